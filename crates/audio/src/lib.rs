@@ -1,0 +1,1 @@
+//! Sound below the line: sinks and sources.

@@ -1,0 +1,1 @@
+//! A running endpoint: sockets, sound and clock around the endpoint core.

@@ -1,0 +1,1 @@
+//! The device core: slots, registrations, calls, sound.

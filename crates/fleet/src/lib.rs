@@ -1,0 +1,1 @@
+//! Simulated phones and endpoints over real sockets, in numbers.

@@ -1,0 +1,1 @@
+//! Media without I/O: SDP, RTP, SRTP, codecs, jitter buffer, tones, bridges.

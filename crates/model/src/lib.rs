@@ -1,0 +1,1 @@
+//! Plain data shared by all: identifiers, directory, permissions, configuration keys, statuses.

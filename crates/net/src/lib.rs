@@ -1,0 +1,1 @@
+//! The network below the line: transports, TLS, DNS, media sockets, limits.

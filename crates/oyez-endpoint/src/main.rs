@@ -1,0 +1,3 @@
+//! An IP endpoint for paging, ringing and alerting.
+
+fn main() {}

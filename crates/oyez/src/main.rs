@@ -1,0 +1,3 @@
+//! Be heard, and know who heard it: the service side of Oyez in one program.
+
+fn main() {}

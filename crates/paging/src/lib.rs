@@ -1,0 +1,1 @@
+//! Who may sound now, and who has heard it: priorities, the life of a page, receipts.

@@ -1,0 +1,1 @@
+//! A seeded network and a virtual clock around whole systems of pure cores.

@@ -1,0 +1,1 @@
+//! The zone core: registrar, call legs, page bridges, permissions, admission.

@@ -1,0 +1,3 @@
+//! The project's own chores: test, check-layers, peers, bench, sim, fuzz.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A running switch: sockets, media senders and disk copies around the switch core.
