@@ -1,0 +1,78 @@
+//! The foreign programs that interoperability tests start: Debian's packages, installed without starting a daemon.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::run;
+
+/// Debian packages of the peers, each with what the tests use it for.
+const PACKAGES: &[(&str, &str)] = &[
+    ("baresip-core", "the real phone: TLS, SRTP, G.711 and Opus"),
+    ("espeak-ng", "speech for the pages that phones place"),
+    ("iproute2", "network namespaces for the NAT tests"),
+    ("kamailio", "the foreign service"),
+    ("kamailio-tls-modules", "the foreign service's TLS"),
+    ("libsrtp2-1", "the other SRTP, in both directions"),
+    ("linphone-cli", "a second real phone"),
+    ("nftables", "address translation in the NAT tests"),
+    ("sip-tester", "SIPp scenarios over UDP and TCP"),
+    ("sipsak", "small requests by hand"),
+];
+
+/// Asks `invoke-rc.d` (see its manual page) to start nothing while packages are configured.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Installs every peer through `apt-get`; needs root and Debian.
+///
+/// # Errors
+///
+/// When this is no Debian, the caller is not root, or a package cannot be installed.
+pub fn install_peers() -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!(
+            "the peers are Debian packages and there is no apt-get here; install by hand: {}",
+            names().join(" ")
+        );
+    }
+    let policy = Policy::set()?;
+    run(Command::new("apt-get").args(["update", "-qq"]))?;
+    let installed = run(Command::new("apt-get")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(names())
+        .env("DEBIAN_FRONTEND", "noninteractive"));
+    policy.unset()?;
+    installed
+        .context("the peers are not all installed; run this as root, with Debian's package sources reachable")
+}
+
+fn names() -> Vec<&'static str> {
+    PACKAGES.iter().map(|(name, _)| *name).collect()
+}
+
+/// The policy file, made here unless the machine has one of its own.
+struct Policy {
+    ours: bool,
+}
+
+impl Policy {
+    fn set() -> Result<Self> {
+        if Path::new(POLICY).exists() {
+            return Ok(Self { ours: false });
+        }
+        fs::write(POLICY, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot write {POLICY}; run this as root"))?;
+        Ok(Self { ours: true })
+    }
+
+    fn unset(self) -> Result<()> {
+        if self.ours {
+            fs::remove_file(POLICY).with_context(|| format!("cannot remove {POLICY}"))?;
+        }
+        Ok(())
+    }
+}

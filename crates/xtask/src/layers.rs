@@ -1,0 +1,113 @@
+//! The I/O line and the direction of every edge, checked.
+//!
+//! The workspace is a stack of layers. An edge between two of our crates must go down, and the crates above
+//! the I/O line must not know a socket, file, clock, source of randomness, lock or thread: neither in their
+//! own source ([`source`]) nor through anything they depend on ([`graph`]).
+
+mod graph;
+mod source;
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Where a crate stands. A crate may depend on crates of a lower height only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Height in the stack; edges go from higher to lower.
+    pub(crate) height: u8,
+    /// True above the I/O line: no I/O, clock, OS randomness, lock or thread.
+    pub(crate) pure: bool,
+    /// True for what only tests and benchmarks may link.
+    pub(crate) test_only: bool,
+}
+
+const fn pure(height: u8) -> Place {
+    Place {
+        height,
+        pure: true,
+        test_only: false,
+    }
+}
+
+const fn shell(height: u8) -> Place {
+    Place {
+        height,
+        pure: false,
+        test_only: false,
+    }
+}
+
+const fn test_only(height: u8) -> Place {
+    Place {
+        height,
+        pure: false,
+        test_only: true,
+    }
+}
+
+/// The stack, from the bottom up. A crate that is missing here fails the check.
+pub(crate) const PLACES: &[(&str, Place)] = &[
+    ("sip", pure(1)),
+    ("media", pure(1)),
+    ("model", pure(1)),
+    ("paging", pure(2)),
+    ("endpoint", pure(3)),
+    ("switch", pure(3)),
+    ("net", shell(4)),
+    ("audio", shell(4)),
+    ("device", shell(5)),
+    ("zone", shell(5)),
+    ("oyez", shell(6)),
+    ("oyez-endpoint", shell(6)),
+    ("fleet", test_only(6)),
+    ("sim", test_only(6)),
+    ("xtask", test_only(7)),
+];
+
+/// The place of the crate `name`, if the stack knows it.
+pub(crate) fn place(name: &str) -> Option<Place> {
+    PLACES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, place)| *place)
+}
+
+/// One broken rule, with the place and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Crate, or `file:line`.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// Checks the workspace whose manifest is `manifest`; returns every violation found.
+///
+/// # Errors
+///
+/// When `cargo metadata` fails or a source file cannot be read or parsed.
+pub fn check(manifest: &Path) -> Result<Vec<Violation>> {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .manifest_path(manifest)
+        .exec()
+        .with_context(|| format!("cannot read the workspace of {}", manifest.display()))?;
+    let mut violations = graph::check(&metadata);
+    for package in metadata.workspace_packages() {
+        if place(&package.name).is_some_and(|place| place.pure) {
+            let root = package
+                .manifest_path
+                .parent()
+                .context("a manifest has a folder")?;
+            violations.extend(source::check_folder(&root.join("src").into_std_path_buf())?);
+        }
+    }
+    Ok(violations)
+}

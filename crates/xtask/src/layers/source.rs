@@ -1,0 +1,328 @@
+//! The sources above the line: every path into `std` is resolved through its imports and judged.
+//!
+//! Items under `#[cfg(test)]` are skipped: a test may take one reading of the clock as the origin of its virtual time.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+use super::Violation;
+
+/// Modules of `std` that no crate above the line may name, each with what is meant to be used.
+const FORBIDDEN_MODULES: &[(&str, &str)] = &[
+    ("std::env", "take the value as an argument"),
+    ("std::fs", "take the contents as an argument"),
+    ("std::io", "take bytes as arguments and return them"),
+    ("std::os", "leave the operating system to the shells"),
+    ("std::process", "return an error; a program decides to exit"),
+    ("std::thread", "a core is one value with one owner"),
+    ("std::sync::Barrier", "a core is one value with one owner"),
+    ("std::sync::Condvar", "a core is one value with one owner"),
+    ("std::sync::LazyLock", "use a const table or a field"),
+    ("std::sync::Mutex", "a core is one value with one owner"),
+    ("std::sync::Once", "use a const table or a field"),
+    ("std::sync::OnceLock", "use a const table or a field"),
+    ("std::sync::RwLock", "a core is one value with one owner"),
+    ("std::sync::atomic", "a core is one value with one owner"),
+    ("std::sync::mpsc", "return effects as values"),
+    ("std::time::SystemTime", "take the time as an argument"),
+    ("std::time::UNIX_EPOCH", "take the time as an argument"),
+    ("std::time::Instant::now", "take `now` as an argument"),
+];
+
+/// All that a pure crate may name of `std::net`: addresses.
+const ALLOWED_IN_NET: &[&str] = &[
+    "AddrParseError",
+    "IpAddr",
+    "Ipv4Addr",
+    "Ipv6Addr",
+    "SocketAddr",
+    "SocketAddrV4",
+    "SocketAddrV6",
+];
+
+/// Modules that hold both allowed and forbidden names: their names are imported one by one, so that each is seen.
+const IMPORT_BY_NAME: &[&str] = &["std", "std::net", "std::sync", "std::time"];
+
+/// Macros that hide a thread-local or a print.
+const FORBIDDEN_MACROS: &[&str] = &["thread_local", "println", "eprintln", "print", "eprint", "dbg"];
+
+/// Checks every `.rs` file under `folder`.
+pub(super) fn check_folder(folder: &Path) -> Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text =
+                    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                violations.extend(check_text(&path.display().to_string(), &text)?);
+            }
+        }
+    }
+    violations.sort_by(|a, b| a.place.cmp(&b.place));
+    Ok(violations)
+}
+
+/// Checks one source text; `name` stands in the violations.
+pub(super) fn check_text(name: &str, text: &str) -> Result<Vec<Violation>> {
+    let file = syn::parse_file(text).with_context(|| format!("cannot parse {name}"))?;
+    let mut imports = Imports::default();
+    imports.visit_file(&file);
+    let mut judge = Judge {
+        name,
+        imports: &imports.full_path_by_alias,
+        violations: imports_violations(name, &imports),
+    };
+    judge.visit_file(&file);
+    judge.violations.dedup();
+    Ok(judge.violations)
+}
+
+/// What each imported name stands for.
+#[derive(Default)]
+struct Imports {
+    full_path_by_alias: Vec<(String, String)>,
+    all: Vec<(usize, String)>,
+}
+
+impl Imports {
+    fn add_tree(&mut self, line: usize, prefix: &str, tree: &syn::UseTree) {
+        let join = |ident: &syn::Ident| {
+            if prefix.is_empty() {
+                ident.to_string()
+            } else {
+                format!("{prefix}::{ident}")
+            }
+        };
+        match tree {
+            syn::UseTree::Path(path) => self.add_tree(line, &join(&path.ident), &path.tree),
+            syn::UseTree::Name(name) if name.ident == "self" => {
+                self.add(line, last_segment(prefix), prefix.to_owned())
+            }
+            syn::UseTree::Name(name) => self.add(line, name.ident.to_string(), join(&name.ident)),
+            syn::UseTree::Rename(rename) => self.add(line, rename.rename.to_string(), join(&rename.ident)),
+            syn::UseTree::Glob(_) => self.all.push((line, format!("{}::*", normal(prefix)))),
+            syn::UseTree::Group(group) => group
+                .items
+                .iter()
+                .for_each(|tree| self.add_tree(line, prefix, tree)),
+        }
+    }
+
+    fn add(&mut self, line: usize, alias: String, full: String) {
+        let full = normal(&full);
+        self.all.push((line, full.clone()));
+        self.full_path_by_alias.push((alias, full));
+    }
+}
+
+impl<'ast> Visit<'ast> for Imports {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.add_tree(item.span().start().line, "", &item.tree);
+    }
+}
+
+fn imports_violations(name: &str, imports: &Imports) -> Vec<Violation> {
+    imports
+        .all
+        .iter()
+        .filter_map(|(line, path)| {
+            let module = path.strip_suffix("::*").unwrap_or(path);
+            let reason = if IMPORT_BY_NAME.contains(&module) {
+                Some(format!("imports `{path}` whole; import its names one by one"))
+            } else {
+                forbidden(path)
+            };
+            reason.map(|what| Violation {
+                place: format!("{name}:{line}"),
+                what,
+            })
+        })
+        .collect()
+}
+
+/// Judges every path outside imports.
+struct Judge<'a> {
+    name: &'a str,
+    imports: &'a [(String, String)],
+    violations: Vec<Violation>,
+}
+
+impl<'ast> Visit<'ast> for Judge<'_> {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        if !is_test(&function.attrs) {
+            visit::visit_impl_item_fn(self, function);
+        }
+    }
+
+    fn visit_item_use(&mut self, _: &'ast syn::ItemUse) {}
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let segments: Vec<String> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        let full = self.resolve(&segments);
+        if let Some(what) = forbidden(&full) {
+            self.violations.push(Violation {
+                place: format!("{}:{}", self.name, path.span().start().line),
+                what,
+            });
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        let name = called
+            .path
+            .segments
+            .last()
+            .map(|segment| segment.ident.to_string())
+            .unwrap_or_default();
+        if FORBIDDEN_MACROS.contains(&name.as_str()) {
+            self.violations.push(Violation {
+                place: format!("{}:{}", self.name, called.span().start().line),
+                what: format!("calls `{name}!` above the I/O line; return the value instead"),
+            });
+        }
+        visit::visit_macro(self, called);
+    }
+}
+
+impl Judge<'_> {
+    fn resolve(&self, segments: &[String]) -> String {
+        let written = segments.join("::");
+        let Some((first, rest)) = segments.split_first() else {
+            return written;
+        };
+        match self.imports.iter().find(|(alias, _)| alias == first) {
+            Some((_, full)) if rest.is_empty() => full.clone(),
+            Some((_, full)) => format!("{full}::{}", rest.join("::")),
+            None => normal(&written),
+        }
+    }
+}
+
+/// The reason why `path` may not be named above the line, if it may not.
+fn forbidden(path: &str) -> Option<String> {
+    if let Some(name) = path.strip_prefix("std::net::") {
+        let first = name.split("::").next().unwrap_or(name);
+        return (!ALLOWED_IN_NET.contains(&first)).then(|| {
+            format!("names `{path}` above the I/O line; only addresses of std::net may stand here")
+        });
+    }
+    FORBIDDEN_MODULES
+        .iter()
+        .find(|(module, _)| path == *module || path.starts_with(&format!("{module}::")))
+        .map(|(_, remedy)| format!("names `{path}` above the I/O line; {remedy}"))
+}
+
+/// `core::` and `alloc::` name the same things as `std::`.
+fn normal(path: &str) -> String {
+    match path.split_once("::") {
+        Some(("core" | "alloc", rest)) => format!("std::{rest}"),
+        _ => path.trim_start_matches("::").to_owned(),
+    }
+}
+
+fn last_segment(path: &str) -> String {
+    path.rsplit("::").next().unwrap_or(path).to_owned()
+}
+
+fn is_test_item(item: &syn::Item) -> bool {
+    match item {
+        syn::Item::Fn(item) => is_test(&item.attrs),
+        syn::Item::Impl(item) => is_test(&item.attrs),
+        syn::Item::Mod(item) => is_test(&item.attrs),
+        syn::Item::Use(item) => is_test(&item.attrs),
+        _ => false,
+    }
+}
+
+fn is_test(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute
+                .meta
+                .require_list()
+                .is_ok_and(|list| list.tokens.to_string() == "test")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_text;
+
+    fn violations(text: &str) -> Vec<String> {
+        check_text("fixture.rs", text)
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn a_socket_is_seen_however_it_is_imported() {
+        for text in [
+            include_str!("../../fixtures/socket.rs.txt"),
+            "use std::net::{IpAddr, UdpSocket as Wire};",
+            "fn f() { let _ = ::std::net::TcpStream::connect(\"a:1\"); }",
+            "use std::net; fn f() { net::UdpSocket::bind(\"a:1\"); }",
+            "use std::net::*;",
+        ] {
+            assert!(!violations(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_lock_a_thread_and_a_clock_are_seen() {
+        for text in [
+            include_str!("../../fixtures/mutex.rs.txt"),
+            include_str!("../../fixtures/thread.rs.txt"),
+            include_str!("../../fixtures/system_time.rs.txt"),
+            include_str!("../../fixtures/instant_now.rs.txt"),
+            include_str!("../../fixtures/file.rs.txt"),
+            "use core::sync::atomic::AtomicU8;",
+            "thread_local! { static X: u8 = 1; }",
+        ] {
+            assert!(!violations(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_violation_names_the_line_and_the_remedy() {
+        let found = violations("use std::time::Instant;\n\nfn f() -> Instant { Instant::now() }\n");
+        assert_eq!(
+            found,
+            ["fixture.rs:3: names `std::time::Instant::now` above the I/O line; take `now` as an argument"]
+        );
+    }
+
+    #[test]
+    fn addresses_durations_and_test_modules_are_free() {
+        let text = "use std::net::{IpAddr, SocketAddr};\nuse std::sync::Arc;\nuse std::time::{Duration, Instant};\n\
+                    #[cfg(test)] mod tests { use std::time::Instant; fn f() { Instant::now(); } }";
+        assert_eq!(violations(text), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,62 @@
+//! The layer check sees what it is there to see: each fixture workspace breaks one rule.
+
+use std::path::{Path, PathBuf};
+
+use xtask::layers;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name)
+        .join("Cargo.toml")
+}
+
+fn violations(name: &str) -> Vec<String> {
+    layers::check(&fixture(name))
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn a_sound_workspace_has_no_violation() {
+    assert_eq!(violations("sound"), Vec::<String>::new());
+}
+
+#[test]
+fn tokio_through_a_dependency_is_named_with_its_path() {
+    let found = violations("tokio_through_a_dependency");
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("sip:") && line.contains("sip -> wrapper -> tokio")),
+        "{found:?}"
+    );
+    assert!(
+        found.iter().any(|line| line.starts_with("paging:")),
+        "a pure crate above it is named too: {found:?}"
+    );
+    assert!(
+        !found.iter().any(|line| line.starts_with("zone:")),
+        "below the line tokio is free: {found:?}"
+    );
+}
+
+#[test]
+fn an_upward_edge_is_named() {
+    let found = violations("upward_edge");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("depends upward on paging"), "{found:?}");
+}
+
+#[test]
+fn a_product_must_not_link_the_load_generator() {
+    let found = violations("test_only_in_a_product");
+    assert!(
+        found
+            .iter()
+            .any(|line| line.contains("for tests and benchmarks only")),
+        "{found:?}"
+    );
+}
