@@ -1,1 +1,34 @@
-//! Plain data shared by all: identifiers, directory, permissions, configuration keys, statuses.
+//! Plain data shared by all parts of Oyez: identifiers, directory, permissions, configuration keys, statuses.
+//!
+//! - [`id`] and [`identity`]: opaque ids, and the three values that must never be mixed up: SIP user,
+//!   authorization id and extension.
+//! - [`directory`]: what a switch knows of one account, learnt only from snapshots and changes with epochs.
+//! - [`status`]: registration statuses, receipts, page reports and events, as they go over the wire.
+//!
+//! The crate deliberately reads no file, knows no clock and decides nothing about calls: a text comes in as
+//! `&str`, a moment as milliseconds, and a permission is looked up here but enforced by the switch.
+//!
+//! ```
+//! use model::{Extension, SipUser};
+//!
+//! let extension: Extension = "7001".parse()?;
+//! let user: SipUser = "pg-7f3a".parse()?;
+//! assert_eq!(extension.as_str(), "7001");
+//! assert!("70 01".parse::<Extension>().is_err());
+//! # let _ = user;
+//! # Ok::<(), model::TextError>(())
+//! ```
+
+pub mod directory;
+pub mod id;
+pub mod identity;
+mod secret;
+mod slot;
+pub mod status;
+mod validated_text;
+
+pub use id::{AccountId, DeviceId, PageId, SlotId};
+pub use identity::{AuthorizationId, Extension, SipUser};
+pub use secret::Secret;
+pub use slot::{SlotKind, SlotPosition, SlotPositionError};
+pub use validated_text::TextError;

@@ -1,0 +1,111 @@
+//! What an endpoint says of itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Receipt, RegistrationStatus};
+use crate::{DeviceId, PageId, SipUser, SlotId, SlotKind};
+
+/// State of a device at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    /// Which device.
+    pub device: DeviceId,
+    /// Its slots, in the order of kind and port.
+    pub slots: Vec<SlotStatus>,
+    /// What it plays, if anything.
+    pub sounding: Option<Sounding>,
+    /// Its loudspeaker.
+    pub sink: SinkStatus,
+}
+
+/// State of one slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotStatus {
+    /// Which slot.
+    pub slot: SlotId,
+    /// What a call to it does.
+    pub kind: SlotKind,
+    /// Who it registers as; `None` for an empty slot.
+    pub user: Option<SipUser>,
+    /// State of its registration.
+    pub registration: RegistrationStatus,
+}
+
+/// What a device plays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sounding {
+    /// The slot whose call it is, if it is one's.
+    pub slot: Option<SlotId>,
+    /// The page, if it has an id.
+    pub page: Option<PageId>,
+    /// What and why, in words: "page from 1001".
+    pub what: String,
+    /// How long it has been playing, in milliseconds.
+    pub since_ms: u64,
+}
+
+/// State of a loudspeaker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkStatus {
+    /// The name of the sink: "alsa:default".
+    pub name: String,
+    /// Whether it works.
+    pub health: SinkHealth,
+    /// Muted, or its volume zero.
+    pub muted: bool,
+}
+
+/// Whether a sink works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SinkHealth {
+    /// It consumes samples in time.
+    Healthy,
+    /// It does not.
+    Faulty {
+        /// What it or the system reported.
+        reason: String,
+    },
+}
+
+/// Something that happened at a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum DeviceEvent {
+    /// A slot's registration is in another state, or has another cause.
+    RegistrationChanged {
+        /// Which slot.
+        slot: SlotId,
+        /// The state.
+        registration: RegistrationStatus,
+    },
+    /// Something began to sound.
+    Started {
+        /// What.
+        sounding: Sounding,
+    },
+    /// What sounded has stopped.
+    Stopped {
+        /// What.
+        sounding: Sounding,
+    },
+    /// A call was refused because something more important sounds, or for another reason.
+    CallRefused {
+        /// Whose call.
+        slot: SlotId,
+        /// The status code the caller got.
+        status: u16,
+        /// Why, in words.
+        why: String,
+    },
+    /// A page was played to its end.
+    PagePlayed {
+        /// How it was heard.
+        receipt: Receipt,
+    },
+    /// The loudspeaker is in another state.
+    SinkChanged {
+        /// The state.
+        sink: SinkStatus,
+    },
+}

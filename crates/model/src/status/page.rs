@@ -1,0 +1,130 @@
+//! Receipts of pages, and the report made of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Extension, PageId, SipUser};
+
+/// What an endpoint says of a page it has played; body of type [`Receipt::CONTENT_TYPE`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Which page.
+    pub page: PageId,
+    /// Milliseconds of the page the sink has consumed, concealed ones included, silence before the first audio not.
+    pub played_ms: u64,
+    /// Milliseconds of the page that the endpoint was sent, by the time stamps of the first and last packet.
+    pub expected_ms: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Milliseconds of `played_ms` that were made up in place of lost packets.
+    pub concealed_ms: u64,
+    /// Milliseconds from the endpoint's answer to the first audio at the sink; `None` if there was none.
+    pub first_audio_ms: Option<u64>,
+    /// Mean level in dB below full scale; `None` if nothing was played.
+    pub level_dbfs: Option<f32>,
+    /// The output was muted or its volume zero for some of the page.
+    pub muted: bool,
+    /// The sink consumed samples in time and reported no fault.
+    pub sink_healthy: bool,
+}
+
+impl Receipt {
+    /// Content-Type of a receipt in a SIP body.
+    pub const CONTENT_TYPE: &'static str = "application/vnd.oyez.receipt+json";
+}
+
+/// Who has heard a page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PageReport {
+    /// Which page.
+    pub page: PageId,
+    /// What was dialled.
+    pub extension: Extension,
+    /// Who spoke.
+    pub talker: SipUser,
+    /// Milliseconds of audio the talker sent.
+    pub duration_ms: u64,
+    /// One entry for each member, in the order of their names.
+    pub listeners: Vec<ListenerReport>,
+}
+
+impl PageReport {
+    /// Listeners that are known to have heard the page.
+    #[must_use]
+    pub fn heard_count(&self) -> usize {
+        self.listeners
+            .iter()
+            .filter(|listener| listener.verdict == Verdict::Heard)
+            .count()
+    }
+}
+
+/// What became of a page at one listener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListenerReport {
+    /// The user the listener registers as.
+    pub user: SipUser,
+    /// The name people know it by.
+    pub name: String,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Milliseconds from the talker's first audio to this listener's; `None` if not known.
+    pub first_audio_ms: Option<u64>,
+    /// What the listener said of itself, if it did.
+    pub receipt: Option<Receipt>,
+}
+
+/// The judgement on one listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It consumed the page, was not muted, and its output was healthy.
+    Heard,
+    /// It took part, and says itself that it was not heard.
+    NotHeard {
+        /// Why.
+        why: NotHeardReason,
+    },
+    /// It answered but gives no receipts, so nobody knows.
+    Answered {
+        /// Packets lost per thousand on the way there, if it reports them.
+        loss_permille: Option<u16>,
+    },
+    /// It took no part.
+    Missing {
+        /// Why.
+        why: MissingReason,
+    },
+}
+
+/// Why a listener that took part is not counted as heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotHeardReason {
+    /// The sink consumed too little of the page.
+    TooLittle,
+    /// The output was muted.
+    Muted,
+    /// The output was faulty.
+    SinkFault,
+    /// The receipt it owes did not come.
+    NoReceipt,
+}
+
+/// Why a listener took no part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum MissingReason {
+    /// It is not registered.
+    NotRegistered,
+    /// It did not answer in time.
+    NoAnswer,
+    /// It refused.
+    Refused {
+        /// The status code it refused with.
+        status: u16,
+    },
+    /// Its connection failed before it answered.
+    ConnectionFailed,
+    /// The page ended before it answered.
+    PageEnded,
+}

@@ -1,0 +1,154 @@
+//! What a zone or node says of itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::PageReport;
+use crate::directory::Epoch;
+use crate::{AccountId, Extension, PageId, SipUser};
+
+/// State of a zone or node at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneStatus {
+    /// Name of the zone or node.
+    pub zone: String,
+    /// Milliseconds since it began to serve.
+    pub uptime_ms: u64,
+    /// One entry for each account it serves, in the order of their ids.
+    pub accounts: Vec<AccountStatus>,
+}
+
+/// What a zone carries for one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Which account.
+    pub account: AccountId,
+    /// The state of its directory, `None` before the first snapshot.
+    pub epoch: Option<Epoch>,
+    /// Bindings in force.
+    pub bindings: u64,
+    /// Calls between two parties.
+    pub calls: u64,
+    /// Pages being spoken.
+    pub pages: u64,
+}
+
+/// Something that happened in a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ZoneEvent {
+    /// A user has a binding it did not have.
+    Registered {
+        /// Which account.
+        account: AccountId,
+        /// Who.
+        user: SipUser,
+        /// Address the request came from.
+        from: String,
+        /// What it calls itself, if it does.
+        user_agent: Option<String>,
+    },
+    /// A user's last binding is gone.
+    Unregistered {
+        /// Which account.
+        account: AccountId,
+        /// Who.
+        user: SipUser,
+    },
+    /// A registration was refused.
+    RegistrationRefused {
+        /// Which account, if one could be told.
+        account: Option<AccountId>,
+        /// The user as it called itself.
+        user: String,
+        /// Address the request came from.
+        from: String,
+        /// Why.
+        why: RegistrationRefusal,
+    },
+    /// A call was refused.
+    CallRefused {
+        /// Which account.
+        account: AccountId,
+        /// Who called.
+        caller: SipUser,
+        /// What was dialled.
+        target: String,
+        /// Why.
+        why: CallRefusal,
+    },
+    /// A page has begun.
+    PageStarted {
+        /// Which account.
+        account: AccountId,
+        /// Which page.
+        page: PageId,
+        /// What was dialled.
+        extension: Extension,
+        /// Who speaks.
+        talker: SipUser,
+        /// How many are invited.
+        listeners: u64,
+    },
+    /// A page has ended and every receipt has come or is overdue.
+    PageEnded {
+        /// Which account.
+        account: AccountId,
+        /// Who has heard it.
+        report: PageReport,
+    },
+    /// A change of the directory does not follow the state held: a snapshot must be sent.
+    SnapshotWanted {
+        /// Which account.
+        account: AccountId,
+        /// The state held.
+        epoch: Option<Epoch>,
+    },
+    /// The directory is in another state.
+    DirectoryApplied {
+        /// Which account.
+        account: AccountId,
+        /// The state.
+        epoch: Epoch,
+    },
+    /// An update of the directory was refused as a whole.
+    DirectoryRefused {
+        /// Which account.
+        account: AccountId,
+        /// The rule it breaks.
+        why: String,
+    },
+}
+
+/// Why a registration was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationRefusal {
+    /// The answer to the challenge was wrong; whether the user exists is not told.
+    WrongCredentials,
+    /// The credential is another user's.
+    OtherUser,
+    /// The request was malformed, or broke a limit.
+    BadRequest,
+    /// Too many attempts from there.
+    TooManyAttempts,
+}
+
+/// Why a call was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallRefusal {
+    /// Nothing has that number.
+    UnknownExtension,
+    /// No permission.
+    NotPermitted,
+    /// The PIN was wrong or missing.
+    WrongPin,
+    /// Nobody the extension stands for is registered.
+    NobodyRegistered,
+    /// Something more important sounds there.
+    PreEmpted,
+    /// No media both sides accept.
+    NoCommonMedia,
+    /// A limit of the zone is reached.
+    Overloaded,
+}
