@@ -1,0 +1,279 @@
+//! Suites, master keys, and the session keys derived from them (RFC 3711 section 4.3).
+
+use std::fmt;
+
+use aes::cipher::{BlockCipherEncrypt, KeyInit, consts::U16};
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq as _;
+use thiserror::Error;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::counter_mode::apply_keystream;
+
+/// Most SRTP packets one master key may protect (RFC 3711 section 9.2).
+pub const RTP_PACKETS_PER_KEY: u64 = 1 << 48;
+
+/// Most SRTCP packets one master key may protect (RFC 3711 section 9.2).
+pub const RTCP_PACKETS_PER_KEY: u64 = 1 << 31;
+
+/// A crypto-suite of SDP security descriptions: RFC 4568 section 6.2, RFC 6188, RFC 7714.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Suite {
+    /// AES in counter mode with a 128-bit key and 80-bit tags, the one every peer has.
+    AesCm128HmacSha1_80,
+    /// The same with 32-bit tags on RTP; RTCP keeps 80 bits.
+    AesCm128HmacSha1_32,
+    /// AES in counter mode with a 256-bit key and 80-bit tags.
+    AesCm256HmacSha1_80,
+    /// The same with 32-bit tags on RTP; RTCP keeps 80 bits.
+    AesCm256HmacSha1_32,
+    /// AES in Galois/counter mode with a 128-bit key.
+    AeadAes128Gcm,
+    /// AES in Galois/counter mode with a 256-bit key.
+    AeadAes256Gcm,
+}
+
+impl Suite {
+    /// Every suite, in the order of the table.
+    pub const ALL: [Suite; 6] = [
+        Suite::AesCm128HmacSha1_80,
+        Suite::AesCm128HmacSha1_32,
+        Suite::AesCm256HmacSha1_80,
+        Suite::AesCm256HmacSha1_32,
+        Suite::AeadAes128Gcm,
+        Suite::AeadAes256Gcm,
+    ];
+
+    /// Is the suite's name in `a=crypto`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Suite::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Suite::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+            Suite::AesCm256HmacSha1_80 => "AES_256_CM_HMAC_SHA1_80",
+            Suite::AesCm256HmacSha1_32 => "AES_256_CM_HMAC_SHA1_32",
+            Suite::AeadAes128Gcm => "AEAD_AES_128_GCM",
+            Suite::AeadAes256Gcm => "AEAD_AES_256_GCM",
+        }
+    }
+
+    /// Finds the suite of this name; ABNF string literals compare without regard to case (RFC 5234 section 2.3).
+    pub fn from_name(name: &str) -> Option<Suite> {
+        Suite::ALL
+            .into_iter()
+            .find(|suite| suite.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Is the length of the master key in octets.
+    pub fn key_length(self) -> usize {
+        match self {
+            Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 | Suite::AeadAes128Gcm => 16,
+            Suite::AesCm256HmacSha1_80 | Suite::AesCm256HmacSha1_32 | Suite::AeadAes256Gcm => 32,
+        }
+    }
+
+    /// Is the length of the master salt in octets.
+    pub fn salt_length(self) -> usize {
+        if self.is_aead() { 12 } else { 14 }
+    }
+
+    /// Is the length in octets of the tag on every SRTP packet.
+    pub fn rtp_tag_length(self) -> usize {
+        match self {
+            Suite::AesCm128HmacSha1_80 | Suite::AesCm256HmacSha1_80 => 10,
+            Suite::AesCm128HmacSha1_32 | Suite::AesCm256HmacSha1_32 => 4,
+            Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => 16,
+        }
+    }
+
+    /// Is the length in octets of the tag on every SRTCP packet, without the index word.
+    pub fn rtcp_tag_length(self) -> usize {
+        if self.is_aead() { 16 } else { 10 }
+    }
+
+    fn is_aead(self) -> bool {
+        matches!(self, Suite::AeadAes128Gcm | Suite::AeadAes256Gcm)
+    }
+}
+
+/// What makes octets or a number no master key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// Key and salt together have another length than the suite asks for.
+    #[error("key and salt have {actual} octets where {} asks for {expected}", suite.name())]
+    Length {
+        /// The suite the key was meant for.
+        suite: Suite,
+        /// Octets the suite asks for.
+        expected: usize,
+        /// Octets there were.
+        actual: usize,
+    },
+    /// A lifetime of zero, or beyond [`RTP_PACKETS_PER_KEY`].
+    #[error("a key lifetime of {0} packets is not between 1 and 2^48")]
+    Lifetime(u64),
+}
+
+/// Master key and master salt of one direction, with the suite they belong to.
+///
+/// The octets are overwritten when the value is dropped, compared in constant time, and never printed.
+#[derive(Clone)]
+pub struct MasterKey {
+    suite: Suite,
+    // Exactly `suite.key_length() + suite.salt_length()` octets.
+    key_and_salt: Zeroizing<Box<[u8]>>,
+    lifetime: u64,
+}
+
+impl MasterKey {
+    /// Takes key and salt as they stand, concatenated, in `a=crypto`.
+    ///
+    /// # Errors
+    /// The length must be the suite's key length plus salt length.
+    pub fn new(suite: Suite, key_and_salt: &[u8]) -> Result<Self, KeyError> {
+        let expected = suite.key_length() + suite.salt_length();
+        if key_and_salt.len() != expected {
+            return Err(KeyError::Length {
+                suite,
+                expected,
+                actual: key_and_salt.len(),
+            });
+        }
+        Ok(Self {
+            suite,
+            key_and_salt: Zeroizing::new(key_and_salt.into()),
+            lifetime: RTP_PACKETS_PER_KEY,
+        })
+    }
+
+    /// Makes a fresh key.
+    pub fn generate(suite: Suite, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let length = suite.key_length() + suite.salt_length();
+        let mut key_and_salt = Zeroizing::new(vec![0; length].into_boxed_slice());
+        rng.fill_bytes(&mut key_and_salt);
+        Self {
+            suite,
+            key_and_salt,
+            lifetime: RTP_PACKETS_PER_KEY,
+        }
+    }
+
+    /// Shortens the key's life to this many packets of RTP and as many of RTCP (RFC 4568 section 6.1).
+    ///
+    /// # Errors
+    /// Zero, or more than [`RTP_PACKETS_PER_KEY`].
+    pub fn with_lifetime(self, packets: u64) -> Result<Self, KeyError> {
+        if packets == 0 || packets > RTP_PACKETS_PER_KEY {
+            return Err(KeyError::Lifetime(packets));
+        }
+        Ok(Self {
+            lifetime: packets,
+            ..self
+        })
+    }
+
+    /// Is the suite the key was made for.
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Is the most packets of RTP the key may protect; RTCP has [`RTCP_PACKETS_PER_KEY`] as a limit besides.
+    pub fn lifetime(&self) -> u64 {
+        self.lifetime
+    }
+
+    /// Is the secret itself, key before salt, for the writer of `a=crypto`.
+    pub fn key_and_salt(&self) -> &[u8] {
+        &self.key_and_salt
+    }
+
+    fn split(&self) -> (&[u8], &[u8]) {
+        self.key_and_salt
+            .split_at_checked(self.suite.key_length())
+            .unwrap_or_default()
+    }
+}
+
+impl PartialEq for MasterKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.suite == other.suite && bool::from(self.key_and_salt.ct_eq(&other.key_and_salt))
+    }
+}
+
+impl Eq for MasterKey {}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MasterKey")
+            .field("suite", &self.suite)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The six keys of RFC 3711 section 4.3.2, by the label that makes them different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    RtpEncryption = 0,
+    RtpAuthentication = 1,
+    RtpSalt = 2,
+    RtcpEncryption = 3,
+    RtcpAuthentication = 4,
+    RtcpSalt = 5,
+}
+
+/// Derives session keys from a master key with a key derivation rate of zero (RFC 3711 section 4.3.3).
+pub(super) struct KeyDerivation<C> {
+    cipher: C,
+    // The master salt in the high bits, zero in the rest.
+    salt: u128,
+}
+
+impl<C: BlockCipherEncrypt<BlockSize = U16> + KeyInit> KeyDerivation<C> {
+    pub(super) fn new(master: &MasterKey) -> Self {
+        let (key, salt) = master.split();
+        let cipher = C::new_from_slice(key).expect(
+            "MasterKey::new checked the length against the suite, and Context::new chose C by the suite",
+        );
+        Self {
+            cipher,
+            salt: left_aligned(salt),
+        }
+    }
+
+    /// Fills `out` with the key of this label.
+    pub(super) fn derive_into(&self, label: Label, out: &mut [u8]) {
+        // The label stands above the 48-bit index, which is zero here, and the block counter's 16 bits.
+        let label = u128::from(label as u8) << 64;
+        out.fill(0);
+        apply_keystream(&self.cipher, self.salt ^ label, out);
+    }
+
+    /// Makes the salt of this label, left-aligned as a counter block needs it.
+    pub(super) fn derive_salt(&self, label: Label, length: usize) -> u128 {
+        let mut salt = Zeroizing::new([0; 16]);
+        self.derive_into(label, salt.get_mut(..length).unwrap_or_default());
+        u128::from_be_bytes(*salt)
+    }
+
+    /// Makes a cipher keyed for this label.
+    pub(super) fn derive_cipher(&self, label: Label) -> C {
+        let mut key = aes::cipher::Key::<C>::default();
+        self.derive_into(label, &mut key);
+        let cipher = C::new(&key);
+        key.as_mut_slice().zeroize();
+        cipher
+    }
+}
+
+impl<C> Drop for KeyDerivation<C> {
+    fn drop(&mut self) {
+        self.salt.zeroize();
+    }
+}
+
+fn left_aligned(salt: &[u8]) -> u128 {
+    let mut block = Zeroizing::new([0; 16]);
+    for (octet, salt) in block.iter_mut().zip(salt) {
+        *octet = *salt;
+    }
+    u128::from_be_bytes(*block)
+}
