@@ -1,1 +1,3 @@
 //! SIP without I/O: messages, transactions, dialogs, digest, choice of target.
+
+pub mod digest;
