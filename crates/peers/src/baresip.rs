@@ -1,0 +1,159 @@
+//! baresip, a real SIP phone without a head: it registers, dials, and speaks a WAV file.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Program;
+
+/// Where Debian's package keeps the modules.
+const MODULES: &str = "/usr/lib/baresip/modules";
+/// Longest wait for a registration, an answer or a hang-up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How the phone sends its sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// G.711 µ-law in SRTP, and nothing else.
+    SecurePcmu,
+    /// Opus in SRTP, and nothing else.
+    SecureOpus,
+    /// G.711 µ-law in plain RTP.
+    PlainPcmu,
+}
+
+/// What a phone has to know to register.
+#[derive(Debug, Clone)]
+pub struct Account<'a> {
+    /// User name in its address of record.
+    pub user: &'a str,
+    /// Name it authenticates by.
+    pub authorization_id: &'a str,
+    /// Its password.
+    pub password: &'a str,
+    /// Domain of its address of record, with a port where it is the server itself.
+    pub domain: &'a str,
+    /// Outbound proxy as a SIP URI, where it is not the domain.
+    pub outbound: Option<&'a str>,
+    /// `udp`, `tcp` or `tls`.
+    pub transport: &'a str,
+    /// Certificates it trusts, for TLS.
+    pub authority: Option<&'a Path>,
+    /// How it sends its sound.
+    pub media: Media,
+}
+
+/// A running phone.
+#[derive(Debug)]
+pub struct Baresip {
+    program: Program,
+    _folder: tempfile::TempDir,
+}
+
+impl Baresip {
+    /// Starts a phone that speaks `speech` into its calls, and waits until it is registered.
+    ///
+    /// `namespace` runs it in a network namespace.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started or does not get registered.
+    pub fn start(account: &Account<'_>, address: &str, speech: &Path, namespace: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        write(
+            &folder.path().join("config"),
+            &config(account, address, speech, folder.path()),
+        );
+        write(&folder.path().join("accounts"), &accounts(account));
+        write(&folder.path().join("contacts"), "");
+        let mut command = match namespace {
+            Some(name) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", name, "baresip"]);
+                command
+            }
+            None => Command::new("baresip"),
+        };
+        let mut program = Program::start(command.arg("-v").arg("-f").arg(folder.path()));
+        program.wait_for(&["200 OK"], PATIENCE);
+        Self {
+            program,
+            _folder: folder,
+        }
+    }
+
+    /// Dials `extension` and waits for the answer; the phone speaks from then on.
+    ///
+    /// # Panics
+    ///
+    /// When nobody answers.
+    pub fn dial(&mut self, extension: &str) {
+        self.program.write_line(&format!("/dial {extension}"));
+        self.program.wait_for(&["Call established"], PATIENCE);
+    }
+
+    /// Waits until the call is over, as it is when the file has been spoken.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on for longer than `patience`.
+    pub fn wait_until_closed(&mut self, patience: Duration) {
+        self.program
+            .wait_for(&["session closed", "Call with", "terminated"], patience);
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&mut self) {
+        self.program.write_line("/hangup");
+    }
+
+    /// All that the phone printed.
+    pub fn said(&self) -> String {
+        self.program.said()
+    }
+}
+
+fn config(account: &Account<'_>, address: &str, speech: &Path, folder: &Path) -> String {
+    let mut text = format!(
+        "poll_method epoll\nsip_listen {address}:0\naudio_player aufile,{played}\naudio_source aufile,{speech}\n\
+         audio_alert aufile,{alert}\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\n\
+         module aufile.so\nmodule srtp.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n",
+        played = folder.join("played.wav").display(),
+        alert = folder.join("alert.wav").display(),
+        speech = speech.display(),
+    );
+    if let Some(authority) = account.authority {
+        writeln!(text, "sip_cafile {}", authority.display()).expect("a string can be written");
+    }
+    text
+}
+
+fn accounts(account: &Account<'_>) -> String {
+    let codec = match account.media {
+        Media::SecurePcmu | Media::PlainPcmu => "pcmu",
+        Media::SecureOpus => "opus",
+    };
+    let security = match account.media {
+        Media::SecurePcmu | Media::SecureOpus => ";mediaenc=srtp-mand",
+        Media::PlainPcmu => "",
+    };
+    let outbound = account
+        .outbound
+        .map(|proxy| format!(";outbound=\"{proxy}\""))
+        .unwrap_or_default();
+    format!(
+        "<sip:{user}@{domain};transport={transport}>;auth_user={id};auth_pass={password};regint=600;audio_codecs={codec}\
+         {security}{outbound}\n",
+        user = account.user,
+        domain = account.domain,
+        transport = account.transport,
+        id = account.authorization_id,
+        password = account.password,
+    )
+}
+
+fn write(path: &PathBuf, text: &str) {
+    fs::write(path, text).expect("a file in a temporary folder can be written");
+}

@@ -1,0 +1,13 @@
+//! Foreign phones and servers for tests: started, watched, ended, and what they said judged.
+//!
+//! A peer is a program from Debian's packages (`cargo xtask peers` installs them). Where one is missing the test that wants it
+//! says that it was skipped; with `OYEZ_REQUIRE_PEERS=1` it fails instead. Every process is a child of the test, on loopback or in a
+//! network namespace that the test made, and ends with the value that holds it.
+
+mod baresip;
+mod program;
+mod stoi;
+
+pub use baresip::{Account, Baresip, Media};
+pub use program::{Program, available};
+pub use stoi::stoi;

@@ -1,0 +1,215 @@
+//! A foreign program as a child process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Lines kept for a reader that is behind.
+const LINES_KEPT: usize = 4_096;
+
+/// Whether every one of `programs` is on the path; says so when a test has to be skipped.
+///
+/// # Panics
+///
+/// When one is missing and `OYEZ_REQUIRE_PEERS=1` is set.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub fn available(programs: &[&str]) -> bool {
+    let missing: Vec<&str> = programs
+        .iter()
+        .copied()
+        .filter(|program| !on_path(program))
+        .collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let required = std::env::var_os("OYEZ_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    assert!(
+        !required,
+        "missing peers: {}; run `cargo xtask peers`",
+        missing.join(", ")
+    );
+    eprintln!(
+        "skipped: missing peers {}; `cargo xtask peers` installs them",
+        missing.join(", ")
+    );
+    false
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = [
+        Path::new("/usr/sbin").to_owned(),
+        Path::new("/usr/bin").to_owned(),
+    ];
+    std::env::split_paths(&path)
+        .chain(usual)
+        .any(|folder| folder.join(program).is_file())
+}
+
+/// A running foreign program; it is ended with this value.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Program {
+    /// Starts `command` with its output read line by line.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic_start(command, &error));
+        let (sender, lines) = sync_channel(LINES_KEPT);
+        let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+            child
+                .stdout
+                .take()
+                .map(|output| Box::new(output) as Box<dyn Read + Send>),
+            child
+                .stderr
+                .take()
+                .map(|output| Box::new(output) as Box<dyn Read + Send>),
+        ];
+        for output in outputs.into_iter().flatten() {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                let mut reader = BufReader::new(output);
+                let mut line = Vec::new();
+                // Old programs print bytes that are no UTF-8, and lines that end in a carriage return only.
+                while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                    if sender
+                        .send(String::from_utf8_lossy(&line).trim_end().to_owned())
+                        .is_err()
+                    {
+                        return;
+                    }
+                    line.clear();
+                }
+            });
+        }
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Waits for a line that contains one of `words` and returns it.
+    ///
+    /// # Panics
+    ///
+    /// When none comes within `patience` or the program ends: all it said is shown.
+    #[expect(clippy::panic, reason = "a peer that does not do its part fails the test")]
+    pub fn wait_for(&mut self, words: &[&str], patience: Duration) -> String {
+        let end = Instant::now() + patience;
+        loop {
+            match self
+                .lines
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if words.iter().any(|word| line.contains(word)) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => panic!(
+                    "no line with {words:?} in {patience:?}; it said:\n{}",
+                    self.said()
+                ),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("ended before a line with {words:?}; it said:\n{}", self.said())
+                }
+            }
+        }
+    }
+
+    /// Waits until the program ends by itself; true if its exit code is 0.
+    ///
+    /// # Panics
+    ///
+    /// When it still runs after `patience`.
+    #[expect(clippy::panic, reason = "a peer that does not do its part fails the test")]
+    pub fn finish(&mut self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        loop {
+            match self
+                .lines
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("still running after {patience:?}; it said:\n{}", self.said())
+                }
+            }
+        }
+        self.child.wait().is_ok_and(|status| status.success())
+    }
+
+    /// Writes a line to the program's standard input.
+    ///
+    /// # Panics
+    ///
+    /// When the program has gone.
+    pub fn write_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("the input is piped");
+        writeln!(input, "{line}")
+            .and_then(|()| input.flush())
+            .expect("the program reads its input");
+    }
+
+    /// Everything the program has printed and this side has read.
+    pub fn said(&self) -> String {
+        self.seen.join("\n")
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+#[expect(clippy::panic, reason = "a peer that cannot be started fails the test")]
+fn panic_start(command: &Command, error: &std::io::Error) -> ! {
+    panic!("cannot start {command:?}: {error}")
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            let _ended = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::{Program, available};
+
+    #[test]
+    fn lines_are_awaited_and_the_end_is_seen() {
+        let mut program = Program::start(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]));
+        program.wait_for(&["one"], Duration::from_secs(5));
+        assert!(!program.finish(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_program_that_is_there_is_available() {
+        assert!(available(&["sh"]));
+    }
+}
