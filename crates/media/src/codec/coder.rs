@@ -1,0 +1,128 @@
+//! One encoder and one decoder for all codecs: mono, 16 bit.
+
+use thiserror::Error;
+
+use super::opus::{self, OpusDecoder, OpusEncoder};
+use super::{Codec, g711};
+use crate::sample::SampleRate;
+
+/// Longest packet that is decoded, in milliseconds; what lasts longer is no live speech but an attempt on memory.
+pub const PACKET_MS_MAX: usize = 120;
+
+/// Why something could not be encoded or decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CodecError {
+    /// The payload is no packet of this codec.
+    #[error("payload is malformed")]
+    Malformed,
+    /// The codec has no frames of this many samples.
+    #[error("a frame of {0} samples is not possible with this codec")]
+    FrameLength(usize),
+    /// The codec refused its settings.
+    #[error("the codec refused its settings")]
+    Settings,
+}
+
+impl Codec {
+    /// The rate of the samples that go into the encoder and come out of the decoder.
+    pub fn sample_rate(self) -> SampleRate {
+        match self {
+            Codec::Pcmu | Codec::Pcma => SampleRate::Hz8000,
+            Codec::Opus => SampleRate::Hz48000,
+        }
+    }
+
+    /// How many samples, at [`Codec::sample_rate`], a payload decodes to.
+    ///
+    /// `None` for what is no payload of this codec: empty, malformed, or longer than [`PACKET_MS_MAX`].
+    pub fn payload_samples(self, payload: &[u8]) -> Option<usize> {
+        match self {
+            Codec::Pcmu | Codec::Pcma => (1..=PACKET_MS_MAX * 8)
+                .contains(&payload.len())
+                .then_some(payload.len()),
+            Codec::Opus => opus::packet_samples(payload),
+        }
+    }
+}
+
+/// Turns samples into payloads.
+pub enum Encoder {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// Opus; boxed, since its state is large.
+    Opus(Box<OpusEncoder>),
+}
+
+impl Encoder {
+    /// Makes the encoder of a codec.
+    ///
+    /// # Errors
+    /// Fails only if the codec refuses its constant settings.
+    pub fn new(codec: Codec) -> Result<Encoder, CodecError> {
+        Ok(match codec {
+            Codec::Pcmu => Encoder::Pcmu,
+            Codec::Pcma => Encoder::Pcma,
+            Codec::Opus => Encoder::Opus(Box::new(OpusEncoder::new()?)),
+        })
+    }
+
+    /// Appends the payload of one frame.
+    ///
+    /// # Errors
+    /// Refuses a frame length the codec does not have; G.711 takes any up to [`PACKET_MS_MAX`].
+    pub fn encode(&mut self, samples: &[i16], payload: &mut Vec<u8>) -> Result<(), CodecError> {
+        let law = match self {
+            Encoder::Pcmu => g711::encode_mu_law,
+            Encoder::Pcma => g711::encode_a_law,
+            Encoder::Opus(encoder) => return encoder.encode(samples, payload),
+        };
+        if samples.is_empty() || samples.len() > PACKET_MS_MAX * 8 {
+            return Err(CodecError::FrameLength(samples.len()));
+        }
+        payload.extend(samples.iter().map(|&sample| law(sample)));
+        Ok(())
+    }
+}
+
+/// Turns payloads into samples.
+pub enum Decoder {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// Opus; boxed, since its state is large.
+    Opus(Box<OpusDecoder>),
+}
+
+impl Decoder {
+    /// Makes the decoder of a codec.
+    ///
+    /// # Errors
+    /// Fails only if the codec refuses its constant settings.
+    pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
+        Ok(match codec {
+            Codec::Pcmu => Decoder::Pcmu,
+            Codec::Pcma => Decoder::Pcma,
+            Codec::Opus => Decoder::Opus(Box::new(OpusDecoder::new()?)),
+        })
+    }
+
+    /// Appends the samples of one payload, exactly as many as [`Codec::payload_samples`] says.
+    ///
+    /// # Errors
+    /// Refuses what is no payload of this codec; `samples` is then as before.
+    pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) -> Result<(), CodecError> {
+        let law = match self {
+            Decoder::Pcmu => g711::decode_mu_law,
+            Decoder::Pcma => g711::decode_a_law,
+            Decoder::Opus(decoder) => return decoder.decode(payload, samples),
+        };
+        if payload.is_empty() || payload.len() > PACKET_MS_MAX * 8 {
+            return Err(CodecError::Malformed);
+        }
+        samples.extend(payload.iter().map(|&code| law(code)));
+        Ok(())
+    }
+}
