@@ -1,8 +1,17 @@
 //! Media without I/O: SDP, RTP, SRTP, codecs, jitter buffer, tones, bridges.
 
 pub mod codec;
+pub mod conceal;
+mod delay;
+pub mod dtmf;
+mod jitter;
+mod latch;
+pub mod level;
+pub mod receive;
 pub mod resample;
 pub mod rtp;
 pub mod sample;
 pub mod sdp;
+pub mod send;
+mod sequence;
 pub mod srtp;

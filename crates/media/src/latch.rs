@@ -1,0 +1,50 @@
+//! Whose packets are taken, and where the answers go.
+
+use std::net::SocketAddr;
+
+/// Follows the source of a leg's packets through NAT.
+///
+/// Packets that pass SRTP authentication move the address, so a peer whose NAT rebinds is followed. Plain packets fix
+/// it once: the first source is kept until the owner says otherwise, since anybody can send a plain packet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latch {
+    signalled: SocketAddr,
+    source: Option<SocketAddr>,
+    authenticated: bool,
+}
+
+impl Latch {
+    /// Starts from the address in the session description.
+    pub(crate) fn new(signalled: SocketAddr, authenticated: bool) -> Latch {
+        Latch {
+            signalled,
+            source: None,
+            authenticated,
+        }
+    }
+
+    /// Whether a packet from here may be taken at all (before it is authenticated).
+    pub(crate) fn admits(&self, from: SocketAddr) -> bool {
+        self.authenticated || self.source.is_none_or(|source| source == from)
+    }
+
+    /// Takes the source of a packet that was found good; says whether the destination moved.
+    pub(crate) fn confirm(&mut self, from: SocketAddr) -> bool {
+        let moved = self.destination() != from;
+        if self.authenticated || self.source.is_none() {
+            self.source = Some(from);
+            return moved;
+        }
+        false
+    }
+
+    /// Where packets to this peer go.
+    pub(crate) fn destination(&self) -> SocketAddr {
+        self.source.unwrap_or(self.signalled)
+    }
+
+    /// Forgets the source: the next one is taken.
+    pub(crate) fn release(&mut self) {
+        self.source = None;
+    }
+}

@@ -1,0 +1,485 @@
+//! Playout: when which sound leaves the jitter buffer, and what sounds where there is none.
+//!
+//! ```text
+//!            first packet due                 buffer empty
+//!   Silent ──────────────────▶ Playing ───────────────────────▶ Stalled
+//!                                 ▲        next packet is due      │
+//!                                 └────────────────────────────────┘
+//! ```
+//!
+//! The playhead moves along the stream's timeline. A stall does not move it, so packets that are merely late are
+//! played, later; what turns out to be lost during a stall is skipped, as its time has passed. Too much delay is worked
+//! off in pauses of the speech only, and too little is made up there.
+
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::voice::{Voice, crossfade};
+use crate::codec::{Codec, CodecError, PACKET_MS_MAX};
+use crate::delay::DelayEstimator;
+use crate::jitter::{BUFFERED_TIME_MAX, Entry, Insertion, JitterBuffer};
+use crate::level::LevelMeter;
+use crate::sample::{SampleRate, duration_to_ticks, signed, unsigned};
+use crate::sequence::Sequencer;
+
+/// Sound made up at a time while the buffer is empty: a packet that arrives meanwhile waits no longer than this.
+const STALL_STEP_TICKS: i64 = 240;
+/// Sound made up at a time over a gap between packets.
+const GAP_STEP_TICKS: i64 = 960;
+/// Delay above the target that is not worth working off, and below it not worth making up.
+const TOLERANCE_TICKS: i64 = 480;
+/// Pauses are shortened only behind this much of them, so that words do not run into each other.
+const PAUSE_KEPT_TICKS: i64 = 9_600;
+/// Quieter than this (mean square relative to full scale, -50 dBFS) is a pause.
+const PAUSE_POWER: f32 = 1e-5;
+
+/// The path of one stream from its buffer to the sink.
+pub(super) struct Playout {
+    rate: SampleRate,
+    formats: SmallVec<[Format; 2]>,
+    buffer: JitterBuffer,
+    delay: DelayEstimator,
+    playhead: Playhead,
+    chunk: Chunk,
+    pace: Pace,
+    pub(super) counts: Counts,
+}
+
+struct Format {
+    codec: Codec,
+    // Made when the first packet of the format arrives.
+    voice: Option<Voice>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Silent,
+    Playing,
+    Stalled,
+}
+
+#[derive(Debug)]
+struct Playhead {
+    phase: Phase,
+    /// Up to here the timeline has been made into sound.
+    position: i64,
+    /// The last packet that was made into sound.
+    index: u64,
+    format: usize,
+    /// Sound made up since the buffer ran empty.
+    stalled: i64,
+}
+
+/// Sound on its way to the sink, all of one kind.
+struct Chunk {
+    samples: Vec<i16>,
+    cursor: usize,
+    kind: Kind,
+    // What the former format would have gone on with.
+    splice: Vec<i16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Received,
+    Concealed,
+    /// Made up without moving along the timeline.
+    Filler,
+}
+
+#[derive(Debug, Default)]
+struct Pace {
+    /// How long after the fastest packet's arrival its sound is played.
+    delay: Option<i64>,
+    /// What the sink takes at a time.
+    quantum: i64,
+    /// How long the present pause of the speech has lasted.
+    pause: i64,
+    /// The packet before was left out.
+    shortened: bool,
+    /// Silence to put in, for more delay.
+    owed: i64,
+}
+
+/// What has been played, in ticks of the media clock.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) played: u64,
+    pub(super) concealed: u64,
+    pub(super) late: u64,
+    pub(super) first_audio: Option<Instant>,
+    pub(super) level: LevelMeter,
+}
+
+impl Playout {
+    pub(super) fn new(codecs: impl Iterator<Item = Codec>, rate: SampleRate) -> Playout {
+        let longest = rate.samples_in(Duration::from_millis(1)) * PACKET_MS_MAX;
+        Playout {
+            rate,
+            formats: codecs.map(|codec| Format { codec, voice: None }).collect(),
+            buffer: JitterBuffer::default(),
+            delay: DelayEstimator::new(),
+            playhead: Playhead {
+                phase: Phase::Silent,
+                position: 0,
+                index: 0,
+                format: 0,
+                stalled: 0,
+            },
+            chunk: Chunk {
+                samples: Vec::with_capacity(longest),
+                cursor: 0,
+                kind: Kind::Filler,
+                splice: Vec::with_capacity(longest),
+            },
+            pace: Pace::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes a packet that has its place on the timeline.
+    pub(super) fn insert(
+        &mut self,
+        now: Instant,
+        place: Place,
+        payload: &[u8],
+    ) -> Result<Option<Insertion>, CodecError> {
+        let Some(format) = self.formats.get_mut(place.format) else {
+            return Ok(None);
+        };
+        if format.voice.is_none() {
+            format.voice = Some(Voice::new(format.codec, self.rate)?);
+        }
+        if place.begins {
+            self.delay.begin_segment();
+        }
+        let lateness = self.delay.observe(now, place.position);
+        self.measure(place.position, lateness);
+        if self.playhead.phase != Phase::Silent && place.position + place.ticks <= self.playhead.position {
+            self.counts.late += 1;
+            return Ok(None);
+        }
+        let hold = self
+            .delay
+            .target(self.pace.quantum)
+            .saturating_sub(lateness)
+            .max(0);
+        let entry = Entry {
+            index: place.index,
+            position: place.position,
+            ticks: place.ticks,
+            due: now + crate::sample::ticks_to_duration(u64::try_from(hold).unwrap_or(0)),
+            format: place.format,
+            payload: Vec::new(),
+        };
+        Ok(Some(self.buffer.insert(entry, payload)))
+    }
+
+    /// Fills `out`; says how far the stream advanced, in ticks: received and concealed.
+    pub(super) fn pull(&mut self, now: Instant, sequencer: &Sequencer, out: &mut [i16]) {
+        self.pace.quantum = signed(out.len()) * self.ticks_per_sample();
+        let mut rest = out;
+        while !rest.is_empty() {
+            if self.chunk.is_empty() && !self.produce(now, sequencer) {
+                rest.fill(0);
+                return;
+            }
+            let taken = self.chunk.take(&mut rest);
+            self.count(now, self.chunk.kind, signed(taken) * self.ticks_per_sample());
+        }
+    }
+
+    /// Whether everything that arrived has been given to the sink.
+    pub(super) fn is_drained(&self) -> bool {
+        self.buffer.is_empty() && (self.chunk.is_empty() || self.chunk.kind == Kind::Filler)
+    }
+
+    /// Sound that waits, in the buffer and behind it.
+    pub(super) fn buffered_ticks(&self) -> i64 {
+        let chunk = self.chunk.remaining() * self.ticks_per_sample();
+        let first = self.buffer.front().map_or(0, |front| front.position);
+        chunk + self.buffer.end().map_or(0, |end| end - first)
+    }
+
+    /// Packets that wait.
+    pub(super) fn buffered_packets(&self) -> usize {
+        self.buffer.len()
+    }
+
+    fn ticks_per_sample(&self) -> i64 {
+        i64::from(self.rate.ticks_per_sample())
+    }
+
+    /// Learns the present delay from where a packet stands to the playhead when it arrives.
+    fn measure(&mut self, position: i64, lateness: i64) {
+        if self.playhead.phase != Phase::Playing {
+            return;
+        }
+        let playing = self.playhead.position - self.chunk.remaining() * self.ticks_per_sample();
+        let measured = position - playing + lateness;
+        let delay = self.pace.delay.get_or_insert(measured);
+        *delay += (measured - *delay) / 8;
+    }
+
+    /// Makes the next chunk; false if nothing has ever been heard, or nothing is due.
+    fn produce(&mut self, now: Instant, sequencer: &Sequencer) -> bool {
+        self.chunk.clear();
+        if self.pace.owed > 0 {
+            return self.put_in_silence();
+        }
+        // Each turn takes a packet out of the buffer or ends the loop.
+        while self.chunk.is_empty() {
+            let Some(front) = self.buffer.front() else {
+                return self.stall();
+            };
+            if self.playhead.phase != Phase::Playing {
+                if now < front.due {
+                    return self.stall();
+                }
+                let (position, index) = (front.position, front.index);
+                self.resume(position, sequencer.is_missing_between(self.playhead.index, index));
+                continue;
+            }
+            let gap = front.position - self.playhead.position;
+            if gap > 0 {
+                let lost = sequencer.is_missing_between(self.playhead.index, front.index);
+                self.bridge(gap, lost);
+            } else {
+                self.play_front();
+            }
+        }
+        true
+    }
+
+    /// Makes up sound while there is none to play; false before the first packet.
+    fn stall(&mut self) -> bool {
+        if self.playhead.phase == Phase::Silent {
+            return false;
+        }
+        self.playhead.phase = Phase::Stalled;
+        self.conceal(STALL_STEP_TICKS, None, Kind::Filler);
+        self.playhead.stalled += STALL_STEP_TICKS;
+        true
+    }
+
+    fn put_in_silence(&mut self) -> bool {
+        self.conceal(self.pace.owed, None, Kind::Filler);
+        self.pace.delay = self.pace.delay.map(|delay| delay + self.pace.owed);
+        self.pace.owed = 0;
+        true
+    }
+
+    /// Goes on with the packet at `position`; what was made up stands for what did not arrive.
+    fn resume(&mut self, position: i64, lost: bool) {
+        if self.playhead.phase == Phase::Silent {
+            self.playhead.position = position;
+        }
+        self.playhead.phase = Phase::Playing;
+        let gap = position - self.playhead.position;
+        let passed = gap.clamp(0, self.playhead.stalled);
+        self.playhead.position += passed;
+        self.counts.advance(passed, lost);
+        self.pace.delay = self
+            .pace
+            .delay
+            .map(|delay| delay + self.playhead.stalled - passed);
+        self.playhead.stalled = 0;
+    }
+
+    /// Fills a gap before the first packet of the buffer, or a part of it.
+    fn bridge(&mut self, gap: i64, lost: bool) {
+        if gap > duration_to_ticks(BUFFERED_TIME_MAX) {
+            // No sound was ever buffered for so long a gap: the timeline has been moved.
+            self.playhead.position += gap;
+            return;
+        }
+        let excess = self.excess();
+        let skipped = if lost {
+            gap.min(excess) - GAP_STEP_TICKS
+        } else {
+            gap.min(excess)
+        };
+        if skipped > 0 {
+            self.playhead.position += skipped;
+            self.pace.delay = self.pace.delay.map(|delay| delay - skipped);
+            if !lost {
+                self.counts.advance(skipped, false);
+            }
+            return;
+        }
+        if lost {
+            self.conceal_before_front(gap);
+        } else {
+            self.conceal(gap.min(GAP_STEP_TICKS), None, Kind::Received);
+            self.playhead.position += gap.min(GAP_STEP_TICKS);
+        }
+    }
+
+    /// Conceals what is lost before the first packet, with the help of that packet if it follows directly.
+    fn conceal_before_front(&mut self, gap: i64) {
+        let Some(front) = self.buffer.pop() else { return };
+        // Redundancy in a packet is for as much as the packet itself lasts: the last part of the gap.
+        let recoverable = gap <= front.ticks && front.format == self.playhead.format;
+        let ticks = if gap > front.ticks {
+            (gap - front.ticks).min(GAP_STEP_TICKS)
+        } else {
+            gap
+        };
+        let next = recoverable.then_some(front.payload.as_slice());
+        self.conceal(ticks, next, Kind::Concealed);
+        self.playhead.position += ticks;
+        self.buffer.put_back(front);
+    }
+
+    /// Appends made-up sound to the chunk.
+    fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, kind: Kind) {
+        self.chunk.kind = kind;
+        let count = unsigned(ticks / self.ticks_per_sample()).max(1);
+        if let Some(voice) = self
+            .formats
+            .get_mut(self.playhead.format)
+            .and_then(|format| format.voice.as_mut())
+        {
+            voice.conceal(ticks, next, &mut self.chunk.samples);
+        }
+        self.chunk.samples.resize(count, 0);
+    }
+
+    fn play_front(&mut self) {
+        let Some(entry) = self.buffer.pop() else { return };
+        self.change_format(entry.format);
+        let passed = self.playhead.position - entry.position;
+        if passed < entry.ticks {
+            self.play(&entry, passed);
+        } else {
+            self.counts.late += 1;
+        }
+        self.buffer.recycle(entry);
+    }
+
+    fn play(&mut self, entry: &Entry, passed: i64) {
+        let from = self.playhead.position;
+        self.playhead.position = entry.end();
+        self.playhead.index = self.playhead.index.max(entry.index);
+        let excess = self.excess();
+        let target = self.delay.target(self.pace.quantum);
+        let Some(voice) = self
+            .formats
+            .get_mut(entry.format)
+            .and_then(|format| format.voice.as_mut())
+        else {
+            return;
+        };
+        let quiet = match voice.decode(&entry.payload) {
+            Ok(decoded) => crate::level::power(decoded) < PAUSE_POWER,
+            Err(_) => {
+                self.conceal(entry.end() - from, None, Kind::Concealed);
+                return;
+            }
+        };
+        self.pace.pause = if quiet { self.pace.pause + entry.ticks } else { 0 };
+        let long_pause = self.pace.pause > PAUSE_KEPT_TICKS;
+        if long_pause && !self.pace.shortened && excess > entry.ticks + TOLERANCE_TICKS && passed == 0 {
+            voice.leave_out();
+            self.pace.shortened = true;
+            self.pace.delay = self.pace.delay.map(|delay| delay - entry.ticks);
+            self.counts.advance(entry.ticks, false);
+            return;
+        }
+        self.pace.shortened = false;
+        if let Some(delay) = self
+            .pace
+            .delay
+            .filter(|&delay| quiet && delay + TOLERANCE_TICKS < target)
+        {
+            self.pace.owed = (target - delay).min(GAP_STEP_TICKS) / TOLERANCE_TICKS * TOLERANCE_TICKS;
+        }
+        let skip = unsigned(passed / voice.ticks_per_sample());
+        voice.render(skip, &mut self.chunk.samples);
+        self.chunk.kind = Kind::Received;
+        crossfade(&self.chunk.splice, &mut self.chunk.samples);
+        self.chunk.splice.clear();
+        self.counts.level.observe(&self.chunk.samples);
+    }
+
+    /// Lets the voice of another format take over.
+    fn change_format(&mut self, format: usize) {
+        if format == self.playhead.format {
+            return;
+        }
+        let former = self
+            .formats
+            .get_mut(self.playhead.format)
+            .and_then(|format| format.voice.as_mut());
+        self.chunk.splice.clear();
+        if let Some(voice) = former {
+            voice.fade_out(&mut self.chunk.splice);
+        }
+        self.playhead.format = format;
+    }
+
+    /// Delay beyond what the network asks for.
+    fn excess(&self) -> i64 {
+        let target = self.delay.target(self.pace.quantum);
+        self.pace.delay.map_or(0, |delay| (delay - target).max(0))
+    }
+
+    fn count(&mut self, now: Instant, kind: Kind, ticks: i64) {
+        if kind == Kind::Filler {
+            return;
+        }
+        self.counts.first_audio.get_or_insert(now);
+        self.counts.advance(ticks, kind == Kind::Concealed);
+    }
+}
+
+/// Where a packet belongs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) index: u64,
+    pub(super) position: i64,
+    pub(super) ticks: i64,
+    pub(super) format: usize,
+    pub(super) begins: bool,
+}
+
+impl Counts {
+    fn advance(&mut self, ticks: i64, concealed: bool) {
+        let ticks = u64::try_from(ticks).unwrap_or(0);
+        self.played += ticks;
+        if concealed {
+            self.concealed += ticks;
+        }
+    }
+}
+
+impl Chunk {
+    fn is_empty(&self) -> bool {
+        self.cursor >= self.samples.len()
+    }
+
+    fn remaining(&self) -> i64 {
+        signed(self.samples.len().saturating_sub(self.cursor))
+    }
+
+    fn clear(&mut self) {
+        self.samples.clear();
+        self.cursor = 0;
+    }
+
+    /// Moves as many samples as there are and fit to the front of `out`, and `out` behind them.
+    fn take(&mut self, out: &mut &mut [i16]) -> usize {
+        let ready = self.samples.get(self.cursor..).unwrap_or_default();
+        let count = ready.len().min(out.len());
+        let (front, rest) = std::mem::take(out)
+            .split_at_mut_checked(count)
+            .unwrap_or_default();
+        for (to, from) in front.iter_mut().zip(ready) {
+            *to = *from;
+        }
+        self.cursor += count;
+        *out = rest;
+        count
+    }
+}

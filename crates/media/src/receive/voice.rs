@@ -1,0 +1,180 @@
+//! The sound of one negotiated format: decoded, concealed where it is missing, and brought to the sink's rate.
+
+use crate::codec::opus::OpusDecoder;
+use crate::codec::{Codec, CodecError, Decoder, PACKET_MS_MAX};
+use crate::conceal::Concealer;
+use crate::resample::Resampler;
+use crate::sample::{SampleRate, to_float, to_sample};
+
+/// Opus extrapolates well for this long; then its sound begins to fade.
+const OPUS_FULL_SAMPLES: usize = 40 * 48;
+/// At this age extrapolated Opus has faded to silence.
+const OPUS_FADED_SAMPLES: usize = 120 * 48;
+/// Length of the ramp back to full level, and of a splice: 4 ms.
+const RAMP_MS: usize = 4;
+/// Opus extrapolates in steps of 2.5 ms only.
+const OPUS_STEP_SAMPLES: usize = 120;
+
+/// Decoder, concealment and rate conversion of one format.
+pub(super) struct Voice {
+    codec: Codec,
+    source: Source,
+    resampler: Resampler,
+    // Sound at the codec's rate on its way to the resampler.
+    decoded: Vec<i16>,
+    // What would have followed the last sound, where a piece was left out behind it.
+    splice: Vec<i16>,
+}
+
+enum Source {
+    Waveform {
+        decoder: Decoder,
+        concealer: Concealer,
+    },
+    Opus {
+        decoder: Box<OpusDecoder>,
+        concealed: usize,
+    },
+}
+
+impl Voice {
+    pub(super) fn new(codec: Codec, output: SampleRate) -> Result<Voice, CodecError> {
+        let rate = codec.sample_rate();
+        let source = match codec {
+            Codec::Pcmu | Codec::Pcma => Source::Waveform {
+                decoder: Decoder::new(codec)?,
+                concealer: Concealer::new(rate),
+            },
+            Codec::Opus => Source::Opus {
+                decoder: Box::new(OpusDecoder::new()?),
+                concealed: 0,
+            },
+        };
+        let longest = rate.samples_in(std::time::Duration::from_millis(1)) * PACKET_MS_MAX;
+        Ok(Voice {
+            codec,
+            source,
+            resampler: Resampler::new(rate, output),
+            decoded: Vec::with_capacity(longest),
+            splice: Vec::with_capacity(longest),
+        })
+    }
+
+    /// The number of ticks of the media clock in one sample at the codec's rate.
+    pub(super) fn ticks_per_sample(&self) -> i64 {
+        i64::from(self.codec.sample_rate().ticks_per_sample())
+    }
+
+    /// Decodes a payload; its sound waits for [`Voice::render`] or [`Voice::leave_out`].
+    pub(super) fn decode(&mut self, payload: &[u8]) -> Result<&[i16], CodecError> {
+        self.decoded.clear();
+        match &mut self.source {
+            Source::Waveform { decoder, concealer } => {
+                decoder.decode(payload, &mut self.decoded)?;
+                concealer.receive(&mut self.decoded);
+            }
+            Source::Opus { decoder, concealed } => {
+                decoder.decode(payload, &mut self.decoded)?;
+                let start = opus_gain(*concealed);
+                ramp_up(&mut self.decoded, start);
+                *concealed = 0;
+            }
+        }
+        Ok(&self.decoded)
+    }
+
+    /// Appends the decoded sound at the sink's rate, without its first `skip` samples.
+    pub(super) fn render(&mut self, skip: usize, output: &mut Vec<i16>) {
+        let decoded = self.decoded.get_mut(skip..).unwrap_or_default();
+        crossfade(&self.splice, decoded);
+        self.splice.clear();
+        self.resampler.process(decoded, output);
+    }
+
+    /// Drops the decoded sound; what follows is blended with its beginning.
+    pub(super) fn leave_out(&mut self) {
+        if self.splice.is_empty() {
+            let length = ramp_length(self.codec).min(self.decoded.len());
+            self.splice
+                .extend_from_slice(self.decoded.get(..length).unwrap_or_default());
+        }
+    }
+
+    /// Appends `ticks` of sound for what is missing; `next` is the payload directly behind the gap, if it is here.
+    ///
+    /// Returns the ticks really appended: Opus rounds up to its step.
+    pub(super) fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, output: &mut Vec<i16>) -> i64 {
+        let scale = self.ticks_per_sample();
+        let mut count = usize::try_from(ticks / scale).unwrap_or(0).max(1);
+        self.decoded.clear();
+        match &mut self.source {
+            Source::Waveform { concealer, .. } => concealer.conceal(count, &mut self.decoded),
+            Source::Opus { decoder, concealed } => {
+                count = count.next_multiple_of(OPUS_STEP_SAMPLES);
+                extrapolate(decoder, *concealed, count, next, &mut self.decoded);
+                *concealed = concealed.saturating_add(count);
+            }
+        }
+        self.decoded.resize(count, 0);
+        self.render(0, output);
+        i64::try_from(count).unwrap_or(0) * scale
+    }
+
+    /// What would follow at the sink's rate, to be blended with another format's beginning; the voice ends with it.
+    pub(super) fn fade_out(&mut self, output: &mut Vec<i16>) {
+        let length = ramp_length(self.codec);
+        let ticks = i64::try_from(length).unwrap_or(0) * self.ticks_per_sample();
+        self.conceal(ticks, None, output);
+    }
+}
+
+/// Blends what would have come with what comes instead.
+pub(super) fn crossfade(former: &[i16], present: &mut [i16]) {
+    let span = to_float(former.len() + 1);
+    for (index, (sample, &old)) in present.iter_mut().zip(former).enumerate() {
+        let share = to_float(index + 1) / span;
+        *sample = to_sample(f32::from(old) * (1.0 - share) + f32::from(*sample) * share);
+    }
+}
+
+fn extrapolate(
+    decoder: &mut OpusDecoder,
+    concealed: usize,
+    count: usize,
+    next: Option<&[u8]>,
+    output: &mut Vec<i16>,
+) {
+    if concealed >= OPUS_FADED_SAMPLES {
+        return;
+    }
+    let recovered = next.is_some_and(|next| decoder.recover(next, count, output).is_ok());
+    if !recovered && decoder.conceal(count, output).is_err() {
+        return;
+    }
+    if recovered {
+        return;
+    }
+    for (index, sample) in output.iter_mut().enumerate() {
+        *sample = to_sample(f32::from(*sample) * opus_gain(concealed + index));
+    }
+}
+
+fn opus_gain(age: usize) -> f32 {
+    let fading = age.saturating_sub(OPUS_FULL_SAMPLES);
+    (1.0 - to_float(fading) / to_float(OPUS_FADED_SAMPLES - OPUS_FULL_SAMPLES)).max(0.0)
+}
+
+fn ramp_up(samples: &mut [i16], from: f32) {
+    if from >= 1.0 {
+        return;
+    }
+    let length = ramp_length(Codec::Opus);
+    for (index, sample) in samples.iter_mut().take(length).enumerate() {
+        let gain = from + (1.0 - from) * to_float(index) / to_float(length);
+        *sample = to_sample(f32::from(*sample) * gain);
+    }
+}
+
+fn ramp_length(codec: Codec) -> usize {
+    usize::try_from(codec.sample_rate().hertz() / 1_000).unwrap_or(8) * RAMP_MS
+}
