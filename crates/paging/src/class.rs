@@ -1,0 +1,162 @@
+//! What can sound, and in which order.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// A real emergency. A drill is a [`Class::PriorityPage`], so that a real alert always ends a drill.
+    EmergencyAlert,
+    /// A page that matters more than other pages.
+    PriorityPage,
+    /// Somebody speaks to everybody.
+    Page,
+    /// Two people speak with each other.
+    TwoWayCall,
+    /// A telephone rings aloud.
+    Ring,
+    /// The bell of a schedule.
+    ScheduledBell,
+    /// Music that nobody misses.
+    BackgroundMusic,
+}
+
+impl Class {
+    /// All classes in the default order, the most important first.
+    pub const ALL: [Self; 7] = [
+        Self::EmergencyAlert,
+        Self::PriorityPage,
+        Self::Page,
+        Self::TwoWayCall,
+        Self::Ring,
+        Self::ScheduledBell,
+        Self::BackgroundMusic,
+    ];
+
+    /// What a sound of this class does while a more important one of class `by` sounds.
+    pub(crate) const fn gives_way(self, by: Self) -> GivesWay {
+        match self {
+            // Who speaks must learn that nobody hears it: the call ends. An alert that an installation ranks below
+            // something else is a recording and goes on afterwards.
+            Self::PriorityPage | Self::Page => GivesWay::Stops,
+            Self::EmergencyAlert | Self::TwoWayCall | Self::Ring => GivesWay::Waits,
+            // A bell that rings late says the wrong time.
+            Self::ScheduledBell => GivesWay::Stops,
+            Self::BackgroundMusic => match by {
+                Self::Ring | Self::ScheduledBell | Self::BackgroundMusic => GivesWay::Ducks,
+                Self::EmergencyAlert | Self::PriorityPage | Self::Page | Self::TwoWayCall => GivesWay::Waits,
+            },
+        }
+    }
+
+    /// What happens to a request of this class while a more important sound is on.
+    pub(crate) const fn comes_second(self) -> ComesSecond {
+        match self {
+            Self::PriorityPage | Self::Page | Self::TwoWayCall | Self::ScheduledBell => {
+                ComesSecond::IsRefused
+            }
+            Self::EmergencyAlert | Self::Ring | Self::BackgroundMusic => ComesSecond::GivesWay,
+        }
+    }
+
+    /// What happens to two sounds of this class.
+    pub(crate) const fn meets_its_like(self) -> MeetsItsLike {
+        match self {
+            // Whoever raised the later alert knew of the earlier one.
+            Self::EmergencyAlert => MeetsItsLike::NewerSounds,
+            Self::PriorityPage | Self::Page | Self::TwoWayCall | Self::ScheduledBell => {
+                MeetsItsLike::NewerIsRefused
+            }
+            Self::Ring => MeetsItsLike::NewerWaits,
+            Self::BackgroundMusic => MeetsItsLike::OlderStops,
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::EmergencyAlert => "emergency alert",
+            Self::PriorityPage => "priority page",
+            Self::Page => "page",
+            Self::TwoWayCall => "two-way call",
+            Self::Ring => "ring",
+            Self::ScheduledBell => "scheduled bell",
+            Self::BackgroundMusic => "background music",
+        })
+    }
+}
+
+/// How a sound makes room for a more important one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivesWay {
+    /// It ends and does not come back.
+    Stops,
+    /// It is silent, and goes on afterwards if it is still wanted.
+    Waits,
+    /// It goes on quietly.
+    Ducks,
+}
+
+/// What becomes of a request while something more important sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ComesSecond {
+    /// Its caller is told at once.
+    IsRefused,
+    /// It begins as if it had been interrupted.
+    GivesWay,
+}
+
+/// What becomes of two sounds of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MeetsItsLike {
+    /// The newer sounds, the older waits.
+    NewerSounds,
+    /// The older sounds, the newer waits.
+    NewerWaits,
+    /// The older sounds, the newer is refused.
+    NewerIsRefused,
+    /// The newer sounds, the older ends.
+    OlderStops,
+}
+
+/// The order of classes at one installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order([Class; 7]);
+
+/// An order in which a class is missing, and so another stands twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the order of sounds lacks {missing}: each class must stand in it once")]
+pub struct OrderError {
+    /// The first missing class.
+    pub missing: Class,
+}
+
+impl Order {
+    /// Makes an order, the most important class first.
+    ///
+    /// # Errors
+    ///
+    /// Names a class that is missing.
+    pub fn new(classes: [Class; 7]) -> Result<Self, OrderError> {
+        match Class::ALL.into_iter().find(|class| !classes.contains(class)) {
+            Some(missing) => Err(OrderError { missing }),
+            None => Ok(Self(classes)),
+        }
+    }
+
+    /// The place of a class, 0 for the most important.
+    #[must_use]
+    pub fn place(&self, class: Class) -> usize {
+        self.0.iter().take_while(|other| **other != class).count()
+    }
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self(Class::ALL)
+    }
+}

@@ -1,0 +1,360 @@
+//! The life of one page, from the invitation of its listeners to the last receipt.
+//!
+//! ```text
+//!   each listener:   invited ──answered──▶ listening ──ended──▶ ended ──receipt──▶ (judged)
+//!                       │ refused, failed, no answer      │ receipt may come first
+//!                       ▼
+//!                    missing
+//!
+//!   the page:        open ──ended──▶ closing ── every receipt come, or overdue ──▶ settled
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use model::status::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
+use model::{Extension, PageId, SipUser};
+
+use super::judge;
+
+/// Listeners of one page: as many as a group may have members.
+pub const LISTENERS_MAX: usize = model::directory::MEMBERS_MAX;
+/// How long an invited listener may take to answer: an endpoint's pre-tone and a few lost datagrams.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// How long after the end of a page its receipts are waited for: an endpoint plays out for up to 500 ms, and a lost
+/// BYE is repeated 0.5, 1.5 and 3.5 s after it (RFC 3261 §17.1.2.2).
+pub const RECEIPT_WAIT: Duration = Duration::from_secs(5);
+
+/// The ledger of one page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    page: PageId,
+    extension: Extension,
+    talker: SipUser,
+    /// When the talker's first audio came.
+    first_audio: Option<Instant>,
+    listener_by_user: BTreeMap<SipUser, Listener>,
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    receipts_until: Instant,
+    audio_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Listener {
+    name: String,
+    state: State,
+    receipt: Option<Receipt>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Invited {
+        answer_until: Instant,
+    },
+    Listening {
+        answered: Instant,
+        owes_receipt: bool,
+    },
+    Ended {
+        answered: Instant,
+        owes_receipt: bool,
+        loss_permille: Option<u16>,
+    },
+    Missing {
+        why: MissingReason,
+    },
+}
+
+/// Why a receipt is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ReceiptRefusal {
+    /// It is for another page.
+    #[error("the receipt is for another page")]
+    OtherPage,
+    /// Its sender is no listener of this page.
+    #[error("the receipt comes from no listener of the page")]
+    Stranger,
+    /// The listener has not answered, so it cannot have played anything.
+    #[error("the receipt comes from a listener that has not answered")]
+    NotAnswered,
+    /// The listener has given a receipt.
+    #[error("the listener has given its receipt")]
+    Duplicate,
+}
+
+impl Page {
+    /// Opens the ledger of a page.
+    #[must_use]
+    pub fn new(page: PageId, extension: Extension, talker: SipUser) -> Self {
+        Self {
+            page,
+            extension,
+            talker,
+            first_audio: None,
+            listener_by_user: BTreeMap::new(),
+            end: None,
+        }
+    }
+
+    /// The page's id.
+    #[must_use]
+    pub fn id(&self) -> &PageId {
+        &self.page
+    }
+
+    /// Enters a listener that has been sent an invitation. Beyond [`LISTENERS_MAX`] it is not entered and `false` is
+    /// returned: it must not be invited.
+    pub fn invite(&mut self, now: Instant, user: SipUser, name: String) -> bool {
+        self.enter(
+            user,
+            name,
+            State::Invited {
+                answer_until: now + ANSWER_WAIT,
+            },
+        )
+    }
+
+    /// Enters a listener that cannot be invited; with the limit of [`Page::invite`].
+    pub fn miss(&mut self, user: SipUser, name: String, why: MissingReason) -> bool {
+        self.enter(user, name, State::Missing { why })
+    }
+
+    /// The listener answered. `owes_receipt` says whether it is of a kind that gives receipts.
+    pub fn answered(&mut self, now: Instant, user: &SipUser, owes_receipt: bool) {
+        if let Some(listener) = self.listener_by_user.get_mut(user)
+            && let State::Invited { .. } = listener.state
+        {
+            listener.state = State::Listening {
+                answered: now,
+                owes_receipt,
+            };
+        }
+    }
+
+    /// The listener will not answer.
+    pub fn failed(&mut self, user: &SipUser, why: MissingReason) {
+        if let Some(listener) = self.listener_by_user.get_mut(user)
+            && let State::Invited { .. } = listener.state
+        {
+            listener.state = State::Missing { why };
+        }
+    }
+
+    /// The talker's first audio has come.
+    pub fn audio_began(&mut self, now: Instant) {
+        self.first_audio.get_or_insert(now);
+    }
+
+    /// The listener's leg has ended; `loss_permille` is the loss it reported by RTCP, if it did.
+    pub fn left(&mut self, user: &SipUser, loss_permille: Option<u16>) {
+        if let Some(listener) = self.listener_by_user.get_mut(user)
+            && let State::Listening {
+                answered,
+                owes_receipt,
+            } = listener.state
+        {
+            listener.state = State::Ended {
+                answered,
+                owes_receipt,
+                loss_permille,
+            };
+        }
+    }
+
+    /// Takes a listener's receipt; the first one counts.
+    ///
+    /// # Errors
+    ///
+    /// Says why the receipt is not taken.
+    pub fn receive(&mut self, user: &SipUser, receipt: Receipt) -> Result<(), ReceiptRefusal> {
+        if receipt.page != self.page {
+            return Err(ReceiptRefusal::OtherPage);
+        }
+        let listener = self
+            .listener_by_user
+            .get_mut(user)
+            .ok_or(ReceiptRefusal::Stranger)?;
+        match listener.state {
+            State::Invited { .. } | State::Missing { .. } => return Err(ReceiptRefusal::NotAnswered),
+            State::Listening { .. } | State::Ended { .. } => {}
+        }
+        if listener.receipt.is_some() {
+            return Err(ReceiptRefusal::Duplicate);
+        }
+        listener.receipt = Some(receipt);
+        Ok(())
+    }
+
+    /// The talker has finished; `audio` is the length of what it sent. Listeners that have not answered are missing.
+    pub fn ended(&mut self, now: Instant, audio: Duration) {
+        if self.end.is_some() {
+            return;
+        }
+        let audio_ms = u64::try_from(audio.as_millis()).unwrap_or(u64::MAX);
+        self.end = Some(End {
+            receipts_until: now + RECEIPT_WAIT,
+            audio_ms,
+        });
+        for listener in self.listener_by_user.values_mut() {
+            if let State::Invited { .. } = listener.state {
+                listener.state = State::Missing {
+                    why: MissingReason::PageEnded,
+                };
+            }
+        }
+    }
+
+    /// The next instant at which a listener's answer or the receipts are overdue.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.end {
+            Some(end) if self.owed().next().is_some() => Some(end.receipts_until),
+            Some(_) => None,
+            None => self
+                .listener_by_user
+                .values()
+                .filter_map(Listener::answer_until)
+                .min(),
+        }
+    }
+
+    /// Counts listeners as missing whose answer is overdue and returns them, to be cancelled.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<SipUser> {
+        let mut overdue = Vec::new();
+        for (user, listener) in &mut self.listener_by_user {
+            if listener.answer_until().is_some_and(|until| until <= now) {
+                listener.state = State::Missing {
+                    why: MissingReason::NoAnswer,
+                };
+                overdue.push(user.clone());
+            }
+        }
+        overdue
+    }
+
+    /// Says whether the report is final: the page has ended, and every receipt has come or is overdue.
+    #[must_use]
+    pub fn is_settled(&self, now: Instant) -> bool {
+        self.end
+            .is_some_and(|end| now >= end.receipts_until || self.owed().next().is_none())
+    }
+
+    /// Listeners whose receipt is still owed.
+    pub fn owed(&self) -> impl Iterator<Item = &SipUser> {
+        self.listener_by_user
+            .iter()
+            .filter(|(_, listener)| listener.owes_receipt())
+            .map(|(user, _)| user)
+    }
+
+    /// Listeners that have answered so far.
+    #[must_use]
+    pub fn answered_count(&self) -> usize {
+        self.listener_by_user
+            .values()
+            .filter(|listener| listener.answer().is_some())
+            .count()
+    }
+
+    /// Judges every listener by what is known. Before the page has ended, its length counts as zero.
+    #[must_use]
+    pub fn report(&self) -> PageReport {
+        let audio_ms = self.end.map_or(0, |end| end.audio_ms);
+        let listeners = self
+            .listener_by_user
+            .iter()
+            .map(|(user, listener)| ListenerReport {
+                user: user.clone(),
+                name: listener.name.clone(),
+                verdict: listener.verdict(audio_ms),
+                first_audio_ms: listener.first_audio_ms(self.first_audio),
+                receipt: listener.receipt.clone(),
+            });
+        PageReport {
+            page: self.page.clone(),
+            extension: self.extension.clone(),
+            talker: self.talker.clone(),
+            duration_ms: audio_ms,
+            listeners: listeners.collect(),
+        }
+    }
+
+    fn enter(&mut self, user: SipUser, name: String, state: State) -> bool {
+        let is_full = self.listener_by_user.len() >= LISTENERS_MAX;
+        if is_full || self.listener_by_user.contains_key(&user) {
+            return false;
+        }
+        self.listener_by_user.insert(
+            user,
+            Listener {
+                name,
+                state,
+                receipt: None,
+            },
+        );
+        true
+    }
+}
+
+impl Listener {
+    fn answer_until(&self) -> Option<Instant> {
+        match self.state {
+            State::Invited { answer_until } => Some(answer_until),
+            State::Listening { .. } | State::Ended { .. } | State::Missing { .. } => None,
+        }
+    }
+
+    fn answer(&self) -> Option<Instant> {
+        match self.state {
+            State::Listening { answered, .. } | State::Ended { answered, .. } => Some(answered),
+            State::Invited { .. } | State::Missing { .. } => None,
+        }
+    }
+
+    fn owes_receipt(&self) -> bool {
+        match self.state {
+            State::Listening { owes_receipt, .. } | State::Ended { owes_receipt, .. } => {
+                owes_receipt && self.receipt.is_none()
+            }
+            State::Invited { .. } | State::Missing { .. } => false,
+        }
+    }
+
+    fn verdict(&self, audio_ms: u64) -> Verdict {
+        match (self.state, &self.receipt) {
+            (State::Missing { why }, _) => Verdict::Missing { why },
+            (State::Invited { .. }, _) => Verdict::Missing {
+                why: MissingReason::NoAnswer,
+            },
+            (State::Listening { .. } | State::Ended { .. }, Some(receipt)) => judge(audio_ms, receipt),
+            (
+                State::Listening {
+                    owes_receipt: true, ..
+                }
+                | State::Ended {
+                    owes_receipt: true, ..
+                },
+                None,
+            ) => Verdict::NotHeard {
+                why: NotHeardReason::NoReceipt,
+            },
+            (State::Listening { .. }, None) => Verdict::Answered { loss_permille: None },
+            (State::Ended { loss_permille, .. }, None) => Verdict::Answered { loss_permille },
+        }
+    }
+
+    /// Milliseconds from the talker's first audio to the listener's: the listener counts from its answer, which may
+    /// have come before or after the talker's first audio.
+    fn first_audio_ms(&self, talker: Option<Instant>) -> Option<u64> {
+        let from_answer = Duration::from_millis(self.receipt.as_ref()?.first_audio_ms?);
+        let audible = self.answer()?.checked_add(from_answer)?;
+        u64::try_from(audible.saturating_duration_since(talker?).as_millis()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;
