@@ -309,3 +309,80 @@ fn rtcp_sender(packet: &[u8]) -> Result<u32, SrtpError> {
         _ => Err(SrtpError::NotRtcp),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, PacketId, SrtpError, Stream};
+    use crate::rtp::Header;
+    use crate::srtp::{MasterKey, RTCP_PACKETS_PER_KEY, RTP_PACKETS_PER_KEY, Suite};
+
+    const SSRC: u32 = 7;
+
+    #[test]
+    fn the_last_rtp_index_ends_the_key() {
+        let mut context = context();
+        context.stream_mut(SSRC).rtp.commit(RTP_PACKETS_PER_KEY - 2);
+        assert_eq!(context.protect_rtp(&mut rtp(0xffff)), Ok(()));
+        assert_eq!(context.protect_rtp(&mut rtp(0)), Err(SrtpError::KeyExpired));
+    }
+
+    #[test]
+    fn the_last_rtcp_index_ends_the_key() {
+        let mut context = context();
+        context.stream_mut(SSRC).rtcp.commit(RTCP_PACKETS_PER_KEY - 2);
+        assert_eq!(context.protect_rtcp(&mut rtcp()), Ok(()));
+        assert_eq!(context.protect_rtcp(&mut rtcp()), Err(SrtpError::KeyExpired));
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3711#section-3.4
+    //# The SRTCP index MUST be set to zero before the first SRTCP
+    //# packet is sent, and MUST be incremented by one,
+    //# modulo 2^31, after each SRTCP packet is sent.
+    #[test]
+    fn rtcp_indexes_count_from_zero() {
+        let mut context = context();
+        for index in [0_u32, 1] {
+            let mut packet = rtcp();
+            context.protect_rtcp(&mut packet).unwrap();
+            assert_eq!(packet[8..12], (0x8000_0000 | index).to_be_bytes());
+        }
+    }
+
+    #[test]
+    fn rtp_and_rtcp_of_a_stream_share_its_entry() {
+        let mut context = context();
+        context.protect_rtp(&mut rtp(0)).unwrap();
+        context.protect_rtcp(&mut rtcp()).unwrap();
+        assert_eq!(context.streams.len(), 1);
+    }
+
+    #[test]
+    fn the_rollover_counter_is_the_upper_part_of_the_index() {
+        let id = PacketId {
+            ssrc: SSRC,
+            index: 0x0102_0304_0506,
+        };
+        assert_eq!(id.rollovers(), [1, 2, 3, 4]);
+        assert_eq!(Stream::new(SSRC).rtp.next(), 0);
+    }
+
+    fn context() -> Context {
+        Context::new(&MasterKey::new(Suite::AesCm128HmacSha1_80, &[1; 30]).unwrap())
+    }
+
+    fn rtp(sequence: u16) -> Vec<u8> {
+        Header {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp: 0,
+            ssrc: SSRC,
+        }
+        .to_bytes()
+        .to_vec()
+    }
+
+    fn rtcp() -> Vec<u8> {
+        vec![0x80, 201, 0, 1, 0, 0, 0, 7]
+    }
+}

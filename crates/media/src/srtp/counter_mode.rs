@@ -170,3 +170,56 @@ fn xor(data: &mut [u8], keystream: &[aes::Block]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aes::cipher::{BlockCipherEncrypt, KeyInit as _, consts::U16};
+    use aes::{Aes128, Aes256};
+
+    use super::apply_keystream;
+    use crate::srtp::hex::octets;
+
+    const SALT: u128 = 0xf0f1_f2f3_f4f5_f6f7_f8f9_fafb_fcfd_0000;
+    const KEYSTREAM_LENGTH: usize = 1_044_512;
+
+    //= https://www.rfc-editor.org/rfc/rfc3711#appendix-B.2
+    #[test]
+    fn the_keystream_of_aes_128_is_that_of_rfc_3711() {
+        let cipher = Aes128::new_from_slice(&octets("2B7E151628AED2A6ABF7158809CF4F3C")).unwrap();
+        assert_keystream(
+            &cipher,
+            "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB 41E95B3BB0A2E8DD477901E4FCA894C0",
+            "EC8CDF7398607CB0F2D21675EA9EA1E4 362B7C3C6773516318A077D7FC5073AE 6A2CC3787889374FBEB4C81B17BA6C44",
+        );
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6188#section-7.1
+    #[test]
+    fn the_keystream_of_aes_256_is_that_of_rfc_6188() {
+        let key = octets("57f82fe3613fd170a85ec93c40b1f092 2ec4cb0dc025b58272147cc438944a98");
+        assert_keystream(
+            &Aes256::new_from_slice(&key).unwrap(),
+            "92bdd28a93c3f52511c677d08b5515a4 9da71b2378a854f67050756ded165bac 63c4868b7096d88421b563b8c94c9a31",
+            "cea518c90fd91ced9cbb18c078a54711 3dbc4814f4da5f00a08772b63c6a046d 6eb246913062a16891433e97dd01a57f",
+        );
+    }
+
+    #[test]
+    fn the_keystream_does_not_depend_on_how_long_the_packet_is() {
+        let cipher = Aes128::new_from_slice(&[1; 16]).unwrap();
+        let mut whole = [0; 600];
+        apply_keystream(&cipher, SALT, &mut whole);
+        for length in 0..whole.len() {
+            let mut part = vec![0; length];
+            apply_keystream(&cipher, SALT, &mut part);
+            assert_eq!(part, whole[..length]);
+        }
+    }
+
+    fn assert_keystream(cipher: &impl BlockCipherEncrypt<BlockSize = U16>, beginning: &str, end: &str) {
+        let mut keystream = vec![0; KEYSTREAM_LENGTH];
+        apply_keystream(cipher, SALT, &mut keystream);
+        assert!(keystream.starts_with(&octets(beginning)));
+        assert!(keystream.ends_with(&octets(end)));
+    }
+}

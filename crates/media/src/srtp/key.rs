@@ -277,3 +277,101 @@ fn left_aligned(salt: &[u8]) -> u128 {
     }
     u128::from_be_bytes(*block)
 }
+
+#[cfg(test)]
+mod tests {
+    use aes::{Aes128, Aes256};
+
+    use super::{KeyDerivation, KeyError, Label, MasterKey, RTP_PACKETS_PER_KEY, Suite};
+    use crate::srtp::hex::octets;
+
+    //= https://www.rfc-editor.org/rfc/rfc3711#appendix-B.3
+    #[test]
+    fn session_keys_of_aes_128_are_those_of_rfc_3711() {
+        let master = "E1F97A0D3E018BE0D64FA32C06DE4139 0EC675AD498AFEEBB6960B3AABE6";
+        let master = MasterKey::new(Suite::AesCm128HmacSha1_80, &octets(master)).unwrap();
+        let derivation = KeyDerivation::<Aes128>::new(&master);
+
+        let mut cipher_key = [0; 16];
+        derivation.derive_into(Label::RtpEncryption, &mut cipher_key);
+        let mut authentication_key = [0; 94];
+        derivation.derive_into(Label::RtpAuthentication, &mut authentication_key);
+
+        assert_eq!(cipher_key.to_vec(), octets("C61E7A93744F39EE10734AFE3FF7A087"));
+        assert_eq!(
+            derivation.derive_salt(Label::RtpSalt, 14),
+            0x30CB_BC08_863D_8C85_D49D_B34A_9AE1_0000
+        );
+        assert_eq!(
+            authentication_key.to_vec(),
+            octets(
+                "CEBE321F6FF7716B6FD4AB49AF256A15 6D38BAA48F0A0ACF3C34E2359E6CDBCE
+                 E049646C43D9327AD175578EF7227098 6371C10C9A369AC2F94A8C5FBCDDDC25
+                 6D6E919A48B610EF17C2041E47403576 6B68642C59BBFC2F34DB60DBDFB2"
+            )
+        );
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6188#section-7.2
+    #[test]
+    fn session_keys_of_aes_256_are_those_of_rfc_6188() {
+        let master = "f0f04914b513f2763a1b1fa130f10e29 98f6f6e43e4309d1e622a0e332b9f1b6
+                      3b04803de51ee7c96423ab5b78d2";
+        let master = MasterKey::new(Suite::AesCm256HmacSha1_80, &octets(master)).unwrap();
+        let derivation = KeyDerivation::<Aes256>::new(&master);
+
+        let mut cipher_key = [0; 32];
+        derivation.derive_into(Label::RtpEncryption, &mut cipher_key);
+        let mut authentication_key = [0; 20];
+        derivation.derive_into(Label::RtpAuthentication, &mut authentication_key);
+
+        assert_eq!(
+            cipher_key.to_vec(),
+            octets("5ba1064e30ec51613cad926c5a28ef73 1ec7fb397f70a960653caf06554cd8c4")
+        );
+        assert_eq!(
+            derivation.derive_salt(Label::RtpSalt, 14),
+            0xfa31_7916_85ca_444a_9e07_c6c6_4e93_0000
+        );
+        assert_eq!(
+            authentication_key.to_vec(),
+            octets("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05")
+        );
+    }
+
+    #[test]
+    fn a_master_key_has_the_length_of_its_suite() {
+        for suite in Suite::ALL {
+            let expected = suite.key_length() + suite.salt_length();
+            assert!(MasterKey::new(suite, &vec![1; expected]).is_ok());
+            for actual in [0, expected - 1, expected + 1] {
+                let error = KeyError::Length {
+                    suite,
+                    expected,
+                    actual,
+                };
+                assert_eq!(MasterKey::new(suite, &vec![1; actual]).err(), Some(error));
+            }
+        }
+    }
+
+    #[test]
+    fn a_lifetime_is_between_one_packet_and_2_to_the_48() {
+        let key = MasterKey::new(Suite::AesCm128HmacSha1_80, &[1; 30]).unwrap();
+        for packets in [1, RTP_PACKETS_PER_KEY] {
+            assert_eq!(key.clone().with_lifetime(packets).unwrap().lifetime(), packets);
+        }
+        for packets in [0, RTP_PACKETS_PER_KEY + 1] {
+            assert_eq!(
+                key.clone().with_lifetime(packets).err(),
+                Some(KeyError::Lifetime(packets))
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_printed() {
+        let key = MasterKey::new(Suite::AesCm128HmacSha1_80, &[0xab; 30]).unwrap();
+        assert_eq!(format!("{key:?}"), "MasterKey { suite: AesCm128HmacSha1_80, .. }");
+    }
+}

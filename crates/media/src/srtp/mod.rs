@@ -7,6 +7,8 @@
 mod context;
 mod counter_mode;
 mod gcm;
+#[cfg(test)]
+mod hex;
 mod key;
 mod replay;
 mod transform;
