@@ -1,3 +1,41 @@
 //! SIP without I/O: messages, transactions, dialogs, digest, choice of target.
+//!
+//! # What it is
+//!
+//! - [`message`]: received or built octets with an offset table over them, lossless and cheap;
+//!   [`header`] and [`uri`] read typed values from it on demand, [`framing`] finds messages in a stream.
+//! - [`flow`]: where a message came from and where it goes.
+//! - [`digest`]: digest authentication, both sides.
+//!
+//! ```
+//! use sip::message::{Message, Method};
+//!
+//! let message = Message::parse_datagram(
+//!     b"OPTIONS sip:alice@example.com SIP/2.0\r\n\
+//!       Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+//!       From: <sip:bob@example.com>;tag=1\r\n\
+//!       To: <sip:alice@example.com>\r\n\
+//!       Call-ID: 1@192.0.2.1\r\n\
+//!       CSeq: 1 OPTIONS\r\n\
+//!       \r\n"
+//!         .to_vec(),
+//! )?;
+//! assert_eq!(message.validate(), Ok(()));
+//! assert_eq!(message.method(), Some(Method::Options));
+//! assert_eq!(message.from()?.tag(), Some("1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it deliberately does not do
+//!
+//! It opens no socket, reads no clock and draws no randomness of its own: octets, the time and a seed come
+//! in as arguments, octets and events come out as values. It does not resolve names, log, or decide who may
+//! call whom.
 
 pub mod digest;
+pub mod flow;
+pub mod framing;
+pub mod header;
+pub mod message;
+mod syntax;
+pub mod uri;

@@ -1,0 +1,144 @@
+//! Hosts as they stand in URIs and Vias.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::UriError;
+use crate::syntax;
+
+/// A `host` of RFC 3261 section 25.1: a domain name, an IPv4 address, or an IPv6 reference in brackets.
+#[derive(Clone, Copy, Debug)]
+pub enum Host<'a> {
+    /// A host or domain name as it was written.
+    Domain(&'a str),
+    /// An IPv4 address.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address; brackets belong to its text form only.
+    Ipv6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// Reads a host that fills the whole text; an IPv6 address needs its brackets.
+    ///
+    /// # Errors
+    /// [`UriError::Host`] if the text is no host.
+    pub fn parse(text: &'a str) -> Result<Self, UriError> {
+        if let Some(inner) = text.strip_prefix('[') {
+            let address = inner.strip_suffix(']').ok_or(UriError::Host)?;
+            return address.parse().map(Self::Ipv6).map_err(|_| UriError::Host);
+        }
+        if text.bytes().next().is_some_and(|first| first.is_ascii_digit())
+            && let Ok(address) = text.parse()
+        {
+            return Ok(Self::Ipv4(address));
+        }
+        if is_domain(text) {
+            Ok(Self::Domain(text))
+        } else {
+            Err(UriError::Host)
+        }
+    }
+
+    /// The address, unless the host is a name.
+    #[must_use]
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Domain(_) => None,
+            Self::Ipv4(address) => Some(IpAddr::V4(address)),
+            Self::Ipv6(address) => Some(IpAddr::V6(address)),
+        }
+    }
+}
+
+/// Names compare without regard to case, addresses by their value (RFC 3261 section 19.1.4).
+impl PartialEq for Host<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Domain(left), Self::Domain(right)) => left.eq_ignore_ascii_case(right),
+            (Self::Ipv4(left), Self::Ipv4(right)) => left == right,
+            (Self::Ipv6(left), Self::Ipv6(right)) => left == right,
+            (Self::Domain(_) | Self::Ipv4(_) | Self::Ipv6(_), _) => false,
+        }
+    }
+}
+
+impl Eq for Host<'_> {}
+
+impl From<IpAddr> for Host<'_> {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::Ipv4(address),
+            IpAddr::V6(address) => Self::Ipv6(address),
+        }
+    }
+}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(name) => formatter.write_str(name),
+            Self::Ipv4(address) => address.fmt(formatter),
+            Self::Ipv6(address) => write!(formatter, "[{address}]"),
+        }
+    }
+}
+
+/// Checks labels and the top label, which may not begin with a digit: `300.1.1.1` is no name.
+fn is_domain(text: &str) -> bool {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    if name.is_empty() || !syntax::all(name, syntax::HOST) {
+        return false;
+    }
+    let mut top_starts_with_digit = false;
+    for label in name.split('.') {
+        if label.is_empty() || label.starts_with('-') || label.ends_with('-') {
+            return false;
+        }
+        top_starts_with_digit = label.bytes().next().is_some_and(|first| first.is_ascii_digit());
+    }
+    !top_starts_with_digit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_addresses_are_told_apart() {
+        assert_eq!(
+            Host::parse("192.0.2.1"),
+            Ok(Host::Ipv4(Ipv4Addr::new(192, 0, 2, 1)))
+        );
+        assert_eq!(Host::parse("[::1]"), Ok(Host::Ipv6(Ipv6Addr::LOCALHOST)));
+        assert_eq!(
+            Host::parse("4you.example.com."),
+            Ok(Host::Domain("4YOU.example.com."))
+        );
+        assert_eq!(Host::parse("pbx_1"), Ok(Host::Domain("pbx_1")));
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        let refused = [
+            "",
+            ".",
+            "a..b",
+            "-a.b",
+            "a-.b",
+            "300.1.1.1",
+            "1.2.3",
+            "::1",
+            "[::1",
+            "[1.2.3.4]",
+            "[fe80::1%eth0]",
+        ];
+        for text in refused {
+            assert_eq!(Host::parse(text), Err(UriError::Host), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_written_in_brackets() {
+        assert_eq!(Host::Ipv6(Ipv6Addr::LOCALHOST).to_string(), "[::1]");
+    }
+}
