@@ -89,7 +89,7 @@ fn packets_out_of_order_are_accepted_once_within_the_window() {
 fn the_rollover_counter_follows_two_wraps_with_losses_and_reordering() {
     for (mut sender, mut receiver) in all_pairs() {
         let sequences = [
-            65_000, 65_535, 0, 2, 65_534, 1, 20_000, 50_000, 65_500, 100, 65_501,
+            65_000, 65_535, 0, 2, 65_534, 1, 20_000, 50_000, 65_500, 60, 65_501,
         ];
         for sequence in sequences {
             let plain = rtp(sequence, 20);
