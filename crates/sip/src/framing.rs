@@ -165,10 +165,11 @@ impl StreamFramer {
         self.buffer.extend_from_slice(octets);
     }
 
-    /// Says whether part of a message has arrived and the rest is awaited.
+    /// Says whether part of a message has arrived and the rest is awaited. A lone CRLF is no part of one: it
+    /// keeps the connection of some peers open, and trails the messages of others.
     #[must_use]
     pub fn is_within_message(&self) -> bool {
-        self.failed.is_none() && self.buffer.len() > self.consumed
+        self.failed.is_none() && !matches!(self.pending(), [] | b"\r" | b"\r\n" | b"\r\n\r")
     }
 
     /// The next message or keep-alive, or `None` until more octets arrive.
@@ -277,5 +278,23 @@ impl StreamFramer {
 
     fn pending(&self) -> &[u8] {
         self.buffer.get(self.consumed..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_begin_no_message() {
+        for (octets, is_within) in
+            [("", false), ("\r", false), ("\r\n", false), ("\r\n\r", false), ("R", true), ("\r\nR", true)]
+        {
+            let mut framer = StreamFramer::new(Side::Accepted);
+            framer.push(octets.as_bytes());
+
+            assert!(matches!(framer.next(), Ok(None)));
+            assert_eq!(framer.is_within_message(), is_within, "{octets:?}");
+        }
     }
 }

@@ -1,0 +1,250 @@
+//! The control socket of a running program: a Unix socket, mode 0600, that speaks lines.
+//!
+//! A client sends one word and a line end. `status` is answered with one line and the connection closes; `events` is
+//! answered with a line per event until the client goes away. What stands in the lines (JSON) is the program's affair.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Clients served at once; a person, a page of the device's own and a monitor need three.
+pub const CLIENTS_MAX: usize = 16;
+/// Longest request line, in bytes.
+pub const REQUEST_LENGTH_MAX: u64 = 64;
+/// Events kept for a client that reads slowly; past that it is told how many it missed.
+pub const EVENTS_KEPT: usize = 256;
+/// Longest wait for a client's request line, and for a client to take one line.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A request for the status line; the program answers through the sender.
+pub type StatusRequest = oneshot::Sender<String>;
+
+/// Why a control socket cannot be had.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// Another process answers on the path.
+    #[error("{} is in use by a running program; stop it, or choose another state directory", .path.display())]
+    InUse {
+        /// The socket's path.
+        path: PathBuf,
+    },
+    /// The file system refuses.
+    #[error("cannot make the control socket {}", .path.display())]
+    Unusable {
+        /// The socket's path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A bound control socket; the file goes away with it.
+#[derive(Debug)]
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Binds `path`, taking the place of a socket that nobody serves any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::InUse`] when somebody serves it, [`ControlError::Unusable`] when the system refuses.
+    pub async fn bind(path: &Path) -> Result<Self, ControlError> {
+        if UnixStream::connect(path).await.is_ok() {
+            return Err(ControlError::InUse { path: path.to_owned() });
+        }
+        let unusable = |source| ControlError::Unusable { path: path.to_owned(), source };
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path).map_err(unusable)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(unusable)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Serves clients until the owner drops the future: status through `status`, events from `events`.
+    pub async fn serve(self, status: mpsc::Sender<StatusRequest>, events: broadcast::Sender<Arc<str>>) {
+        let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let (status, events) = (status.clone(), events.clone());
+                    tokio::spawn(async move {
+                        let served = serve_client(stream, status, events).await;
+                        if let Err(error) = served {
+                            tracing::debug!(%error, "control client went away");
+                        }
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "control socket cannot accept");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "control socket file is gone already");
+        }
+    }
+}
+
+async fn serve_client(
+    mut stream: UnixStream,
+    status: mpsc::Sender<StatusRequest>,
+    events: broadcast::Sender<Arc<str>>,
+) -> io::Result<()> {
+    let mut request = String::new();
+    let (read, _) = stream.split();
+    timeout(PATIENCE, BufReader::new(read.take(REQUEST_LENGTH_MAX)).read_line(&mut request)).await??;
+    match request.trim() {
+        "status" => {
+            let (answer, line) = oneshot::channel();
+            let asked = status.send(answer).await.is_ok();
+            match line.await {
+                Ok(line) if asked => write_line(&mut stream, &line).await,
+                Ok(_) | Err(_) => write_line(&mut stream, "{\"error\":\"the program is stopping\"}").await,
+            }
+        }
+        "events" => send_events(&mut stream, events.subscribe()).await,
+        _ => write_line(&mut stream, "{\"error\":\"ask for status or events\"}").await,
+    }
+}
+
+async fn send_events(stream: &mut UnixStream, mut events: broadcast::Receiver<Arc<str>>) -> io::Result<()> {
+    loop {
+        match events.recv().await {
+            Ok(line) => write_line(stream, &line).await?,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                write_line(stream, &format!("{{\"missed\":{missed}}}")).await?;
+            }
+            Err(broadcast::error::RecvError::Closed) => return Ok(()),
+        }
+    }
+}
+
+async fn write_line(stream: &mut UnixStream, line: &str) -> io::Result<()> {
+    let bytes = [line.as_bytes(), b"\n"].concat();
+    timeout(PATIENCE, stream.write_all(&bytes)).await?
+}
+
+/// Asks the program that serves `path` for its status line.
+///
+/// # Errors
+///
+/// When nobody serves the path, or the answer does not come whole within five seconds.
+pub async fn ask_status(path: &Path) -> io::Result<String> {
+    let mut stream = UnixStream::connect(path).await?;
+    stream.write_all(b"status\n").await?;
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await??;
+    Ok(answer)
+}
+
+/// The events of the program that serves `path`, a line each.
+///
+/// # Errors
+///
+/// When nobody serves the path.
+pub async fn subscribe(path: &Path) -> io::Result<EventLines> {
+    let mut stream = UnixStream::connect(path).await?;
+    stream.write_all(b"events\n").await?;
+    Ok(EventLines { reader: BufReader::new(stream) })
+}
+
+/// The event lines of a running program.
+#[derive(Debug)]
+pub struct EventLines {
+    reader: BufReader<UnixStream>,
+}
+
+impl EventLines {
+    /// The next line; `None` when the program has gone.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks.
+    pub async fn next(&mut self) -> io::Result<Option<String>> {
+        let mut line = String::new();
+        let length = self.reader.read_line(&mut line).await?;
+        Ok((length > 0).then(|| line.trim_end().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn served(path: &Path) -> (mpsc::Receiver<StatusRequest>, broadcast::Sender<Arc<str>>) {
+        let socket = ControlSocket::bind(path).await.unwrap();
+        let (status, requests) = mpsc::channel(1);
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        tokio::spawn(socket.serve(status, events.clone()));
+        (requests, events)
+    }
+
+    #[tokio::test]
+    async fn a_status_request_is_answered_with_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let (mut requests, _events) = served(&path).await;
+        let answered = tokio::spawn(async move { requests.recv().await.unwrap().send("{\"up\":true}".into()) });
+        assert_eq!(ask_status(&path).await.unwrap(), "{\"up\":true}\n");
+        answered.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_gets_each_event_as_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let (_requests, events) = served(&path).await;
+        let mut lines = subscribe(&path).await.unwrap();
+        while events.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        events.send("{\"event\":1}".into()).unwrap();
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some("{\"event\":1}"));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_or_overlong_request_is_told_what_to_ask() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let _served = served(&path).await;
+        for request in [b"hello\n".to_vec(), vec![b'a'; REQUEST_LENGTH_MAX as usize]] {
+            let mut stream = UnixStream::connect(&path).await.unwrap();
+            stream.write_all(&request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(answer, "{\"error\":\"ask for status or events\"}\n");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_served_is_refused_and_a_left_over_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        std::os::unix::net::UnixListener::bind(&path).map(drop).unwrap();
+        let _served = served(&path).await;
+        assert!(matches!(ControlSocket::bind(&path).await, Err(ControlError::InUse { .. })));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

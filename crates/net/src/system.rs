@@ -1,0 +1,224 @@
+//! What only the C library can say or do: interface addresses, the limit of open files, and datagrams with their local address.
+#![expect(
+    unsafe_code,
+    reason = "these calls have no safe interface; this module is the only one that makes them"
+)]
+
+use std::io;
+use std::mem::size_of;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd};
+use std::ptr;
+
+/// Addresses listed at most; a machine with more is a router, and the first ones will do.
+const ADDRESSES_MAX: usize = 256;
+
+/// Open files that a server of many connections needs; below it a warning is due.
+pub const OPEN_FILES_WANTED: u64 = 250_000;
+
+/// The addresses of this machine's interfaces that are up, loopback last, without IPv6 link-local ones
+/// (they mean nothing without a scope).
+///
+/// # Errors
+/// The system does not tell.
+pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
+    let mut list: *mut libc::ifaddrs = ptr::null_mut();
+    // SAFETY: `list` is a valid place for a pointer; the call fills it or fails.
+    if unsafe { libc::getifaddrs(&raw mut list) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut addresses = Vec::new();
+    let mut entry = list;
+    while !entry.is_null() && addresses.len() < ADDRESSES_MAX {
+        // SAFETY: `entry` is a node of the list that getifaddrs made; the list is freed below, after the loop.
+        let (flags, address, next) = unsafe { ((*entry).ifa_flags, (*entry).ifa_addr, (*entry).ifa_next) };
+        if flags & (libc::IFF_UP as libc::c_uint) != 0 {
+            // SAFETY: `ifa_addr` is null or points to a socket address of the family it names, alive
+            // until freeifaddrs.
+            addresses.extend(unsafe { ip_address(address) }.filter(is_usable));
+        }
+        entry = next;
+    }
+    // SAFETY: `list` came from getifaddrs and nothing of it is kept.
+    unsafe { libc::freeifaddrs(list) };
+    addresses.sort_by_key(|address| (address.is_loopback(), address.is_ipv6()));
+    addresses.dedup();
+    Ok(addresses)
+}
+
+/// Reads an address.
+///
+/// # Safety
+/// `address` is null or points to a socket address whose size fits its family.
+unsafe fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
+    if address.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and every socket address begins with its family.
+    match i32::from(unsafe { (*address).sa_family }) {
+        libc::AF_INET => {
+            // SAFETY: the family says that this is a `sockaddr_in`; it may be unaligned for that type.
+            let v4 = unsafe { ptr::read_unaligned(address.cast::<libc::sockaddr_in>()) };
+            Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr))))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: the family says that this is a `sockaddr_in6`; it may be unaligned for that type.
+            let v6 = unsafe { ptr::read_unaligned(address.cast::<libc::sockaddr_in6>()) };
+            Some(IpAddr::V6(Ipv6Addr::from(v6.sin6_addr.s6_addr)))
+        }
+        _ => None,
+    }
+}
+
+fn is_usable(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+    }
+}
+
+/// The limit of open files of this process, before and after it was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// The soft limit found.
+    pub before: u64,
+    /// The soft limit in force.
+    pub in_force: u64,
+}
+
+impl OpenFiles {
+    /// The warning to give at start, if the limit in force is below what `wanted` asks.
+    #[must_use]
+    pub fn warning(&self, wanted: u64) -> Option<String> {
+        (self.in_force < wanted).then(|| {
+            format!(
+                "this process may open {} files, and each connection is one; {wanted} are wanted: raise LimitNOFILE",
+                self.in_force
+            )
+        })
+    }
+}
+
+/// Raises the soft limit of open files to the hard one, and warns when that is below `wanted`.
+///
+/// # Errors
+/// The system does not tell or does not allow it.
+pub fn raise_open_files(wanted: u64) -> io::Result<OpenFiles> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is a valid place for the answer.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let before = limit.rlim_cur;
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: `limit` is a complete value, and the soft limit is not above the hard one.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    let found = OpenFiles {
+        before,
+        in_force: limit.rlim_cur,
+    };
+    if let Some(warning) = found.warning(wanted) {
+        tracing::warn!("{warning}");
+    }
+    Ok(found)
+}
+
+/// Has the kernel tell with each datagram which local address it was sent to.
+pub(crate) fn enable_packet_info(socket: &impl AsFd, is_ipv6: bool) -> io::Result<()> {
+    let (level, option) = if is_ipv6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO)
+    };
+    let enabled: libc::c_int = 1;
+    let length = converted(size_of::<libc::c_int>());
+    let descriptor = socket.as_fd().as_raw_fd();
+    // SAFETY: the descriptor is open as long as `socket` is borrowed, and the option's value is an int that
+    // lives through the call.
+    let result = unsafe { libc::setsockopt(descriptor, level, option, (&raw const enabled).cast(), length) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// A datagram as the kernel hands it over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Received {
+    /// Its length, which is that of the buffer where it was longer.
+    pub(crate) length: usize,
+    /// How many bytes of control messages came with it.
+    pub(crate) control_length: usize,
+    /// Its sender.
+    pub(crate) remote: SocketAddr,
+}
+
+/// Receives one datagram with its control messages.
+pub(crate) fn receive_message(
+    socket: &impl AsFd,
+    buffer: &mut [u8],
+    control: &mut [u8],
+) -> io::Result<Received> {
+    // SAFETY: both are plain C structures for which all zeros is a valid value.
+    let (mut sender, mut message): (libc::sockaddr_storage, libc::msghdr) =
+        unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    let mut vector = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    message.msg_name = (&raw mut sender).cast();
+    message.msg_namelen = converted(size_of::<libc::sockaddr_storage>());
+    message.msg_iov = &raw mut vector;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = converted(control.len());
+    let descriptor = socket.as_fd().as_raw_fd();
+    // SAFETY: the descriptor is open as long as `socket` is borrowed; every pointer in `message` is to memory of
+    // the length beside it that lives through the call and is borrowed by nothing else.
+    let length = unsafe { libc::recvmsg(descriptor, &raw mut message, 0) };
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: `sender` holds a socket address of the family it names, or zeros, which name none.
+    let remote = unsafe { socket_address(&raw const sender) };
+    Ok(Received {
+        length,
+        control_length: converted(message.msg_controllen),
+        remote: remote
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a datagram without an IP sender"))?,
+    })
+}
+
+/// C libraries do not agree on the types of these lengths; all of them hold the small values used here.
+fn converted<Given, Wanted: TryFrom<Given> + Default>(length: Given) -> Wanted {
+    Wanted::try_from(length).unwrap_or_default()
+}
+
+/// Reads an address with its port.
+///
+/// # Safety
+/// `storage` points to a socket address whose size fits its family.
+unsafe fn socket_address(storage: *const libc::sockaddr_storage) -> Option<SocketAddr> {
+    // SAFETY: passed on from the caller.
+    let address = unsafe { ip_address(storage.cast()) }?;
+    let (port, scope) = match address {
+        // SAFETY: the address was read as IPv4, so it is a `sockaddr_in`.
+        IpAddr::V4(_) => (unsafe { (*storage.cast::<libc::sockaddr_in>()).sin_port }, 0),
+        IpAddr::V6(_) => {
+            // SAFETY: the address was read as IPv6, so it is a `sockaddr_in6`.
+            let v6 = unsafe { ptr::read_unaligned(storage.cast::<libc::sockaddr_in6>()) };
+            (v6.sin6_port, v6.sin6_scope_id)
+        }
+    };
+    let port = u16::from_be(port);
+    Some(match address {
+        IpAddr::V4(v4) => SocketAddr::from((v4, port)),
+        IpAddr::V6(v6) => SocketAddrV6::new(v6, port, 0, scope).into(),
+    })
+}

@@ -1,0 +1,339 @@
+//! The task of one stream connection: it alone reads, frames and writes.
+//!
+//! While an idle connection waits it holds its stream, its queue and its timers, and no buffer: bytes
+//! are read into the stack and whatever is incomplete is kept by the framer only.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use sip::flow::Flow;
+use sip::framing::{Framed, Side, StreamFramer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::liveness::{Due, Liveness};
+use super::outbox::{Item, Outbox};
+use super::table::DialKey;
+use super::{CloseCause, ConnectFailure, Counter, DialToken, Incoming, Shared};
+
+/// Bytes read at once, on the stack: one TLS record.
+const READ_BYTES: usize = 16 * 1024;
+/// Time for the last bytes and the closing handshake to leave.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes of a broken stream that are read and thrown away at most, so that closing it does not reset the
+/// connection before the peer has read its 400.
+const DISCARDED_BYTES_MAX: usize = 64 * 1024;
+/// RFC 5626 4.4.1: the double CRLF that asks, and the CRLF that answers.
+const PING: &[u8] = b"\r\n\r\n";
+const PONG: &[u8] = b"\r\n";
+
+/// A stream connection with everything its task owns.
+struct Connection<S> {
+    stream: S,
+    flow: Flow,
+    outbox: Arc<Outbox>,
+    framer: StreamFramer,
+    liveness: Liveness,
+    sleep: Pin<Box<Sleep>>,
+    /// What is being written; empty when nothing is.
+    writing: Bytes,
+    /// Written bytes may still wait inside the TLS layer.
+    needs_flush: bool,
+    /// A step found while an event waited for the driver.
+    held: Option<Step>,
+    /// False after the peer has broken the framing: the rest of the stream has no meaning.
+    reads: bool,
+}
+
+/// What the task has to do that cannot be done while polling.
+enum Step {
+    Received,
+    Announce(DialToken),
+    End(CloseCause),
+}
+
+/// Carries the messages of a connection until it ends, then takes it out of the table and reports its end.
+/// `dial` is the key that a dialled connection is shared by.
+pub(super) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    flow: Flow,
+    outbox: Arc<Outbox>,
+    liveness: Liveness,
+    shared: &Shared,
+    dial: Option<&DialKey>,
+) {
+    // Boxed, so that the caller's frame, which lives as long, does not hold it twice.
+    let side = if dial.is_some() {
+        Side::Dialled
+    } else {
+        Side::Accepted
+    };
+    let connection = Box::pin(Connection::new(stream, flow, side, Arc::clone(&outbox), liveness).run(shared));
+    let cause = connection.await;
+    shared.table.remove(flow.connection);
+    if let Some(key) = dial {
+        shared.table.forget_dial(key, &outbox);
+    }
+    for token in outbox.finish() {
+        let event = Incoming::ConnectFailed {
+            token,
+            cause: ConnectFailure::Closed,
+        };
+        let _is_told = shared.incoming.send(event).await.is_ok();
+    }
+    let event = Incoming::Closed {
+        connection: flow.connection,
+        cause,
+    };
+    let _is_told = shared.incoming.send(event).await.is_ok();
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn new(stream: S, flow: Flow, side: Side, outbox: Arc<Outbox>, liveness: Liveness) -> Self {
+        Self {
+            stream,
+            flow,
+            outbox,
+            framer: StreamFramer::new(side),
+            liveness,
+            sleep: Box::pin(sleep_until(Instant::now())),
+            writing: Bytes::new(),
+            needs_flush: false,
+            held: None,
+            reads: true,
+        }
+    }
+
+    /// Runs until the connection ends and says why. The caller reports it.
+    async fn run(mut self, shared: &Shared) -> CloseCause {
+        let incoming = &shared.incoming;
+        let cause = loop {
+            let result = match poll_fn(|context| self.poll_step(context)).await {
+                Step::Received => self.deliver_framed(shared).await,
+                Step::Announce(token) => {
+                    self.deliver(
+                        Incoming::Connected {
+                            token,
+                            flow: self.flow,
+                        },
+                        incoming,
+                    )
+                    .await
+                }
+                Step::End(cause) => Err(cause),
+            };
+            if let Err(cause) = result {
+                break cause;
+            }
+        };
+        if cause.is_orderly() {
+            // A peer that does not take the farewell in time gets none.
+            let _in_time = timeout(FAREWELL_TIMEOUT, self.say_farewell()).await.is_ok();
+        }
+        cause
+    }
+
+    /// Hands on every whole message that has been received.
+    async fn deliver_framed(&mut self, shared: &Shared) -> Result<(), CloseCause> {
+        let incoming = &shared.incoming;
+        loop {
+            match self.framer.next() {
+                Ok(Some(Framed::Message(message))) => {
+                    self.liveness.on_message();
+                    self.deliver(
+                        Incoming::Message {
+                            flow: self.flow,
+                            message,
+                        },
+                        incoming,
+                    )
+                    .await?;
+                }
+                Ok(Some(Framed::Ping)) => {
+                    self.outbox
+                        .push(Bytes::from_static(PONG))
+                        .map_err(|_| CloseCause::QueueOverflow)?;
+                }
+                Ok(Some(Framed::Pong)) => self.liveness.on_pong(),
+                Ok(None) => {
+                    self.liveness.on_framed(now(), self.framer.is_within_message());
+                    return Ok(());
+                }
+                Err(error) => {
+                    shared.counters.add(Counter::BadStreams);
+                    self.reads = false;
+                    self.liveness.on_last_words(now());
+                    return self
+                        .deliver(
+                            Incoming::BadMessage {
+                                flow: self.flow,
+                                error,
+                            },
+                            incoming,
+                        )
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// Gives an event to the driver, writing on while the driver's queue is full.
+    async fn deliver(
+        &mut self,
+        event: Incoming,
+        incoming: &mpsc::Sender<Incoming>,
+    ) -> Result<(), CloseCause> {
+        let mut reserve = pin!(incoming.reserve());
+        let permit = poll_fn(|context| {
+            if let Poll::Ready(permit) = reserve.as_mut().poll(context) {
+                return Poll::Ready(permit.map_err(|_| CloseCause::Local));
+            }
+            if self.held.is_none()
+                && let Poll::Ready(Some(step)) = self.poll_outbound(context)
+            {
+                if let Step::End(cause) = step {
+                    return Poll::Ready(Err(cause));
+                }
+                self.held = Some(step);
+            }
+            Poll::Pending
+        })
+        .await?;
+        permit.send(event);
+        Ok(())
+    }
+
+    /// Looks first at the timers, then writes, then reads. Reading waits until everything is written: that
+    /// slows a peer down that does not read its answers.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        if let Some(step) = self.held.take() {
+            return Poll::Ready(step);
+        }
+        loop {
+            match self.liveness.handle_timeout(now(), roll()) {
+                Some(Due::Close(cause)) => return Poll::Ready(Step::End(cause)),
+                // The queue reports its own overflow below.
+                Some(Due::Ping) => self.outbox.push(Bytes::from_static(PING)).unwrap_or_default(),
+                None => {}
+            }
+            match self.poll_outbound(context) {
+                Poll::Ready(Some(step)) => return Poll::Ready(step),
+                Poll::Ready(None) if self.reads => {
+                    if let Poll::Ready(step) = self.poll_read(context) {
+                        return Poll::Ready(step);
+                    }
+                }
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            if self.arm(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writes until nothing is left (ready, `None`), or the peer takes no more (pending).
+    fn poll_outbound(&mut self, context: &mut Context<'_>) -> Poll<Option<Step>> {
+        loop {
+            if !self.writing.is_empty() {
+                match Pin::new(&mut self.stream).poll_write(context, &self.writing) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Some(Step::End(CloseCause::Reset))),
+                    Poll::Ready(Ok(count)) => {
+                        self.writing.advance(count);
+                        self.needs_flush = true;
+                        self.liveness.on_written();
+                        continue;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Some(Step::End(CloseCause::from_io(&error))));
+                    }
+                    Poll::Pending => return self.blocked(context),
+                }
+            }
+            match self.outbox.poll(context) {
+                Poll::Ready(Item::Bytes(bytes)) => self.writing = bytes,
+                Poll::Ready(Item::Announce(token)) => return Poll::Ready(Some(Step::Announce(token))),
+                Poll::Ready(Item::Close(cause)) => return Poll::Ready(Some(Step::End(cause))),
+                Poll::Pending => return self.poll_flush(context),
+            }
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Option<Step>> {
+        if !self.needs_flush {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Ok(())) => {
+                self.needs_flush = false;
+                self.liveness.on_written();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Some(Step::End(CloseCause::from_io(&error)))),
+            Poll::Pending => self.blocked(context),
+        }
+    }
+
+    fn blocked(&mut self, context: &Context<'_>) -> Poll<Option<Step>> {
+        self.liveness.on_write_blocked(now());
+        match self.outbox.poll_overflow(context) {
+            Poll::Ready(()) => Poll::Ready(Some(Step::End(CloseCause::QueueOverflow))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        let mut storage = [MaybeUninit::<u8>::uninit(); READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut storage);
+        Poll::Ready(
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Err(error) => Step::End(CloseCause::from_io(&error)),
+                Ok(()) if buffer.filled().is_empty() => Step::End(CloseCause::PeerClosed),
+                Ok(()) => {
+                    self.liveness.on_bytes(now());
+                    self.framer.push(buffer.filled());
+                    Step::Received
+                }
+            },
+        )
+    }
+
+    /// Sets the alarm for the next timer; ready when that is already due.
+    fn arm(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.liveness.next_timeout().map(Instant::from_std) else {
+            return Poll::Pending;
+        };
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().poll(context)
+    }
+
+    async fn say_farewell(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        let mut discarded = 0;
+        while !self.reads && discarded < DISCARDED_BYTES_MAX {
+            let mut storage = [0; 512];
+            match self.stream.read(&mut storage).await? {
+                0 => break,
+                count => discarded += count,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// A random number for the spread of keep-alives; without randomness they are merely less spread.
+pub(super) fn roll() -> u8 {
+    getrandom::u32().map_or(0, |random| random.to_le_bytes()[0])
+}
