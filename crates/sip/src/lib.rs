@@ -6,6 +6,7 @@
 //!   [`header`] and [`uri`] read typed values from it on demand, [`framing`] finds messages in a stream.
 //! - [`flow`]: where a message came from and where it goes.
 //! - [`digest`]: digest authentication, both sides.
+//! - [`user_agent`]: transactions, dialogs and INVITE sessions in virtual time, for both ends of a call.
 //!
 //! ```
 //! use sip::message::{Message, Method};
@@ -32,10 +33,15 @@
 //! in as arguments, octets and events come out as values. It does not resolve names, log, or decide who may
 //! call whom.
 
+mod dialog;
 pub mod digest;
+mod draft;
 pub mod flow;
 pub mod framing;
 pub mod header;
 pub mod message;
+mod schedule;
 mod syntax;
+mod transaction;
 pub mod uri;
+pub mod user_agent;

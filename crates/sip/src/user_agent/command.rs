@@ -1,0 +1,132 @@
+//! What the owner of a [`UserAgent`](super::UserAgent) asks for: requests and replies without the headers that
+//! the agent itself makes (Via, From and To tags, Call-ID, CSeq, Max-Forwards, Content-Length).
+
+use crate::digest::ClientCredentials;
+use crate::message::{OwnedMethod, StatusCode};
+
+/// A message body and its Content-Type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// For example `application/sdp`.
+    pub content_type: String,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+impl Body {
+    /// An SDP body.
+    pub fn sdp(text: impl Into<Vec<u8>>) -> Self {
+        Self {
+            content_type: "application/sdp".to_owned(),
+            bytes: text.into(),
+        }
+    }
+}
+
+/// A request outside a dialog, or the INVITE of a new session.
+#[derive(Debug, Clone)]
+pub struct OutgoingRequest {
+    /// The method. [`invite`](super::UserAgent::invite) sends INVITE whatever is said here.
+    pub method: OwnedMethod,
+    /// The Request-URI.
+    pub uri: String,
+    /// The From header field without its tag: a URI in angle brackets, or a display name before it.
+    pub from: String,
+    /// The To header field; a tag makes it a request inside a dialog the caller knows of.
+    pub to: String,
+    /// The Contact header field.
+    pub contact: Option<String>,
+    /// The Route header fields, top first.
+    pub route: Vec<String>,
+    /// Further header fields, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Body>,
+    /// Call-ID and CSeq number, where the caller keeps them (REGISTER, RFC 3261 10.2); made by the agent
+    /// otherwise.
+    pub sequence: Option<Sequence>,
+    /// Answers one 401 or 407, and one more that says `stale`, without asking.
+    pub credentials: Option<ClientCredentials>,
+    /// Send on UDP whatever the size.
+    pub large_datagram: bool,
+}
+
+impl OutgoingRequest {
+    /// A request with the four fields that none can do without.
+    pub fn new(
+        method: OwnedMethod,
+        uri: impl Into<String>,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) -> Self {
+        Self {
+            method,
+            uri: uri.into(),
+            from: from.into(),
+            to: to.into(),
+            contact: None,
+            route: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            sequence: None,
+            credentials: None,
+            large_datagram: false,
+        }
+    }
+}
+
+/// Call-ID and CSeq number of a request whose sender keeps both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// The Call-ID.
+    pub call_id: String,
+    /// The CSeq number. A request that is challenged is sent again with the next one, which the final
+    /// response shows.
+    pub number: u32,
+}
+
+/// A response without the header fields that follow from the request.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The Contact header field; for a session the agent makes one from the flow where it is wanted and missing.
+    pub contact: Option<String>,
+    /// Further header fields, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Body>,
+}
+
+impl Reply {
+    /// A response with nothing but its status.
+    pub fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            contact: None,
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// Adds a header field.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the Contact header field.
+    #[must_use]
+    pub fn contact(mut self, contact: impl Into<String>) -> Self {
+        self.contact = Some(contact.into());
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = Some(body);
+        self
+    }
+}

@@ -1,0 +1,206 @@
+//! Requests outside sessions, and the responses to everything this agent sends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::attempt::Attempt;
+use super::{ClientUser, Event, OutgoingRequest, RequestFailure, RequestId, Sequence, UserAgent};
+use crate::draft::Draft;
+use crate::flow::Flow;
+use crate::message::{Message, StatusCode};
+use crate::transaction::{Class, ClientKey, ResponseOutcome, TransactionId};
+
+/// A draft of the first request of a dialog, or of one outside dialogs, with what the agent has chosen for it.
+pub(super) struct Opening {
+    pub(super) attempt: Attempt,
+    pub(super) from_tag: String,
+}
+
+impl UserAgent {
+    /// Sends a request outside a session; [`Event::Response`] tells how it went, also where it could not be sent.
+    pub fn request(&mut self, now: Instant, flow: Flow, request: OutgoingRequest) -> RequestId {
+        let id = RequestId(self.take_id());
+        let opening = self.open(request);
+        if let Err(failure) = self.start(now, flow, opening.attempt, ClientUser::Request(id)) {
+            self.emit(Event::Response {
+                request: id,
+                outcome: Err(failure),
+            });
+        }
+        self.settle(now);
+        id
+    }
+
+    /// Gives a request its tag, Call-ID and CSeq number.
+    pub(super) fn open(&mut self, request: OutgoingRequest) -> Opening {
+        let from_tag = self.random.tag();
+        let Sequence { call_id, number } = request.sequence.unwrap_or_else(|| Sequence {
+            call_id: self.random.call_id(),
+            number: self.random.first_sequence(),
+        });
+        let contact = if crate::draft::is_sips(&request.uri) {
+            request.contact.map(|contact| super::reply::secured(&contact))
+        } else {
+            request.contact
+        };
+        let draft = Draft {
+            method: request.method,
+            uri: request.uri,
+            route: request.route,
+            from: format!("{};tag={from_tag}", request.from),
+            to: request.to,
+            call_id,
+            contact,
+            headers: request.headers,
+            body: request.body,
+        };
+        let mut attempt = Attempt::new(draft, number, request.credentials.map(Arc::new));
+        attempt.large_datagram = request.large_datagram;
+        Opening { attempt, from_tag }
+    }
+
+    pub(super) fn handle_response(&mut self, now: Instant, response: &Message) {
+        let Some((status, key)) = response_key(response) else {
+            self.counters.responses_malformed += 1;
+            return;
+        };
+        let class = class(status);
+        let outcome = self
+            .clients
+            .handle_response(now, &key, class, response, &mut self.outbox);
+        self.flush();
+        match outcome {
+            ResponseOutcome::Stray => self.counters.responses_stray += 1,
+            ResponseOutcome::Absorbed => {}
+            ResponseOutcome::Deliver(id) => self.deliver(now, id, class, response),
+        }
+    }
+
+    /// Gives a response to the user of its transaction.
+    fn deliver(&mut self, now: Instant, id: TransactionId, class: Class, response: &Message) {
+        let Some(record) = self.client_by_transaction.get_mut(&id) else {
+            return;
+        };
+        let (user, flow) = (record.user, record.flow);
+        if class == Class::Provisional {
+            if let ClientUser::Invite(session) = user {
+                self.invite_proceeds(now, session, response);
+            }
+            return;
+        }
+        let attempt = record.attempt.take();
+        if class == Class::Failure
+            && let Some(attempt) = attempt
+            && self.retry(now, flow, user, attempt, response)
+        {
+            return;
+        }
+        match user {
+            ClientUser::Request(request) => {
+                self.emit(Event::Response {
+                    request,
+                    outcome: Ok(response.clone()),
+                });
+            }
+            ClientUser::Invite(session) if class == Class::Success => {
+                if !self.acknowledge_again(now, id, response) {
+                    self.invite_accepted(now, id, session, response);
+                }
+            }
+            ClientUser::Invite(session) => self.invite_refused(session, response),
+            ClientUser::SessionRequest(session, request) => {
+                self.session_request_answered(now, session, request, response);
+            }
+            ClientUser::Reinvite(session, request) => {
+                if class == Class::Failure || !self.acknowledge_again(now, id, response) {
+                    self.reinvite_answered(now, id, session, request, response);
+                }
+            }
+            ClientUser::Bye(session) => self.bye_answered(session, Some(response)),
+            ClientUser::Nobody => {}
+        }
+    }
+
+    /// Sends a challenged request again; `false` where its response is to be taken as it is.
+    fn retry(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        user: ClientUser,
+        attempt: Attempt,
+        response: &Message,
+    ) -> bool {
+        if let ClientUser::Invite(session) = user
+            && !self.wants_invite(session)
+        {
+            return false;
+        }
+        let client_nonce = self.random.client_nonce();
+        let Some(mut attempt) = attempt.answering(response, &client_nonce) else {
+            return false;
+        };
+        attempt.sequence = self.sequence_after(user, attempt.sequence);
+        let authorization = attempt.authorization.clone();
+        match self.start(now, flow, attempt, user) {
+            Ok(id) => match user {
+                ClientUser::Invite(session) => self.invite_restarted(session, id, authorization),
+                ClientUser::Reinvite(session, _) => self.reinvite_restarted(session, authorization),
+                ClientUser::Request(_)
+                | ClientUser::SessionRequest(..)
+                | ClientUser::Bye(_)
+                | ClientUser::Nobody => {}
+            },
+            Err(failure) => self.user_failed(now, user, failure),
+        }
+        true
+    }
+
+    /// A transaction ended without a response.
+    pub(super) fn client_failed(&mut self, now: Instant, id: TransactionId, failure: RequestFailure) {
+        if let Some(record) = self.client_by_transaction.get(&id) {
+            self.user_failed(now, record.user, failure);
+        }
+    }
+
+    fn user_failed(&mut self, now: Instant, user: ClientUser, failure: RequestFailure) {
+        match user {
+            ClientUser::Request(request) => self.emit(Event::Response {
+                request,
+                outcome: Err(failure),
+            }),
+            ClientUser::Invite(session) => self.invite_failed(session, failure),
+            ClientUser::SessionRequest(session, request) => {
+                self.session_request_failed(now, session, request, failure);
+            }
+            ClientUser::Reinvite(session, request) => {
+                self.reinvite_over(session);
+                self.session_request_failed(now, session, request, failure);
+            }
+            ClientUser::Bye(session) => self.bye_answered(session, None),
+            ClientUser::Nobody => {}
+        }
+    }
+}
+
+/// What a status code means to a transaction.
+pub(super) fn class(status: StatusCode) -> Class {
+    if status.is_provisional() {
+        Class::Provisional
+    } else if status.is_success() {
+        Class::Success
+    } else {
+        Class::Failure
+    }
+}
+
+/// Status and key of a response that can be used: well formed, and with no Via but ours.
+//= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.3.3
+//# If more than one Via header field value is present in a response, the
+//# UAC SHOULD discard the message.
+fn response_key(response: &Message) -> Option<(StatusCode, ClientKey)> {
+    response.validate().ok()?;
+    if response.vias().count() != 1 {
+        return None;
+    }
+    Some((response.status()?, ClientKey::of_response(response).ok()??))
+}

@@ -1,0 +1,189 @@
+//! Responses: what the agent adds to a [`Reply`], and answering without state.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::outgoing::class;
+use super::{Reply, ServerId, ServerUser, UserAgent};
+use crate::flow::{Flow, Transport};
+use crate::message::{HeaderName, Message, Method, StatusCode};
+use crate::transaction::TransactionId;
+
+/// What a request over a limit is told to wait, in seconds: long enough for UDP transactions to run out.
+const RETRY_AFTER_OVERFLOW: &str = "32";
+
+/// What a response takes from the dialog it belongs to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DialogPart<'a> {
+    /// Added to a To header field without a tag.
+    pub(super) to_tag: Option<&'a str>,
+    /// Used where the reply names no Contact.
+    pub(super) contact: Option<&'a str>,
+    /// Whether the Contact must be `sips:` (RFC 3261 12.1.1).
+    pub(super) is_secure: bool,
+}
+
+impl UserAgent {
+    /// Answers a request that came up as [`Event::Request`](super::Event::Request),
+    /// [`Event::SessionRequest`](super::Event::SessionRequest) or
+    /// [`EndCause::Bye`](super::EndCause::Bye). Provisional replies are accepted for a re-INVITE only.
+    ///
+    /// A reply to a transaction that is over, or that has been answered, is counted and not sent.
+    pub fn respond(&mut self, now: Instant, transaction: ServerId, reply: Reply) {
+        let id = TransactionId(transaction.0);
+        match self.server_user_by_transaction.get(&id).copied() {
+            Some(ServerUser::Request | ServerUser::Bye) => self.reply(now, id, &reply),
+            Some(ServerUser::SessionRequest(session) | ServerUser::Reinvite(session)) => {
+                self.reply_in_session(now, id, session, &reply);
+            }
+            Some(ServerUser::Invite(_)) | None => self.counters.late_replies += 1,
+        }
+        self.settle(now);
+    }
+
+    /// Answers outside a dialog.
+    pub(super) fn reply(&mut self, now: Instant, id: TransactionId, reply: &Reply) {
+        let Some(request) = self.servers.request(id) else {
+            self.counters.late_replies += 1;
+            return;
+        };
+        let tag = self.stateless_tag(request);
+        let response = self.compose(
+            request,
+            reply,
+            DialogPart {
+                to_tag: Some(&tag),
+                ..DialogPart::default()
+            },
+        );
+        self.send_reply(now, id, reply.status, response);
+    }
+
+    /// Hands a written response to its transaction.
+    pub(super) fn send_reply(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        status: StatusCode,
+        response: Bytes,
+    ) {
+        self.servers
+            .respond(now, id, class(status), response, &mut self.outbox);
+        if status.is_final() {
+            self.server_user_by_transaction.remove(&id);
+        }
+        self.flush();
+    }
+
+    /// Answers without a transaction; a retransmission of the request gets the same answer again.
+    pub(super) fn reply_without_state(&mut self, request: &Message, reply_flow: Flow, reply: &Reply) {
+        let tag = self.stateless_tag(request);
+        let response = self.compose(
+            request,
+            reply,
+            DialogPart {
+                to_tag: Some(&tag),
+                ..DialogPart::default()
+            },
+        );
+        self.transmit(reply_flow, response);
+    }
+
+    /// Answers 503 without a transaction, because a limit is reached.
+    pub(super) fn reply_overflow(&mut self, request: &Message, reply_flow: Flow) {
+        self.counters.overflow += 1;
+        let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE).header("Retry-After", RETRY_AFTER_OVERFLOW);
+        self.reply_without_state(request, reply_flow, &reply);
+    }
+
+    /// Writes a response. A reply that cannot be written (a line break in a header) becomes a bare 500.
+    pub(super) fn compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Bytes {
+        let message = self
+            .try_compose(request, reply, dialog)
+            .or_else(|| self.try_compose(request, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR), dialog));
+        message
+            .map(|message| Bytes::from(message.into_bytes()))
+            .unwrap_or_default()
+    }
+
+    fn try_compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Option<Message> {
+        let mut builder = request.response(reply.status);
+        if let Some(tag) = dialog.to_tag {
+            builder = builder.to_tag(tag);
+        }
+        let method = request.method();
+        let establishes = matches!(method, Some(Method::Invite)) && is_dialog_forming(reply.status);
+        if establishes {
+            builder = builder.record_route();
+        }
+        let contact = reply
+            .contact
+            .as_deref()
+            .or(dialog.contact.filter(|_| wants_contact(method, reply.status)));
+        if let Some(contact) = contact {
+            let contact = if dialog.is_secure {
+                secured(contact)
+            } else {
+                contact.to_owned()
+            };
+            builder = builder.header(HeaderName::Contact, &contact);
+        }
+        let describes_itself =
+            reply.status.is_success() && matches!(method, Some(Method::Invite | Method::Options));
+        if describes_itself
+            || reply.status == StatusCode::METHOD_NOT_ALLOWED
+            || reply.status == StatusCode::NOT_IMPLEMENTED
+        {
+            builder = builder.header(HeaderName::Allow, &self.allow);
+        }
+        if describes_itself && !self.supported.is_empty() {
+            builder = builder.header(HeaderName::Supported, &self.supported);
+        }
+        builder = builder.header(HeaderName::Server, &self.config.user_agent);
+        for (name, value) in &reply.headers {
+            builder = builder.header(HeaderName::from(name.as_str()), value);
+        }
+        if let Some(body) = &reply.body {
+            builder = builder.body(&body.content_type, &body.bytes);
+        }
+        builder.finish().ok()
+    }
+
+    /// The Contact of a session whose owner gives none.
+    pub(super) fn own_contact(&self, flow: &Flow, is_secure: bool) -> String {
+        let sent_by = self.config.sent_by(flow.transport, flow.local);
+        match flow.transport {
+            Transport::Tls if is_secure => format!("<sips:{sent_by}>"),
+            Transport::Udp => format!("<sip:{sent_by}>"),
+            Transport::Tcp | Transport::Tls => {
+                format!("<sip:{sent_by};transport={}>", flow.transport.uri_token())
+            }
+        }
+    }
+
+    fn stateless_tag(&self, request: &Message) -> String {
+        let branch = request
+            .top_via()
+            .ok()
+            .and_then(|via| via.branch())
+            .unwrap_or_default();
+        let call_id = request.call_id().unwrap_or_default();
+        self.random.stateless_tag(&[branch, call_id])
+    }
+}
+
+/// A Contact with `sips:` in place of `sip:`.
+pub(super) fn secured(contact: &str) -> String {
+    contact.replacen("<sip:", "<sips:", 1)
+}
+
+/// Whether a response to INVITE makes a dialog, confirmed or early.
+fn is_dialog_forming(status: StatusCode) -> bool {
+    status.is_success() || (status.is_provisional() && status != StatusCode::TRYING)
+}
+
+/// Whether a response carries the Contact of its session (RFC 3261 Table 2, 12.1.1).
+fn wants_contact(method: Option<Method<'_>>, status: StatusCode) -> bool {
+    matches!(method, Some(Method::Invite | Method::Update)) && is_dialog_forming(status)
+}

@@ -1,0 +1,156 @@
+//! The state of one INVITE session (RFC 3261 13-15).
+//!
+//! ```text
+//! we call                                          we are called
+//!
+//! invite()                                         INVITE
+//!    v                                                v
+//! Calling ---- hang_up ----> Withdrawing           Ringing ------- reject, CANCEL, RINGING_MAX ------> over
+//!    | 101-199     |            | 100-199             | answer
+//!    v             |            v: CANCEL             v
+//! Proceeding - hang_up ----> Cancelling            ExpectAck ----- hang_up ----> HangUpAfterAck
+//!    | 2xx: ACK                 | 2xx: ACK, BYE       | ACK       64*T1: BYE        | ACK, 64*T1: BYE
+//!    v                          |                     v                             |
+//! Confirmed <-------------------|----------------- (the same)                       |
+//!    | hang_up: BYE             v                                                   v
+//!    +--------------------> Leaving <-----------------------------------------------+
+//!    | BYE                      | answer to our BYE
+//!    v                          v
+//!  over                       over
+//! ```
+//!
+//! Any final response but a 2xx to the first INVITE ends the session; in Cancelling it is the expected end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::EndCause;
+use super::command::Body;
+use crate::dialog::Dialog;
+use crate::digest::ClientCredentials;
+use crate::flow::Flow;
+use crate::message::Message;
+use crate::transaction::TransactionId;
+
+/// What a session waits for.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Any response to our INVITE.
+    Calling { invite: TransactionId },
+    /// The final response to our INVITE.
+    Proceeding { invite: TransactionId },
+    /// A provisional response, before which CANCEL may not be sent (RFC 3261 9.1).
+    Withdrawing { invite: TransactionId },
+    /// The final response to our INVITE after our CANCEL.
+    Cancelling { invite: TransactionId },
+    /// The owner's answer to the peer's INVITE.
+    Ringing { invite: TransactionId },
+    /// The ACK for our 2xx to the first INVITE.
+    ExpectAck,
+    /// That ACK, before which a callee may not send BYE (RFC 3261 15).
+    HangUpAfterAck(Farewell),
+    /// Whatever either side wants.
+    Confirmed,
+    /// The answer to our BYE.
+    Leaving,
+}
+
+/// What a BYE of ours carries.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Farewell {
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<Body>,
+}
+
+/// A re-INVITE that has no final response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reinvite {
+    Ours,
+    Theirs,
+}
+
+/// A 2xx of ours to an INVITE that is sent until its ACK comes (RFC 3261 13.3.1.4).
+#[derive(Debug)]
+pub(super) struct Unacknowledged {
+    /// The CSeq number of the INVITE, which the ACK repeats.
+    pub(super) sequence: u32,
+    pub(super) response: Bytes,
+    pub(super) reply_flow: Flow,
+    /// The time between the last transmission and the next.
+    pub(super) interval: Duration,
+    pub(super) give_up_at: Instant,
+}
+
+/// One INVITE session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) flow: Flow,
+    pub(super) dialog: Dialog,
+    /// Our Contact header field.
+    pub(super) contact: String,
+    pub(super) phase: Phase,
+    pub(super) access: Access,
+    /// Our 2xx to the first INVITE or to a re-INVITE.
+    pub(super) unacknowledged: Option<Unacknowledged>,
+    pub(super) reinvite: Option<Reinvite>,
+    /// The peer's requests that wait for the owner.
+    pub(super) requests: SmallVec<[TransactionId; 2]>,
+    /// The latest provisional response while ringing, for its repetition.
+    pub(super) provisional: Option<Bytes>,
+    /// What the BYE is to carry if a 2xx crosses our CANCEL.
+    pub(super) farewell: Option<Farewell>,
+    /// Whether our CANCEL was sent because nobody answered.
+    pub(super) is_given_up: bool,
+}
+
+/// How requests of ours get through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Access {
+    /// What answers challenges.
+    pub(super) credentials: Option<Arc<ClientCredentials>>,
+    /// The Authorization or Proxy-Authorization of our last INVITE, which its ACK repeats (RFC 3261 22.1).
+    pub(super) authorization: Option<(String, String)>,
+    /// Whether UDP takes requests of any size.
+    pub(super) large_datagram: bool,
+}
+
+impl Session {
+    pub(super) fn new(flow: Flow, dialog: Dialog, contact: String, phase: Phase) -> Self {
+        Self {
+            flow,
+            dialog,
+            contact,
+            phase,
+            access: Access::default(),
+            unacknowledged: None,
+            reinvite: None,
+            requests: SmallVec::new(),
+            provisional: None,
+            farewell: None,
+            is_given_up: false,
+        }
+    }
+
+    /// Why a session that we cancelled or left has ended.
+    pub(super) fn own_end(&self, answer: Option<Message>) -> EndCause {
+        if self.is_given_up {
+            EndCause::NotAnswered
+        } else {
+            EndCause::HungUp { answer }
+        }
+    }
+}
+
+/// The timers of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SessionTimer {
+    /// The 2xx is sent again, or given up.
+    Retransmit,
+    /// Ringing or calling has lasted too long, or our CANCEL had no effect within 64*T1.
+    Patience,
+    /// The provisional response is sent again.
+    Provisional,
+}

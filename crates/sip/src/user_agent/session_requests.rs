@@ -1,0 +1,351 @@
+//! Requests inside a session, ours and the peer's: INFO, re-INVITE, UPDATE, OPTIONS (RFC 3261 12.2, 14).
+
+use std::time::Instant;
+
+use super::attempt::Attempt;
+use super::reply::DialogPart;
+use super::session::{Phase, Reinvite, SessionTimer};
+use super::sessions::Deadline;
+use super::{
+    Body, ClientUser, EndCause, Event, Reply, RequestFailure, RequestId, ServerId, ServerUser, SessionId,
+    UserAgent,
+};
+use crate::flow::Flow;
+use crate::message::{Message, Method, OwnedMethod, StatusCode};
+use crate::transaction::TransactionId;
+
+/// Retry-After of a re-INVITE that comes before the last one is answered, exclusive, in seconds (RFC 3261 14.2).
+const RETRY_AFTER_BOUND: u32 = 11;
+
+/// Requests of the peer that one session lets wait for the owner at once; more are answered 503.
+pub const SESSION_REQUESTS_MAX: usize = 16;
+
+impl UserAgent {
+    /// Sends a request inside an answered session; [`Event::Response`] tells how it went, also where it could
+    /// not be sent. A re-INVITE or UPDATE carries the session's Contact, and its 2xx is acknowledged by itself.
+    pub fn request_in_session(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        method: Method<'_>,
+        headers: Vec<(String, String)>,
+        body: Option<Body>,
+    ) -> RequestId {
+        let request = RequestId(self.take_id());
+        if let Err(failure) = self.start_in_session(now, session, request, method, headers, body) {
+            self.emit(Event::Response {
+                request,
+                outcome: Err(failure),
+            });
+        }
+        self.settle(now);
+        request
+    }
+
+    /// Sends what this session sends from now on over another flow, with this Contact: its connection has been
+    /// replaced, or a request has outgrown UDP. `false` says that there is no such session.
+    pub fn move_session(&mut self, session: SessionId, flow: Flow, contact: Option<String>) -> bool {
+        self.sessions.move_to(session, flow, contact)
+    }
+
+    fn start_in_session(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        request: RequestId,
+        method: Method<'_>,
+        headers: Vec<(String, String)>,
+        body: Option<Body>,
+    ) -> Result<(), RequestFailure> {
+        let first = self.random.first_sequence();
+        let state = self
+            .sessions
+            .get_mut(session)
+            .ok_or(RequestFailure::NotPossible)?;
+        let is_reinvite = method == Method::Invite;
+        let is_busy = is_reinvite && (state.reinvite.is_some() || state.unacknowledged.is_some());
+        let is_agents_own = matches!(method, Method::Ack | Method::Bye | Method::Cancel);
+        if !matches!(state.phase, Phase::Confirmed | Phase::ExpectAck) || is_busy || is_agents_own {
+            return Err(RequestFailure::NotPossible);
+        }
+        let mut draft = state.dialog.draft(OwnedMethod::from(method));
+        if matches!(method, Method::Invite | Method::Update) {
+            draft.contact = Some(state.contact.clone());
+        }
+        draft.headers = headers;
+        draft.body = body;
+        let sequence = state.dialog.next_sequence(first);
+        let mut attempt = Attempt::new(draft, sequence, state.access.credentials.clone());
+        attempt.large_datagram = state.access.large_datagram;
+        let flow = state.flow;
+        if is_reinvite {
+            state.access.authorization = None;
+            self.start(now, flow, attempt, ClientUser::Reinvite(session, request))?;
+            if let Some(state) = self.sessions.get_mut(session) {
+                state.reinvite = Some(Reinvite::Ours);
+            }
+        } else {
+            self.start(now, flow, attempt, ClientUser::SessionRequest(session, request))?;
+        }
+        Ok(())
+    }
+
+    /// The number of a request that is sent again after a challenge.
+    pub(super) fn sequence_after(&mut self, user: ClientUser, last: u32) -> u32 {
+        let session = match user {
+            ClientUser::Invite(session)
+            | ClientUser::SessionRequest(session, _)
+            | ClientUser::Reinvite(session, _)
+            | ClientUser::Bye(session) => Some(session),
+            ClientUser::Request(_) | ClientUser::Nobody => None,
+        };
+        match session.and_then(|session| self.sessions.get_mut(session)) {
+            Some(state) => state.dialog.next_sequence(last),
+            None => last.saturating_add(1),
+        }
+    }
+
+    /// Our re-INVITE was challenged and has been sent again with an answer.
+    pub(super) fn reinvite_restarted(&mut self, session: SessionId, authorization: Option<(String, String)>) {
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.access.authorization = authorization;
+        }
+    }
+
+    /// A final response to our re-INVITE; a 2xx is acknowledged.
+    pub(super) fn reinvite_answered(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        session: SessionId,
+        request: RequestId,
+        response: &Message,
+    ) {
+        self.reinvite_over(session);
+        if response.status().is_some_and(StatusCode::is_success)
+            && let Some(state) = self.sessions.get_mut(session)
+        {
+            let mut calling = state.dialog.clone();
+            state.dialog.refresh_target(response);
+            let (flow, dialog) = (state.flow, state.dialog.clone());
+            let authorization = state.access.authorization.clone();
+            if let Ok(cseq) = response.cseq() {
+                calling.set_local_sequence(cseq.sequence);
+            }
+            self.acknowledge(id, flow, calling, &dialog, authorization);
+        }
+        self.session_request_answered(now, session, request, response);
+    }
+
+    pub(super) fn reinvite_over(&mut self, session: SessionId) {
+        if let Some(state) = self.sessions.get_mut(session)
+            && state.reinvite == Some(Reinvite::Ours)
+        {
+            state.reinvite = None;
+        }
+    }
+
+    /// A final response to a request of ours inside a session.
+    pub(super) fn session_request_answered(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        request: RequestId,
+        response: &Message,
+    ) {
+        let status = response.status();
+        if response.cseq().is_ok_and(|cseq| cseq.method == Method::Update)
+            && status.is_some_and(StatusCode::is_success)
+            && let Some(state) = self.sessions.get_mut(session)
+        {
+            state.dialog.refresh_target(response);
+        }
+        self.emit(Event::Response {
+            request,
+            outcome: Ok(response.clone()),
+        });
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
+        //# If the response for a request within a dialog is a 481
+        //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
+        //# SHOULD terminate the dialog.
+        if matches!(
+            status,
+            Some(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT)
+        ) {
+            self.lose(now, session);
+        }
+    }
+
+    /// A request of ours inside a session has no final response.
+    pub(super) fn session_request_failed(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        request: RequestId,
+        failure: RequestFailure,
+    ) {
+        self.emit(Event::Response {
+            request,
+            outcome: Err(failure),
+        });
+        if failure == RequestFailure::Timeout {
+            self.lose(now, session);
+        }
+    }
+
+    fn lose(&mut self, now: Instant, session: SessionId) {
+        let is_alive = self
+            .sessions
+            .get(session)
+            .is_some_and(|state| matches!(state.phase, Phase::Confirmed | Phase::ExpectAck));
+        if is_alive {
+            self.abandon(now, session, EndCause::Lost);
+        }
+    }
+
+    /// A request of the peer inside a session, other than ACK and CANCEL.
+    pub(super) fn handle_session_request(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        session: SessionId,
+        message: Message,
+    ) {
+        let sequence = message.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
+        let method = message.method();
+        let Some(state) = self.sessions.get_mut(session) else {
+            return;
+        };
+        if !state.dialog.accept_sequence(sequence) {
+            return self.refuse(now, id, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR));
+        }
+        if method == Some(Method::Bye) {
+            return self.handle_bye(now, id, session, message);
+        }
+        let is_leaving = matches!(state.phase, Phase::Leaving | Phase::HangUpAfterAck(_));
+        let is_full = state.requests.len() >= SESSION_REQUESTS_MAX;
+        if is_leaving {
+            self.refuse(
+                now,
+                id,
+                &Reply::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST),
+            );
+        } else if is_full {
+            self.counters.overflow += 1;
+            self.reply(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+        } else if method == Some(Method::Invite) {
+            self.handle_reinvite(now, id, session, message);
+        } else {
+            self.pass_up(id, session, ServerUser::SessionRequest(session), message);
+        }
+    }
+
+    fn handle_reinvite(&mut self, now: Instant, id: TransactionId, session: SessionId, message: Message) {
+        let Some(state) = self.sessions.get_mut(session) else {
+            return;
+        };
+        let is_unanswered =
+            state.reinvite == Some(Reinvite::Theirs) || matches!(state.phase, Phase::Ringing { .. });
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-14.2
+        //# A UAS that receives an INVITE on a dialog while an INVITE it had sent
+        //# on that dialog is in progress MUST return a 491 (Request Pending)
+        //# response to the received INVITE.
+        let is_glare = state.reinvite == Some(Reinvite::Ours) || state.unacknowledged.is_some();
+        if is_unanswered {
+            let seconds = self.random.below(RETRY_AFTER_BOUND);
+            let reply =
+                Reply::new(StatusCode::SERVER_INTERNAL_ERROR).header("Retry-After", seconds.to_string());
+            self.refuse(now, id, &reply);
+        } else if is_glare {
+            self.refuse(now, id, &Reply::new(StatusCode::REQUEST_PENDING));
+        } else {
+            state.reinvite = Some(Reinvite::Theirs);
+            self.pass_up(id, session, ServerUser::Reinvite(session), message);
+        }
+    }
+
+    fn pass_up(&mut self, id: TransactionId, session: SessionId, user: ServerUser, message: Message) {
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.requests.push(id);
+        }
+        self.server_user_by_transaction.insert(id, user);
+        self.emit(Event::SessionRequest {
+            session,
+            transaction: ServerId(id.0),
+            message,
+        });
+    }
+
+    /// Answers a request of the peer inside a session.
+    pub(super) fn reply_in_session(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        session: SessionId,
+        reply: &Reply,
+    ) {
+        let Some(state) = self.sessions.get_mut(session) else {
+            return self.reply(now, id, reply);
+        };
+        let (Some(request), Some(reply_flow)) = (self.servers.request(id), self.servers.reply_flow(id))
+        else {
+            self.counters.late_replies += 1;
+            return;
+        };
+        let method = request.method();
+        let sequence = request.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
+        if reply.status.is_success() && matches!(method, Some(Method::Invite | Method::Update)) {
+            state.dialog.refresh_target(request);
+            if let Some(contact) = &reply.contact {
+                state.contact.clone_from(contact);
+            }
+        }
+        if reply.status.is_provisional() && method != Some(Method::Invite) {
+            self.counters.late_replies += 1;
+            return;
+        }
+        let is_reinvite = method == Some(Method::Invite);
+        if reply.status.is_final() {
+            state.requests.retain(|waiting| *waiting != id);
+            if is_reinvite {
+                state.reinvite = None;
+            }
+        }
+        let (contact, is_secure) = (state.contact.clone(), state.dialog.is_secure());
+        let part = DialogPart {
+            to_tag: None,
+            contact: Some(&contact),
+            is_secure,
+        };
+        let Some(request) = self.servers.request(id) else {
+            return;
+        };
+        let response = self.compose(request, reply, part);
+        self.send_reply(now, id, reply.status, response.clone());
+        if is_reinvite && reply.status.is_success() {
+            self.expect_ack(now, session, sequence, response, reply_flow);
+        }
+    }
+
+    /// Does what is due for sessions.
+    pub(super) fn handle_session_timeout(&mut self, now: Instant) {
+        while let Some(deadline) = self.sessions.take_due(now) {
+            match deadline {
+                Deadline::Bye(id) => self.answer_bye(now, id),
+                Deadline::Session(session, SessionTimer::Retransmit) => {
+                    self.retransmit_or_give_up(now, session)
+                }
+                Deadline::Session(session, SessionTimer::Provisional) => {
+                    self.repeat_provisional(now, session)
+                }
+                Deadline::Session(session, SessionTimer::Patience) => {
+                    if self.is_ringing(session) {
+                        self.stop_ringing(now, session);
+                    } else {
+                        self.stop_calling(now, session);
+                    }
+                }
+            }
+        }
+    }
+}
