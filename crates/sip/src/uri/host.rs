@@ -20,12 +20,15 @@ pub enum Host<'a> {
 impl<'a> Host<'a> {
     /// Reads a host that fills the whole text; an IPv6 address needs its brackets.
     ///
+    /// The third colon that the grammar of RFC 3261 puts before an embedded IPv4 address is passed over
+    /// (RFC 5118 section 4.10).
+    ///
     /// # Errors
     /// [`UriError::Host`] if the text is no host.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
         if let Some(inner) = text.strip_prefix('[') {
             let address = inner.strip_suffix(']').ok_or(UriError::Host)?;
-            return address.parse().map(Self::Ipv6).map_err(|_| UriError::Host);
+            return ipv6(address).map(Self::Ipv6).ok_or(UriError::Host);
         }
         if text.bytes().next().is_some_and(|first| first.is_ascii_digit())
             && let Ok(address) = text.parse()
@@ -83,6 +86,14 @@ impl fmt::Display for Host<'_> {
     }
 }
 
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    match text.split_once(":::") {
+        Some((start, end)) if end.contains('.') => format!("{start}::{end}").parse().ok(),
+        Some(_) => None,
+        None => text.parse().ok(),
+    }
+}
+
 /// Checks labels and the top label, which may not begin with a digit: `300.1.1.1` is no name.
 fn is_domain(text: &str) -> bool {
     let name = text.strip_suffix('.').unwrap_or(text);
@@ -135,6 +146,12 @@ mod tests {
         for text in refused {
             assert_eq!(Host::parse(text), Err(UriError::Host), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_third_colon_is_passed_over_before_an_ipv4_address_only() {
+        assert_eq!(Host::parse("[2001:db8:::192.0.2.1]"), Host::parse("[2001:db8::192.0.2.1]"));
+        assert!(Host::parse("[2001:db8:::1]").is_err());
     }
 
     #[test]
