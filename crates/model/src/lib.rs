@@ -3,6 +3,7 @@
 //! - [`id`] and [`identity`]: opaque ids, and the three values that must never be mixed up: SIP user,
 //!   authorization id and extension.
 //! - [`directory`]: what a switch knows of one account, learnt only from snapshots and changes with epochs.
+//! - [`config`]: the configuration keys of an endpoint, their schema, and a file that keeps its lines.
 //! - [`status`]: registration statuses, receipts, page reports and events, as they go over the wire.
 //!
 //! The crate deliberately reads no file, knows no clock and decides nothing about calls: a text comes in as
@@ -19,9 +20,11 @@
 //! # Ok::<(), model::TextError>(())
 //! ```
 
+pub mod config;
 pub mod directory;
 pub mod id;
 pub mod identity;
+mod nearest;
 mod secret;
 mod slot;
 pub mod status;

@@ -1,0 +1,527 @@
+//! The typed view: what an endpoint is configured to be and do.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::keys::{CHECK_SYNCS, KEEP_ALIVE_METHODS, SRTP_OFFERS, SRTP_SUITES, TLS_VERSIONS, TRANSPORTS};
+use super::reader::Reader;
+use super::{ConfigError, Document, HostPort};
+use crate::{AuthorizationId, Secret, SipUser, SlotKind, SlotPosition};
+
+/// The configuration of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// Where it registers.
+    pub server: ServerConfig,
+    /// How signalling and media are protected.
+    pub security: SecurityConfig,
+    /// How connections are kept open.
+    pub keep_alive: KeepAliveConfig,
+    /// Where else it registers.
+    pub redundancy: RedundancyConfig,
+    /// What it does for servers with their own ways.
+    pub interop: InteropConfig,
+    /// How pages sound.
+    pub page: PageConfig,
+    /// Where sound goes: `auto`, `null`, `alsa`, `pulse`, or `alsa:`, `pulse:` or `wav:` with a name.
+    pub sink: String,
+    /// The slots that have an account and are in use, in the order of kind and port.
+    pub slots: Vec<SlotConfig>,
+}
+
+/// Where an endpoint registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The SIP domain; set if there is any slot.
+    pub domain: Option<HostPort>,
+    /// The registrar, if it is not the domain.
+    pub registrar: Option<HostPort>,
+    /// Where everything is sent first.
+    pub outbound_proxy: Option<HostPort>,
+    /// Where it is sent if the first is out of reach.
+    pub second_outbound_proxy: Option<HostPort>,
+    /// The transport.
+    pub transport: TransportChoice,
+    /// Addresses are `sips:`.
+    pub sips: bool,
+    /// Lifetime asked for.
+    pub register_period: Duration,
+}
+
+/// Transports a server is reached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportChoice {
+    /// As DNS says (RFC 3263).
+    Auto,
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TLS.
+    Tls,
+}
+
+/// How signalling and media are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityConfig {
+    /// What is offered for media.
+    pub srtp: SrtpOffer,
+    /// With which suites, the preferred first, never empty.
+    pub suites: Vec<SrtpSuite>,
+    /// A server certificate that cannot be validated ends the connection.
+    pub validates_server: bool,
+    /// PEM file of the authorities to trust; `None` trusts the system's.
+    pub trusted_ca_file: Option<String>,
+    /// Oldest TLS version.
+    pub tls_version_min: TlsVersion,
+    /// Challenges by MD5 are answered.
+    pub answers_md5: bool,
+}
+
+/// What is offered for media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SrtpOffer {
+    /// RTP.
+    Disabled,
+    /// SRTP, or RTP where the other side knows no better.
+    Optional,
+    /// SRTP.
+    Standard,
+}
+
+/// SRTP crypto suites by their names in SDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SrtpSuite {
+    /// `AEAD_AES_256_GCM`.
+    AeadAes256Gcm,
+    /// `AEAD_AES_128_GCM`.
+    AeadAes128Gcm,
+    /// `AES_256_CM_HMAC_SHA1_80`.
+    Aes256CmHmacSha1_80,
+    /// `AES_CM_128_HMAC_SHA1_80`.
+    AesCm128HmacSha1_80,
+    /// `AES_256_CM_HMAC_SHA1_32`.
+    Aes256CmHmacSha1_32,
+    /// `AES_CM_128_HMAC_SHA1_32`.
+    AesCm128HmacSha1_32,
+}
+
+impl SrtpSuite {
+    /// What "all" stands for: the strongest first.
+    pub const ALL: [Self; 6] = [
+        Self::AeadAes256Gcm,
+        Self::AeadAes128Gcm,
+        Self::Aes256CmHmacSha1_80,
+        Self::AesCm128HmacSha1_80,
+        Self::Aes256CmHmacSha1_32,
+        Self::AesCm128HmacSha1_32,
+    ];
+
+    /// The name in SDP (RFC 4568, RFC 6188, RFC 7714).
+    #[must_use]
+    pub const fn sdp_name(self) -> &'static str {
+        match self {
+            Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
+            Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
+            Self::Aes256CmHmacSha1_80 => "AES_256_CM_HMAC_SHA1_80",
+            Self::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Self::Aes256CmHmacSha1_32 => "AES_256_CM_HMAC_SHA1_32",
+            Self::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+        }
+    }
+}
+
+/// TLS versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// How connections are kept open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAliveConfig {
+    /// With what.
+    pub method: KeepAliveMethod,
+    /// How often.
+    pub interval: Duration,
+}
+
+/// With what connections are kept open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepAliveMethod {
+    /// Nothing.
+    None,
+    /// Double CRLF, answered by one (RFC 5626 §3.5.1).
+    Crlf,
+}
+
+/// Where else an endpoint registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedundancyConfig {
+    /// Backup servers in their order; empty if redundancy is off.
+    pub backups: Vec<HostPort>,
+    /// How often servers that are not in use are asked.
+    pub poll_interval: Duration,
+    /// The active server is asked as well.
+    pub polls_active: bool,
+    /// It goes back to an earlier server that answers again.
+    pub fails_back: bool,
+    /// The site's survivability node, the last resort.
+    pub local_node: Option<HostPort>,
+}
+
+/// What an endpoint does for servers with their own ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InteropConfig {
+    /// The Contact carries the user.
+    pub contact_user: bool,
+    /// The Contact carries the local port.
+    pub contact_port: bool,
+    /// What a check-sync notification does.
+    pub check_sync: CheckSync,
+}
+
+/// What a check-sync notification does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckSync {
+    /// Restart in any case.
+    Always,
+    /// Fetch the files and restart if they differ.
+    Conditional,
+}
+
+/// How pages sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageConfig {
+    /// Gain in dB, at most 0.
+    pub volume_db: i32,
+    /// Played before a page of the base extension.
+    pub tone: Tone,
+    /// G.722 is offered.
+    pub g722: bool,
+    /// A page ends after this time.
+    pub length_max: Duration,
+}
+
+/// A tone to play.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// The tone that belongs to the situation.
+    Default,
+    /// Silence.
+    None,
+    /// A sound file among the endpoint's tones, without a path.
+    File(String),
+}
+
+/// One slot with an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotConfig {
+    /// Which slot.
+    pub position: SlotPosition,
+    /// Who it registers as.
+    pub user: SipUser,
+    /// Whose password it is.
+    pub authorization_id: AuthorizationId,
+    /// The password; without one no challenge is answered.
+    pub password: Option<Secret>,
+    /// Display name of outgoing calls.
+    pub display_name: Option<String>,
+    /// Played before a page, while it rings, as announcement, or to confirm a cancellation.
+    pub tone: Tone,
+}
+
+impl EndpointConfig {
+    /// Reads the configuration a document describes.
+    ///
+    /// # Errors
+    ///
+    /// Names everything that does not fit together, and what would be right.
+    pub fn from_document(document: &Document) -> Result<Self, Vec<ConfigError>> {
+        let reader = Reader { document };
+        let mut errors = Vec::new();
+        let config = Self {
+            server: server(&reader),
+            security: security(&reader),
+            keep_alive: keep_alive(&reader),
+            redundancy: redundancy(&reader, &mut errors),
+            interop: interop(&reader),
+            page: page(&reader),
+            sink: reader.text("oyez.sink").to_owned(),
+            slots: slots(&reader, &mut errors),
+        };
+        config.check(&reader, &mut errors);
+        if errors.is_empty() {
+            Ok(config)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn check(&self, reader: &Reader<'_>, errors: &mut Vec<ConfigError>) {
+        if !self.slots.is_empty() && self.server.domain.is_none() {
+            errors.push(conflict(
+                reader,
+                "sip.proxy",
+                "there are slots to register but no SIP domain",
+                "the domain",
+            ));
+        }
+        let is_insecure = matches!(self.server.transport, TransportChoice::Udp | TransportChoice::Tcp);
+        if is_insecure && self.security.srtp != SrtpOffer::Disabled {
+            let problem = "the media keys would be sent in clear over this transport";
+            errors.push(conflict(
+                reader,
+                "sip.srtp",
+                problem,
+                "sip.transp = tls, or disabled",
+            ));
+        }
+        if is_insecure && self.server.sips {
+            let problem = "the sips scheme needs TLS";
+            errors.push(conflict(reader, "sip.sips", problem, "sip.transp = tls, or 0"));
+        }
+        let mut position_by_user = BTreeMap::new();
+        for slot in &self.slots {
+            if let Some(other) = position_by_user.insert(&slot.user, slot.position) {
+                let problem = format!(
+                    "{} registers in slot {other} too, and a call would reach both",
+                    slot.user
+                );
+                errors.push(conflict(
+                    reader,
+                    &SlotKeys::of(slot.position).user,
+                    &problem,
+                    "a user of its own",
+                ));
+            }
+        }
+    }
+}
+
+fn server(reader: &Reader<'_>) -> ServerConfig {
+    ServerConfig {
+        domain: reader.parsed("sip.proxy"),
+        registrar: reader.parsed("sip.registrar"),
+        outbound_proxy: reader.parsed("sip.obproxy"),
+        second_outbound_proxy: reader.parsed("oyez.obproxy2"),
+        transport: match reader.choice("sip.transp", TRANSPORTS) {
+            "udp" => TransportChoice::Udp,
+            "tcp" => TransportChoice::Tcp,
+            "tls" => TransportChoice::Tls,
+            _ => TransportChoice::Auto,
+        },
+        sips: reader.flag("sip.sips"),
+        register_period: reader.seconds("sip.regexp"),
+    }
+}
+
+fn security(reader: &Reader<'_>) -> SecurityConfig {
+    let names = reader.choices("sip.srtp.suite", SRTP_SUITES);
+    let suites = if names.contains(&"all") {
+        SrtpSuite::ALL.to_vec()
+    } else {
+        let by_name = |name: &str| {
+            SrtpSuite::ALL
+                .into_iter()
+                .find(|suite| suite.sdp_name().eq_ignore_ascii_case(name))
+        };
+        names.into_iter().filter_map(by_name).collect()
+    };
+    SecurityConfig {
+        srtp: match reader.choice("sip.srtp", SRTP_OFFERS) {
+            "standard" => SrtpOffer::Standard,
+            "optional" => SrtpOffer::Optional,
+            _ => SrtpOffer::Disabled,
+        },
+        suites,
+        validates_server: reader.flag("oyez.tls.validate"),
+        trusted_ca_file: reader.parsed("oyez.tls.ca"),
+        tls_version_min: match reader.choice("oyez.tls.min", TLS_VERSIONS) {
+            "1.3" => TlsVersion::Tls13,
+            _ => TlsVersion::Tls12,
+        },
+        answers_md5: reader.flag("oyez.digest.md5"),
+    }
+}
+
+fn keep_alive(reader: &Reader<'_>) -> KeepAliveConfig {
+    KeepAliveConfig {
+        method: match reader.choice("sip.interop.ka.method", KEEP_ALIVE_METHODS) {
+            "none" => KeepAliveMethod::None,
+            _ => KeepAliveMethod::Crlf,
+        },
+        interval: reader.seconds("sip.interop.ka.interval"),
+    }
+}
+
+fn redundancy(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> RedundancyConfig {
+    let backups: Vec<HostPort> = ["sip.bkproxy1", "sip.bkproxy2"]
+        .into_iter()
+        .filter_map(|key| reader.parsed(key))
+        .collect();
+    let is_used = reader.flag("sip.ssr.use");
+    if is_used && backups.is_empty() {
+        let problem = "server redundancy is on but there is no backup server";
+        errors.push(conflict(reader, "sip.ssr.use", problem, "sip.bkproxy1, or 0"));
+    }
+    let local_node = reader.parsed("oyez.survivability.proxy");
+    let uses_node = reader.flag("oyez.survivability.use");
+    if uses_node && local_node.is_none() {
+        let problem = "local survivability is on but the node is not named";
+        errors.push(conflict(
+            reader,
+            "oyez.survivability.use",
+            problem,
+            "oyez.survivability.proxy, or 0",
+        ));
+    }
+    RedundancyConfig {
+        backups: if is_used { backups } else { Vec::new() },
+        poll_interval: reader.seconds("sip.ssr.interval"),
+        polls_active: reader.flag("sip.ssr.chkact"),
+        fails_back: !reader.flag("sip.ssr.nofb"),
+        local_node: local_node.filter(|_| uses_node),
+    }
+}
+
+fn interop(reader: &Reader<'_>) -> InteropConfig {
+    InteropConfig {
+        contact_user: reader.flag("sip.interop.cuser"),
+        contact_port: reader.flag("sip.interop.cport"),
+        check_sync: match reader.choice("sip.interop.checksync", CHECK_SYNCS) {
+            "always-reboot" => CheckSync::Always,
+            _ => CheckSync::Conditional,
+        },
+    }
+}
+
+fn page(reader: &Reader<'_>) -> PageConfig {
+    PageConfig {
+        volume_db: reader.decibel("audio.page.vol"),
+        tone: tone(reader.text("audio.page.tone")),
+        g722: reader.flag("audio.codec.g722"),
+        length_max: reader.seconds("phone.timeout.inbound"),
+    }
+}
+
+/// The names of a slot's keys.
+struct SlotKeys {
+    user: String,
+    authorization_id: String,
+    password: String,
+    tone: String,
+    /// The key that switches the slot off, if there is one.
+    usage: Option<String>,
+}
+
+impl SlotKeys {
+    fn of(position: SlotPosition) -> Self {
+        let port = position.port();
+        match position.kind() {
+            SlotKind::Page if position == SlotPosition::BASE_PAGE => Self {
+                user: "sip.u1.user".into(),
+                authorization_id: "sip.u1.auth".into(),
+                password: "sip.u1.pwd".into(),
+                tone: "audio.page.tone".into(),
+                usage: Some("sip.page.use".into()),
+            },
+            SlotKind::Page => Self::numbered("mcast.", port.saturating_sub(1)),
+            SlotKind::Ring => {
+                let key = |part: &str| format!("sip.alert{port}.{part}");
+                Self {
+                    user: key("user"),
+                    authorization_id: key("auth"),
+                    password: key("pwd"),
+                    tone: key("tone"),
+                    usage: Some(key("use")),
+                }
+            }
+            SlotKind::Alert if position == SlotPosition::CANCEL => Self {
+                user: "cancel.ext".into(),
+                authorization_id: "cancel.auth".into(),
+                password: "cancel.pwd".into(),
+                tone: "cancel.ctone".into(),
+                usage: None,
+            },
+            SlotKind::Alert => Self::numbered("ann.", port),
+        }
+    }
+
+    fn numbered(stem: &str, number: u8) -> Self {
+        let key = |part: &str| format!("{stem}{part}{number}");
+        Self {
+            user: key("ext"),
+            authorization_id: key("auth"),
+            password: key("pwd"),
+            tone: key("tone"),
+            usage: Some(key("use")),
+        }
+    }
+}
+
+fn slots(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> Vec<SlotConfig> {
+    let kinds = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert];
+    kinds
+        .into_iter()
+        .flat_map(SlotPosition::all)
+        .filter_map(|position| slot(reader, position, errors))
+        .collect()
+}
+
+fn slot(reader: &Reader<'_>, position: SlotPosition, errors: &mut Vec<ConfigError>) -> Option<SlotConfig> {
+    let keys = SlotKeys::of(position);
+    let is_used = keys.usage.as_deref().is_none_or(|key| reader.flag(key));
+    let user: SipUser = reader.parsed(&keys.user).filter(|_| is_used)?;
+    let Some(authorization_id) = reader
+        .parsed(&keys.authorization_id)
+        .or_else(|| user.as_str().parse::<AuthorizationId>().ok())
+    else {
+        let problem = "the user cannot be an authentication ID as well";
+        errors.push(conflict(
+            reader,
+            &keys.user,
+            problem,
+            &format!("{} of its own", keys.authorization_id),
+        ));
+        return None;
+    };
+    let display_name = (position == SlotPosition::BASE_PAGE)
+        .then(|| reader.parsed("sip.u1.dname"))
+        .flatten();
+    Some(SlotConfig {
+        position,
+        user,
+        authorization_id,
+        password: Some(reader.text(&keys.password))
+            .filter(|text| !text.is_empty())
+            .map(Secret::from),
+        display_name,
+        tone: tone(reader.text(&keys.tone)),
+    })
+}
+
+fn tone(text: &str) -> Tone {
+    if text.eq_ignore_ascii_case("none") {
+        Tone::None
+    } else if text.is_empty() || text.eq_ignore_ascii_case("default") {
+        Tone::Default
+    } else {
+        Tone::File(text.to_owned())
+    }
+}
+
+fn conflict(reader: &Reader<'_>, key: &str, problem: &str, right: &str) -> ConfigError {
+    ConfigError {
+        line: reader.document.line_of(key),
+        key: key.to_owned(),
+        problem: problem.to_owned(),
+        right: right.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

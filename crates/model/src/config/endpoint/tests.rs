@@ -1,0 +1,166 @@
+use super::super::KEYS;
+use super::*;
+
+#[test]
+fn an_empty_file_gives_the_defaults_and_no_slot() {
+    let config = config("");
+
+    assert_eq!(config.slots, []);
+    assert_eq!(config.server.register_period, Duration::from_secs(3600));
+    assert_eq!(config.server.transport, TransportChoice::Auto);
+    assert_eq!(
+        config.keep_alive,
+        KeepAliveConfig {
+            method: KeepAliveMethod::Crlf,
+            interval: Duration::from_secs(20)
+        }
+    );
+    assert_eq!(config.page.tone, Tone::File("page-notif.wav".into()));
+    assert!(config.security.validates_server);
+    assert_eq!(config.security.suites, [SrtpSuite::AesCm128HmacSha1_80]);
+    assert!(config.redundancy.fails_back);
+    assert_eq!(config.sink, "auto");
+}
+
+#[test]
+fn the_settings_of_a_generic_device_at_a_phone_cloud_are_understood() {
+    let config = config(
+        "sip.proxy = 1234.zoom.example\nsip.u1.user = 81234567\nsip.u1.auth = 998877\nsip.u1.pwd = s3cret\n\
+         sip.transp = TLS\nsip.obproxy = us01.sip.zoom.example:5091\nsip.srtp = Standard\nsip.srtp.suite = all\n\
+         sip.u1.dname = Lobby\n",
+    );
+
+    assert_eq!(config.server.transport, TransportChoice::Tls);
+    assert_eq!(config.server.outbound_proxy.unwrap().port, Some(5091));
+    assert_eq!(config.security.srtp, SrtpOffer::Standard);
+    assert_eq!(config.security.suites, SrtpSuite::ALL);
+    let [slot] = &config.slots[..] else {
+        panic!("one slot")
+    };
+    assert_eq!(slot.position, SlotPosition::BASE_PAGE);
+    assert_eq!(slot.user.as_str(), "81234567");
+    assert_eq!(slot.authorization_id.as_str(), "998877");
+    assert!(slot.password.as_ref().unwrap().matches("s3cret"));
+    assert_eq!(slot.display_name.as_deref(), Some("Lobby"));
+}
+
+#[test]
+fn every_slot_has_its_keys_in_the_schema_and_is_read_from_them() {
+    for kind in [SlotKind::Page, SlotKind::Ring, SlotKind::Alert] {
+        for position in SlotPosition::all(kind) {
+            let keys = SlotKeys::of(position);
+            for key in [&keys.user, &keys.authorization_id, &keys.password, &keys.tone] {
+                assert!(KEYS.iter().any(|spec| spec.pattern.matches(key)), "{key}");
+            }
+
+            let config = config(&format!(
+                "sip.proxy = a\n{} = u\n{} = p\n",
+                keys.user, keys.password
+            ));
+
+            assert_eq!(config.slots.len(), 1, "{position}");
+            assert_eq!(config.slots[0].position, position);
+            assert_eq!(config.slots[0].authorization_id.as_str(), "u");
+        }
+    }
+}
+
+#[test]
+fn zone_1_is_page_port_2() {
+    let config = config("sip.proxy = a\nmcast.ext1 = u\nmcast.ext50 = v\n");
+
+    let ports: Vec<_> = config.slots.iter().map(|slot| slot.position.port()).collect();
+    assert_eq!(ports, [2, 51]);
+}
+
+#[test]
+fn a_slot_that_is_switched_off_is_left_out() {
+    let config = config("sip.page.use = 0\nsip.u1.user = 7001\nsip.alert1.user = 7002\nsip.alert1.use = 0\n");
+
+    assert_eq!(config.slots, []);
+}
+
+#[test]
+fn suites_are_offered_in_the_order_they_are_named_in() {
+    let config = config("sip.srtp.suite = aes_cm_128_hmac_sha1_32,AEAD_AES_128_GCM,\n");
+
+    assert_eq!(
+        config.security.suites,
+        [SrtpSuite::AesCm128HmacSha1_32, SrtpSuite::AeadAes128Gcm]
+    );
+}
+
+#[test]
+fn every_suite_can_be_named() {
+    for suite in SrtpSuite::ALL {
+        assert!(
+            SRTP_SUITES
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(suite.sdp_name())),
+            "{suite:?}"
+        );
+    }
+}
+
+#[test]
+fn backup_servers_count_only_when_redundancy_is_on() {
+    let backups = "sip.bkproxy1 = b1\nsip.bkproxy2 = b2\n";
+
+    assert_eq!(config(backups).redundancy.backups, []);
+    assert_eq!(
+        config(&format!("{backups}sip.ssr.use = 1\n"))
+            .redundancy
+            .backups
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused_with_its_line() {
+    for (text, expected) in [
+        (
+            "sip.u1.user = 7001\n",
+            "sip.proxy: there are slots to register but no SIP domain; the domain would be right",
+        ),
+        (
+            "sip.transp = udp\nsip.srtp = optional\n",
+            "line 2: sip.srtp: the media keys would be sent in clear over this transport; \
+             sip.transp = tls, or disabled would be right",
+        ),
+        (
+            "sip.sips = 1\nsip.transp = tcp\n",
+            "line 1: sip.sips: the sips scheme needs TLS; sip.transp = tls, or 0 would be right",
+        ),
+        (
+            "sip.ssr.use = 1\n",
+            "line 1: sip.ssr.use: server redundancy is on but there is no backup server; sip.bkproxy1, or 0 would be right",
+        ),
+        (
+            "oyez.survivability.use = 1\n",
+            "line 1: oyez.survivability.use: local survivability is on but the node is not named; \
+             oyez.survivability.proxy, or 0 would be right",
+        ),
+        (
+            "sip.proxy = a\nsip.u1.user = 7001\nsip.alert3.user = 7001\n",
+            "line 3: sip.alert3.user: 7001 registers in slot page-1 too, and a call would reach both; \
+             a user of its own would be right",
+        ),
+    ] {
+        let errors = EndpointConfig::from_document(&Document::parse(text).unwrap()).unwrap_err();
+
+        let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(messages, [expected]);
+    }
+}
+
+#[test]
+fn debug_output_shows_no_password() {
+    let config = config("sip.proxy = a\nsip.u1.user = 7001\nsip.u1.pwd = hunter2\n");
+
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+fn config(text: &str) -> EndpointConfig {
+    EndpointConfig::from_document(&Document::parse(text).unwrap()).unwrap()
+}

@@ -1,0 +1,678 @@
+//! The schema: every key with a meaning here.
+
+use std::fmt;
+
+use super::Kind;
+
+/// One row of the schema: a key, or as many keys as its pattern has numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// The key or keys.
+    pub pattern: KeyPattern,
+    /// Type and range of the value.
+    pub kind: Kind,
+    /// What an absent or empty value stands for; empty where that is "not set".
+    pub default: &'static str,
+    /// The value must not be shown or logged.
+    pub secret: bool,
+    /// The page of the web interface it stands on.
+    pub tab: Tab,
+    /// How well the name of the key is known.
+    pub evidence: Evidence,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+}
+
+/// A key, or a key with a number in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPattern {
+    before: &'static str,
+    /// First and last number, if there is one.
+    numbers: Option<(u8, u8)>,
+    after: &'static str,
+}
+
+impl KeyPattern {
+    const fn one(key: &'static str) -> Self {
+        Self {
+            before: key,
+            numbers: None,
+            after: "",
+        }
+    }
+
+    const fn each(before: &'static str, last: u8, after: &'static str) -> Self {
+        Self {
+            before,
+            numbers: Some((1, last)),
+            after,
+        }
+    }
+
+    /// Lists the keys in the order of their numbers.
+    pub fn keys(self) -> impl Iterator<Item = String> {
+        let (first, last) = self.numbers.unwrap_or((0, 0));
+        (first..=last).map(move |number| match self.numbers {
+            Some(_) => format!("{}{number}{}", self.before, self.after),
+            None => self.before.to_owned(),
+        })
+    }
+
+    /// Says whether a key is one of the pattern's. Numbers are written without leading zeros.
+    #[must_use]
+    pub fn matches(self, key: &str) -> bool {
+        let Some((first, last)) = self.numbers else {
+            return key == self.before;
+        };
+        let digits = key
+            .strip_prefix(self.before)
+            .and_then(|rest| rest.strip_suffix(self.after));
+        digits.is_some_and(|digits| {
+            let is_plain = !digits.starts_with(['0', '+']);
+            is_plain
+                && digits
+                    .parse::<u8>()
+                    .is_ok_and(|number| (first..=last).contains(&number))
+        })
+    }
+}
+
+impl fmt::Display for KeyPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.numbers {
+            Some((first, last)) => write!(formatter, "{}{{{first}..{last}}}{}", self.before, self.after),
+            None => formatter.write_str(self.before),
+        }
+    }
+}
+
+/// Pages of the web interface that have keys of the schema on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tab {
+    /// Basic Settings → SIP.
+    BasicSip,
+    /// Basic Settings → Features.
+    BasicFeatures,
+    /// Additional Features → Emergency Alerts.
+    EmergencyAlerts,
+    /// Additional Features → More Page Extensions.
+    MorePageExtensions,
+    /// Additional Features → More Ring Extensions.
+    MoreRingExtensions,
+    /// Advanced Settings → Advanced Audio.
+    AdvancedAudio,
+    /// Advanced Settings → Advanced SIP.
+    AdvancedSip,
+}
+
+impl Tab {
+    /// The way to the page, as the interface names it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::BasicSip => "Basic Settings → SIP",
+            Self::BasicFeatures => "Basic Settings → Features",
+            Self::EmergencyAlerts => "Additional Features → Emergency Alerts",
+            Self::MorePageExtensions => "Additional Features → More Page Extensions",
+            Self::MoreRingExtensions => "Additional Features → More Ring Extensions",
+            Self::AdvancedAudio => "Advanced Settings → Advanced Audio",
+            Self::AdvancedSip => "Advanced Settings → Advanced SIP",
+        }
+    }
+}
+
+/// How well the name of a key is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Evidence {
+    /// It stands in back-ups of the hardware or in its maker's guides.
+    Seen,
+    /// It is concluded from keys like it.
+    Inferred,
+    /// It is this endpoint's alone.
+    Own,
+}
+
+/// Finds the row of a key.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static KeySpec> {
+    KEYS.iter().find(|spec| spec.pattern.matches(key))
+}
+
+const ON: &str = "1";
+const OFF: &str = "0";
+const UNSET: &str = "";
+
+pub(super) const TRANSPORTS: &[&str] = &["auto", "udp", "tcp", "tls"];
+pub(super) const SRTP_OFFERS: &[&str] = &["disabled", "optional", "standard"];
+pub(super) const SRTP_SUITES: &[&str] = &[
+    "all",
+    "aes_cm_128_hmac_sha1_80",
+    "aes_cm_128_hmac_sha1_32",
+    "aes_256_cm_hmac_sha1_80",
+    "aes_256_cm_hmac_sha1_32",
+    "aead_aes_128_gcm",
+    "aead_aes_256_gcm",
+];
+pub(super) const KEEP_ALIVE_METHODS: &[&str] = &["none", "crlf"];
+pub(super) const CHECK_SYNCS: &[&str] = &["always-reboot", "conditional-reboot"];
+pub(super) const TLS_VERSIONS: &[&str] = &["1.2", "1.3"];
+
+/// A row of a key whose name was seen on hardware and whose value may be shown.
+const fn seen(
+    pattern: KeyPattern,
+    kind: Kind,
+    default: &'static str,
+    tab: Tab,
+    help: &'static str,
+) -> KeySpec {
+    KeySpec {
+        pattern,
+        kind,
+        default,
+        secret: false,
+        tab,
+        evidence: Evidence::Seen,
+        help,
+    }
+}
+
+const fn inferred(spec: KeySpec) -> KeySpec {
+    KeySpec {
+        evidence: Evidence::Inferred,
+        ..spec
+    }
+}
+
+const fn own(spec: KeySpec) -> KeySpec {
+    KeySpec {
+        evidence: Evidence::Own,
+        ..spec
+    }
+}
+
+const fn secret(spec: KeySpec) -> KeySpec {
+    KeySpec { secret: true, ..spec }
+}
+
+const fn one(key: &'static str) -> KeyPattern {
+    KeyPattern::one(key)
+}
+
+const fn ring(after: &'static str) -> KeyPattern {
+    KeyPattern::each("sip.alert", 10, after)
+}
+
+const fn zone(before: &'static str) -> KeyPattern {
+    KeyPattern::each(before, 50, "")
+}
+
+const fn announcement(before: &'static str) -> KeyPattern {
+    KeyPattern::each(before, 10, "")
+}
+
+const SECONDS_TO_A_DAY: u32 = 86_400;
+const USER: &str = "Extension (SIP user) the slot registers as; empty leaves the slot without account.";
+const AUTH: &str = "Authentication ID; empty stands for the SIP user.";
+const PASSWORD: &str = "Authentication password.";
+const USE: &str = "Register the slot.";
+
+/// The schema, in the order of the web interface.
+pub const KEYS: &[KeySpec] = &[
+    seen(
+        one("sip.proxy"),
+        Kind::HostPort,
+        UNSET,
+        Tab::BasicSip,
+        "SIP domain (proxy server), with port if not 5060 or 5061.",
+    ),
+    seen(
+        one("sip.page.use"),
+        Kind::Flag,
+        ON,
+        Tab::BasicSip,
+        "Register the base page extension.",
+    ),
+    seen(one("sip.u1.user"), Kind::User, UNSET, Tab::BasicSip, USER),
+    seen(
+        one("sip.u1.auth"),
+        Kind::AuthorizationId,
+        UNSET,
+        Tab::BasicSip,
+        AUTH,
+    ),
+    secret(seen(
+        one("sip.u1.pwd"),
+        Kind::Text,
+        UNSET,
+        Tab::BasicSip,
+        PASSWORD,
+    )),
+    seen(
+        one("sip.u1.dname"),
+        Kind::Text,
+        UNSET,
+        Tab::BasicSip,
+        "Display name of outgoing calls.",
+    ),
+    seen(
+        one("audio.page.vol"),
+        Kind::Decibel {
+            min: -45,
+            max: 0,
+            step: 3,
+        },
+        "0dB",
+        Tab::BasicFeatures,
+        "Volume of pages.",
+    ),
+    seen(
+        one("audio.page.tone"),
+        Kind::Tone,
+        "page-notif.wav",
+        Tab::BasicFeatures,
+        "Tone before a page.",
+    ),
+    seen(
+        one("audio.codec.g722"),
+        Kind::Flag,
+        ON,
+        Tab::BasicFeatures,
+        "Offer G.722 for pages.",
+    ),
+    seen(
+        one("phone.timeout.inbound"),
+        Kind::Integer {
+            min: 1,
+            max: SECONDS_TO_A_DAY,
+            unit: "seconds",
+        },
+        "300",
+        Tab::BasicFeatures,
+        "Longest page.",
+    ),
+    inferred(seen(
+        announcement("ann.ext"),
+        Kind::User,
+        UNSET,
+        Tab::EmergencyAlerts,
+        USER,
+    )),
+    inferred(seen(
+        announcement("ann.auth"),
+        Kind::AuthorizationId,
+        UNSET,
+        Tab::EmergencyAlerts,
+        AUTH,
+    )),
+    secret(inferred(seen(
+        announcement("ann.pwd"),
+        Kind::Text,
+        UNSET,
+        Tab::EmergencyAlerts,
+        PASSWORD,
+    ))),
+    seen(announcement("ann.use"), Kind::Flag, ON, Tab::EmergencyAlerts, USE),
+    seen(
+        announcement("ann.tone"),
+        Kind::Tone,
+        "Default",
+        Tab::EmergencyAlerts,
+        "Announcement to play.",
+    ),
+    seen(one("cancel.ext"), Kind::User, UNSET, Tab::EmergencyAlerts, USER),
+    seen(
+        one("cancel.auth"),
+        Kind::AuthorizationId,
+        UNSET,
+        Tab::EmergencyAlerts,
+        AUTH,
+    ),
+    secret(seen(
+        one("cancel.pwd"),
+        Kind::Text,
+        UNSET,
+        Tab::EmergencyAlerts,
+        PASSWORD,
+    )),
+    seen(
+        one("cancel.ctone"),
+        Kind::Tone,
+        "Default",
+        Tab::EmergencyAlerts,
+        "Tone that confirms the cancellation.",
+    ),
+    inferred(seen(
+        zone("mcast.ext"),
+        Kind::User,
+        UNSET,
+        Tab::MorePageExtensions,
+        USER,
+    )),
+    inferred(seen(
+        zone("mcast.auth"),
+        Kind::AuthorizationId,
+        UNSET,
+        Tab::MorePageExtensions,
+        AUTH,
+    )),
+    secret(inferred(seen(
+        zone("mcast.pwd"),
+        Kind::Text,
+        UNSET,
+        Tab::MorePageExtensions,
+        PASSWORD,
+    ))),
+    inferred(seen(
+        zone("mcast.use"),
+        Kind::Flag,
+        ON,
+        Tab::MorePageExtensions,
+        USE,
+    )),
+    seen(
+        zone("mcast.tone"),
+        Kind::Tone,
+        "Default",
+        Tab::MorePageExtensions,
+        "Tone before a page of the zone.",
+    ),
+    seen(ring(".user"), Kind::User, UNSET, Tab::MoreRingExtensions, USER),
+    seen(
+        ring(".auth"),
+        Kind::AuthorizationId,
+        UNSET,
+        Tab::MoreRingExtensions,
+        AUTH,
+    ),
+    secret(seen(
+        ring(".pwd"),
+        Kind::Text,
+        UNSET,
+        Tab::MoreRingExtensions,
+        PASSWORD,
+    )),
+    seen(ring(".use"), Kind::Flag, ON, Tab::MoreRingExtensions, USE),
+    seen(
+        ring(".tone"),
+        Kind::Tone,
+        "Default",
+        Tab::MoreRingExtensions,
+        "Tone while the extension rings.",
+    ),
+    own(seen(
+        one("oyez.sink"),
+        Kind::Sink,
+        "auto",
+        Tab::AdvancedAudio,
+        "Loudspeaker to play to.",
+    )),
+    seen(
+        one("sip.transp"),
+        Kind::Choice(TRANSPORTS),
+        "auto",
+        Tab::AdvancedSip,
+        "SIP transportation.",
+    ),
+    seen(
+        one("sip.sips"),
+        Kind::Flag,
+        OFF,
+        Tab::AdvancedSip,
+        "Use the sips scheme.",
+    ),
+    seen(
+        one("sip.obproxy"),
+        Kind::HostPort,
+        UNSET,
+        Tab::AdvancedSip,
+        "Outbound proxy.",
+    ),
+    own(seen(
+        one("oyez.obproxy2"),
+        Kind::HostPort,
+        UNSET,
+        Tab::AdvancedSip,
+        "Second outbound proxy.",
+    )),
+    seen(
+        one("sip.registrar"),
+        Kind::HostPort,
+        UNSET,
+        Tab::AdvancedSip,
+        "Registrar, if not the SIP domain.",
+    ),
+    seen(
+        one("sip.regexp"),
+        Kind::Integer {
+            min: 30,
+            max: SECONDS_TO_A_DAY,
+            unit: "seconds",
+        },
+        "3600",
+        Tab::AdvancedSip,
+        "Register period.",
+    ),
+    seen(
+        one("sip.interop.ka.method"),
+        Kind::Choice(KEEP_ALIVE_METHODS),
+        "crlf",
+        Tab::AdvancedSip,
+        "Keep-alive method; crlf is the double CRLF of RFC 5626.",
+    ),
+    seen(
+        one("sip.interop.ka.interval"),
+        Kind::Integer {
+            min: 1,
+            max: 3_600,
+            unit: "seconds",
+        },
+        "20",
+        Tab::AdvancedSip,
+        "Keep-alive period.",
+    ),
+    seen(
+        one("sip.srtp"),
+        Kind::Choice(SRTP_OFFERS),
+        "disabled",
+        Tab::AdvancedSip,
+        "SDP SRTP offer.",
+    ),
+    seen(
+        one("sip.srtp.suite"),
+        Kind::Choices(SRTP_SUITES),
+        "aes_cm_128_hmac_sha1_80",
+        Tab::AdvancedSip,
+        "SDP SRTP offer crypto suites, the preferred first.",
+    ),
+    own(seen(
+        one("oyez.tls.validate"),
+        Kind::Flag,
+        ON,
+        Tab::AdvancedSip,
+        "Validate the server's certificate.",
+    )),
+    own(seen(
+        one("oyez.tls.ca"),
+        Kind::Text,
+        UNSET,
+        Tab::AdvancedSip,
+        "PEM file of trusted certificate authorities; empty trusts the system's.",
+    )),
+    own(seen(
+        one("oyez.tls.min"),
+        Kind::Choice(TLS_VERSIONS),
+        "1.2",
+        Tab::AdvancedSip,
+        "Oldest TLS version.",
+    )),
+    own(seen(
+        one("oyez.digest.md5"),
+        Kind::Flag,
+        ON,
+        Tab::AdvancedSip,
+        "Answer challenges by MD5.",
+    )),
+    seen(
+        one("sip.ssr.use"),
+        Kind::Flag,
+        OFF,
+        Tab::AdvancedSip,
+        "Server redundancy: use the backup servers.",
+    ),
+    seen(
+        one("sip.bkproxy1"),
+        Kind::HostPort,
+        UNSET,
+        Tab::AdvancedSip,
+        "Backup server 1.",
+    ),
+    seen(
+        one("sip.bkproxy2"),
+        Kind::HostPort,
+        UNSET,
+        Tab::AdvancedSip,
+        "Backup server 2.",
+    ),
+    seen(
+        one("sip.ssr.interval"),
+        Kind::Integer {
+            min: 1,
+            max: SECONDS_TO_A_DAY,
+            unit: "seconds",
+        },
+        "120",
+        Tab::AdvancedSip,
+        "Polling interval of servers that are not in use.",
+    ),
+    seen(
+        one("sip.ssr.method"),
+        Kind::Integer {
+            min: 0,
+            max: 9,
+            unit: "the hardware's methods",
+        },
+        OFF,
+        Tab::AdvancedSip,
+        "Polling method; the numbers but 0, OPTIONS, are not documented and poll by OPTIONS too.",
+    ),
+    seen(
+        one("sip.ssr.chkact"),
+        Kind::Flag,
+        OFF,
+        Tab::AdvancedSip,
+        "Poll the active server as well.",
+    ),
+    seen(
+        one("sip.ssr.nofb"),
+        Kind::Flag,
+        OFF,
+        Tab::AdvancedSip,
+        "Do not fail back to an earlier server.",
+    ),
+    seen(
+        one("sip.interop.cuser"),
+        Kind::Flag,
+        ON,
+        Tab::AdvancedSip,
+        "Put the extension into the Contact.",
+    ),
+    seen(
+        one("sip.interop.cport"),
+        Kind::Flag,
+        ON,
+        Tab::AdvancedSip,
+        "Put the local port into the Contact.",
+    ),
+    seen(
+        one("sip.interop.checksync"),
+        Kind::Choice(CHECK_SYNCS),
+        "conditional-reboot",
+        Tab::AdvancedSip,
+        "What a check-sync notification does.",
+    ),
+    own(seen(
+        one("oyez.survivability.use"),
+        Kind::Flag,
+        OFF,
+        Tab::AdvancedSip,
+        "Local survivability: register with the local node when all servers are out of reach.",
+    )),
+    own(seen(
+        one("oyez.survivability.proxy"),
+        Kind::HostPort,
+        UNSET,
+        Tab::AdvancedSip,
+        "Survivability proxy: the local node.",
+    )),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_right_value() {
+        for spec in KEYS.iter().filter(|spec| !spec.default.is_empty()) {
+            assert_eq!(spec.kind.check(spec.default), Ok(()), "{}", spec.pattern);
+        }
+    }
+
+    #[test]
+    fn no_key_belongs_to_two_rows() {
+        let keys: Vec<_> = KEYS.iter().flat_map(|spec| spec.pattern.keys()).collect();
+        let distinct: BTreeSet<_> = keys.iter().collect();
+
+        assert_eq!(distinct.len(), keys.len());
+        for key in &keys {
+            assert_eq!(
+                KEYS.iter().filter(|spec| spec.pattern.matches(key)).count(),
+                1,
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pattern_takes_its_numbers_and_no_others() {
+        let pattern = KeyPattern::each("sip.alert", 10, ".user");
+
+        assert_eq!(pattern.to_string(), "sip.alert{1..10}.user");
+        assert!(pattern.matches("sip.alert1.user") && pattern.matches("sip.alert10.user"));
+        for key in [
+            "sip.alert0.user",
+            "sip.alert11.user",
+            "sip.alert01.user",
+            "sip.alert.user",
+            "sip.alert+1.user",
+        ] {
+            assert!(!pattern.matches(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_password_is_secret_and_nothing_else_is() {
+        for spec in KEYS {
+            assert_eq!(
+                spec.secret,
+                spec.pattern.to_string().contains("pwd"),
+                "{}",
+                spec.pattern
+            );
+        }
+    }
+
+    #[test]
+    fn our_own_keys_stand_apart() {
+        for spec in KEYS {
+            let is_own = spec.evidence == Evidence::Own;
+            assert_eq!(
+                is_own,
+                spec.pattern.to_string().starts_with("oyez."),
+                "{}",
+                spec.pattern
+            );
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The types of configuration values: what is accepted, and how to say what would be.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use crate::{AuthorizationId, SipUser};
+
+/// Longest password, display name or path, in bytes: far beyond what servers generate or people type.
+const TEXT_LENGTH_MAX: usize = 256;
+
+/// Type and range of a value. An empty value stands for the default and is always accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 0 or 1.
+    Flag,
+    /// A whole number of `unit` within bounds.
+    Integer {
+        /// Smallest accepted.
+        min: u32,
+        /// Largest accepted.
+        max: u32,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// One of some words, in any case.
+    Choice(&'static [&'static str]),
+    /// Some of some words, in any case, with commas between them and perhaps one after the last.
+    Choices(&'static [&'static str]),
+    /// A gain in dB with its unit, in steps: `-18dB`.
+    Decibel {
+        /// Quietest accepted.
+        min: i32,
+        /// Loudest accepted.
+        max: i32,
+        /// Distance of two accepted values.
+        step: i32,
+    },
+    /// A host name or address with an optional port.
+    HostPort,
+    /// A SIP user.
+    User,
+    /// A digest user name.
+    AuthorizationId,
+    /// `Default`, `None` or the name of a sound file.
+    Tone,
+    /// Where sound goes: `auto`, `null`, or a kind of sink and its name.
+    Sink,
+    /// Any text without control characters.
+    Text,
+}
+
+impl Kind {
+    /// Checks a value that is not empty.
+    ///
+    /// # Errors
+    ///
+    /// Says what would be right.
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        let is_right = match self {
+            Self::Flag => matches!(value, "0" | "1"),
+            Self::Integer { min, max, .. } => {
+                parse_integer(value).is_some_and(|number| (*min..=*max).contains(&number))
+            }
+            Self::Choice(words) => parse_choice(value, words).is_some(),
+            Self::Choices(words) => parse_choices(value, words).is_some(),
+            Self::Decibel { min, max, step } => parse_decibel(value)
+                .is_some_and(|gain| (*min..=*max).contains(&gain) && (gain - *min) % (*step).max(1) == 0),
+            Self::HostPort => value.parse::<HostPort>().is_ok(),
+            Self::User => value.parse::<SipUser>().is_ok(),
+            Self::AuthorizationId => value.parse::<AuthorizationId>().is_ok(),
+            Self::Tone => is_tone(value),
+            Self::Sink => is_sink(value),
+            Self::Text => is_text(value),
+        };
+        if is_right { Ok(()) } else { Err(self.to_string()) }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => formatter.write_str("0 or 1"),
+            Self::Integer { min, max, unit } => {
+                write!(formatter, "a whole number of {unit} from {min} to {max}")
+            }
+            Self::Choice(words) => write!(formatter, "one of {}", words.join(", ")),
+            Self::Choices(words) => {
+                write!(formatter, "some of {} with commas between them", words.join(", "))
+            }
+            Self::Decibel { min, max, step } => {
+                write!(
+                    formatter,
+                    "{min}dB to {max}dB in steps of {step}dB, written like {min}dB"
+                )
+            }
+            Self::HostPort => formatter.write_str("a host name or address, with :port if not the usual one"),
+            Self::User => write!(
+                formatter,
+                "a SIP user of 1 to {} characters without spaces or @",
+                SipUser::LENGTH_MAX
+            ),
+            Self::AuthorizationId => {
+                let length_max = AuthorizationId::LENGTH_MAX;
+                write!(
+                    formatter,
+                    "1 to {length_max} characters without spaces, quotation marks, \\ or :"
+                )
+            }
+            Self::Tone => formatter.write_str("Default, None, or the name of a .wav file"),
+            Self::Sink => formatter.write_str("auto, null, alsa:DEVICE, pulse:SINK or wav:FILE"),
+            Self::Text => write!(
+                formatter,
+                "up to {TEXT_LENGTH_MAX} bytes of text without control characters"
+            ),
+        }
+    }
+}
+
+/// A host and perhaps a port, as it is configured: not looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// Name or address; an IPv6 address without its brackets.
+    pub host: String,
+    /// The port, if one is given.
+    pub port: Option<u16>,
+}
+
+/// A text that names no host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a host name or address with an optional port")]
+pub struct HostPortError;
+
+impl std::str::FromStr for HostPort {
+    type Err = HostPortError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(bracketed) => {
+                let (address, rest) = bracketed.split_once(']').ok_or(HostPortError)?;
+                let _is_address: Ipv6Addr = address.parse().map_err(|_| HostPortError)?;
+                let port = match rest {
+                    "" => None,
+                    _ => Some(rest.strip_prefix(':').ok_or(HostPortError)?),
+                };
+                (address, port)
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        if !text.starts_with('[') && !is_host_name(host) {
+            return Err(HostPortError);
+        }
+        let port = port
+            .map(|port| parse_port(port).ok_or(HostPortError))
+            .transpose()?;
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(formatter, "[{}]", self.host)?,
+            false => formatter.write_str(&self.host)?,
+        }
+        match self.port {
+            Some(port) => write!(formatter, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn parse_integer(value: &str) -> Option<u32> {
+    // `from_str` would take a plus sign.
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| value.parse().ok())
+        .flatten()
+}
+
+pub(super) fn parse_choice(value: &str, words: &'static [&'static str]) -> Option<&'static str> {
+    words
+        .iter()
+        .find(|word| word.eq_ignore_ascii_case(value))
+        .copied()
+}
+
+pub(super) fn parse_choices(value: &str, words: &'static [&'static str]) -> Option<Vec<&'static str>> {
+    let list = value.strip_suffix(',').unwrap_or(value);
+    let mut chosen = Vec::new();
+    for item in list.split(',') {
+        let word = parse_choice(item.trim(), words)?;
+        if !chosen.contains(&word) {
+            chosen.push(word);
+        }
+    }
+    Some(chosen)
+}
+
+pub(super) fn parse_decibel(value: &str) -> Option<i32> {
+    let number = value
+        .strip_suffix("dB")
+        .or_else(|| value.strip_suffix("db"))?
+        .trim_end();
+    if number.starts_with('+') {
+        None
+    } else {
+        number.parse().ok()
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    parse_integer(text)
+        .and_then(|port| u16::try_from(port).ok())
+        .filter(|port| *port > 0)
+}
+
+fn is_host_name(host: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.len() <= 253 && host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
+}
+
+fn is_tone(value: &str) -> bool {
+    let is_file = |name: &str| {
+        name.len() <= TEXT_LENGTH_MAX
+            && name.to_ascii_lowercase().ends_with(".wav")
+            && !name.starts_with('.')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b' '))
+    };
+    value.eq_ignore_ascii_case("default") || value.eq_ignore_ascii_case("none") || is_file(value)
+}
+
+fn is_sink(value: &str) -> bool {
+    match value.split_once(':') {
+        Some(("alsa" | "pulse" | "wav", name)) => !name.is_empty() && is_text(name),
+        Some(_) => false,
+        None => matches!(value, "auto" | "null" | "alsa" | "pulse"),
+    }
+}
+
+fn is_text(value: &str) -> bool {
+    value.len() <= TEXT_LENGTH_MAX && !value.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_at_the_edge_of_each_range_are_accepted_and_those_beyond_refused() {
+        let seconds = Kind::Integer {
+            min: 30,
+            max: 86_400,
+            unit: "seconds",
+        };
+        let volume = Kind::Decibel {
+            min: -45,
+            max: 0,
+            step: 3,
+        };
+        let transport = Kind::Choice(&["auto", "udp", "tcp", "tls"]);
+        for (kind, right, wrong) in [
+            (Kind::Flag, vec!["0", "1"], vec!["2", "yes", "01", " 1"]),
+            (
+                seconds,
+                vec!["30", "86400"],
+                vec!["29", "86401", "+30", "-1", "30s", "1e3"],
+            ),
+            (
+                volume,
+                vec!["-45dB", "0dB", "-18dB"],
+                vec!["-48dB", "3dB", "-17dB", "-18", "+0dB", "dB"],
+            ),
+            (transport, vec!["tls", "TLS"], vec!["sctp", "tls,"]),
+            (
+                Kind::Choices(&["a", "b"]),
+                vec!["a", "b,A", "a,b,"],
+                vec!["c", "a,,b", ","],
+            ),
+            (
+                Kind::Tone,
+                vec!["Default", "none", "page-notif.wav"],
+                vec!["../x.wav", "a/b.wav", ".wav", "x.mp3"],
+            ),
+            (
+                Kind::Sink,
+                vec!["auto", "null", "alsa:hw:0,0", "wav:out.wav"],
+                vec!["oss", "wav:", "wav"],
+            ),
+            (Kind::Text, vec!["a b = c # d"], vec!["a\tb"]),
+        ] {
+            for value in right {
+                assert_eq!(kind.check(value), Ok(()), "{value} as {kind}");
+            }
+            for value in wrong {
+                assert!(kind.check(value).is_err(), "{value} as {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_and_addresses_with_and_without_port() {
+        for (text, host, port) in [
+            ("pbx.example.com", "pbx.example.com", None),
+            ("pbx.example.com:5061", "pbx.example.com", Some(5061)),
+            ("192.0.2.1:5060", "192.0.2.1", Some(5060)),
+            ("[2001:db8::1]", "2001:db8::1", None),
+            ("[2001:db8::1]:65535", "2001:db8::1", Some(65_535)),
+        ] {
+            let parsed: HostPort = text.parse().unwrap();
+
+            assert_eq!(
+                parsed,
+                HostPort {
+                    host: host.into(),
+                    port
+                },
+                "{text}"
+            );
+            assert_eq!(parsed.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for text in [
+            "",
+            ":5060",
+            "a:0",
+            "a:65536",
+            "a:+1",
+            "2001:db8::1",
+            "[::1",
+            "[::1]x",
+            "[a]",
+            "a b",
+            "-a",
+            "sip:a",
+        ] {
+            assert!(text.parse::<HostPort>().is_err(), "{text}");
+        }
+    }
+}

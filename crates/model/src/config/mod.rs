@@ -1,0 +1,23 @@
+//! The configuration of an endpoint: one flat `key = value` namespace for file, web form and REST.
+//!
+//! - [`KEYS`] is the schema: every key that means something here, with its type, range, default and page.
+//! - [`Document`] is a file: it keeps lines, comments and unknown keys as they are, so that an export equals the
+//!   import but for what was set.
+//! - [`EndpointConfig`] is what the endpoint works with: typed sections, made from a document as a whole or not at all.
+//!
+//! Key names that no source documents are marked [`Evidence::Inferred`]; keys that only this endpoint knows begin
+//! with `oyez.`.
+
+mod document;
+mod endpoint;
+mod keys;
+mod kind;
+mod reader;
+
+pub use document::{ConfigError, DOCUMENT_LENGTH_MAX, Document, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX};
+pub use endpoint::{
+    CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, RedundancyConfig,
+    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
+};
+pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
+pub use kind::{HostPort, Kind};
