@@ -169,3 +169,154 @@ fn check_session_parameter(text: &str) -> Result<(), CryptoOffence> {
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CryptoLine, CryptoOffence};
+    use crate::srtp::{KeyError, RTP_PACKETS_PER_KEY, Suite};
+
+    /// Thirty octets; the first example of RFC 4568 section 6.1.
+    const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+
+    #[test]
+    fn a_line_reads_back_in_every_suite() {
+        for suite in Suite::ALL {
+            let octets = vec![0xfb; suite.key_length() + suite.salt_length()];
+            let key = crate::srtp::MasterKey::new(suite, &octets).unwrap();
+            let line = CryptoLine {
+                tag: 999_999_999,
+                key,
+            };
+            assert_eq!(CryptoLine::parse(&line.to_value()), Ok(line));
+        }
+    }
+
+    #[test]
+    fn padding_of_the_key_may_be_missing() {
+        let padded = format!("1 AEAD_AES_128_GCM inline:{}==", "A".repeat(38));
+        let bare = padded.trim_end_matches('=');
+        assert_eq!(CryptoLine::parse(bare), CryptoLine::parse(&padded));
+        assert!(CryptoLine::parse(bare).is_ok());
+    }
+
+    #[test]
+    fn a_lifetime_is_a_number_or_a_power_of_two() {
+        for (text, expected) in [
+            ("2^20", 1 << 20),
+            ("1048576", 1 << 20),
+            ("2^48", RTP_PACKETS_PER_KEY),
+            ("1", 1),
+        ] {
+            let line = CryptoLine::parse(&format!("1 {SUITE} inline:{KEY}|{text}")).unwrap();
+            assert_eq!(line.key.lifetime(), expected);
+        }
+        let too_long = RTP_PACKETS_PER_KEY + 1;
+        for (text, expected) in [
+            ("", CryptoOffence::Lifetime),
+            ("0", CryptoOffence::Lifetime),
+            ("020", CryptoOffence::Lifetime),
+            ("2^", CryptoOffence::Lifetime),
+            ("2^020", CryptoOffence::Lifetime),
+            ("-1", CryptoOffence::Lifetime),
+            ("forever", CryptoOffence::Lifetime),
+            ("2^49", CryptoOffence::Key(KeyError::Lifetime(u64::MAX))),
+            (
+                "99999999999999999999999",
+                CryptoOffence::Key(KeyError::Lifetime(u64::MAX)),
+            ),
+            (
+                "281474976710657",
+                CryptoOffence::Key(KeyError::Lifetime(too_long)),
+            ),
+        ] {
+            let line = format!("1 {SUITE} inline:{KEY}|{text}");
+            assert_eq!(CryptoLine::parse(&line), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tag_has_one_to_nine_digits() {
+        for tag in ["0", "1", "999999999", "007"] {
+            assert!(
+                CryptoLine::parse(&format!("{tag} {SUITE} inline:{KEY}")).is_ok(),
+                "{tag}"
+            );
+        }
+        for tag in ["1000000000", "-1", "+1", "1a", "\u{0661}"] {
+            let line = format!("{tag} {SUITE} inline:{KEY}");
+            assert_eq!(CryptoLine::parse(&line), Err(CryptoOffence::Syntax), "{tag}");
+        }
+    }
+
+    #[test]
+    fn each_defect_has_its_name() {
+        let short = KeyError::Length {
+            suite: Suite::AesCm128HmacSha1_80,
+            expected: 30,
+            actual: 27,
+        };
+        for (line, expected) in [
+            (String::new(), CryptoOffence::Syntax),
+            ("1".to_owned(), CryptoOffence::Syntax),
+            (format!("1 {SUITE}"), CryptoOffence::Syntax),
+            (format!("1 {SUITE} {KEY}"), CryptoOffence::Syntax),
+            (
+                format!("1 NULL_HMAC_SHA1_80 inline:{KEY}"),
+                CryptoOffence::UnknownSuite,
+            ),
+            (
+                format!("1 F8_128_HMAC_SHA1_80 inline:{KEY}"),
+                CryptoOffence::UnknownSuite,
+            ),
+            (format!("1 {SUITE} uri:{KEY}"), CryptoOffence::KeyMethod),
+            (
+                format!("1 {SUITE} inline:{KEY}|1:4;inline:{KEY}|2:4"),
+                CryptoOffence::SeveralKeys,
+            ),
+            (
+                format!("1 {SUITE} inline:{KEY}|2^20|1:4"),
+                CryptoOffence::KeyIdentifier,
+            ),
+            (
+                format!("1 {SUITE} inline:{KEY}|1:4"),
+                CryptoOffence::KeyIdentifier,
+            ),
+            (format!("1 {SUITE} inline:***"), CryptoOffence::KeyEncoding),
+            (format!("1 {SUITE} inline:{KEY}{KEY}"), CryptoOffence::KeyEncoding),
+            (
+                format!("1 {SUITE} inline:{}", &KEY[..36]),
+                CryptoOffence::Key(short),
+            ),
+        ] {
+            assert_eq!(CryptoLine::parse(&line), Err(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn session_parameters_may_widen_the_window_and_nothing_else() {
+        for (parameters, expected) in [
+            ("WSH=64", None),
+            ("WSH=128 -FUTURE=1", None),
+            ("WSH=63", Some(CryptoOffence::SessionParameter)),
+            ("WSH=many", Some(CryptoOffence::SessionParameter)),
+            ("UNENCRYPTED_SRTP", Some(CryptoOffence::Weakened)),
+            ("WSH=64 UNENCRYPTED_SRTCP", Some(CryptoOffence::Weakened)),
+            ("UNAUTHENTICATED_SRTP", Some(CryptoOffence::Weakened)),
+            ("-UNENCRYPTED_SRTP", Some(CryptoOffence::Weakened)),
+            ("KDR=0", Some(CryptoOffence::SessionParameter)),
+            ("FEC_ORDER=FEC_SRTP", Some(CryptoOffence::SessionParameter)),
+            ("FUTURE=1", Some(CryptoOffence::SessionParameter)),
+        ] {
+            let line = CryptoLine::parse(&format!("1 {SUITE} inline:{KEY} {parameters}"));
+            assert_eq!(line.err(), expected, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn an_offence_never_repeats_the_key() {
+        let line = format!("1 {SUITE} inline:{KEY}|9:9");
+        let error = CryptoLine::parse(&line).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(&KEY[..4]));
+    }
+}

@@ -195,7 +195,9 @@ impl MasterKey {
 
 impl PartialEq for MasterKey {
     fn eq(&self, other: &Self) -> bool {
-        self.suite == other.suite && bool::from(self.key_and_salt.ct_eq(&other.key_and_salt))
+        self.suite == other.suite
+            && self.lifetime == other.lifetime
+            && bool::from(self.key_and_salt.ct_eq(&other.key_and_salt))
     }
 }
 
