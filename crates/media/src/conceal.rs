@@ -44,7 +44,6 @@ struct Lengths {
     single: usize,
     faded: usize,
     crossfade: usize,
-    history: usize,
 }
 
 impl Concealer {
@@ -61,7 +60,6 @@ impl Concealer {
             single: samples(SINGLE_PERIOD_TENTHS),
             faded: samples(FADED_TENTHS),
             crossfade: samples(RETURN_TENTHS),
-            history,
         };
         Concealer {
             lengths,

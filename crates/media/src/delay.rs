@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sample::{duration_to_ticks, ticks_to_duration};
+use crate::sample::duration_to_ticks;
 
 /// Width of a bin of the histogram.
 const BIN: Duration = Duration::from_millis(5);
@@ -104,10 +104,5 @@ impl DelayEstimator {
             edge += BIN;
         }
         duration_to_ticks(edge)
-    }
-
-    /// The delay for a sink with a quantum of zero, for reports.
-    pub(crate) fn lateness(&self) -> Duration {
-        ticks_to_duration(u64::try_from(self.covered_lateness()).unwrap_or(0))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::codec::Codec;
 use crate::sample::duration_to_ticks;
 
 /// Longest stretch of sound that is buffered. A backlog of two seconds, which a bridge hands to a late listener, fits
@@ -20,8 +21,7 @@ pub(crate) struct Entry {
     pub(crate) ticks: i64,
     /// Before this time it should not be played, if nothing is being played.
     pub(crate) due: Instant,
-    /// Which of the negotiated formats it has.
-    pub(crate) format: usize,
+    pub(crate) codec: Codec,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -113,17 +113,5 @@ impl JitterBuffer {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// How many packets wait.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Drops what is buffered.
-    pub(crate) fn clear(&mut self) {
-        while let Some(entry) = self.pop() {
-            self.recycle(entry);
-        }
     }
 }

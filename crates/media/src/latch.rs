@@ -43,6 +43,11 @@ impl Latch {
         self.source.unwrap_or(self.signalled)
     }
 
+    /// Whether this is the address of the session description.
+    pub(crate) fn is_for(&self, signalled: SocketAddr) -> bool {
+        self.signalled == signalled
+    }
+
     /// Forgets the source: the next one is taken.
     pub(crate) fn release(&mut self) {
         self.source = None;

@@ -19,6 +19,8 @@ const TIMESTAMP_SLACK: Duration = Duration::from_secs(3);
 /// For so long after a change of SSRC the former one is not followed back, unless the present one has fallen silent:
 /// two streams at once would otherwise be spliced packet by packet.
 const SSRC_HOLD: Duration = Duration::from_secs(1);
+/// Positions are multiples of this, so that each has a timestamp in every codec's clock.
+const ALIGNMENT: i64 = 6;
 /// The first packet's index, so far from zero that packets before it still have one.
 const FIRST_INDEX: u64 = 1 << 20;
 
@@ -92,6 +94,11 @@ impl Sequencer {
         }
     }
 
+    /// Says anew whether packets are authenticated.
+    pub(crate) fn trust(&mut self, trusted: bool) {
+        self.trusted = trusted;
+    }
+
     /// Finds the place of a packet whose sound lasts `ticks` and whose timestamp counts `scale` ticks a unit.
     pub(crate) fn admit(&mut self, now: Instant, header: Header, scale: u32, ticks: i64) -> Admission {
         let Some(head) = self.head else {
@@ -155,11 +162,6 @@ impl Sequencer {
     /// Where the newest packet's sound ends, in ticks from the first packet's beginning.
     pub(crate) fn end(&self) -> i64 {
         self.head.map_or(0, |head| head.end)
-    }
-
-    /// Highest extended sequence number and SSRC, for reports.
-    pub(crate) fn newest(&self) -> Option<(u32, u64)> {
-        self.head.map(|head| (head.ssrc, head.index))
     }
 
     fn admit_other_stream(&mut self, now: Instant, header: Header, head: Head, ticks: i64) -> Admission {
@@ -294,7 +296,8 @@ impl Sequencer {
 /// Where a new segment begins: behind the sound that is there, or as much later as it arrived later.
 fn continuation(now: Instant, head: Head) -> i64 {
     let elapsed = duration_to_ticks(now.saturating_duration_since(head.arrival));
-    head.end.max(head.position.saturating_add(elapsed))
+    let position = head.end.max(head.position.saturating_add(elapsed));
+    position - position.rem_euclid(ALIGNMENT)
 }
 
 fn shifted(seen: u128, step: u64) -> u128 {

@@ -29,8 +29,8 @@ pub fn encode_mu_law(sample: i16) -> u8 {
 /// A sample as its A-law code.
 pub fn encode_a_law(sample: i16) -> u8 {
     let magnitude = magnitude(sample) >> 4;
-    // Magnitudes below 32 share the step of segment 1; above, the leading one selects the segment.
-    let exponent = magnitude.checked_ilog2().map_or(0, |bits| bits.saturating_sub(4));
+    // Segments 0 and 1 (below 32) have the same step; from 16 on, the leading one selects the segment.
+    let exponent = magnitude.checked_ilog2().map_or(0, |bits| bits.saturating_sub(3));
     let mantissa = low_nibble(magnitude >> exponent.saturating_sub(1));
     let code = segment(exponent) | mantissa;
     (if sample < 0 { code } else { code | 0x80 }) ^ A_LAW_TOGGLE

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::voice::{Voice, crossfade};
-use crate::codec::{Codec, CodecError, PACKET_MS_MAX};
+use crate::codec::{Codec, PACKET_MS_MAX};
 use crate::delay::DelayEstimator;
+use crate::ingress::{Place, Rejection};
 use crate::jitter::{BUFFERED_TIME_MAX, Entry, Insertion, JitterBuffer};
 use crate::level::LevelMeter;
-use crate::sample::{SampleRate, duration_to_ticks, signed, unsigned};
+use crate::sample::{SampleRate, duration_to_ticks, signed, ticks_to_duration, unsigned};
 use crate::sequence::Sequencer;
 
 /// Sound made up at a time while the buffer is empty: a packet that arrives meanwhile waits no longer than this.
@@ -37,19 +38,14 @@ const PAUSE_POWER: f32 = 1e-5;
 /// The path of one stream from its buffer to the sink.
 pub(super) struct Playout {
     rate: SampleRate,
-    formats: SmallVec<[Format; 2]>,
+    // One for each codec that was heard; made when its first packet arrives.
+    voices: SmallVec<[Voice; 1]>,
     buffer: JitterBuffer,
     delay: DelayEstimator,
     playhead: Playhead,
     chunk: Chunk,
     pace: Pace,
     pub(super) counts: Counts,
-}
-
-struct Format {
-    codec: Codec,
-    // Made when the first packet of the format arrives.
-    voice: Option<Voice>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +62,7 @@ struct Playhead {
     position: i64,
     /// The last packet that was made into sound.
     index: u64,
-    format: usize,
+    codec: Option<Codec>,
     /// Sound made up since the buffer ran empty.
     stalled: i64,
 }
@@ -76,7 +72,7 @@ struct Chunk {
     samples: Vec<i16>,
     cursor: usize,
     kind: Kind,
-    // What the former format would have gone on with.
+    // What the former codec would have gone on with.
     splice: Vec<i16>,
 }
 
@@ -113,18 +109,18 @@ pub(super) struct Counts {
 }
 
 impl Playout {
-    pub(super) fn new(codecs: impl Iterator<Item = Codec>, rate: SampleRate) -> Playout {
+    pub(super) fn new(rate: SampleRate) -> Playout {
         let longest = rate.samples_in(Duration::from_millis(1)) * PACKET_MS_MAX;
         Playout {
             rate,
-            formats: codecs.map(|codec| Format { codec, voice: None }).collect(),
+            voices: SmallVec::new(),
             buffer: JitterBuffer::default(),
             delay: DelayEstimator::new(),
             playhead: Playhead {
                 phase: Phase::Silent,
                 position: 0,
                 index: 0,
-                format: 0,
+                codec: None,
                 stalled: 0,
             },
             chunk: Chunk {
@@ -139,17 +135,10 @@ impl Playout {
     }
 
     /// Takes a packet that has its place on the timeline.
-    pub(super) fn insert(
-        &mut self,
-        now: Instant,
-        place: Place,
-        payload: &[u8],
-    ) -> Result<Option<Insertion>, CodecError> {
-        let Some(format) = self.formats.get_mut(place.format) else {
-            return Ok(None);
-        };
-        if format.voice.is_none() {
-            format.voice = Some(Voice::new(format.codec, self.rate)?);
+    pub(super) fn insert(&mut self, now: Instant, place: Place, payload: &[u8]) -> Result<(), Rejection> {
+        if voice(&mut self.voices, place.codec).is_none() {
+            let made = Voice::new(place.codec, self.rate).map_err(|_| Rejection::Malformed)?;
+            self.voices.push(made);
         }
         if place.begins {
             self.delay.begin_segment();
@@ -158,7 +147,7 @@ impl Playout {
         self.measure(place.position, lateness);
         if self.playhead.phase != Phase::Silent && place.position + place.ticks <= self.playhead.position {
             self.counts.late += 1;
-            return Ok(None);
+            return Err(Rejection::Late);
         }
         let hold = self
             .delay
@@ -169,11 +158,15 @@ impl Playout {
             index: place.index,
             position: place.position,
             ticks: place.ticks,
-            due: now + crate::sample::ticks_to_duration(u64::try_from(hold).unwrap_or(0)),
-            format: place.format,
+            due: now + ticks_to_duration(u64::try_from(hold).unwrap_or(0)),
+            codec: place.codec,
             payload: Vec::new(),
         };
-        Ok(Some(self.buffer.insert(entry, payload)))
+        match self.buffer.insert(entry, payload) {
+            Insertion::Done => Ok(()),
+            Insertion::Occupied => Err(Rejection::Duplicate),
+            Insertion::Full => Err(Rejection::Overflow),
+        }
     }
 
     /// Fills `out`; says how far the stream advanced, in ticks: received and concealed.
@@ -200,11 +193,6 @@ impl Playout {
         let chunk = self.chunk.remaining() * self.ticks_per_sample();
         let first = self.buffer.front().map_or(0, |front| front.position);
         chunk + self.buffer.end().map_or(0, |end| end - first)
-    }
-
-    /// Packets that wait.
-    pub(super) fn buffered_packets(&self) -> usize {
-        self.buffer.len()
     }
 
     fn ticks_per_sample(&self) -> i64 {
@@ -320,7 +308,7 @@ impl Playout {
     fn conceal_before_front(&mut self, gap: i64) {
         let Some(front) = self.buffer.pop() else { return };
         // Redundancy in a packet is for as much as the packet itself lasts: the last part of the gap.
-        let recoverable = gap <= front.ticks && front.format == self.playhead.format;
+        let recoverable = gap <= front.ticks && Some(front.codec) == self.playhead.codec;
         let ticks = if gap > front.ticks {
             (gap - front.ticks).min(GAP_STEP_TICKS)
         } else {
@@ -337,9 +325,9 @@ impl Playout {
         self.chunk.kind = kind;
         let count = unsigned(ticks / self.ticks_per_sample()).max(1);
         if let Some(voice) = self
-            .formats
-            .get_mut(self.playhead.format)
-            .and_then(|format| format.voice.as_mut())
+            .playhead
+            .codec
+            .and_then(|codec| voice(&mut self.voices, codec))
         {
             voice.conceal(ticks, next, &mut self.chunk.samples);
         }
@@ -348,7 +336,7 @@ impl Playout {
 
     fn play_front(&mut self) {
         let Some(entry) = self.buffer.pop() else { return };
-        self.change_format(entry.format);
+        self.change_codec(entry.codec);
         let passed = self.playhead.position - entry.position;
         if passed < entry.ticks {
             self.play(&entry, passed);
@@ -364,11 +352,7 @@ impl Playout {
         self.playhead.index = self.playhead.index.max(entry.index);
         let excess = self.excess();
         let target = self.delay.target(self.pace.quantum);
-        let Some(voice) = self
-            .formats
-            .get_mut(entry.format)
-            .and_then(|format| format.voice.as_mut())
-        else {
+        let Some(voice) = voice(&mut self.voices, entry.codec) else {
             return;
         };
         let quiet = match voice.decode(&entry.payload) {
@@ -403,20 +387,20 @@ impl Playout {
         self.counts.level.observe(&self.chunk.samples);
     }
 
-    /// Lets the voice of another format take over.
-    fn change_format(&mut self, format: usize) {
-        if format == self.playhead.format {
+    /// Lets the voice of another codec take over.
+    fn change_codec(&mut self, codec: Codec) {
+        let Some(former) = self
+            .playhead
+            .codec
+            .replace(codec)
+            .filter(|&former| former != codec)
+        else {
             return;
-        }
-        let former = self
-            .formats
-            .get_mut(self.playhead.format)
-            .and_then(|format| format.voice.as_mut());
+        };
         self.chunk.splice.clear();
-        if let Some(voice) = former {
+        if let Some(voice) = voice(&mut self.voices, former) {
             voice.fade_out(&mut self.chunk.splice);
         }
-        self.playhead.format = format;
     }
 
     /// Delay beyond what the network asks for.
@@ -434,14 +418,8 @@ impl Playout {
     }
 }
 
-/// Where a packet belongs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) index: u64,
-    pub(super) position: i64,
-    pub(super) ticks: i64,
-    pub(super) format: usize,
-    pub(super) begins: bool,
+fn voice(voices: &mut [Voice], codec: Codec) -> Option<&mut Voice> {
+    voices.iter_mut().find(|voice| voice.codec() == codec)
 }
 
 impl Counts {

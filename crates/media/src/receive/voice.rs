@@ -16,7 +16,7 @@ const RAMP_MS: usize = 4;
 const OPUS_STEP_SAMPLES: usize = 120;
 
 /// Decoder, concealment and rate conversion of one format.
-pub(super) struct Voice {
+pub(crate) struct Voice {
     codec: Codec,
     source: Source,
     resampler: Resampler,
@@ -38,7 +38,7 @@ enum Source {
 }
 
 impl Voice {
-    pub(super) fn new(codec: Codec, output: SampleRate) -> Result<Voice, CodecError> {
+    pub(crate) fn new(codec: Codec, output: SampleRate) -> Result<Voice, CodecError> {
         let rate = codec.sample_rate();
         let source = match codec {
             Codec::Pcmu | Codec::Pcma => Source::Waveform {
@@ -60,13 +60,18 @@ impl Voice {
         })
     }
 
+    /// The codec.
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
+    }
+
     /// The number of ticks of the media clock in one sample at the codec's rate.
-    pub(super) fn ticks_per_sample(&self) -> i64 {
+    pub(crate) fn ticks_per_sample(&self) -> i64 {
         i64::from(self.codec.sample_rate().ticks_per_sample())
     }
 
     /// Decodes a payload; its sound waits for [`Voice::render`] or [`Voice::leave_out`].
-    pub(super) fn decode(&mut self, payload: &[u8]) -> Result<&[i16], CodecError> {
+    pub(crate) fn decode(&mut self, payload: &[u8]) -> Result<&[i16], CodecError> {
         self.decoded.clear();
         match &mut self.source {
             Source::Waveform { decoder, concealer } => {
@@ -84,7 +89,7 @@ impl Voice {
     }
 
     /// Appends the decoded sound at the sink's rate, without its first `skip` samples.
-    pub(super) fn render(&mut self, skip: usize, output: &mut Vec<i16>) {
+    pub(crate) fn render(&mut self, skip: usize, output: &mut Vec<i16>) {
         let decoded = self.decoded.get_mut(skip..).unwrap_or_default();
         crossfade(&self.splice, decoded);
         self.splice.clear();
@@ -92,7 +97,7 @@ impl Voice {
     }
 
     /// Drops the decoded sound; what follows is blended with its beginning.
-    pub(super) fn leave_out(&mut self) {
+    pub(crate) fn leave_out(&mut self) {
         if self.splice.is_empty() {
             let length = ramp_length(self.codec).min(self.decoded.len());
             self.splice
@@ -103,7 +108,7 @@ impl Voice {
     /// Appends `ticks` of sound for what is missing; `next` is the payload directly behind the gap, if it is here.
     ///
     /// Returns the ticks really appended: Opus rounds up to its step.
-    pub(super) fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, output: &mut Vec<i16>) -> i64 {
+    pub(crate) fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, output: &mut Vec<i16>) -> i64 {
         let scale = self.ticks_per_sample();
         let mut count = usize::try_from(ticks / scale).unwrap_or(0).max(1);
         self.decoded.clear();
@@ -120,8 +125,8 @@ impl Voice {
         i64::try_from(count).unwrap_or(0) * scale
     }
 
-    /// What would follow at the sink's rate, to be blended with another format's beginning; the voice ends with it.
-    pub(super) fn fade_out(&mut self, output: &mut Vec<i16>) {
+    /// What would follow at the sink's rate, to be blended with another codec's beginning; the voice ends with it.
+    pub(crate) fn fade_out(&mut self, output: &mut Vec<i16>) {
         let length = ramp_length(self.codec);
         let ticks = i64::try_from(length).unwrap_or(0) * self.ticks_per_sample();
         self.conceal(ticks, None, output);
@@ -129,7 +134,7 @@ impl Voice {
 }
 
 /// Blends what would have come with what comes instead.
-pub(super) fn crossfade(former: &[i16], present: &mut [i16]) {
+pub(crate) fn crossfade(former: &[i16], present: &mut [i16]) {
     let span = to_float(former.len() + 1);
     for (index, (sample, &old)) in present.iter_mut().zip(former).enumerate() {
         let share = to_float(index + 1) / span;

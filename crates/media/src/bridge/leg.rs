@@ -1,0 +1,101 @@
+//! One leg of a bridge: its peer's packets in, the stream it hears out.
+
+use std::time::Instant;
+
+use rand_core::Rng;
+use smallvec::smallvec;
+
+use super::egress::Egress;
+use super::rendition::Shape;
+use super::{BridgeId, LegId, LegStatistics, Role};
+use crate::ingress::{Ingress, IngressConfig};
+use crate::sample::ticks_to_duration;
+use crate::sdp::Negotiated;
+
+/// A leg; it has media once it is connected.
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) media: Option<Media>,
+}
+
+/// What was agreed for a leg, and what became of it.
+pub(super) struct Media {
+    pub(super) bridge: BridgeId,
+    pub(super) role: Role,
+    pub(super) ingress: Ingress,
+    pub(super) egress: Egress,
+    /// Slot of the leg whose stream is heard.
+    pub(super) hears: Option<usize>,
+    /// When the silence timer fires, while it runs.
+    pub(super) silence_due: Option<Instant>,
+    negotiated: Negotiated,
+}
+
+impl Leg {
+    pub(super) fn statistics(&self) -> LegStatistics {
+        let Some(media) = &self.media else {
+            return LegStatistics::default();
+        };
+        let (sent, sent_octets) = media.egress.sent();
+        let sequencer = media.ingress.sequencer();
+        LegStatistics {
+            received: sequencer.received(),
+            lost: sequencer.lost(),
+            rejected: media.ingress.rejected(),
+            duration: ticks_to_duration(u64::try_from(sequencer.end()).unwrap_or(0)),
+            jitter: media.ingress.jitter(),
+            sent,
+            sent_octets,
+        }
+    }
+}
+
+impl Media {
+    pub(super) fn new(negotiated: Negotiated, bridge: BridgeId, role: Role, rng: &mut impl Rng) -> Media {
+        Media {
+            bridge,
+            role,
+            ingress: Ingress::new(ingress_config(&negotiated)),
+            egress: Egress::new(&negotiated, rng),
+            hears: None,
+            silence_due: None,
+            negotiated,
+        }
+    }
+
+    /// Applies what was agreed anew; streams go on in both directions.
+    pub(super) fn renegotiate(&mut self, negotiated: Negotiated) {
+        let same_keys = negotiated.crypto == self.negotiated.crypto;
+        self.ingress.renegotiate(ingress_config(&negotiated), same_keys);
+        self.egress.renegotiate(&negotiated, same_keys);
+        self.negotiated = negotiated;
+    }
+
+    /// Whether the peer's sound is taken.
+    pub(super) fn receives(&self) -> bool {
+        self.negotiated.direction.receives()
+    }
+
+    /// Whether sound is sent to the peer; not on hold.
+    pub(super) fn sends(&self) -> bool {
+        self.negotiated.direction.sends() && !self.ingress.destination().ip().is_unspecified()
+    }
+
+    /// What packets on this leg are made of. A peer may well send in another packet time than it asked for; its
+    /// packets are forwarded as they come.
+    pub(super) fn shape(&self) -> Shape {
+        Shape {
+            codec: self.negotiated.codec,
+            packet_time: self.negotiated.ptime,
+        }
+    }
+}
+
+fn ingress_config(negotiated: &Negotiated) -> IngressConfig {
+    IngressConfig {
+        remote: negotiated.remote_rtp,
+        formats: smallvec![(negotiated.receive_payload_type, negotiated.codec)],
+        telephone_event: negotiated.telephone_event,
+        key: negotiated.crypto.as_ref().map(|pair| pair.receive.clone()),
+    }
+}
