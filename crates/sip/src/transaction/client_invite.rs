@@ -150,6 +150,7 @@ impl ClientInvite {
         match input {
             Input::Response(Class::Failure) => Effects::from_slice(&[Effect::SendAck]),
             Input::Timer(Timer::D) | Input::FlowFailed => {
+                self.running.stop_all();
                 self.state = State::Terminated;
                 Effects::new()
             }
@@ -163,6 +164,7 @@ impl ClientInvite {
         match input {
             Input::Response(Class::Success) => Effects::from_slice(&[Effect::Deliver]),
             Input::Timer(Timer::M) | Input::FlowFailed => {
+                self.running.stop_all();
                 self.state = State::Terminated;
                 Effects::new()
             }
@@ -207,8 +209,15 @@ mod tests {
             }
         }
 
-        fn running(&self) -> &Running {
-            &self.running
+        fn timer(input: Input) -> Option<Timer> {
+            match input {
+                Input::Timer(timer) => Some(timer),
+                _ => None,
+            }
+        }
+
+        fn ticking(&mut self) -> &mut Running {
+            &mut self.running
         }
     }
 

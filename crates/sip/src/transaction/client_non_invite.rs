@@ -161,8 +161,15 @@ mod tests {
             }
         }
 
-        fn running(&self) -> &Running {
-            &self.running
+        fn timer(input: Input) -> Option<Timer> {
+            match input {
+                Input::Timer(timer) => Some(timer),
+                _ => None,
+            }
+        }
+
+        fn ticking(&mut self) -> &mut Running {
+            &mut self.running
         }
     }
 

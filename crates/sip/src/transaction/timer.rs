@@ -146,6 +146,11 @@ impl Running {
     }
 
     #[cfg(test)]
+    pub(crate) fn is_running(&self, timer: Timer) -> bool {
+        self.0.iter().any(|(running, _)| *running == timer)
+    }
+
+    #[cfg(test)]
     pub(crate) fn describe(&self, now: Instant) -> String {
         let mut parts: Vec<String> = self
             .0

@@ -1,11 +1,12 @@
 //! Writes a machine's transitions as a text table and compares it with the one kept in `tables/`.
 //!
-//! One line per (transport, state, input): the next state, the effects in order, the timers that run afterwards.
+//! One line per (transport, state, input): the next state, the effects in order, the timers that run afterwards. A
+//! timer is an input only where it runs.
 
 use std::fmt::{Debug, Write};
 use std::time::Instant;
 
-use super::{Effects, Running, Timers};
+use super::{Effects, Running, Timer, Timers};
 
 /// What the four machines have in common, as far as a table needs it.
 pub(crate) trait Machine: Clone {
@@ -13,7 +14,9 @@ pub(crate) trait Machine: Clone {
 
     fn step(&mut self, input: Self::Input, now: Instant, timers: &Timers) -> Effects;
     fn state(&self) -> String;
-    fn running(&self) -> &Running;
+    /// The timer whose firing is this input.
+    fn timer(input: Self::Input) -> Option<Timer>;
+    fn ticking(&mut self) -> &mut Running;
 }
 
 /// Panics with the table as it is when it differs from `kept`.
@@ -56,17 +59,23 @@ fn write_table<M: Machine>(
                 .expect("a String takes all");
                 continue;
             }
-            writeln!(table, "{transport} {state} [{}]", machine.running().describe(now))
+            writeln!(table, "{transport} {state} [{}]", machine.ticking().describe(now))
                 .expect("a String takes all");
             for input in inputs {
                 let mut machine = machine.clone();
+                if let Some(timer) = M::timer(*input) {
+                    if !machine.ticking().is_running(timer) {
+                        continue;
+                    }
+                    machine.ticking().stop(timer);
+                }
                 let effects = machine.step(*input, now, &timers);
                 writeln!(
                     table,
                     "  {input:?} -> {} {:?} [{}]",
                     machine.state(),
                     effects.as_slice(),
-                    machine.running().describe(now)
+                    machine.ticking().describe(now)
                 )
                 .expect("a String takes all");
             }

@@ -54,13 +54,13 @@ pub struct OutgoingRequest {
 impl OutgoingRequest {
     /// A request with the four fields that none can do without.
     pub fn new(
-        method: OwnedMethod,
+        method: impl Into<OwnedMethod>,
         uri: impl Into<String>,
         from: impl Into<String>,
         to: impl Into<String>,
     ) -> Self {
         Self {
-            method,
+            method: method.into(),
             uri: uri.into(),
             from: from.into(),
             to: to.into(),

@@ -30,6 +30,7 @@ impl UserAgent {
     /// [`EndCause::Bye`](super::EndCause::Bye). Provisional replies are accepted for a re-INVITE only.
     ///
     /// A reply to a transaction that is over, or that has been answered, is counted and not sent.
+    #[expect(clippy::needless_pass_by_value, reason = "a reply is used up: it belongs to one request")]
     pub fn respond(&mut self, now: Instant, transaction: ServerId, reply: Reply) {
         let id = TransactionId(transaction.0);
         match self.server_user_by_transaction.get(&id).copied() {

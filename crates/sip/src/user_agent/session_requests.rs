@@ -333,10 +333,10 @@ impl UserAgent {
             match deadline {
                 Deadline::Bye(id) => self.answer_bye(now, id),
                 Deadline::Session(session, SessionTimer::Retransmit) => {
-                    self.retransmit_or_give_up(now, session)
+                    self.retransmit_or_give_up(now, session);
                 }
                 Deadline::Session(session, SessionTimer::Provisional) => {
-                    self.repeat_provisional(now, session)
+                    self.repeat_provisional(now, session);
                 }
                 Deadline::Session(session, SessionTimer::Patience) => {
                     if self.is_ringing(session) {

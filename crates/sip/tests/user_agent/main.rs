@@ -1,0 +1,5 @@
+//! The user agent against itself, in virtual time.
+
+mod calls;
+mod registration;
+mod wire;
