@@ -62,23 +62,33 @@ impl ControlSocket {
     /// [`ControlError::InUse`] when somebody serves it, [`ControlError::Unusable`] when the system refuses.
     pub async fn bind(path: &Path) -> Result<Self, ControlError> {
         if UnixStream::connect(path).await.is_ok() {
-            return Err(ControlError::InUse { path: path.to_owned() });
+            return Err(ControlError::InUse {
+                path: path.to_owned(),
+            });
         }
-        let unusable = |source| ControlError::Unusable { path: path.to_owned(), source };
+        let unusable = |source| ControlError::Unusable {
+            path: path.to_owned(),
+            source,
+        };
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
             Ok(()) | Err(_) => {}
         }
         let listener = UnixListener::bind(path).map_err(unusable)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(unusable)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Serves clients until the owner drops the future: status through `status`, events from `events`.
     pub async fn serve(self, status: mpsc::Sender<StatusRequest>, events: broadcast::Sender<Arc<str>>) {
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let (status, events) = (status.clone(), events.clone());
@@ -114,7 +124,11 @@ async fn serve_client(
 ) -> io::Result<()> {
     let mut request = String::new();
     let (read, _) = stream.split();
-    timeout(PATIENCE, BufReader::new(read.take(REQUEST_LENGTH_MAX)).read_line(&mut request)).await??;
+    timeout(
+        PATIENCE,
+        BufReader::new(read.take(REQUEST_LENGTH_MAX)).read_line(&mut request),
+    )
+    .await??;
     match request.trim() {
         "status" => {
             let (answer, line) = oneshot::channel();
@@ -167,7 +181,9 @@ pub async fn ask_status(path: &Path) -> io::Result<String> {
 pub async fn subscribe(path: &Path) -> io::Result<EventLines> {
     let mut stream = UnixStream::connect(path).await?;
     stream.write_all(b"events\n").await?;
-    Ok(EventLines { reader: BufReader::new(stream) })
+    Ok(EventLines {
+        reader: BufReader::new(stream),
+    })
 }
 
 /// The event lines of a running program.
@@ -206,7 +222,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let (mut requests, _events) = served(&path).await;
-        let answered = tokio::spawn(async move { requests.recv().await.unwrap().send("{\"up\":true}".into()) });
+        let answered =
+            tokio::spawn(async move { requests.recv().await.unwrap().send("{\"up\":true}".into()) });
         assert_eq!(ask_status(&path).await.unwrap(), "{\"up\":true}\n");
         answered.await.unwrap().unwrap();
     }
@@ -244,7 +261,13 @@ mod tests {
         let path = folder.path().join("control.sock");
         std::os::unix::net::UnixListener::bind(&path).map(drop).unwrap();
         let _served = served(&path).await;
-        assert!(matches!(ControlSocket::bind(&path).await, Err(ControlError::InUse { .. })));
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(
+            ControlSocket::bind(&path).await,
+            Err(ControlError::InUse { .. })
+        ));
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

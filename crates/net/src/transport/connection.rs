@@ -161,7 +161,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         .push(Bytes::from_static(PONG))
                         .map_err(|_| CloseCause::QueueOverflow)?;
                 }
-                Ok(Some(Framed::Pong)) => self.liveness.on_pong(),
+                Ok(Some(Framed::Pong)) => {
+                    self.liveness.on_pong();
+                    self.deliver(Incoming::Pong { flow: self.flow }, incoming).await?;
+                }
                 Ok(None) => {
                     self.liveness.on_framed(now(), self.framer.is_within_message());
                     return Ok(());

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sip::flow::{ConnectionId, Flow, Transport};
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
@@ -54,12 +55,11 @@ impl DatagramSocket {
 
     /// Sends at once or not at all.
     pub(crate) fn send(&self, flow: &Flow, bytes: &[u8]) -> Result<(), SendError> {
+        // Straight to the kernel: tokio would refuse until it has seen the socket's readiness.
         let sent = if self.local.ip().is_unspecified() && !flow.local.ip().is_unspecified() {
-            self.socket.try_io(Interest::WRITABLE, || {
-                packet_info::send(&self.socket, bytes, flow.local.ip(), flow.remote)
-            })
+            packet_info::send(&self.socket, bytes, flow.local.ip(), flow.remote)
         } else {
-            self.socket.try_send_to(bytes, flow.remote)
+            SockRef::from(&self.socket).send_to(bytes, &flow.remote.into())
         };
         sent.map(|_| ()).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => SendError::Congested,

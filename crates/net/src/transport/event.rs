@@ -21,6 +21,10 @@ impl fmt::Display for DialToken {
 }
 
 /// An event for the driver of a core. Events of one connection come in order, `Closed` last.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a message, and boxing it costs an allocation"
+)]
 pub enum Incoming {
     /// A datagram that is not a mere keep-alive, not longer than its listener allows.
     Datagram {
@@ -43,6 +47,11 @@ pub enum Incoming {
         flow: Flow,
         /// The offence, with what an answer needs where one is possible.
         error: FramingError,
+    },
+    /// The answer to a keep-alive (RFC 5626 4.4.1) came on a dialled connection.
+    Pong {
+        /// The connection.
+        flow: Flow,
     },
     /// A peer has opened a connection, and with TLS has finished its handshake.
     Opened {
@@ -90,6 +99,7 @@ impl fmt::Debug for Incoming {
                 .debug_struct("BadMessage")
                 .field("flow", flow)
                 .finish_non_exhaustive(),
+            Self::Pong { flow } => formatter.debug_struct("Pong").field("flow", flow).finish(),
             Self::Opened { flow } => formatter.debug_struct("Opened").field("flow", flow).finish(),
             Self::Connected { token, flow } => formatter
                 .debug_struct("Connected")
