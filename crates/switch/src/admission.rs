@@ -1,0 +1,261 @@
+//! How much the zone takes on at once: calls, legs, legs of one page, calls of one user.
+//!
+//! A call is admitted before its first leg exists, with room for every leg it is going to have, so that a page
+//! that starts never finds itself without room for its last loudspeakers.
+
+use std::collections::BTreeMap;
+
+use model::SipUser;
+
+/// Legs of one page: the design's 1,000 with room for devices that register twice.
+pub const LEGS_PER_PAGE_MAX: usize = 2_048;
+/// Legs of the zone: two full pages and the calls beside them; each leg holds two sockets and about 10 kB.
+pub const LEGS_MAX: usize = 8_192;
+/// Pages under way at once: a large site has tens of groups, and more talkers at once are not understood anyway.
+pub const PAGES_MAX: usize = 256;
+/// Two-party calls under way at once.
+pub const CONVERSATIONS_MAX: usize = 2_048;
+/// Calls one user has under way at once: a phone with a call held, one waiting and one being placed, twice.
+/// It also bounds what one stolen credential or one forwarding loop can take.
+pub const CALLS_PER_CALLER_MAX: usize = 6;
+
+/// The limits in force; the constants of this module by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Legs of one page, its talker included.
+    pub legs_per_page: usize,
+    /// Legs of the zone.
+    pub legs: usize,
+    /// Pages under way.
+    pub pages: usize,
+    /// Two-party calls under way.
+    pub conversations: usize,
+    /// Calls one user has placed and that are under way.
+    pub calls_per_caller: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            legs_per_page: LEGS_PER_PAGE_MAX,
+            legs: LEGS_MAX,
+            pages: PAGES_MAX,
+            conversations: CONVERSATIONS_MAX,
+            calls_per_caller: CALLS_PER_CALLER_MAX,
+        }
+    }
+}
+
+/// What a call is, as far as admission counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// One talker, many listeners.
+    Page,
+    /// Two parties.
+    Conversation,
+}
+
+/// Why a call is not taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// The page would have more legs than one page may have.
+    #[error("the page would have {wanted} legs")]
+    Page {
+        /// Legs it would have.
+        wanted: usize,
+    },
+    /// The zone has no legs left.
+    #[error("the zone's legs are taken")]
+    Legs,
+    /// The zone carries as many calls of this kind as it may.
+    #[error("the zone's calls are taken")]
+    Calls,
+    /// The caller has as many calls under way as one user may have.
+    #[error("the caller has too many calls under way")]
+    Caller,
+}
+
+/// Counts what is under way.
+#[derive(Debug)]
+pub struct Admission {
+    limits: Limits,
+    legs: usize,
+    pages: usize,
+    conversations: usize,
+    /// No entry is zero.
+    calls_by_caller: BTreeMap<SipUser, usize>,
+}
+
+/// Room that has been given to one call; given back through [`Admission::release`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Room {
+    caller: SipUser,
+    load: Load,
+    legs: usize,
+}
+
+impl Admission {
+    /// Makes an empty zone with these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            legs: 0,
+            pages: 0,
+            conversations: 0,
+            calls_by_caller: BTreeMap::new(),
+        }
+    }
+
+    /// Takes room for a call of `legs` legs in all.
+    ///
+    /// # Errors
+    ///
+    /// Names the limit the call would break; nothing is taken then.
+    pub fn admit(&mut self, caller: &SipUser, load: Load, legs: usize) -> Result<Room, Full> {
+        if load == Load::Page && legs > self.limits.legs_per_page {
+            return Err(Full::Page { wanted: legs });
+        }
+        let (under_way, limit) = match load {
+            Load::Page => (self.pages, self.limits.pages),
+            Load::Conversation => (self.conversations, self.limits.conversations),
+        };
+        if under_way >= limit {
+            return Err(Full::Calls);
+        }
+        if self
+            .calls_by_caller
+            .get(caller)
+            .is_some_and(|calls| *calls >= self.limits.calls_per_caller)
+        {
+            return Err(Full::Caller);
+        }
+        let legs_after = self.legs.saturating_add(legs);
+        if legs_after > self.limits.legs {
+            return Err(Full::Legs);
+        }
+        self.legs = legs_after;
+        self.count(load, 1);
+        *self.calls_by_caller.entry(caller.clone()).or_default() += 1;
+        Ok(Room {
+            caller: caller.clone(),
+            load,
+            legs,
+        })
+    }
+
+    /// Takes back the room of a call that is over.
+    pub fn release(&mut self, room: &Room) {
+        self.legs = self.legs.saturating_sub(room.legs);
+        self.count(room.load, -1);
+        if let Some(calls) = self.calls_by_caller.get_mut(&room.caller) {
+            *calls = calls.saturating_sub(1);
+            if *calls == 0 {
+                self.calls_by_caller.remove(&room.caller);
+            }
+        }
+    }
+
+    /// Legs taken.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.legs
+    }
+
+    /// Pages under way.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// Two-party calls under way.
+    #[must_use]
+    pub fn conversations(&self) -> usize {
+        self.conversations
+    }
+
+    fn count(&mut self, load: Load, change: isize) {
+        let counter = match load {
+            Load::Page => &mut self.pages,
+            Load::Conversation => &mut self.conversations,
+        };
+        *counter = counter.saturating_add_signed(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            legs_per_page: 4,
+            legs: 10,
+            pages: 2,
+            conversations: 1,
+            calls_per_caller: 2,
+        }
+    }
+
+    fn user(name: &str) -> SipUser {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn a_page_of_as_many_legs_as_allowed_is_admitted_and_one_more_is_not() {
+        let mut admission = Admission::new(limits());
+
+        assert!(admission.admit(&user("a"), Load::Page, 4).is_ok());
+        assert_eq!(
+            admission.admit(&user("b"), Load::Page, 5),
+            Err(Full::Page { wanted: 5 })
+        );
+    }
+
+    #[test]
+    fn the_last_leg_of_the_zone_is_given_and_no_more() {
+        let mut admission = Admission::new(Limits { pages: 9, ..limits() });
+        admission.admit(&user("a"), Load::Page, 4).unwrap();
+        admission.admit(&user("b"), Load::Page, 4).unwrap();
+
+        assert_eq!(admission.admit(&user("c"), Load::Page, 3), Err(Full::Legs));
+        assert!(admission.admit(&user("c"), Load::Page, 2).is_ok());
+        assert_eq!(admission.legs(), 10);
+    }
+
+    #[test]
+    fn pages_and_conversations_have_limits_of_their_own() {
+        let mut admission = Admission::new(limits());
+        admission.admit(&user("a"), Load::Page, 1).unwrap();
+        admission.admit(&user("b"), Load::Page, 1).unwrap();
+
+        assert_eq!(admission.admit(&user("c"), Load::Page, 1), Err(Full::Calls));
+        assert!(admission.admit(&user("c"), Load::Conversation, 2).is_ok());
+        assert_eq!(
+            admission.admit(&user("d"), Load::Conversation, 2),
+            Err(Full::Calls)
+        );
+    }
+
+    #[test]
+    fn a08_one_caller_holds_no_more_than_its_share() {
+        let mut admission = Admission::new(Limits { pages: 9, ..limits() });
+        admission.admit(&user("a"), Load::Page, 1).unwrap();
+        admission.admit(&user("a"), Load::Page, 1).unwrap();
+
+        assert_eq!(admission.admit(&user("a"), Load::Page, 1), Err(Full::Caller));
+        assert!(admission.admit(&user("b"), Load::Page, 1).is_ok());
+    }
+
+    #[test]
+    fn room_given_back_can_be_taken_again() {
+        let mut admission = Admission::new(limits());
+        let room = admission.admit(&user("a"), Load::Conversation, 2).unwrap();
+
+        admission.release(&room);
+
+        assert_eq!((admission.legs(), admission.conversations()), (0, 0));
+        assert!(admission.admit(&user("a"), Load::Conversation, 2).is_ok());
+        assert!(admission.calls_by_caller.len() == 1);
+    }
+}

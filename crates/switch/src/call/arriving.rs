@@ -1,0 +1,303 @@
+//! An INVITE from a phone: who calls, whom, and whether there is room.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use media::bridge::LegId;
+use media::sdp::SecurityOffer;
+use model::SipUser;
+use model::directory::{ExtensionRecord, ExtensionRole};
+use model::status::ZoneEvent;
+use sip::flow::Flow;
+use sip::header::quote;
+use sip::message::{HeaderName, Message};
+use sip::uri::{Host, Uri};
+use sip::user_agent::{Reply, SessionId};
+
+use super::announcement::Announcement;
+use super::refusals::Refusals;
+use super::{Call, CallOffence, Invitee, Phase, Plan};
+use crate::admission::Load;
+use crate::config::PlainMedia;
+use crate::leg::{Leg, LegMedia, Ports, Stage, Target};
+use crate::permission::{Destination, Manner, destination};
+use crate::registrar::Binding;
+use crate::switch::{Output, Switch};
+
+impl Switch {
+    /// Takes a new call or refuses it.
+    pub(crate) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, message: &Message) {
+        self.counters.calls.received += 1;
+        let claimed = claimed_user(message);
+        let caller = match self.identify(now, message, HeaderName::ProxyAuthorization, &claimed) {
+            Ok(caller) => caller,
+            Err(reply) => return self.agent.reject(now, session, reply),
+        };
+        match self.take_on(&caller, flow, session, message) {
+            Ok(()) => {}
+            Err(offence) => self.refuse(now, session, caller, dialled(message), &offence),
+        }
+    }
+
+    /// Refuses a call and tells of it.
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        caller: SipUser,
+        target: String,
+        offence: &CallOffence,
+    ) {
+        offence.count(&mut self.counters.calls);
+        let account = self.config.account.clone();
+        self.emit(ZoneEvent::CallRefused {
+            account,
+            caller,
+            target,
+            why: offence.refusal(),
+        });
+        self.agent.reject(now, session, offence.reply());
+    }
+
+    /// Makes a call of an INVITE whose sender is known, and asks for the caller's ports.
+    fn take_on(
+        &mut self,
+        caller: &SipUser,
+        flow: Flow,
+        session: SessionId,
+        message: &Message,
+    ) -> Result<(), CallOffence> {
+        // 483 for Max-Forwards: 0; a request without the header is as good as new (RFC 3261 §16.3).
+        if message.max_forwards().ok().flatten() == Some(0) {
+            return Err(CallOffence::NoHopsLeft);
+        }
+        let number = self.dialled_here(&flow, message)?;
+        let Destination { extension, manner } = destination(&self.directory, caller, &number)?;
+        let security = self.security(&flow).ok_or(CallOffence::FlowBarred)?;
+        let invitees = self.invitees(caller, &extension);
+        let legs = 1 + invitees
+            .iter()
+            .map(|invitee| invitee.devices.len())
+            .sum::<usize>();
+        let load = match manner {
+            Manner::Page => Load::Page,
+            Manner::Conversation => Load::Conversation,
+        };
+        // A page to nobody is carried out all the same, so that its report says who is missing.
+        if manner == Manner::Conversation && legs == 1 {
+            return Err(CallOffence::NobodyRegistered);
+        }
+        let room = self.admission.admit(caller, load, legs)?;
+        let (id, leg) = (self.calls.next_call(), self.calls.next_leg());
+        let media = LegMedia::new(security, self.random_number());
+        self.insert_leg(
+            leg,
+            Leg {
+                call: id,
+                user: caller.clone(),
+                flow,
+                session: Some(session),
+                stage: Stage::Opening,
+                ports: Ports::Awaited,
+                media,
+                alternatives: Vec::new(),
+            },
+        );
+        let plan = Box::new(Plan {
+            offer: message.body().to_vec(),
+            dialled: number,
+            invitees,
+        });
+        let call = Call {
+            manner,
+            announcement: Announcement::new(&extension, self.address_of(caller)),
+            extension: extension.extension,
+            caller: leg,
+            phase: Phase::Opening(plan),
+            legs: BTreeSet::from([leg]),
+            called: BTreeSet::new(),
+            called_by_user: BTreeMap::new(),
+            spoken: None,
+            refusals: Refusals::default(),
+            has_rung: false,
+            page: None,
+            room,
+        };
+        self.calls.call_by_id.insert(id, call);
+        self.outputs.push_back(Output::OpenMedia { leg });
+        Ok(())
+    }
+
+    pub(super) fn insert_leg(&mut self, id: LegId, leg: Leg) {
+        if let Some(session) = leg.session {
+            self.calls.leg_by_session.insert(session, id);
+        }
+        self.calls.leg_by_id.insert(id, leg);
+    }
+
+    /// The user part of a Request-URI of this zone.
+    fn dialled_here(&self, flow: &Flow, message: &Message) -> Result<String, CallOffence> {
+        let uri = message
+            .request_uri()
+            .and_then(|uri| Uri::parse(uri).ok())
+            .ok_or(CallOffence::NoUser)?;
+        if !self.is_own(&uri, flow) {
+            return Err(CallOffence::OtherDomain);
+        }
+        uri.decoded_user().map(String::from).ok_or(CallOffence::NoUser)
+    }
+
+    /// Says whether a URI is of the account's domain, or names this zone itself.
+    pub(crate) fn is_own(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
+        let advertised = self
+            .config
+            .advertised
+            .iter()
+            .map(|advertised| advertised.host.as_str());
+        let mut names = self
+            .config
+            .hosts
+            .iter()
+            .map(String::as_str)
+            .chain(advertised)
+            .chain([self.directory.domain()]);
+        match uri.host() {
+            None => false,
+            Some(Host::Domain(name)) => names.any(|own| own.eq_ignore_ascii_case(name)),
+            Some(host @ (Host::Ipv4(_) | Host::Ipv6(_))) => host.ip().is_some_and(|address| {
+                address == flow.local.ip()
+                    || names.any(|own| own.trim_matches(['[', ']']).parse::<IpAddr>() == Ok(address))
+            }),
+        }
+    }
+
+    /// What is offered or accepted of SRTP on a leg over this flow; `None` where it may have no media.
+    pub(crate) fn security(&self, flow: &Flow) -> Option<SecurityOffer> {
+        match (flow.transport.is_secure(), self.config.media.plain) {
+            (true, PlainMedia::Never | PlainMedia::OverClearFlows) => Some(SecurityOffer::Standard),
+            (true, PlainMedia::Anywhere) => Some(SecurityOffer::Optional),
+            (false, PlainMedia::Never) => None,
+            (false, PlainMedia::OverClearFlows | PlainMedia::Anywhere) => Some(SecurityOffer::Disabled),
+        }
+    }
+
+    /// Those who are to be called; a caller that belongs to the group it calls hears itself no other way.
+    fn invitees(&mut self, caller: &SipUser, extension: &ExtensionRecord) -> Vec<Invitee> {
+        let users: BTreeSet<&SipUser> = extension
+            .role
+            .users()
+            .iter()
+            .filter(|user| *user != caller)
+            .collect();
+        users.into_iter().map(|user| self.invitee(user)).collect()
+    }
+
+    fn invitee(&mut self, user: &SipUser) -> Invitee {
+        let bindings = self.registrar.bindings(user);
+        let (open, barred): (Vec<&Binding>, Vec<&Binding>) = bindings
+            .iter()
+            .partition(|binding| self.security(&binding.flow).is_some());
+        let devices = devices(open);
+        self.counters.legs.barred_flows += u64::try_from(barred.len()).unwrap_or(u64::MAX);
+        let name = self
+            .directory
+            .user(user.as_str())
+            .map_or_else(|| user.to_string(), |known| known.name.clone());
+        Invitee {
+            user: user.clone(),
+            name,
+            is_barred: devices.is_empty() && !barred.is_empty(),
+            devices,
+        }
+    }
+
+    /// How a caller is shown to those it calls: by its name and the number it can be called back at.
+    fn address_of(&self, user: &SipUser) -> String {
+        let number = self
+            .directory
+            .extensions_of(user.as_str())
+            .find_map(|record| match &record.role {
+                ExtensionRole::Phone { user: owner } if owner == user => Some(record.extension.as_str()),
+                ExtensionRole::Phone { .. }
+                | ExtensionRole::Slot { .. }
+                | ExtensionRole::PageGroup { .. }
+                | ExtensionRole::Alert { .. }
+                | ExtensionRole::Drill { .. } => None,
+            });
+        let number = number.unwrap_or(user.as_str());
+        let uri = format!(
+            "<sip:{}@{}>",
+            sip::uri::escape_user(number),
+            self.directory.domain()
+        );
+        match self.directory.user(user.as_str()) {
+            Some(known) if !known.name.is_empty() => format!("{} {uri}", quote(&known.name)),
+            Some(_) | None => uri,
+        }
+    }
+
+    /// Finds the sender of a request, or makes the response that asks for its credentials.
+    pub(crate) fn identify(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        answers: HeaderName<'_>,
+        claimed: &str,
+    ) -> Result<SipUser, Reply> {
+        let identified = self
+            .identity
+            .identify(now, &self.directory, message, answers, claimed);
+        identified.map_err(|reason| {
+            reason.count(&mut self.counters.identity);
+            reason.reply(answers)
+        })
+    }
+}
+
+/// The user a request says it is from.
+fn claimed_user(message: &Message) -> String {
+    let from = message.from().ok().map(|from| from.uri());
+    from.and_then(|uri| uri.decoded_user().map(String::from))
+        .unwrap_or_default()
+}
+
+/// What was dialled, as far as it can be told, for a report.
+fn dialled(message: &Message) -> String {
+    let uri = message.request_uri().and_then(|uri| Uri::parse(uri).ok());
+    uri.and_then(|uri| {
+        uri.user()
+            .map(|user| user.chars().take(DIALLED_SHOWN_MAX).collect())
+    })
+    .unwrap_or_default()
+}
+
+/// Characters of a dialled text that a report repeats: four times the longest extension.
+const DIALLED_SHOWN_MAX: usize = 64;
+
+/// Groups contacts by device: those of one instance are flows to the same device, of which one is used at a time
+/// (RFC 5626 §7). The flow that was refreshed last is the best.
+fn devices(mut bindings: Vec<&Binding>) -> Vec<Vec<Target>> {
+    bindings.sort_by_key(|binding| binding.refreshed_at);
+    let mut devices: Vec<(Option<&str>, Vec<Target>)> = Vec::with_capacity(bindings.len());
+    for binding in bindings {
+        let instance = binding.instance.as_deref();
+        let target = target(binding);
+        match devices
+            .iter_mut()
+            .find(|(known, _)| known.is_some() && *known == instance)
+        {
+            Some((_, targets)) => targets.push(target),
+            None => devices.push((instance, vec![target])),
+        }
+    }
+    devices.into_iter().map(|(_, targets)| targets).collect()
+}
+
+fn target(binding: &Binding) -> Target {
+    Target {
+        uri: binding.uri.to_string(),
+        flow: binding.flow,
+        route: binding.path.iter().map(ToString::to_string).collect(),
+    }
+}

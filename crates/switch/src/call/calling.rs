@@ -1,0 +1,382 @@
+//! Those who are called: all their devices at once, and the first answer answers the caller.
+
+use std::time::Instant;
+
+use media::bridge::LegId;
+use media::sdp::{self, SecurityOffer};
+use model::PageId;
+use model::status::{MissingReason, ZoneEvent};
+use paging::Page;
+use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
+use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
+
+use super::announcement::PAGE_HEADER;
+use super::media::local_media;
+use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
+use crate::config::PlainMedia;
+use crate::leg::{Leg, LegMedia, Ports, Prepared, Stage, Target};
+use crate::permission::Manner;
+use crate::switch::{Output, Switch};
+
+impl Switch {
+    /// Opens the ledger of a page, and asks for the ports of all who are called.
+    pub(super) fn start_calling(&mut self, now: Instant, id: CallId, invitees: Vec<Invitee>) {
+        let page_id = self.random_page_id();
+        let Some(call) = self.calls.call_by_id.get_mut(&id) else {
+            return;
+        };
+        let patience = match call.manner {
+            Manner::Page => PAGE_ANSWER_MAX,
+            Manner::Conversation => RINGING_MAX,
+        };
+        self.calls.deadlines.set(id, now + patience);
+        if call.manner == Manner::Page {
+            let talker = self.calls.leg_by_id.get(&call.caller).map(|leg| leg.user.clone());
+            call.page = talker.map(|talker| Page::new(page_id.clone(), call.extension.clone(), talker));
+        }
+        let mut listeners = 0;
+        for invitee in invitees {
+            if self.enlist(now, id, invitee) {
+                listeners += 1;
+            }
+        }
+        self.tell_of_start(id, page_id, listeners);
+        self.end_if_alone(now, id);
+    }
+
+    fn tell_of_start(&mut self, id: CallId, page: PageId, listeners: u64) {
+        let Some(call) = self.calls.call_by_id.get(&id) else {
+            return;
+        };
+        match (call.manner, self.calls.leg_by_id.get(&call.caller)) {
+            (Manner::Page, Some(talker)) => {
+                self.counters.calls.pages_started += 1;
+                let (extension, talker) = (call.extension.clone(), talker.user.clone());
+                let account = self.config.account.clone();
+                self.emit(ZoneEvent::PageStarted {
+                    account,
+                    page,
+                    extension,
+                    talker,
+                    listeners,
+                });
+            }
+            (Manner::Conversation, _) => self.counters.calls.conversations_started += 1,
+            (Manner::Page, None) => {}
+        }
+    }
+
+    /// Enters one user in the ledger and makes a leg for each of its devices; `false` where it is not called.
+    fn enlist(&mut self, now: Instant, id: CallId, invitee: Invitee) -> bool {
+        let Some(call) = self.calls.call_by_id.get_mut(&id) else {
+            return false;
+        };
+        let Invitee {
+            user,
+            name,
+            devices,
+            is_barred,
+        } = invitee;
+        if devices.is_empty() {
+            let not_acceptable = MissingReason::Refused {
+                status: StatusCode::NOT_ACCEPTABLE_HERE.code(),
+            };
+            let why = if is_barred {
+                not_acceptable
+            } else {
+                MissingReason::NotRegistered
+            };
+            if let Some(page) = &mut call.page {
+                page.miss(user, name, why);
+            }
+            return false;
+        }
+        if let Some(page) = &mut call.page
+            && !page.invite(now, user.clone(), name)
+        {
+            return false;
+        }
+        for mut alternatives in devices {
+            let Some(target) = alternatives.pop() else {
+                continue;
+            };
+            let Some(security) = self.security(&target.flow) else {
+                continue;
+            };
+            let leg = self.calls.next_leg();
+            let media = LegMedia::new(security, self.random_number());
+            let flow = target.flow;
+            alternatives.push(target);
+            let state = Leg {
+                call: id,
+                user: user.clone(),
+                flow,
+                session: None,
+                stage: Stage::Opening,
+                ports: Ports::Awaited,
+                media,
+                alternatives,
+            };
+            self.insert_leg(leg, state);
+            if let Some(call) = self.calls.call_by_id.get_mut(&id) {
+                call.legs.insert(leg);
+                call.called.insert(leg);
+                *call.called_by_user.entry(user.clone()).or_default() += 1;
+            }
+            self.outputs.push_back(Output::OpenMedia { leg });
+        }
+        true
+    }
+
+    /// Sends the INVITE of a called leg that has its ports, to the best of its targets.
+    pub(super) fn invite(&mut self, now: Instant, id: LegId) {
+        match self.try_invite(now, id) {
+            Some(()) => self.counters.legs.invited += 1,
+            None => self.leg_failed(now, id, StatusCode::SERVER_INTERNAL_ERROR),
+        }
+    }
+
+    fn try_invite(&mut self, now: Instant, id: LegId) -> Option<()> {
+        let leg = self.calls.leg_by_id.get(&id)?;
+        let call = self.calls.call_by_id.get(&leg.call)?;
+        let target = leg.alternatives.last()?.clone();
+        let security = match (self.security(&target.flow)?, leg.media.security) {
+            (SecurityOffer::Optional, SecurityOffer::Disabled) => SecurityOffer::Disabled,
+            (policy, _) => policy,
+        };
+        let mut request = self.invitation(call, leg, &target);
+        let spoken = call.spoken;
+        let leg = self.calls.leg_by_id.get_mut(&id)?;
+        leg.media.security = security;
+        leg.flow = target.flow;
+        let local = local_media(&self.config.media, leg, spoken)?;
+        let (text, offer) = sdp::offer(&local, &mut self.rng).ok()?;
+        request.body = Some(Body::sdp(text.clone()));
+        leg.media.description = text;
+        leg.stage = Stage::Inviting(Box::new(offer));
+        let session = self.agent.invite(now, target.flow, request);
+        leg.session = Some(session);
+        self.calls.leg_by_session.insert(session, id);
+        Some(())
+    }
+
+    fn invitation(&self, call: &Call, leg: &Leg, target: &Target) -> OutgoingRequest {
+        let domain = self.directory.domain();
+        let to = format!("<sip:{}@{domain}>", sip::uri::escape_user(leg.user.as_str()));
+        let from = call.announcement.from.clone();
+        let mut request = OutgoingRequest::new(OwnedMethod::from(Method::Invite), &target.uri, from, to);
+        request.route.clone_from(&target.route);
+        request.headers = call.announcement.headers(domain, call.page.as_ref());
+        // A description with keys does not fit into 1,300 octets, and a phone registered over UDP has no stream.
+        request.large_datagram = true;
+        request
+    }
+
+    /// A called leg rings: so does the call, once.
+    pub(crate) fn leg_progressed(&mut self, now: Instant, session: SessionId) {
+        let Some((id, _)) = self.calls.leg_of(session) else {
+            return;
+        };
+        let Some((_, call)) = self.calls.call_of(id) else {
+            return;
+        };
+        if call.has_rung || !matches!(call.phase, Phase::Calling) {
+            return;
+        }
+        call.has_rung = true;
+        let caller = call.caller;
+        if let Some(caller) = self.calls.leg_by_id.get(&caller).and_then(|leg| leg.session) {
+            self.agent
+                .provisional(now, caller, Reply::new(StatusCode::RINGING));
+        }
+    }
+
+    /// A called leg was answered.
+    pub(crate) fn leg_answered(&mut self, now: Instant, session: SessionId, message: &Message) {
+        let Some((id, leg)) = self.calls.leg_of(session) else {
+            return;
+        };
+        let Stage::Inviting(offer) = &leg.stage else {
+            return;
+        };
+        let answer = offer.accept(message.body());
+        let (call, user) = (leg.call, leg.user.clone());
+        let negotiated = match answer {
+            Ok(negotiated) => negotiated,
+            // A lower protection than was offered is an attack or a fault; either way the leg stays silent (M01).
+            Err(_) => {
+                self.counters.legs.refused_media += 1;
+                return self.leg_failed(now, id, StatusCode::NOT_ACCEPTABLE_HERE);
+            }
+        };
+        leg.stage = Stage::Joined;
+        leg.media.remote = sdp::origin(message.body()).ok();
+        self.counters.legs.answered += 1;
+        let Some(known) = self.calls.call_by_id.get_mut(&call) else {
+            return;
+        };
+        if let Some(page) = &mut known.page {
+            let owes_receipt = message.header(HeaderName::Other(PAGE_HEADER)) == Some(page.id().as_str());
+            page.answered(now, &user, owes_receipt);
+        }
+        let is_first = matches!(known.phase, Phase::Calling);
+        if is_first {
+            self.answer_caller(now, call);
+        }
+        self.connect(id, negotiated);
+        if is_first {
+            self.after_first_answer(now, call, id);
+        }
+    }
+
+    /// Answers the caller with what was prepared for it, and joins it.
+    fn answer_caller(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.call_by_id.get_mut(&id) else {
+            return;
+        };
+        call.phase = Phase::Talking;
+        let leg = call.caller;
+        let Some(caller) = self.calls.leg_by_id.get_mut(&leg) else {
+            return;
+        };
+        let Stage::Ready(prepared) = std::mem::replace(&mut caller.stage, Stage::Joined) else {
+            return;
+        };
+        let (text, negotiated) = match *prepared {
+            Prepared::Answer(text, negotiated) => (text, Some(negotiated)),
+            Prepared::Offer(text, offer) => {
+                caller.media.pending = Some(Box::new(offer));
+                (text, None)
+            }
+        };
+        caller.media.description.clone_from(&text);
+        if let Some(session) = caller.session {
+            self.agent
+                .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(text)));
+        }
+        if let Some(negotiated) = negotiated {
+            self.connect(leg, *negotiated);
+        }
+    }
+
+    /// In a conversation the first who answers is the only one; in a page the others may still come.
+    fn after_first_answer(&mut self, now: Instant, id: CallId, answered: LegId) {
+        let Some(call) = self.calls.call_by_id.get(&id) else {
+            return;
+        };
+        match call.manner {
+            Manner::Page => {}
+            Manner::Conversation => {
+                self.calls.deadlines.clear(id);
+                let others: Vec<LegId> = call
+                    .called
+                    .iter()
+                    .copied()
+                    .filter(|leg| *leg != answered)
+                    .collect();
+                for other in others {
+                    self.leave(now, other, MissingReason::PageEnded);
+                }
+            }
+        }
+    }
+
+    /// A called leg was refused, or could not be reached.
+    pub(crate) fn leg_rejected(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        status: StatusCode,
+        failure: Option<RequestFailure>,
+    ) {
+        let Some((id, leg)) = self.calls.leg_of(session) else {
+            return;
+        };
+        leg.session = None;
+        self.calls.leg_by_session.remove(&session);
+        if self.try_otherwise(now, id, status, failure).is_some() {
+            return;
+        }
+        let why = match failure {
+            Some(RequestFailure::Timeout) => MissingReason::NoAnswer,
+            Some(RequestFailure::FlowFailed) => MissingReason::ConnectionFailed,
+            Some(_) | None => MissingReason::Refused {
+                status: status.code(),
+            },
+        };
+        self.give_up(now, id, status, why);
+    }
+
+    /// Calls the same device again: over another of its flows where this one failed, in plain where it wants no keys
+    /// and the account allows that.
+    fn try_otherwise(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        status: StatusCode,
+        failure: Option<RequestFailure>,
+    ) -> Option<()> {
+        let leg = self.calls.leg_by_id.get_mut(&id)?;
+        let is_dead_flow = matches!(
+            failure,
+            Some(RequestFailure::Timeout | RequestFailure::FlowFailed)
+        ) || status == StatusCode::FLOW_FAILED;
+        let wants_plain = status == StatusCode::NOT_ACCEPTABLE_HERE
+            && leg.media.security == SecurityOffer::Optional
+            && self.config.media.plain == PlainMedia::Anywhere;
+        if is_dead_flow && leg.alternatives.len() > 1 {
+            leg.alternatives.pop();
+            self.counters.legs.other_flow += 1;
+        } else if wants_plain {
+            leg.media.security = SecurityOffer::Disabled;
+        } else {
+            return None;
+        }
+        self.invite(now, id);
+        Some(())
+    }
+
+    /// A called leg fails for a reason of ours.
+    pub(super) fn leg_failed(&mut self, now: Instant, id: LegId, status: StatusCode) {
+        self.give_up(
+            now,
+            id,
+            status,
+            MissingReason::Refused {
+                status: status.code(),
+            },
+        );
+    }
+
+    fn give_up(&mut self, now: Instant, id: LegId, status: StatusCode, why: MissingReason) {
+        self.counters.legs.failed += 1;
+        let Some((call, known)) = self.calls.call_of(id) else {
+            return;
+        };
+        known.refusals.add(status);
+        self.leave(now, id, why);
+        self.end_if_alone(now, call);
+    }
+
+    /// The time to answer is over for those who have not.
+    pub(super) fn answers_overdue(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.call_by_id.get_mut(&id) else {
+            return;
+        };
+        if let Some(page) = &mut call.page {
+            page.handle_timeout(now);
+        }
+        let called = call.called.clone();
+        for leg in called {
+            let is_waiting = self
+                .calls
+                .leg_by_id
+                .get(&leg)
+                .is_some_and(|leg| matches!(leg.stage, Stage::Opening | Stage::Inviting(_)));
+            if is_waiting {
+                self.leave(now, leg, MissingReason::NoAnswer);
+            }
+        }
+        self.end_if_alone(now, id);
+    }
+}

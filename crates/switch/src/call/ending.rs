@@ -1,0 +1,240 @@
+//! The end of legs and calls.
+
+use std::time::{Duration, Instant};
+
+use media::bridge::LegId;
+use model::status::{MissingReason, ZoneEvent};
+use sip::message::StatusCode;
+use sip::user_agent::{EndCause, Reply, SessionId};
+
+use super::{CallId, CallOffence, ENDING_MAX, Phase};
+use crate::leg::{Ports, Stage};
+use crate::switch::Switch;
+
+impl Switch {
+    /// The dialog of a leg is over.
+    pub(crate) fn handle_ended(&mut self, now: Instant, session: SessionId, cause: EndCause) {
+        let known = self.calls.leg_of(session).map(|(id, leg)| (id, leg.call));
+        let (answered, why) = match cause {
+            EndCause::Bye { transaction, message } => {
+                self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+                (Some(message), MissingReason::NoAnswer)
+            }
+            EndCause::HungUp { answer } => (answer, MissingReason::PageEnded),
+            EndCause::FlowFailed => (None, MissingReason::ConnectionFailed),
+            EndCause::Cancelled { .. } | EndCause::AckTimeout | EndCause::NotAnswered | EndCause::Lost => {
+                (None, MissingReason::NoAnswer)
+            }
+        };
+        let Some((leg, call)) = known else {
+            return;
+        };
+        if let Some(message) = answered {
+            self.take_receipt(leg, &message);
+        }
+        let is_caller = self.is_caller(call, leg);
+        self.dialog_over(now, leg, why);
+        if is_caller {
+            self.end_call(now, call, StatusCode::TEMPORARILY_UNAVAILABLE);
+        } else {
+            self.end_if_alone(now, call);
+        }
+    }
+
+    /// Refuses a call whose caller has got no final response, and ends it.
+    pub(super) fn refuse_call(&mut self, now: Instant, id: CallId, dialled: String, offence: &CallOffence) {
+        let Some(leg) = self.calls.call_by_id.get(&id).map(|call| call.caller) else {
+            return;
+        };
+        if let Some(caller) = self.calls.leg_by_id.get(&leg)
+            && let Some(session) = caller.session
+        {
+            let user = caller.user.clone();
+            self.refuse(now, session, user, dialled, offence);
+            self.dialog_over(now, leg, MissingReason::PageEnded);
+        }
+        self.end_call(now, id, StatusCode::TEMPORARILY_UNAVAILABLE);
+    }
+
+    /// Ends a call: everybody is hung up on, and what they say at the end is waited for. A caller that has not been
+    /// answered is refused with `status`.
+    pub(super) fn end_call(&mut self, now: Instant, id: CallId, status: StatusCode) {
+        let Some(call) = self.calls.call_by_id.get_mut(&id) else {
+            return;
+        };
+        if matches!(call.phase, Phase::Ending) {
+            return self.finish_if_done(now, id);
+        }
+        call.phase = Phase::Ending;
+        let (caller, called) = (call.caller, call.called.clone());
+        self.calls.deadlines.set(id, now + ENDING_MAX);
+        self.dismiss_caller(now, caller, status);
+        // The length of the page is known once the caller's ports are closed.
+        self.close_ports(caller);
+        for leg in called {
+            self.leave(now, leg, MissingReason::PageEnded);
+        }
+        self.forget_if_done(now, caller);
+        self.finish_if_done(now, id);
+    }
+
+    fn dismiss_caller(&mut self, now: Instant, id: LegId, status: StatusCode) {
+        let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
+            return;
+        };
+        let Some(session) = leg.session else {
+            return;
+        };
+        match leg.stage {
+            Stage::Opening | Stage::Ready(_) | Stage::Inviting(_) => {
+                self.agent.reject(now, session, Reply::new(status));
+                self.dialog_over(now, id, MissingReason::PageEnded);
+            }
+            Stage::Joined => {
+                leg.stage = Stage::Leaving;
+                self.agent.hang_up(now, session, Vec::new(), None);
+            }
+            Stage::Leaving | Stage::Over => {}
+        }
+    }
+
+    /// Ends a call that nobody is left in but its caller.
+    pub(super) fn end_if_alone(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.call_by_id.get(&id) else {
+            return;
+        };
+        if call.called.is_empty() && !matches!(call.phase, Phase::Opening(_)) {
+            let status = call.refusals.best();
+            self.end_call(now, id, status);
+        }
+    }
+
+    /// Hangs up on a called leg.
+    pub(super) fn leave(&mut self, now: Instant, id: LegId, why: MissingReason) {
+        self.retire(id, why);
+        let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
+            return;
+        };
+        match (leg.session, &leg.stage) {
+            (_, Stage::Leaving | Stage::Over) => {}
+            (Some(session), _) => {
+                leg.stage = Stage::Leaving;
+                self.agent.hang_up(now, session, Vec::new(), None);
+            }
+            (None, _) => self.dialog_over(now, id, why),
+        }
+    }
+
+    /// The dialog of a leg is over, or there never was one.
+    pub(super) fn dialog_over(&mut self, now: Instant, id: LegId, why: MissingReason) {
+        self.retire(id, why);
+        let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
+            return;
+        };
+        leg.stage = Stage::Over;
+        if let Some(session) = leg.session.take() {
+            self.calls.leg_by_session.remove(&session);
+        }
+        self.close_ports(id);
+        self.forget_if_done(now, id);
+    }
+
+    /// Takes a leg off the list of those who may still hear, and tells the ledger when it was its user's last.
+    fn retire(&mut self, id: LegId, why: MissingReason) {
+        let Some(user) = self.calls.leg_by_id.get(&id).map(|leg| leg.user.clone()) else {
+            return;
+        };
+        let Some((_, call)) = self.calls.call_of(id) else {
+            return;
+        };
+        if !call.called.remove(&id) {
+            return;
+        }
+        let Some(count) = call.called_by_user.get_mut(&user) else {
+            return;
+        };
+        *count = count.saturating_sub(1);
+        if *count > 0 {
+            return;
+        }
+        call.called_by_user.remove(&user);
+        if let Some(page) = &mut call.page {
+            page.failed(&user, why);
+            page.left(&user, None);
+        }
+    }
+
+    /// Drops a leg whose dialog and ports are both done with, and perhaps its call with it.
+    pub(super) fn forget_if_done(&mut self, now: Instant, id: LegId) {
+        let Some(call) = self
+            .calls
+            .leg_by_id
+            .get(&id)
+            .filter(|leg| leg.is_done())
+            .map(|leg| leg.call)
+        else {
+            return;
+        };
+        self.calls.leg_by_id.remove(&id);
+        if let Some(known) = self.calls.call_by_id.get_mut(&call) {
+            known.legs.remove(&id);
+        }
+        self.finish_if_done(now, call);
+    }
+
+    fn finish_if_done(&mut self, now: Instant, id: CallId) {
+        let is_done = self.calls.call_by_id.get(&id).is_some_and(|call| {
+            matches!(call.phase, Phase::Ending)
+                && call.legs.is_empty()
+                && call.page.as_ref().is_none_or(|page| page.is_settled(now))
+        });
+        if is_done {
+            self.finish(now, id);
+        }
+    }
+
+    /// What a call waited for has come or is overdue.
+    pub(crate) fn handle_call_due(&mut self, now: Instant, id: CallId) {
+        match self.calls.call_by_id.get(&id).map(|call| &call.phase) {
+            Some(Phase::Calling | Phase::Talking) => self.answers_overdue(now, id),
+            Some(Phase::Ending) => self.finish(now, id),
+            Some(Phase::Opening(_)) | None => {}
+        }
+    }
+
+    /// Reports a page and forgets the call.
+    fn finish(&mut self, now: Instant, id: CallId) {
+        let Some(mut call) = self.calls.call_by_id.remove(&id) else {
+            return;
+        };
+        self.calls.deadlines.clear(id);
+        self.admission.release(&call.room);
+        for leg in std::mem::take(&mut call.legs) {
+            self.abandon(leg);
+        }
+        if let Some(mut page) = call.page {
+            // Where the bridge has not told how long the talker spoke, nothing is known to have been said.
+            page.ended(now, Duration::ZERO);
+            self.counters.calls.pages_reported += 1;
+            let account = self.config.account.clone();
+            self.emit(ZoneEvent::PageEnded {
+                account,
+                report: page.report(),
+            });
+        }
+    }
+
+    /// Forgets a leg that is not done with: its dialog runs out by itself.
+    fn abandon(&mut self, id: LegId) {
+        if let Some(leg) = self.calls.leg_by_id.get(&id)
+            && let Ports::Open(_) = leg.ports
+        {
+            self.close_ports(id);
+        }
+        if let Some(leg) = self.calls.leg_by_id.remove(&id)
+            && let Some(session) = leg.session
+        {
+            self.calls.leg_by_session.remove(&session);
+        }
+    }
+}

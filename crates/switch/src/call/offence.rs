@@ -1,0 +1,125 @@
+//! Why a call is not taken on, and the response that says so.
+
+use media::sdp::{OfferError, SdpError};
+use model::status::CallRefusal;
+use sip::message::StatusCode;
+use sip::user_agent::Reply;
+
+use crate::admission::Full;
+use crate::permission::Barred;
+use crate::status::CallCounters;
+
+/// Seconds a caller is asked to wait where the zone is full: about the length of a page.
+const RETRY_AFTER: &str = "30";
+
+/// Why a call of an authenticated caller is not taken on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CallOffence {
+    /// The request has made all the hops it may (RFC 3261 §16.3).
+    #[error("the request has no hops left")]
+    NoHopsLeft,
+    /// The Request-URI is of another domain. Nothing is relayed to other domains.
+    #[error("the domain is not served here")]
+    OtherDomain,
+    /// The Request-URI names nobody.
+    #[error("the Request-URI has no user part")]
+    NoUser,
+    /// Dialling this leads nowhere.
+    #[error(transparent)]
+    Barred(#[from] Barred),
+    /// There is no room.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// Nobody the extension stands for is registered.
+    #[error("nobody is registered")]
+    NobodyRegistered,
+    /// No leg may have media over the caller's flow.
+    #[error("plain RTP is not allowed, and the flow is not TLS")]
+    FlowBarred,
+    /// The caller's offer cannot be accepted.
+    #[error(transparent)]
+    Media(#[from] SdpError),
+    /// The zone can make no offer of its own.
+    #[error(transparent)]
+    NoOffer(#[from] OfferError),
+    /// There are no ports for the caller's media.
+    #[error("no media ports")]
+    NoPorts,
+}
+
+impl CallOffence {
+    /// The response to the INVITE.
+    pub(crate) fn reply(&self) -> Reply {
+        let reply = Reply::new(self.status());
+        match self {
+            Self::Full(Full::Legs | Full::Calls) => reply.header("Retry-After", RETRY_AFTER),
+            Self::FlowBarred => reply.header("Warning", "399 oyez \"media needs SIP over TLS\""),
+            Self::Media(error) => reply.header(
+                "Warning",
+                format!("399 oyez \"{}\"", quotable(&error.to_string())),
+            ),
+            Self::NoHopsLeft
+            | Self::OtherDomain
+            | Self::NoUser
+            | Self::Barred(_)
+            | Self::Full(Full::Caller | Full::Page { .. })
+            | Self::NobodyRegistered
+            | Self::NoOffer(_)
+            | Self::NoPorts => reply,
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoHopsLeft => StatusCode::TOO_MANY_HOPS,
+            Self::OtherDomain | Self::Barred(Barred::Unknown) => StatusCode::NOT_FOUND,
+            Self::NoUser => StatusCode::ADDRESS_INCOMPLETE,
+            Self::Barred(Barred::Denied | Barred::PinWanted) => StatusCode::FORBIDDEN,
+            Self::Full(Full::Caller) => StatusCode::BUSY_HERE,
+            Self::Full(Full::Legs | Full::Calls | Full::Page { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NobodyRegistered => StatusCode::TEMPORARILY_UNAVAILABLE,
+            Self::FlowBarred | Self::NoOffer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::NoPorts => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
+        }
+    }
+
+    /// How the refusal is told to the service.
+    pub(crate) fn refusal(&self) -> CallRefusal {
+        match self {
+            Self::OtherDomain | Self::NoUser | Self::NoHopsLeft | Self::Barred(Barred::Unknown) => {
+                CallRefusal::UnknownExtension
+            }
+            Self::Barred(Barred::Denied) => CallRefusal::NotPermitted,
+            Self::Barred(Barred::PinWanted) => CallRefusal::WrongPin,
+            Self::Full(_) | Self::NoPorts => CallRefusal::Overloaded,
+            Self::NobodyRegistered => CallRefusal::NobodyRegistered,
+            Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) => CallRefusal::NoCommonMedia,
+        }
+    }
+
+    /// The counter it belongs to.
+    pub(crate) fn count(&self, counters: &mut CallCounters) {
+        let counter = match self {
+            Self::OtherDomain | Self::NoUser | Self::Barred(Barred::Unknown) => &mut counters.refused_unknown,
+            Self::Barred(Barred::Denied | Barred::PinWanted) => &mut counters.refused_permission,
+            Self::Full(_) | Self::NoPorts => &mut counters.refused_full,
+            Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) => &mut counters.refused_media,
+            Self::NoHopsLeft | Self::NobodyRegistered => &mut counters.refused_other,
+        };
+        *counter += 1;
+    }
+}
+
+/// A text as it may stand in a quoted string: an error may repeat what the peer wrote.
+fn quotable(text: &str) -> String {
+    text.chars()
+        .map(|one| {
+            if one.is_ascii_graphic() && !matches!(one, '"' | '\\') {
+                one
+            } else {
+                ' '
+            }
+        })
+        .collect()
+}

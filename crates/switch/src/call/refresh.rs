@@ -1,0 +1,117 @@
+//! Requests inside a call: refreshes, hold, receipts, and what is not taken.
+
+use std::time::Instant;
+
+use media::bridge::LegId;
+use media::sdp;
+use sip::message::{Message, Method, StatusCode};
+use sip::user_agent::{Body, Reply, ServerId, SessionId};
+
+use super::media::local_media;
+use super::receipts::is_receipt;
+use crate::leg::Stage;
+use crate::switch::Switch;
+
+impl Switch {
+    /// Answers a request inside a call.
+    pub(crate) fn handle_session_request(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        transaction: ServerId,
+        message: &Message,
+    ) {
+        let leg = self.calls.leg_of(session).map(|(id, _)| id);
+        let reply = match (leg, message.method()) {
+            (None, _) => Reply::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST),
+            (Some(leg), Some(Method::Invite)) => self.renegotiate(leg, message, true),
+            (Some(leg), Some(Method::Update)) => self.renegotiate(leg, message, false),
+            (Some(leg), Some(Method::Info)) => self.take_information(leg, message),
+            (Some(_), Some(Method::Options)) => Reply::new(StatusCode::OK),
+            (Some(_), _) => Reply::new(StatusCode::METHOD_NOT_ALLOWED),
+        };
+        self.agent.respond(now, transaction, reply);
+    }
+
+    /// A receipt is taken; digits and whatever else are acknowledged, so that the sender does not repeat them.
+    fn take_information(&mut self, leg: LegId, message: &Message) -> Reply {
+        if is_receipt(message) {
+            self.take_receipt(leg, message);
+        }
+        Reply::new(StatusCode::OK)
+    }
+
+    /// Answers a re-INVITE or an UPDATE. What cannot be accepted is refused and leaves the session as it is
+    /// (RFC 3261 §14.2).
+    fn renegotiate(&mut self, id: LegId, message: &Message, may_offer: bool) -> Reply {
+        let Some(leg) = self
+            .calls
+            .leg_by_id
+            .get_mut(&id)
+            .filter(|leg| matches!(leg.stage, Stage::Joined))
+        else {
+            return Reply::new(StatusCode::REQUEST_PENDING);
+        };
+        let offer = message.body();
+        let origin = sdp::origin(offer).ok();
+        let is_refresh = offer.is_empty() && !may_offer;
+        let is_unchanged = origin.is_some() && origin == leg.media.remote;
+        if is_refresh {
+            return Reply::new(StatusCode::OK);
+        }
+        if is_unchanged {
+            return Reply::new(StatusCode::OK).body(Body::sdp(leg.media.description.clone()));
+        }
+        leg.media.version += 1;
+        let Some(local) = local_media(&self.config.media, leg, None) else {
+            return Reply::new(StatusCode::NOT_ACCEPTABLE_HERE);
+        };
+        if offer.is_empty() {
+            return match sdp::offer(&local, &mut self.rng) {
+                Ok((text, pending)) => {
+                    leg.media.pending = Some(Box::new(pending));
+                    leg.media.description.clone_from(&text);
+                    Reply::new(StatusCode::OK).body(Body::sdp(text))
+                }
+                Err(_) => Reply::new(StatusCode::NOT_ACCEPTABLE_HERE),
+            };
+        }
+        match sdp::answer(offer, &local, &mut self.rng) {
+            Ok((text, negotiated)) => {
+                leg.media.remote = origin;
+                leg.media.description.clone_from(&text);
+                self.connect(id, negotiated);
+                Reply::new(StatusCode::OK).body(Body::sdp(text))
+            }
+            Err(error) => {
+                leg.media.version = leg.media.version.saturating_sub(1);
+                Reply::new(StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE))
+            }
+        }
+    }
+
+    /// An ACK that answers an offer made in a 200.
+    pub(crate) fn handle_confirmed(&mut self, now: Instant, session: SessionId, message: &Message) {
+        let Some((id, leg)) = self.calls.leg_of(session) else {
+            return;
+        };
+        let Some(pending) = leg.media.pending.take() else {
+            return;
+        };
+        let call = leg.call;
+        match pending.accept(message.body()) {
+            Ok(negotiated) => {
+                leg.media.remote = sdp::origin(message.body()).ok();
+                self.connect(id, negotiated);
+            }
+            Err(_) if self.is_caller(call, id) => {
+                self.counters.calls.refused_media += 1;
+                self.end_call(now, call, StatusCode::NOT_ACCEPTABLE_HERE);
+            }
+            Err(_) => {
+                self.counters.legs.refused_media += 1;
+                self.leg_failed(now, id, StatusCode::NOT_ACCEPTABLE_HERE);
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! REGISTER requests and what becomes of bindings.
+
+use std::time::Instant;
+
+use model::SipUser;
+use model::status::{RegistrationRefusal, ZoneEvent};
+use sip::flow::Flow;
+use sip::message::{HeaderName, Message, Method, OwnedMethod};
+use sip::uri::Uri;
+use sip::user_agent::{OutgoingRequest, Reply};
+
+use super::{Output, Switch};
+use crate::config::KeepAliveManner;
+use crate::identity::Unidentified;
+use crate::registrar::{Effect, LIFETIME_MIN, RegisterOffence};
+
+/// Characters of a name that an event repeats.
+const SHOWN_MAX: usize = 64;
+/// Two line breaks, to be ignored by whoever receives them.
+const LINE_BREAKS: &[u8] = b"\r\n\r\n";
+
+impl Switch {
+    /// Answers a REGISTER in the order of RFC 3261 §10.3: domain, credentials, whose address it is, bindings.
+    pub(super) fn handle_register(&mut self, now: Instant, flow: Flow, message: &Message) -> Reply {
+        self.counters.registrations.received += 1;
+        let claimed = match self.address_of_record(&flow, message) {
+            Ok(claimed) => claimed,
+            Err(offence) => return self.refuse_registration(&flow, message, &offence),
+        };
+        let answers = HeaderName::Authorization;
+        let user = match self
+            .identity
+            .identify(now, &self.directory, message, answers, &claimed)
+        {
+            Ok(user) => user,
+            Err(reason) => {
+                reason.count(&mut self.counters.identity);
+                self.tell_of_wrong_credentials(&flow, &claimed, &reason);
+                return reason.reply(answers);
+            }
+        };
+        let outcome = if claimed == user.as_str() {
+            self.registrar.register(now, &user, flow, message)
+        } else {
+            Err(RegisterOffence::OtherUser)
+        };
+        match outcome {
+            Ok(reply) => {
+                self.counters.registrations.accepted += 1;
+                self.settle_registrar(now, message);
+                reply
+            }
+            Err(offence) => self.refuse_registration(&flow, message, &offence),
+        }
+    }
+
+    /// The user whose bindings a REGISTER is about: user part of To, in the canonical form of §10.3 step 5.
+    fn address_of_record(&self, flow: &Flow, message: &Message) -> Result<String, RegisterOffence> {
+        let domain = message.request_uri().and_then(|uri| Uri::parse(uri).ok());
+        if !domain.is_some_and(|uri| self.is_own(&uri, flow)) {
+            return Err(RegisterOffence::OtherDomain);
+        }
+        let address = message.to()?.uri();
+        if !address.is_sip() {
+            return Err(RegisterOffence::NoAddressOfRecord);
+        }
+        if !self.is_own(&address, flow) {
+            return Err(RegisterOffence::OtherDomain);
+        }
+        address
+            .decoded_user()
+            .map(String::from)
+            .ok_or(RegisterOffence::NoAddressOfRecord)
+    }
+
+    fn refuse_registration(&mut self, flow: &Flow, message: &Message, offence: &RegisterOffence) -> Reply {
+        self.counters.registrations.refused += 1;
+        let why = match offence {
+            RegisterOffence::OtherUser => RegistrationRefusal::OtherUser,
+            _ => RegistrationRefusal::BadRequest,
+        };
+        let claimed = message
+            .to()
+            .ok()
+            .map(|to| to.uri().as_str().to_owned())
+            .unwrap_or_default();
+        self.tell_of_refusal(flow, &claimed, why);
+        let reply = Reply::new(offence.status());
+        match offence {
+            RegisterOffence::IntervalTooBrief => {
+                reply.header("Min-Expires", LIFETIME_MIN.as_secs().to_string())
+            }
+            RegisterOffence::PathNotSupported => reply.header("Unsupported", "path"),
+            _ => reply,
+        }
+    }
+
+    fn tell_of_wrong_credentials(&mut self, flow: &Flow, claimed: &str, reason: &Unidentified) {
+        if reason.is_wrong_answer() {
+            self.tell_of_refusal(flow, claimed, RegistrationRefusal::WrongCredentials);
+        }
+    }
+
+    fn tell_of_refusal(&mut self, flow: &Flow, claimed: &str, why: RegistrationRefusal) {
+        let account = Some(self.config.account.clone());
+        let user = claimed.chars().take(SHOWN_MAX).collect();
+        self.emit(ZoneEvent::RegistrationRefused {
+            account,
+            user,
+            from: flow.remote.to_string(),
+            why,
+        });
+    }
+
+    /// Tells of new bindings while the request that made them is at hand.
+    fn settle_registrar(&mut self, now: Instant, message: &Message) {
+        let user_agent = message
+            .header(HeaderName::UserAgent)
+            .map(|text| text.chars().take(SHOWN_MAX).collect());
+        while let Some(effect) = self.registrar.poll_effect() {
+            match effect {
+                Effect::Registered { user, flow } => {
+                    self.tell_of_registration(user, &flow, user_agent.clone())
+                }
+                Effect::Unregistered { .. } | Effect::KeepAlive { .. } => self.handle_registrar(now, effect),
+            }
+        }
+    }
+
+    fn tell_of_registration(&mut self, user: SipUser, flow: &Flow, user_agent: Option<String>) {
+        let account = self.config.account.clone();
+        self.emit(ZoneEvent::Registered {
+            account,
+            user,
+            from: flow.remote.to_string(),
+            user_agent,
+        });
+    }
+
+    pub(super) fn handle_registrar(&mut self, now: Instant, effect: Effect) {
+        match effect {
+            Effect::Registered { user, flow } => self.tell_of_registration(user, &flow, None),
+            Effect::Unregistered { user } => {
+                let account = self.config.account.clone();
+                self.emit(ZoneEvent::Unregistered { account, user });
+            }
+            Effect::KeepAlive { flow, uri } => {
+                self.counters.registrations.keep_alives += 1;
+                self.keep_alive(now, flow, uri);
+            }
+        }
+    }
+
+    fn keep_alive(&mut self, now: Instant, flow: Flow, uri: String) {
+        match self.config.keep_alive.map(|keep_alive| keep_alive.manner) {
+            Some(KeepAliveManner::LineBreaks) => {
+                self.outputs.push_back(Output::Transmit {
+                    flow,
+                    bytes: LINE_BREAKS.into(),
+                });
+            }
+            Some(KeepAliveManner::Options) => {
+                let from = format!("<sip:{}>", self.directory.domain());
+                let to = format!("<{uri}>");
+                let request = OutgoingRequest::new(OwnedMethod::from(Method::Options), uri, from, to);
+                self.agent.request(now, flow, request);
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The directory feed, and what the switch says of itself.
+
+use std::time::Instant;
+
+use model::directory::{Applied, Update};
+use model::status::{AccountStatus, ZoneEvent, ZoneStatus};
+
+use super::Switch;
+use crate::status::Counters;
+
+impl Switch {
+    /// Takes an update of the directory. Calls under way go on; bindings of users that are gone end.
+    pub(super) fn handle_directory(&mut self, update: Update) {
+        let account = self.config.account.clone();
+        match self.directory.apply(update) {
+            Ok(Applied::Done { revoked }) => {
+                self.identity.follow(self.directory.realm());
+                for user in revoked {
+                    self.registrar.remove_user(&user);
+                }
+                if let Some(epoch) = self.directory.epoch() {
+                    self.emit(ZoneEvent::DirectoryApplied { account, epoch });
+                }
+            }
+            Ok(Applied::Ignored) => {}
+            Ok(Applied::SnapshotWanted) => {
+                let epoch = self.directory.epoch();
+                self.emit(ZoneEvent::SnapshotWanted { account, epoch });
+            }
+            Err(error) => self.emit(ZoneEvent::DirectoryRefused {
+                account,
+                why: error.to_string(),
+            }),
+        }
+    }
+
+    /// What the zone carries.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> ZoneStatus {
+        let uptime = self
+            .began
+            .map_or_else(Default::default, |began| now.saturating_duration_since(began));
+        let account = AccountStatus {
+            account: self.config.account.clone(),
+            epoch: self.directory.epoch(),
+            bindings: count(self.registrar.len()),
+            calls: count(self.admission.conversations()),
+            pages: count(self.admission.pages()),
+        };
+        ZoneStatus {
+            zone: self.config.zone.clone(),
+            uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+            accounts: vec![account],
+        }
+    }
+
+    /// What the switch has done so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What its user agent has refused, dropped and absorbed so far.
+    #[must_use]
+    pub fn agent_counters(&self) -> &sip::user_agent::Counters {
+        self.agent.counters()
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
