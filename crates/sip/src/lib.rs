@@ -6,6 +6,7 @@
 //!   [`header`] and [`uri`] read typed values from it on demand, [`framing`] finds messages in a stream.
 //! - [`flow`]: where a message came from and where it goes.
 //! - [`digest`]: digest authentication, both sides.
+//! - [`locate`]: the servers of a destination, found with a resolver that the caller brings.
 //! - [`user_agent`]: transactions, dialogs and INVITE sessions in virtual time, for both ends of a call.
 //!
 //! ```
@@ -39,6 +40,7 @@ mod draft;
 pub mod flow;
 pub mod framing;
 pub mod header;
+pub mod locate;
 pub mod message;
 mod schedule;
 mod syntax;
