@@ -88,3 +88,11 @@ pub(crate) fn is_sips(uri: &str) -> bool {
     uri.get(..5)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
 }
+
+/// A Contact with `sips:` in place of `sip:`.
+pub(crate) fn secured(contact: &str) -> String {
+    match contact.strip_prefix("sip:") {
+        Some(rest) => format!("sips:{rest}"),
+        None => contact.replacen("<sip:", "<sips:", 1),
+    }
+}

@@ -7,7 +7,8 @@
 //! - [`flow`]: where a message came from and where it goes.
 //! - [`digest`]: digest authentication, both sides.
 //! - [`locate`]: the servers of a destination, found with a resolver that the caller brings.
-//! - [`user_agent`]: transactions, dialogs and INVITE sessions in virtual time, for both ends of a call.
+//! - [`user_agent`]: transactions, dialogs and INVITE sessions in virtual time, for both ends of a call;
+//!   [`registration`] is what a client needs of REGISTER beside it.
 //!
 //! ```
 //! use sip::message::{Message, Method};
@@ -42,6 +43,7 @@ pub mod framing;
 pub mod header;
 pub mod locate;
 pub mod message;
+pub mod registration;
 mod schedule;
 mod syntax;
 mod transaction;

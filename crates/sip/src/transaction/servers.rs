@@ -43,6 +43,8 @@ pub(crate) struct Servers {
     id_by_key: BTreeMap<ServerKey, TransactionId>,
     id_by_merge_key: BTreeMap<MergeKey, TransactionId>,
     count_by_flow: BTreeMap<Flow, usize>,
+    /// Transactions over transports that are not reliable.
+    datagram_count: usize,
     id_by_connection: BTreeSet<(ConnectionId, TransactionId)>,
     schedule: Schedule<TransactionId>,
 }
@@ -74,6 +76,7 @@ impl Servers {
             id_by_key: BTreeMap::new(),
             id_by_merge_key: BTreeMap::new(),
             count_by_flow: BTreeMap::new(),
+            datagram_count: 0,
             id_by_connection: BTreeSet::new(),
             schedule: Schedule::new(),
         }
@@ -87,9 +90,12 @@ impl Servers {
         self.schedule.next()
     }
 
-    /// Whether a request from `flow` finds no room.
+    /// Whether a request from `flow` finds no room. Datagrams, whose senders may be forged and whose transactions
+    /// stay for 64*T1, leave a quarter of the room to connections.
     pub(crate) fn is_full(&self, flow: &Flow) -> bool {
+        let datagrams_max = self.total_max - self.total_max / 4;
         self.server_by_id.len() >= self.total_max
+            || (!flow.transport.is_reliable() && self.datagram_count >= datagrams_max)
             || self.count_by_flow.get(flow).copied().unwrap_or(0) >= self.per_flow_max
     }
 
@@ -119,6 +125,7 @@ impl Servers {
             self.id_by_merge_key.insert(merge_key.clone(), id);
         }
         *self.count_by_flow.entry(flow).or_insert(0) += 1;
+        self.datagram_count += usize::from(!reliable);
         self.schedule.set(id, machine.next_timeout());
         let server = Server {
             key,
@@ -188,7 +195,8 @@ impl Servers {
         self.server_by_id.get(&id).map(|server| server.reply_flow)
     }
 
-    /// Sends a response of the user; one after the final response is not sent.
+    /// Sends a response of the user; one after the final response is not sent, nor is a provisional response to
+    /// anything but INVITE (RFC 4320 4.1).
     pub(crate) fn respond(
         &mut self,
         now: Instant,
@@ -200,7 +208,8 @@ impl Servers {
         let Some(server) = self.server_by_id.get_mut(&id) else {
             return;
         };
-        if !server.machine.is_proceeding() {
+        let is_not_allowed = class == Class::Provisional && !server.key.is_invite();
+        if is_not_allowed || !server.machine.is_proceeding() {
             return;
         }
         server.response = Some(response);
@@ -299,6 +308,7 @@ impl Servers {
         };
         self.id_by_key.remove(&server.key);
         self.id_by_connection.remove(&(server.flow.connection, id));
+        self.datagram_count -= usize::from(!server.flow.transport.is_reliable());
         if let Some(merge_key) = &server.merge_key {
             self.id_by_merge_key.remove(merge_key);
         }

@@ -94,7 +94,10 @@ impl UserAgent {
         }
         let branch = self.random.branch();
         let request = self.write(&flow, &branch, &attempt)?;
-        if !flow.transport.is_reliable() && !attempt.large_datagram && request.as_bytes().len() > DATAGRAM_MAX
+        if !flow.transport.is_reliable()
+            && !attempt.large_datagram
+            && !self.config.large_datagrams
+            && request.as_bytes().len() > DATAGRAM_MAX
         {
             return Err(RequestFailure::NeedsStream);
         }

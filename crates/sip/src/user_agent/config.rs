@@ -29,7 +29,7 @@ pub const PROVISIONAL_REFRESH: Duration = Duration::from_secs(60);
 /// page between two zones.
 pub const SERVER_TRANSACTIONS_PER_FLOW_MAX: usize = 4_096;
 
-/// Server transactions by default; about 1.5 kB each, and each UDP one lives for 32 s.
+/// Server transactions by default, of which UDP may have three quarters; about 1.5 kB each.
 pub const SERVER_TRANSACTIONS_MAX: usize = 65_536;
 
 /// Client transactions by default: a page to ten thousand listeners, and registrations beside it.
@@ -50,7 +50,7 @@ pub const REQUIRED_OPTIONS_MAX: usize = 32;
 pub struct Limits {
     /// Server transactions from one flow.
     pub server_transactions_per_flow: usize,
-    /// Server transactions from all flows.
+    /// Server transactions from all flows; UDP flows may have three quarters of them.
     pub server_transactions: usize,
     /// Client transactions.
     pub client_transactions: usize,
@@ -93,6 +93,8 @@ pub struct Config {
     pub advertised: Vec<Advertised>,
     /// Methods the owner handles, beside ACK, BYE and CANCEL, which the agent handles.
     pub methods: Vec<OwnedMethod>,
+    /// Send requests of any size on UDP, also inside sessions that the peer has set up: for sites without TCP.
+    pub large_datagrams: bool,
     /// Option tags the owner supports (Supported, and what Require may ask for).
     pub supported: Vec<String>,
 }
@@ -108,6 +110,7 @@ impl Config {
             methods: [Method::Invite, Method::Options, Method::Info]
                 .map(OwnedMethod::from)
                 .to_vec(),
+            large_datagrams: false,
             supported: Vec::new(),
         }
     }

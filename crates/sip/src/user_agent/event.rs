@@ -40,7 +40,10 @@ impl fmt::Display for SessionId {
 
 /// One effect of a [`UserAgent`](super::UserAgent), to be carried out in the order in which it was polled.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "an output is moved once, from the queue to the owner")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an output is moved once, from the queue to the owner"
+)]
 pub enum Output {
     /// Send these bytes, one whole message, on this flow.
     Transmit {

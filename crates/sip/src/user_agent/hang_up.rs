@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::attempt::Attempt;
-use super::session::{Farewell, Phase, SessionTimer};
+use super::session::{Farewell, Phase, Session, SessionTimer};
 use super::sessions::Deadline;
 use super::{
     BYE_ANSWER_MAX, Body, ClientUser, EndCause, Event, Reply, ServerId, ServerUser, SessionId, UserAgent,
@@ -40,7 +40,7 @@ impl UserAgent {
                     let mut reply = Reply::new(StatusCode::TEMPORARILY_UNAVAILABLE);
                     reply.headers = farewell.headers;
                     self.reply_to_invite(now, session, &reply);
-                    self.end_session(session, EndCause::HungUp { answer: None });
+                    self.end_session(now, session, EndCause::HungUp { answer: None });
                 }
                 Phase::ExpectAck => state.phase = Phase::HangUpAfterAck(farewell),
                 Phase::Confirmed => self.send_bye(now, session, farewell),
@@ -94,7 +94,7 @@ impl UserAgent {
         self.sessions
             .schedule(Deadline::Session(session, SessionTimer::Retransmit), None);
         if !self.start_bye(now, session, farewell, ClientUser::Bye(session)) {
-            self.bye_answered(session, None);
+            self.bye_answered(now, session, None);
         }
     }
 
@@ -103,7 +103,7 @@ impl UserAgent {
         if !self.start_bye(now, session, Farewell::default(), ClientUser::Nobody) {
             self.counters.unsent += 1;
         }
-        self.end_session(session, cause);
+        self.end_session(now, session, cause);
     }
 
     fn start_bye(&mut self, now: Instant, session: SessionId, farewell: Farewell, user: ClientUser) -> bool {
@@ -123,20 +123,35 @@ impl UserAgent {
     }
 
     /// Our BYE has its answer, or will have none: either way the session is over (RFC 3261 15.1.1).
-    pub(super) fn bye_answered(&mut self, session: SessionId, answer: Option<&Message>) {
-        if let Some(state) = self.sessions.remove(session) {
+    pub(super) fn bye_answered(&mut self, now: Instant, session: SessionId, answer: Option<Message>) {
+        if let Some(state) = self.close(now, session) {
             self.emit(Event::Ended {
                 session,
-                cause: state.own_end(answer.cloned()),
+                cause: state.own_end(answer),
             });
         }
     }
 
     /// Forgets a session and tells the owner why, if it still stands.
-    pub(super) fn end_session(&mut self, session: SessionId, cause: EndCause) {
-        if self.sessions.remove(session).is_some() {
+    pub(super) fn end_session(&mut self, now: Instant, session: SessionId, cause: EndCause) {
+        if self.close(now, session).is_some() {
             self.emit(Event::Ended { session, cause });
         }
+    }
+
+    /// Forgets a session and answers 487 to every request of the peer that it has not answered.
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-15.1.2
+    //# The UAS MUST still respond to any pending requests received for that
+    //# dialog.  It is RECOMMENDED that a 487 (Request Terminated) response
+    //# be generated to those pending requests.
+    pub(super) fn close(&mut self, now: Instant, session: SessionId) -> Option<Session> {
+        let terminated = Reply::new(StatusCode::REQUEST_TERMINATED);
+        self.reply_to_invite(now, session, &terminated);
+        let pending = std::mem::take(&mut self.sessions.get_mut(session)?.requests);
+        for id in pending {
+            self.reply_in_session(now, id, session, &terminated);
+        }
+        self.sessions.remove(session)
     }
 
     /// A BYE inside a session.
@@ -152,40 +167,21 @@ impl UserAgent {
             // Both have hung up at once: our own BYE ends the session.
             return self.reply(now, id, &Reply::new(StatusCode::OK));
         }
-        //= https://www.rfc-editor.org/rfc/rfc3261#section-15.1.2
-        //# The UAS MUST still respond to any pending requests received for that
-        //# dialog.  It is RECOMMENDED that a 487 (Request Terminated) response
-        //# be generated to those pending requests.
-        self.terminate_pending(now, session);
         self.server_user_by_transaction.insert(id, ServerUser::Bye);
         self.sessions
-            .schedule(Deadline::Bye(id), Some(now + BYE_ANSWER_MAX));
-        self.end_session(
-            session,
-            EndCause::Bye {
-                transaction: ServerId(id.0),
-                message,
-            },
-        );
+            .schedule(Deadline::Owner(id), Some(now + BYE_ANSWER_MAX));
+        let transaction = ServerId(id.0);
+        self.end_session(now, session, EndCause::Bye { transaction, message });
     }
 
-    /// The owner has not answered a BYE.
-    pub(super) fn answer_bye(&mut self, now: Instant, id: TransactionId) {
-        if self.server_user_by_transaction.get(&id) == Some(&ServerUser::Bye) {
-            self.reply(now, id, &Reply::new(StatusCode::OK));
-        }
-    }
-
-    /// Answers 487 to every request of the peer that the session has not answered.
-    fn terminate_pending(&mut self, now: Instant, session: SessionId) {
-        let terminated = Reply::new(StatusCode::REQUEST_TERMINATED);
-        self.reply_to_invite(now, session, &terminated);
-        let pending = self
-            .sessions
-            .get_mut(session)
-            .map(|state| std::mem::take(&mut state.requests));
-        for id in pending.unwrap_or_default() {
-            self.reply_in_session(now, id, session, &terminated);
+    /// The owner has not answered a BYE or a re-INVITE in time.
+    pub(super) fn answer_for_owner(&mut self, now: Instant, id: TransactionId) {
+        match self.server_user_by_transaction.get(&id).copied() {
+            Some(ServerUser::Bye) => self.reply(now, id, &Reply::new(StatusCode::OK)),
+            Some(ServerUser::Reinvite(session)) => {
+                self.reply_in_session(now, id, session, &Reply::new(StatusCode::TEMPORARILY_UNAVAILABLE));
+            }
+            Some(ServerUser::Request | ServerUser::Invite(_) | ServerUser::SessionRequest(_)) | None => {}
         }
     }
 }

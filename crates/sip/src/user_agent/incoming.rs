@@ -26,11 +26,10 @@ impl UserAgent {
 
     pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, message: Message) {
         let message = message.with_received_from(flow.remote);
-        let is_ack = message.method() == Some(Method::Ack);
         let Ok(key) = ServerKey::of_request(&message) else {
             return self.refuse_malformed(&flow, &message, StatusCode::BAD_REQUEST);
         };
-        if is_ack {
+        if message.method() == Some(Method::Ack) {
             return self.handle_ack(now, &key, message);
         }
         if self.servers.handle_retransmission(now, &key, &mut self.outbox) {
@@ -43,26 +42,35 @@ impl UserAgent {
                 None => self.counters.malformed_dropped += 1,
             };
         }
-        let reply_flow = reply_flow(&flow, &message);
-        if self.servers.is_full(&flow) {
-            return self.reply_overflow(&message, reply_flow);
-        }
         let Ok(merge_key) = MergeKey::of_request(&message) else {
             return self.refuse_malformed(&flow, &message, StatusCode::BAD_REQUEST);
         };
+        let reply_flow = reply_flow(&flow, &message);
+        if self.servers.is_full(&flow) && !self.relieves(&message) {
+            return self.reply_overflow(&message, reply_flow);
+        }
         let is_merged = merge_key
             .as_ref()
             .is_some_and(|merge_key| self.servers.is_merged(merge_key));
-        let id = TransactionId(self.take_id());
         let merge_key = merge_key.filter(|_| !is_merged);
-        let arrival = Arrival {
-            key,
-            merge_key,
-            flow,
-            reply_flow,
-            request: message.clone(),
-        };
-        self.servers.start(id, now, arrival);
+        let id = TransactionId(self.take_id());
+        let request = message.clone();
+        self.servers.start(
+            id,
+            now,
+            Arrival {
+                key,
+                merge_key,
+                flow,
+                reply_flow,
+                request,
+            },
+        );
+        self.admit(now, id, flow, message, is_merged);
+    }
+
+    /// Refuses a request by RFC 3261 8.2, or gives it to whom it concerns.
+    fn admit(&mut self, now: Instant, id: TransactionId, flow: Flow, message: Message, is_merged: bool) {
         if let Some(refusal) = admission::refused(&self.config, &flow, &message) {
             self.refuse(now, id, &refusal.reply());
         } else if message.method() == Some(Method::Cancel) {
@@ -71,6 +79,21 @@ impl UserAgent {
             self.refuse(now, id, &Reply::new(StatusCode::LOOP_DETECTED));
         } else {
             self.route(now, id, flow, message);
+        }
+    }
+
+    /// Whether a request ends something that exists, and so is let in however full the agent is: at most one CANCEL
+    /// for each INVITE, and one BYE for each session.
+    fn relieves(&self, message: &Message) -> bool {
+        match message.method() {
+            Some(Method::Cancel) => {
+                ServerKey::of_cancelled(message).is_ok_and(|invite| self.servers.id(&invite).is_some())
+            }
+            Some(Method::Bye) => {
+                let to_tag = message.to().ok().and_then(|to| to.tag());
+                to_tag.is_some_and(|to_tag| self.find_session(message, to_tag).is_some())
+            }
+            _ => false,
         }
     }
 
@@ -152,7 +175,7 @@ impl UserAgent {
         match self.server_user_by_transaction.get(&invite).copied() {
             Some(ServerUser::Invite(session)) => {
                 self.reply_to_invite(now, session, &Reply::new(StatusCode::REQUEST_TERMINATED));
-                self.end_session(session, EndCause::Cancelled { message });
+                self.end_session(now, session, EndCause::Cancelled { message });
             }
             Some(ServerUser::Reinvite(session)) => {
                 self.reply_in_session(now, invite, session, &Reply::new(StatusCode::REQUEST_TERMINATED));

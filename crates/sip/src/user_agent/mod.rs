@@ -87,6 +87,16 @@ enum ServerUser {
     Bye,
 }
 
+impl ServerUser {
+    /// The session that counts the request among those it owes an answer.
+    fn session(self) -> Option<SessionId> {
+        match self {
+            Self::SessionRequest(session) | Self::Reinvite(session) => Some(session),
+            Self::Request | Self::Invite(_) | Self::Bye => None,
+        }
+    }
+}
+
 /// The agent; see the [module](self).
 pub struct UserAgent {
     config: Config,
@@ -139,7 +149,7 @@ impl UserAgent {
         if message.is_request() {
             self.handle_request(now, flow, message);
         } else {
-            self.handle_response(now, &message);
+            self.handle_response(now, message);
         }
         self.settle(now);
     }
@@ -152,7 +162,7 @@ impl UserAgent {
         self.servers.drop_connection(connection, &mut self.outbox);
         self.settle(now);
         for session in self.sessions.on_connection(connection) {
-            self.end_session(session, EndCause::FlowFailed);
+            self.end_session(now, session, EndCause::FlowFailed);
         }
         self.settle(now);
     }
@@ -246,8 +256,9 @@ impl UserAgent {
                 Outgoing::FlowFailed(id) => self.client_failed(now, id, RequestFailure::FlowFailed),
                 Outgoing::Over(id) => {
                     self.client_by_transaction.remove(&id);
-                    self.server_user_by_transaction.remove(&id);
-                    self.sessions.transaction_over(id);
+                    let user = self.server_user_by_transaction.remove(&id);
+                    self.sessions
+                        .transaction_over(id, user.and_then(ServerUser::session));
                 }
             }
             self.flush();

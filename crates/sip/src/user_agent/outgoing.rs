@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::attempt::Attempt;
 use super::{ClientUser, Event, OutgoingRequest, RequestFailure, RequestId, Sequence, UserAgent};
-use crate::draft::Draft;
+use crate::draft::{Draft, is_sips, secured};
 use crate::flow::Flow;
+use crate::header::NameAddr;
 use crate::message::{Message, StatusCode};
 use crate::transaction::{Class, ClientKey, ResponseOutcome, TransactionId};
 
@@ -38,11 +39,17 @@ impl UserAgent {
             call_id: self.random.call_id(),
             number: self.random.first_sequence(),
         });
-        let contact = if crate::draft::is_sips(&request.uri) {
-            request.contact.map(|contact| super::reply::secured(&contact))
-        } else {
-            request.contact
-        };
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.1.8
+        //# If the Request-URI or top Route header field value contains a SIPS
+        //# URI, the Contact header field MUST contain a SIPS URI as well.
+        let top_route = request
+            .route
+            .first()
+            .and_then(|route| NameAddr::parse(route).ok());
+        let is_secure = is_sips(&request.uri) || top_route.is_some_and(|route| is_sips(route.uri().as_str()));
+        let contact = request
+            .contact
+            .map(|contact| if is_secure { secured(&contact) } else { contact });
         let draft = Draft {
             method: request.method,
             uri: request.uri,
@@ -59,15 +66,15 @@ impl UserAgent {
         Opening { attempt, from_tag }
     }
 
-    pub(super) fn handle_response(&mut self, now: Instant, response: &Message) {
-        let Some((status, key)) = response_key(response) else {
+    pub(super) fn handle_response(&mut self, now: Instant, response: Message) {
+        let Some((status, key)) = response_key(&response) else {
             self.counters.responses_malformed += 1;
             return;
         };
         let class = class(status);
         let outcome = self
             .clients
-            .handle_response(now, &key, class, response, &mut self.outbox);
+            .handle_response(now, &key, class, &response, &mut self.outbox);
         self.flush();
         match outcome {
             ResponseOutcome::Stray => self.counters.responses_stray += 1,
@@ -77,7 +84,7 @@ impl UserAgent {
     }
 
     /// Gives a response to the user of its transaction.
-    fn deliver(&mut self, now: Instant, id: TransactionId, class: Class, response: &Message) {
+    fn deliver(&mut self, now: Instant, id: TransactionId, class: Class, response: Message) {
         let Some(record) = self.client_by_transaction.get_mut(&id) else {
             return;
         };
@@ -91,7 +98,7 @@ impl UserAgent {
         let attempt = record.attempt.take();
         if class == Class::Failure
             && let Some(attempt) = attempt
-            && self.retry(now, flow, user, attempt, response)
+            && self.retry(now, flow, user, attempt, &response)
         {
             return;
         }
@@ -99,11 +106,11 @@ impl UserAgent {
             ClientUser::Request(request) => {
                 self.emit(Event::Response {
                     request,
-                    outcome: Ok(response.clone()),
+                    outcome: Ok(response),
                 });
             }
             ClientUser::Invite(session) if class == Class::Success => {
-                if !self.acknowledge_again(now, id, response) {
+                if !self.acknowledge_again(now, id, &response) {
                     self.invite_accepted(now, id, session, response);
                 }
             }
@@ -112,11 +119,11 @@ impl UserAgent {
                 self.session_request_answered(now, session, request, response);
             }
             ClientUser::Reinvite(session, request) => {
-                if class == Class::Failure || !self.acknowledge_again(now, id, response) {
+                if class == Class::Failure || !self.acknowledge_again(now, id, &response) {
                     self.reinvite_answered(now, id, session, request, response);
                 }
             }
-            ClientUser::Bye(session) => self.bye_answered(session, Some(response)),
+            ClientUser::Bye(session) => self.bye_answered(now, session, Some(response)),
             ClientUser::Nobody => {}
         }
     }
@@ -176,7 +183,7 @@ impl UserAgent {
                 self.reinvite_over(session);
                 self.session_request_failed(now, session, request, failure);
             }
-            ClientUser::Bye(session) => self.bye_answered(session, None),
+            ClientUser::Bye(session) => self.bye_answered(now, session, None),
             ClientUser::Nobody => {}
         }
     }

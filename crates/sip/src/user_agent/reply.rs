@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::outgoing::class;
 use super::{Reply, ServerId, ServerUser, UserAgent};
+use crate::draft::secured;
 use crate::flow::{Flow, Transport};
 use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::TransactionId;
@@ -30,7 +31,10 @@ impl UserAgent {
     /// [`EndCause::Bye`](super::EndCause::Bye). Provisional replies are accepted for a re-INVITE only.
     ///
     /// A reply to a transaction that is over, or that has been answered, is counted and not sent.
-    #[expect(clippy::needless_pass_by_value, reason = "a reply is used up: it belongs to one request")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reply is used up: it belongs to one request"
+    )]
     pub fn respond(&mut self, now: Instant, transaction: ServerId, reply: Reply) {
         let id = TransactionId(transaction.0);
         match self.server_user_by_transaction.get(&id).copied() {
@@ -172,11 +176,6 @@ impl UserAgent {
         let call_id = request.call_id().unwrap_or_default();
         self.random.stateless_tag(&[branch, call_id])
     }
-}
-
-/// A Contact with `sips:` in place of `sip:`.
-pub(super) fn secured(contact: &str) -> String {
-    contact.replacen("<sip:", "<sips:", 1)
 }
 
 /// Whether a response to INVITE makes a dialog, confirmed or early.

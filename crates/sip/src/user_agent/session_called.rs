@@ -19,7 +19,10 @@ impl UserAgent {
     ///
     /// It is repeated every minute, so that no proxy gives up. A reply with another status, or to a session in
     /// another state, is counted and not sent.
-    #[expect(clippy::needless_pass_by_value, reason = "a reply is used up: it belongs to one request")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reply is used up: it belongs to one request"
+    )]
     pub fn provisional(&mut self, now: Instant, session: SessionId, reply: Reply) {
         if reply.status.is_provisional() && self.is_ringing(session) {
             if let Some(response) = self.reply_to_invite(now, session, &reply) {
@@ -39,7 +42,10 @@ impl UserAgent {
     ///
     /// A reply with another status, or to a session in another state (the caller may just have cancelled), is
     /// counted and not sent.
-    #[expect(clippy::needless_pass_by_value, reason = "a reply is used up: it belongs to one request")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reply is used up: it belongs to one request"
+    )]
     pub fn answer(&mut self, now: Instant, session: SessionId, reply: Reply) {
         if reply.status.is_success() && self.is_ringing(session) {
             self.accept_invite(now, session, &reply);
@@ -52,7 +58,10 @@ impl UserAgent {
     /// Refuses the INVITE with a final response (300-699); the session is over without a further event.
     ///
     /// A reply with another status, or to a session in another state, is counted and not sent.
-    #[expect(clippy::needless_pass_by_value, reason = "a reply is used up: it belongs to one request")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reply is used up: it belongs to one request"
+    )]
     pub fn reject(&mut self, now: Instant, session: SessionId, reply: Reply) {
         if reply.status.is_final() && !reply.status.is_success() && self.is_ringing(session) {
             self.reply_to_invite(now, session, &reply);
@@ -228,7 +237,7 @@ impl UserAgent {
     /// Nobody has answered the INVITE for too long.
     pub(super) fn stop_ringing(&mut self, now: Instant, session: SessionId) {
         self.reply_to_invite(now, session, &Reply::new(StatusCode::TEMPORARILY_UNAVAILABLE));
-        self.end_session(session, EndCause::NotAnswered);
+        self.end_session(now, session, EndCause::NotAnswered);
     }
 
     /// Sends the last provisional response again.

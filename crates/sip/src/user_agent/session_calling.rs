@@ -72,7 +72,7 @@ impl UserAgent {
     }
 
     /// A provisional response to the first INVITE.
-    pub(super) fn invite_proceeds(&mut self, now: Instant, session: SessionId, response: &Message) {
+    pub(super) fn invite_proceeds(&mut self, now: Instant, session: SessionId, response: Message) {
         let Some(state) = self.sessions.get_mut(session) else {
             return;
         };
@@ -82,7 +82,7 @@ impl UserAgent {
                 if response.status() != Some(StatusCode::TRYING) {
                     self.emit(Event::Progress {
                         session,
-                        message: response.clone(),
+                        message: response,
                     });
                 }
             }
@@ -102,7 +102,7 @@ impl UserAgent {
         now: Instant,
         id: TransactionId,
         session: SessionId,
-        response: &Message,
+        response: Message,
     ) {
         let Some(state) = self.sessions.get(session) else {
             return;
@@ -112,7 +112,7 @@ impl UserAgent {
             state.dialog.clone(),
             state.access.authorization.clone(),
         );
-        let Ok(dialog) = calling.established_by(response) else {
+        let Ok(dialog) = calling.established_by(&response) else {
             // It can be neither acknowledged nor ended; the peer gives up after 64*T1.
             self.counters.responses_malformed += 1;
             return;
@@ -128,7 +128,7 @@ impl UserAgent {
             Phase::Calling { .. } | Phase::Proceeding { .. } => {
                 self.emit(Event::Answered {
                     session,
-                    message: response.clone(),
+                    message: response,
                 });
             }
             Phase::Withdrawing { .. } | Phase::Cancelling { .. } => {
@@ -144,17 +144,16 @@ impl UserAgent {
     }
 
     /// A final response other than 2xx to the first INVITE.
-    pub(super) fn invite_refused(&mut self, session: SessionId, response: &Message) {
+    pub(super) fn invite_refused(&mut self, session: SessionId, message: Message) {
         let Some(state) = self.sessions.remove(session) else {
             return;
         };
-        let message = response.clone();
         if is_hanging_up(&state.phase) {
             self.emit(Event::Ended {
                 session,
                 cause: state.own_end(Some(message)),
             });
-        } else if let Some(status) = response.status() {
+        } else if let Some(status) = message.status() {
             self.emit(Event::Rejected {
                 session,
                 status,

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::attempt::Attempt;
+use super::config::RINGING_MAX;
 use super::reply::DialogPart;
 use super::session::{Phase, Reinvite, SessionTimer};
 use super::sessions::Deadline;
@@ -10,6 +11,7 @@ use super::{
     Body, ClientUser, EndCause, Event, Reply, RequestFailure, RequestId, ServerId, ServerUser, SessionId,
     UserAgent,
 };
+use crate::draft::secured;
 use crate::flow::Flow;
 use crate::message::{Message, Method, OwnedMethod, StatusCode};
 use crate::transaction::TransactionId;
@@ -70,7 +72,12 @@ impl UserAgent {
         }
         let mut draft = state.dialog.draft(OwnedMethod::from(method));
         if matches!(method, Method::Invite | Method::Update) {
-            draft.contact = Some(state.contact.clone());
+            let is_secure = state.dialog.is_secure();
+            draft.contact = Some(if is_secure {
+                secured(&state.contact)
+            } else {
+                state.contact.clone()
+            });
         }
         draft.headers = headers;
         draft.body = body;
@@ -119,14 +126,14 @@ impl UserAgent {
         id: TransactionId,
         session: SessionId,
         request: RequestId,
-        response: &Message,
+        response: Message,
     ) {
         self.reinvite_over(session);
         if response.status().is_some_and(StatusCode::is_success)
             && let Some(state) = self.sessions.get_mut(session)
         {
             let mut calling = state.dialog.clone();
-            state.dialog.refresh_target(response);
+            state.dialog.refresh_target(&response);
             let (flow, dialog) = (state.flow, state.dialog.clone());
             let authorization = state.access.authorization.clone();
             if let Ok(cseq) = response.cseq() {
@@ -151,18 +158,18 @@ impl UserAgent {
         now: Instant,
         session: SessionId,
         request: RequestId,
-        response: &Message,
+        response: Message,
     ) {
         let status = response.status();
         if response.cseq().is_ok_and(|cseq| cseq.method == Method::Update)
             && status.is_some_and(StatusCode::is_success)
             && let Some(state) = self.sessions.get_mut(session)
         {
-            state.dialog.refresh_target(response);
+            state.dialog.refresh_target(&response);
         }
         self.emit(Event::Response {
             request,
-            outcome: Ok(response.clone()),
+            outcome: Ok(response),
         });
         //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
         //# If the response for a request within a dialog is a 481
@@ -260,6 +267,8 @@ impl UserAgent {
             self.refuse(now, id, &Reply::new(StatusCode::REQUEST_PENDING));
         } else {
             state.reinvite = Some(Reinvite::Theirs);
+            self.sessions
+                .schedule(Deadline::Owner(id), Some(now + RINGING_MAX));
             self.pass_up(id, session, ServerUser::Reinvite(session), message);
         }
     }
@@ -331,7 +340,7 @@ impl UserAgent {
     pub(super) fn handle_session_timeout(&mut self, now: Instant) {
         while let Some(deadline) = self.sessions.take_due(now) {
             match deadline {
-                Deadline::Bye(id) => self.answer_bye(now, id),
+                Deadline::Owner(id) => self.answer_for_owner(now, id),
                 Deadline::Session(session, SessionTimer::Retransmit) => {
                     self.retransmit_or_give_up(now, session);
                 }

@@ -13,12 +13,12 @@ use crate::flow::{ConnectionId, Flow};
 use crate::schedule::Schedule;
 use crate::transaction::TransactionId;
 
-/// What a session, or a BYE that waits for the owner, is woken for.
+/// What a session, or a request that waits for the owner, is woken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Deadline {
     Session(SessionId, SessionTimer),
-    /// The owner has not answered a BYE.
-    Bye(TransactionId),
+    /// The owner has not answered a BYE or a re-INVITE.
+    Owner(TransactionId),
 }
 
 /// What is kept of an INVITE of ours that was answered 2xx, as long as 2xx responses to it may arrive.
@@ -142,9 +142,12 @@ impl Sessions {
         self.accepted_by_transaction.get_mut(&id)
     }
 
-    /// Forgets what belongs to a transaction that is over.
-    pub(super) fn transaction_over(&mut self, id: TransactionId) {
+    /// Forgets what belongs to a transaction that is over; `session` is the one that owed it an answer.
+    pub(super) fn transaction_over(&mut self, id: TransactionId, session: Option<SessionId>) {
         self.accepted_by_transaction.remove(&id);
-        self.schedule.set(Deadline::Bye(id), None);
+        self.schedule.set(Deadline::Owner(id), None);
+        if let Some(session) = session.and_then(|session| self.session_by_id.get_mut(&session)) {
+            session.requests.retain(|waiting| *waiting != id);
+        }
     }
 }
