@@ -136,19 +136,19 @@ fn the_peer_notices_what_we_notice() {
 
 fn key(suite: Suite) -> MasterKey {
     let octets: Vec<u8> = (3..).take(suite.key_length() + suite.salt_length()).collect();
-    MasterKey::new(suite, &octets).unwrap()
+    MasterKey::new(suite, &octets).expect("the length is the suite's")
 }
 
 fn rtp(sequence: u16, payload_length: usize) -> Vec<u8> {
     let header = Header {
-        marker: sequence % 50 == 0,
+        marker: sequence.is_multiple_of(50),
         payload_type: 8,
         sequence,
         timestamp: 77,
         ssrc: 0xcafe_f00d,
     };
     let mut packet = header.to_bytes().to_vec();
-    packet.extend((0..payload_length).map(|position| u8::try_from(position % 251).unwrap()));
+    packet.extend((0..=250).cycle().take(payload_length));
     packet
 }
 
@@ -196,6 +196,7 @@ struct Peer {
 }
 
 impl Peer {
+    #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     fn loaded() -> Option<MutexGuard<'static, Peer>> {
         static PEER: OnceLock<Option<Mutex<Peer>>> = OnceLock::new();
         let Some(peer) = PEER.get_or_init(|| Peer::load().map(Mutex::new)) else {
@@ -224,7 +225,7 @@ impl Peer {
     /// `F` must be the function's type in C.
     unsafe fn function<F>(&self, name: &[u8]) -> Symbol<'_, F> {
         // SAFETY: promised by the caller.
-        unsafe { self.library.get(name) }.unwrap()
+        unsafe { self.library.get(name) }.expect("libsrtp 2.x exports the function")
     }
 
     fn crypto_policy(&self, setter: &[u8]) -> CryptoPolicy {
@@ -318,14 +319,14 @@ impl<'a> Session<'a> {
         // libsrtp reads header words, so the buffer is aligned to them.
         let mut words = vec![0_u32; (packet.len() + TRAILER_LENGTH_MAX).div_ceil(4)];
         let start = words.as_mut_ptr().cast::<u8>();
-        let mut length = c_int::try_from(packet.len()).unwrap();
+        let mut length = c_int::try_from(packet.len()).expect("packets are short");
         // SAFETY: the buffer holds the packet and the longest trailer; all four functions have the type `Crypt`; the
         // octets read back lie within the buffer.
         unsafe {
             ptr::copy_nonoverlapping(packet.as_ptr(), start, packet.len());
             match self.peer.function::<Crypt>(function)(self.handle, start.cast(), &raw mut length) {
                 OK => {
-                    let length = usize::try_from(length).unwrap();
+                    let length = usize::try_from(length).expect("lengths are positive");
                     assert!(length <= packet.len() + TRAILER_LENGTH_MAX);
                     Ok(std::slice::from_raw_parts(start, length).to_vec())
                 }

@@ -298,25 +298,28 @@ trait Whole {
 impl Whole for Context {
     fn sealed_rtp(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut packet = plain.to_vec();
-        self.protect_rtp(&mut packet).unwrap();
+        self.protect_rtp(&mut packet).expect("the packet is fresh");
         assert_eq!(packet.len(), plain.len() + self.suite().rtp_tag_length());
         packet
     }
 
     fn sealed_rtcp(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut packet = plain.to_vec();
-        self.protect_rtcp(&mut packet).unwrap();
+        self.protect_rtcp(&mut packet).expect("the packet is fresh");
         assert_eq!(packet.len(), plain.len() + 4 + self.suite().rtcp_tag_length());
         packet
     }
 
     fn opened_rtp(&mut self, packet: &mut Vec<u8>) -> Result<Vec<u8>, SrtpError> {
-        self.unprotect_rtp(packet).map(|length| packet[..length].to_vec())
+        let length = self.unprotect_rtp(packet)?;
+        packet.truncate(length);
+        Ok(packet.clone())
     }
 
     fn opened_rtcp(&mut self, packet: &mut Vec<u8>) -> Result<Vec<u8>, SrtpError> {
-        self.unprotect_rtcp(packet)
-            .map(|length| packet[..length].to_vec())
+        let length = self.unprotect_rtcp(packet)?;
+        packet.truncate(length);
+        Ok(packet.clone())
     }
 }
 
@@ -332,7 +335,7 @@ fn context(suite: Suite, seed: u8) -> Context {
 
 fn key(suite: Suite, seed: u8) -> MasterKey {
     let octets: Vec<u8> = (seed..).take(suite.key_length() + suite.salt_length()).collect();
-    MasterKey::new(suite, &octets).unwrap()
+    MasterKey::new(suite, &octets).expect("the length is the suite's")
 }
 
 fn rtp(sequence: u16, payload_length: usize) -> Vec<u8> {

@@ -9,6 +9,9 @@ use crate::rtp::PAYLOAD_TYPE_MAX;
 /// The encoding name of RFC 4733's events.
 pub(super) const TELEPHONE_EVENT: &str = "telephone-event";
 
+/// Payload types that cannot be told from RTCP on a shared port (RFC 5761 section 4); RFC 3551 assigns none of them.
+const RTCP_LOOKALIKES: std::ops::RangeInclusive<u8> = 64..=95;
+
 /// Bounds of `maxaveragebitrate` in bit/s (RFC 7587 section 6.1).
 const OPUS_BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
 
@@ -46,13 +49,16 @@ pub(super) fn read_formats(media: &Media) -> Result<Vec<Format>, SdpError> {
     if count > FORMATS_MAX {
         return Err(SdpError::TooManyFormats { count });
     }
+    // Parsed once, since the peer decides how many there are of both.
+    let mappings: Vec<RtpMap> = media.attributes_typed().filter_map(Result::ok).collect();
     let mut formats: Vec<Format> = Vec::new();
     for token in tokens() {
         let payload_type = parse_payload_type(token).ok_or(SdpError::PayloadType)?;
-        if formats.iter().any(|format| format.payload_type == payload_type) {
+        let is_known = formats.iter().any(|format| format.payload_type == payload_type);
+        if is_known || RTCP_LOOKALIKES.contains(&payload_type) {
             continue;
         }
-        if let Some(kind) = kind_of(media, payload_type) {
+        if let Some(kind) = kind_of(&mappings, payload_type) {
             formats.push(Format { payload_type, kind });
         }
     }
@@ -89,12 +95,8 @@ fn format_parameters(media: &Media, payload_type: u8) -> impl Iterator<Item = (&
         .map(|(name, value)| (name.trim(), value.trim()))
 }
 
-fn kind_of(media: &Media, payload_type: u8) -> Option<FormatKind> {
-    let rtpmap = media
-        .attributes_typed::<RtpMap>()
-        .filter_map(Result::ok)
-        .find(|rtpmap| rtpmap.payload_type == payload_type);
-    let Some(rtpmap) = rtpmap else {
+fn kind_of(mappings: &[RtpMap], payload_type: u8) -> Option<FormatKind> {
+    let Some(rtpmap) = mappings.iter().find(|rtpmap| rtpmap.payload_type == payload_type) else {
         return Codec::from_static_payload_type(payload_type).map(FormatKind::Speech);
     };
     let name = rtpmap.encoding_name.trim();

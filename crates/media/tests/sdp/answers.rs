@@ -247,3 +247,11 @@ fn rtcp_without_a_port_after_the_last_needs_multiplexing() {
     assert_eq!(view.remote_rtcp.port(), 65_535);
     assert!(text.contains("a=rtcp-mux\r\n"));
 }
+
+#[test]
+fn a_payload_type_that_looks_like_rtcp_is_passed_over() {
+    for (payload_type, usable) in [(63, true), (64, false), (95, false), (96, true)] {
+        let offered = format!("m=audio 4000 RTP/AVP {payload_type}\r\na=rtpmap:{payload_type} PCMU/8000\r\n");
+        assert_eq!(answered(&offered).is_ok(), usable, "{payload_type}");
+    }
+}

@@ -6,8 +6,8 @@ use media::srtp::Suite;
 use super::{KEY, accepted, answered, answered_by, crypto, local, rng, session};
 
 fn refused(error: Option<SdpError>, expected: SdpError, status: u16) {
-    assert_eq!(error.as_ref().map(SdpError::status), Some(status));
-    assert_eq!(error, Some(expected));
+    let error = error.expect("the description is refused");
+    assert_eq!((error.status(), error), (status, expected));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod limits;
 mod offers;
 mod properties;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use media::codec::Codec;
@@ -24,7 +25,7 @@ fn rng() -> ChaCha20Rng {
 /// What a switch would accept: three codecs, two suites, TLS.
 fn local(security: SecurityOffer) -> LocalMedia {
     LocalMedia {
-        address: "192.0.2.2".parse().unwrap(),
+        address: Ipv4Addr::new(192, 0, 2, 2).into(),
         port: 5_000,
         codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::Opus],
         security,
@@ -62,7 +63,7 @@ fn answered_by(local: &LocalMedia, media: &str) -> Result<(String, Negotiated), 
 
 /// Lets the peer answer our offer with these media lines.
 fn accepted(local: &LocalMedia, media: &str) -> Result<Negotiated, SdpError> {
-    let (_, pending) = offer(local, &mut rng()).unwrap();
+    let (_, pending) = offer(local, &mut rng()).expect("the settings can be offered");
     pending.accept(session(media).as_bytes())
 }
 

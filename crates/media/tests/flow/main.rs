@@ -1,0 +1,12 @@
+//! Media from end to end in virtual time: senders, an emulated network, bridges and receivers.
+
+mod bridge;
+mod hostile;
+mod line;
+mod network;
+mod opus;
+mod page;
+mod playout;
+mod recovery;
+mod sources;
+mod speech;
