@@ -7,7 +7,10 @@
 //! Logs of this crate hold causes and counts, never message bodies, credentials or keys.
 
 pub mod authority;
+pub mod control;
+pub mod media;
 pub mod reply_budget;
+pub mod resolver;
 mod system;
 pub mod tls;
 pub mod transport;

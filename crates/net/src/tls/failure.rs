@@ -118,7 +118,8 @@ impl TlsFailure {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            CertificateError::UnknownIssuer => Self::Untrusted,
+            // A signature is bad where an authority of the same name but another key is trusted.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::Untrusted,
             CertificateError::Revoked => Self::Revoked,
             CertificateError::NotValidForName => Self::Name {
                 expected: "asked for".to_owned(),

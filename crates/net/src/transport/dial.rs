@@ -225,7 +225,7 @@ async fn carry<S: AsyncRead + AsyncWrite + Addressed + Unpin>(
     key: DialKey,
     shared: &Shared,
 ) {
-    let outbox = Arc::new(Outbox::new(&shared.limits));
+    let outbox = Arc::new(Outbox::new(&shared.limits, &shared.backlog));
     // An address that cannot be told is one of a connection that has just been reset; the task finds that out.
     let local = stream
         .local()

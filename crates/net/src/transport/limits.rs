@@ -27,11 +27,14 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60 + 5 * 60);
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time for the last words (a 400) after a peer has broken the framing of its stream.
 pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Messages that may wait to be written on one connection. A page starts one INVITE per slot, and a device has
-/// at most 72 slots on one connection.
-pub const QUEUE_MESSAGES_MAX: usize = 256;
-/// Bytes that may wait to be written on one connection: four of the longest messages.
-pub const QUEUE_BYTES_MAX: usize = 256 * 1024;
+/// Messages that may wait to be written on one connection. A driver may answer many requests of one connection
+/// before that connection's task runs again, as those of a zone for the thousand legs of a page.
+pub const QUEUE_MESSAGES_MAX: usize = 2_048;
+/// Bytes that may wait to be written on one connection: as many messages of the usual length.
+pub const QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that may wait to be written on all connections. A peer that does not read is closed long before, unless
+/// many do it together.
+pub const QUEUE_BYTES_TOTAL_MAX: usize = 512 * 1024 * 1024;
 /// Length of the queue of connections that the kernel has accepted and we have not.
 pub const LISTEN_BACKLOG: i32 = 4_096;
 /// Time after which the kernel gives up a connection whose sent bytes are not acknowledged.
@@ -74,6 +77,8 @@ pub struct Limits {
     pub queue_messages_max: usize,
     /// See [`QUEUE_BYTES_MAX`].
     pub queue_bytes_max: usize,
+    /// See [`QUEUE_BYTES_TOTAL_MAX`].
+    pub queue_bytes_total_max: usize,
 }
 
 impl Default for Limits {
@@ -92,6 +97,7 @@ impl Default for Limits {
             write_stall_timeout: WRITE_STALL_TIMEOUT,
             queue_messages_max: QUEUE_MESSAGES_MAX,
             queue_bytes_max: QUEUE_BYTES_MAX,
+            queue_bytes_total_max: QUEUE_BYTES_TOTAL_MAX,
         }
     }
 }

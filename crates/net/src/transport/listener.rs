@@ -202,7 +202,8 @@ async fn shake_hands(
     shared: &Shared,
 ) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
     let handshake = async {
-        stream.as_inner().readable().await?;
+        // Not `readable`, which is true of a stream that nobody has tried to read.
+        stream.as_inner().peek(&mut [0]).await?;
         let _place = place.handshake().await;
         acceptor.accept(stream.into_inner()).await
     };
@@ -222,7 +223,7 @@ async fn shake_hands(
 
 /// Carries the messages of an accepted connection until it ends.
 async fn carry<S: AsyncRead + AsyncWrite + Unpin>(stream: S, flow: Flow, shared: &Shared) {
-    let outbox = Arc::new(Outbox::new(&shared.limits));
+    let outbox = Arc::new(Outbox::new(&shared.limits, &shared.backlog));
     shared
         .table
         .insert(flow.connection, Entry::Stream(Arc::clone(&outbox)));

@@ -42,6 +42,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use admission::Admission;
+use outbox::Backlog;
 use table::Table;
 
 /// The transports of one core: listeners, accepted connections and dialled ones.
@@ -60,6 +61,7 @@ struct Shared {
     limits: Limits,
     table: Table,
     admission: Arc<Admission>,
+    backlog: Arc<Backlog>,
     counters: Counters,
     incoming: mpsc::Sender<Incoming>,
 }
@@ -77,6 +79,7 @@ impl Transports {
     ) -> Result<Self, BindError> {
         let shared = Arc::new(Shared {
             admission: Admission::new(&limits),
+            backlog: Backlog::new(&limits),
             table: Table::default(),
             counters: Counters::default(),
             limits,

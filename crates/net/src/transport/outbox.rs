@@ -4,7 +4,8 @@
 //! not read must not become ours to keep.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -23,11 +24,39 @@ pub(crate) enum Item {
     Close(CloseCause),
 }
 
+/// The bytes that wait in all queues of one set of transports.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    bytes: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Backlog {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            bytes: AtomicUsize::new(0),
+            bytes_max: limits.queue_bytes_total_max,
+        })
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let fits = |waiting: usize| waiting.checked_add(bytes).filter(|sum| *sum <= self.bytes_max);
+        self.bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// The queue; shared between the table of connections and the task of the one.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     messages_max: usize,
     bytes_max: usize,
+    backlog: Arc<Backlog>,
     state: Mutex<State>,
 }
 
@@ -44,10 +73,11 @@ struct State {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, backlog: &Arc<Backlog>) -> Self {
         Self {
             messages_max: limits.queue_messages_max,
             bytes_max: limits.queue_bytes_max,
+            backlog: Arc::clone(backlog),
             state: Mutex::default(),
         }
     }
@@ -58,17 +88,17 @@ impl Outbox {
         if state.is_finished || state.close.is_some() {
             return Err(SendError::Closed);
         }
-        let overflows = state.messages.len() >= self.messages_max
-            || state.bytes.saturating_add(bytes.len()) > self.bytes_max;
-        let result = if overflows {
-            state.messages.clear();
-            state.bytes = 0;
-            state.close = Some(CloseCause::QueueOverflow);
-            Err(SendError::Overflow)
-        } else {
+        let fits = state.messages.len() < self.messages_max
+            && state.bytes.saturating_add(bytes.len()) <= self.bytes_max
+            && self.backlog.take(bytes.len());
+        let result = if fits {
             state.bytes += bytes.len();
             state.messages.push_back(bytes);
             Ok(())
+        } else {
+            self.discard(&mut state);
+            state.close = Some(CloseCause::QueueOverflow);
+            Err(SendError::Overflow)
         };
         wake(state);
         result
@@ -100,6 +130,7 @@ impl Outbox {
         }
         if let Some(bytes) = state.messages.pop_front() {
             state.bytes = state.bytes.saturating_sub(bytes.len());
+            self.backlog.give_back(bytes.len());
             if state.messages.is_empty() {
                 state.messages = VecDeque::new();
             }
@@ -126,10 +157,16 @@ impl Outbox {
     pub(crate) fn finish(&self) -> VecDeque<DialToken> {
         let mut state = self.lock();
         state.is_finished = true;
-        state.messages = VecDeque::new();
-        state.bytes = 0;
+        self.discard(&mut state);
         state.waker = None;
         std::mem::take(&mut state.announcements)
+    }
+
+    /// Throws away what waits.
+    fn discard(&self, state: &mut State) {
+        self.backlog.give_back(state.bytes);
+        state.messages = VecDeque::new();
+        state.bytes = 0;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -141,6 +178,14 @@ fn register(state: &mut State, context: &Context<'_>) {
     match &mut state.waker {
         Some(waker) => waker.clone_from(context.waker()),
         None => state.waker = Some(context.waker().clone()),
+    }
+}
+
+impl Drop for Outbox {
+    /// A task that is cancelled does not finish its queue.
+    fn drop(&mut self) {
+        let waiting = self.lock().bytes;
+        self.backlog.give_back(waiting);
     }
 }
 
@@ -158,11 +203,12 @@ mod tests {
     use super::*;
 
     fn outbox(messages_max: usize, bytes_max: usize) -> Outbox {
-        Outbox::new(&Limits {
+        let limits = Limits {
             queue_messages_max: messages_max,
             queue_bytes_max: bytes_max,
             ..Limits::default()
-        })
+        };
+        Outbox::new(&limits, &Backlog::new(&limits))
     }
 
     fn poll(outbox: &Outbox) -> Poll<Item> {
@@ -187,6 +233,29 @@ mod tests {
 
         assert_eq!(outbox.push(Bytes::from_static(b"four")), Ok(()));
         assert_eq!(outbox.push(Bytes::from_static(b"5")), Err(SendError::Overflow));
+    }
+
+    #[test]
+    fn all_queues_together_take_their_limit_and_not_one_more() {
+        let limits = Limits {
+            queue_bytes_total_max: 8,
+            ..Limits::default()
+        };
+        let backlog = Backlog::new(&limits);
+        let (one, other) = (Outbox::new(&limits, &backlog), Outbox::new(&limits, &backlog));
+        assert_eq!(one.push(Bytes::from_static(b"four")), Ok(()));
+        assert_eq!(other.push(Bytes::from_static(b"four")), Ok(()));
+
+        assert_eq!(one.push(Bytes::from_static(b"5")), Err(SendError::Overflow));
+
+        assert_eq!(
+            other.push(Bytes::from_static(b"more")),
+            Ok(()),
+            "the closed one gave its bytes back"
+        );
+        drop(other);
+        one.finish();
+        assert_eq!(backlog.bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -1,14 +1,12 @@
-//! Transports on the loopback interface: both directions of every transport, and what hostile peers get.
-
-mod support;
+//! Both directions of every transport.
 
 use std::net::SocketAddr;
 
 use net::tls::MinimumVersion;
-use net::transport::{Channel, CloseCause, Dial, Incoming, ListenerKind};
+use net::transport::{Channel, CloseCause, Incoming, ListenerKind};
 use sip::flow::Transport;
 
-use support::{Side, register, tls_pair};
+use crate::side::{Side, dial, register, tcp, tls_pair, udp};
 
 #[tokio::test]
 async fn udp_datagrams_go_both_ways() {
@@ -111,21 +109,4 @@ async fn messages_go_both_ways(server: &mut Side, client: &mut Side, flow: sip::
         server.next().await,
         Incoming::Closed { connection, cause: CloseCause::PeerClosed } if connection == opened.connection
     ));
-}
-
-fn udp(address: SocketAddr) -> Dial {
-    dial(address, Channel::Udp)
-}
-
-fn tcp(address: SocketAddr) -> Dial {
-    dial(address, Channel::Tcp)
-}
-
-fn dial(address: SocketAddr, channel: Channel) -> Dial {
-    Dial {
-        address,
-        channel,
-        keep_alive: None,
-        lane: 0,
-    }
 }

@@ -1,16 +1,11 @@
 //! One side of a test: transports with the queue of their driver.
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "each test program uses its part of these; an expectation would fail in the others"
-)]
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use net::authority::{Authority, Purpose, Subject};
 use net::tls::{ClientCertificates, ClientTls, ClientTlsConfig, Identity, MinimumVersion, ServerTls, Trust};
-use net::transport::{Dial, Incoming, Limits, ListenerConfig, ListenerKind, Transports};
+use net::transport::{Channel, Dial, Incoming, Limits, ListenerConfig, ListenerKind, Transports};
 use sip::flow::Flow;
 use sip::message::Message;
 use tokio::sync::mpsc;
@@ -61,8 +56,14 @@ impl Side {
         self.transports.bound()[0].local
     }
 
+    /// The next event other than a pong.
     pub(crate) async fn next(&mut self) -> Incoming {
-        self.events.recv().await.expect("the transports live")
+        loop {
+            match self.events.recv().await.expect("the transports live") {
+                Incoming::Pong { .. } => {}
+                event => return event,
+            }
+        }
     }
 
     pub(crate) async fn connected(&mut self, dial: Dial) -> Flow {
@@ -151,4 +152,21 @@ pub(crate) fn identity(authority: &Authority, names: &[&str], now: SystemTime) -
         .collect();
     let issued = authority.issue(&subjects, Purpose::ServerAndClient, now).unwrap();
     Identity::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap()
+}
+
+pub(crate) fn udp(address: SocketAddr) -> Dial {
+    dial(address, Channel::Udp)
+}
+
+pub(crate) fn tcp(address: SocketAddr) -> Dial {
+    dial(address, Channel::Tcp)
+}
+
+pub(crate) fn dial(address: SocketAddr, channel: Channel) -> Dial {
+    Dial {
+        address,
+        channel,
+        keep_alive: None,
+        lane: 0,
+    }
 }

@@ -1,0 +1,182 @@
+//! The sockets of the media thread, by leg and by number.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use ::media::bridge::{LegId, Transmit};
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Registry, Token};
+
+use super::plane::MediaEvent;
+use super::ports::{OpenError, PortPool, PortRange};
+
+/// All sockets of a plane. A number is never used again, so that a late report of the kernel hits nobody else.
+pub(super) struct Sockets {
+    pool: PortPool,
+    advertise: IpAddr,
+    socket_by_token: HashMap<Token, LegSocket>,
+    sockets_by_leg: HashMap<LegId, LegSockets>,
+    next_token: usize,
+    readable: BTreeSet<Token>,
+    outcomes: VecDeque<MediaEvent>,
+}
+
+struct LegSocket {
+    leg: LegId,
+    socket: UdpSocket,
+}
+
+struct LegSockets {
+    rtp: Token,
+    rtcp: Token,
+    port: u16,
+    /// RTCP goes through the RTP socket (RFC 5761).
+    is_muxed: bool,
+}
+
+impl Sockets {
+    pub(super) fn new(ports: PortRange, bind: IpAddr, advertise: Option<IpAddr>) -> Self {
+        Self {
+            pool: PortPool::new(ports, bind, super::roll()),
+            advertise: advertise.unwrap_or(bind),
+            socket_by_token: HashMap::new(),
+            sockets_by_leg: HashMap::new(),
+            next_token: 1,
+            readable: BTreeSet::new(),
+            outcomes: VecDeque::new(),
+        }
+    }
+
+    /// Opens the sockets of a leg; the outcome is told by [`Sockets::next_outcome`].
+    pub(super) fn open(&mut self, leg: LegId, registry: &Registry) {
+        let opened = match self.sockets_by_leg.get(&leg) {
+            Some(sockets) => Ok(sockets.port),
+            None => self.open_pair(leg, registry),
+        };
+        self.outcomes.push_back(match opened {
+            Ok(port) => MediaEvent::Opened {
+                leg,
+                address: SocketAddr::new(self.advertise, port),
+            },
+            Err(cause) => MediaEvent::OpenFailed { leg, cause },
+        });
+    }
+
+    fn open_pair(&mut self, leg: LegId, registry: &Registry) -> Result<u16, OpenError> {
+        let pair = self.pool.open()?;
+        let port = pair.port;
+        let registered = self.register(leg, pair.rtp, registry).and_then(|rtp| {
+            let rtcp = self.register(leg, pair.rtcp, registry);
+            if rtcp.is_err() {
+                self.socket_by_token.remove(&rtp);
+            }
+            Ok((rtp, rtcp?))
+        });
+        match registered {
+            Ok((rtp, rtcp)) => {
+                self.sockets_by_leg.insert(
+                    leg,
+                    LegSockets {
+                        rtp,
+                        rtcp,
+                        port,
+                        is_muxed: false,
+                    },
+                );
+                Ok(port)
+            }
+            Err(error) => {
+                self.pool.close(port);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn register(
+        &mut self,
+        leg: LegId,
+        socket: std::net::UdpSocket,
+        registry: &Registry,
+    ) -> io::Result<Token> {
+        let mut socket = UdpSocket::from_std(socket);
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        registry.register(&mut socket, token, Interest::READABLE)?;
+        self.socket_by_token.insert(token, LegSocket { leg, socket });
+        Ok(token)
+    }
+
+    pub(super) fn close(&mut self, leg: LegId, registry: &Registry) {
+        let Some(sockets) = self.sockets_by_leg.remove(&leg) else {
+            return;
+        };
+        for token in [sockets.rtp, sockets.rtcp] {
+            self.readable.remove(&token);
+            if let Some(mut closed) = self.socket_by_token.remove(&token) {
+                // Closing the descriptor takes it out of the kernel's list in any case.
+                let _is_removed = registry.deregister(&mut closed.socket).is_ok();
+            }
+        }
+        self.pool.close(sockets.port);
+    }
+
+    pub(super) fn set_mux(&mut self, leg: LegId, is_muxed: bool) {
+        if let Some(sockets) = self.sockets_by_leg.get_mut(&leg) {
+            sockets.is_muxed = is_muxed;
+        }
+    }
+
+    pub(super) fn next_outcome(&mut self) -> Option<MediaEvent> {
+        self.outcomes.pop_front()
+    }
+
+    pub(super) fn mark_readable(&mut self, ready: &Events) {
+        let sockets = &self.socket_by_token;
+        self.readable.extend(
+            ready
+                .iter()
+                .map(|event| event.token())
+                .filter(|token| sockets.contains_key(token)),
+        );
+    }
+
+    pub(super) fn keep_readable(&mut self, token: Token) {
+        self.readable.insert(token);
+    }
+
+    pub(super) fn take_readable(&mut self) -> BTreeSet<Token> {
+        std::mem::take(&mut self.readable)
+    }
+
+    pub(super) fn has_readable(&self) -> bool {
+        !self.readable.is_empty()
+    }
+
+    /// One packet of a socket and the leg it belongs to; `None` when the socket has been closed or is empty.
+    pub(super) fn receive(&self, token: Token, buffer: &mut [u8]) -> Option<(LegId, usize, SocketAddr)> {
+        let LegSocket { leg, socket } = self.socket_by_token.get(&token)?;
+        let (length, from) = socket.recv_from(buffer).ok()?;
+        Some((*leg, length, from))
+    }
+
+    /// Sends a packet from the socket of its kind; false when the kernel does not take it.
+    pub(super) fn send(&self, transmit: &Transmit, bytes: &[u8]) -> bool {
+        let socket = self.sockets_by_leg.get(&transmit.leg).and_then(|sockets| {
+            let token = if is_rtcp(bytes) && !sockets.is_muxed {
+                sockets.rtcp
+            } else {
+                sockets.rtp
+            };
+            self.socket_by_token.get(&token)
+        });
+        socket.is_some_and(|leg| leg.socket.send_to(bytes, transmit.to).is_ok())
+    }
+}
+
+/// Tells RTCP from RTP by its packet type (RFC 5761 section 4).
+fn is_rtcp(packet: &[u8]) -> bool {
+    packet
+        .get(1)
+        .is_some_and(|packet_type| (192..=223).contains(packet_type))
+}
