@@ -1,1 +1,16 @@
-//! Sound below the line: sinks and sources.
+//! Sound below the line: where samples come from and where they go.
+//!
+//! [`Sound`] is read from a WAV file or stream, at the rate that is wanted. A [`Sink`] takes what a device plays, in stretches: it is
+//! told when sound begins and ends. [`compare()`] judges whether a recording holds a given sound whole.
+//!
+//! This crate does not mix, decode a network's codecs or keep time; those are the pure crates' and their shells'.
+
+pub mod compare;
+mod recorder;
+mod sink;
+mod source;
+
+pub use compare::{Comparison, compare};
+pub use recorder::{RECORDINGS_KEPT, Recorder, STRETCH_SECONDS_MAX};
+pub use sink::{NullSink, Sink, SinkError};
+pub use source::{SOURCE_BYTES_MAX, SOURCE_SECONDS_MAX, Sound, SourceError};
