@@ -237,23 +237,27 @@ impl StreamFramer {
         }
     }
 
-    /// Finds the end of the header section, searching no octet twice.
+    /// Finds the end of the header section.
     fn find_head(&mut self) -> Result<Option<usize>, FramingError> {
-        // The empty line may have begun in octets that were searched before.
-        let from = self.searched.saturating_sub(3);
-        let pending = self.pending();
-        let found = pending
-            .get(from..)
-            .and_then(|unsearched| memchr::memmem::find(unsearched, b"\r\n\r\n"));
-        let length = found.map(|place| from + place + 4);
-        match length {
-            Some(length) if length <= MESSAGE_BYTES_MAX => Ok(Some(length)),
-            None if pending.len() < MESSAGE_BYTES_MAX => {
-                self.searched = pending.len();
+        let length = self.pending().len();
+        let unsearched = self.unsearched();
+        let found =
+            memchr::memmem::find(unsearched, b"\r\n\r\n").map(|place| length - unsearched.len() + place + 4);
+        match found {
+            Some(head_length) if head_length <= MESSAGE_BYTES_MAX => Ok(Some(head_length)),
+            None if length < MESSAGE_BYTES_MAX => {
+                self.searched = length;
                 Ok(None)
             }
             Some(_) | None => Err(FramingFault::TooLarge.into()),
         }
+    }
+
+    /// The octets where the empty line can end: those not searched before, and the three that may begin it.
+    fn unsearched(&self) -> &[u8] {
+        self.pending()
+            .get(self.searched.saturating_sub(3)..)
+            .unwrap_or_default()
     }
 
     /// Takes that many octets, if they have arrived; a buffer that holds nothing else is handed over.
@@ -287,14 +291,46 @@ mod tests {
 
     #[test]
     fn line_ends_begin_no_message() {
-        for (octets, is_within) in
-            [("", false), ("\r", false), ("\r\n", false), ("\r\n\r", false), ("R", true), ("\r\nR", true)]
-        {
+        for (octets, is_within) in [
+            ("", false),
+            ("\r", false),
+            ("\r\n", false),
+            ("\r\n\r", false),
+            ("R", true),
+            ("\r\nR", true),
+        ] {
             let mut framer = StreamFramer::new(Side::Accepted);
             framer.push(octets.as_bytes());
 
             assert!(matches!(framer.next(), Ok(None)));
             assert_eq!(framer.is_within_message(), is_within, "{octets:?}");
         }
+    }
+
+    #[test]
+    fn an_endless_header_section_is_searched_once_however_it_comes() {
+        for size in [1, 7, 1000] {
+            let mut framer = StreamFramer::new(Side::Accepted);
+            for piece in b"a: b\r\n".repeat(1000).chunks(size) {
+                framer.push(piece);
+                assert!(framer.unsearched().len() <= piece.len() + 3);
+                assert!(matches!(framer.next(), Ok(None)));
+            }
+        }
+    }
+
+    #[test]
+    fn between_messages_no_memory_is_held() {
+        let mut framer = StreamFramer::new(Side::Accepted);
+        framer.push(b"\r\n\r\n");
+        assert_eq!(framer.next().unwrap(), Some(Framed::Ping));
+        assert_eq!(framer.buffer.capacity(), 0);
+
+        framer.push(b"BYE sip:a@b SIP/2.0\r\nl: 0\r\n\r\n\r\n");
+        assert!(matches!(framer.next(), Ok(Some(Framed::Message(_)))));
+        assert_eq!(framer.next().unwrap(), None);
+        framer.push(b"\r\n");
+        assert_eq!(framer.next().unwrap(), Some(Framed::Ping));
+        assert_eq!(framer.buffer.capacity(), 0);
     }
 }

@@ -1,6 +1,8 @@
 //! The torture messages of RFC 4475, each with the one verdict that we take, and what else must come out
 //! right about them.
 
+#![expect(clippy::unwrap_used, reason = "tests state what they expect by unwrapping it")]
+
 mod verdicts;
 
 use sip::framing::{Framed, Side, StreamFramer};

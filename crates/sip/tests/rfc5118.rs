@@ -1,6 +1,8 @@
 //! The IPv6 torture messages of RFC 5118, each with the one verdict that we take, and what else must come
 //! out right about them.
 
+#![expect(clippy::unwrap_used, reason = "tests state what they expect by unwrapping it")]
+
 mod verdicts;
 
 use sip::message::Message;

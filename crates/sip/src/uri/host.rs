@@ -150,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_third_colon_is_passed_over_before_an_ipv4_address_only() {
-        assert_eq!(Host::parse("[2001:db8:::192.0.2.1]"), Host::parse("[2001:db8::192.0.2.1]"));
+        assert_eq!(
+            Host::parse("[2001:db8:::192.0.2.1]"),
+            Host::parse("[2001:db8::192.0.2.1]")
+        );
         assert!(Host::parse("[2001:db8:::1]").is_err());
     }
 

@@ -1,5 +1,11 @@
 //! Runs a directory of recorded messages against the table of verdicts in its README.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect by unwrapping it"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
