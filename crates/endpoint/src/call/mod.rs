@@ -1,0 +1,154 @@
+//! The calls of a device: pages that it answers, and rings that it never answers.
+
+mod media;
+pub(crate) mod page;
+pub(crate) mod ring;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use model::PageId;
+use sip::user_agent::SessionId;
+
+pub(crate) use self::media::CallMedia;
+use self::page::{About, PageCall, Step};
+use self::ring::RingCall;
+use crate::io::CallId;
+use crate::receipt::OutputState;
+use crate::sound::Mixing;
+
+/// Calls of one slot at a time: one that plays, and the same page arriving through another zone while the first is
+/// being ended.
+pub const CALLS_PER_SLOT_MAX: usize = 2;
+/// Calls of a device at a time. Each holds a socket, a jitter buffer and SRTP contexts; one of them sounds.
+pub const CALLS_MAX: usize = 16;
+
+/// All calls.
+#[derive(Default)]
+pub(crate) struct Calls {
+    page_by_id: BTreeMap<CallId, PageCall>,
+    ring_by_id: BTreeMap<CallId, RingCall>,
+    id_by_session: BTreeMap<SessionId, CallId>,
+    last_id: u64,
+}
+
+impl Calls {
+    pub(crate) fn next_id(&mut self) -> CallId {
+        self.last_id += 1;
+        CallId(self.last_id)
+    }
+
+    /// Says whether one more call to `slot` is within the limits.
+    pub(crate) fn admits(&self, slot: usize) -> bool {
+        let of_slot = self.abouts().filter(|about| about.slot == slot).count();
+        of_slot < CALLS_PER_SLOT_MAX && self.abouts().count() < CALLS_MAX
+    }
+
+    pub(crate) fn insert_page(&mut self, call: PageCall) {
+        self.id_by_session.insert(call.about().session, call.about().id);
+        self.page_by_id.insert(call.about().id, call);
+    }
+
+    pub(crate) fn insert_ring(&mut self, call: RingCall) {
+        self.id_by_session.insert(call.about().session, call.about().id);
+        self.ring_by_id.insert(call.about().id, call);
+    }
+
+    pub(crate) fn id_of(&self, session: SessionId) -> Option<CallId> {
+        self.id_by_session.get(&session).copied()
+    }
+
+    pub(crate) fn page(&self, id: CallId) -> Option<&PageCall> {
+        self.page_by_id.get(&id)
+    }
+
+    pub(crate) fn page_mut(&mut self, id: CallId) -> Option<&mut PageCall> {
+        self.page_by_id.get_mut(&id)
+    }
+
+    pub(crate) fn remove_page(&mut self, id: CallId) -> Option<PageCall> {
+        let call = self.page_by_id.remove(&id)?;
+        self.id_by_session.remove(&call.about().session);
+        Some(call)
+    }
+
+    pub(crate) fn remove_ring(&mut self, id: CallId) -> Option<RingCall> {
+        let call = self.ring_by_id.remove(&id)?;
+        self.id_by_session.remove(&call.about().session);
+        Some(call)
+    }
+
+    /// The other call of the same page.
+    pub(crate) fn same_page(&self, id: CallId, page: &PageId) -> Option<CallId> {
+        self.page_by_id
+            .values()
+            .map(PageCall::about)
+            .find(|about| about.id != id && about.page.as_ref() == Some(page))
+            .map(|about| about.id)
+    }
+
+    /// Fills `out` with what all calls play.
+    pub(crate) fn render(&mut self, now: Instant, output: OutputState, mixing: &mut Mixing, out: &mut [i16]) {
+        let Mixing { mixer, scratch } = mixing;
+        mixer.begin(out.len());
+        scratch.resize(out.len(), 0);
+        for call in self.page_by_id.values_mut() {
+            call.render(now, scratch, output);
+            mixer.add(scratch, call.gain_mut());
+        }
+        for call in self.ring_by_id.values_mut() {
+            call.render(scratch);
+            mixer.add(scratch, call.gain_mut());
+        }
+        mixer.finish(out);
+    }
+
+    /// Who calls, for all calls.
+    pub(crate) fn abouts(&self) -> impl Iterator<Item = &About> {
+        self.page_by_id
+            .values()
+            .map(PageCall::about)
+            .chain(self.ring_by_id.values().map(RingCall::about))
+    }
+
+    /// Who calls, for one call.
+    pub(crate) fn about(&self, id: CallId) -> Option<&About> {
+        self.page_by_id
+            .get(&id)
+            .map(PageCall::about)
+            .or_else(|| self.ring_by_id.get(&id).map(RingCall::about))
+    }
+
+    /// Lets a call be heard, or not.
+    pub(crate) fn set_may_sound(&mut self, id: CallId, may_sound: bool) {
+        if let Some(call) = self.page_by_id.get_mut(&id) {
+            call.set_may_sound(may_sound);
+        }
+        if let Some(call) = self.ring_by_id.get_mut(&id) {
+            call.set_may_sound(may_sound);
+        }
+    }
+
+    pub(crate) fn handle_media(&mut self, now: Instant, id: CallId, from: SocketAddr, bytes: &mut [u8]) {
+        if let Some(call) = self.page_by_id.get_mut(&id) {
+            call.handle_media(now, from, bytes);
+        }
+    }
+
+    /// The next thing that any page wants done.
+    pub(crate) fn step(&mut self, now: Instant) -> Option<(CallId, Step)> {
+        self.page_by_id
+            .iter_mut()
+            .find_map(|(id, call)| call.step(now).map(|step| (*id, step)))
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.page_by_id.values().filter_map(PageCall::next_timeout).min()
+    }
+
+    /// Says whether a page is under way, which a move to another server would disturb.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.page_by_id.is_empty()
+    }
+}

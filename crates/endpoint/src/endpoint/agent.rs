@@ -1,0 +1,57 @@
+//! What the SIP user agent reports, and who is told.
+
+use std::time::Instant;
+
+use sip::message::{Method, StatusCode};
+use sip::user_agent::{Event, Output as AgentOutput, Reply};
+
+use super::{Asked, Endpoint};
+use crate::io::Output;
+
+impl Endpoint {
+    pub(super) fn handle_agent_output(&mut self, now: Instant, output: AgentOutput) {
+        match output {
+            AgentOutput::Transmit { flow, bytes } => self.outputs.push_back(Output::Transmit { flow, bytes }),
+            AgentOutput::Event(event) => self.handle_agent_event(now, event),
+        }
+    }
+
+    fn handle_agent_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Request {
+                transaction, message, ..
+            } => {
+                let status = match message.method() {
+                    Some(Method::Options) => StatusCode::OK,
+                    _ => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                };
+                self.agent.respond(now, transaction, Reply::new(status));
+            }
+            Event::Invite {
+                session,
+                flow,
+                message,
+            } => self.handle_invite(now, session, flow, &message),
+            Event::Confirmed { .. } => {}
+            Event::SessionRequest {
+                session,
+                transaction,
+                message,
+            } => {
+                self.handle_session_request(now, session, transaction, &message);
+            }
+            Event::Ended { session, cause } => self.handle_session_ended(now, session, cause),
+            Event::Response { request, outcome } => match self.asked_by_request.remove(&request) {
+                Some(Asked::Register { slot, attempt }) => {
+                    self.handle_register_outcome(now, slot, attempt, outcome)
+                }
+                Some(Asked::Keepalive { flow }) if outcome.is_ok() => {
+                    self.uplinks.handle_keepalive_answer(now, flow);
+                }
+                Some(Asked::Keepalive { .. }) | None => {}
+            },
+            // A device core calls nobody.
+            Event::Progress { .. } | Event::Answered { .. } | Event::Rejected { .. } => {}
+        }
+    }
+}

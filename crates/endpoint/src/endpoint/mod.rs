@@ -1,0 +1,325 @@
+//! The device core itself: takes inputs, owns the machines, gives outputs.
+
+mod agent;
+mod calling;
+mod registering;
+mod sounding;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use model::status::{DeviceEvent, DeviceStatus};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use sip::flow::Flow;
+use sip::user_agent::{Config, RequestId, UserAgent};
+
+use crate::call::Calls;
+use crate::io::{Input, Output};
+use crate::profile::Profile;
+use crate::slot::Slot;
+use crate::sound::Sound;
+use crate::uplink::{Effect, Uplinks};
+
+pub use calling::PAGE_HEADER;
+
+/// The core of one device.
+///
+/// After each call of [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout) or
+/// [`fill`](Self::fill), [`poll_output`](Self::poll_output) is called until it gives `None`, and
+/// [`next_timeout`](Self::next_timeout) says when to call again.
+pub struct Endpoint {
+    profile: Profile,
+    agent: UserAgent,
+    rng: ChaCha20Rng,
+    uplinks: Uplinks,
+    slots: Vec<Slot>,
+    asked_by_request: BTreeMap<RequestId, Asked>,
+    calls: Calls,
+    sound: Sound,
+    outputs: VecDeque<Output>,
+    phase: Phase,
+    counters: Counters,
+}
+
+/// What has been refused and dropped so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// INVITEs that did not come over a flow their slot is registered on.
+    pub calls_from_strangers: u64,
+    /// INVITEs for nobody.
+    pub calls_to_nobody: u64,
+    /// Calls refused for any other reason.
+    pub calls_refused: u64,
+    /// Messages that broke the framing.
+    pub framing_errors: u64,
+}
+
+/// What a request was sent for.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    /// The registration of a slot.
+    Register { slot: usize, attempt: u64 },
+    /// To hear whether a datagram flow is alive.
+    Keepalive { flow: Flow },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Running,
+    /// Bindings are being taken back.
+    Leaving,
+    Stopped,
+}
+
+impl Endpoint {
+    /// Makes a device that does nothing until [`start`](Self::start). All randomness follows from `seed`, which must be
+    /// unpredictable in a product.
+    #[must_use]
+    pub fn new(seed: [u8; 32], profile: Profile) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut agent_seed = [0; 32];
+        rng.fill_bytes(&mut agent_seed);
+        let mut config = Config::new(profile.user_agent.clone());
+        config.supported = vec!["path".to_owned(), "outbound".to_owned()];
+        let slots = profile
+            .slots
+            .iter()
+            .take(SLOTS_MAX)
+            .map(|slot| {
+                Slot::new(
+                    slot.clone(),
+                    profile.times.registration,
+                    format!("{:032x}", draw(&mut rng)),
+                )
+            })
+            .collect();
+        Self {
+            agent: UserAgent::new(agent_seed, config),
+            uplinks: Uplinks::new(&profile.targets, profile.times.uplink),
+            slots,
+            asked_by_request: BTreeMap::new(),
+            calls: Calls::default(),
+            sound: Sound::new(profile.sound.clone()),
+            outputs: VecDeque::new(),
+            phase: Phase::Idle,
+            counters: Counters::default(),
+            rng,
+            profile,
+        }
+    }
+
+    /// Begins to connect and register.
+    pub fn start(&mut self, now: Instant) {
+        if self.phase == Phase::Idle {
+            self.phase = Phase::Running;
+            let changes = self.uplinks.start(now, &mut self.rng);
+            self.follow_uplinks(now, changes);
+        }
+        self.settle(now);
+    }
+
+    /// Takes something that happened.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Sip { flow, message } => {
+                self.uplinks.handle_heard(now, flow);
+                self.agent.handle_message(now, flow, message);
+            }
+            Input::Framing { flow, error } => {
+                self.counters.framing_errors += 1;
+                self.agent.handle_framing_error(now, flow, &error);
+            }
+            Input::Pong { flow } => self.uplinks.handle_keepalive_answer(now, flow),
+            Input::Connected { token, flow } => {
+                let changes = self.uplinks.handle_connected(now, token, flow, &mut self.rng);
+                self.follow_uplinks(now, changes);
+            }
+            Input::ConnectFailed { token, cause } => {
+                let changes = self
+                    .uplinks
+                    .handle_connect_failed(now, token, &cause, &mut self.rng);
+                self.follow_uplinks(now, changes);
+            }
+            Input::Closed { connection } => {
+                self.agent.handle_flow_failed(now, connection);
+                let changes = self.uplinks.handle_closed(now, connection, &mut self.rng);
+                self.follow_uplinks(now, changes);
+            }
+            Input::Resolved { query, answer } => {
+                let changes = self.uplinks.handle_answer(now, &query, &answer, &mut self.rng);
+                self.follow_uplinks(now, changes);
+            }
+            Input::MediaOpened { call, local } => self.handle_media_opened(now, call, local),
+            Input::MediaFailed { call } => self.handle_media_failed(now, call),
+            Input::Media {
+                call,
+                from,
+                mut bytes,
+            } => {
+                self.calls.handle_media(now, call, from, &mut bytes);
+                // Packets come by the hundred a second and change nothing else.
+                return;
+            }
+            Input::Sink(health) => self.handle_sink(health),
+            Input::Muted(is_muted) => self.handle_muted(is_muted),
+            Input::Shutdown => self.shut_down(now),
+        }
+        self.settle(now);
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.agent.handle_timeout(now);
+        let busy = self.calls.is_busy();
+        let changes = self.uplinks.handle_timeout(now, busy, &mut self.rng);
+        self.follow_uplinks(now, changes);
+        for slot in 0..self.slots.len() {
+            let due = self
+                .slots
+                .get_mut(slot)
+                .and_then(|slot| slot.registration.handle_timeout(now));
+            self.send_register(now, slot, due);
+        }
+        self.settle(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let slots = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.registration.next_timeout())
+            .min();
+        [
+            self.agent.next_timeout(),
+            self.uplinks.next_timeout(self.calls.is_busy()),
+            slots,
+            self.calls.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next effect.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The state of the device at `now`.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> DeviceStatus {
+        DeviceStatus {
+            device: self.profile.device.clone(),
+            slots: self
+                .slots
+                .iter()
+                .map(|slot| slot.status(now, &self.uplinks))
+                .collect(),
+            sounding: self.sounding(now),
+            sink: self.sound.status(),
+        }
+    }
+
+    /// What has been refused and dropped so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Leaves the network in good order: calls end, bindings are taken back, connections are closed.
+    fn shut_down(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Leaving | Phase::Stopped) {
+            return;
+        }
+        self.phase = Phase::Leaving;
+        self.end_all_calls(now);
+        for slot in 0..self.slots.len() {
+            let due = self
+                .slots
+                .get_mut(slot)
+                .and_then(|slot| slot.registration.unregister(now));
+            self.send_register(now, slot, due);
+        }
+    }
+
+    /// Carries consequences from machine to machine until nothing is left to do.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            let mut quiet = true;
+            while let Some(output) = self.agent.poll_output() {
+                self.handle_agent_output(now, output);
+                quiet = false;
+            }
+            while let Some(effect) = self.uplinks.poll_effect() {
+                self.carry_out(now, effect);
+                quiet = false;
+            }
+            if !self.step_calls(now) && quiet {
+                break;
+            }
+        }
+        self.finish_leaving(now);
+        self.publish_statuses(now);
+    }
+
+    fn carry_out(&mut self, now: Instant, effect: Effect) {
+        let output = match effect {
+            Effect::Resolve(query) => Output::Resolve(query),
+            Effect::Connect { token, target } => Output::Connect { token, target },
+            Effect::Abandon(token) => Output::Abandon { token },
+            Effect::Disconnect(connection) => {
+                self.agent.handle_flow_failed(now, connection);
+                Output::Disconnect { connection }
+            }
+            Effect::Ping(flow) => Output::Transmit {
+                flow,
+                bytes: bytes::Bytes::from_static(PING),
+            },
+            Effect::AskOptions(flow) => return self.ask_options(now, flow),
+        };
+        self.outputs.push_back(output);
+    }
+
+    fn finish_leaving(&mut self, now: Instant) {
+        if self.phase == Phase::Leaving && self.slots.iter().all(|slot| slot.registration.is_off()) {
+            self.phase = Phase::Stopped;
+            self.uplinks.stop(now, &mut self.rng);
+            while let Some(effect) = self.uplinks.poll_effect() {
+                self.carry_out(now, effect);
+            }
+            self.outputs.push_back(Output::Stopped);
+        }
+    }
+
+    fn publish_statuses(&mut self, now: Instant) {
+        for slot in &mut self.slots {
+            if let Some(registration) = slot.changed_status(now, &self.uplinks) {
+                let slot = slot.profile().position.id();
+                self.outputs
+                    .push_back(Output::Event(DeviceEvent::RegistrationChanged {
+                        slot,
+                        registration,
+                    }));
+            }
+        }
+    }
+
+    fn tell(&mut self, event: DeviceEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+/// Slots of one device: every position there is (51 page, 10 ring, 11 alert).
+pub const SLOTS_MAX: usize = 72;
+
+/// The double CRLF of RFC 5626 section 4.4.1.
+const PING: &[u8] = b"\r\n\r\n";
+
+/// 128 bits.
+fn draw(rng: &mut ChaCha20Rng) -> u128 {
+    u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64())
+}

@@ -1,0 +1,138 @@
+//! Registrations: what the uplinks and the registrar's answers mean for the slots.
+
+use std::time::Instant;
+
+use sip::flow::Flow;
+use sip::message::{Message, Method};
+use sip::user_agent::{OutgoingRequest, RequestFailure};
+
+use super::{Asked, Endpoint, Phase};
+use crate::registration::{self, Judgement, Outcome, Register};
+use crate::uplink::Change;
+
+impl Endpoint {
+    pub(super) fn follow_uplinks(&mut self, now: Instant, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Serving(flow) => self.register_all(now, flow),
+                Change::Lost { flow, cause } => {
+                    for slot in &mut self.slots {
+                        slot.registration.handle_flow_lost(flow, &cause);
+                    }
+                }
+                Change::Unreachable(cause) => {
+                    for slot in &mut self.slots {
+                        slot.registration.handle_no_flow(&cause);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a REGISTER that a slot's machine asks for.
+    pub(super) fn send_register(&mut self, now: Instant, index: usize, due: Option<Register>) {
+        let Some(due) = due else { return };
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        let sequence = slot.sequence.next();
+        let Some(account) = slot.account() else { return };
+        let target = self.uplinks.target_of(due.flow);
+        let request =
+            registration::request::register(&self.profile, account, target, due.flow, due.expires, sequence);
+        let id = self.agent.request(now, due.flow, request);
+        self.asked_by_request.insert(
+            id,
+            Asked::Register {
+                slot: index,
+                attempt: due.attempt,
+            },
+        );
+    }
+
+    pub(super) fn handle_register_outcome(
+        &mut self,
+        now: Instant,
+        index: usize,
+        attempt: u64,
+        outcome: Result<Message, RequestFailure>,
+    ) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        if let Ok(response) = &outcome {
+            slot.sequence.observe(response);
+        }
+        let flow_timer = outcome.as_ref().ok().and_then(registration::flow_timer);
+        let Some(flow) = slot.registration.flow_of_attempt(attempt) else {
+            return;
+        };
+        let contact = slot
+            .account()
+            .map(|account| registration::request::contact_uri(account, flow));
+        let wish = slot.registration.wish();
+        let outcome = Outcome::read(outcome, contact.as_deref().unwrap_or_default(), wish);
+        let judgement = slot
+            .registration
+            .handle_outcome(now, attempt, outcome, &mut self.rng);
+        self.follow_judgement(now, index, flow, flow_timer, judgement);
+    }
+
+    pub(super) fn ask_options(&mut self, now: Instant, flow: Flow) {
+        let of_domain = format!("<sip:{}>", self.profile.domain);
+        let from = self.slots.iter().find_map(|slot| slot.account()).map_or_else(
+            || of_domain.clone(),
+            |account| registration::request::address_of_record(account, &self.profile.domain),
+        );
+        let uri = format!("sip:{}", self.profile.domain);
+        let mut request = OutgoingRequest::new(Method::Options, uri, from, of_domain);
+        request.route = self
+            .uplinks
+            .target_of(flow)
+            .and_then(|target| registration::request::route(target, flow.transport))
+            .into_iter()
+            .collect();
+        let id = self.agent.request(now, flow, request);
+        self.asked_by_request.insert(id, Asked::Keepalive { flow });
+    }
+
+    fn register_all(&mut self, now: Instant, flow: Flow) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        for index in 0..self.slots.len() {
+            let due = self
+                .slots
+                .get_mut(index)
+                .filter(|slot| slot.account().is_some())
+                .and_then(|slot| slot.registration.handle_flow_up(now, flow));
+            self.send_register(now, index, due);
+        }
+    }
+
+    fn follow_judgement(
+        &mut self,
+        now: Instant,
+        index: usize,
+        flow: Flow,
+        flow_timer: Option<std::time::Duration>,
+        judgement: Judgement,
+    ) {
+        let changes = match judgement {
+            Judgement::Settled => return,
+            Judgement::Again(register) => return self.send_register(now, index, Some(register)),
+            Judgement::Served => {
+                self.uplinks.handle_served(now, flow, flow_timer, &mut self.rng);
+                return;
+            }
+            // Where others are served over the same flow, the trouble is this slot's and not the target's.
+            Judgement::Unserved { .. } if self.slots.iter().any(|slot| slot.is_bound_to(now, flow)) => return,
+            Judgement::Unserved { cause, retry_after } => {
+                self.uplinks
+                    .handle_unserved(now, flow, &cause, retry_after, &mut self.rng)
+            }
+            Judgement::Silent { sent_at } => self.uplinks.handle_silence(now, flow, sent_at, &mut self.rng),
+        };
+        self.follow_uplinks(now, changes);
+    }
+}

@@ -1,0 +1,158 @@
+//! What goes into a core and what comes out of it.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use model::status::{Cause, DeviceEvent, SinkHealth};
+use sip::flow::{ConnectionId, Flow};
+use sip::framing::FramingError;
+use sip::locate::{Answer, Query, Target};
+use sip::message::Message;
+
+/// Numbers an attempt to connect; never reused by one core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectToken(pub u64);
+
+/// Numbers a call, and with it its media socket; never reused by one core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+impl fmt::Display for CallId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "call-{}", self.0)
+    }
+}
+
+/// Something that happened outside a core.
+#[derive(Debug)]
+pub enum Input {
+    /// A SIP message arrived whole.
+    Sip {
+        /// Where it came from.
+        flow: Flow,
+        /// The message.
+        message: Message,
+    },
+    /// A stream or datagram broke the framing; after it a stream is closed by the shell.
+    Framing {
+        /// Where it came from.
+        flow: Flow,
+        /// What is wrong.
+        error: FramingError,
+    },
+    /// The answer to a ping (CRLF) arrived on a stream.
+    Pong {
+        /// Where it came from.
+        flow: Flow,
+    },
+    /// A connection, or for UDP a socket, is ready.
+    Connected {
+        /// Which attempt.
+        token: ConnectToken,
+        /// The flow it gives.
+        flow: Flow,
+    },
+    /// A connection could not be made.
+    ConnectFailed {
+        /// Which attempt.
+        token: ConnectToken,
+        /// Why; one of the DNS-free causes from `TcpRefused` to `TlsHandshake`.
+        cause: Cause,
+    },
+    /// A connection is gone.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// The answer to a DNS question.
+    Resolved {
+        /// The question.
+        query: Query,
+        /// Its answer.
+        answer: Answer,
+    },
+    /// The socket for a call's media is bound.
+    MediaOpened {
+        /// Which call.
+        call: CallId,
+        /// Its address, as the peer is to be told.
+        local: SocketAddr,
+    },
+    /// No socket could be had for a call's media.
+    MediaFailed {
+        /// Which call.
+        call: CallId,
+    },
+    /// A media packet arrived.
+    Media {
+        /// On whose socket.
+        call: CallId,
+        /// The sender's address.
+        from: SocketAddr,
+        /// The packet.
+        bytes: Vec<u8>,
+    },
+    /// The sink is in another state. A core starts with a faulty one.
+    Sink(SinkHealth),
+    /// The output was muted or unmuted.
+    Muted(bool),
+    /// Leave the network: end every call, take back every binding, close every connection.
+    Shutdown,
+}
+
+/// Something a core wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send these bytes, a whole message or a ping.
+    Transmit {
+        /// Where to.
+        flow: Flow,
+        /// What.
+        bytes: Bytes,
+    },
+    /// Make a connection and answer with [`Input::Connected`] or [`Input::ConnectFailed`].
+    Connect {
+        /// Names the attempt.
+        token: ConnectToken,
+        /// Where to, and the name the server's certificate must carry.
+        target: Target,
+    },
+    /// Give up an attempt to connect.
+    Abandon {
+        /// Which attempt.
+        token: ConnectToken,
+    },
+    /// Close a connection.
+    Disconnect {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Ask the DNS and answer with [`Input::Resolved`].
+    Resolve(Query),
+    /// Bind a socket for a call's media and answer with [`Input::MediaOpened`] or [`Input::MediaFailed`].
+    OpenMedia {
+        /// Which call.
+        call: CallId,
+        /// The address to bind: the one the signalling uses.
+        local: IpAddr,
+    },
+    /// Close a call's media socket.
+    CloseMedia {
+        /// Which call.
+        call: CallId,
+    },
+    /// Send a media packet.
+    SendMedia {
+        /// From whose socket.
+        call: CallId,
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Tell whoever watches the device.
+    Event(DeviceEvent),
+    /// Everything is closed; the last output.
+    Stopped,
+}

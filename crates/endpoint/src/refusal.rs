@@ -1,0 +1,48 @@
+//! Why a call is refused, and what its caller is told.
+
+use media::sdp::SdpError;
+use sip::message::StatusCode;
+
+/// Why a call is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// It did not come over the flow that the slot is registered on.
+    #[error("the call did not come from the server the slot is registered with")]
+    Stranger,
+    /// The server sent a call for a user that no slot has.
+    #[error("no slot has this user")]
+    Nobody,
+    /// The slot, or the device, has as many calls as it may.
+    #[error("too many calls at once")]
+    TooManyCalls,
+    /// The INVITE has no session description.
+    #[error("the INVITE offers no media")]
+    NoOffer,
+    /// The offer cannot be accepted.
+    #[error("the offered media cannot be accepted: {0}")]
+    Media(SdpError),
+    /// The codec could not be set up.
+    #[error("the codec could not be set up")]
+    NoCodec,
+    /// No socket could be bound.
+    #[error("no media socket")]
+    NoSocket,
+    /// Something else has the loudspeaker.
+    #[error("{0}")]
+    Sound(paging::Refusal),
+}
+
+impl Refusal {
+    /// The status that tells the caller. Strangers learn nothing: not even whether the user exists.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Stranger => StatusCode::FORBIDDEN,
+            Self::Nobody => StatusCode::NOT_FOUND,
+            Self::TooManyCalls => StatusCode::BUSY_HERE,
+            Self::NoOffer => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
+            Self::NoCodec | Self::NoSocket => StatusCode::SERVER_INTERNAL_ERROR,
+            Self::Sound(refusal) => StatusCode::new(refusal.status()).unwrap_or(StatusCode::BUSY_HERE),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Registrations: one machine per slot, and what a registrar's answer means.
+
+mod machine;
+mod outcome;
+pub(crate) mod request;
+
+pub use machine::RegistrationTimes;
+pub(crate) use machine::{Judgement, Register, Registration};
+pub(crate) use outcome::{Outcome, flow_timer};

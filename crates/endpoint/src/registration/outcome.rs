@@ -1,0 +1,108 @@
+//! What the answer to a REGISTER means for the slot.
+
+use std::time::Duration;
+
+use model::status::{Cause, Shown};
+use sip::message::{HeaderName, Message};
+use sip::registration::Granted;
+use sip::user_agent::RequestFailure;
+
+/// How a REGISTER ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// 200, with the time the registrar grants.
+    Accepted { expires: Duration },
+    /// 423 with a Min-Expires.
+    TooBrief { min: Duration },
+    /// A refusal that will not mend by itself.
+    Refused { cause: Cause },
+    /// The server cannot serve.
+    Unavailable {
+        cause: Cause,
+        retry_after: Option<Duration>,
+    },
+    /// No answer at all.
+    Silent,
+}
+
+impl Outcome {
+    /// Reads the final answer to a REGISTER. `contact` is the URI that was registered, `wish` the time to live that
+    /// was asked for.
+    pub(crate) fn read(outcome: Result<Message, RequestFailure>, contact: &str, wish: Duration) -> Self {
+        let wish_s = u32::try_from(wish.as_secs()).unwrap_or(u32::MAX);
+        let message = match outcome {
+            Ok(message) => message,
+            Err(failure) => return Self::of_failure(failure),
+        };
+        match Granted::read(&message, contact, wish_s) {
+            Granted::Bound(expires) => Self::Accepted { expires },
+            Granted::TooBrief(seconds) => Self::TooBrief {
+                min: Duration::from_secs(u64::from(seconds)),
+            },
+            // Gateways on the way rewrite Contacts: a 2xx that does not list ours still stands for a binding, unless it
+            // says that there is none.
+            Granted::NotBound => match message.expires().unwrap_or(wish_s) {
+                0 => Self::Unavailable {
+                    cause: Cause::ServerFailure { status: 200 },
+                    retry_after: None,
+                },
+                seconds => Self::Accepted {
+                    expires: Duration::from_secs(u64::from(seconds)),
+                },
+            },
+            Granted::Refused => Self::of_refusal(&message),
+        }
+    }
+
+    fn of_refusal(message: &Message) -> Self {
+        let status = message.status().map_or(0, |status| status.code());
+        let retry_after_s = message
+            .retry_after()
+            .ok()
+            .flatten()
+            .map(|retry_after| retry_after.seconds);
+        // The agent answers a challenge by itself; one that comes up here came after an answer.
+        let cause =
+            Cause::from_answer(status, true, retry_after_s, None).unwrap_or(Cause::Refused { status });
+        match cause.shown() {
+            Shown::NoReplyFromServer => {
+                let retry_after = retry_after_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
+                Self::Unavailable { cause, retry_after }
+            }
+            Shown::RejectedByServer
+            | Shown::Successful
+            | Shown::AssistedProvisioningFailed
+            | Shown::Connecting
+            | Shown::NoAccount => Self::Refused { cause },
+        }
+    }
+
+    fn of_failure(failure: RequestFailure) -> Self {
+        match failure {
+            RequestFailure::Timeout => Self::Silent,
+            RequestFailure::FlowFailed => Self::Unavailable {
+                cause: Cause::ConnectionClosed,
+                retry_after: None,
+            },
+            RequestFailure::NeedsStream
+            | RequestFailure::NeedsTls
+            | RequestFailure::Malformed
+            | RequestFailure::Overload
+            | RequestFailure::NotPossible => Self::Refused {
+                cause: Cause::Refused {
+                    status: failure.status().code(),
+                },
+            },
+        }
+    }
+}
+
+/// The server's Flow-Timer (RFC 5626 section 4.4): how often it wants to hear of us.
+pub(crate) fn flow_timer(message: &Message) -> Option<Duration> {
+    let seconds = message
+        .header(HeaderName::Other("Flow-Timer"))?
+        .trim()
+        .parse::<u32>()
+        .ok()?;
+    Some(Duration::from_secs(u64::from(seconds)))
+}

@@ -1,0 +1,102 @@
+//! The REGISTER request of a slot (RFC 3261 section 10.2, RFC 5626 section 4.2).
+
+use std::time::Duration;
+
+use sip::digest::{ClientCredentials, Secret};
+use sip::flow::{Flow, Transport};
+use sip::message::Method;
+use sip::user_agent::{OutgoingRequest, Sequence};
+
+use crate::profile::{Account, Profile, TargetProfile};
+
+/// Writes the REGISTER of `account` over `flow`.
+pub(crate) fn register(
+    profile: &Profile,
+    account: &Account,
+    target: Option<&TargetProfile>,
+    flow: Flow,
+    expires: Duration,
+    sequence: Sequence,
+) -> OutgoingRequest {
+    let of_record = address_of_record(account, &profile.domain);
+    let mut request = OutgoingRequest::new(
+        Method::Register,
+        format!("sip:{}", profile.domain),
+        of_record.clone(),
+        of_record,
+    );
+    request.contact = Some(contact(profile, account, flow));
+    request.route = target
+        .and_then(|target| route(target, flow.transport))
+        .into_iter()
+        .collect();
+    request.headers = vec![("Expires".to_owned(), expires.as_secs().to_string())];
+    request.sequence = Some(sequence);
+    request.credentials = credentials(account);
+    request
+}
+
+/// Who calls or registers, with a display name if there is one.
+pub(crate) fn address_of_record(account: &Account, domain: &str) -> String {
+    let uri = format!("<sip:{}@{domain}>", account.user);
+    if account.display_name.is_empty() {
+        uri
+    } else {
+        format!("{} {uri}", quoted(&account.display_name))
+    }
+}
+
+/// The address at which the device takes calls over `flow`.
+pub(crate) fn contact_uri(account: &Account, flow: Flow) -> String {
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
+    format!("sip:{}@{}{transport}", account.user, flow.local)
+}
+
+/// What answers a challenge, if the account has a password.
+pub(crate) fn credentials(account: &Account) -> Option<ClientCredentials> {
+    let password = account.password.as_ref()?;
+    Some(ClientCredentials {
+        username: account.authorization_id.to_string(),
+        password: Secret::from(password.reveal()),
+    })
+}
+
+/// The Route header that names an outbound proxy.
+//= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.2
+//# a pre-existing route set with a single URI SHOULD be used instead.
+pub(crate) fn route(target: &TargetProfile, transport: Transport) -> Option<String> {
+    if !target.is_outbound_proxy {
+        return None;
+    }
+    Some(format!(
+        "<sip:{};transport={};lr>",
+        target.authority(),
+        transport.uri_token()
+    ))
+}
+
+fn contact(profile: &Profile, account: &Account, flow: Flow) -> String {
+    let uri = contact_uri(account, flow);
+    match &profile.instance {
+        Some(instance) => format!("<{uri}>;+sip.instance=\"<{instance}>\";reg-id=1"),
+        None => format!("<{uri}>"),
+    }
+}
+
+/// A quoted-string (RFC 3261 section 25.1). Control characters cannot stand in a header field at all.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars().filter(|character| !character.is_control()) {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,138 @@
+//! A slot: its account, its registration, and what is shown of it.
+
+use std::time::Instant;
+
+use model::status::{Cause, RegistrationStatus, Shown, SlotStatus, Target};
+use sip::flow::Flow;
+use sip::registration::RegisterSequence;
+
+use crate::clock::millis_since;
+use crate::profile::{Account, SlotProfile, TargetProfile};
+use crate::registration::{Registration, RegistrationTimes};
+use crate::uplink::Uplinks;
+
+/// One slot of the device.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    profile: SlotProfile,
+    pub(crate) registration: Registration,
+    pub(crate) sequence: RegisterSequence,
+    shown: Option<Appearance>,
+}
+
+/// What was last published of a slot's registration, and since when it has been so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Appearance {
+    shown: Shown,
+    cause: Option<Cause>,
+    target: Option<Target>,
+    since: Instant,
+}
+
+impl Slot {
+    pub(crate) fn new(profile: SlotProfile, times: RegistrationTimes, call_id: String) -> Self {
+        Self {
+            profile,
+            registration: Registration::new(times),
+            sequence: RegisterSequence::new(call_id),
+            shown: None,
+        }
+    }
+
+    pub(crate) fn profile(&self) -> &SlotProfile {
+        &self.profile
+    }
+
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.profile.account.as_ref()
+    }
+
+    /// Says whether a call over `flow` is one the registrar sent.
+    pub(crate) fn is_bound_to(&self, now: Instant, flow: Flow) -> bool {
+        self.registration.is_bound_to(now, flow)
+    }
+
+    /// The status if it differs from what was last published.
+    pub(crate) fn changed_status(&mut self, now: Instant, uplinks: &Uplinks) -> Option<RegistrationStatus> {
+        let (shown, cause, target) = self.appearance(now, uplinks);
+        let same = self.shown.as_ref().is_some_and(|published| {
+            published.shown == shown && published.cause == cause && published.target == target
+        });
+        if same {
+            return None;
+        }
+        self.shown = Some(Appearance {
+            shown,
+            cause,
+            target,
+            since: now,
+        });
+        Some(self.registration_status(now, uplinks))
+    }
+
+    /// The status at `now`.
+    pub(crate) fn status(&self, now: Instant, uplinks: &Uplinks) -> SlotStatus {
+        SlotStatus {
+            slot: self.profile.position.id(),
+            kind: self.profile.position.kind(),
+            user: self.account().map(|account| account.user.clone()),
+            registration: self.registration_status(now, uplinks),
+        }
+    }
+
+    fn registration_status(&self, now: Instant, uplinks: &Uplinks) -> RegistrationStatus {
+        if self.account().is_none() {
+            return RegistrationStatus::no_account();
+        }
+        let (shown, cause, target) = self.appearance(now, uplinks);
+        let since = self.shown.as_ref().map_or(now, |published| published.since);
+        let next_try = self.registration.next_try().or_else(|| match uplinks.serving() {
+            Some(_) => None,
+            None => uplinks.next_try(),
+        });
+        RegistrationStatus {
+            shown,
+            cause,
+            since_ms: millis_since(since, now),
+            target,
+            next_try_ms: next_try.map(|at| millis_since(now, at)),
+        }
+    }
+
+    fn appearance(&self, now: Instant, uplinks: &Uplinks) -> (Shown, Option<Cause>, Option<Target>) {
+        if self.account().is_none() {
+            return (Shown::NoAccount, None, None);
+        }
+        let bound = self
+            .registration
+            .binding()
+            .filter(|binding| self.is_bound_to(now, binding.flow));
+        let cause = self.registration.trouble().cloned();
+        let shown = match (&cause, bound) {
+            (Some(cause), _) => cause.shown(),
+            (None, Some(_)) => Shown::Successful,
+            (None, None) => Shown::Connecting,
+        };
+        let target = bound
+            .and_then(|binding| {
+                uplinks
+                    .target_of(binding.flow)
+                    .map(|target| described(target, Some(binding.flow)))
+            })
+            .or_else(|| {
+                uplinks
+                    .target_shown()
+                    .map(|target| described(target, uplinks.serving()))
+            });
+        (shown, cause, target)
+    }
+}
+
+fn described(target: &TargetProfile, flow: Option<Flow>) -> Target {
+    let transport = flow.map(|flow| flow.transport).or(target.transport);
+    Target {
+        role: target.role,
+        address: target.authority(),
+        transport: transport.map_or("", sip::flow::Transport::via_token).to_owned(),
+    }
+}

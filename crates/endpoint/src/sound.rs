@@ -1,0 +1,110 @@
+//! The loudspeaker: its state, what may be heard, and how it is mixed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use media::mix::Mixer;
+use model::status::{SinkHealth, SinkStatus};
+use paging::{Arbiter, SoundId};
+
+use crate::profile::SoundProfile;
+use crate::receipt::OutputState;
+
+/// A sink that has taken nothing for so long stands still, whatever it says of itself. Sinks take 5 to 100 ms at a
+/// time.
+const STALL_MAX: Duration = Duration::from_millis(500);
+
+/// What a sink says before the shell has said anything.
+const NO_SINK: &str = "no sink is open";
+
+/// Room for the samples of one audio tick.
+#[derive(Debug, Default)]
+pub(crate) struct Mixing {
+    pub(crate) mixer: Mixer,
+    /// One source's samples on their way into the mix.
+    pub(crate) scratch: Vec<i16>,
+}
+
+/// The state of the output, and who may use it.
+#[derive(Debug)]
+pub(crate) struct Sound {
+    profile: SoundProfile,
+    health: SinkHealth,
+    is_muted: bool,
+    filled_at: Option<Instant>,
+    pub(crate) arbiter: Arbiter,
+    /// The sounds that may be heard, and since when.
+    began_by_sound: BTreeMap<SoundId, Instant>,
+    pub(crate) mixing: Mixing,
+}
+
+impl Sound {
+    pub(crate) fn new(profile: SoundProfile) -> Self {
+        Self {
+            profile,
+            health: SinkHealth::Faulty {
+                reason: NO_SINK.to_owned(),
+            },
+            is_muted: false,
+            filled_at: None,
+            arbiter: Arbiter::default(),
+            began_by_sound: BTreeMap::new(),
+            mixing: Mixing::default(),
+        }
+    }
+
+    pub(crate) fn profile(&self) -> &SoundProfile {
+        &self.profile
+    }
+
+    /// Notes that a sound is heard from `now` on.
+    pub(crate) fn begins(&mut self, now: Instant, sound: SoundId) {
+        self.began_by_sound.insert(sound, now);
+    }
+
+    /// Notes that a sound is not heard any more.
+    pub(crate) fn ends(&mut self, sound: SoundId) {
+        self.began_by_sound.remove(&sound);
+    }
+
+    /// Since when a sound has been heard, if it is.
+    pub(crate) fn began(&self, sound: SoundId) -> Option<Instant> {
+        self.began_by_sound.get(&sound).copied()
+    }
+
+    /// Takes what the sink says of itself; says whether that is different.
+    pub(crate) fn set_health(&mut self, health: SinkHealth) -> bool {
+        let changed = self.health != health;
+        self.health = health;
+        changed
+    }
+
+    /// Mutes or unmutes; says whether that is different.
+    pub(crate) fn set_muted(&mut self, is_muted: bool) -> bool {
+        std::mem::replace(&mut self.is_muted, is_muted) != is_muted
+    }
+
+    /// Notes that the sink takes samples.
+    pub(crate) fn filling(&mut self, now: Instant) {
+        self.filled_at = Some(now);
+    }
+
+    /// The state that counts for a receipt.
+    pub(crate) fn output(&self, now: Instant) -> OutputState {
+        let takes_samples = self
+            .filled_at
+            .is_some_and(|at| now.saturating_duration_since(at) <= STALL_MAX);
+        OutputState {
+            is_healthy: self.health == SinkHealth::Healthy && takes_samples,
+            is_muted: self.is_muted,
+        }
+    }
+
+    pub(crate) fn status(&self) -> SinkStatus {
+        SinkStatus {
+            name: self.profile.sink.clone(),
+            health: self.health.clone(),
+            muted: self.is_muted,
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! The connection to one target.
+//!
+//! ```text
+//!            start                 address              Connected
+//!   Down ──────────▶ Locating ─────────────▶ Connecting ──────────▶ Up
+//!    ▲                  │ none left          │   ▲                  │
+//!    │                  │                    └───┘ next address     │ closed, lost, does not serve
+//!    └── wait, then again ◀──────────────────┘◀─────────────────────┘
+//! ```
+
+use std::time::{Duration, Instant};
+
+use model::status::Cause;
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
+use sip::flow::{ConnectionId, Flow, Transport};
+use sip::locate::{Answer, Query};
+
+use super::Effects;
+use super::search::{Search, Step};
+use crate::io::ConnectToken;
+use crate::jitter;
+use crate::keepalive::{Due, Keepalive, KeepaliveTimes};
+use crate::profile::TargetProfile;
+use crate::recovery::{Recovery, RecoveryTimes};
+
+/// Time for all DNS answers of one search: a stub resolver gives up after about five seconds itself.
+const LOCATE_TIME: Duration = Duration::from_secs(6);
+/// Time to connect, TLS handshake included, on a slow device over a slow line.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// After a server has closed a good connection, its devices come back spread over this time.
+const RECONNECT_SPREAD: Duration = Duration::from_millis(500);
+
+/// What a link needs from around it.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) rng: &'a mut ChaCha20Rng,
+    pub(crate) effects: &'a mut Effects,
+    /// Whether another target serves the device.
+    pub(crate) others_up: bool,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LinkChange {
+    /// A flow is ready.
+    Up(Flow),
+    /// The flow is gone.
+    Lost { flow: Flow, cause: Cause },
+    /// An attempt has failed and no address is left.
+    Failed(Cause),
+}
+
+/// Whether a link lets the targets after it be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HoldsBack {
+    No,
+    Until(Instant),
+    Yes,
+}
+
+/// The connection to one target, and the attempts to make it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    target: TargetProfile,
+    keepalive: KeepaliveTimes,
+    recovery: Recovery,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Down {
+        retry_at: Option<Instant>,
+        /// The server has just closed a good connection, as it does when it restarts: it is probably back soon.
+        hopeful: bool,
+    },
+    Locating {
+        search: Search,
+        since: Instant,
+    },
+    Connecting {
+        search: Search,
+        token: ConnectToken,
+        since: Instant,
+        deadline: Instant,
+    },
+    Up(Established),
+}
+
+/// Not asked to do anything.
+const DOWN: State = State::Down {
+    retry_at: None,
+    hopeful: false,
+};
+
+#[derive(Debug)]
+struct Established {
+    flow: Flow,
+    search: Search,
+    since: Instant,
+    /// When the last message or pong came.
+    heard_at: Instant,
+    /// A registrar has accepted a registration over this flow.
+    served: bool,
+    keepalive: Keepalive,
+}
+
+impl Link {
+    pub(crate) fn new(target: TargetProfile, keepalive: KeepaliveTimes, recovery: RecoveryTimes) -> Self {
+        Self {
+            target,
+            keepalive,
+            recovery: Recovery::new(recovery),
+            state: DOWN,
+        }
+    }
+
+    pub(crate) fn target(&self) -> &TargetProfile {
+        &self.target
+    }
+
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        match &self.state {
+            State::Up(established) => Some(established.flow),
+            State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => None,
+        }
+    }
+
+    /// When the flow was made.
+    pub(crate) fn up_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Up(established) => Some(established.since),
+            State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => None,
+        }
+    }
+
+    /// When the attempt under way began.
+    pub(crate) fn trying_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Locating { since, .. } | State::Connecting { since, .. } => Some(since),
+            State::Down { .. } | State::Up(_) => None,
+        }
+    }
+
+    /// When the next attempt begins, if this link waits for one.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Down { retry_at, .. } => retry_at,
+            State::Locating { .. } | State::Connecting { .. } | State::Up(_) => None,
+        }
+    }
+
+    /// Says whether the targets after this one must wait for it.
+    pub(crate) fn holds_others_back(&self, head_start: Duration) -> HoldsBack {
+        match self.state {
+            State::Up(_) | State::Down { retry_at: None, .. } => HoldsBack::Yes,
+            State::Locating { since, .. } | State::Connecting { since, .. } => {
+                HoldsBack::Until(since + head_start)
+            }
+            State::Down {
+                retry_at: Some(at),
+                hopeful: true,
+            } => HoldsBack::Until(at + head_start),
+            State::Down { hopeful: false, .. } => HoldsBack::No,
+        }
+    }
+
+    /// When anything was last heard over the flow.
+    pub(crate) fn heard_at(&self) -> Option<Instant> {
+        match &self.state {
+            State::Up(established) => Some(established.heard_at),
+            State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => None,
+        }
+    }
+
+    /// Begins an attempt, unless one is under way or has succeeded.
+    pub(crate) fn start(&mut self, context: &mut Context<'_>) -> Option<LinkChange> {
+        if !matches!(self.state, State::Down { .. }) {
+            return None;
+        }
+        let mut seed = [0; 32];
+        context.rng.fill_bytes(&mut seed);
+        let search = Search::new(&self.target, seed);
+        self.proceed(search, context.now, None, context)
+    }
+
+    /// Gives the link up; it does not try again by itself.
+    pub(crate) fn stop(&mut self, context: &mut Context<'_>) {
+        match &self.state {
+            State::Connecting { token, .. } => context.effects.abandon(*token),
+            State::Up(established) => context.effects.disconnect(established.flow.connection),
+            State::Down { .. } | State::Locating { .. } => {}
+        }
+        self.state = DOWN;
+    }
+
+    pub(crate) fn handle_answer(
+        &mut self,
+        query: &Query,
+        answer: &Answer,
+        context: &mut Context<'_>,
+    ) -> Option<LinkChange> {
+        match self.take() {
+            State::Locating { mut search, since } => {
+                search.handle_answer(query, answer.clone(), context.effects);
+                self.proceed(search, since, None, context)
+            }
+            State::Connecting {
+                mut search,
+                token,
+                since,
+                deadline,
+            } => {
+                search.handle_answer(query, answer.clone(), context.effects);
+                self.state = State::Connecting {
+                    search,
+                    token,
+                    since,
+                    deadline,
+                };
+                None
+            }
+            State::Up(mut established) => {
+                established
+                    .search
+                    .handle_answer(query, answer.clone(), context.effects);
+                self.state = State::Up(established);
+                None
+            }
+            down @ State::Down { .. } => {
+                self.state = down;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn handle_connected(
+        &mut self,
+        token: ConnectToken,
+        flow: Flow,
+        context: &mut Context<'_>,
+    ) -> Option<LinkChange> {
+        match self.take() {
+            State::Connecting {
+                search,
+                token: expected,
+                ..
+            } if token == expected => {
+                let keepalive = Keepalive::new(context.now, self.keepalive, context.rng);
+                self.state = State::Up(Established {
+                    flow,
+                    search,
+                    since: context.now,
+                    heard_at: context.now,
+                    served: false,
+                    keepalive,
+                });
+                Some(LinkChange::Up(flow))
+            }
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn handle_connect_failed(
+        &mut self,
+        token: ConnectToken,
+        cause: &Cause,
+        context: &mut Context<'_>,
+    ) -> Option<LinkChange> {
+        match self.take() {
+            State::Connecting {
+                search,
+                token: expected,
+                since,
+                ..
+            } if token == expected => self.proceed(search, since, Some(cause.clone()), context),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn handle_closed(
+        &mut self,
+        connection: ConnectionId,
+        context: &mut Context<'_>,
+    ) -> Option<LinkChange> {
+        match &self.state {
+            State::Up(established) if established.flow.connection == connection => {
+                Some(self.lose(Cause::ConnectionClosed, context))
+            }
+            State::Up(_) | State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => None,
+        }
+    }
+
+    /// Closes a flow that is up but does not serve, and tries the target's next address, if it has one.
+    pub(crate) fn give_up_flow(
+        &mut self,
+        cause: Cause,
+        retry_after: Option<Duration>,
+        context: &mut Context<'_>,
+    ) -> Option<LinkChange> {
+        let State::Up(established) = self.take() else {
+            return None;
+        };
+        context.effects.disconnect(established.flow.connection);
+        let lost = LinkChange::Lost {
+            flow: established.flow,
+            cause: cause.clone(),
+        };
+        self.proceed(established.search, context.now, Some(cause), context);
+        if let (
+            State::Down {
+                retry_at: Some(retry_at),
+                ..
+            },
+            Some(wait),
+        ) = (&mut self.state, retry_after)
+        {
+            *retry_at = (*retry_at).max(context.now + wait);
+        }
+        Some(lost)
+    }
+
+    /// Says whether the target has an address that has not been tried.
+    pub(crate) fn has_another_address(&mut self) -> bool {
+        match &mut self.state {
+            State::Up(established) => established.search.has_more(),
+            State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => false,
+        }
+    }
+
+    /// Notes that the registrar accepted, with the keep-alive interval it asked for.
+    pub(crate) fn handle_served(&mut self, flow_timer: Option<Duration>, context: &mut Context<'_>) {
+        self.recovery.succeeded();
+        if let State::Up(established) = &mut self.state {
+            established.served = true;
+            if let Some(flow_timer) = flow_timer {
+                established.keepalive.follow(context.now, flow_timer, context.rng);
+            }
+        }
+    }
+
+    /// Notes that something came over the flow.
+    pub(crate) fn handle_heard(&mut self, now: Instant) {
+        if let State::Up(established) = &mut self.state {
+            established.heard_at = now;
+        }
+    }
+
+    /// Notes the answer to a keep-alive.
+    pub(crate) fn handle_keepalive_answer(&mut self, now: Instant) {
+        self.handle_heard(now);
+        if let State::Up(established) = &mut self.state {
+            established.keepalive.handle_answer();
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) -> Option<LinkChange> {
+        let now = context.now;
+        match self.take() {
+            State::Locating { since, .. } if since + LOCATE_TIME <= now => {
+                let cause = Cause::DnsFailed {
+                    name: self.target.host.clone(),
+                };
+                Some(self.exhausted(cause, context))
+            }
+            State::Connecting {
+                search,
+                token,
+                since,
+                deadline,
+            } if deadline <= now => {
+                context.effects.abandon(token);
+                self.proceed(search, since, Some(Cause::TcpTimeout), context)
+            }
+            State::Up(established) => {
+                self.state = State::Up(established);
+                self.keep_alive(context)
+            }
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// When [`Link::handle_timeout`] has something to do. Retries are the business of the order of links.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Down { .. } => None,
+            State::Locating { since, .. } => Some(*since + LOCATE_TIME),
+            State::Connecting { deadline, .. } => Some(*deadline),
+            State::Up(established) => Some(established.keepalive.next_timeout()),
+        }
+    }
+
+    fn keep_alive(&mut self, context: &mut Context<'_>) -> Option<LinkChange> {
+        let State::Up(established) = &mut self.state else {
+            return None;
+        };
+        match established.keepalive.handle_timeout(context.now, context.rng) {
+            Due::Nothing => None,
+            Due::Ping if established.flow.transport == Transport::Udp => {
+                context.effects.ask_options(established.flow);
+                None
+            }
+            Due::Ping => {
+                context.effects.ping(established.flow);
+                None
+            }
+            Due::Lost => {
+                context.effects.disconnect(established.flow.connection);
+                Some(self.lose(Cause::Timeout, context))
+            }
+        }
+    }
+
+    fn lose(&mut self, cause: Cause, context: &mut Context<'_>) -> LinkChange {
+        let State::Up(established) = self.take() else {
+            return LinkChange::Failed(cause);
+        };
+        let hopeful = established.served && cause == Cause::ConnectionClosed;
+        let wait = if established.served {
+            jitter::between(context.rng, Duration::ZERO, RECONNECT_SPREAD)
+        } else {
+            self.recovery.failed(context.rng, context.others_up)
+        };
+        self.state = State::Down {
+            retry_at: Some(context.now + wait),
+            hopeful,
+        };
+        LinkChange::Lost {
+            flow: established.flow,
+            cause,
+        }
+    }
+
+    fn proceed(
+        &mut self,
+        mut search: Search,
+        since: Instant,
+        failure: Option<Cause>,
+        context: &mut Context<'_>,
+    ) -> Option<LinkChange> {
+        match search.step(context.effects) {
+            Step::Wait => {
+                self.state = State::Locating { search, since };
+                None
+            }
+            Step::Try(target) => {
+                let token = context.effects.connect(target);
+                let deadline = context.now + CONNECT_TIME;
+                self.state = State::Connecting {
+                    search,
+                    token,
+                    since,
+                    deadline,
+                };
+                None
+            }
+            Step::Exhausted(cause) => {
+                let cause = failure.or(cause).unwrap_or(Cause::ConnectionClosed);
+                Some(self.exhausted(cause, context))
+            }
+        }
+    }
+
+    fn exhausted(&mut self, cause: Cause, context: &mut Context<'_>) -> LinkChange {
+        let wait = self.recovery.failed(context.rng, context.others_up);
+        self.state = State::Down {
+            retry_at: Some(context.now + wait),
+            hopeful: false,
+        };
+        LinkChange::Failed(cause)
+    }
+
+    fn take(&mut self) -> State {
+        std::mem::replace(&mut self.state, DOWN)
+    }
+}

@@ -1,0 +1,260 @@
+//! A SIP server for one device: a user agent with a scripted registrar.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use sip::digest::{Algorithm, Authenticator, Ha1, Limits, Secret, Verdict};
+use sip::flow::Flow;
+use sip::message::{HeaderName, Message, Method, StatusCode};
+use sip::user_agent::{
+    Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, RequestFailure, SessionId, UserAgent,
+};
+
+/// How a registrar answers.
+pub(crate) enum Registrar {
+    /// 200 with this time to live.
+    Accepts { expires: u32 },
+    /// 401 until the password is right, then 200.
+    Challenges {
+        authenticator: Box<Authenticator>,
+        password: &'static str,
+    },
+    /// Always this status, with these headers.
+    Answers {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+    },
+    /// 423 with this Min-Expires, until at least that is asked for.
+    WantsAtLeast { min_expires: u32 },
+    /// Nothing.
+    Silent,
+}
+
+impl Registrar {
+    pub(crate) fn challenging(password: &'static str) -> Self {
+        let authenticator = Authenticator::new([9; 32], "account-1".to_owned(), Limits::default());
+        Self::Challenges {
+            authenticator: Box::new(authenticator),
+            password,
+        }
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) agent: UserAgent,
+    pub(crate) registrar: Registrar,
+    /// Headers of every 200 to a REGISTER.
+    pub(crate) extra_headers: Vec<(&'static str, String)>,
+    pub(crate) answers_pings: bool,
+    /// Registrations that were accepted, latest last, as they came.
+    pub(crate) accepted: Vec<Message>,
+    /// Every REGISTER with the time it came at.
+    pub(crate) registers: Vec<(Instant, Message)>,
+    /// What the agent told about calls.
+    pub(crate) call_log: Vec<(Instant, CallLog)>,
+    pub(crate) answers_byes_with: VecDeque<Reply>,
+}
+
+/// What happened to a call the server made.
+#[derive(Debug)]
+pub(crate) enum CallLog {
+    Progress(SessionId, StatusCode),
+    Answered(SessionId, Message),
+    Rejected(SessionId, StatusCode, Option<RequestFailure>),
+    HungUp(SessionId, Option<Message>),
+    ByeFromDevice(SessionId, Message),
+    Ended(SessionId),
+}
+
+impl Server {
+    pub(crate) fn new(seed: u8, registrar: Registrar) -> Self {
+        let mut config = Config::new("test server");
+        config.methods.push(Method::Register.into());
+        Self {
+            agent: UserAgent::new([seed; 32], config),
+            registrar,
+            extra_headers: Vec::new(),
+            answers_pings: true,
+            accepted: Vec::new(),
+            registers: Vec::new(),
+            call_log: Vec::new(),
+            answers_byes_with: VecDeque::new(),
+        }
+    }
+
+    /// Calls a user of the device over a flow.
+    pub(crate) fn call(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        uri: &str,
+        offer: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> SessionId {
+        let mut invite = OutgoingRequest::new(
+            Method::Invite,
+            uri,
+            "\"Front desk\" <sip:1001@example.com>",
+            format!("<{uri}>"),
+        );
+        invite.body = offer.map(Body::sdp);
+        invite.headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        self.agent.invite(now, flow, invite)
+    }
+
+    /// Takes the agent's outputs: bytes to send are returned, events are dealt with.
+    pub(crate) fn pump(&mut self, now: Instant) -> Vec<(Flow, Vec<u8>)> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                Output::Transmit { flow, bytes } => sent.push((flow, bytes.to_vec())),
+                Output::Event(event) => self.handle_event(now, event),
+            }
+        }
+        sent
+    }
+
+    /// Statuses of responses to a call, provisional ones first.
+    pub(crate) fn statuses(&self, session: SessionId) -> Vec<u16> {
+        self.call_log
+            .iter()
+            .filter_map(|(_, log)| match log {
+                CallLog::Progress(id, status) | CallLog::Rejected(id, status, _) if *id == session => {
+                    Some(status.code())
+                }
+                CallLog::Answered(id, message) if *id == session => message.status().map(StatusCode::code),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn answered_at(&self, session: SessionId) -> Option<(Instant, &Message)> {
+        self.call_log.iter().find_map(|(at, log)| match log {
+            CallLog::Answered(id, message) if *id == session => Some((*at, message)),
+            _ => None,
+        })
+    }
+
+    /// The device's answer to our BYE.
+    pub(crate) fn bye_answer(&self, session: SessionId) -> Option<(Instant, &Message)> {
+        self.call_log.iter().find_map(|(at, log)| match log {
+            CallLog::HungUp(id, Some(message)) if *id == session => Some((*at, message)),
+            _ => None,
+        })
+    }
+
+    /// The device's BYE.
+    pub(crate) fn bye_of_device(&self, session: SessionId) -> Option<(Instant, &Message)> {
+        self.call_log.iter().find_map(|(at, log)| match log {
+            CallLog::ByeFromDevice(id, message) if *id == session => Some((*at, message)),
+            _ => None,
+        })
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        let log = match event {
+            Event::Request {
+                transaction, message, ..
+            } => {
+                if message.method() == Some(Method::Register) {
+                    self.registers.push((now, message.clone()));
+                    if let Some(reply) = self.judge(now, &message) {
+                        self.agent.respond(now, transaction, reply);
+                    }
+                } else {
+                    self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+                }
+                return;
+            }
+            Event::Progress { session, message } => {
+                CallLog::Progress(session, message.status().expect("a response has a status"))
+            }
+            Event::Answered { session, message } => CallLog::Answered(session, message),
+            Event::Rejected {
+                session,
+                status,
+                failure,
+                ..
+            } => CallLog::Rejected(session, status, failure),
+            Event::Ended {
+                session,
+                cause: EndCause::HungUp { answer },
+            } => CallLog::HungUp(session, answer),
+            Event::Ended {
+                session,
+                cause: EndCause::Bye { transaction, message },
+            } => {
+                self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+                CallLog::ByeFromDevice(session, message)
+            }
+            Event::Ended { session, .. } => CallLog::Ended(session),
+            Event::Invite { .. }
+            | Event::Confirmed { .. }
+            | Event::SessionRequest { .. }
+            | Event::Response { .. } => {
+                return;
+            }
+        };
+        self.call_log.push((now, log));
+    }
+
+    fn judge(&mut self, now: Instant, register: &Message) -> Option<Reply> {
+        let asked = register.expires().unwrap_or(3600);
+        match &mut self.registrar {
+            Registrar::Silent => None,
+            Registrar::Accepts { expires } => {
+                let expires = (*expires).min(asked);
+                Some(self.accept(register, expires))
+            }
+            Registrar::WantsAtLeast { min_expires } if asked != 0 && asked < *min_expires => {
+                let status = StatusCode::INTERVAL_TOO_BRIEF;
+                Some(Reply::new(status).header("Min-Expires", min_expires.to_string()))
+            }
+            Registrar::WantsAtLeast { .. } => Some(self.accept(register, asked)),
+            Registrar::Answers { status, headers } => {
+                let status = StatusCode::new(*status).expect("tests use valid statuses");
+                Some(headers.iter().fold(Reply::new(status), |reply, (name, value)| {
+                    reply.header(*name, value.clone())
+                }))
+            }
+            Registrar::Challenges {
+                authenticator,
+                password,
+            } => {
+                let password = Secret::from(*password);
+                let verdict = register.header(HeaderName::Authorization).map(|header| {
+                    let uri = register.request_uri().unwrap_or_default();
+                    authenticator.verify(now, header, "REGISTER", uri, &|username| {
+                        Some(Ha1::new(Algorithm::Sha256, username, "account-1", &password))
+                    })
+                });
+                if matches!(verdict, Some(Verdict::Accepted { .. })) {
+                    return Some(self.accept(register, asked));
+                }
+                let challenge = authenticator.challenge(now, Algorithm::Sha256, false);
+                Some(Reply::new(StatusCode::UNAUTHORIZED).header("WWW-Authenticate", challenge))
+            }
+        }
+    }
+
+    fn accept(&mut self, register: &Message, expires: u32) -> Reply {
+        self.accepted.push(register.clone());
+        let contact = register
+            .header(HeaderName::Contact)
+            .unwrap_or_default()
+            .to_owned();
+        let mut reply = Reply::new(StatusCode::OK);
+        if expires > 0 {
+            reply = reply.contact(format!("{contact};expires={expires}"));
+        }
+        self.extra_headers
+            .iter()
+            .fold(reply, |reply, (name, value)| reply.header(*name, value.clone()))
+    }
+}
+
+/// Lets a test wait for something for at most this long.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
