@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::attempt::Attempt;
-use super::session::{Farewell, Phase, Session, SessionTimer};
+use super::session::{Farewell, Phase, Reinvite, Session, SessionTimer};
 use super::sessions::Deadline;
 use super::{
     BYE_ANSWER_MAX, Body, ClientUser, EndCause, Event, Reply, ServerId, ServerUser, SessionId, UserAgent,
@@ -151,7 +151,14 @@ impl UserAgent {
         for id in pending {
             self.reply_in_session(now, id, session, &terminated);
         }
-        self.sessions.remove(session)
+        let state = self.sessions.remove(session)?;
+        if let Some(Reinvite::Ours(id)) = state.reinvite {
+            // The peer repeats its 2xx only as long as it has the session.
+            let patience = self.config.timers.patience();
+            self.sessions
+                .schedule(Deadline::Reinvite(id), Some(now + patience));
+        }
+        Some(state)
     }
 
     /// A BYE inside a session.

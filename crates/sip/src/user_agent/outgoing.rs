@@ -151,7 +151,7 @@ impl UserAgent {
         match self.start(now, flow, attempt, user) {
             Ok(id) => match user {
                 ClientUser::Invite(session) => self.invite_restarted(session, id, authorization),
-                ClientUser::Reinvite(session, _) => self.reinvite_restarted(session, authorization),
+                ClientUser::Reinvite(session, _) => self.reinvite_started(now, session, id, authorization),
                 ClientUser::Request(_)
                 | ClientUser::SessionRequest(..)
                 | ClientUser::Bye(_)

@@ -68,7 +68,7 @@ pub(super) struct Farewell {
 /// A re-INVITE that has no final response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reinvite {
-    Ours,
+    Ours(TransactionId),
     Theirs,
 }
 

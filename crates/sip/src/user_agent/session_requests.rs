@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::attempt::Attempt;
-use super::config::RINGING_MAX;
+use super::config::{CALLING_MAX, RINGING_MAX};
 use super::reply::DialogPart;
 use super::session::{Phase, Reinvite, SessionTimer};
 use super::sessions::Deadline;
@@ -86,11 +86,8 @@ impl UserAgent {
         attempt.large_datagram = state.access.large_datagram;
         let flow = state.flow;
         if is_reinvite {
-            state.access.authorization = None;
-            self.start(now, flow, attempt, ClientUser::Reinvite(session, request))?;
-            if let Some(state) = self.sessions.get_mut(session) {
-                state.reinvite = Some(Reinvite::Ours);
-            }
+            let id = self.start(now, flow, attempt, ClientUser::Reinvite(session, request))?;
+            self.reinvite_started(now, session, id, None);
         } else {
             self.start(now, flow, attempt, ClientUser::SessionRequest(session, request))?;
         }
@@ -112,9 +109,18 @@ impl UserAgent {
         }
     }
 
-    /// Our re-INVITE was challenged and has been sent again with an answer.
-    pub(super) fn reinvite_restarted(&mut self, session: SessionId, authorization: Option<(String, String)>) {
+    /// Our re-INVITE is on its way, for the first time or with an answer to a challenge.
+    pub(super) fn reinvite_started(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        id: TransactionId,
+        authorization: Option<(String, String)>,
+    ) {
+        self.sessions
+            .schedule(Deadline::Reinvite(id), Some(now + CALLING_MAX));
         if let Some(state) = self.sessions.get_mut(session) {
+            state.reinvite = Some(Reinvite::Ours(id));
             state.access.authorization = authorization;
         }
     }
@@ -146,7 +152,7 @@ impl UserAgent {
 
     pub(super) fn reinvite_over(&mut self, session: SessionId) {
         if let Some(state) = self.sessions.get_mut(session)
-            && state.reinvite == Some(Reinvite::Ours)
+            && matches!(state.reinvite, Some(Reinvite::Ours(_)))
         {
             state.reinvite = None;
         }
@@ -257,7 +263,7 @@ impl UserAgent {
         //# A UAS that receives an INVITE on a dialog while an INVITE it had sent
         //# on that dialog is in progress MUST return a 491 (Request Pending)
         //# response to the received INVITE.
-        let is_glare = state.reinvite == Some(Reinvite::Ours) || state.unacknowledged.is_some();
+        let is_glare = matches!(state.reinvite, Some(Reinvite::Ours(_))) || state.unacknowledged.is_some();
         if is_unanswered {
             let seconds = self.random.below(RETRY_AFTER_BOUND);
             let reply =
@@ -341,6 +347,10 @@ impl UserAgent {
         while let Some(deadline) = self.sessions.take_due(now) {
             match deadline {
                 Deadline::Owner(id) => self.answer_for_owner(now, id),
+                Deadline::Reinvite(id) => {
+                    self.clients.give_up(now, id, &mut self.outbox);
+                    self.flush();
+                }
                 Deadline::Session(session, SessionTimer::Retransmit) => {
                     self.retransmit_or_give_up(now, session);
                 }

@@ -19,6 +19,8 @@ pub(super) enum Deadline {
     Session(SessionId, SessionTimer),
     /// The owner has not answered a BYE or a re-INVITE.
     Owner(TransactionId),
+    /// A re-INVITE of ours has had no final response for too long.
+    Reinvite(TransactionId),
 }
 
 /// What is kept of an INVITE of ours that was answered 2xx, as long as 2xx responses to it may arrive.
@@ -146,6 +148,7 @@ impl Sessions {
     pub(super) fn transaction_over(&mut self, id: TransactionId, session: Option<SessionId>) {
         self.accepted_by_transaction.remove(&id);
         self.schedule.set(Deadline::Owner(id), None);
+        self.schedule.set(Deadline::Reinvite(id), None);
         if let Some(session) = session.and_then(|session| self.session_by_id.get_mut(&session)) {
             session.requests.retain(|waiting| *waiting != id);
         }
