@@ -246,7 +246,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let _served = served(&path).await;
-        for request in [b"hello\n".to_vec(), vec![b'a'; REQUEST_LENGTH_MAX as usize]] {
+        for request in [
+            b"hello\n".to_vec(),
+            vec![b'a'; usize::try_from(REQUEST_LENGTH_MAX).unwrap()],
+        ] {
             let mut stream = UnixStream::connect(&path).await.unwrap();
             stream.write_all(&request).await.unwrap();
             let mut answer = String::new();

@@ -83,6 +83,14 @@ impl ReplyBudget {
         }
     }
 
+    /// Adds the bytes of a datagram that `source` sent: an answer no longer than its question amplifies nothing.
+    pub fn earn(&mut self, source: IpAddr, bytes: usize) {
+        if let Some(bucket) = self.bucket_by_source.get_mut(&source.to_canonical()) {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            bucket.bytes = bucket.bytes.saturating_add(bytes).min(self.burst_bytes);
+        }
+    }
+
     /// How many sources are remembered.
     #[must_use]
     pub fn sources(&self) -> usize {
@@ -124,6 +132,17 @@ mod tests {
     fn source(last: u16) -> IpAddr {
         let [high, low] = last.to_be_bytes();
         IpAddr::from([198, 51, high, low])
+    }
+
+    #[test]
+    fn a09_questions_pay_for_answers_of_their_length_and_no_more_than_the_burst_is_saved() {
+        let now = Instant::now();
+        let mut budget = ReplyBudget::new(100, 1, 4);
+        assert!(budget.take(now, source(1), 100));
+        budget.earn(source(1), 60);
+        assert!(budget.take(now, source(1), 60) && !budget.take(now, source(1), 1));
+        budget.earn(source(1), 1_000);
+        assert!(budget.take(now, source(1), 100) && !budget.take(now, source(1), 1));
     }
 
     #[test]

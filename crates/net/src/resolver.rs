@@ -29,6 +29,8 @@ pub const CACHE_TIME_MAX: Duration = Duration::from_secs(60 * 60);
 pub const CACHE_TIME_MIN: Duration = Duration::from_secs(5);
 /// Time that a missing record is believed to be missing at most.
 pub const CACHE_TIME_MISSING_MAX: Duration = Duration::from_secs(60);
+/// Characters of the longest name that a message can hold, without the dot at its end (RFC 1035 section 2.3.4).
+const NAME_LENGTH_MAX: usize = 253;
 /// Answers in the cache at most.
 const CACHE_ANSWERS: u64 = 1_024;
 
@@ -88,8 +90,9 @@ impl Resolver {
     }
 
     async fn ask(&self, query: &Query) -> Answer {
-        let Ok(mut name) = Name::from_utf8(&query.name) else {
-            return Answer::NoData;
+        let mut name = match Name::from_utf8(&query.name) {
+            Ok(name) if name.num_labels() > 0 && query.name.len() <= NAME_LENGTH_MAX => name,
+            Ok(_) | Err(_) => return Answer::NoData,
         };
         // A SIP domain is never relative to this machine's own.
         name.set_fqdn(true);

@@ -222,3 +222,46 @@ unsafe fn socket_address(storage: *const libc::sockaddr_storage) -> Option<Socke
         IpAddr::V6(v6) => SocketAddrV6::new(v6, port, 0, scope).into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_among_the_addresses_and_last_of_its_kind() {
+        let addresses = local_addresses().unwrap();
+
+        assert!(addresses.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(addresses.is_sorted_by_key(IpAddr::is_loopback), "{addresses:?}");
+    }
+
+    #[test]
+    fn t14_too_few_open_files_are_warned_of_and_enough_are_not() {
+        let files = OpenFiles {
+            before: 1_024,
+            in_force: 20_000,
+        };
+
+        assert_eq!(files.warning(20_000), None);
+        assert!(
+            files
+                .warning(20_001)
+                .is_some_and(|warning| warning.contains("20000"))
+        );
+    }
+
+    #[test]
+    fn t14_the_soft_limit_is_raised_to_the_hard_one() {
+        let first = raise_open_files(OPEN_FILES_WANTED).unwrap();
+        let second = raise_open_files(OPEN_FILES_WANTED).unwrap();
+
+        assert!(first.in_force >= first.before);
+        assert_eq!(
+            second,
+            OpenFiles {
+                before: first.in_force,
+                in_force: first.in_force
+            }
+        );
+    }
+}

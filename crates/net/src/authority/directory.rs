@@ -224,3 +224,151 @@ pub enum DirectoryError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::super::CERTIFICATE_VALIDITY;
+    use super::*;
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    fn open(directory: &Path) -> AuthorityDirectory {
+        AuthorityDirectory::open(directory, "Test", now()).unwrap()
+    }
+
+    fn names(names: &[&str]) -> Vec<Subject> {
+        names
+            .iter()
+            .map(|name| Subject::Name((*name).to_owned()))
+            .collect()
+    }
+
+    fn mode(file: &Path) -> u32 {
+        fs::metadata(file).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn an_authority_is_made_once_and_its_key_is_for_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+
+        let made = open(&state).authority().certificate().clone();
+        let loaded = open(&state).authority().certificate().clone();
+
+        assert_eq!(made, loaded);
+        assert_eq!(mode(&state.join(KEY_FILE)), 0o600);
+        assert_eq!(mode(&state.join(CERTIFICATE_FILE)), 0o644);
+        assert_eq!(mode(&state), 0o700);
+    }
+
+    #[test]
+    fn a_crash_between_key_and_certificate_is_mended_with_the_same_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = open(directory.path()).authority().key_pem();
+        fs::remove_file(directory.path().join(CERTIFICATE_FILE)).unwrap();
+
+        assert_eq!(*open(directory.path()).authority().key_pem(), *key);
+    }
+
+    #[test]
+    fn a_missing_key_is_told_and_never_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        open(directory.path());
+        fs::remove_file(directory.path().join(KEY_FILE)).unwrap();
+
+        let error = AuthorityDirectory::open(directory.path(), "Test", now()).unwrap_err();
+
+        assert!(error.to_string().contains(KEY_FILE), "{error}");
+        assert!(!directory.path().join(KEY_FILE).exists());
+    }
+
+    #[test]
+    fn an_identity_is_kept_until_a_third_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = open(directory.path());
+        let subjects = names(&["sip.example.com"]);
+        let identity = |now| {
+            authority
+                .identity("server", &subjects, Purpose::Server, now)
+                .unwrap()
+                .chain()
+                .to_vec()
+        };
+
+        let issued = identity(now());
+
+        assert_eq!(mode(&directory.path().join("server.pem")), 0o600);
+        assert_eq!(identity(now() + CERTIFICATE_VALIDITY / 2), issued);
+        assert_ne!(identity(now() + CERTIFICATE_VALIDITY * 3 / 4), issued);
+    }
+
+    #[test]
+    fn an_identity_is_issued_again_for_a_further_name_and_kept_for_fewer() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = open(directory.path());
+        let identity = |subjects: &[&str]| {
+            authority
+                .identity("server", &names(subjects), Purpose::Server, now())
+                .unwrap()
+                .chain()
+                .to_vec()
+        };
+
+        let one = identity(&["one.example.com"]);
+        let both = identity(&["one.example.com", "two.example.com"]);
+
+        assert_ne!(one, both);
+        assert_eq!(identity(&["two.example.com"]), both);
+    }
+
+    #[test]
+    fn an_identity_of_another_authority_or_of_no_use_is_issued_again() {
+        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let subjects = names(&["sip.example.com"]);
+        let file = directory.path().join("server.pem");
+        let authority = open(directory.path());
+        open(elsewhere.path())
+            .identity("server", &subjects, Purpose::Server, now())
+            .unwrap();
+
+        for foreign in [
+            fs::read(elsewhere.path().join("server.pem")).unwrap(),
+            b"half a fi".to_vec(),
+        ] {
+            fs::write(&file, foreign).unwrap();
+            let identity = authority
+                .identity("server", &subjects, Purpose::Server, now())
+                .unwrap();
+            assert_eq!(identity.chain().get(1), Some(authority.authority().certificate()));
+        }
+    }
+
+    #[test]
+    fn a_partial_file_of_a_crash_does_no_harm() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret.pem");
+        fs::write(file.with_extension("partial"), "world-readable rest").unwrap();
+
+        write_atomically(&file, b"whole", SECRET_MODE).unwrap();
+
+        assert_eq!(fs::read(&file).unwrap(), b"whole");
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+
+        let error = AuthorityDirectory::open(&file.join("state"), "Test", now()).unwrap_err();
+
+        assert!(error.to_string().contains("file/state"), "{error}");
+    }
+}

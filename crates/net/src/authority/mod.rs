@@ -354,3 +354,137 @@ pub enum AuthorityError {
     #[error("the certificate could not be made: {0}")]
     Issue(#[source] rcgen::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    fn subject(text: &str) -> Subject {
+        text.parse()
+            .map_or_else(|_| Subject::Name(text.to_owned()), Subject::Address)
+    }
+
+    fn facts(issued: &Issued) -> CertificateFacts {
+        let certificates = crate::tls::certificates_from_pem(issued.certificate_pem.as_bytes()).unwrap();
+        CertificateFacts::read(&certificates[0]).unwrap()
+    }
+
+    #[test]
+    fn an_issued_certificate_says_what_was_asked_for() {
+        let authority = Authority::generate("Test", now()).unwrap();
+        let subjects = ["sip.example.com", "192.0.2.7", "2001:db8::7"].map(subject);
+
+        let issued = authority.issue(&subjects, Purpose::Server, now()).unwrap();
+
+        let facts = facts(&issued);
+        assert_eq!(facts.subjects, subjects);
+        assert_eq!(facts.not_before, now() - BACKDATED);
+        assert_eq!(facts.not_after, now() + CERTIFICATE_VALIDITY);
+    }
+
+    #[test]
+    fn renewal_is_due_when_a_third_is_left_and_not_a_second_before() {
+        let facts = CertificateFacts {
+            not_before: now(),
+            not_after: now() + Duration::from_secs(900),
+            subjects: Vec::new(),
+        };
+
+        assert!(!facts.renewal_is_due(now()));
+        assert!(!facts.renewal_is_due(now() + Duration::from_secs(599)));
+        assert!(facts.renewal_is_due(now() + Duration::from_secs(600)));
+        assert!(facts.renewal_is_due(now() + Duration::from_secs(901)));
+    }
+
+    #[test]
+    fn a_certificate_of_the_future_is_due_for_renewal() {
+        let facts = CertificateFacts {
+            not_before: now(),
+            not_after: now() + Duration::from_secs(900),
+            subjects: Vec::new(),
+        };
+
+        assert!(facts.renewal_is_due(now() - Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn an_authority_is_the_same_after_it_was_written_and_read() {
+        let authority = Authority::generate("Test", now()).unwrap();
+
+        let read = Authority::from_pem(authority.certificate_pem(), &authority.key_pem()).unwrap();
+
+        assert_eq!(read.certificate(), authority.certificate());
+        assert_eq!(*read.key_pem(), *authority.key_pem());
+    }
+
+    #[test]
+    fn a_certificate_and_the_key_of_another_authority_are_refused() {
+        let (one, other) = (
+            Authority::generate("One", now()).unwrap(),
+            Authority::generate("Other", now()).unwrap(),
+        );
+
+        let mixed = Authority::from_pem(one.certificate_pem(), &other.key_pem());
+
+        assert!(matches!(mixed, Err(AuthorityError::Mismatch)));
+    }
+
+    #[test]
+    fn a_leaf_is_no_authority() {
+        let authority = Authority::generate("Test", now()).unwrap();
+        let leaf = authority
+            .issue(&[subject("sip.example.com")], Purpose::Server, now())
+            .unwrap();
+
+        let taken = Authority::from_pem(&leaf.certificate_pem, &leaf.key_pem);
+
+        assert!(matches!(taken, Err(AuthorityError::NotAnAuthority)));
+    }
+
+    #[test]
+    fn a_certificate_is_for_one_subject_at_least_and_for_the_limit_at_most() {
+        let authority = Authority::generate("Test", now()).unwrap();
+        let subjects = |count: usize| -> Vec<_> {
+            (0..count)
+                .map(|number| Subject::Name(format!("host{number}.example.com")))
+                .collect()
+        };
+        let issue = |count| authority.issue(&subjects(count), Purpose::Server, now());
+
+        assert!(matches!(issue(0), Err(AuthorityError::NoSubject)));
+        assert!(issue(SUBJECTS_MAX).is_ok());
+        assert!(
+            matches!(issue(SUBJECTS_MAX + 1), Err(AuthorityError::TooManySubjects(count)) if count == SUBJECTS_MAX + 1)
+        );
+    }
+
+    #[test]
+    fn a_name_outside_ascii_is_named() {
+        let authority = Authority::generate("Test", now()).unwrap();
+
+        let error = authority
+            .issue(&[subject("b\u{fc}hne.example.com")], Purpose::Server, now())
+            .unwrap_err();
+
+        assert!(error.to_string().contains("b\u{fc}hne"), "{error}");
+    }
+
+    #[test]
+    fn no_key_shows_in_a_log() {
+        let authority = Authority::generate("Test", now()).unwrap();
+        let issued = authority
+            .issue(&[subject("sip.example.com")], Purpose::Server, now())
+            .unwrap();
+        let identity =
+            crate::tls::Identity::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes())
+                .unwrap();
+
+        let shown = format!("{authority:?} {issued:?} {identity:?}");
+
+        assert!(!shown.contains("PRIVATE") && shown.len() < 300, "{shown}");
+    }
+}

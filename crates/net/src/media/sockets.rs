@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use ::media::bridge::{LegId, Transmit};
+use ::media::rtcp::is_rtcp;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Registry, Token};
 
@@ -172,11 +173,4 @@ impl Sockets {
         });
         socket.is_some_and(|leg| leg.socket.send_to(bytes, transmit.to).is_ok())
     }
-}
-
-/// Tells RTCP from RTP by its packet type (RFC 5761 section 4).
-fn is_rtcp(packet: &[u8]) -> bool {
-    packet
-        .get(1)
-        .is_some_and(|packet_type| (192..=223).contains(packet_type))
 }

@@ -199,3 +199,84 @@ pub enum IdentityError {
         source: rustls::Error,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::authority::{Authority, Issued, Purpose, Subject};
+
+    fn issued() -> Issued {
+        let authority = Authority::generate("Test", SystemTime::now()).unwrap();
+        let subject = Subject::Name("sip.example.com".to_owned());
+        authority
+            .issue(&[subject], Purpose::Server, SystemTime::now())
+            .unwrap()
+    }
+
+    /// What is said when the chain and the key are read from files with these contents.
+    fn said_of(chain: Option<&str>, key: Option<&str>) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let (chain_file, key_file) = (
+            directory.path().join("chain.pem"),
+            directory.path().join("key.pem"),
+        );
+        for (file, content) in [(&chain_file, chain), (&key_file, key)] {
+            if let Some(content) = content {
+                fs::write(file, content).unwrap();
+            }
+        }
+        Identity::from_files(&chain_file, &key_file)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn each_fault_names_its_file_in_one_line() {
+        let (good, other) = (issued(), issued());
+        let (chain, key) = (good.certificate_pem.as_str(), good.key_pem.as_str());
+        let broken = chain.replace("-----END", "-----ENT");
+
+        for (chain, key, file) in [
+            (None, Some(key), "chain.pem"),
+            (Some(chain), None, "key.pem"),
+            (Some(""), Some(key), "chain.pem"),
+            (Some(broken.as_str()), Some(key), "chain.pem"),
+            (Some(key), Some(key), "chain.pem"),
+            (Some(chain), Some(chain), "key.pem"),
+            (Some(chain), Some(other.key_pem.as_str()), "key.pem"),
+        ] {
+            let said = said_of(chain, key);
+            assert!(said.contains(file) && !said.contains('\n'), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_names_both_files() {
+        let said = said_of(Some(&issued().certificate_pem), Some(&issued().key_pem));
+
+        assert!(said.contains("chain.pem") && said.contains("key.pem"), "{said}");
+    }
+
+    #[test]
+    fn a_file_of_the_longest_length_is_read_and_a_longer_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("chain.pem");
+        let padded = |length: u64| {
+            let mut text = issued().certificate_pem;
+            text.extend(std::iter::repeat_n(
+                '\n',
+                usize::try_from(length).unwrap() - text.len(),
+            ));
+            fs::write(&file, text).unwrap();
+            certificates_from_file(&file)
+        };
+
+        assert!(padded(PEM_BYTES_MAX).is_ok());
+        assert!(matches!(
+            padded(PEM_BYTES_MAX + 1),
+            Err(IdentityError::TooLong { .. })
+        ));
+    }
+}

@@ -8,5 +8,7 @@
 
 mod exchange;
 mod hostile;
+mod media;
+mod names;
 mod side;
 mod tls;
