@@ -72,7 +72,7 @@ async fn a_closed_leg_reports_what_it_did_and_frees_its_ports() {
 async fn the_advertised_address_is_told_with_the_bound_port() {
     let advertised = IpAddr::from([203, 0, 113, 7]);
     let (plane, mut events) = start(
-        MediaPlaneConfig {
+        &MediaPlaneConfig {
             advertise: Some(advertised),
             ..config()
         },
@@ -96,7 +96,7 @@ async fn a_leg_without_a_port_is_told_so() {
     let (other, mut other_events) = start(&config(), 64);
     let range = free_pair(&other, &mut other_events).await;
     let (plane, mut events) = start(
-        MediaPlaneConfig {
+        &MediaPlaneConfig {
             ports: range,
             ..config()
         },
