@@ -3,6 +3,7 @@
 //! - [`id`] and [`identity`]: opaque ids, and the three values that must never be mixed up: SIP user,
 //!   authorization id and extension.
 //! - [`directory`]: what a switch knows of one account, learnt only from snapshots and changes with epochs.
+//! - [`directory_file`]: a TOML file as one source of snapshots.
 //! - [`config`]: the configuration keys of an endpoint, their schema, and a file that keeps its lines.
 //! - [`status`]: registration statuses, receipts, page reports and events, as they go over the wire.
 //!
@@ -22,6 +23,7 @@
 
 pub mod config;
 pub mod directory;
+pub mod directory_file;
 pub mod id;
 pub mod identity;
 mod nearest;

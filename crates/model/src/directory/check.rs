@@ -156,15 +156,17 @@ impl Directory {
     }
 
     pub(crate) fn add_permission(&mut self, permission: Permission) -> Result<(), DirectoryError> {
-        let key = (
-            permission.action,
-            permission.who.clone(),
-            permission.subject.clone(),
-        );
-        if self.pin_by_permission.contains_key(&key) {
+        let Permission {
+            action, who, subject, ..
+        } = &permission;
+        if self
+            .pin_by_permission
+            .contains_key(&(*action, who.clone(), subject.clone()))
+        {
+            let key = format!("for {who} to {action} {subject}");
             return Err(DirectoryError::Duplicate {
                 what: "permission",
-                key: format!("{key:?}"),
+                key,
             });
         }
         self.put_permission(permission);

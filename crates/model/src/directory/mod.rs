@@ -35,8 +35,8 @@ pub const USERS_MAX: usize = 100_000;
 pub const EXTENSIONS_MAX: usize = 200_000;
 /// Members of one page group or alert: a page reaches at most this many listeners by unicast.
 pub const MEMBERS_MAX: usize = 10_000;
-/// Permissions of one account: one for each user and a few exceptions each.
-pub const PERMISSIONS_MAX: usize = 400_000;
+/// Permissions of one account: one for each user and an exception each.
+pub const PERMISSIONS_MAX: usize = 200_000;
 /// Edits of one change: what is larger is sent as a snapshot.
 pub const EDITS_MAX: usize = 10_000;
 /// Generations of one credential that are valid at a time: the one in use and the one being rotated in.
@@ -193,3 +193,6 @@ impl Directory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

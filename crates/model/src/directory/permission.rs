@@ -1,5 +1,7 @@
 //! Who may call, page or raise an alert on what.
 
+use std::fmt;
+
 use crate::{Extension, Secret, SipUser};
 
 /// What a permission allows.
@@ -14,6 +16,16 @@ pub enum Action {
     Alert,
 }
 
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Call => "call",
+            Self::Page => "page",
+            Self::Alert => "alert",
+        })
+    }
+}
+
 /// Whom a permission is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
@@ -23,6 +35,15 @@ pub enum Who {
     User(SipUser),
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => formatter.write_str("anyone"),
+            Self::User(user) => write!(formatter, "user {user}"),
+        }
+    }
+}
+
 /// What a permission is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
@@ -30,6 +51,15 @@ pub enum Subject {
     Any,
     /// One extension.
     Extension(Extension),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => formatter.write_str("any extension"),
+            Self::Extension(extension) => write!(formatter, "extension {extension}"),
+        }
+    }
 }
 
 /// One permission. Two permissions with the same action, user and subject are one: the later replaces the earlier.
