@@ -7,6 +7,7 @@ use super::nonce::{Mint, Nonce};
 use super::nonce_count::{Count, NonceCounts};
 use super::parameters::{Parameters, ParametersError, quote};
 use super::{Algorithm, Ha1};
+use crate::uri::Uri;
 
 /// Bounds of an [`Authenticator`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +207,7 @@ impl Authenticator {
             return Err(Refusal::OtherRealm);
         }
         let uri = raw("uri")?;
-        if uri != request_uri {
+        if !is_same_uri(uri, request_uri) {
             return Err(Refusal::OtherUri);
         }
         match parameters.raw("qop") {
@@ -318,6 +319,15 @@ impl Authenticator {
         let began = *self.began.get_or_insert(now);
         u64::try_from(now.saturating_duration_since(began).as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Octet for octet, or as RFC 3261 §19.1.4 compares: a proxy may have written the Request-URI anew, and no other.
+fn is_same_uri(answered: &str, requested: &str) -> bool {
+    answered == requested
+        || match (Uri::parse(answered), Uri::parse(requested)) {
+            (Ok(answered), Ok(requested)) => answered.is_equivalent_to(&requested),
+            (Err(_), _) | (_, Err(_)) => false,
+        }
 }
 
 /// The algorithm an answer names; without a name it is MD5 (RFC 7616 §3.4); `None` for one not spoken here.

@@ -405,6 +405,18 @@ fn a04_an_answer_for_another_request_uri_is_refused() {
 }
 
 #[test]
+fn an_answer_for_an_equivalent_request_uri_is_accepted() {
+    let mut server = Server::new(Algorithm::Sha256);
+    let challenge = server.challenge();
+    let header = server.answer("7001", &challenge, "secret", 1);
+
+    assert_eq!(
+        server.verify(&header, "REGISTER", "sip:PBX.Example.com"),
+        accepted()
+    );
+}
+
+#[test]
 fn a04_an_answer_made_for_another_method_is_wrong() {
     let mut server = Server::new(Algorithm::Sha256);
     let challenge = server.challenge();
