@@ -26,6 +26,10 @@ impl fmt::Display for CallId {
 
 /// Something that happened outside a core.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every value is a message, and boxing it costs an allocation"
+)]
 pub enum Input {
     /// A SIP message arrived whole.
     Sip {
@@ -101,9 +105,9 @@ pub enum Input {
     Shutdown,
 }
 
-/// Something a core wants done.
+/// Something a core wants done; `E` is what it tells those who watch it.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<E = DeviceEvent> {
     /// Send these bytes, a whole message or a ping.
     Transmit {
         /// Where to.
@@ -151,8 +155,18 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
-    /// Tell whoever watches the device.
-    Event(DeviceEvent),
+    /// Tell whoever watches.
+    Event(E),
     /// Everything is closed; the last output.
     Stopped,
+}
+
+impl<E> Output<E> {
+    /// The ping of RFC 5626 section 4.4.1.
+    pub(crate) fn ping(flow: Flow) -> Self {
+        Self::Transmit {
+            flow,
+            bytes: Bytes::from_static(b"\r\n\r\n"),
+        }
+    }
 }

@@ -25,6 +25,23 @@ pub struct KeepaliveTimes {
     pub answer: Duration,
 }
 
+/// Time for an answer unless told otherwise.
+//= https://www.rfc-editor.org/rfc/rfc5626#section-4.4.1
+//# If a pong is not received within 10 seconds after sending a ping [...] then the client MUST treat the flow as
+//# failed.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+impl KeepaliveTimes {
+    /// Pings at this interval, with the 10 s to answer of RFC 5626.
+    #[must_use]
+    pub const fn every(interval: Duration) -> Self {
+        Self {
+            interval,
+            answer: ANSWER_TIME,
+        }
+    }
+}
+
 /// What a keep-alive clock asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -53,6 +70,11 @@ enum State {
 }
 
 impl Keepalive {
+    /// A clock that follows a server's Flow-Timer alone.
+    pub(crate) fn asked_for(now: Instant, flow_timer: Duration, rng: &mut impl Rng) -> Self {
+        Self::new(now, KeepaliveTimes::every(bounded(flow_timer)), rng)
+    }
+
     pub(crate) fn new(now: Instant, times: KeepaliveTimes, rng: &mut impl Rng) -> Self {
         let until = now + jitter::four_fifths_to_all(rng, times.interval);
         Self {
@@ -64,7 +86,7 @@ impl Keepalive {
 
     /// Takes the interval that the server asked for in a Flow-Timer header field.
     pub(crate) fn follow(&mut self, now: Instant, flow_timer: Duration, rng: &mut impl Rng) {
-        self.times.interval = flow_timer.clamp(INTERVAL_MIN, INTERVAL_MAX);
+        self.times.interval = bounded(flow_timer);
         if let State::Resting { until } = &mut self.state {
             *until = (*until).min(now + jitter::four_fifths_to_all(rng, self.times.interval));
         }
@@ -105,6 +127,10 @@ impl Keepalive {
         self.state = State::ExpectAnswer { deadline, next_ping };
         Due::Ping
     }
+}
+
+fn bounded(flow_timer: Duration) -> Duration {
+    flow_timer.clamp(INTERVAL_MIN, INTERVAL_MAX)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! ```
 
 mod call;
+pub mod caller;
 mod clock;
 mod endpoint;
 mod io;
@@ -29,6 +30,7 @@ mod sound;
 mod uplink;
 
 pub use call::{CALLS_MAX, CALLS_PER_SLOT_MAX};
+pub use caller::{Caller, CallerEvent, CallerFailure, CallerProfile};
 pub use endpoint::{Counters, Endpoint, PAGE_HEADER, SLOTS_MAX};
 pub use io::{CallId, ConnectToken, Input, Output};
 pub use keepalive::KeepaliveTimes;

@@ -6,10 +6,16 @@ use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
+use model::config::{
+    EndpointConfig, HostPort, KeepAliveMethod, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, Tone,
+    TransportChoice,
+};
 use model::status::TargetRole;
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
 use sip::flow::Transport;
 
+use crate::keepalive::KeepaliveTimes;
+use crate::recovery::RecoveryTimes;
 use crate::registration::RegistrationTimes;
 use crate::uplink::UplinkTimes;
 
@@ -22,8 +28,12 @@ pub struct Profile {
     pub user_agent: String,
     /// The device's URN for `+sip.instance` (RFC 5626 section 4.1), the same after every restart.
     pub instance: Option<String>,
-    /// The SIP domain: registrar and domain part of every address of record.
+    /// The SIP domain: domain part of every address of record.
     pub domain: String,
+    /// The registrar, if it is not the domain: host, and port if there is one.
+    pub registrar: Option<String>,
+    /// Addresses are `sips:`, which asks for TLS on every hop (RFC 5630).
+    pub sips: bool,
     /// The servers in the order they are tried in.
     pub targets: Vec<TargetProfile>,
     /// The slots.
@@ -58,6 +68,8 @@ pub struct SlotProfile {
     pub position: SlotPosition,
     /// Who it registers as; `None` for an empty slot.
     pub account: Option<Account>,
+    /// What plays before a page, while the caller hears it ring.
+    pub tone: PageTone,
 }
 
 /// Who registers or calls.
@@ -95,8 +107,6 @@ pub struct SoundProfile {
     pub page_volume_db: f32,
     /// Gain of rings in dB, at most 0.
     pub ring_volume_db: f32,
-    /// What plays before a page, while the caller hears it ring.
-    pub page_tone: PageTone,
 }
 
 /// What plays before a page.
@@ -130,18 +140,199 @@ impl Default for Times {
     }
 }
 
+/// What a configuration does not say of a device.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Which device.
+    pub device: DeviceId,
+    /// Goes into User-Agent and Server.
+    pub user_agent: String,
+    /// The device's URN for `+sip.instance`; see [`Profile::instance`].
+    pub instance: Option<String>,
+}
+
+impl Profile {
+    /// The profile that a configuration asks for.
+    ///
+    /// Tone files are the shell's to load: a slot with one gets the chime here. Which certificates are trusted, and
+    /// where sound goes, is the shell's business too.
+    #[must_use]
+    pub fn from_config(config: &EndpointConfig, identity: Identity, output_rate: SampleRate) -> Self {
+        let volume_db = i16::try_from(config.page.volume_db).map_or(0.0, f32::from);
+        Self {
+            device: identity.device,
+            user_agent: identity.user_agent,
+            instance: identity.instance,
+            domain: config.server.domain.as_ref().map_or_else(String::new, host),
+            registrar: config.server.registrar.as_ref().map(authority),
+            sips: config.server.sips,
+            targets: targets(config),
+            slots: config
+                .slots
+                .iter()
+                .map(|slot| slot_profile(config, slot))
+                .collect(),
+            media: MediaProfile {
+                security: match config.security.srtp {
+                    SrtpOffer::Standard => SecurityOffer::Standard,
+                    SrtpOffer::Optional => SecurityOffer::Optional,
+                    SrtpOffer::Disabled => SecurityOffer::Disabled,
+                },
+                suites: config.security.suites.iter().copied().map(suite).collect(),
+                codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+            },
+            sound: SoundProfile {
+                sink: config.sink.clone(),
+                output_rate,
+                page_volume_db: volume_db,
+                ring_volume_db: volume_db,
+            },
+            times: times(config),
+        }
+    }
+}
+
+/// The servers in the order they are tried in: outbound proxies, or the domain's own server where there are none; then
+/// the backup servers; the site's node last.
+fn targets(config: &EndpointConfig) -> Vec<TargetProfile> {
+    let ServerConfig {
+        domain,
+        registrar,
+        outbound_proxy,
+        second_outbound_proxy,
+        transport,
+        sips,
+        ..
+    } = &config.server;
+    let transport = match transport {
+        TransportChoice::Auto => sips.then_some(Transport::Tls),
+        TransportChoice::Udp => Some(Transport::Udp),
+        TransportChoice::Tcp => Some(Transport::Tcp),
+        TransportChoice::Tls => Some(Transport::Tls),
+    };
+    let own = registrar.as_ref().or(domain.as_ref());
+    let mut order: Vec<(TargetRole, &HostPort, bool)> = Vec::new();
+    match outbound_proxy {
+        Some(proxy) => order.push((TargetRole::Primary, proxy, true)),
+        None => order.extend(own.map(|own| (TargetRole::Primary, own, false))),
+    }
+    order.extend(
+        second_outbound_proxy
+            .as_ref()
+            .map(|proxy| (TargetRole::Secondary, proxy, true)),
+    );
+    order.extend(
+        config
+            .redundancy
+            .backups
+            .iter()
+            .map(|backup| (TargetRole::Backup, backup, true)),
+    );
+    order.extend(
+        config
+            .redundancy
+            .local_node
+            .as_ref()
+            .map(|node| (TargetRole::LocalNode, node, true)),
+    );
+    order
+        .into_iter()
+        .map(|(role, at, is_outbound_proxy)| TargetProfile {
+            role,
+            host: at.host.clone(),
+            port: at.port,
+            transport,
+            is_outbound_proxy,
+        })
+        .collect()
+}
+
+fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
+    let tone = if slot.position == SlotPosition::BASE_PAGE {
+        &config.page.tone
+    } else {
+        &slot.tone
+    };
+    SlotProfile {
+        position: slot.position,
+        account: Some(Account {
+            user: slot.user.clone(),
+            authorization_id: slot.authorization_id.clone(),
+            password: slot.password.clone(),
+            display_name: slot.display_name.clone().unwrap_or_default(),
+        }),
+        tone: match tone {
+            Tone::Default | Tone::File(_) => PageTone::Chime,
+            Tone::None => PageTone::None,
+        },
+    }
+}
+
+fn times(config: &EndpointConfig) -> Times {
+    let poll = config.redundancy.poll_interval;
+    let recovery = RecoveryTimes::default();
+    // The first wait lies between once and twice the base time (RFC 5626 section 4.5).
+    let recovery = RecoveryTimes {
+        base_some_up: poll / 2,
+        max: recovery.max.max(poll),
+        ..recovery
+    };
+    let failback = if config.redundancy.fails_back {
+        UplinkTimes::default().failback
+    } else {
+        None
+    };
+    let keepalive = match config.keep_alive.method {
+        KeepAliveMethod::Crlf => Some(KeepaliveTimes::every(config.keep_alive.interval)),
+        KeepAliveMethod::None => None,
+    };
+    Times {
+        registration: RegistrationTimes {
+            expires: config.server.register_period,
+            ..RegistrationTimes::default()
+        },
+        uplink: UplinkTimes {
+            keepalive,
+            recovery,
+            failback,
+        },
+        page_max: Some(config.page.length_max).filter(|longest| !longest.is_zero()),
+    }
+}
+
+fn suite(suite: SrtpSuite) -> Suite {
+    match suite {
+        SrtpSuite::AeadAes256Gcm => Suite::AeadAes256Gcm,
+        SrtpSuite::AeadAes128Gcm => Suite::AeadAes128Gcm,
+        SrtpSuite::Aes256CmHmacSha1_80 => Suite::AesCm256HmacSha1_80,
+        SrtpSuite::AesCm128HmacSha1_80 => Suite::AesCm128HmacSha1_80,
+        SrtpSuite::Aes256CmHmacSha1_32 => Suite::AesCm256HmacSha1_32,
+        SrtpSuite::AesCm128HmacSha1_32 => Suite::AesCm128HmacSha1_32,
+    }
+}
+
 impl TargetProfile {
     /// Host and port as they stand in a URI: an IPv6 address in brackets, the port if there is one.
     #[must_use]
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        match self.port {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
-        }
+        authority(&HostPort {
+            host: self.host.clone(),
+            port: self.port,
+        })
+    }
+}
+
+fn authority(at: &HostPort) -> String {
+    match at.port {
+        Some(port) => format!("{}:{port}", host(at)),
+        None => host(at),
+    }
+}
+
+fn host(at: &HostPort) -> String {
+    if at.host.contains(':') {
+        format!("[{}]", at.host)
+    } else {
+        at.host.clone()
     }
 }

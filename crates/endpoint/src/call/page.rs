@@ -255,18 +255,6 @@ impl PageCall {
         }
     }
 
-    /// Ends the call at once; what has not been played is lost.
-    pub(crate) fn end(&mut self) {
-        let media = match std::mem::replace(&mut self.state, State::Over { media: None }) {
-            State::PreTone { media, .. } | State::Live { media, .. } | State::Draining { media, .. } => {
-                Some(media)
-            }
-            State::Over { media } => media,
-            State::Opening { .. } => None,
-        };
-        self.state = State::Over { media };
-    }
-
     /// Fills `out` with the next samples of tone or page. What does not sound is taken all the same, so that the page
     /// is not late when it does.
     pub(crate) fn render(&mut self, now: Instant, out: &mut [i16], output: OutputState) {

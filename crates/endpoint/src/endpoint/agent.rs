@@ -40,10 +40,10 @@ impl Endpoint {
             } => {
                 self.handle_session_request(now, session, transaction, &message);
             }
-            Event::Ended { session, cause } => self.handle_session_ended(now, session, cause),
+            Event::Ended { session, cause } => self.handle_session_ended(now, session, &cause),
             Event::Response { request, outcome } => match self.asked_by_request.remove(&request) {
                 Some(Asked::Register { slot, attempt }) => {
-                    self.handle_register_outcome(now, slot, attempt, outcome)
+                    self.handle_register_outcome(now, slot, attempt, outcome);
                 }
                 Some(Asked::Keepalive { flow }) if outcome.is_ok() => {
                     self.uplinks.handle_keepalive_answer(now, flow);

@@ -111,15 +111,15 @@ impl Endpoint {
         self.agent.respond(now, transaction, Reply::new(status));
     }
 
-    pub(super) fn handle_session_ended(&mut self, now: Instant, session: SessionId, cause: EndCause) {
+    pub(super) fn handle_session_ended(&mut self, now: Instant, session: SessionId, cause: &EndCause) {
         let Some(id) = self.calls.id_of(session) else {
             if let EndCause::Bye { transaction, .. } = cause {
-                self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+                self.agent.respond(now, *transaction, Reply::new(StatusCode::OK));
             }
             return;
         };
         let reply = match cause {
-            EndCause::Bye { transaction, .. } => Some(transaction),
+            EndCause::Bye { transaction, .. } => Some(*transaction),
             EndCause::FlowFailed
                 if self
                     .calls
@@ -270,7 +270,11 @@ impl Endpoint {
         let sound = SoundId(id.0);
         let effects = self.sound.arbiter.request(sound, about.class);
         self.follow_arbiter(now, &effects)?;
-        let tone = match self.sound.profile().page_tone {
+        let tone = match self
+            .slots
+            .get(about.slot)
+            .map_or(PageTone::None, |slot| slot.profile().tone)
+        {
             PageTone::Chime if !continues => Signal::chime(),
             PageTone::Chime | PageTone::None => Signal::once(&[]),
         };

@@ -275,10 +275,7 @@ impl Endpoint {
                 self.agent.handle_flow_failed(now, connection);
                 Output::Disconnect { connection }
             }
-            Effect::Ping(flow) => Output::Transmit {
-                flow,
-                bytes: bytes::Bytes::from_static(PING),
-            },
+            Effect::Ping(flow) => Output::ping(flow),
             Effect::AskOptions(flow) => return self.ask_options(now, flow),
         };
         self.outputs.push_back(output);
@@ -315,9 +312,6 @@ impl Endpoint {
 
 /// Slots of one device: every position there is (51 page, 10 ring, 11 alert).
 pub const SLOTS_MAX: usize = 72;
-
-/// The double CRLF of RFC 5626 section 4.4.1.
-const PING: &[u8] = b"\r\n\r\n";
 
 /// 128 bits.
 fn draw(rng: &mut ChaCha20Rng) -> u128 {

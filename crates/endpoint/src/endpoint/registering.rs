@@ -8,6 +8,7 @@ use sip::user_agent::{OutgoingRequest, RequestFailure};
 
 use super::{Asked, Endpoint, Phase};
 use crate::registration::{self, Judgement, Outcome, Register};
+use crate::slot::Slot;
 use crate::uplink::Change;
 
 impl Endpoint {
@@ -69,7 +70,7 @@ impl Endpoint {
         };
         let contact = slot
             .account()
-            .map(|account| registration::request::contact_uri(account, flow));
+            .map(|account| registration::request::contact_uri(account, flow, self.profile.sips));
         let wish = slot.registration.wish();
         let outcome = Outcome::read(outcome, contact.as_deref().unwrap_or_default(), wish);
         let judgement = slot
@@ -79,13 +80,15 @@ impl Endpoint {
     }
 
     pub(super) fn ask_options(&mut self, now: Instant, flow: Flow) {
-        let of_domain = format!("<sip:{}>", self.profile.domain);
-        let from = self.slots.iter().find_map(|slot| slot.account()).map_or_else(
-            || of_domain.clone(),
-            |account| registration::request::address_of_record(account, &self.profile.domain),
+        let uri = registration::request::registrar_uri(&self.profile);
+        let to = format!("<{uri}>");
+        let from = self.slots.iter().find_map(Slot::account).map_or_else(
+            || to.clone(),
+            |account| {
+                registration::request::address_of_record(account, &self.profile.domain, self.profile.sips)
+            },
         );
-        let uri = format!("sip:{}", self.profile.domain);
-        let mut request = OutgoingRequest::new(Method::Options, uri, from, of_domain);
+        let mut request = OutgoingRequest::new(Method::Options, uri, from, to);
         request.route = self
             .uplinks
             .target_of(flow)

@@ -123,7 +123,6 @@ pub(crate) enum Judgement {
 /// The registration machine of one slot.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    times: RegistrationTimes,
     state: State,
     /// `Some` whenever the state is `Registered`; in other states a binding of before may still stand.
     binding: Option<Binding>,
@@ -138,7 +137,6 @@ pub(crate) struct Registration {
 impl Registration {
     pub(crate) fn new(times: RegistrationTimes) -> Self {
         Self {
-            times,
             state: State::Idle,
             binding: None,
             wish: times.expires,

@@ -18,10 +18,10 @@ pub(crate) fn register(
     expires: Duration,
     sequence: Sequence,
 ) -> OutgoingRequest {
-    let of_record = address_of_record(account, &profile.domain);
+    let of_record = address_of_record(account, &profile.domain, profile.sips);
     let mut request = OutgoingRequest::new(
         Method::Register,
-        format!("sip:{}", profile.domain),
+        registrar_uri(profile),
         of_record.clone(),
         of_record,
     );
@@ -36,9 +36,15 @@ pub(crate) fn register(
     request
 }
 
+/// The Request-URI of a REGISTER, and of an OPTIONS that asks whether the server lives.
+pub(crate) fn registrar_uri(profile: &Profile) -> String {
+    let host = profile.registrar.as_ref().unwrap_or(&profile.domain);
+    format!("{}:{host}", scheme(profile.sips))
+}
+
 /// Who calls or registers, with a display name if there is one.
-pub(crate) fn address_of_record(account: &Account, domain: &str) -> String {
-    let uri = format!("<sip:{}@{domain}>", account.user);
+pub(crate) fn address_of_record(account: &Account, domain: &str, sips: bool) -> String {
+    let uri = format!("<{}:{}@{domain}>", scheme(sips), account.user);
     if account.display_name.is_empty() {
         uri
     } else {
@@ -47,13 +53,18 @@ pub(crate) fn address_of_record(account: &Account, domain: &str) -> String {
 }
 
 /// The address at which the device takes calls over `flow`.
-pub(crate) fn contact_uri(account: &Account, flow: Flow) -> String {
+pub(crate) fn contact_uri(account: &Account, flow: Flow, sips: bool) -> String {
     let transport = match flow.transport {
         Transport::Udp => "",
+        Transport::Tls if sips => "",
         Transport::Tcp => ";transport=tcp",
         Transport::Tls => ";transport=tls",
     };
-    format!("sip:{}@{}{transport}", account.user, flow.local)
+    format!("{}:{}@{}{transport}", scheme(sips), account.user, flow.local)
+}
+
+fn scheme(sips: bool) -> &'static str {
+    if sips { "sips" } else { "sip" }
 }
 
 /// What answers a challenge, if the account has a password.
@@ -80,7 +91,7 @@ pub(crate) fn route(target: &TargetProfile, transport: Transport) -> Option<Stri
 }
 
 fn contact(profile: &Profile, account: &Account, flow: Flow) -> String {
-    let uri = contact_uri(account, flow);
+    let uri = contact_uri(account, flow, profile.sips);
     match &profile.instance {
         Some(instance) => format!("<{uri}>;+sip.instance=\"<{instance}>\";reg-id=1"),
         None => format!("<{uri}>"),

@@ -63,7 +63,7 @@ pub(crate) enum HoldsBack {
 #[derive(Debug)]
 pub(crate) struct Link {
     target: TargetProfile,
-    keepalive: KeepaliveTimes,
+    keepalive: Option<KeepaliveTimes>,
     recovery: Recovery,
     state: State,
 }
@@ -103,11 +103,15 @@ struct Established {
     heard_at: Instant,
     /// A registrar has accepted a registration over this flow.
     served: bool,
-    keepalive: Keepalive,
+    keepalive: Option<Keepalive>,
 }
 
 impl Link {
-    pub(crate) fn new(target: TargetProfile, keepalive: KeepaliveTimes, recovery: RecoveryTimes) -> Self {
+    pub(crate) fn new(
+        target: TargetProfile,
+        keepalive: Option<KeepaliveTimes>,
+        recovery: RecoveryTimes,
+    ) -> Self {
         Self {
             target,
             keepalive,
@@ -247,7 +251,9 @@ impl Link {
                 token: expected,
                 ..
             } if token == expected => {
-                let keepalive = Keepalive::new(context.now, self.keepalive, context.rng);
+                let keepalive = self
+                    .keepalive
+                    .map(|times| Keepalive::new(context.now, times, context.rng));
                 self.state = State::Up(Established {
                     flow,
                     search,
@@ -341,7 +347,10 @@ impl Link {
         if let State::Up(established) = &mut self.state {
             established.served = true;
             if let Some(flow_timer) = flow_timer {
-                established.keepalive.follow(context.now, flow_timer, context.rng);
+                match &mut established.keepalive {
+                    Some(keepalive) => keepalive.follow(context.now, flow_timer, context.rng),
+                    none => *none = Some(Keepalive::asked_for(context.now, flow_timer, context.rng)),
+                }
             }
         }
     }
@@ -356,8 +365,12 @@ impl Link {
     /// Notes the answer to a keep-alive.
     pub(crate) fn handle_keepalive_answer(&mut self, now: Instant) {
         self.handle_heard(now);
-        if let State::Up(established) = &mut self.state {
-            established.keepalive.handle_answer();
+        if let State::Up(Established {
+            keepalive: Some(keepalive),
+            ..
+        }) = &mut self.state
+        {
+            keepalive.handle_answer();
         }
     }
 
@@ -396,7 +409,7 @@ impl Link {
             State::Down { .. } => None,
             State::Locating { since, .. } => Some(*since + LOCATE_TIME),
             State::Connecting { deadline, .. } => Some(*deadline),
-            State::Up(established) => Some(established.keepalive.next_timeout()),
+            State::Up(established) => established.keepalive.as_ref().map(Keepalive::next_timeout),
         }
     }
 
@@ -404,7 +417,11 @@ impl Link {
         let State::Up(established) = &mut self.state else {
             return None;
         };
-        match established.keepalive.handle_timeout(context.now, context.rng) {
+        match established
+            .keepalive
+            .as_mut()?
+            .handle_timeout(context.now, context.rng)
+        {
             Due::Nothing => None,
             Due::Ping if established.flow.transport == Transport::Udp => {
                 context.effects.ask_options(established.flow);

@@ -31,24 +31,21 @@ const RETIRE_TIME: Duration = Duration::from_secs(10);
 /// The times of all links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UplinkTimes {
-    /// Keep-alive of every flow.
-    pub keepalive: KeepaliveTimes,
+    /// Keep-alive of every flow; `None` sends nothing until a server asks for it with a Flow-Timer.
+    pub keepalive: Option<KeepaliveTimes>,
     /// Waits between attempts.
     pub recovery: RecoveryTimes,
-    /// How long an earlier target must have been up before the device moves back to it.
-    pub failback: Duration,
+    /// How long an earlier target must have been up before the device moves back to it; `None` stays.
+    pub failback: Option<Duration>,
 }
 
 impl Default for UplinkTimes {
     /// Pings every 20 s with 10 s to answer, and 60 s of proof before moving back.
     fn default() -> Self {
         Self {
-            keepalive: KeepaliveTimes {
-                interval: Duration::from_secs(20),
-                answer: Duration::from_secs(10),
-            },
+            keepalive: Some(KeepaliveTimes::every(Duration::from_secs(20))),
             recovery: RecoveryTimes::default(),
-            failback: Duration::from_secs(60),
+            failback: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -403,14 +400,14 @@ impl Uplinks {
     }
 
     fn failback(&self) -> Option<(usize, Instant)> {
-        let serving = self.serving?;
+        let (serving, time) = (self.serving?, self.times.failback?);
         let (index, since) = self
             .links
             .iter()
             .take(serving)
             .enumerate()
             .find_map(|(index, link)| link.up_since().map(|since| (index, since)))?;
-        Some((index, since + self.times.failback))
+        Some((index, since + time))
     }
 
     fn move_back(&mut self, now: Instant) -> Vec<Change> {

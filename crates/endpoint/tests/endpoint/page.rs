@@ -11,7 +11,7 @@ use crate::world::{World, profile, speech};
 #[test]
 fn a_page_is_played_from_its_first_sample_and_the_bye_is_answered_with_a_receipt() {
     let mut profile = profile();
-    profile.sound.page_tone = PageTone::Chime;
+    profile.slots[0].tone = PageTone::Chime;
     let mut world = World::registered(profile);
 
     let (session, pending) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-1")]);

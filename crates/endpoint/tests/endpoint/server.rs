@@ -1,7 +1,6 @@
 //! A SIP server for one device: a user agent with a scripted registrar.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sip::digest::{Algorithm, Authenticator, Ha1, Limits, Secret, Verdict};
 use sip::flow::Flow;
@@ -52,7 +51,6 @@ pub(crate) struct Server {
     pub(crate) registers: Vec<(Instant, Message)>,
     /// What the agent told about calls.
     pub(crate) call_log: Vec<(Instant, CallLog)>,
-    pub(crate) answers_byes_with: VecDeque<Reply>,
 }
 
 /// What happened to a call the server made.
@@ -78,7 +76,6 @@ impl Server {
             accepted: Vec::new(),
             registers: Vec::new(),
             call_log: Vec::new(),
-            answers_byes_with: VecDeque::new(),
         }
     }
 
@@ -255,6 +252,3 @@ impl Server {
             .fold(reply, |reply, (name, value)| reply.header(*name, value.clone()))
     }
 }
-
-/// Lets a test wait for something for at most this long.
-pub(crate) const LONG: Duration = Duration::from_secs(120);

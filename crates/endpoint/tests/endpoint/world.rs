@@ -98,6 +98,7 @@ pub(crate) fn slot(position: SlotPosition, user: &str) -> SlotProfile {
     SlotProfile {
         position,
         account: Some(account(user)),
+        tone: PageTone::None,
     }
 }
 
@@ -107,6 +108,8 @@ pub(crate) fn profile() -> Profile {
         user_agent: "Oyez test".to_owned(),
         instance: Some("urn:uuid:00000000-0000-4000-8000-000000000001".to_owned()),
         domain: "example.com".to_owned(),
+        registrar: None,
+        sips: false,
         targets: vec![target(TargetRole::Primary, PRIMARY)],
         slots: vec![slot(SlotPosition::BASE_PAGE, "hall")],
         media: MediaProfile {
@@ -119,7 +122,6 @@ pub(crate) fn profile() -> Profile {
             output_rate: RATE,
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
-            page_tone: PageTone::None,
         },
         times: Times::default(),
     }

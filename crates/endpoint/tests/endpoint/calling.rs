@@ -1,0 +1,501 @@
+//! The caller: one call placed, spoken into, ended, and every way it can come to nothing.
+
+use std::time::{Duration, Instant};
+
+use endpoint::{CallId, Caller, CallerEvent, CallerFailure, CallerProfile, Input, Output};
+use media::codec::Codec;
+use media::receive::{Receiver, ReceiverConfig};
+use media::sample::SampleRate;
+use media::sdp::{self, LocalMedia, Negotiated, SecurityOffer};
+use model::status::{Cause, TargetRole};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use sip::digest::{Algorithm, Authenticator, Ha1, Limits, Verdict};
+use sip::flow::{ConnectionId, Flow, Transport};
+use sip::message::{HeaderName, Message, StatusCode};
+use sip::user_agent::{Body, Config, EndCause, Event, Output as AgentOutput, Reply, SessionId, UserAgent};
+
+use crate::world::{PRIMARY, Reach, account, address, mirrored, speech, talker_media, target};
+
+const TICK: Duration = Duration::from_millis(20);
+
+#[test]
+fn a_call_is_placed_with_digest_spoken_into_and_ended() {
+    let mut line = Line::new(caller_profile(), Answer::accepting());
+    line.server.password = Some("secret");
+
+    line.begin();
+    line.speak(Duration::from_secs(2));
+    line.caller.hang_up(line.now);
+    line.pump();
+
+    assert_eq!(
+        line.events,
+        [
+            CallerEvent::Connected,
+            CallerEvent::Ringing { status: 180 },
+            CallerEvent::Answered {
+                codec: Codec::Pcmu,
+                is_encrypted: true
+            },
+            CallerEvent::Ended {
+                sent_ms: 2_000,
+                by_peer: false
+            },
+        ]
+    );
+    assert_eq!(line.server.heard_samples(), 16_000);
+    assert!(line.stopped);
+}
+
+#[test]
+fn samples_at_another_rate_are_converted() {
+    let profile = CallerProfile {
+        input_rate: SampleRate::Hz48000,
+        ..caller_profile()
+    };
+    let mut line = Line::new(profile, Answer::accepting());
+
+    line.begin();
+    line.speak_samples(&[1_000; 48_000]);
+
+    assert_eq!(line.server.heard_samples(), 8_000);
+}
+
+#[test]
+fn the_other_side_may_hang_up() {
+    let mut line = Line::new(caller_profile(), Answer::accepting());
+
+    line.begin();
+    line.speak(Duration::from_secs(1));
+    line.server.hang_up(line.now);
+    line.pump();
+
+    assert_eq!(
+        line.events.last(),
+        Some(&CallerEvent::Ended {
+            sent_ms: 1_000,
+            by_peer: true
+        })
+    );
+    assert!(line.stopped);
+}
+
+#[test]
+fn a_refusal_says_what_to_do_about_it() {
+    for (status, advice) in [
+        (403, "may not call"),
+        (404, "no such extension"),
+        (480, "reachable"),
+        (486, "more important"),
+        (488, "in common"),
+        (503, "overloaded"),
+    ] {
+        let mut line = Line::new(caller_profile(), Answer::Refuses(status));
+
+        line.begin();
+
+        let sentence = line.failure().to_string();
+        assert!(
+            sentence.contains(&status.to_string()) && sentence.contains(advice),
+            "{sentence}"
+        );
+        assert!(line.stopped);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_named() {
+    let mut line = Line::new(caller_profile(), Answer::accepting());
+    line.server.password = Some("another");
+
+    line.begin();
+
+    assert!(line.failure().to_string().contains("password is wrong"));
+}
+
+#[test]
+fn a_server_that_refuses_the_connection_is_named() {
+    let mut line = Line::new(caller_profile(), Answer::accepting());
+    line.reach = Reach::Fails(Cause::TcpRefused);
+
+    line.begin();
+
+    assert_eq!(*line.failure(), CallerFailure::Unreachable(Cause::TcpRefused));
+    assert!(line.stopped);
+}
+
+#[test]
+fn the_second_server_is_tried_when_the_first_refuses_the_connection() {
+    let mut profile = caller_profile();
+    profile
+        .targets
+        .insert(0, target(TargetRole::Primary, "192.0.2.99:5061"));
+    let mut line = Line::new(profile, Answer::accepting());
+    line.unreachable = Some(address("192.0.2.99:5061"));
+
+    line.begin();
+
+    assert!(line.caller.is_talking());
+}
+
+#[test]
+fn a_call_that_nobody_answers_is_cancelled() {
+    let mut line = Line::new(caller_profile(), Answer::Rings);
+
+    line.begin();
+    line.run_for(endpoint::caller::ANSWER_MAX + Duration::from_secs(5));
+
+    assert_eq!(*line.failure(), CallerFailure::NoAnswer);
+    assert!(line.server.was_cancelled);
+}
+
+#[test]
+fn an_answer_in_plain_rtp_to_a_secure_offer_is_not_spoken_into() {
+    let mut line = Line::new(caller_profile(), Answer::InPlain);
+
+    line.begin();
+    line.run_for(Duration::from_secs(5));
+
+    assert!(
+        matches!(line.failure(), CallerFailure::Media(_)),
+        "{:?}",
+        line.events
+    );
+}
+
+#[test]
+fn an_optional_offer_refused_with_488_is_tried_once_more_in_plain() {
+    let mut profile = caller_profile();
+    profile.media.security = SecurityOffer::Optional;
+    let mut line = Line::new(profile, Answer::RefusesCrypto);
+
+    line.begin();
+
+    assert_eq!(
+        line.events.last(),
+        Some(&CallerEvent::Answered {
+            codec: Codec::Pcmu,
+            is_encrypted: false
+        })
+    );
+}
+
+#[test]
+fn a_lost_connection_ends_the_call() {
+    let mut line = Line::new(caller_profile(), Answer::accepting());
+    line.begin();
+
+    line.caller.handle_input(
+        line.now,
+        Input::Closed {
+            connection: ConnectionId(1),
+        },
+    );
+    line.pump();
+
+    assert_eq!(
+        *line.failure(),
+        CallerFailure::ConnectionLost(Cause::ConnectionClosed)
+    );
+}
+
+fn caller_profile() -> CallerProfile {
+    let profile = crate::world::profile();
+    CallerProfile {
+        user_agent: "Oyez test caller".to_owned(),
+        domain: profile.domain,
+        targets: profile.targets,
+        account: account("1001"),
+        dialled: "7001".to_owned(),
+        sips: false,
+        media: profile.media,
+        input_rate: SampleRate::Hz8000,
+        answer_max: endpoint::caller::ANSWER_MAX,
+    }
+}
+
+/// How the server answers a call.
+enum Answer {
+    Accepts(SecurityOffer),
+    Refuses(u16),
+    /// 488 to whatever has keys, plain RTP otherwise.
+    RefusesCrypto,
+    Rings,
+    /// Plain RTP, whatever is offered.
+    InPlain,
+}
+
+impl Answer {
+    fn accepting() -> Self {
+        Self::Accepts(SecurityOffer::Standard)
+    }
+}
+
+struct CalledServer {
+    agent: UserAgent,
+    answer: Answer,
+    password: Option<&'static str>,
+    authenticator: Authenticator,
+    session: Option<SessionId>,
+    receiver: Option<Receiver>,
+    was_cancelled: bool,
+    rng: ChaCha20Rng,
+}
+
+/// A caller, its server, and the line between them.
+struct Line {
+    now: Instant,
+    caller: Caller,
+    server: CalledServer,
+    reach: Reach,
+    unreachable: Option<std::net::SocketAddr>,
+    events: Vec<CallerEvent>,
+    stopped: bool,
+}
+
+impl Line {
+    fn new(profile: CallerProfile, answer: Answer) -> Self {
+        let server = CalledServer {
+            agent: UserAgent::new([5; 32], Config::new("test server")),
+            answer,
+            password: None,
+            authenticator: Authenticator::new([9; 32], "account-1".to_owned(), Limits::default()),
+            session: None,
+            receiver: None,
+            was_cancelled: false,
+            rng: ChaCha20Rng::from_seed([6; 32]),
+        };
+        Self {
+            now: Instant::now(),
+            caller: Caller::new([1; 32], profile),
+            server,
+            reach: Reach::Open,
+            unreachable: None,
+            events: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.caller.start(self.now);
+        self.pump();
+    }
+
+    fn speak(&mut self, time: Duration) {
+        self.speak_samples(&speech(time));
+    }
+
+    fn speak_samples(&mut self, samples: &[i16]) {
+        let tick = if samples.len() > 40_000 { 960 } else { 160 };
+        for chunk in samples.chunks(tick) {
+            self.caller.send_audio(self.now, chunk);
+            self.pump();
+            self.run_for(TICK);
+        }
+    }
+
+    fn failure(&self) -> &CallerFailure {
+        match self.events.last() {
+            Some(CallerEvent::Failed { failure, .. }) => failure,
+            other => panic!("the call should have failed: {other:?}"),
+        }
+    }
+
+    fn run_for(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            let next = self
+                .caller
+                .next_timeout()
+                .into_iter()
+                .chain(self.server.agent.next_timeout())
+                .min();
+            let Some(at) = next.filter(|at| *at <= until) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            self.caller.handle_timeout(self.now);
+            self.server.agent.handle_timeout(self.now);
+            self.pump();
+        }
+        self.now = until;
+    }
+
+    fn pump(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(output) = self.caller.poll_output() {
+                quiet = false;
+                self.carry_out(output);
+            }
+            for (flow, bytes) in self.server.pump(self.now) {
+                quiet = false;
+                let message = Message::parse_datagram(bytes).unwrap();
+                self.caller.handle_input(
+                    self.now,
+                    Input::Sip {
+                        flow: mirrored(flow),
+                        message,
+                    },
+                );
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output<CallerEvent>) {
+        match output {
+            Output::Transmit { bytes, .. } if *bytes == *b"\r\n\r\n" => {}
+            Output::Transmit { flow, bytes } => {
+                let message = Message::parse_datagram(bytes.to_vec()).unwrap();
+                self.server
+                    .agent
+                    .handle_message(self.now, mirrored(flow), message);
+            }
+            Output::Connect { token, target } => {
+                let reach = if self.unreachable == Some(target.address) {
+                    Reach::Fails(Cause::TcpRefused)
+                } else {
+                    self.reach.clone()
+                };
+                let input = match reach {
+                    Reach::Open => Input::Connected { token, flow: flow() },
+                    Reach::Fails(cause) => Input::ConnectFailed { token, cause },
+                    Reach::BlackHole => return,
+                };
+                self.caller.handle_input(self.now, input);
+            }
+            Output::OpenMedia { call, .. } => {
+                let local = address("198.51.100.7:50002");
+                self.caller
+                    .handle_input(self.now, Input::MediaOpened { call, local });
+            }
+            Output::SendMedia { call, to, mut bytes } => {
+                assert_eq!((call, to), (CallId(1), address("192.0.2.10:30000")));
+                self.server.hear(self.now, &mut bytes);
+            }
+            Output::Event(event) => self.events.push(event),
+            Output::Stopped => self.stopped = true,
+            Output::Abandon { .. } | Output::Disconnect { .. } | Output::CloseMedia { .. } => {}
+            Output::Resolve(query) => panic!("targets of tests need no DNS: {query:?}"),
+        }
+    }
+}
+
+impl CalledServer {
+    fn pump(&mut self, now: Instant) -> Vec<(Flow, Vec<u8>)> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                AgentOutput::Transmit { flow, bytes } => sent.push((flow, bytes.to_vec())),
+                AgentOutput::Event(Event::Invite { session, message, .. }) => {
+                    self.take_call(now, session, &message)
+                }
+                AgentOutput::Event(Event::Ended { cause, .. }) => match cause {
+                    EndCause::Bye { transaction, .. } => {
+                        self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+                    }
+                    EndCause::Cancelled { .. } => self.was_cancelled = true,
+                    _ => {}
+                },
+                AgentOutput::Event(_) => {}
+            }
+        }
+        sent
+    }
+
+    fn hang_up(&mut self, now: Instant) {
+        self.agent.hang_up(now, self.session.unwrap(), Vec::new(), None);
+    }
+
+    fn hear(&mut self, now: Instant, packet: &mut [u8]) {
+        let receiver = self.receiver.as_mut().expect("media comes after the answer");
+        receiver.handle_packet(now, address("198.51.100.7:50002"), packet);
+    }
+
+    /// Samples at 8 kHz of all packets heard.
+    fn heard_samples(&mut self) -> u64 {
+        self.receiver.as_ref().unwrap().statistics().packets * 160
+    }
+
+    fn take_call(&mut self, now: Instant, session: SessionId, invite: &Message) {
+        if let Some(challenge) = self.challenge(now, invite) {
+            let reply = Reply::new(StatusCode::UNAUTHORIZED).header("WWW-Authenticate", challenge);
+            return self.agent.reject(now, session, reply);
+        }
+        assert_eq!(invite.request_uri(), Some("sip:7001@example.com"));
+        self.session = Some(session);
+        let has_keys = invite.body().windows(9).any(|window| window == b"a=crypto:");
+        match self.answer {
+            Answer::Refuses(status) => {
+                self.agent
+                    .reject(now, session, Reply::new(StatusCode::new(status).unwrap()));
+            }
+            Answer::RefusesCrypto if has_keys => {
+                self.agent
+                    .reject(now, session, Reply::new(StatusCode::NOT_ACCEPTABLE_HERE));
+            }
+            Answer::Rings => self
+                .agent
+                .provisional(now, session, Reply::new(StatusCode::RINGING)),
+            Answer::InPlain => {
+                let offer = String::from_utf8(invite.body().to_vec())
+                    .unwrap()
+                    .replace("RTP/SAVP", "RTP/AVP");
+                let offer = offer
+                    .lines()
+                    .filter(|line| !line.starts_with("a=crypto"))
+                    .collect::<Vec<_>>();
+                self.accept(
+                    now,
+                    session,
+                    (offer.join("\r\n") + "\r\n").as_bytes(),
+                    SecurityOffer::Disabled,
+                );
+            }
+            Answer::RefusesCrypto => self.accept(now, session, invite.body(), SecurityOffer::Disabled),
+            Answer::Accepts(security) => self.accept(now, session, invite.body(), security),
+        }
+    }
+
+    fn accept(&mut self, now: Instant, session: SessionId, offer: &[u8], security: SecurityOffer) {
+        let local = LocalMedia {
+            security,
+            ..talker_media(security)
+        };
+        let (answer, negotiated): (String, Negotiated) = sdp::answer(offer, &local, &mut self.rng).unwrap();
+        self.receiver = Some(Receiver::new(&ReceiverConfig::new(
+            &negotiated,
+            SampleRate::Hz8000,
+        )));
+        self.agent
+            .provisional(now, session, Reply::new(StatusCode::RINGING));
+        self.agent
+            .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(answer)));
+    }
+
+    fn challenge(&mut self, now: Instant, invite: &Message) -> Option<String> {
+        let password = sip::digest::Secret::from(self.password?);
+        let verdict = invite.header(HeaderName::Authorization).map(|header| {
+            let uri = invite.request_uri().unwrap_or_default();
+            self.authenticator
+                .verify(now, header, "INVITE", uri, &|username| {
+                    Some(Ha1::new(Algorithm::Sha256, username, "account-1", &password))
+                })
+        });
+        let is_accepted = matches!(verdict, Some(Verdict::Accepted { .. }));
+        (!is_accepted).then(|| self.authenticator.challenge(now, Algorithm::Sha256, false))
+    }
+}
+
+fn flow() -> Flow {
+    Flow {
+        transport: Transport::Tls,
+        local: address("198.51.100.7:40000"),
+        remote: address(PRIMARY),
+        connection: ConnectionId(1),
+    }
+}
