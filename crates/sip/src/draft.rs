@@ -7,7 +7,7 @@ use crate::user_agent::Body;
 pub(crate) const MAX_FORWARDS: &str = "70";
 
 /// See the [module](self).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) method: OwnedMethod,
     pub(crate) uri: String,
@@ -23,7 +23,6 @@ pub(crate) struct Draft {
 }
 
 /// What each attempt to send a draft adds.
-#[derive(Debug)]
 pub(crate) struct Attributes<'a> {
     pub(crate) via: &'a str,
     pub(crate) sequence: u32,

@@ -8,7 +8,6 @@ use super::TransactionId;
 use crate::flow::Flow;
 
 /// One effect for the agent.
-#[derive(Debug)]
 pub(crate) enum Outgoing {
     /// Send these bytes.
     Transmit(Flow, Bytes),

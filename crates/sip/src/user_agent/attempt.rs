@@ -15,7 +15,7 @@ use crate::transaction::{ClientKey, TransactionId};
 const NONCE_COUNT: u32 = 1;
 
 /// A request on its way, with what it takes to send it again.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) draft: Draft,
     pub(super) sequence: u32,

@@ -1,11 +1,13 @@
 //! What the owner of a [`UserAgent`](super::UserAgent) asks for: requests and replies without the headers that
 //! the agent itself makes (Via, From and To tags, Call-ID, CSeq, Max-Forwards, Content-Length).
 
+use std::fmt;
+
 use crate::digest::ClientCredentials;
 use crate::message::{OwnedMethod, StatusCode};
 
 /// A message body and its Content-Type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// For example `application/sdp`.
     pub content_type: String,
@@ -23,8 +25,19 @@ impl Body {
     }
 }
 
+/// Shows the type and the length only: SDP carries media keys.
+impl fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Body")
+            .field("content_type", &self.content_type)
+            .field("length", &self.bytes.len())
+            .finish()
+    }
+}
+
 /// A request outside a dialog, or the INVITE of a new session.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OutgoingRequest {
     /// The method. [`invite`](super::UserAgent::invite) sends INVITE whatever is said here.
     pub method: OwnedMethod,
@@ -75,6 +88,18 @@ impl OutgoingRequest {
     }
 }
 
+/// Shows neither addresses nor the values of headers, which may answer a challenge.
+impl fmt::Debug for OutgoingRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("OutgoingRequest")
+            .field("method", &self.method)
+            .field("headers", &names(&self.headers))
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Call-ID and CSeq number of a request whose sender keeps both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sequence {
@@ -86,7 +111,7 @@ pub struct Sequence {
 }
 
 /// A response without the header fields that follow from the request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
@@ -129,4 +154,20 @@ impl Reply {
         self.body = Some(body);
         self
     }
+}
+
+/// Shows the names of headers without their values, which may hold challenges.
+impl fmt::Debug for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Reply")
+            .field("status", &self.status)
+            .field("headers", &names(&self.headers))
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+fn names(headers: &[(String, String)]) -> Vec<&str> {
+    headers.iter().map(|(name, _)| name.as_str()).collect()
 }

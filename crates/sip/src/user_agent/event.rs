@@ -39,7 +39,6 @@ impl fmt::Display for SessionId {
 }
 
 /// One effect of a [`UserAgent`](super::UserAgent), to be carried out in the order in which it was polled.
-#[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "an output is moved once, from the queue to the owner"
@@ -54,6 +53,20 @@ pub enum Output {
     },
     /// Tell the owner.
     Event(Event),
+}
+
+/// Shows the length of a message only: headers and bodies carry credentials and keys.
+impl fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit { flow, bytes } => formatter
+                .debug_struct("Transmit")
+                .field("flow", flow)
+                .field("length", &bytes.len())
+                .finish(),
+            Self::Event(event) => formatter.debug_tuple("Event").field(event).finish(),
+        }
+    }
 }
 
 /// What the owner of a [`UserAgent`](super::UserAgent) learns.

@@ -36,7 +36,6 @@ use crate::message::Message;
 use crate::transaction::TransactionId;
 
 /// What a session waits for.
-#[derive(Debug)]
 pub(super) enum Phase {
     /// Any response to our INVITE.
     Calling { invite: TransactionId },
@@ -59,7 +58,7 @@ pub(super) enum Phase {
 }
 
 /// What a BYE of ours carries.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Farewell {
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Body>,
@@ -73,7 +72,6 @@ pub(super) enum Reinvite {
 }
 
 /// A 2xx of ours to an INVITE that is sent until its ACK comes (RFC 3261 13.3.1.4).
-#[derive(Debug)]
 pub(super) struct Unacknowledged {
     /// The CSeq number of the INVITE, which the ACK repeats.
     pub(super) sequence: u32,
@@ -85,7 +83,6 @@ pub(super) struct Unacknowledged {
 }
 
 /// One INVITE session.
-#[derive(Debug)]
 pub(super) struct Session {
     pub(super) flow: Flow,
     pub(super) dialog: Dialog,
@@ -107,7 +104,7 @@ pub(super) struct Session {
 }
 
 /// How requests of ours get through.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Access {
     /// What answers challenges.
     pub(super) credentials: Option<Arc<ClientCredentials>>,

@@ -1,0 +1,254 @@
+//! Requests that are challenged (RFC 3261 22, RFC 7616, RFC 8760).
+
+use sip::digest::{ClientCredentials, Secret};
+use sip::flow::Transport;
+use sip::message::{Message, Method, StatusCode};
+use sip::user_agent::{Event, OutgoingRequest, RequestId, Sequence};
+
+use crate::lone::{Lone, header, ms, outgoing};
+
+const MD5: &str = r#"Digest realm="example.com", nonce="n1", algorithm=MD5, qop="auth""#;
+const SHA256: &str = r#"Digest realm="example.com", nonce="n2", algorithm=SHA-256, qop="auth""#;
+const STALE: &str = r#"Digest realm="example.com", nonce="n3", algorithm=MD5, qop="auth", stale=true"#;
+
+#[test]
+fn a_challenge_is_answered_once_with_the_next_number() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (request, first) = register(&mut lone);
+    assert_eq!(header(&first, "Authorization"), "(none)");
+
+    lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+
+    let second = lone.sent();
+    assert_eq!(
+        second.cseq().unwrap().sequence,
+        first.cseq().unwrap().sequence + 1
+    );
+    assert_eq!(header(&second, "Call-ID"), header(&first, "Call-ID"));
+    assert_eq!(header(&second, "From"), header(&first, "From"));
+    assert_ne!(
+        second.top_via().unwrap().branch(),
+        first.top_via().unwrap().branch()
+    );
+    let answer = header(&second, "Authorization");
+    assert!(
+        answer.contains(r#"nonce="n1""#) && answer.contains(r#"uri="sip:example.com""#),
+        "{answer}"
+    );
+    assert!(!answer.contains("secret"));
+    lone.expect_no_event();
+    lone.answer(&second, StatusCode::OK, &[]);
+    assert_eq!(outcome(&mut lone, request).status(), Some(StatusCode::OK));
+}
+
+#[test]
+fn the_strongest_algorithm_is_chosen() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (_, first) = register(&mut lone);
+
+    lone.answer(
+        &first,
+        StatusCode::UNAUTHORIZED,
+        &[("WWW-Authenticate", MD5), ("WWW-Authenticate", SHA256)],
+    );
+
+    assert!(header(&lone.sent(), "Authorization").contains("SHA-256"));
+}
+
+#[test]
+fn a_second_challenge_is_final_unless_it_says_stale() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (request, first) = register(&mut lone);
+    lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+    let second = lone.sent();
+    lone.answer(&second, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", STALE)]);
+    let third = lone.sent();
+    assert!(header(&third, "Authorization").contains(r#"nonce="n3""#));
+    lone.expect_no_event();
+
+    lone.answer(&third, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", STALE)]);
+
+    lone.expect_nothing_sent();
+    assert_eq!(
+        outcome(&mut lone, request).status(),
+        Some(StatusCode::UNAUTHORIZED)
+    );
+
+    let (request, first) = register(&mut lone);
+    lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+    let second = lone.sent();
+    lone.answer(&second, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+    lone.expect_nothing_sent();
+    assert_eq!(
+        outcome(&mut lone, request).status(),
+        Some(StatusCode::UNAUTHORIZED)
+    );
+}
+
+#[test]
+fn a_challenge_that_cannot_be_answered_goes_up() {
+    for challenge in [
+        "Basic realm=\"x\"",
+        "Digest realm=\"x\", nonce=\"n\", algorithm=FOO",
+        "Digest",
+    ] {
+        let mut lone = Lone::new(Transport::Tls);
+        let (request, first) = register(&mut lone);
+
+        lone.answer(
+            &first,
+            StatusCode::UNAUTHORIZED,
+            &[("WWW-Authenticate", challenge)],
+        );
+
+        assert_eq!(
+            outcome(&mut lone, request).status(),
+            Some(StatusCode::UNAUTHORIZED),
+            "{challenge}"
+        );
+    }
+}
+
+#[test]
+fn a_challenge_without_credentials_goes_up() {
+    let mut lone = Lone::new(Transport::Tls);
+    let request = lone.agent.request(lone.now, lone.flow, outgoing(Method::Options));
+    let first = lone.sent();
+
+    lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+
+    assert_eq!(
+        outcome(&mut lone, request).status(),
+        Some(StatusCode::UNAUTHORIZED)
+    );
+}
+
+#[test]
+fn a_proxy_challenges_an_invite_and_the_ack_of_the_2xx_repeats_the_answer() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (_, first) = lone.call_with(with_credentials(outgoing(Method::Invite)));
+    lone.answer(
+        &first,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        &[("Proxy-Authenticate", MD5)],
+    );
+    assert_eq!(lone.sent().method(), Some(Method::Ack));
+    let second = lone.sent();
+    assert_eq!(second.method(), Some(Method::Invite));
+    lone.expect_no_event();
+
+    lone.answer(&second, StatusCode::OK, &[]);
+
+    let ack = lone.sent();
+    assert_eq!(
+        header(&ack, "Proxy-Authorization"),
+        header(&second, "Proxy-Authorization")
+    );
+    assert_eq!(ack.cseq().unwrap().sequence, second.cseq().unwrap().sequence);
+    assert!(matches!(lone.event(), Event::Answered { .. }));
+}
+
+#[test]
+fn a_challenged_bye_is_sent_again_in_the_dialog() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (session, invite) = lone.call_with(with_credentials(outgoing(Method::Invite)));
+    lone.answer(&invite, StatusCode::OK, &[]);
+    lone.event();
+    lone.sent_lines();
+    lone.agent.hang_up(lone.now, session, Vec::new(), None);
+    let first = lone.sent();
+
+    lone.answer(
+        &first,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        &[("Proxy-Authenticate", SHA256)],
+    );
+
+    let second = lone.sent();
+    assert_eq!(second.method(), Some(Method::Bye));
+    assert_eq!(
+        second.cseq().unwrap().sequence,
+        first.cseq().unwrap().sequence + 1
+    );
+    lone.expect_no_event();
+    lone.answer(&second, StatusCode::OK, &[]);
+    assert!(matches!(lone.event(), Event::Ended { .. }));
+}
+
+#[test]
+fn a_call_hung_up_while_it_is_challenged_is_not_placed_again() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (session, first) = lone.call_with(with_credentials(outgoing(Method::Invite)));
+    lone.agent.hang_up(lone.now, session, Vec::new(), None);
+
+    lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+
+    assert_eq!(lone.sent_lines(), ["ACK"]);
+    assert!(matches!(lone.event(), Event::Ended { .. }));
+}
+
+#[test]
+fn a_challenged_call_that_then_hears_nothing_times_out_once() {
+    let mut lone = Lone::new(Transport::Udp);
+    let (_, first) = lone.call_with(with_credentials(outgoing(Method::Invite)));
+    lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+
+    lone.pass(ms(100_000));
+
+    assert!(matches!(
+        lone.event(),
+        Event::Rejected {
+            status: StatusCode::REQUEST_TIMEOUT,
+            ..
+        }
+    ));
+    lone.expect_no_event();
+    assert_eq!(lone.agent.transactions() + lone.agent.sessions(), 0);
+}
+
+#[test]
+fn no_debug_output_shows_a_secret() {
+    let mut request = with_credentials(outgoing(Method::Invite));
+    request.headers.push((
+        "Authorization".to_owned(),
+        "Digest response=\"feedbeef\"".to_owned(),
+    ));
+    request.body = Some(sip::user_agent::Body::sdp("a=crypto:1 AES inline:feedbeef"));
+
+    let shown = format!("{request:?}");
+
+    assert!(
+        !shown.contains("feedbeef") && !shown.contains("secret"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("Authorization") && shown.contains("application/sdp"),
+        "{shown}"
+    );
+}
+
+fn with_credentials(mut request: OutgoingRequest) -> OutgoingRequest {
+    request.credentials = Some(ClientCredentials {
+        username: "alice".to_owned(),
+        password: Secret::from("secret"),
+    });
+    request
+}
+
+fn register(lone: &mut Lone) -> (RequestId, Message) {
+    let mut request = with_credentials(outgoing(Method::Register));
+    request.uri = "sip:example.com".to_owned();
+    request.sequence = Some(Sequence {
+        call_id: "kept".to_owned(),
+        number: 3,
+    });
+    let id = lone.agent.request(lone.now, lone.flow, request);
+    (id, lone.sent())
+}
+
+fn outcome(lone: &mut Lone, expected: RequestId) -> Message {
+    match lone.event() {
+        Event::Response { request, outcome } if request == expected => outcome.expect("a response"),
+        other => panic!("{other:?}"),
+    }
+}
