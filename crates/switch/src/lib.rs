@@ -3,11 +3,11 @@
 //! A [`Switch`] serves one account from its own copy of the directory and its own table of bindings. It is the core of
 //! a zone and of a node alike: inputs go in with the time, outputs come out in order, and nothing else happens.
 //!
-//! - [`registrar`]: who is reached where (RFC 3261 §10). A binding belongs to the flow it came over.
-//! - Calls: a back-to-back user agent. Each leg has its own dialog, media description and keys; a page joins one
-//!   talker and all devices of all members, a conversation joins two.
-//! - [`admission`] and [`permission`]: how much is taken on, and from whom.
-//! - [`mod@status`]: counters.
+//! - The [`registrar`] knows who is reached where (RFC 3261 §10). A binding belongs to the flow it came over.
+//! - Calls are those of a back-to-back user agent. Each leg has its own dialog, media description and keys; a page
+//!   joins one talker and all devices of all members, a conversation joins two.
+//! - [`admission`] bounds how much is taken on, [`permission`] says from whom.
+//! - [`mod@status`] counts.
 //!
 //! ```text
 //!   Input::Sip, Closed, …   ┌─────────────┐ Output::Transmit, Disconnect

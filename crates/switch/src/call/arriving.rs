@@ -29,6 +29,12 @@ impl Switch {
     /// Takes a new call or refuses it.
     pub(crate) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, message: &Message) {
         self.counters.calls.received += 1;
+        // A request without the header is as good as new (RFC 3261 §16.3).
+        if message.max_forwards().ok().flatten() == Some(0) {
+            let offence = CallOffence::NoHopsLeft;
+            offence.count(&mut self.counters.calls);
+            return self.agent.reject(now, session, offence.reply());
+        }
         let claimed = claimed_user(message);
         let caller = match self.identify(now, message, HeaderName::ProxyAuthorization, &claimed) {
             Ok(caller) => caller,
@@ -68,10 +74,6 @@ impl Switch {
         session: SessionId,
         message: &Message,
     ) -> Result<(), CallOffence> {
-        // 483 for Max-Forwards: 0; a request without the header is as good as new (RFC 3261 §16.3).
-        if message.max_forwards().ok().flatten() == Some(0) {
-            return Err(CallOffence::NoHopsLeft);
-        }
         let number = self.dialled_here(&flow, message)?;
         let Destination { extension, manner } = destination(&self.directory, caller, &number)?;
         let security = self.security(&flow).ok_or(CallOffence::FlowBarred)?;

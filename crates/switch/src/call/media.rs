@@ -27,9 +27,14 @@ impl Switch {
             self.outputs.push_back(Output::Media(Command::Close { leg }));
             return;
         };
+        // Ports on all addresses are reached at the one the signalling uses.
+        let address = if address.ip().is_unspecified() {
+            SocketAddr::new(known.flow.local.ip(), address.port())
+        } else {
+            address
+        };
         known.ports = Ports::Open(address);
         let call = known.call;
-        self.outputs.push_back(Output::Media(Command::Open { leg }));
         if self.is_caller(call, leg) {
             self.prepare_caller(now, call, leg);
         } else {

@@ -16,6 +16,8 @@ mod binding;
 mod offence;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};

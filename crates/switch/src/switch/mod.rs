@@ -80,8 +80,8 @@ pub enum Output {
         /// The message.
         bytes: Bytes,
     },
-    /// Open RTP and RTCP ports for a leg, and say so with [`Input::MediaOpened`]. They close with the
-    /// [`bridge::Command::Close`] of the leg.
+    /// Open the leg in the bridge ([`bridge::Command::Open`]) with RTP and RTCP ports, and say so with
+    /// [`Input::MediaOpened`]. They close with the [`bridge::Command::Close`] of the leg.
     OpenMedia {
         /// The leg.
         leg: LegId,

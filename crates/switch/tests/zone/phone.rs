@@ -1,0 +1,411 @@
+//! A phone or endpoint as the zone meets it: a user agent with a script.
+
+use std::time::Instant;
+
+use media::codec::Codec;
+use media::sdp::{self, Direction, LocalMedia, Negotiated, PendingOffer, SecurityOffer};
+use media::srtp::Suite;
+use model::status::Receipt;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use sip::digest::{ClientCredentials, Secret};
+use sip::flow::{Flow, Transport};
+use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
+use sip::user_agent::{
+    Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, RequestId, Sequence, ServerId, SessionId,
+    UserAgent,
+};
+
+use crate::world::{DOMAIN, phone_flow};
+
+/// What a phone does with an INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// 180, then 200, and a receipt at the end.
+    Endpoint,
+    /// 180, then 200.
+    Answer,
+    /// 180, and whatever the test does then.
+    Ring,
+    /// Nothing at all.
+    Ignore,
+    /// A refusal.
+    Refuse(u16),
+    /// 200 with a description that takes the keys out.
+    StripKeys,
+    /// 200 without any description.
+    Undescribed,
+}
+
+pub(crate) struct Phone {
+    pub(crate) agent: UserAgent,
+    pub(crate) user: String,
+    pub(crate) flow: Flow,
+    pub(crate) script: Script,
+    pub(crate) password: String,
+    pub(crate) security: SecurityOffer,
+    /// It hears nothing any more.
+    pub(crate) is_deaf: bool,
+    /// Keeps what it sends and the statuses it receives.
+    pub(crate) tap: bool,
+    pub(crate) tapped: Vec<String>,
+    pub(crate) heard: Vec<u16>,
+    /// Answers challenges as this user.
+    pub(crate) credentials_of: Option<String>,
+    /// Writes its address of record with this user part.
+    pub(crate) address_user: Option<String>,
+    /// Says it is this user when it calls.
+    pub(crate) from_user: Option<String>,
+    pub(crate) keep_alives: u32,
+    /// Requests outside calls.
+    pub(crate) questions: u32,
+    pub(crate) registers: Vec<RequestId>,
+    /// Final answers to REGISTER, challenges left out.
+    pub(crate) register_statuses: Vec<u16>,
+    pub(crate) responses: Vec<Message>,
+    /// INVITEs received.
+    pub(crate) invites: Vec<Message>,
+    /// Sessions the zone set up or tried to.
+    pub(crate) incoming: Vec<SessionId>,
+    /// The call this phone placed.
+    pub(crate) outgoing: Option<SessionId>,
+    pub(crate) progress: Vec<u16>,
+    pub(crate) rejected: Vec<Message>,
+    pub(crate) answers: Vec<Message>,
+    pub(crate) negotiated: Vec<Negotiated>,
+    pub(crate) ended: Vec<EndCause>,
+    /// BYEs that the test answers.
+    pub(crate) byes: Vec<(ServerId, Message)>,
+    pub(crate) holds_byes: bool,
+    pub(crate) receipt: Option<Receipt>,
+    offer: Option<PendingOffer>,
+    register_sequence: u32,
+    rng: ChaCha20Rng,
+}
+
+impl Phone {
+    pub(crate) fn new(number: usize, user: &str, transport: Transport) -> Self {
+        let seed = [u8::try_from(number % 251).unwrap() + 1; 32];
+        let mut config = Config::new(format!("phone-{number}"));
+        config.methods.push(OwnedMethod::from(Method::Update));
+        let is_secure = transport.is_secure();
+        Self {
+            agent: UserAgent::new(seed, config),
+            user: user.to_owned(),
+            flow: phone_flow(number, transport),
+            script: Script::Answer,
+            password: format!("secret-{user}"),
+            security: if is_secure {
+                SecurityOffer::Standard
+            } else {
+                SecurityOffer::Disabled
+            },
+            is_deaf: false,
+            tap: false,
+            tapped: Vec::new(),
+            heard: Vec::new(),
+            credentials_of: None,
+            address_user: None,
+            from_user: None,
+            keep_alives: 0,
+            questions: 0,
+            registers: Vec::new(),
+            register_statuses: Vec::new(),
+            responses: Vec::new(),
+            invites: Vec::new(),
+            incoming: Vec::new(),
+            outgoing: None,
+            progress: Vec::new(),
+            rejected: Vec::new(),
+            answers: Vec::new(),
+            negotiated: Vec::new(),
+            ended: Vec::new(),
+            byes: Vec::new(),
+            holds_byes: false,
+            receipt: None,
+            offer: None,
+            register_sequence: 0,
+            rng: ChaCha20Rng::from_seed(seed),
+        }
+    }
+
+    pub(crate) fn contact(&self) -> String {
+        format!(
+            "<sip:{}@{};transport={}>",
+            self.user,
+            self.flow.local,
+            self.flow.transport.uri_token()
+        )
+    }
+
+    pub(crate) fn credentials(&self) -> ClientCredentials {
+        let (user, password) = match &self.credentials_of {
+            Some(other) => (other, format!("secret-{other}")),
+            None => (&self.user, self.password.clone()),
+        };
+        ClientCredentials {
+            username: format!("id-{user}"),
+            password: Secret::new(password),
+        }
+    }
+
+    /// Makes the next REGISTER older than the last one.
+    pub(crate) fn rewind_registers(&mut self) {
+        self.register_sequence = self.register_sequence.saturating_sub(3);
+    }
+
+    /// Sends a REGISTER with its contact for ten minutes.
+    pub(crate) fn register(&mut self, now: Instant) {
+        let contact = format!("{};expires=600", self.contact());
+        self.register_with(now, &[("Contact", &contact)]);
+    }
+
+    /// Sends a REGISTER with these headers.
+    pub(crate) fn register_with(&mut self, now: Instant, headers: &[(&str, &str)]) {
+        let address = format!(
+            "<sip:{}@{DOMAIN}>",
+            self.address_user.as_ref().unwrap_or(&self.user)
+        );
+        self.register_sequence += 2;
+        let mut request = OutgoingRequest::new(
+            OwnedMethod::from(Method::Register),
+            format!("sip:{DOMAIN}"),
+            address.clone(),
+            address,
+        );
+        request.headers = owned(headers);
+        request.credentials = Some(self.credentials());
+        request.sequence = Some(Sequence {
+            call_id: format!("register-{}", self.flow.local),
+            number: self.register_sequence,
+        });
+        request.large_datagram = true;
+        let id = self.agent.request(now, self.flow, request);
+        self.registers.push(id);
+    }
+
+    /// Calls an extension with an offer.
+    pub(crate) fn call(&mut self, now: Instant, number: &str) {
+        self.call_uri(now, &format!("sip:{number}@{DOMAIN}"));
+    }
+
+    /// Calls a URI with an offer.
+    pub(crate) fn call_uri(&mut self, now: Instant, uri: &str) {
+        let offer = self.offer();
+        self.invite(now, uri, &[], Some(offer));
+    }
+
+    /// Makes an offer, whose answer will be checked.
+    pub(crate) fn offer(&mut self) -> Body {
+        let (text, offer) = sdp::offer(&self.local_media(0), &mut self.rng).unwrap();
+        self.offer = Some(offer);
+        Body::sdp(text)
+    }
+
+    /// Calls an extension with these headers and this body.
+    pub(crate) fn call_with(
+        &mut self,
+        now: Instant,
+        number: &str,
+        headers: &[(&str, &str)],
+        body: Option<Body>,
+    ) {
+        self.invite(now, &format!("sip:{number}@{DOMAIN}"), headers, body);
+    }
+
+    fn invite(&mut self, now: Instant, uri: &str, headers: &[(&str, &str)], body: Option<Body>) {
+        let from = format!("<sip:{}@{DOMAIN}>", self.from_user.as_ref().unwrap_or(&self.user));
+        let mut request =
+            OutgoingRequest::new(OwnedMethod::from(Method::Invite), uri, from, format!("<{uri}>"));
+        request.headers = owned(headers);
+        request.body = body;
+        request.credentials = Some(self.credentials());
+        request.large_datagram = true;
+        self.outgoing = Some(self.agent.invite(now, self.flow, request));
+    }
+
+    /// Ends the call it placed.
+    pub(crate) fn hang_up(&mut self, now: Instant) {
+        let session = self.outgoing.expect("a call was placed");
+        self.agent.hang_up(now, session, Vec::new(), None);
+    }
+
+    /// Ends the call it was called for, with a receipt if it has one.
+    pub(crate) fn hang_up_incoming(&mut self, now: Instant) {
+        let session = *self.incoming.last().expect("it was called");
+        let body = self.receipt.as_ref().map(receipt_body);
+        self.agent.hang_up(now, session, Vec::new(), body);
+    }
+
+    /// Answers the call that rings.
+    pub(crate) fn answer(&mut self, now: Instant) {
+        let session = *self.incoming.last().expect("it was called");
+        let invite = self.invites.last().expect("it was called").clone();
+        self.answer_session(now, session, &invite, false);
+    }
+
+    pub(crate) fn local_media(&self, version: u64) -> LocalMedia {
+        LocalMedia {
+            address: self.flow.local.ip(),
+            port: 40_000,
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            security: self.security,
+            suites: vec![Suite::AesCm128HmacSha1_80],
+            ptime: std::time::Duration::from_millis(20),
+            direction: Direction::SendReceive,
+            session_id: 77,
+            session_version: version,
+            rtcp_mux: false,
+            channel_is_secure: self.flow.transport.is_secure(),
+        }
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, message: Message) {
+        if self.tap {
+            self.heard.extend(message.status().map(StatusCode::code));
+        }
+        if !self.is_deaf {
+            self.agent.handle_message(now, self.flow, message);
+        }
+    }
+
+    /// Deals with events; returns the next octets to send.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<(Flow, Vec<u8>)> {
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                Output::Transmit { flow, bytes } if !self.is_deaf => {
+                    if self.tap {
+                        self.tapped.push(String::from_utf8_lossy(&bytes).into_owned());
+                    }
+                    return Some((flow, bytes.to_vec()));
+                }
+                Output::Transmit { .. } => {}
+                Output::Event(event) => self.handle(now, event),
+            }
+        }
+        None
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Invite { session, message, .. } => self.called(now, session, message),
+            Event::Progress { message, .. } => self.progress.extend(message.status().map(StatusCode::code)),
+            Event::Answered { message, .. } => {
+                let accepted = self.offer.as_ref().map(|offer| offer.accept(message.body()));
+                self.negotiated
+                    .extend(accepted.map(|accepted| accepted.expect("the zone's answer is sound")));
+                self.answers.push(message);
+            }
+            Event::Rejected { message, .. } => self.rejected.extend(message),
+            Event::Ended {
+                cause: EndCause::Bye { transaction, message },
+                ..
+            } => {
+                if self.holds_byes {
+                    self.byes.push((transaction, message));
+                } else {
+                    let mut reply = Reply::new(StatusCode::OK);
+                    reply.body = self.receipt.as_ref().map(receipt_body);
+                    self.agent.respond(now, transaction, reply);
+                    self.ended.push(EndCause::Bye { transaction, message });
+                }
+            }
+            Event::Ended { cause, .. } => self.ended.push(cause),
+            Event::Request { transaction, .. } => {
+                self.questions += 1;
+                self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+            }
+            Event::SessionRequest { transaction, .. } => {
+                self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+            }
+            Event::Response { request, outcome } => {
+                if let Ok(response) = outcome {
+                    if self.registers.contains(&request) {
+                        self.register_statuses
+                            .extend(response.status().map(StatusCode::code));
+                    }
+                    self.responses.push(response);
+                }
+            }
+            Event::Confirmed { .. } => {}
+        }
+    }
+
+    fn called(&mut self, now: Instant, session: SessionId, message: Message) {
+        self.incoming.push(session);
+        self.invites.push(message.clone());
+        if !matches!(self.script, Script::Ignore) {
+            self.agent
+                .provisional(now, session, Reply::new(StatusCode::RINGING));
+        }
+        match self.script {
+            Script::Endpoint => {
+                self.receipt = page_of(&message).map(|page| heard(&page));
+                self.answer_session(now, session, &message, true);
+            }
+            Script::Answer => self.answer_session(now, session, &message, false),
+            Script::Ring | Script::Ignore => {}
+            Script::Refuse(status) => {
+                self.agent
+                    .reject(now, session, Reply::new(StatusCode::new(status).unwrap()));
+            }
+            Script::StripKeys => {
+                let (text, _) = sdp::answer(message.body(), &self.local_media(0), &mut self.rng).unwrap();
+                let kept = text.lines().filter(|line| !line.starts_with("a=crypto"));
+                let text: String = kept.map(|line| format!("{line}\r\n")).collect();
+                let text = text.replace("RTP/SAVP", "RTP/AVP");
+                self.agent
+                    .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(text)));
+            }
+            Script::Undescribed => self.agent.answer(now, session, Reply::new(StatusCode::OK)),
+        }
+    }
+
+    fn answer_session(&mut self, now: Instant, session: SessionId, invite: &Message, promises_receipt: bool) {
+        let answered = sdp::answer(invite.body(), &self.local_media(0), &mut self.rng);
+        let Ok((text, negotiated)) = answered else {
+            return self
+                .agent
+                .reject(now, session, Reply::new(StatusCode::NOT_ACCEPTABLE_HERE));
+        };
+        self.negotiated.push(negotiated);
+        let mut reply = Reply::new(StatusCode::OK).body(Body::sdp(text));
+        if promises_receipt && let Some(page) = page_of(invite) {
+            reply = reply.header("Oyez-Page", page);
+        }
+        self.agent.answer(now, session, reply);
+    }
+}
+
+pub(crate) fn page_of(invite: &Message) -> Option<String> {
+    invite.header(HeaderName::Other("Oyez-Page")).map(str::to_owned)
+}
+
+/// A receipt of a page that was played as a whole.
+pub(crate) fn heard(page: &str) -> Receipt {
+    Receipt {
+        page: page.parse().unwrap(),
+        played_ms: 4_000,
+        expected_ms: 4_000,
+        lost: 0,
+        concealed_ms: 0,
+        first_audio_ms: Some(40),
+        level_dbfs: Some(-20.0),
+        muted: false,
+        sink_healthy: true,
+    }
+}
+
+pub(crate) fn receipt_body(receipt: &Receipt) -> Body {
+    Body {
+        content_type: Receipt::CONTENT_TYPE.to_owned(),
+        bytes: serde_json::to_vec(receipt).unwrap(),
+    }
+}
+
+pub(crate) fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
