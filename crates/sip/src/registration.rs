@@ -37,7 +37,7 @@ impl RegisterSequence {
     }
 
     /// Call-ID and number of the next request, for [`OutgoingRequest`](crate::user_agent::OutgoingRequest).
-    pub fn next(&mut self) -> Sequence {
+    pub fn advance(&mut self) -> Sequence {
         self.last = self.last.saturating_add(1);
         Sequence {
             call_id: self.call_id.clone(),
@@ -173,11 +173,11 @@ mod tests {
     #[test]
     fn numbers_only_grow_also_past_an_answered_challenge() {
         let mut sequence = RegisterSequence::new("kept");
-        assert_eq!(sequence.next().number, 1);
+        assert_eq!(sequence.advance().number, 1);
         sequence.observe(&response(StatusCode::OK, &[]));
 
         assert_eq!(
-            sequence.next(),
+            sequence.advance(),
             Sequence {
                 call_id: "kept".to_owned(),
                 number: 6
