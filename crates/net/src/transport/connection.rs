@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use sip::flow::Flow;
 use sip::framing::{Framed, Side, StreamFramer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -69,14 +69,15 @@ pub(super) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
     shared: &Shared,
     dial: Option<&DialKey>,
 ) {
-    // Boxed, so that the caller's frame, which lives as long, does not hold it twice.
     let side = if dial.is_some() {
         Side::Dialled
     } else {
         Side::Accepted
     };
-    let connection = Box::pin(Connection::new(stream, flow, side, Arc::clone(&outbox), liveness).run(shared));
-    let cause = connection.await;
+    let mut connection = Connection::new(stream, flow, side, Arc::clone(&outbox), liveness);
+    let cause = connection.run(shared).await;
+    // The stream ends before its end is told.
+    drop(connection);
     shared.table.remove(flow.connection);
     if let Some(key) = dial {
         shared.table.forget_dial(key, &outbox);
@@ -112,21 +113,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Runs until the connection ends and says why. The caller reports it.
-    async fn run(mut self, shared: &Shared) -> CloseCause {
+    async fn run(&mut self, shared: &Shared) -> CloseCause {
         let incoming = &shared.incoming;
         let cause = loop {
             let result = match poll_fn(|context| self.poll_step(context)).await {
                 Step::Received => self.deliver_framed(shared).await,
-                Step::Announce(token) => {
-                    self.deliver(
-                        Incoming::Connected {
+                Step::Announce(token) => match self.room(incoming).await {
+                    Ok(room) => {
+                        room.send(Incoming::Connected {
                             token,
                             flow: self.flow,
-                        },
-                        incoming,
-                    )
-                    .await
-                }
+                        });
+                        Ok(())
+                    }
+                    Err(cause) => Err(cause),
+                },
                 Step::End(cause) => Err(cause),
             };
             if let Err(cause) = result {
@@ -142,19 +143,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Hands on every whole message that has been received.
     async fn deliver_framed(&mut self, shared: &Shared) -> Result<(), CloseCause> {
-        let incoming = &shared.incoming;
-        loop {
+        while let Some(event) = self.next_framed(shared)? {
+            self.room(&shared.incoming).await?.send(event);
+        }
+        Ok(())
+    }
+
+    /// The next event that the received bytes hold; keep-alives are answered here.
+    fn next_framed(&mut self, shared: &Shared) -> Result<Option<Incoming>, CloseCause> {
+        while self.reads {
             match self.framer.next() {
                 Ok(Some(Framed::Message(message))) => {
                     self.liveness.on_message();
-                    self.deliver(
-                        Incoming::Message {
-                            flow: self.flow,
-                            message,
-                        },
-                        incoming,
-                    )
-                    .await?;
+                    return Ok(Some(Incoming::Message {
+                        flow: self.flow,
+                        message,
+                    }));
                 }
                 Ok(Some(Framed::Ping)) => {
                     self.outbox
@@ -163,38 +167,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Ok(Some(Framed::Pong)) => {
                     self.liveness.on_pong();
-                    self.deliver(Incoming::Pong { flow: self.flow }, incoming).await?;
+                    return Ok(Some(Incoming::Pong { flow: self.flow }));
                 }
                 Ok(None) => {
                     self.liveness.on_framed(now(), self.framer.is_within_message());
-                    return Ok(());
+                    return Ok(None);
                 }
                 Err(error) => {
                     shared.counters.add(Counter::BadStreams);
                     self.reads = false;
                     self.liveness.on_last_words(now());
-                    return self
-                        .deliver(
-                            Incoming::BadMessage {
-                                flow: self.flow,
-                                error,
-                            },
-                            incoming,
-                        )
-                        .await;
+                    return Ok(Some(Incoming::BadMessage {
+                        flow: self.flow,
+                        error,
+                    }));
                 }
             }
         }
+        Ok(None)
     }
 
-    /// Gives an event to the driver, writing on while the driver's queue is full.
-    async fn deliver(
+    /// Waits for room in the driver's queue, and writes on while that is full.
+    async fn room<'queue>(
         &mut self,
-        event: Incoming,
-        incoming: &mpsc::Sender<Incoming>,
-    ) -> Result<(), CloseCause> {
+        incoming: &'queue mpsc::Sender<Incoming>,
+    ) -> Result<mpsc::Permit<'queue, Incoming>, CloseCause> {
         let mut reserve = pin!(incoming.reserve());
-        let permit = poll_fn(|context| {
+        poll_fn(|context| {
             if let Poll::Ready(permit) = reserve.as_mut().poll(context) {
                 return Poll::Ready(permit.map_err(|_| CloseCause::Local));
             }
@@ -208,9 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             Poll::Pending
         })
-        .await?;
-        permit.send(event);
-        Ok(())
+        .await
     }
 
     /// Looks first at the timers, then writes, then reads. Reading waits until everything is written: that
@@ -322,13 +319,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.stream.shutdown().await?;
         let mut discarded = 0;
         while !self.reads && discarded < DISCARDED_BYTES_MAX {
-            let mut storage = [0; 512];
-            match self.stream.read(&mut storage).await? {
+            match poll_fn(|context| self.poll_discard(context)).await? {
                 0 => break,
                 count => discarded += count,
             }
         }
         Ok(())
+    }
+
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut storage = [MaybeUninit::<u8>::uninit(); READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut storage);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 
@@ -339,4 +342,53 @@ fn now() -> std::time::Instant {
 /// A random number for the spread of keep-alives; without randomness they are merely less spread.
 pub(super) fn roll() -> u8 {
     getrandom::u32().map_or(0, |random| random.to_le_bytes()[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of_val;
+
+    use sip::flow::{ConnectionId, Transport};
+
+    use super::super::admission::Admission;
+    use super::super::outbox::Backlog;
+    use super::super::table::Table;
+    use super::super::{Counters, Limits};
+    use super::*;
+
+    /// Bytes that the task of a connection may hold while it waits: its state, and one message that waits for
+    /// the driver. A read buffer would be four times as much.
+    const TASK_BYTES_MAX: usize = 4_096;
+
+    #[tokio::test]
+    async fn t6_a_waiting_connection_holds_no_buffer() {
+        let limits = Limits::default();
+        let (incoming, _events) = mpsc::channel(1);
+        let shared = Shared {
+            admission: Admission::new(&limits),
+            backlog: Backlog::new(&limits),
+            table: Table::default(),
+            counters: Counters::default(),
+            limits: limits.clone(),
+            incoming,
+        };
+        let (stream, _peer) = tokio::io::duplex(64);
+        let address = ([127, 0, 0, 1], 5060).into();
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local: address,
+            remote: address,
+            connection: ConnectionId(1),
+        };
+        let outbox = Arc::new(Outbox::new(&limits, &shared.backlog));
+        let liveness = Liveness::accepted(now(), &limits);
+
+        let task = carry(stream, flow, outbox, liveness, &shared, None);
+
+        assert!(
+            size_of_val(&task) <= TASK_BYTES_MAX,
+            "{} bytes",
+            size_of_val(&task)
+        );
+    }
 }

@@ -35,6 +35,7 @@ pub use liveness::KeepAlive;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sip::flow::{ConnectionId, Flow};
@@ -130,6 +131,17 @@ impl Transports {
     /// Writes what is queued on a connection and closes it; [`Incoming::Closed`] follows.
     pub fn close(&self, connection: ConnectionId) {
         self.shared.table.close(connection, &CloseCause::Local);
+    }
+
+    /// Closes all listeners and connections, and waits at most `patience` for what is queued to be written. The
+    /// driver's queue need not be emptied meanwhile.
+    pub async fn shutdown(self, patience: Duration) {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        // A peer that does not read in time loses what is queued for it.
+        let _in_time = tokio::time::timeout(patience, shared.table.wait_until_empty())
+            .await
+            .is_ok();
     }
 
     /// The counters since the start.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use sip::flow::{ConnectionId, Flow, Transport};
+use tokio::sync::Notify;
 
 use super::datagram::DatagramSocket;
 use super::outbox::Outbox;
@@ -48,7 +49,10 @@ enum DialState {
 
 /// All connections and dials of one set of transports.
 #[derive(Debug, Default)]
-pub(crate) struct Table(Mutex<State>);
+pub(crate) struct Table {
+    state: Mutex<State>,
+    emptied: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -85,7 +89,19 @@ impl Table {
     }
 
     pub(crate) fn remove(&self, connection: ConnectionId) {
-        self.lock().entry_by_connection.remove(&connection);
+        let mut state = self.lock();
+        state.entry_by_connection.remove(&connection);
+        if state.is_closed && state.entry_by_connection.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Waits until everything that [`Table::close_all`] closed is gone.
+    pub(crate) async fn wait_until_empty(&self) {
+        let emptied = self.emptied.notified();
+        if self.len() > 0 {
+            emptied.await;
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -181,6 +197,6 @@ impl Table {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

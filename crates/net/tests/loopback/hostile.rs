@@ -470,6 +470,40 @@ async fn dropping_the_transports_closes_everything() {
 }
 
 #[tokio::test]
+async fn a_shutdown_writes_what_is_queued() {
+    let mut server = Side::limited("127.0.0.1:0", ListenerKind::Tcp, Limits::default(), 1);
+    let mut peer = TcpStream::connect(server.local()).await.unwrap();
+    let flow = server.opened().await;
+    for sequence in 1..=100 {
+        server.transports.send(&flow, register(sequence)).unwrap();
+    }
+
+    server.transports.shutdown(Duration::from_secs(60)).await;
+
+    let mut received = Vec::new();
+    peer.read_to_end(&mut received).await.unwrap();
+    assert!(received.ends_with(&register(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_a_deaf_peer_for_ever() {
+    let mut server = Side::listening(ListenerKind::Tcp);
+    let _deaf = TcpStream::connect(server.local()).await.unwrap();
+    let flow = server.opened().await;
+    while server.transports.send(&flow, vec![b'x'; 60_000]).is_ok() {
+        tokio::task::yield_now().await;
+        if server.transports.connections() == 0 {
+            break;
+        }
+    }
+    let start = Instant::now();
+
+    server.transports.shutdown(Duration::from_secs(5)).await;
+
+    assert!(start.elapsed() <= Duration::from_secs(5));
+}
+
+#[tokio::test]
 async fn t11_events_show_no_bytes_in_a_log() {
     let mut server = Side::listening(ListenerKind::Tcp);
     let mut peer = TcpStream::connect(server.local()).await.unwrap();
