@@ -3,7 +3,7 @@
 //! Items under `#[cfg(test)]` are skipped: a test may take one reading of the clock as the origin of its virtual time.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use syn::spanned::Spanned;
@@ -50,9 +50,9 @@ const IMPORT_BY_NAME: &[&str] = &["std", "std::net", "std::sync", "std::time"];
 /// Macros that hide a thread-local or a print.
 const FORBIDDEN_MACROS: &[&str] = &["thread_local", "println", "eprintln", "print", "eprint", "dbg"];
 
-/// Checks every `.rs` file under `folder`.
+/// Checks every `.rs` file under `folder`, except the files of test modules.
 pub(super) fn check_folder(folder: &Path) -> Result<Vec<Violation>> {
-    let mut violations = Vec::new();
+    let mut files = Vec::new();
     let mut open = vec![folder.to_path_buf()];
     while let Some(folder) = open.pop() {
         let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
@@ -63,27 +63,59 @@ pub(super) fn check_folder(folder: &Path) -> Result<Vec<Violation>> {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text =
                     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                violations.extend(check_text(&path.display().to_string(), &text)?);
+                let file =
+                    syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))?;
+                files.push((path, file));
             }
+        }
+    }
+    let test_modules: Vec<PathBuf> = files
+        .iter()
+        .flat_map(|(path, file)| test_module_paths(path, file))
+        .collect();
+    let mut violations = Vec::new();
+    for (path, file) in &files {
+        let is_test = test_modules
+            .iter()
+            .any(|module| path.starts_with(module) || *path == module.with_extension("rs"));
+        if !is_test {
+            violations.extend(check_file(&path.display().to_string(), file));
         }
     }
     violations.sort_by(|a, b| a.place.cmp(&b.place));
     Ok(violations)
 }
 
-/// Checks one source text; `name` stands in the violations.
-pub(super) fn check_text(name: &str, text: &str) -> Result<Vec<Violation>> {
-    let file = syn::parse_file(text).with_context(|| format!("cannot parse {name}"))?;
+/// Where the modules live that the file at `path` declares under `#[cfg(test)]` without a body: the folder of
+/// each, beside which its file has the same name with `.rs`.
+fn test_module_paths(path: &Path, file: &syn::File) -> Vec<PathBuf> {
+    let is_root = path
+        .file_stem()
+        .is_some_and(|stem| stem == "mod" || stem == "lib" || stem == "main");
+    let folder = if is_root {
+        path.with_file_name("")
+    } else {
+        path.with_extension("")
+    };
+    let declared = file.items.iter().filter_map(|item| match item {
+        syn::Item::Mod(module) if module.content.is_none() && is_test(&module.attrs) => Some(&module.ident),
+        _ => None,
+    });
+    declared.map(|name| folder.join(name.to_string())).collect()
+}
+
+/// Checks one source file; `name` stands in the violations.
+fn check_file(name: &str, file: &syn::File) -> Vec<Violation> {
     let mut imports = Imports::default();
-    imports.visit_file(&file);
+    imports.visit_file(file);
     let mut judge = Judge {
         name,
         imports: &imports.full_path_by_alias,
         violations: imports_violations(name, &imports),
     };
-    judge.visit_file(&file);
+    judge.visit_file(file);
     judge.violations.dedup();
-    Ok(judge.violations)
+    judge.violations
 }
 
 /// What each imported name stands for.
@@ -105,10 +137,10 @@ impl Imports {
         match tree {
             syn::UseTree::Path(path) => self.add_tree(line, &join(&path.ident), &path.tree),
             syn::UseTree::Name(name) if name.ident == "self" => {
-                self.add(line, last_segment(prefix), prefix.to_owned())
+                self.add(line, last_segment(prefix), prefix);
             }
-            syn::UseTree::Name(name) => self.add(line, name.ident.to_string(), join(&name.ident)),
-            syn::UseTree::Rename(rename) => self.add(line, rename.rename.to_string(), join(&rename.ident)),
+            syn::UseTree::Name(name) => self.add(line, name.ident.to_string(), &join(&name.ident)),
+            syn::UseTree::Rename(rename) => self.add(line, rename.rename.to_string(), &join(&rename.ident)),
             syn::UseTree::Glob(_) => self.all.push((line, format!("{}::*", normal(prefix)))),
             syn::UseTree::Group(group) => group
                 .items
@@ -117,8 +149,8 @@ impl Imports {
         }
     }
 
-    fn add(&mut self, line: usize, alias: String, full: String) {
-        let full = normal(&full);
+    fn add(&mut self, line: usize, alias: String, full: &str) {
+        let full = normal(full);
         self.all.push((line, full.clone()));
         self.full_path_by_alias.push((alias, full));
     }
@@ -272,14 +304,34 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::check_text;
+    use std::path::Path;
+
+    use super::{check_file, test_module_paths};
 
     fn violations(text: &str) -> Vec<String> {
-        check_text("fixture.rs", text)
-            .unwrap()
+        let file = syn::parse_file(text).unwrap();
+        check_file("fixture.rs", &file)
             .iter()
             .map(ToString::to_string)
             .collect()
+    }
+
+    #[test]
+    fn the_files_of_test_modules_are_found_beside_their_parents() {
+        let parent = "mod product; #[cfg(test)] mod tests; #[cfg(test)] mod inline { }";
+        let file = syn::parse_file(parent).unwrap();
+
+        for (path, expected) in [
+            ("src/lib.rs", "src/tests"),
+            ("src/a/mod.rs", "src/a/tests"),
+            ("src/a.rs", "src/a/tests"),
+        ] {
+            assert_eq!(
+                test_module_paths(Path::new(path), &file),
+                [Path::new(expected)],
+                "{path}"
+            );
+        }
     }
 
     #[test]
