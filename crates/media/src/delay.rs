@@ -11,7 +11,7 @@ const BINS: usize = 200;
 /// Of so many packets in a hundred the delay is to be long enough.
 const COVERED_PERCENT: u64 = 97;
 /// When so many packets have been counted, all counts are halved: what was forgets itself in some ten seconds.
-const FORGETTING_WEIGHT: u64 = 384;
+const FORGETTING_WEIGHT: u64 = 256;
 /// For so long the fastest packet is the measure for the others; sender's and receiver's clocks may drift apart by
 /// 200 ppm, so a measure older than this would be off by a millisecond.
 const REFERENCE_AGE: Duration = Duration::from_secs(5);
@@ -59,7 +59,13 @@ impl DelayEstimator {
             self.lowest = i64::MAX;
         }
         self.lowest = self.lowest.min(transit);
-        let lateness = transit.saturating_sub(self.lowest.min(self.lowest_before)).max(0);
+        let mut lateness = transit.saturating_sub(self.lowest.min(self.lowest_before)).max(0);
+        if lateness > duration_to_ticks(TARGET_MAX) {
+            // No jitter, but a network that stood still or a talker whose clock did: it is no measure for the others.
+            self.begin_segment();
+            self.lowest = transit;
+            lateness = 0;
+        }
         self.count(lateness);
         lateness
     }

@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 use crate::codec::Codec;
 use crate::dtmf::{Key, TelephoneEvent};
 use crate::latch::Latch;
+use crate::report::Reports;
+use crate::rtcp::{self, ReceptionReport};
 use crate::rtp::{Header, Packet};
 use crate::sample::{MEDIA_CLOCK_HZ, signed};
 use crate::sequence::{Admission, Sequencer};
@@ -99,6 +101,7 @@ pub(crate) struct Ingress {
     heard: Option<Instant>,
     /// Timestamp of the key press that was told last.
     key_press: Option<u32>,
+    reports: Reports,
 }
 
 impl Ingress {
@@ -112,6 +115,7 @@ impl Ingress {
             rejected: RejectedPackets::default(),
             heard: None,
             key_press: None,
+            reports: Reports::default(),
         }
     }
 
@@ -136,8 +140,9 @@ impl Ingress {
         from: SocketAddr,
         bytes: &'a mut [u8],
     ) -> Result<Taken<'a>, Rejection> {
-        let taken = if is_rtcp(bytes) {
-            self.check_source(from).and_then(|()| self.take_report(bytes))
+        let taken = if rtcp::is_rtcp(bytes) {
+            self.check_source(from)
+                .and_then(|()| self.take_report(now, bytes))
         } else {
             self.take_rtp(now, from, bytes)
         };
@@ -160,7 +165,7 @@ impl Ingress {
         let taken = if foreign {
             Err(Rejection::ForeignSource)
         } else {
-            self.take_report(bytes).map(|_| ())
+            self.take_report(now, bytes).map(|_| ())
         };
         match taken {
             Ok(()) => self.heard = Some(now),
@@ -194,6 +199,17 @@ impl Ingress {
 
     pub(crate) fn jitter(&self) -> Duration {
         self.sequencer.jitter()
+    }
+
+    /// How the peer receives us, by its last report.
+    pub(crate) fn told(&self) -> Option<ReceptionReport> {
+        self.reports.told()
+    }
+
+    /// How we receive the peer since the last time this was asked; `None` before its first packet.
+    pub(crate) fn reception(&mut self, now: Instant) -> Option<ReceptionReport> {
+        let clock_rate = self.clock_codec().clock_rate();
+        self.reports.reception(now, &self.sequencer, clock_rate)
     }
 
     /// Counts a dropped packet.
@@ -269,11 +285,15 @@ impl Ingress {
     ) -> Result<Taken<'a>, Rejection> {
         let event = TelephoneEvent::parse(payload).ok_or(Rejection::Malformed)?;
         // Events share the clock of the sound beside them (RFC 4733 section 2.1).
-        let codec = self.formats.first().map_or(Codec::Pcmu, |(_, codec)| *codec);
-        let place = self.place(now, header, codec, 0)?;
+        let place = self.place(now, header, self.clock_codec(), 0)?;
         // All packets of one press carry the timestamp of its beginning (RFC 4733 section 2.5.1.2).
         let told = self.key_press.replace(header.timestamp) == Some(header.timestamp);
         Ok(Taken::Event(place, payload, (!told).then_some(event.key)))
+    }
+
+    /// The codec whose clock the stream's timestamps count in.
+    fn clock_codec(&self) -> Codec {
+        self.formats.first().map_or(Codec::Pcmu, |(_, codec)| *codec)
     }
 
     fn place(&mut self, now: Instant, header: Header, codec: Codec, ticks: i64) -> Result<Place, Rejection> {
@@ -298,18 +318,17 @@ impl Ingress {
         }
     }
 
-    /// Reports only show that the peer lives; a BYE is for SIP to say, and anybody could send one.
-    fn take_report(&mut self, bytes: &mut [u8]) -> Result<Taken<'static>, Rejection> {
-        if let Some(context) = &mut self.crypto {
-            context
+    /// A report shows that the peer lives, and how it hears us. A BYE in it is not heeded: calls end by SIP.
+    fn take_report(&mut self, now: Instant, bytes: &mut [u8]) -> Result<Taken<'static>, Rejection> {
+        let length = match &mut self.crypto {
+            Some(context) => context
                 .unprotect_rtcp(bytes)
-                .map_err(|_| Rejection::Unauthenticated)?;
-        }
+                .map_err(|_| Rejection::Unauthenticated)?,
+            None => bytes.len(),
+        };
+        let plain = bytes.get(..length).unwrap_or_default();
+        let received = rtcp::Received::parse(plain).map_err(|_| Rejection::Malformed)?;
+        self.reports.take(now, &received);
         Ok(Taken::Report)
     }
-}
-
-/// Whether a datagram on a shared port is RTCP (RFC 5761 section 4).
-fn is_rtcp(bytes: &[u8]) -> bool {
-    bytes.get(1).is_some_and(|second| (192..=223).contains(second))
 }

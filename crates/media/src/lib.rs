@@ -11,6 +11,7 @@ mod latch;
 pub mod level;
 pub mod mix;
 pub mod receive;
+mod report;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;

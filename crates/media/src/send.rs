@@ -7,10 +7,14 @@ use thiserror::Error;
 
 use crate::codec::{Codec, CodecError, Encoder};
 use crate::dtmf::{DURATION_MAX, DURATION_MIN, END_PACKETS, Key, TelephoneEvent};
+use crate::report::{self, Sent, canonical_name};
+use crate::rtcp::ReceptionReport;
 use crate::rtp::Header;
 use crate::sample::wide;
 use crate::sdp::Negotiated;
 use crate::srtp::{Context, MasterKey, SrtpError};
+
+pub use crate::report::REPORT_INTERVAL;
 
 /// What a sender needs to know.
 #[derive(Debug, Clone)]
@@ -49,6 +53,9 @@ pub enum SendError {
     /// The packet could not be encrypted.
     #[error("the packet could not be encrypted")]
     Srtp(#[from] SrtpError),
+    /// The report could not be written.
+    #[error("the report could not be written")]
+    Report,
 }
 
 /// The sending end of one leg.
@@ -76,6 +83,9 @@ struct Stream {
     octets: u64,
     /// When the last keepalive's sound ended, while packets do not follow one another.
     paused_since: Option<Instant>,
+    /// When the clock of the reports began.
+    epoch: Option<Instant>,
+    canonical_name: String,
 }
 
 /// A key that is being pressed.
@@ -168,6 +178,20 @@ impl Sender {
         made
     }
 
+    /// Makes a report on what was sent and, if given, on how the peer arrives, in place of what `packet` holds. It is
+    /// due every [`REPORT_INTERVAL`].
+    ///
+    /// # Errors
+    /// Fails with a key at its end of life.
+    pub fn report(
+        &mut self,
+        now: Instant,
+        reception: Option<ReceptionReport>,
+        packet: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.stream.write_report(now, reception, packet)
+    }
+
     /// Presses a key for a while (held between [`DURATION_MIN`] and [`DURATION_MAX`]): the following frames become
     /// packets of the key. False if telephone events were not agreed, or a key is being pressed.
     pub fn press(&mut self, key: Key, duration: Duration) -> bool {
@@ -252,6 +276,8 @@ impl Stream {
             packets: 0,
             octets: 0,
             paused_since: None,
+            epoch: None,
+            canonical_name: canonical_name(rng),
         }
     }
 
@@ -289,6 +315,26 @@ impl Stream {
         self.sequence = self.sequence.wrapping_add(1);
         self.packets += 1;
         self.octets += wide(payload.len());
+        Ok(())
+    }
+    fn write_report(
+        &mut self,
+        now: Instant,
+        reception: Option<ReceptionReport>,
+        packet: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let elapsed = now.saturating_duration_since(*self.epoch.get_or_insert(now));
+        let sent = Sent {
+            ssrc: self.ssrc,
+            packets: self.packets,
+            octets: self.octets,
+            timestamp: self.timestamp,
+        };
+        report::write(sent, elapsed, reception, &self.canonical_name, packet)
+            .map_err(|_| SendError::Report)?;
+        if let Some(context) = &mut self.crypto {
+            context.protect_rtcp(packet)?;
+        }
         Ok(())
     }
 }

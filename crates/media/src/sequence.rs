@@ -71,6 +71,15 @@ struct Head {
     arrival: Instant,
     /// Bit n stands for the packet n before the head.
     seen: u128,
+    /// The sequence number with its wraps counted, as the peer sees it.
+    extended: u32,
+}
+
+/// What reports tell of the newest packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Newest {
+    pub(crate) ssrc: u32,
+    pub(crate) extended_sequence: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +168,14 @@ impl Sequencer {
         ticks_to_duration(u64::try_from(self.jitter_scaled / 16).unwrap_or(0))
     }
 
+    /// The newest packet, once there is one.
+    pub(crate) fn newest(&self) -> Option<Newest> {
+        self.head.map(|head| Newest {
+            ssrc: head.ssrc,
+            extended_sequence: head.extended,
+        })
+    }
+
     /// Where the newest packet's sound ends, in ticks from the first packet's beginning.
     pub(crate) fn end(&self) -> i64 {
         self.head.map_or(0, |head| head.end)
@@ -229,6 +246,7 @@ impl Sequencer {
             end: position.saturating_add(ticks),
             arrival: now,
             seen: seen | 1,
+            extended: u32::from(header.sequence),
         });
         self.candidate = None;
         self.counts.unique += 1;
@@ -260,6 +278,7 @@ impl Sequencer {
             end: head.end.max(position.saturating_add(ticks)),
             arrival: now,
             seen: shifted(head.seen, step.unsigned_abs()) | 1,
+            extended: head.extended.wrapping_add(u32::try_from(step).unwrap_or(0)),
             ..head
         });
         self.candidate = None;

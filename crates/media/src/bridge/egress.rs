@@ -1,9 +1,13 @@
 //! The sending side of a bridged leg: its own names for the packets of the stream it hears.
 
+use std::time::Duration;
+
 use rand_core::Rng;
 
 use super::backlog::{Frame, FrameKind};
 use super::stream::Source;
+use crate::report::{self, Sent};
+use crate::rtcp::ReceptionReport;
 use crate::rtp::Header;
 use crate::sample::{MEDIA_CLOCK_HZ, wide};
 use crate::sdp::Negotiated;
@@ -23,6 +27,8 @@ pub(super) struct Egress {
     highest: u64,
     first_sequence: u16,
     timestamp_offset: u32,
+    /// The timestamp sent last.
+    timestamp: u32,
     pub(super) listening: Option<Listening>,
     packets: u64,
     octets: u64,
@@ -52,6 +58,7 @@ impl Egress {
             // (RFC 3711 section 3.3.1).
             first_sequence: u16::from_be_bytes([high & 0x7f, low]),
             timestamp_offset: rng.next_u32(),
+            timestamp: 0,
             listening: None,
             packets: 0,
             octets: 0,
@@ -90,9 +97,10 @@ impl Egress {
             marker: std::mem::take(&mut self.marker),
             payload_type,
             sequence: low_16(index),
-            timestamp: self.timestamp(frame.position),
+            timestamp: self.timestamp_of(frame.position),
             ssrc: self.ssrc,
         };
+        self.timestamp = header.timestamp;
         packet.clear();
         packet.extend_from_slice(&header.to_bytes());
         packet.extend_from_slice(&frame.payload);
@@ -105,6 +113,30 @@ impl Egress {
         self.packets += 1;
         self.octets += wide(frame.payload.len());
         true
+    }
+
+    /// Writes a report; false if there is nothing to tell, or the key is at its end of life.
+    pub(super) fn report(
+        &mut self,
+        elapsed: Duration,
+        reception: Option<ReceptionReport>,
+        canonical_name: &str,
+        packet: &mut Vec<u8>,
+    ) -> bool {
+        if self.packets == 0 && reception.is_none() {
+            return false;
+        }
+        let sent = Sent {
+            ssrc: self.ssrc,
+            packets: self.packets,
+            octets: self.octets,
+            timestamp: self.timestamp,
+        };
+        report::write(sent, elapsed, reception, canonical_name, packet).is_ok()
+            && self
+                .crypto
+                .as_mut()
+                .is_none_or(|context| context.protect_rtcp(packet).is_ok())
     }
 
     /// Packets and octets of payload sent.
@@ -129,7 +161,7 @@ impl Egress {
         index
     }
 
-    fn timestamp(&self, position: i64) -> u32 {
+    fn timestamp_of(&self, position: i64) -> u32 {
         let units = position / i64::from(self.scale.max(1));
         let [.., a, b, c, d] = units.to_be_bytes();
         u32::from_be_bytes([a, b, c, d]).wrapping_add(self.timestamp_offset)

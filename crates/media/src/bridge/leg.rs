@@ -26,8 +26,9 @@ pub(super) struct Media {
     pub(super) egress: Egress,
     /// Slot of the leg whose stream is heard.
     pub(super) hears: Option<usize>,
-    /// When the silence timer fires, while it runs.
+    /// When the timers fire that run.
     pub(super) silence_due: Option<Instant>,
+    pub(super) report_due: Option<Instant>,
     negotiated: Negotiated,
 }
 
@@ -46,6 +47,10 @@ impl Leg {
             jitter: media.ingress.jitter(),
             sent,
             sent_octets,
+            reported_lost: media
+                .ingress
+                .told()
+                .map(|told| u32::try_from(told.cumulative_lost).unwrap_or(0)),
         }
     }
 }
@@ -59,6 +64,7 @@ impl Media {
             egress: Egress::new(&negotiated, rng),
             hears: None,
             silence_due: None,
+            report_due: None,
             negotiated,
         }
     }
@@ -79,6 +85,11 @@ impl Media {
     /// Whether sound is sent to the peer; not on hold.
     pub(super) fn sends(&self) -> bool {
         self.negotiated.direction.sends() && !self.ingress.destination().ip().is_unspecified()
+    }
+
+    /// Whether reports go to the peer: where RTCP has a port of its own, the leg has no socket for it.
+    pub(super) fn reports(&self) -> bool {
+        self.negotiated.rtcp_mux
     }
 
     /// What packets on this leg are made of. A peer may well send in another packet time than it asked for; its

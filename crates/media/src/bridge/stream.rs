@@ -57,7 +57,7 @@ impl Stream {
         self.first_packet.get_or_insert(now);
         self.original
             .push(place.index, place.position, place.ticks, kind, |buffer| {
-                buffer.extend_from_slice(payload)
+                buffer.extend_from_slice(payload);
             });
         let newest = self.original.next_serial().saturating_sub(1);
         let (Some(decoding), Some((_, frame))) = (&mut self.decoding, self.original.at(newest)) else {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::codec::Codec;
 use crate::dtmf::Key;
 use crate::ingress::{Ingress, IngressConfig, Taken};
+use crate::rtcp::ReceptionReport;
 use crate::sample::{SampleRate, ticks_to_duration};
 use crate::sdp::Negotiated;
 use crate::srtp::MasterKey;
@@ -173,6 +174,17 @@ impl Receiver {
             page_samples: usize::try_from(self.samples(self.playout.counts.played - before.0)).unwrap_or(0),
             concealed: usize::try_from(self.samples(self.playout.counts.concealed - before.1)).unwrap_or(0),
         }
+    }
+
+    /// How the peer's stream arrives, for a report to it; `None` before its first packet. The share of lost packets
+    /// counts from the last time this was asked.
+    pub fn reception(&mut self, now: Instant) -> Option<ReceptionReport> {
+        self.ingress.reception(now)
+    }
+
+    /// How the peer receives us, by its last report.
+    pub fn told_reception(&self) -> Option<ReceptionReport> {
+        self.ingress.told()
     }
 
     /// Whether everything that arrived has been taken by the sink.

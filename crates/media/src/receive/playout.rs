@@ -28,7 +28,7 @@ use crate::sequence::Sequencer;
 const STALL_STEP_TICKS: i64 = 240;
 /// Sound made up at a time over a gap between packets.
 const GAP_STEP_TICKS: i64 = 960;
-/// Delay above the target that is not worth working off, and below it not worth making up.
+/// Delay below the target that is not worth making up.
 const TOLERANCE_TICKS: i64 = 480;
 /// Pauses are shortened only behind this much of them, so that words do not run into each other.
 const PAUSE_KEPT_TICKS: i64 = 9_600;
@@ -62,6 +62,8 @@ struct Playhead {
     position: i64,
     /// The last packet that was made into sound.
     index: u64,
+    /// The newest packet for which the buffer had no room.
+    refused: u64,
     codec: Option<Codec>,
     /// Sound made up since the buffer ran empty.
     stalled: i64,
@@ -120,6 +122,7 @@ impl Playout {
                 phase: Phase::Silent,
                 position: 0,
                 index: 0,
+                refused: 0,
                 codec: None,
                 stalled: 0,
             },
@@ -165,7 +168,10 @@ impl Playout {
         match self.buffer.insert(entry, payload) {
             Insertion::Done => Ok(()),
             Insertion::Occupied => Err(Rejection::Duplicate),
-            Insertion::Full => Err(Rejection::Overflow),
+            Insertion::Full => {
+                self.playhead.refused = self.playhead.refused.max(place.index);
+                Err(Rejection::Overflow)
+            }
         }
     }
 
@@ -226,12 +232,13 @@ impl Playout {
                     return self.stall();
                 }
                 let (position, index) = (front.position, front.index);
-                self.resume(position, sequencer.is_missing_between(self.playhead.index, index));
+                let lost = self.is_lost_before(sequencer, index);
+                self.resume(position, lost);
                 continue;
             }
             let gap = front.position - self.playhead.position;
             if gap > 0 {
-                let lost = sequencer.is_missing_between(self.playhead.index, front.index);
+                let lost = self.is_lost_before(sequencer, front.index);
                 self.bridge(gap, lost);
             } else {
                 self.play_front();
@@ -288,6 +295,7 @@ impl Playout {
         } else {
             gap.min(excess)
         };
+        let skipped = skipped - skipped.rem_euclid(STALL_STEP_TICKS);
         if skipped > 0 {
             self.playhead.position += skipped;
             self.pace.delay = self.pace.delay.map(|delay| delay - skipped);
@@ -364,7 +372,7 @@ impl Playout {
         };
         self.pace.pause = if quiet { self.pace.pause + entry.ticks } else { 0 };
         let long_pause = self.pace.pause > PAUSE_KEPT_TICKS;
-        if long_pause && !self.pace.shortened && excess > entry.ticks + TOLERANCE_TICKS && passed == 0 {
+        if long_pause && !self.pace.shortened && excess >= entry.ticks && passed == 0 {
             voice.leave_out();
             self.pace.shortened = true;
             self.pace.delay = self.pace.delay.map(|delay| delay - entry.ticks);
@@ -403,10 +411,19 @@ impl Playout {
         }
     }
 
-    /// Delay beyond what the network asks for.
+    /// Whether sound is missing between the playhead and this packet; if not, the talker paused.
+    fn is_lost_before(&self, sequencer: &Sequencer, index: u64) -> bool {
+        let refused = (self.playhead.index + 1..index).contains(&self.playhead.refused);
+        refused || sequencer.is_missing_between(self.playhead.index, index)
+    }
+
+    /// Delay beyond what the network asks for, as far as there is sound to leave out.
     fn excess(&self) -> i64 {
         let target = self.delay.target(self.pace.quantum);
-        self.pace.delay.map_or(0, |delay| (delay - target).max(0))
+        let spare = self.buffered_ticks() - target;
+        self.pace
+            .delay
+            .map_or(0, |delay| (delay - target).min(spare).max(0))
     }
 
     fn count(&mut self, now: Instant, kind: Kind, ticks: i64) {

@@ -36,10 +36,10 @@ pub const FORMATS_MAX: usize = 64;
 /// Longest packet time a peer may name; RFC 7587 goes to 120 ms, and some say `maxptime:150` or 200.
 pub const PACKET_TIME_MAX: Duration = Duration::from_millis(240);
 
-/// What is offered of SRTP.
+/// What of SRTP is offered, and accepted of a peer's offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SecurityOffer {
-    /// SRTP or no call: RTP/SAVP with `a=crypto`.
+    /// SRTP or no call: RTP/SAVP with `a=crypto`. Keys offered by the peer beside RTP/AVP are as good.
     Standard,
     /// SRTP if the peer can: RTP/AVP with `a=crypto` (RFC 8643). A 488 asks for one retry as [`Disabled`].
     ///

@@ -1,7 +1,5 @@
 //! Media from end to end in virtual time: senders, an emulated network, bridges and receivers.
 
-mod bridge;
-mod hostile;
 mod line;
 mod network;
 mod opus;

@@ -24,7 +24,6 @@ fn on_a_calm_network_the_delay_is_one_to_two_packets_and_nothing_is_made_up() {
     );
     // The first sample is spoken one frame before its packet leaves.
     let mouth_to_sink = milliseconds(lag(&as_heard(&said), &line.heard, 1_000));
-    println!("M2S {mouth_to_sink}");
     assert!(
         (30..=60).contains(&mouth_to_sink),
         "{mouth_to_sink} ms from mouth to sink"
@@ -124,7 +123,6 @@ fn jitter_of_60_ms_makes_the_delay_grow_without_loss_and_calm_makes_it_shrink() 
     line.pass(Duration::from_millis(1));
     let calm = line.receiver.statistics();
 
-    println!("DELAY learning {:?} rough {:?} calm {:?} end {} late {} {} conc {}", learning.buffered, rough.buffered, calm.buffered, delay_at_the_end(&line, &said), learning.late, rough.late, rough.concealed_samples);
     assert_eq!(rough.lost, 0);
     assert!(learning.late <= 10, "{} late while learning", learning.late);
     assert!(
@@ -133,12 +131,12 @@ fn jitter_of_60_ms_makes_the_delay_grow_without_loss_and_calm_makes_it_shrink() 
         rough.late - learning.late
     );
     assert!(
-        delay_at_the_end(&line, &said) <= 90,
+        delay_at_the_end(&line, &said) <= 75,
         "{} ms after calm",
         delay_at_the_end(&line, &said)
     );
     assert!(
-        calm.buffered <= Duration::from_millis(80),
+        calm.buffered <= Duration::from_millis(60),
         "{:?} after calm",
         calm.buffered
     );
@@ -177,7 +175,6 @@ fn a_network_that_stands_still_for_ten_seconds_leaves_a_bounded_delay() {
     let after = line.receiver.statistics();
     line.say(&said[128_000..]);
 
-    println!("STILL {:?} {:?} end {}", after, line.receiver.statistics(), delay_at_the_end(&line, &said));
     assert!(after.buffered <= BUFFERED_TIME_MAX);
     assert!(after.rejected.overflow > 0);
     assert!(
