@@ -40,45 +40,46 @@ impl Draft {
         is_sips(&self.uri)
     }
 
+    /// Writes the request; a Max-Forwards among the draft's own headers takes the place of ours.
     pub(crate) fn write(&self, attributes: &Attributes<'_>) -> Result<Message, BuildError> {
         let cseq = format!("{} {}", attributes.sequence, self.method);
-        let mut fields: Vec<(&str, &str)> = vec![("Via", attributes.via)];
-        fields.extend(self.route.iter().map(|route| ("Route", route.as_str())));
-        fields.extend([
-            ("Max-Forwards", MAX_FORWARDS),
-            ("From", &self.from),
-            ("To", &self.to),
-            ("Call-ID", &self.call_id),
-            ("CSeq", &cseq),
-        ]);
-        fields.extend(self.contact.iter().map(|contact| ("Contact", contact.as_str())));
-        fields.extend(
-            attributes
-                .authorization
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        );
-        fields.extend(attributes.allow.iter().map(|allow| ("Allow", *allow)));
-        fields.extend(
-            attributes
-                .supported
-                .iter()
-                .map(|supported| ("Supported", *supported)),
-        );
-        fields.push(("User-Agent", attributes.user_agent));
-        fields.extend(
-            self.headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        );
-        let mut builder = RequestBuilder::new(self.method.as_method(), &self.uri);
-        for (name, value) in fields {
+        let mut builder =
+            RequestBuilder::new(self.method.as_method(), &self.uri).header(HeaderName::Via, attributes.via);
+        for route in &self.route {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        if !self.names(HeaderName::MaxForwards) {
+            builder = builder.header(HeaderName::MaxForwards, MAX_FORWARDS);
+        }
+        builder = builder
+            .header(HeaderName::From, &self.from)
+            .header(HeaderName::To, &self.to)
+            .header(HeaderName::CallId, &self.call_id)
+            .header(HeaderName::CSeq, &cseq);
+        let optional = [
+            (HeaderName::Contact, self.contact.as_deref()),
+            (HeaderName::Allow, attributes.allow),
+            (HeaderName::Supported, attributes.supported),
+            (HeaderName::UserAgent, Some(attributes.user_agent)),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                builder = builder.header(name, value);
+            }
+        }
+        for (name, value) in attributes.authorization.into_iter().chain(&self.headers) {
             builder = builder.header(HeaderName::Other(name), value);
         }
         if let Some(body) = &self.body {
             builder = builder.body(&body.content_type, &body.bytes);
         }
         builder.finish()
+    }
+
+    fn names(&self, wanted: HeaderName<'_>) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(wanted.as_str()))
     }
 }
 

@@ -51,7 +51,8 @@ pub struct OutgoingRequest {
     pub contact: Option<String>,
     /// The Route header fields, top first.
     pub route: Vec<String>,
-    /// Further header fields, in order.
+    /// Further header fields, in order. A Max-Forwards among them takes the place of the agent's own, as a
+    /// back-to-back user agent needs (RFC 7332 section 5).
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Body>,

@@ -145,6 +145,24 @@ fn via_names_the_local_address_or_what_is_advertised() {
 }
 
 #[test]
+fn max_forwards_is_70_unless_the_owner_gives_it() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let (_, invite) = lone.call();
+    assert_eq!(header(&invite, "Max-Forwards"), "70");
+    let mut handed_on = outgoing(Method::Invite);
+    handed_on
+        .headers
+        .push(("max-forwards".to_owned(), "12".to_owned()));
+
+    let (_, invite) = lone.call_with(handed_on);
+
+    assert_eq!(
+        invite.headers(HeaderName::MaxForwards).collect::<Vec<_>>(),
+        ["12"]
+    );
+}
+
+#[test]
 fn an_answer_by_datagram_goes_to_the_source_port_if_rport_asks_for_it() {
     for (via, port) in [
         ("192.0.2.2:5062;rport", 40_000),

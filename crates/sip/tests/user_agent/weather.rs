@@ -37,6 +37,18 @@ fn every_session_stands_on_both_sides_or_on_none_and_nothing_is_left_behind() {
 }
 
 #[test]
+fn packets_with_changed_octets_harm_nothing_and_leave_nothing_behind() {
+    for seed in 0..SEEDS / 4 {
+        let mut run = Run::new(seed);
+        run.wire.weather.corruption = 20;
+        run.go(SETTLED);
+        run.hang_up_all();
+        run.go(SETTLED * 2);
+        assert_eq!(run.wire.alive(), 0, "seed {seed}: left behind");
+    }
+}
+
+#[test]
 fn one_seed_gives_one_run() {
     let log = |seed| {
         let mut run = Run::new(seed);
@@ -95,6 +107,7 @@ impl Run {
                 loss: random.next_u32() % 31,
                 duplication: random.next_u32() % 21,
                 delay: random.next_u32() % 31,
+                corruption: 0,
             };
         }
         let mut run = Self {
@@ -265,7 +278,13 @@ impl Run {
             }
             Event::SessionRequest { transaction, .. } => self.plan(side, Action::Respond(transaction), 1_000),
             Event::Progress { .. } | Event::Response { .. } => {}
-            Event::Request { .. } => panic!("nobody sends requests outside sessions"),
+            Event::Request { transaction, .. } => {
+                assert!(
+                    self.wire.weather.corruption > 0,
+                    "nobody sends requests outside sessions"
+                );
+                self.plan(side, Action::Respond(transaction), 1_000);
+            }
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Weather {
     pub(crate) duplication: u32,
     /// Packets that take up to 400 ms longer, and so overtake each other.
     pub(crate) delay: u32,
+    /// Packets with one octet changed.
+    pub(crate) corruption: u32,
 }
 
 /// One side of the wire.
@@ -187,11 +189,9 @@ impl Wire {
     }
 
     fn send(&mut self, from: usize, bytes: Bytes) {
-        self.log.push((
-            from,
-            self.now.duration_since(self.start).as_millis(),
-            line(&bytes),
-        ));
+        let is_sound = self.weather.corruption == 0;
+        let at = self.now.duration_since(self.start).as_millis();
+        self.log.push((from, at, line(&bytes, is_sound)));
         let copies = if self.percent(self.weather.loss) {
             0
         } else if self.percent(self.weather.duplication) {
@@ -207,8 +207,19 @@ impl Wire {
             };
             self.sent += 1;
             let at = self.now + Duration::from_millis(10 + extra);
-            self.in_flight.insert((at, self.sent), (1 - from, bytes.clone()));
+            let bytes = self.corrupted(&bytes);
+            self.in_flight.insert((at, self.sent), (1 - from, bytes));
         }
+    }
+
+    fn corrupted(&mut self, bytes: &Bytes) -> Bytes {
+        if !self.percent(self.weather.corruption) {
+            return bytes.clone();
+        }
+        let mut octets = bytes.to_vec();
+        let place = self.random.next_u32() as usize % octets.len();
+        octets[place] = self.random.next_u32().to_le_bytes()[0];
+        Bytes::from(octets)
     }
 
     fn percent(&mut self, share: u32) -> bool {
@@ -217,12 +228,14 @@ impl Wire {
 }
 
 /// `METHOD` with the method, or the status and the method of CSeq.
-fn line(bytes: &Bytes) -> String {
+fn line(bytes: &Bytes, is_sound: bool) -> String {
     let message = Message::parse_datagram(bytes.to_vec()).expect("agents send whole messages");
-    assert_eq!(message.validate(), Ok(()), "agents send sound messages");
+    if is_sound {
+        assert_eq!(message.validate(), Ok(()), "agents send sound messages");
+    }
     match message.status() {
         Some(status) => {
-            let method = message.cseq().expect("checked above").method.as_str().to_owned();
+            let method = message.cseq().map_or("?", |cseq| cseq.method.as_str());
             format!("{status} {method}")
         }
         None => message
