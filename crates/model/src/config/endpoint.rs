@@ -1,12 +1,17 @@
 //! The typed view: what an endpoint is configured to be and do.
 
+mod sections;
+mod slots;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::keys::{CHECK_SYNCS, KEEP_ALIVE_METHODS, SRTP_OFFERS, SRTP_SUITES, TLS_VERSIONS, TRANSPORTS};
+use self::slots::SlotKeys;
 use super::reader::Reader;
 use super::{ConfigError, Document, HostPort};
-use crate::{AuthorizationId, Secret, SipUser, SlotKind, SlotPosition};
+use crate::{AuthorizationId, Secret, SipUser, SlotPosition};
 
 /// The configuration of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,14 +249,14 @@ impl EndpointConfig {
         let reader = Reader { document };
         let mut errors = Vec::new();
         let config = Self {
-            server: server(&reader),
-            security: security(&reader),
-            keep_alive: keep_alive(&reader),
-            redundancy: redundancy(&reader, &mut errors),
-            interop: interop(&reader),
-            page: page(&reader),
+            server: sections::server(&reader),
+            security: sections::security(&reader),
+            keep_alive: sections::keep_alive(&reader),
+            redundancy: sections::redundancy(&reader, &mut errors),
+            interop: sections::interop(&reader),
+            page: sections::page(&reader),
             sink: reader.text("oyez.sink").to_owned(),
-            slots: slots(&reader, &mut errors),
+            slots: slots::slots(&reader, &mut errors),
         };
         config.check(&reader, &mut errors);
         if errors.is_empty() {
@@ -302,218 +307,6 @@ impl EndpointConfig {
     }
 }
 
-fn server(reader: &Reader<'_>) -> ServerConfig {
-    ServerConfig {
-        domain: reader.parsed("sip.proxy"),
-        registrar: reader.parsed("sip.registrar"),
-        outbound_proxy: reader.parsed("sip.obproxy"),
-        second_outbound_proxy: reader.parsed("oyez.obproxy2"),
-        transport: match reader.choice("sip.transp", TRANSPORTS) {
-            "udp" => TransportChoice::Udp,
-            "tcp" => TransportChoice::Tcp,
-            "tls" => TransportChoice::Tls,
-            _ => TransportChoice::Auto,
-        },
-        sips: reader.flag("sip.sips"),
-        register_period: reader.seconds("sip.regexp"),
-    }
-}
-
-fn security(reader: &Reader<'_>) -> SecurityConfig {
-    let names = reader.choices("sip.srtp.suite", SRTP_SUITES);
-    let suites = if names.contains(&"all") {
-        SrtpSuite::ALL.to_vec()
-    } else {
-        let by_name = |name: &str| {
-            SrtpSuite::ALL
-                .into_iter()
-                .find(|suite| suite.sdp_name().eq_ignore_ascii_case(name))
-        };
-        names.into_iter().filter_map(by_name).collect()
-    };
-    SecurityConfig {
-        srtp: match reader.choice("sip.srtp", SRTP_OFFERS) {
-            "standard" => SrtpOffer::Standard,
-            "optional" => SrtpOffer::Optional,
-            _ => SrtpOffer::Disabled,
-        },
-        suites,
-        validates_server: reader.flag("oyez.tls.validate"),
-        trusted_ca_file: reader.parsed("oyez.tls.ca"),
-        tls_version_min: match reader.choice("oyez.tls.min", TLS_VERSIONS) {
-            "1.3" => TlsVersion::Tls13,
-            _ => TlsVersion::Tls12,
-        },
-        answers_md5: reader.flag("oyez.digest.md5"),
-    }
-}
-
-fn keep_alive(reader: &Reader<'_>) -> KeepAliveConfig {
-    KeepAliveConfig {
-        method: match reader.choice("sip.interop.ka.method", KEEP_ALIVE_METHODS) {
-            "none" => KeepAliveMethod::None,
-            _ => KeepAliveMethod::Crlf,
-        },
-        interval: reader.seconds("sip.interop.ka.interval"),
-    }
-}
-
-fn redundancy(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> RedundancyConfig {
-    let backups: Vec<HostPort> = ["sip.bkproxy1", "sip.bkproxy2"]
-        .into_iter()
-        .filter_map(|key| reader.parsed(key))
-        .collect();
-    let is_used = reader.flag("sip.ssr.use");
-    if is_used && backups.is_empty() {
-        let problem = "server redundancy is on but there is no backup server";
-        errors.push(conflict(reader, "sip.ssr.use", problem, "sip.bkproxy1, or 0"));
-    }
-    let local_node = reader.parsed("oyez.survivability.proxy");
-    let uses_node = reader.flag("oyez.survivability.use");
-    if uses_node && local_node.is_none() {
-        let problem = "local survivability is on but the node is not named";
-        errors.push(conflict(
-            reader,
-            "oyez.survivability.use",
-            problem,
-            "oyez.survivability.proxy, or 0",
-        ));
-    }
-    RedundancyConfig {
-        backups: if is_used { backups } else { Vec::new() },
-        poll_interval: reader.seconds("sip.ssr.interval"),
-        polls_active: reader.flag("sip.ssr.chkact"),
-        fails_back: !reader.flag("sip.ssr.nofb"),
-        local_node: local_node.filter(|_| uses_node),
-    }
-}
-
-fn interop(reader: &Reader<'_>) -> InteropConfig {
-    InteropConfig {
-        contact_user: reader.flag("sip.interop.cuser"),
-        contact_port: reader.flag("sip.interop.cport"),
-        check_sync: match reader.choice("sip.interop.checksync", CHECK_SYNCS) {
-            "always-reboot" => CheckSync::Always,
-            _ => CheckSync::Conditional,
-        },
-    }
-}
-
-fn page(reader: &Reader<'_>) -> PageConfig {
-    PageConfig {
-        volume_db: reader.decibel("audio.page.vol"),
-        tone: tone(reader.text("audio.page.tone")),
-        g722: reader.flag("audio.codec.g722"),
-        length_max: reader.seconds("phone.timeout.inbound"),
-    }
-}
-
-/// The names of a slot's keys.
-struct SlotKeys {
-    user: String,
-    authorization_id: String,
-    password: String,
-    tone: String,
-    /// The key that switches the slot off, if there is one.
-    usage: Option<String>,
-}
-
-impl SlotKeys {
-    fn of(position: SlotPosition) -> Self {
-        let port = position.port();
-        match position.kind() {
-            SlotKind::Page if position == SlotPosition::BASE_PAGE => Self {
-                user: "sip.u1.user".into(),
-                authorization_id: "sip.u1.auth".into(),
-                password: "sip.u1.pwd".into(),
-                tone: "audio.page.tone".into(),
-                usage: Some("sip.page.use".into()),
-            },
-            SlotKind::Page => Self::numbered("mcast.", port.saturating_sub(1)),
-            SlotKind::Ring => {
-                let key = |part: &str| format!("sip.alert{port}.{part}");
-                Self {
-                    user: key("user"),
-                    authorization_id: key("auth"),
-                    password: key("pwd"),
-                    tone: key("tone"),
-                    usage: Some(key("use")),
-                }
-            }
-            SlotKind::Alert if position == SlotPosition::CANCEL => Self {
-                user: "cancel.ext".into(),
-                authorization_id: "cancel.auth".into(),
-                password: "cancel.pwd".into(),
-                tone: "cancel.ctone".into(),
-                usage: None,
-            },
-            SlotKind::Alert => Self::numbered("ann.", port),
-        }
-    }
-
-    fn numbered(stem: &str, number: u8) -> Self {
-        let key = |part: &str| format!("{stem}{part}{number}");
-        Self {
-            user: key("ext"),
-            authorization_id: key("auth"),
-            password: key("pwd"),
-            tone: key("tone"),
-            usage: Some(key("use")),
-        }
-    }
-}
-
-fn slots(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> Vec<SlotConfig> {
-    let kinds = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert];
-    kinds
-        .into_iter()
-        .flat_map(SlotPosition::all)
-        .filter_map(|position| slot(reader, position, errors))
-        .collect()
-}
-
-fn slot(reader: &Reader<'_>, position: SlotPosition, errors: &mut Vec<ConfigError>) -> Option<SlotConfig> {
-    let keys = SlotKeys::of(position);
-    let is_used = keys.usage.as_deref().is_none_or(|key| reader.flag(key));
-    let user: SipUser = reader.parsed(&keys.user).filter(|_| is_used)?;
-    let Some(authorization_id) = reader
-        .parsed(&keys.authorization_id)
-        .or_else(|| user.as_str().parse::<AuthorizationId>().ok())
-    else {
-        let problem = "the user cannot be an authentication ID as well";
-        errors.push(conflict(
-            reader,
-            &keys.user,
-            problem,
-            &format!("{} of its own", keys.authorization_id),
-        ));
-        return None;
-    };
-    let display_name = (position == SlotPosition::BASE_PAGE)
-        .then(|| reader.parsed("sip.u1.dname"))
-        .flatten();
-    Some(SlotConfig {
-        position,
-        user,
-        authorization_id,
-        password: Some(reader.text(&keys.password))
-            .filter(|text| !text.is_empty())
-            .map(Secret::from),
-        display_name,
-        tone: tone(reader.text(&keys.tone)),
-    })
-}
-
-fn tone(text: &str) -> Tone {
-    if text.eq_ignore_ascii_case("none") {
-        Tone::None
-    } else if text.is_empty() || text.eq_ignore_ascii_case("default") {
-        Tone::Default
-    } else {
-        Tone::File(text.to_owned())
-    }
-}
-
 fn conflict(reader: &Reader<'_>, key: &str, problem: &str, right: &str) -> ConfigError {
     ConfigError {
         line: reader.document.line_of(key),
@@ -522,6 +315,3 @@ fn conflict(reader: &Reader<'_>, key: &str, problem: &str, right: &str) -> Confi
         right: right.to_owned(),
     }
 }
-
-#[cfg(test)]
-mod tests;

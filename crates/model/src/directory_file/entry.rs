@@ -28,6 +28,16 @@ pub(super) struct At<T> {
     pub(super) value: T,
 }
 
+impl At<crate::SipUser> {
+    /// The user as a text that other values are read from.
+    pub(super) fn as_text(&self) -> At<&str> {
+        At {
+            line: self.line,
+            value: self.value.as_str(),
+        }
+    }
+}
+
 impl<'a> Entry<'a> {
     /// Takes a table apart; unknown keys are refused with the known one they resemble.
     pub(super) fn new(

@@ -45,6 +45,7 @@
 
 mod entry;
 mod reading;
+mod records;
 mod sections;
 #[cfg(test)]
 mod tests;

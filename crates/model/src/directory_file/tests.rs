@@ -287,6 +287,16 @@ fn passwords_and_pins_are_not_repeated_in_errors() {
 }
 
 #[test]
+fn passwords_and_pins_have_lengths() {
+    let with_password = |length| parse("d.toml", &FILE.replace("desk secret", &"x".repeat(length)));
+    assert!(with_password(128).is_ok());
+    assert!(with_password(129).is_err());
+
+    let with_pin = |length| parse("d.toml", &FILE.replace("4711", &"1".repeat(length)));
+    assert!(with_pin(3).is_err() && with_pin(4).is_ok() && with_pin(16).is_ok() && with_pin(17).is_err());
+}
+
+#[test]
 fn the_number_of_reported_errors_is_limited() {
     let mut file = FILE.to_owned();
     for _ in 0..=ERRORS_MAX {

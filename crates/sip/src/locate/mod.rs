@@ -18,11 +18,13 @@ mod address;
 mod dns;
 mod locator;
 mod service;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use dns::{Answer, Naptr, Query, Record, RecordKind, Srv};
-pub use locator::{Destination, Exhausted, Locator, Next, Support, Target};
+pub use locator::Locator;
+pub use target::{Destination, Exhausted, Next, Support, Target};
 
 /// Servers of one destination that are kept, the preferred ones: nobody waits for a 33rd to fail.
 pub const SERVERS_MAX: usize = 32;

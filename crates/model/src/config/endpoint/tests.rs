@@ -1,5 +1,7 @@
-use super::super::KEYS;
 use super::*;
+use crate::SlotKind;
+use crate::config::KEYS;
+use crate::config::keys::SRTP_SUITES;
 
 #[test]
 fn an_empty_file_gives_the_defaults_and_no_slot() {

@@ -1,0 +1,118 @@
+//! The sections of the typed view, each read from its keys.
+
+use super::slots::tone;
+use super::{
+    CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, RedundancyConfig, SecurityConfig,
+    ServerConfig, SrtpOffer, SrtpSuite, TlsVersion, TransportChoice, conflict,
+};
+use crate::config::keys::{
+    CHECK_SYNCS, KEEP_ALIVE_METHODS, SRTP_OFFERS, SRTP_SUITES, TLS_VERSIONS, TRANSPORTS,
+};
+use crate::config::reader::Reader;
+use crate::config::{ConfigError, HostPort};
+
+pub(super) fn server(reader: &Reader<'_>) -> ServerConfig {
+    ServerConfig {
+        domain: reader.parsed("sip.proxy"),
+        registrar: reader.parsed("sip.registrar"),
+        outbound_proxy: reader.parsed("sip.obproxy"),
+        second_outbound_proxy: reader.parsed("oyez.obproxy2"),
+        transport: match reader.choice("sip.transp", TRANSPORTS) {
+            "udp" => TransportChoice::Udp,
+            "tcp" => TransportChoice::Tcp,
+            "tls" => TransportChoice::Tls,
+            _ => TransportChoice::Auto,
+        },
+        sips: reader.flag("sip.sips"),
+        register_period: reader.seconds("sip.regexp"),
+    }
+}
+
+pub(super) fn security(reader: &Reader<'_>) -> SecurityConfig {
+    let names = reader.choices("sip.srtp.suite", SRTP_SUITES);
+    let suites = if names.contains(&"all") {
+        SrtpSuite::ALL.to_vec()
+    } else {
+        let by_name = |name: &str| {
+            SrtpSuite::ALL
+                .into_iter()
+                .find(|suite| suite.sdp_name().eq_ignore_ascii_case(name))
+        };
+        names.into_iter().filter_map(by_name).collect()
+    };
+    SecurityConfig {
+        srtp: match reader.choice("sip.srtp", SRTP_OFFERS) {
+            "standard" => SrtpOffer::Standard,
+            "optional" => SrtpOffer::Optional,
+            _ => SrtpOffer::Disabled,
+        },
+        suites,
+        validates_server: reader.flag("oyez.tls.validate"),
+        trusted_ca_file: reader.parsed("oyez.tls.ca"),
+        tls_version_min: match reader.choice("oyez.tls.min", TLS_VERSIONS) {
+            "1.3" => TlsVersion::Tls13,
+            _ => TlsVersion::Tls12,
+        },
+        answers_md5: reader.flag("oyez.digest.md5"),
+    }
+}
+
+pub(super) fn keep_alive(reader: &Reader<'_>) -> KeepAliveConfig {
+    KeepAliveConfig {
+        method: match reader.choice("sip.interop.ka.method", KEEP_ALIVE_METHODS) {
+            "none" => KeepAliveMethod::None,
+            _ => KeepAliveMethod::Crlf,
+        },
+        interval: reader.seconds("sip.interop.ka.interval"),
+    }
+}
+
+pub(super) fn redundancy(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> RedundancyConfig {
+    let backups: Vec<HostPort> = ["sip.bkproxy1", "sip.bkproxy2"]
+        .into_iter()
+        .filter_map(|key| reader.parsed(key))
+        .collect();
+    let is_used = reader.flag("sip.ssr.use");
+    if is_used && backups.is_empty() {
+        let problem = "server redundancy is on but there is no backup server";
+        errors.push(conflict(reader, "sip.ssr.use", problem, "sip.bkproxy1, or 0"));
+    }
+    let local_node = reader.parsed("oyez.survivability.proxy");
+    let uses_node = reader.flag("oyez.survivability.use");
+    if uses_node && local_node.is_none() {
+        let problem = "local survivability is on but the node is not named";
+        errors.push(conflict(
+            reader,
+            "oyez.survivability.use",
+            problem,
+            "oyez.survivability.proxy, or 0",
+        ));
+    }
+    RedundancyConfig {
+        backups: if is_used { backups } else { Vec::new() },
+        poll_interval: reader.seconds("sip.ssr.interval"),
+        polls_active: reader.flag("sip.ssr.chkact"),
+        fails_back: !reader.flag("sip.ssr.nofb"),
+        local_node: local_node.filter(|_| uses_node),
+    }
+}
+
+pub(super) fn interop(reader: &Reader<'_>) -> InteropConfig {
+    InteropConfig {
+        contact_user: reader.flag("sip.interop.cuser"),
+        contact_port: reader.flag("sip.interop.cport"),
+        check_sync: match reader.choice("sip.interop.checksync", CHECK_SYNCS) {
+            "always-reboot" => CheckSync::Always,
+            _ => CheckSync::Conditional,
+        },
+    }
+}
+
+pub(super) fn page(reader: &Reader<'_>) -> PageConfig {
+    PageConfig {
+        volume_db: reader.decibel("audio.page.vol"),
+        tone: tone(reader.text("audio.page.tone")),
+        g722: reader.flag("audio.codec.g722"),
+        length_max: reader.seconds("phone.timeout.inbound"),
+    }
+}
