@@ -7,6 +7,7 @@
 
 pub mod compare;
 mod recorder;
+mod riff;
 mod sink;
 mod source;
 

@@ -12,6 +12,8 @@ use crate::{Sink, SinkError};
 pub const RECORDINGS_KEPT: usize = 100;
 /// Longest stretch in one file, in seconds: an hour is about 350 MB at 48,000 samples a second.
 pub const STRETCH_SECONDS_MAX: u32 = 3_600;
+/// Characters of a label that stand in the file's name: a page's id is shorter.
+const LABEL_LENGTH_MAX: usize = 64;
 /// Seconds of sound after which the header is brought up to date, so that a file is whole after a crash.
 const HEADER_SECONDS: u32 = 1;
 
@@ -103,7 +105,7 @@ impl Sink for Recorder {
         self.number += 1;
         let path = self
             .folder
-            .join(format!("{}-{:06}-{label}.wav", self.device, self.number));
+            .join(format!("{}-{:06}-{}.wav", self.device, self.number, plain(label)));
         let spec = WavSpec {
             channels: 1,
             sample_rate: self.rate,
@@ -157,6 +159,18 @@ impl Sink for Recorder {
             .map_err(|error| failed(&recording.path, error))?;
         Ok(Some(recording.path))
     }
+}
+
+/// The label as part of a file name: it may hold what a peer sent.
+fn plain(label: &str) -> String {
+    let plain = |character: char| {
+        if character.is_ascii_alphanumeric() {
+            character
+        } else {
+            '-'
+        }
+    };
+    label.chars().take(LABEL_LENGTH_MAX).map(plain).collect()
 }
 
 fn failed(path: &Path, error: hound::Error) -> SinkError {
@@ -243,6 +257,45 @@ mod tests {
         recorder.begin("x").unwrap();
         recorder.write(&vec![0; STRETCH_SECONDS_MAX as usize]).unwrap();
         assert!(matches!(recorder.write(&[0]), Err(SinkError::Full { .. })));
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(folder.path(), "hall", 8_000).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("hall-000001-page.wav")).unwrap();
+        let told = recorder
+            .begin("page")
+            .and_then(|()| recorder.write(&[7; 8_000]))
+            .unwrap_err();
+        assert!(told.to_string().contains("hall-000001-page.wav"), "{told}");
+        assert!(
+            matches!(told, SinkError::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
+        );
+    }
+
+    #[test]
+    fn w04_a_label_cannot_lead_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(folder.path(), "hall", 8_000).unwrap();
+        for (label, name) in [
+            ("../../etc/x\0", "hall-000001-------etc-x-.wav"),
+            ("", "hall-000002-.wav"),
+        ] {
+            recorder.begin(label).unwrap();
+            assert_eq!(recorder.end().unwrap(), Some(folder.path().join(name)));
+        }
+    }
+
+    #[test]
+    fn a_label_of_the_longest_length_is_kept_and_a_longer_one_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(folder.path(), "hall", 8_000).unwrap();
+        for length in [LABEL_LENGTH_MAX, LABEL_LENGTH_MAX + 1] {
+            recorder.begin(&"x".repeat(length)).unwrap();
+            let kept = format!("hall-{:06}-{}.wav", recorder.number, "x".repeat(LABEL_LENGTH_MAX));
+            assert_eq!(recorder.end().unwrap(), Some(folder.path().join(kept)));
+        }
     }
 
     #[test]

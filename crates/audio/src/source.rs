@@ -1,12 +1,14 @@
 //! Sound from WAV files and streams, brought to one channel and one rate.
 
 use std::fs;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
-use hound::{SampleFormat, WavReader};
+use hound::{SampleFormat, WavReader, WavSpec};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
+
+use crate::riff;
 
 /// Longest sound, in seconds: longer than any page may last.
 pub const SOURCE_SECONDS_MAX: u32 = 600;
@@ -82,21 +84,30 @@ impl Sound {
     ///
     /// As [`open`](Self::open); `name` stands in the error.
     pub fn read(name: &str, stream: impl Read, rate: u32) -> Result<Self, SourceError> {
-        let name = name.to_owned();
-        let mut bytes = Vec::new();
+        // One byte more than may be tells a stream that is too long from one that has ended.
         let mut limited = stream.take(SOURCE_BYTES_MAX + 1);
-        if let Err(source) = limited.read_to_end(&mut bytes) {
-            return Err(SourceError::Unreadable { name, source });
+        let mut failing = Failing {
+            stream: io::BufReader::new(&mut limited),
+            error: None,
+        };
+        let decoded = decode(name, &mut failing);
+        if let Some(source) = failing.error {
+            return Err(SourceError::Unreadable {
+                name: name.to_owned(),
+                source,
+            });
         }
-        if limited.limit() == 0 {
-            return Err(SourceError::TooLong { name });
+        let sound = decoded?;
+        let is_cut = limited.limit() == 0;
+        if is_cut || sound.samples.len() > longest(sound.rate) {
+            return Err(SourceError::TooLong {
+                name: name.to_owned(),
+            });
         }
-        let sound = decode(&name, &bytes)?;
         if sound.samples.is_empty() {
-            return Err(SourceError::Empty { name });
-        }
-        if sound.samples.len() as u64 > u64::from(sound.rate) * u64::from(SOURCE_SECONDS_MAX) {
-            return Err(SourceError::TooLong { name });
+            return Err(SourceError::Empty {
+                name: name.to_owned(),
+            });
         }
         Ok(sound.at_rate(rate))
     }
@@ -124,12 +135,19 @@ impl Sound {
     }
 }
 
-fn decode(name: &str, bytes: &[u8]) -> Result<Sound, SourceError> {
+/// Samples of the longest sound at a rate.
+fn longest(rate: u32) -> usize {
+    usize::try_from(u64::from(rate) * u64::from(SOURCE_SECONDS_MAX)).unwrap_or(usize::MAX)
+}
+
+/// Decodes frame by frame, so that only mono samples are kept; stops one sample behind the longest sound.
+fn decode(name: &str, stream: impl Read) -> Result<Sound, SourceError> {
     let not_playable = |what: String| SourceError::NotPlayable {
         name: name.to_owned(),
         what,
     };
-    let mut reader = WavReader::new(Cursor::new(bytes)).map_err(|error| not_playable(error.to_string()))?;
+    let stream = riff::plain(stream).map_err(not_playable)?;
+    let mut reader = WavReader::new(stream).map_err(|error| not_playable(error.to_string()))?;
     let spec = reader.spec();
     if !RATES.contains(&spec.sample_rate) {
         return Err(not_playable(format!("{} samples a second", spec.sample_rate)));
@@ -137,28 +155,58 @@ fn decode(name: &str, bytes: &[u8]) -> Result<Sound, SourceError> {
     if spec.channels == 0 || spec.channels > CHANNELS_MAX {
         return Err(not_playable(format!("{} channels", spec.channels)));
     }
-    // A stream's header may promise more than came; the samples end where the bytes do.
-    let flat: Vec<f32> = match (spec.sample_format, spec.bits_per_sample) {
-        (SampleFormat::Float, 32) => reader.samples::<f32>().map_while(Result::ok).collect(),
+    // The samples end where the bytes do, whatever the header promises.
+    let samples = match (spec.sample_format, spec.bits_per_sample) {
+        (SampleFormat::Float, 32) => mix(reader.samples::<f32>().map_while(Result::ok), spec),
         (SampleFormat::Int, bits @ 8..=32) => {
             let scale = 1.0 / 2f32.powi(i32::from(bits) - 1);
-            reader
+            let scaled = reader
                 .samples::<i32>()
                 .map_while(Result::ok)
-                .map(|sample| narrow(sample) * scale)
-                .collect()
+                .map(|sample| narrow(sample) * scale);
+            mix(scaled, spec)
         }
         (_, bits) => return Err(not_playable(format!("{bits} bits a sample"))),
     };
-    let share = 1.0 / f32::from(spec.channels);
-    let samples = flat
-        .chunks_exact(usize::from(spec.channels))
-        .map(|frame| to_i16(frame.iter().sum::<f32>() * share))
-        .collect();
     Ok(Sound {
         samples,
         rate: spec.sample_rate,
     })
+}
+
+/// Averages the channels of whole frames.
+fn mix(mut flat: impl Iterator<Item = f32>, spec: WavSpec) -> Vec<i16> {
+    let share = 1.0 / f32::from(spec.channels);
+    let frames = std::iter::from_fn(|| {
+        let mut sum = 0.0;
+        for _channel in 0..spec.channels {
+            sum += flat.next()?;
+        }
+        Some(to_i16(sum * share))
+    });
+    frames.take(longest(spec.sample_rate).saturating_add(1)).collect()
+}
+
+/// A stream that remembers its failure: to the decoder it is merely an end.
+struct Failing<R> {
+    stream: R,
+    error: Option<io::Error>,
+}
+
+impl<R: Read> Read for Failing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let kind = error.kind();
+                    self.error = Some(error);
+                    return Err(kind.into());
+                }
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
 }
 
 fn resample(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
@@ -194,7 +242,9 @@ fn narrow(sample: i32) -> f32 {
     reason = "test signals are made by rounding"
 )]
 mod tests {
-    use hound::{WavSpec, WavWriter};
+    use std::io::Cursor;
+
+    use hound::WavWriter;
 
     use super::*;
 
@@ -249,10 +299,35 @@ mod tests {
     #[test]
     fn lengths_in_the_header_are_not_believed() {
         let mut bytes = wav(spec(1, 8_000, 16), &[1, 2, 3]);
-        for field in [4..8, 40..44] {
-            bytes[field].copy_from_slice(&0x7fff_fffeu32.to_le_bytes());
+        for length in [0, 0x7fff_fffe, 0x8000_0000, u32::MAX] {
+            for field in [4..8, 40..44] {
+                bytes[field].copy_from_slice(&length.to_le_bytes());
+            }
+            assert_eq!(
+                Sound::read("-", &bytes[..], 8_000).unwrap().samples,
+                [1, 2, 3],
+                "{length:#x}"
+            );
         }
-        assert_eq!(Sound::read("-", &bytes[..], 8_000).unwrap().samples, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_stream_that_fails_half_way_is_unreadable_and_not_merely_short() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the disk is gone"))
+            }
+        }
+        let whole = wav(spec(1, 8_000, 16), &[1, 2, 3]);
+
+        for length in [10, 48] {
+            let error = Sound::read("notice.wav", whole[..length].chain(Broken), 8_000).unwrap_err();
+            assert!(
+                error.to_string().contains("the disk is gone"),
+                "after {length} bytes: {error}"
+            );
+        }
     }
 
     #[test]
@@ -283,7 +358,8 @@ mod tests {
 
     #[test]
     fn an_endless_stream_is_cut_off() {
-        let begin = wav(spec(1, 8_000, 16), &[0]);
+        let mut begin = wav(spec(1, 8_000, 16), &[0]);
+        begin[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
         let endless = begin[..].chain(io::repeat(0));
         assert!(matches!(
             Sound::read("-", endless, 8_000),
