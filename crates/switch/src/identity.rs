@@ -125,6 +125,11 @@ impl Identity {
         }
     }
 
+    /// Says whether there is a realm to challenge with.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.authenticator.is_some()
+    }
+
     /// Finds the user that sent a request. `answers` names the header of the answer, `claimed` is the user the sender
     /// says it is.
     pub(crate) fn identify(

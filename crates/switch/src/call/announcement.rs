@@ -16,10 +16,12 @@ pub(crate) struct Announcement {
     answers_itself: bool,
     /// Value of Priority (RFC 3261 §20.26).
     priority: Option<&'static str>,
+    /// Hops the call may still take (RFC 7332 §5).
+    hops_left: u8,
 }
 
 impl Announcement {
-    pub(crate) fn new(extension: &ExtensionRecord, from: String) -> Self {
+    pub(crate) fn new(extension: &ExtensionRecord, from: String, hops_left: u8) -> Self {
         let priority = match &extension.role {
             ExtensionRole::Alert { .. } => Some("emergency"),
             ExtensionRole::PageGroup {
@@ -38,13 +40,15 @@ impl Announcement {
             from,
             answers_itself: extension.role.auto_answers(),
             priority,
+            hops_left,
         }
     }
 
     /// The headers of the INVITE, in the three ways that phones understand (RFC 5373 and two conventions).
     pub(crate) fn headers(&self, domain: &str, page: Option<&Page>) -> Vec<(String, String)> {
-        let mut headers = Vec::with_capacity(5);
+        let mut headers = Vec::with_capacity(6);
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+        add("Max-Forwards", self.hops_left.to_string());
         if let Some(page) = page {
             add(PAGE_HEADER, page.id().to_string());
         }

@@ -29,18 +29,17 @@ impl Switch {
     /// Takes a new call or refuses it.
     pub(crate) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, message: &Message) {
         self.counters.calls.received += 1;
-        // A request without the header is as good as new (RFC 3261 §16.3).
-        if message.max_forwards().ok().flatten() == Some(0) {
+        let Some(hops_left) = hops_left(message) else {
             let offence = CallOffence::NoHopsLeft;
             offence.count(&mut self.counters.calls);
             return self.agent.reject(now, session, offence.reply());
-        }
+        };
         let claimed = claimed_user(message);
         let caller = match self.identify(now, message, HeaderName::ProxyAuthorization, &claimed) {
             Ok(caller) => caller,
             Err(reply) => return self.agent.reject(now, session, reply),
         };
-        match self.take_on(&caller, flow, session, message) {
+        match self.take_on(&caller, flow, session, message, hops_left) {
             Ok(()) => {}
             Err(offence) => self.refuse(now, session, caller, dialled(message), &offence),
         }
@@ -73,6 +72,7 @@ impl Switch {
         flow: Flow,
         session: SessionId,
         message: &Message,
+        hops_left: u8,
     ) -> Result<(), CallOffence> {
         let number = self.dialled_here(&flow, message)?;
         let Destination { extension, manner } = destination(&self.directory, caller, &number)?;
@@ -113,7 +113,7 @@ impl Switch {
         });
         let call = Call {
             manner,
-            announcement: Announcement::new(&extension, self.address_of(caller)),
+            announcement: Announcement::new(&extension, self.address_of(caller), hops_left),
             extension: extension.extension,
             caller: leg,
             phase: Phase::Opening(plan),
@@ -256,6 +256,18 @@ impl Switch {
         })
     }
 }
+
+/// Hops that requests made of this one may take; `None` where it may go no further. One without Max-Forwards is as good
+/// as new (RFC 7332 §5).
+fn hops_left(message: &Message) -> Option<u8> {
+    match message.max_forwards().ok().flatten() {
+        None => Some(HOPS_MAX),
+        Some(hops) => hops.checked_sub(1).map(|left| left.min(HOPS_MAX)),
+    }
+}
+
+/// Hops of a new request (RFC 3261 §8.1.1.6); a higher number is not believed, since no path is that long.
+const HOPS_MAX: u8 = 70;
 
 /// The user a request says it is from.
 fn claimed_user(message: &Message) -> String {

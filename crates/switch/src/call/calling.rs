@@ -11,6 +11,7 @@ use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::announcement::PAGE_HEADER;
+use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
 use crate::config::PlainMedia;
@@ -267,7 +268,7 @@ impl Switch {
         match call.manner {
             Manner::Page => {}
             Manner::Conversation => {
-                self.calls.deadlines.clear(id);
+                self.calls.deadlines.set(id, now + PROBE_EVERY);
                 let others: Vec<LegId> = call
                     .called
                     .iter()

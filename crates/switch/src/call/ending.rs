@@ -9,6 +9,7 @@ use sip::user_agent::{EndCause, Reply, SessionId};
 
 use super::{CallId, CallOffence, ENDING_MAX, Phase};
 use crate::leg::{Ports, Stage};
+use crate::permission::Manner;
 use crate::switch::Switch;
 
 impl Switch {
@@ -160,7 +161,6 @@ impl Switch {
         call.called_by_user.remove(&user);
         if let Some(page) = &mut call.page {
             page.failed(&user, why);
-            page.left(&user, None);
         }
     }
 
@@ -195,10 +195,14 @@ impl Switch {
 
     /// What a call waited for has come or is overdue.
     pub(crate) fn handle_call_due(&mut self, now: Instant, id: CallId) {
-        match self.calls.call_by_id.get(&id).map(|call| &call.phase) {
-            Some(Phase::Calling | Phase::Talking) => self.answers_overdue(now, id),
-            Some(Phase::Ending) => self.finish(now, id),
-            Some(Phase::Opening(_)) | None => {}
+        let Some(call) = self.calls.call_by_id.get(&id) else {
+            return;
+        };
+        match (&call.phase, call.manner) {
+            (Phase::Calling, _) | (Phase::Talking, Manner::Page) => self.answers_overdue(now, id),
+            (Phase::Talking, Manner::Conversation) => self.probe(now, id),
+            (Phase::Ending, _) => self.finish(now, id),
+            (Phase::Opening(_), _) => {}
         }
     }
 

@@ -104,12 +104,14 @@ impl Switch {
             return;
         };
         known.ports = Ports::Closed;
-        let id = known.call;
-        if let Some(call) = self.calls.call_by_id.get_mut(&id)
-            && call.caller == leg
+        if let Some(call) = self.calls.call_by_id.get_mut(&known.call)
             && let Some(page) = &mut call.page
         {
-            page.ended(now, statistics.duration);
+            if call.caller == leg {
+                page.ended(now, statistics.duration);
+            } else if !call.called_by_user.contains_key(&known.user) {
+                page.left(&known.user, loss_permille(statistics));
+            }
         }
         self.forget_if_done(now, leg);
     }
@@ -195,6 +197,13 @@ impl Switch {
         };
         self.outputs.push_back(Output::Media(command));
     }
+}
+
+/// What a listener says it missed of what it was sent; `None` where it did not say or was sent nothing.
+fn loss_permille(statistics: &LegStatistics) -> Option<u16> {
+    let lost = u64::from(statistics.reported_lost?);
+    let permille = lost.saturating_mul(1_000).checked_div(statistics.sent)?;
+    Some(u16::try_from(permille.min(1_000)).unwrap_or(1_000))
 }
 
 /// What a leg may offer or accept; `None` without ports. `spoken` is what the caller sends, which is offered first: a

@@ -20,6 +20,7 @@ mod announcement;
 mod arriving;
 mod calling;
 mod ending;
+mod liveness;
 mod media;
 mod offence;
 mod receipts;
@@ -42,6 +43,7 @@ use crate::permission::Manner;
 
 use announcement::Announcement;
 pub use announcement::PAGE_HEADER;
+pub use liveness::PROBE_EVERY;
 pub(crate) use offence::CallOffence;
 pub use receipts::RECEIPT_LENGTH_MAX;
 use refusals::Refusals;

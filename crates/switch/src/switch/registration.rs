@@ -23,9 +23,14 @@ impl Switch {
     /// Answers a REGISTER in the order of RFC 3261 §10.3: domain, credentials, whose address it is, bindings.
     pub(super) fn handle_register(&mut self, now: Instant, flow: Flow, message: &Message) -> Reply {
         self.counters.registrations.received += 1;
+        if !self.identity.is_serving() {
+            // A zone that has just started knows no domain; 404 would be taken for a final word.
+            self.counters.identity.not_serving += 1;
+            return Unidentified::NotServing.reply(HeaderName::Authorization);
+        }
         let claimed = match self.address_of_record(&flow, message) {
             Ok(claimed) => claimed,
-            Err(offence) => return self.refuse_registration(&flow, message, &offence),
+            Err(offence) => return self.refuse_registration(&offence),
         };
         let answers = HeaderName::Authorization;
         let user = match self
@@ -50,7 +55,14 @@ impl Switch {
                 self.settle_registrar(now, message);
                 reply
             }
-            Err(offence) => self.refuse_registration(&flow, message, &offence),
+            Err(offence) => {
+                let why = match offence {
+                    RegisterOffence::OtherUser => RegistrationRefusal::OtherUser,
+                    _ => RegistrationRefusal::BadRequest,
+                };
+                self.tell_of_refusal(&flow, user.as_str(), why);
+                self.refuse_registration(&offence)
+            }
         }
     }
 
@@ -73,18 +85,8 @@ impl Switch {
             .ok_or(RegisterOffence::NoAddressOfRecord)
     }
 
-    fn refuse_registration(&mut self, flow: &Flow, message: &Message, offence: &RegisterOffence) -> Reply {
+    fn refuse_registration(&mut self, offence: &RegisterOffence) -> Reply {
         self.counters.registrations.refused += 1;
-        let why = match offence {
-            RegisterOffence::OtherUser => RegistrationRefusal::OtherUser,
-            _ => RegistrationRefusal::BadRequest,
-        };
-        let claimed = message
-            .to()
-            .ok()
-            .map(|to| to.uri().as_str().to_owned())
-            .unwrap_or_default();
-        self.tell_of_refusal(flow, &claimed, why);
         let reply = Reply::new(offence.status());
         match offence {
             RegisterOffence::IntervalTooBrief => {
@@ -120,7 +122,7 @@ impl Switch {
         while let Some(effect) = self.registrar.poll_effect() {
             match effect {
                 Effect::Registered { user, flow } => {
-                    self.tell_of_registration(user, &flow, user_agent.clone())
+                    self.tell_of_registration(user, &flow, user_agent.clone());
                 }
                 Effect::Unregistered { .. } | Effect::KeepAlive { .. } => self.handle_registrar(now, effect),
             }

@@ -229,6 +229,23 @@ fn a05_naming_the_instance_of_another_user_takes_nothing_from_it() {
 }
 
 #[test]
+fn a05_refusals_of_strangers_are_counted_and_not_told() {
+    let mut world = World::new(&["mallory"]);
+    let to = [("To", "<sip:x@evil.example>")];
+
+    world.status_of(
+        stranger::flow(Transport::Udp),
+        request("REGISTER", &format!("sip:{DOMAIN}"), 1, &to),
+    );
+
+    assert_eq!(world.zone.counters().registrations.refused, 1);
+    assert!(
+        world.events.is_empty(),
+        "a flood of them would be a flood of events"
+    );
+}
+
+#[test]
 fn a05_addresses_of_record_of_other_domains_and_schemes_are_refused() {
     for (uri, to, expected) in [
         (
@@ -367,6 +384,24 @@ fn a08_a_request_without_hops_left_goes_nowhere() {
             "{hops}: {:?}",
             world.phones[0].heard
         );
+    }
+}
+
+#[test]
+fn a08_hops_are_counted_through_the_zone() {
+    for (received, sent) in [("70", "69"), ("2", "1"), ("1", "0"), ("255", "70")] {
+        let mut world = World::new(&["caller", "callee"]);
+        world.register("caller", Transport::Tls);
+        world.register("callee", Transport::Tls);
+        let offer = world.phones[0].offer();
+
+        world.phones[0].call_with(world.now, "101", &[("Max-Forwards", received)], Some(offer));
+        world.settle();
+
+        let hops: Vec<&str> = world.phones[1].invites[0]
+            .headers(HeaderName::MaxForwards)
+            .collect();
+        assert_eq!(hops, [sent], "{received}");
     }
 }
 

@@ -10,7 +10,7 @@ use rand_core::SeedableRng;
 use sip::flow::Transport;
 use sip::message::{HeaderName, Message, Method, StatusCode};
 use sip::user_agent::{Body, EndCause};
-use switch::{Input, RINGING_MAX};
+use switch::{Input, PROBE_EVERY, RINGING_MAX};
 
 use crate::phone::Script;
 use crate::world::World;
@@ -193,6 +193,28 @@ fn a_pause_in_a_conversation_does_not_end_it() {
     world.run(10 * SECOND);
 
     assert!(world.phones[0].ended.is_empty());
+}
+
+#[test]
+fn a_conversation_whose_party_vanished_ends_after_a_while() {
+    for gone in [0, 1] {
+        let mut world = World::new(&["caller", "callee"]);
+        world.register("caller", Transport::Udp);
+        world.register("callee", Transport::Udp);
+        call(&mut world);
+        world.run(3 * PROBE_EVERY - SECOND);
+        assert!(
+            world.phones[1 - gone].ended.is_empty(),
+            "both answer when they are asked"
+        );
+        world.phones[gone].is_deaf = true;
+
+        world.run(60 * SECOND);
+
+        assert!(matches!(world.phones[1 - gone].ended[..], [EndCause::Bye { .. }]));
+        assert_eq!(world.zone.status(world.now).accounts[0].calls, 0);
+        assert_eq!(world.open_ports(), 0);
+    }
 }
 
 #[test]

@@ -22,13 +22,16 @@ fn change(epoch: u64, edits: Vec<Edit>) -> Input {
 fn before_the_directory_has_come_everybody_is_asked_to_wait() {
     let mut world = World::new(&[]);
     world.zone = Switch::new([1; 32], config());
-    let request = stranger::request("REGISTER", "sip:192.0.2.1", 1, &[("To", "<sip:anna@192.0.2.1>")]);
+    for (number, method) in [(1, "REGISTER"), (2, "INVITE")] {
+        let uri = "sip:anna@acme.example";
+        let request = stranger::request(method, uri, number, &[]);
 
-    let answers = world.ask(stranger::flow(Transport::Udp), request);
+        let answers = world.ask(stranger::flow(Transport::Udp), request);
 
-    assert_eq!(answers[0].status().unwrap().code(), 503);
-    assert!(answers[0].header(HeaderName::RetryAfter).is_some());
-    assert_eq!(world.zone.counters().identity.not_serving, 1);
+        assert_eq!(answers[0].status().unwrap().code(), 503, "{method}");
+        assert!(answers[0].header(HeaderName::RetryAfter).is_some());
+    }
+    assert_eq!(world.zone.counters().identity.not_serving, 2);
 }
 
 #[test]

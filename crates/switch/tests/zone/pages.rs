@@ -37,6 +37,7 @@ pub(crate) fn page(world: &mut World) {
 pub(crate) fn end(world: &mut World) {
     world.phones[0].hang_up(world.now);
     world.settle();
+    assert_eq!(world.plane_refusals, [], "the bridge did all it was told");
 }
 
 fn missing(why: MissingReason) -> Verdict {

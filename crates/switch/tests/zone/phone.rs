@@ -288,7 +288,7 @@ impl Phone {
 
     fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Invite { session, message, .. } => self.called(now, session, message),
+            Event::Invite { session, message, .. } => self.called(now, session, &message),
             Event::Progress { message, .. } => self.progress.extend(message.status().map(StatusCode::code)),
             Event::Answered { message, .. } => {
                 let accepted = self.offer.as_ref().map(|offer| offer.accept(message.body()));
@@ -331,7 +331,7 @@ impl Phone {
         }
     }
 
-    fn called(&mut self, now: Instant, session: SessionId, message: Message) {
+    fn called(&mut self, now: Instant, session: SessionId, message: &Message) {
         self.incoming.push(session);
         self.invites.push(message.clone());
         if !matches!(self.script, Script::Ignore) {
@@ -340,10 +340,10 @@ impl Phone {
         }
         match self.script {
             Script::Endpoint => {
-                self.receipt = page_of(&message).map(|page| heard(&page));
-                self.answer_session(now, session, &message, true);
+                self.receipt = page_of(message).map(|page| heard(&page));
+                self.answer_session(now, session, message, true);
             }
-            Script::Answer => self.answer_session(now, session, &message, false),
+            Script::Answer => self.answer_session(now, session, message, false),
             Script::Ring | Script::Ignore => {}
             Script::Refuse(status) => {
                 self.agent

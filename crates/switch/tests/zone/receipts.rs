@@ -28,6 +28,30 @@ fn a_device_that_gives_no_receipts_is_answered_and_never_heard() {
 }
 
 #[test]
+fn the_loss_that_a_device_without_receipts_reports_is_told() {
+    for (reported, permille) in [
+        (None, None),
+        (Some(0), Some(0)),
+        (Some(25), Some(25)),
+        (Some(u32::MAX), Some(1_000)),
+    ] {
+        let mut world = hall(&["foreign"]);
+        world.phones[1].script = Script::Answer;
+        world.reported_lost = reported;
+
+        page(&mut world);
+        end(&mut world);
+
+        assert_eq!(
+            *verdict(world.report(), "foreign"),
+            Verdict::Answered {
+                loss_permille: permille
+            }
+        );
+    }
+}
+
+#[test]
 fn a_receipt_that_was_promised_and_does_not_come_is_waited_for_and_then_missed() {
     let mut world = hall(&["north"]);
     page(&mut world);

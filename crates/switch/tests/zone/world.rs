@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use media::bridge::{Command, Event, LegId, LegStatistics, Role};
+use media::bridge::{Command, Event, LegId, LegStatistics, Plane, Role};
 use model::directory::{
     Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Generation,
     Permission, Snapshot, Subject, Update, Urgency, User, UserKind, Who,
@@ -34,7 +34,12 @@ pub(crate) struct World {
     /// Ports of these legs are opened late, by the test.
     pub(crate) holds_ports: bool,
     pub(crate) held: Vec<LegId>,
+    /// What a listener reports to have missed of the 1,000 packets it was sent.
+    pub(crate) reported_lost: Option<u32>,
     open: BTreeSet<LegId>,
+    /// A bridge that carries every command out; its own events are for the test to check.
+    plane: Plane,
+    pub(crate) plane_refusals: Vec<Event>,
 }
 
 impl World {
@@ -56,7 +61,10 @@ impl World {
             stray: Vec::new(),
             holds_ports: false,
             held: Vec::new(),
+            reported_lost: None,
             open: BTreeSet::new(),
+            plane: Plane::new([6; 32]),
+            plane_refusals: Vec::new(),
         };
         world.input(Input::Directory(Update::Snapshot(snapshot(users))));
         world.events.clear();
@@ -185,11 +193,17 @@ impl World {
             Output::OpenMedia { leg } if self.holds_ports => self.held.push(leg),
             Output::OpenMedia { leg } => self.open(leg),
             Output::Media(command) => {
+                self.plane.handle_command(self.now, command.clone());
+                let plane_events = std::iter::from_fn(|| self.plane.poll_event());
+                let is_refusal = |event: &Event| matches!(event, Event::Refused { .. });
+                self.plane_refusals.extend(plane_events.filter(is_refusal));
                 if let Command::Close { leg } = command
                     && self.open.remove(&leg)
                 {
                     let statistics = LegStatistics {
                         duration: SPOKEN,
+                        sent: 1_000,
+                        reported_lost: self.reported_lost,
                         ..LegStatistics::default()
                     };
                     self.zone
@@ -210,6 +224,7 @@ impl World {
 
     fn open(&mut self, leg: LegId) {
         self.open.insert(leg);
+        self.plane.handle_command(self.now, Command::Open { leg });
         let port = 20_000 + 2 * u16::try_from(leg.0).unwrap();
         let address = SocketAddr::from(([192, 0, 2, 1], port));
         self.zone
