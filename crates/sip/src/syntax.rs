@@ -44,13 +44,13 @@ pub(crate) type Class = u8;
 
 /// `token` of RFC 3261 section 25.1.
 pub(crate) const TOKEN: Class = 1;
-/// `user`, without checking escapes; `#` is let through because feature codes such as `*82#` reach us so.
+/// `user` without its escapes; `#` is let through because feature codes such as `*82#` reach us so.
 pub(crate) const USER: Class = 1 << 1;
-/// `password`, without checking escapes.
+/// `password` without its escapes.
 pub(crate) const PASSWORD: Class = 1 << 2;
-/// `pname` and `pvalue` of URI parameters, without checking escapes.
+/// `pname` and `pvalue` of URI parameters without their escapes.
 pub(crate) const URI_PARAMETER: Class = 1 << 3;
-/// `hname`, `hvalue` and their separators, without checking escapes.
+/// `hname`, `hvalue` and their separators without their escapes.
 pub(crate) const URI_HEADER: Class = 1 << 4;
 /// Host names; `_` is let through because container and Windows host names carry it.
 pub(crate) const HOST: Class = 1 << 5;
@@ -85,10 +85,17 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// Reads an unsigned decimal number that consists of digits only; `None` too if it does not fit.
 pub(crate) fn decimal(text: &str) -> Option<u32> {
-    if text.is_empty() || !text.bytes().all(|octet| octet.is_ascii_digit()) {
+    if text.is_empty() {
         return None;
     }
-    text.parse().ok()
+    text.bytes().try_fold(0_u32, |number, octet| {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            None
+        } else {
+            number.checked_mul(10)?.checked_add(u32::from(digit))
+        }
+    })
 }
 
 const fn contains(set: &[u8], octet: u8) -> bool {
@@ -119,8 +126,7 @@ const fn classes() -> [Class; 256] {
 
 const fn classes_of(octet: u8) -> Class {
     let alphanumeric = octet.is_ascii_alphanumeric();
-    // unreserved, and `%` where an escape may begin
-    let unreserved = alphanumeric || contains(b"-_.!~*'()%", octet);
+    let unreserved = alphanumeric || contains(b"-_.!~*'()", octet);
     let mut found = 0;
     if alphanumeric || contains(b"-.!%*_+`'~", octet) {
         found |= TOKEN | PARAMETER_VALUE;
@@ -162,6 +168,16 @@ impl<'a> Scanner<'a> {
         Self { text, position: 0 }
     }
 
+    /// Begins behind that many octets, which must end on a character boundary.
+    pub(crate) fn starting_at(text: &'a str, position: usize) -> Self {
+        Self { text, position }
+    }
+
+    /// Returns to a position where the scanner was before.
+    pub(crate) fn return_to(&mut self, position: usize) {
+        self.position = position;
+    }
+
     pub(crate) fn position(&self) -> usize {
         self.position
     }
@@ -184,14 +200,14 @@ impl<'a> Scanner<'a> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// Moves past `count` octets, which must be ASCII or end on a character boundary.
+    /// Moves past `count` octets, which must be there, and must be ASCII or end on a character boundary.
     pub(crate) fn advance(&mut self, count: usize) {
-        self.position = self.position.saturating_add(count).min(self.text.len());
+        self.position += count;
     }
 
     pub(crate) fn skip_whitespace(&mut self) {
         while self.peek().is_some_and(is_whitespace) {
-            self.advance(1);
+            self.position += 1;
         }
     }
 
@@ -207,7 +223,9 @@ impl<'a> Scanner<'a> {
     /// Takes the octet with optional white space on both sides (SLASH, SEMI, COMMA, EQUAL, COLON).
     pub(crate) fn take_separator(&mut self, octet: u8) -> bool {
         let start = self.position;
-        self.skip_whitespace();
+        if self.peek() != Some(octet) {
+            self.skip_whitespace();
+        }
         if self.take(octet) {
             self.skip_whitespace();
             return true;
@@ -219,10 +237,29 @@ impl<'a> Scanner<'a> {
     /// Takes the longest, possibly empty, run of octets of the class.
     pub(crate) fn take_while(&mut self, class: Class) -> &'a str {
         let start = self.position;
-        while self.peek().is_some_and(|octet| is(octet, class)) {
-            self.advance(1);
-        }
+        self.skip(class);
         self.since(start)
+    }
+
+    /// Passes the longest, possibly empty, run of octets of the class.
+    fn skip(&mut self, class: Class) {
+        while self.peek().is_some_and(|octet| is(octet, class)) {
+            self.position += 1;
+        }
+    }
+
+    /// Takes the longest, possibly empty, run of octets of the class and `%HH` escapes.
+    pub(crate) fn take_escaped(&mut self, class: Class) -> &'a str {
+        let start = self.position;
+        loop {
+            self.skip(class);
+            match self.text.as_bytes().get(self.position..) {
+                Some([b'%', high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    self.advance(3);
+                }
+                Some(_) | None => return self.since(start),
+            }
+        }
     }
 
     /// Takes a run of at least one octet of the class.

@@ -157,7 +157,7 @@ fn a_malformed_start_line_is_not_written() {
     let refused = RequestBuilder::new(Method::Other("A B"), "sip:a@b").finish();
     assert_eq!(refused, Err(BuildError::Token("A B".to_owned())));
     let refused = RequestBuilder::new(Method::Bye, "sip:a@b SIP/2.0\r\nX: y").finish();
-    assert_eq!(refused, Err(BuildError::Uri(UriError::Port)));
+    assert_eq!(refused, Err(BuildError::Uri(UriError::Host)));
 }
 
 #[test]

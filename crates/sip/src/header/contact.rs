@@ -5,11 +5,12 @@ use smallvec::SmallVec;
 use super::expires;
 use super::name_addr::NameAddr;
 use super::parameters::Parameters;
-use crate::syntax::{self, SyntaxError};
+use crate::syntax::{self, Scanner, SyntaxError};
 use crate::uri::Uri;
 
 /// All Contact values of a message.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "the list is the usual case, and a box would allocate")]
 pub enum Contacts<'a> {
     /// `*`: every binding of the address of record (RFC 3261 section 10.2.2).
     Star,
@@ -18,6 +19,22 @@ pub enum Contacts<'a> {
 }
 
 impl<'a> Contacts<'a> {
+    /// Reads all lines of the header.
+    pub(crate) fn parse<E>(
+        lines: impl Iterator<Item = Result<&'a str, E>>,
+        malformed: impl Fn(SyntaxError) -> E,
+    ) -> Result<Self, E> {
+        let mut list = SmallVec::new();
+        let mut has_star = false;
+        for line in lines {
+            has_star |= read_line(line?, &mut list).map_err(&malformed)?;
+            if has_star && !list.is_empty() {
+                return Err(malformed(SyntaxError::Wildcard));
+            }
+        }
+        Ok(if has_star { Self::Star } else { Self::List(list) })
+    }
+
     /// The first address, unless the value is `*` or there is none.
     #[must_use]
     pub fn first(&self) -> Option<Contact<'a>> {
@@ -39,6 +56,11 @@ impl<'a> Contact<'a> {
     /// A [`SyntaxError`] that names the fault; a malformed `q` or `expires` is none.
     pub fn parse(value: &'a str) -> Result<Self, SyntaxError> {
         NameAddr::parse(value).map(Self)
+    }
+
+    /// Takes one value at the scanner's position and stops behind its parameters.
+    pub(crate) fn take(scanner: &mut Scanner<'a>) -> Result<Self, SyntaxError> {
+        NameAddr::take(scanner).map(Self)
     }
 
     /// Display name, URI and parameters.
@@ -81,6 +103,21 @@ impl<'a> Contact<'a> {
     #[must_use]
     pub fn as_str(&self) -> &'a str {
         self.0.as_str()
+    }
+}
+
+/// Reads one line into the list; says whether it is `*` instead.
+fn read_line<'a>(line: &'a str, list: &mut SmallVec<[Contact<'a>; 1]>) -> Result<bool, SyntaxError> {
+    if line == "*" {
+        return Ok(true);
+    }
+    let mut scanner = Scanner::new(line);
+    loop {
+        list.push(Contact::take(&mut scanner)?);
+        if !scanner.take_separator(b',') {
+            scanner.expect_end()?;
+            return Ok(false);
+        }
     }
 }
 

@@ -46,6 +46,8 @@ impl<'a> Iterator for ListValues<'a> {
 
 /// The place of the first comma that separates.
 fn comma(text: &str) -> Option<usize> {
+    // Most lines hold one value, and the search for any comma is many times faster.
+    memchr::memchr(b',', text.as_bytes())?;
     let mut is_quoted = false;
     let mut is_angled = false;
     let mut octets = text.bytes().enumerate();

@@ -13,6 +13,8 @@ pub struct NameAddr<'a> {
     display_name: Option<&'a str>,
     uri: Uri<'a>,
     parameters: Parameters<'a>,
+    /// The first `tag` among `parameters`.
+    tag: Option<&'a str>,
     value: &'a str,
 }
 
@@ -42,11 +44,17 @@ impl<'a> NameAddr<'a> {
             Some(b'<') => (None, angled(scanner)?),
             Some(_) => unquoted(scanner)?,
         };
-        let parameters = Parameters::take(scanner)?;
+        let mut tag = None;
+        let parameters = Parameters::take_noting(scanner, |parameter| {
+            if tag.is_none() && parameter.is("tag") {
+                tag = parameter.value;
+            }
+        })?;
         Ok(Self {
             display_name,
             uri,
             parameters,
+            tag,
             value: scanner.since(start),
         })
     }
@@ -72,7 +80,7 @@ impl<'a> NameAddr<'a> {
     /// The `tag` parameter of From and To.
     #[must_use]
     pub fn tag(&self) -> Option<&'a str> {
-        self.parameters.value("tag")
+        self.tag
     }
 
     /// The value as it was written, parameters included.
@@ -116,7 +124,7 @@ fn unquoted<'a>(scanner: &mut Scanner<'a>) -> Result<(Option<&'a str>, Uri<'a>),
     //# If the URI contains a comma, question mark or semicolon, the URI MUST be
     //# enclosed in angle brackets (< and >).
     let uri = Uri::parse(text)?;
-    if uri.headers().is_some() || uri.as_str().contains('?') {
+    if uri.headers().is_some() {
         return Err(SyntaxError::UnbracketedUri);
     }
     Ok((None, uri))

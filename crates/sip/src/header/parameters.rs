@@ -38,9 +38,17 @@ pub struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// Takes all parameters at the scanner's position: `*( SEMI generic-param )`.
     pub(crate) fn take(scanner: &mut Scanner<'a>) -> Result<Self, SyntaxError> {
+        Self::take_noting(scanner, |_| ())
+    }
+
+    /// Takes all parameters and shows each to `note`, which spares a search for those always asked for.
+    pub(crate) fn take_noting(
+        scanner: &mut Scanner<'a>,
+        mut note: impl FnMut(Parameter<'a>),
+    ) -> Result<Self, SyntaxError> {
         let start = scanner.position();
         while scanner.take_separator(b';') {
-            parameter(scanner)?;
+            note(parameter(scanner)?);
         }
         Ok(Self {
             text: scanner.since(start),

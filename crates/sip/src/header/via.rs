@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::parameters::Parameters;
 use crate::flow::Transport;
 use crate::syntax::{self, Scanner, SyntaxError};
-use crate::uri::{self, Host, UriError};
+use crate::uri::{self, Host};
 
 /// What every branch of RFC 3261 begins with (section 8.1.1.7).
 const MAGIC_COOKIE: &str = "z9hG4bK";
@@ -28,6 +28,8 @@ pub struct Via<'a> {
     host: Host<'a>,
     port: Option<u16>,
     parameters: Parameters<'a>,
+    /// The first `branch` among `parameters`.
+    branch: Option<&'a str>,
     value: &'a str,
 }
 
@@ -47,7 +49,13 @@ impl<'a> Via<'a> {
     pub(crate) fn take(scanner: &mut Scanner<'a>) -> Result<Self, SyntaxError> {
         let mut via = Self::take_sender(scanner)?;
         let start = scanner.position().saturating_sub(via.value.len());
-        via.parameters = Parameters::take(scanner)?;
+        let mut branch = None;
+        via.parameters = Parameters::take_noting(scanner, |parameter| {
+            if branch.is_none() && parameter.is("branch") {
+                branch = parameter.value;
+            }
+        })?;
+        via.branch = branch;
         via.value = scanner.since(start);
         Ok(via)
     }
@@ -65,7 +73,7 @@ impl<'a> Via<'a> {
             return Err(scanner.unexpected());
         }
         scanner.skip_whitespace();
-        let host = host(scanner)?;
+        let host = Host::take(scanner)?;
         let port = if scanner.take_separator(b':') {
             Some(uri::port(scanner.expect(syntax::TOKEN)?)?)
         } else {
@@ -76,13 +84,25 @@ impl<'a> Via<'a> {
             version,
             transport,
         };
+        let (parameters, branch) = (Parameters::default(), None);
         Ok(Self {
             protocol,
             host,
             port,
-            parameters: Parameters::default(),
+            parameters,
+            branch,
             value: scanner.since(start),
         })
+    }
+
+    /// Reads the first value of a header line.
+    pub(crate) fn parse_first(line: &'a str) -> Result<Self, SyntaxError> {
+        let mut scanner = Scanner::new(line);
+        let via = Self::take(&mut scanner)?;
+        if !scanner.take_separator(b',') {
+            scanner.expect_end()?;
+        }
+        Ok(via)
     }
 
     /// Protocol, version and transport.
@@ -112,7 +132,7 @@ impl<'a> Via<'a> {
     /// The `branch` parameter.
     #[must_use]
     pub fn branch(&self) -> Option<&'a str> {
-        self.parameters.value("branch")
+        self.branch
     }
 
     /// The `branch` parameter if its sender follows RFC 3261, and so made it unique; otherwise the
@@ -196,18 +216,6 @@ fn slash(scanner: &mut Scanner<'_>) -> Result<(), SyntaxError> {
     } else {
         Err(scanner.unexpected())
     }
-}
-
-fn host<'a>(scanner: &mut Scanner<'a>) -> Result<Host<'a>, SyntaxError> {
-    let start = scanner.position();
-    if scanner.peek() == Some(b'[') {
-        let length =
-            memchr::memchr(b']', scanner.rest().as_bytes()).ok_or(SyntaxError::Uri(UriError::Host))?;
-        scanner.advance(length + 1);
-    } else {
-        scanner.take_while(syntax::HOST);
-    }
-    Ok(Host::parse(scanner.since(start))?)
 }
 
 #[cfg(test)]

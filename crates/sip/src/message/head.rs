@@ -155,35 +155,34 @@ impl Head {
     }
 }
 
-/// Reads `name HCOLON value`.
+/// Reads `name HCOLON value`: a token, SP and HT, a colon, and the rest without white space at its ends.
 fn entry(octets: &[u8], line: Range<usize>) -> Option<Entry> {
-    let text = octets.get(line.clone())?;
-    let colon = text.iter().position(|octet| *octet == b':')?;
-    let (name, value) = text.split_at_checked(colon)?;
-    let name = name.trim_ascii_end();
-    let id = identify(name);
-    // A known name is a token already.
-    if id == HeaderId::Other
-        && (name.is_empty() || !name.iter().all(|octet| syntax::is(*octet, syntax::TOKEN)))
-    {
+    let Range { start, mut end } = line;
+    // Every octet outside the message ends a run, and no run reaches beyond the colon or the CRLF.
+    let is_at = |place: usize, class: fn(u8) -> bool| octets.get(place).is_some_and(|octet| class(*octet));
+
+    let mut name_end = start;
+    while is_at(name_end, |octet| syntax::is(octet, syntax::TOKEN)) {
+        name_end += 1;
+    }
+    let mut colon = name_end;
+    while is_at(colon, |octet| matches!(octet, b' ' | b'\t')) {
+        colon += 1;
+    }
+    if name_end == start || octets.get(colon) != Some(&b':') {
         return None;
     }
-    let value = value.get(1..)?;
-    let leading = value
-        .iter()
-        .take_while(|octet| syntax::is_whitespace(**octet))
-        .count();
-    let value = value.get(leading..)?;
-    let trailing = value
-        .iter()
-        .rev()
-        .take_while(|octet| syntax::is_whitespace(**octet))
-        .count();
-    let value_start = line.start + colon + 1 + leading;
+    let mut value_start = colon + 1;
+    while value_start < end && is_at(value_start, syntax::is_whitespace) {
+        value_start += 1;
+    }
+    while value_start < end && is_at(end - 1, syntax::is_whitespace) {
+        end -= 1;
+    }
     Some(Entry {
-        id,
-        name: Span::new(line.start..line.start + name.len()),
-        value: Span::new(value_start..value_start + value.len() - trailing),
+        id: identify(octets.get(start..name_end)?),
+        name: Span::new(start..name_end),
+        value: Span::new(value_start..end),
     })
 }
 

@@ -163,8 +163,21 @@ const NAME_LENGTH_MAX: usize = 24;
 /// Places in `BY_LENGTH` for one length; the most crowded length needs 8.
 const NAMES_PER_LENGTH_MAX: usize = 10;
 
-/// Indexes into `KNOWN` by the length of the name; `u8::MAX` marks a free place.
-static BY_LENGTH: [[u8; NAMES_PER_LENGTH_MAX]; NAME_LENGTH_MAX + 1] = by_length();
+/// A name of a certain length: its first and last letter, and its index in `KNOWN`.
+#[derive(Clone, Copy)]
+struct Candidate {
+    ends: [u8; 2],
+    index: u8,
+}
+
+/// Marks a free place.
+const FREE: Candidate = Candidate {
+    ends: [0; 2],
+    index: u8::MAX,
+};
+
+/// The known names by their length.
+static BY_LENGTH: [[Candidate; NAMES_PER_LENGTH_MAX]; NAME_LENGTH_MAX + 1] = by_length();
 
 /// Indexes into `KNOWN` by compact form, from `a` to `z`.
 static BY_LETTER: [u8; 26] = by_letter();
@@ -174,16 +187,23 @@ static BY_LETTER: [u8; 26] = by_letter();
     clippy::cast_possible_truncation,
     reason = "evaluated by the compiler, where an excess would be a compile error"
 )]
-const fn by_length() -> [[u8; NAMES_PER_LENGTH_MAX]; NAME_LENGTH_MAX + 1] {
-    let mut table = [[u8::MAX; NAMES_PER_LENGTH_MAX]; NAME_LENGTH_MAX + 1];
+const fn by_length() -> [[Candidate; NAMES_PER_LENGTH_MAX]; NAME_LENGTH_MAX + 1] {
+    let mut table = [[FREE; NAMES_PER_LENGTH_MAX]; NAME_LENGTH_MAX + 1];
     let mut index = 0;
     while index < KNOWN.len() {
-        let length = KNOWN[index].name.len();
+        let name = KNOWN[index].name.as_bytes();
         let mut place = 0;
-        while table[length][place] != u8::MAX {
+        while table[name.len()][place].index != u8::MAX {
             place += 1;
         }
-        table[length][place] = index as u8;
+        let ends = [
+            name[0].to_ascii_lowercase(),
+            name[name.len() - 1].to_ascii_lowercase(),
+        ];
+        table[name.len()][place] = Candidate {
+            ends,
+            index: index as u8,
+        };
         index += 1;
     }
     table
@@ -215,23 +235,36 @@ pub(crate) fn identify(name: &[u8]) -> HeaderId {
             .get(usize::from(index))
             .map_or(HeaderId::Other, |known| known.id);
     }
-    let Some(candidates) = BY_LENGTH.get(name.len()) else {
+    let (Some(candidates), [first, .., last]) = (BY_LENGTH.get(name.len()), name) else {
         return HeaderId::Other;
     };
-    let lower_first = name.first().map(u8::to_ascii_lowercase);
-    for index in candidates {
-        let Some(known) = KNOWN.get(usize::from(*index)) else {
-            break;
-        };
-        // The first letter rules out most candidates without a call to compare them.
-        let candidate = known.name.as_bytes();
-        if candidate.first().map(u8::to_ascii_lowercase) == lower_first
-            && candidate.eq_ignore_ascii_case(name)
+    let ends = [first.to_ascii_lowercase(), last.to_ascii_lowercase()];
+    for candidate in candidates {
+        // The first and last letter rule out most candidates without comparing them whole.
+        if candidate.ends == ends
+            && let Some(known) = KNOWN.get(usize::from(candidate.index))
+            && is_same(known.name.as_bytes(), name)
         {
             return known.id;
         }
     }
     HeaderId::Other
+}
+
+/// Compares a known name, of letters and hyphens, with another of the same length.
+///
+/// Looking at all octets without a branch is twice as fast here as `eq_ignore_ascii_case`.
+fn is_same(known: &[u8], name: &[u8]) -> bool {
+    // Only a letter has bit 6, and only in letters does bit 5 mean the case.
+    let difference = |known: u8, octet: u8| {
+        let case = (known & 0x40) >> 1;
+        (known | case) ^ (octet | case)
+    };
+    known
+        .iter()
+        .zip(name)
+        .fold(0, |found, (known, octet)| found | difference(*known, *octet))
+        == 0
 }
 
 #[cfg(test)]
@@ -254,7 +287,18 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_other() {
-        for name in ["", "q", "{", "@", "Vi", "Viaa", "C%6Fntact", &"x".repeat(300)] {
+        for name in [
+            "",
+            "q",
+            "{",
+            "@",
+            "Vi",
+            "Viaa",
+            "C%6Fntact",
+            "Call\rID",
+            "Cal,-ID",
+            &"x".repeat(300),
+        ] {
             assert_eq!(identify(name.as_bytes()), HeaderId::Other, "{name:?}");
         }
     }

@@ -175,12 +175,7 @@ impl Message {
     }
 
     fn entry(&self, name: HeaderName<'_>) -> Option<Entry> {
-        let id = name.id();
-        self.head
-            .entries
-            .iter()
-            .find(|entry| self.is_named(entry, id, name))
-            .copied()
+        self.entries(name).next()
     }
 
     fn entries<'a>(&'a self, name: HeaderName<'a>) -> impl Iterator<Item = Entry> + 'a {
@@ -188,17 +183,15 @@ impl Message {
         self.head
             .entries
             .iter()
-            .filter(move |entry| self.is_named(entry, id, name))
+            .filter(move |entry| entry.id == id && (id != HeaderId::Other || self.is_named(entry, name)))
             .copied()
     }
 
-    fn is_named(&self, entry: &Entry, id: HeaderId, name: HeaderName<'_>) -> bool {
-        entry.id == id
-            && (id != HeaderId::Other
-                || entry
-                    .name
-                    .of(&self.octets)
-                    .eq_ignore_ascii_case(name.as_str().as_bytes()))
+    fn is_named(&self, entry: &Entry, name: HeaderName<'_>) -> bool {
+        entry
+            .name
+            .of(&self.octets)
+            .eq_ignore_ascii_case(name.as_str().as_bytes())
     }
 }
 

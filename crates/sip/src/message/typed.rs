@@ -1,13 +1,11 @@
 //! Typed header values of a message, read when they are asked for.
 
-use smallvec::SmallVec;
-
 use super::{HeaderName, Message};
 use crate::header::{
-    self, CSeq, Contact, Contacts, ContentType, HeaderError, ListValues, NameAddr, RAck, Reason, RetryAfter,
-    SessionExpires, SyntaxError, Via,
+    self, CSeq, Contacts, ContentType, HeaderError, NameAddr, RAck, Reason, RetryAfter, SessionExpires,
+    SyntaxError, Via,
 };
-use crate::syntax::{self, Scanner};
+use crate::syntax;
 
 impl Message {
     /// The top Via: the hop that sent the request to us, or for a response our own.
@@ -16,7 +14,7 @@ impl Message {
     /// [`HeaderError`] if it is missing or malformed.
     pub fn top_via(&self) -> Result<Via<'_>, HeaderError> {
         let value = self.required(HeaderName::Via)?;
-        Via::take(&mut Scanner::new(value)).map_err(malformed(HeaderName::Via))
+        Via::parse_first(value).map_err(malformed(HeaderName::Via))
     }
 
     /// All Via values from the top one down.
@@ -62,25 +60,7 @@ impl Message {
     /// # Errors
     /// [`HeaderError`] if one is malformed, or `*` does not stand alone.
     pub fn contacts(&self) -> Result<Contacts<'_>, HeaderError> {
-        let mut list = SmallVec::new();
-        let mut has_star = false;
-        for value in self.texts(HeaderName::Contact) {
-            for value in ListValues::new(value?) {
-                if value == "*" {
-                    has_star = true;
-                } else {
-                    list.push(Contact::parse(value).map_err(malformed(HeaderName::Contact))?);
-                }
-                if has_star && !list.is_empty() {
-                    return Err(malformed(HeaderName::Contact)(SyntaxError::Wildcard));
-                }
-            }
-        }
-        Ok(if has_star {
-            Contacts::Star
-        } else {
-            Contacts::List(list)
-        })
+        Contacts::parse(self.texts(HeaderName::Contact), malformed(HeaderName::Contact))
     }
 
     /// Max-Forwards; `None` if it is absent or over 255 (RFC 4475 section 3.1.2.4).

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::syntax::{self, Class};
+use crate::syntax;
 
 /// Undoes `%HH` once; a `%` without two hexadecimal digits stands for itself.
 ///
@@ -19,37 +19,13 @@ pub fn unescape(text: &str) -> Cow<'_, [u8]> {
 #[must_use]
 pub fn escape_user(user: &str) -> Cow<'_, str> {
     // `#` is understood when received, and escaped when sent.
-    escape(user, |octet| {
-        syntax::is(octet, syntax::USER) && octet != b'%' && octet != b'#'
-    })
+    escape(user, |octet| syntax::is(octet, syntax::USER) && octet != b'#')
 }
 
 /// Writes a URI parameter's name or value, escaping what the grammar does not let stand there.
 #[must_use]
 pub fn escape_parameter(text: &str) -> Cow<'_, str> {
-    escape(text, |octet| {
-        syntax::is(octet, syntax::URI_PARAMETER) && octet != b'%'
-    })
-}
-
-/// Says whether all octets belong to the class and each `%` begins an escape.
-pub(super) fn is_escaped(text: &str, class: Class) -> bool {
-    let mut octets = text.bytes();
-    while let Some(octet) = octets.next() {
-        if !syntax::is(octet, class) {
-            return false;
-        }
-        if octet == b'%' {
-            let digits = [octets.next(), octets.next()];
-            if !digits
-                .iter()
-                .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit()))
-            {
-                return false;
-            }
-        }
-    }
-    true
+    escape(text, |octet| syntax::is(octet, syntax::URI_PARAMETER))
 }
 
 /// The octets of a text with its escapes undone, without allocating.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::UriError;
-use crate::syntax;
+use crate::syntax::{self, Scanner};
 
 /// A `host` of RFC 3261 section 25.1: a domain name, an IPv4 address, or an IPv6 reference in brackets.
 #[derive(Clone, Copy, Debug)]
@@ -30,16 +30,31 @@ impl<'a> Host<'a> {
             let address = inner.strip_suffix(']').ok_or(UriError::Host)?;
             return ipv6(address).map(Self::Ipv6).ok_or(UriError::Host);
         }
-        if text.bytes().next().is_some_and(|first| first.is_ascii_digit())
-            && let Ok(address) = text.parse()
-        {
-            return Ok(Self::Ipv4(address));
-        }
-        if is_domain(text) {
-            Ok(Self::Domain(text))
+        if syntax::all(text, syntax::HOST) {
+            Self::of_name(text)
         } else {
             Err(UriError::Host)
         }
+    }
+
+    /// Reads a run of host characters.
+    fn of_name(text: &'a str) -> Result<Self, UriError> {
+        match name_kind(text) {
+            Some(NameKind::Domain) => Ok(Self::Domain(text)),
+            Some(NameKind::MaybeIpv4) => text.parse().map(Self::Ipv4).map_err(|_| UriError::Host),
+            None => Err(UriError::Host),
+        }
+    }
+
+    /// Takes a host at the scanner's position.
+    pub(crate) fn take(scanner: &mut Scanner<'a>) -> Result<Self, UriError> {
+        if scanner.peek() != Some(b'[') {
+            return Self::of_name(scanner.take_while(syntax::HOST));
+        }
+        let start = scanner.position();
+        let length = memchr::memchr(b']', scanner.rest().as_bytes()).ok_or(UriError::Host)?;
+        scanner.advance(length + 1);
+        Self::parse(scanner.since(start))
     }
 
     /// The address, unless the host is a name.
@@ -94,20 +109,32 @@ fn ipv6(text: &str) -> Option<Ipv6Addr> {
     }
 }
 
-/// Checks labels and the top label, which may not begin with a digit: `300.1.1.1` is no name.
-fn is_domain(text: &str) -> bool {
+enum NameKind {
+    Domain,
+    MaybeIpv4,
+}
+
+/// Checks the labels of a run of host characters; the top one may not begin with a digit, so that
+/// `300.1.1.1` is no name.
+fn name_kind(text: &str) -> Option<NameKind> {
     let name = text.strip_suffix('.').unwrap_or(text);
-    if name.is_empty() || !syntax::all(name, syntax::HOST) {
-        return false;
-    }
-    let mut top_starts_with_digit = false;
-    for label in name.split('.') {
-        if label.is_empty() || label.starts_with('-') || label.ends_with('-') {
-            return false;
+    let mut rest = name.as_bytes();
+    while let Some(place) = memchr::memchr(b'.', rest) {
+        let (label, tail) = rest.split_at_checked(place)?;
+        if !is_label(label) {
+            return None;
         }
-        top_starts_with_digit = label.bytes().next().is_some_and(|first| first.is_ascii_digit());
+        rest = tail.get(1..)?;
     }
-    !top_starts_with_digit
+    match rest.first() {
+        Some(b'0'..=b'9') if is_label(rest) => Some(NameKind::MaybeIpv4),
+        Some(_) if is_label(rest) => Some(NameKind::Domain),
+        Some(_) | None => None,
+    }
+}
+
+fn is_label(octets: &[u8]) -> bool {
+    !octets.is_empty() && octets.first() != Some(&b'-') && octets.last() != Some(&b'-')
 }
 
 #[cfg(test)]

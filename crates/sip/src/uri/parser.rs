@@ -1,61 +1,55 @@
 //! Reads a URI from left to right, once.
 
-use super::escape::is_escaped;
 use super::{Host, Scheme, Uri, UriError};
-use crate::syntax;
+use crate::syntax::{self, Class, Scanner};
 
 pub(super) fn parse(text: &str) -> Result<Uri<'_>, UriError> {
-    let (scheme, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
-    match self::scheme(scheme)? {
-        scheme @ (Scheme::Sip | Scheme::Sips) => sip(text, scheme, rest),
-        Scheme::Tel => tel(text, rest),
-        scheme @ Scheme::Other(_) => other(text, scheme, rest),
+    let (scheme, rest) = match text.as_bytes() {
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] => return sip(text, Scheme::Sip, "sip:".len()),
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', ..] => {
+            return sip(text, Scheme::Sips, "sips:".len());
+        }
+        _ => text.split_once(':').ok_or(UriError::Scheme)?,
+    };
+    if scheme.eq_ignore_ascii_case("tel") {
+        return tel(text, "tel:".len());
     }
-}
-
-fn scheme(text: &str) -> Result<Scheme<'_>, UriError> {
-    if text.eq_ignore_ascii_case("sip") {
-        return Ok(Scheme::Sip);
-    }
-    if text.eq_ignore_ascii_case("sips") {
-        return Ok(Scheme::Sips);
-    }
-    if text.eq_ignore_ascii_case("tel") {
-        return Ok(Scheme::Tel);
-    }
-    let starts_with_letter = text
+    let starts_with_letter = scheme
         .bytes()
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic());
-    let is_scheme =
-        |octet: u8| octet.is_ascii_alphanumeric() || octet == b'+' || octet == b'-' || octet == b'.';
-    if starts_with_letter && text.bytes().all(is_scheme) {
-        Ok(Scheme::Other(text))
+    let may_stand = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
+    if starts_with_letter && scheme.bytes().all(may_stand) {
+        other(text, Scheme::Other(scheme), rest)
     } else {
         Err(UriError::Scheme)
     }
 }
 
-/// `[ userinfo "@" ] hostport uri-parameters [ headers ]`.
-fn sip<'a>(text: &'a str, scheme: Scheme<'a>, rest: &'a str) -> Result<Uri<'a>, UriError> {
-    // Neither userinfo nor anything behind it may hold an unescaped "@", so the first one divides, and
-    // `;`, `?` and `:` before it belong to the user part.
-    let (user, password, rest) = match rest.split_once('@') {
-        Some((userinfo, rest)) => {
-            let (user, password) = self::userinfo(userinfo)?;
-            (Some(user), password, rest)
-        }
-        None => (None, None, rest),
+/// `[ userinfo "@" ] hostport uri-parameters [ headers ]`, from this place on.
+fn sip<'a>(text: &'a str, scheme: Scheme<'a>, start: usize) -> Result<Uri<'a>, UriError> {
+    let mut scanner = Scanner::starting_at(text, start);
+    let (user, password) = userinfo(&mut scanner)?;
+    let host = Host::take(&mut scanner)?;
+    let port = if scanner.take(b':') {
+        Some(self::port(scanner.take_while(syntax::TOKEN))?)
+    } else {
+        None
     };
-    let (rest, headers) = match rest.split_once('?') {
-        Some((rest, headers)) => (rest, Some(self::headers(headers)?)),
-        None => (rest, None),
-    };
-    let (hostport, parameters) = match rest.split_once(';') {
-        Some((hostport, parameters)) => (hostport, self::parameters(parameters)?),
-        None => (rest, ""),
-    };
-    let (host, port) = self::hostport(hostport)?;
+    let mut end = UriError::Host;
+    let mut parameters = "";
+    if scanner.peek() == Some(b';') {
+        parameters = self::parameters(&mut scanner)?;
+        end = UriError::Parameters;
+    }
+    let mut headers = None;
+    if scanner.take(b'?') {
+        headers = Some(self::headers(&mut scanner)?);
+        end = UriError::Headers;
+    }
+    if !scanner.is_at_end() {
+        return Err(end);
+    }
     Ok(Uri {
         text,
         scheme,
@@ -68,36 +62,33 @@ fn sip<'a>(text: &'a str, scheme: Scheme<'a>, rest: &'a str) -> Result<Uri<'a>, 
     })
 }
 
-fn userinfo(text: &str) -> Result<(&str, Option<&str>), UriError> {
-    let (user, password) = match text.split_once(':') {
-        Some((user, password)) => (user, Some(password)),
-        None => (text, None),
-    };
-    //= https://www.rfc-editor.org/rfc/rfc3261#section-19.1.1
-    //# If the @ sign is present in a SIP or SIPS URI, the user field MUST NOT be empty.
-    let is_valid = !user.is_empty()
-        && is_escaped(user, syntax::USER)
-        && password.is_none_or(|password| is_escaped(password, syntax::PASSWORD));
-    if is_valid {
-        Ok((user, password))
+/// Takes user, password and `@`, if they are there.
+///
+/// Neither userinfo nor anything behind it may hold an unescaped `@`, so the first one divides, and `;`, `?`
+/// and `:` before it belong to the user part.
+fn userinfo<'a>(scanner: &mut Scanner<'a>) -> Result<(Option<&'a str>, Option<&'a str>), UriError> {
+    let start = scanner.position();
+    let user = scanner.take_escaped(syntax::USER);
+    let password = if scanner.take(b':') {
+        Some(scanner.take_escaped(syntax::PASSWORD))
     } else {
-        Err(UriError::User)
+        None
+    };
+    if scanner.take(b'@') {
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-19.1.1
+        //# If the @ sign is
+        //# present in a SIP or SIPS URI, the user field MUST NOT be empty.
+        return if user.is_empty() {
+            Err(UriError::User)
+        } else {
+            Ok((Some(user), password))
+        };
     }
-}
-
-fn hostport(text: &str) -> Result<(Host<'_>, Option<u16>), UriError> {
-    // The colons of an IPv6 address are inside its brackets, and a port follows the closing one.
-    let host_length = match text.strip_prefix('[') {
-        Some(inner) => inner.find(']').map(|end| end + 2).ok_or(UriError::Host)?,
-        None => text.find(':').unwrap_or(text.len()),
-    };
-    let (host, rest) = text.split_at_checked(host_length).ok_or(UriError::Host)?;
-    let port = match rest.strip_prefix(':') {
-        Some(digits) => Some(self::port(digits)?),
-        None if rest.is_empty() => None,
-        None => return Err(UriError::Host),
-    };
-    Ok((Host::parse(host)?, port))
+    if memchr::memchr(b'@', scanner.rest().as_bytes()).is_some() {
+        return Err(UriError::User);
+    }
+    scanner.return_to(start);
+    Ok((None, None))
 }
 
 /// Reads a port number.
@@ -107,43 +98,63 @@ pub(crate) fn port(digits: &str) -> Result<u16, UriError> {
         .ok_or(UriError::Port)
 }
 
-fn parameters(text: &str) -> Result<&str, UriError> {
-    for parameter in text.split(';') {
-        let (name, value) = match parameter.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (parameter, None),
-        };
-        let is_valid = !name.is_empty()
-            && is_escaped(name, syntax::URI_PARAMETER)
-            && value.is_none_or(|value| !value.is_empty() && is_escaped(value, syntax::URI_PARAMETER));
-        if !is_valid {
-            return Err(UriError::Parameters);
+/// Takes `*( ";" pname [ "=" pvalue ] )` and returns it without its first `;`.
+fn parameters<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, UriError> {
+    let expect = |scanner: &mut Scanner<'a>, class: Class| {
+        if scanner.take_escaped(class).is_empty() {
+            Err(UriError::Parameters)
+        } else {
+            Ok(())
+        }
+    };
+    let start = scanner.position() + 1;
+    while scanner.take(b';') {
+        expect(scanner, syntax::URI_PARAMETER)?;
+        if scanner.take(b'=') {
+            expect(scanner, syntax::URI_PARAMETER)?;
         }
     }
-    Ok(text)
+    Ok(scanner.since(start))
 }
 
-fn headers(text: &str) -> Result<&str, UriError> {
-    for header in text.split('&') {
-        let (name, _) = header.split_once('=').ok_or(UriError::Headers)?;
-        if name.is_empty() || !is_escaped(header, syntax::URI_HEADER) {
-            return Err(UriError::Headers);
-        }
+/// Takes `hname "=" hvalue *( "&" hname "=" hvalue )`.
+fn headers<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, UriError> {
+    let headers = scanner.take_escaped(syntax::URI_HEADER);
+    let is_header = |header: &str| header.find('=').is_some_and(|length| length > 0);
+    if headers.split('&').all(is_header) {
+        Ok(headers)
+    } else {
+        Err(UriError::Headers)
     }
-    Ok(text)
 }
 
 /// `tel:` with the number as user part; parameters are checked for their characters only.
-fn tel<'a>(text: &'a str, rest: &'a str) -> Result<Uri<'a>, UriError> {
-    let (number, parameters) = match rest.split_once(';') {
-        Some((number, parameters)) => (number, self::parameters(parameters)?),
-        None => (rest, ""),
-    };
-    let digits = number.strip_prefix('+').unwrap_or(number);
+fn tel(text: &str, start: usize) -> Result<Uri<'_>, UriError> {
+    let mut scanner = Scanner::starting_at(text, start);
     let is_digit = |octet: u8| octet.is_ascii_hexdigit() || octet == b'*' || octet == b'#';
     let is_phone_digit = |octet: u8| is_digit(octet) || matches!(octet, b'-' | b'.' | b'(' | b')');
-    if !digits.bytes().all(is_phone_digit) || !digits.bytes().any(is_digit) {
+    let is_global = scanner.take(b'+');
+    let digits = scanner
+        .rest()
+        .bytes()
+        .take_while(|octet| is_phone_digit(*octet))
+        .count();
+    scanner.advance(digits);
+    let number = scanner.since(start);
+    if !number.bytes().skip(usize::from(is_global)).any(is_digit) {
         return Err(UriError::Telephone);
+    }
+    let parameters = if scanner.peek() == Some(b';') {
+        self::parameters(&mut scanner)?
+    } else {
+        ""
+    };
+    if !scanner.is_at_end() {
+        return Err(if parameters.is_empty() {
+            UriError::Telephone
+        } else {
+            UriError::Parameters
+        });
     }
     Ok(Uri {
         text,
@@ -231,7 +242,7 @@ mod tests {
             ("sip:a@b@example.com", UriError::Host),
             ("sip:", UriError::Host),
             ("sip:a@", UriError::Host),
-            ("sip:2001:db8::10", UriError::Port),
+            ("sip:2001:db8::10", UriError::Host),
             ("sip:[2001:db8::10", UriError::Host),
             ("sip:[2001:db8::10]x", UriError::Host),
             ("sip:a@example.com:", UriError::Port),
