@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use model::status::Cause;
 use sip::flow::Flow;
 use sip::message::{Message, Method};
 use sip::user_agent::{OutgoingRequest, RequestFailure};
@@ -36,7 +37,7 @@ impl Endpoint {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        let sequence = slot.sequence.next();
+        let sequence = slot.sequence.advance();
         let Some(account) = slot.account() else { return };
         let target = self.uplinks.target_of(due.flow);
         let request =
@@ -121,21 +122,37 @@ impl Endpoint {
         flow_timer: Option<std::time::Duration>,
         judgement: Judgement,
     ) {
-        let changes = match judgement {
+        let (cause, retry_after) = match judgement {
             Judgement::Settled => return,
             Judgement::Again(register) => return self.send_register(now, index, Some(register)),
             Judgement::Served => {
                 self.uplinks.handle_served(now, flow, flow_timer, &mut self.rng);
-                return;
+                return self.finish_move(now);
             }
-            // Where others are served over the same flow, the trouble is this slot's and not the target's.
-            Judgement::Unserved { .. } if self.slots.iter().any(|slot| slot.is_bound_to(now, flow)) => return,
-            Judgement::Unserved { cause, retry_after } => {
-                self.uplinks
-                    .handle_unserved(now, flow, &cause, retry_after, &mut self.rng)
+            Judgement::Silent { sent_at } if !self.uplinks.heard_since(flow, sent_at) => {
+                let changes = self.uplinks.handle_dead(now, flow, &mut self.rng);
+                return self.follow_uplinks(now, changes);
             }
-            Judgement::Silent { sent_at } => self.uplinks.handle_silence(now, flow, sent_at, &mut self.rng),
+            // The connection lives, and the registrar behind it does not.
+            Judgement::Silent { .. } => (Cause::Timeout, None),
+            Judgement::Unserved { cause, retry_after } => (cause, retry_after),
         };
-        self.follow_uplinks(now, changes);
+        // Where others are served over the same flow, the trouble is this slot's and not the target's.
+        if !self.slots.iter().any(|slot| slot.is_bound_to(now, flow)) {
+            let changes = self
+                .uplinks
+                .handle_unserved(now, flow, &cause, retry_after, &mut self.rng);
+            self.follow_uplinks(now, changes);
+        }
+    }
+
+    /// Closes the flow that the device has moved away from, once no slot needs it.
+    fn finish_move(&mut self, now: Instant) {
+        let Some(left) = self.uplinks.retiring() else {
+            return;
+        };
+        if !self.slots.iter().any(|slot| slot.is_bound_to(now, left)) {
+            self.uplinks.finish_move(now, &mut self.rng);
+        }
     }
 }

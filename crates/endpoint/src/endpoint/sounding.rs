@@ -23,6 +23,12 @@ impl Endpoint {
         self.settle(now);
     }
 
+    /// Whether [`fill`](Self::fill) has anything to play, or soon will: while this is false a shell need not call it.
+    #[must_use]
+    pub fn wants_audio(&self) -> bool {
+        self.calls.is_busy()
+    }
+
     /// Lets calls sound, fall silent or end, as the arbiter says; an error if the requested sound is refused.
     pub(super) fn follow_arbiter(&mut self, now: Instant, effects: &[Effect]) -> Result<(), Refusal> {
         for effect in effects {

@@ -25,8 +25,6 @@ use crate::recovery::RecoveryTimes;
 
 /// How long a target may be trying before the next one is tried beside it.
 pub(crate) const HEAD_START: Duration = Duration::from_secs(2);
-/// How long the link left behind stays up after a move: time for the slots to register over the other.
-const RETIRE_TIME: Duration = Duration::from_secs(10);
 
 /// The times of all links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +64,8 @@ pub(crate) enum Change {
 pub(crate) struct Uplinks {
     links: Vec<Link>,
     serving: Option<usize>,
-    /// The link left behind by a move, and when it is closed.
-    retiring: Option<(usize, Instant)>,
+    /// The link left behind by a move: it stays up until no slot is registered over it.
+    retiring: Option<usize>,
     times: UplinkTimes,
     /// `None` before the start and after the stop.
     started_at: Option<Instant>,
@@ -184,22 +182,35 @@ impl Uplinks {
         self.give_up_flow(now, flow, cause, retry_after, rng)
     }
 
-    /// Closes a flow over which a request had no answer, unless something was heard over it since.
-    pub(crate) fn handle_silence(
-        &mut self,
-        now: Instant,
-        flow: Flow,
-        sent_at: Instant,
-        rng: &mut ChaCha20Rng,
-    ) -> Vec<Change> {
-        let heard = self
-            .link_of(flow)
-            .and_then(|link| link.heard_at())
-            .is_some_and(|heard| heard > sent_at);
-        if heard {
-            return Vec::new();
-        }
+    /// Says whether anything came over `flow` after `instant`.
+    pub(crate) fn heard_since(&self, flow: Flow, instant: Instant) -> bool {
+        self.link_of(flow)
+            .and_then(Link::heard_at)
+            .is_some_and(|heard| heard > instant)
+    }
+
+    /// Leaves a flow that is dead.
+    pub(crate) fn handle_dead(&mut self, now: Instant, flow: Flow, rng: &mut ChaCha20Rng) -> Vec<Change> {
         self.give_up_flow(now, flow, &Cause::Timeout, None, rng)
+    }
+
+    /// The flow that the device is moving away from.
+    pub(crate) fn retiring(&self) -> Option<Flow> {
+        self.retiring
+            .and_then(|index| self.links.get(index))
+            .and_then(Link::flow)
+    }
+
+    /// Closes the flow that the device has moved away from.
+    pub(crate) fn finish_move(&mut self, now: Instant, rng: &mut ChaCha20Rng) {
+        if let Some(link) = self.retiring.take().and_then(|index| self.links.get_mut(index)) {
+            link.stop(&mut Context {
+                now,
+                rng,
+                effects: &mut self.effects,
+                others_up: true,
+            });
+        }
     }
 
     /// Notes that the registrar accepted a registration over `flow`.
@@ -244,7 +255,6 @@ impl Uplinks {
         if !busy {
             changes.extend(self.move_back(now));
         }
-        self.retire(now, rng);
         changes
     }
 
@@ -257,8 +267,7 @@ impl Uplinks {
         } else {
             self.failback().map(|(_, at)| at)
         };
-        let retire = self.retiring.map(|(_, at)| at);
-        own.chain(starts).chain(failback).chain(retire).min()
+        own.chain(starts).chain(failback).min()
     }
 
     /// The target behind a flow.
@@ -350,6 +359,8 @@ impl Uplinks {
                 let mut changes = vec![Change::Lost { flow, cause }];
                 if self.serving == Some(index) {
                     self.serving = self.links.iter().position(|link| link.flow().is_some());
+                    // The way back is cut: what the device was moving away from serves on.
+                    self.retiring = self.retiring.filter(|left| self.serving != Some(*left));
                     changes.extend(self.serving().map(Change::Serving));
                 }
                 changes
@@ -413,30 +424,11 @@ impl Uplinks {
     fn move_back(&mut self, now: Instant) -> Vec<Change> {
         match self.failback() {
             Some((index, at)) if at <= now => {
-                self.retiring = self.serving.map(|left| (left, now + RETIRE_TIME));
+                self.retiring = self.serving;
                 self.serving = Some(index);
                 self.serving().map(Change::Serving).into_iter().collect()
             }
             Some(_) | None => Vec::new(),
-        }
-    }
-
-    fn retire(&mut self, now: Instant, rng: &mut ChaCha20Rng) {
-        let Some((index, at)) = self.retiring else { return };
-        if now < at {
-            return;
-        }
-        self.retiring = None;
-        if self.serving == Some(index) {
-            return;
-        }
-        if let Some(link) = self.links.get_mut(index) {
-            link.stop(&mut Context {
-                now,
-                rng,
-                effects: &mut self.effects,
-                others_up: true,
-            });
         }
     }
 }

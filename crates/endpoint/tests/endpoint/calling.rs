@@ -392,7 +392,7 @@ impl CalledServer {
             match output {
                 AgentOutput::Transmit { flow, bytes } => sent.push((flow, bytes.to_vec())),
                 AgentOutput::Event(Event::Invite { session, message, .. }) => {
-                    self.take_call(now, session, &message)
+                    self.take_call(now, session, &message);
                 }
                 AgentOutput::Event(Event::Ended { cause, .. }) => match cause {
                     EndCause::Bye { transaction, .. } => {

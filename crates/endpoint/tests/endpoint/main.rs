@@ -1,5 +1,14 @@
 //! The device core in virtual time, against servers made of `sip`'s user agent.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "helpers of tests fail the test"
+)]
+
+mod attack;
 mod calling;
 mod page;
 mod registration;

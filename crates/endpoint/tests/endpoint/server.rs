@@ -5,9 +5,7 @@ use std::time::Instant;
 use sip::digest::{Algorithm, Authenticator, Ha1, Limits, Secret, Verdict};
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, StatusCode};
-use sip::user_agent::{
-    Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, RequestFailure, SessionId, UserAgent,
-};
+use sip::user_agent::{Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, SessionId, UserAgent};
 
 /// How a registrar answers.
 pub(crate) enum Registrar {
@@ -58,10 +56,10 @@ pub(crate) struct Server {
 pub(crate) enum CallLog {
     Progress(SessionId, StatusCode),
     Answered(SessionId, Message),
-    Rejected(SessionId, StatusCode, Option<RequestFailure>),
+    Rejected(SessionId, StatusCode),
     HungUp(SessionId, Option<Message>),
     ByeFromDevice(SessionId, Message),
-    Ended(SessionId),
+    Ended,
 }
 
 impl Server {
@@ -119,7 +117,7 @@ impl Server {
         self.call_log
             .iter()
             .filter_map(|(_, log)| match log {
-                CallLog::Progress(id, status) | CallLog::Rejected(id, status, _) if *id == session => {
+                CallLog::Progress(id, status) | CallLog::Rejected(id, status) if *id == session => {
                     Some(status.code())
                 }
                 CallLog::Answered(id, message) if *id == session => message.status().map(StatusCode::code),
@@ -170,12 +168,7 @@ impl Server {
                 CallLog::Progress(session, message.status().expect("a response has a status"))
             }
             Event::Answered { session, message } => CallLog::Answered(session, message),
-            Event::Rejected {
-                session,
-                status,
-                failure,
-                ..
-            } => CallLog::Rejected(session, status, failure),
+            Event::Rejected { session, status, .. } => CallLog::Rejected(session, status),
             Event::Ended {
                 session,
                 cause: EndCause::HungUp { answer },
@@ -187,7 +180,7 @@ impl Server {
                 self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
                 CallLog::ByeFromDevice(session, message)
             }
-            Event::Ended { session, .. } => CallLog::Ended(session),
+            Event::Ended { .. } => CallLog::Ended,
             Event::Invite { .. }
             | Event::Confirmed { .. }
             | Event::SessionRequest { .. }

@@ -1,0 +1,241 @@
+//! Attacks, by their ids in the field reference: A07 (auto-answer by strangers) and M01 (SRTP downgrade).
+
+use std::time::Duration;
+
+use endpoint::Profile;
+use media::sdp::SecurityOffer;
+use model::status::DeviceEvent;
+use sip::flow::{ConnectionId, Flow, Transport};
+use sip::message::Message;
+use sip::user_agent::SessionId;
+
+use crate::world::{PRIMARY, World, address, mirrored, profile};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Headers that ask for auto-answer in every dialect.
+const AUTO_ANSWER: &[(&str, &str)] = &[
+    ("Alert-Info", "<http://192.0.2.66>;info=alert-autoanswer;delay=0"),
+    ("Call-Info", "<sip:192.0.2.66>;answer-after=0"),
+    ("Answer-Mode", "Auto;require"),
+    ("P-Auto-Answer", "normal"),
+    ("Priority", "emergency"),
+];
+
+#[test]
+fn a07_a_stranger_is_not_answered_whatever_headers_it_sends() {
+    let mut world = World::sounding(profile());
+    let stranger = Flow {
+        remote: address("203.0.113.66:5061"),
+        connection: ConnectionId(666),
+        ..world.flow()
+    };
+    world.flows.push(stranger);
+
+    let (offer, _) = offer(SecurityOffer::Standard);
+    let session = world.call_with(mirrored(stranger), "hall", Some(offer), AUTO_ANSWER);
+    world.run_for(5 * SECOND);
+
+    assert_eq!(world.server().statuses(session), [403]);
+    assert!(world.media_opened.is_empty());
+    assert_eq!(world.device.counters().calls_from_strangers, 1);
+}
+
+#[test]
+fn a07_a_stranger_does_not_learn_which_users_exist() {
+    let mut world = World::sounding(profile());
+    let stranger = Flow {
+        remote: address("203.0.113.66:5061"),
+        connection: ConnectionId(666),
+        ..world.flow()
+    };
+    world.flows.push(stranger);
+
+    let known = world.call_with(
+        mirrored(stranger),
+        "hall",
+        Some(offer(SecurityOffer::Standard).0),
+        &[],
+    );
+    let unknown = world.call_with(
+        mirrored(stranger),
+        "nobody",
+        Some(offer(SecurityOffer::Standard).0),
+        &[],
+    );
+    world.run_for(SECOND);
+
+    assert_eq!(world.server().statuses(known), [403]);
+    assert_eq!(world.server().statuses(unknown), [403]);
+}
+
+#[test]
+fn a07_another_peer_on_the_datagram_socket_is_a_stranger() {
+    let mut profile = profile();
+    profile.targets[0].transport = Some(Transport::Udp);
+    profile.media.security = SecurityOffer::Disabled;
+    let mut world = World::sounding(profile);
+    let stranger = Flow {
+        remote: address("203.0.113.66:5060"),
+        ..world.flow()
+    };
+    world.flows.push(stranger);
+
+    let session = world.call_with(
+        mirrored(stranger),
+        "hall",
+        Some(offer(SecurityOffer::Disabled).0),
+        AUTO_ANSWER,
+    );
+    world.run_for(SECOND);
+
+    assert_eq!(world.server().statuses(session), [403]);
+}
+
+#[test]
+fn a07_a_slot_that_is_not_registered_answers_nobody() {
+    let mut world = World::new(
+        profile(),
+        crate::server::Registrar::Answers {
+            status: 403,
+            headers: Vec::new(),
+        },
+    );
+    world.begin();
+    world.run_for(SECOND);
+
+    let (session, _) = world.call("hall", SecurityOffer::Standard, AUTO_ANSWER);
+    world.run_for(SECOND);
+
+    assert_eq!(world.server().statuses(session), [403]);
+}
+
+#[test]
+fn a07_a_page_slot_answers_its_server_without_any_such_header() {
+    let mut world = World::sounding(profile());
+
+    let page = world.page("hall", &[]);
+
+    assert_eq!(world.server().statuses(page.session), [200]);
+}
+
+#[test]
+fn a07_a_header_value_of_64_kilobytes_is_refused_by_the_parser() {
+    let value = "a".repeat(64 * 1024);
+    let bytes = format!(
+        "INVITE sip:hall@198.51.100.7:40000 SIP/2.0\r\n\
+         Via: SIP/2.0/TLS 192.0.2.10:5061;branch=z9hG4bK1\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:1001@example.com>;tag=1\r\nTo: <sip:hall@example.com>\r\n\
+         Call-ID: 1\r\nCSeq: 1 INVITE\r\nAlert-Info: <{value}>\r\nContent-Length: 0\r\n\r\n"
+    );
+
+    assert!(Message::parse_datagram(bytes.into_bytes()).is_err());
+}
+
+#[test]
+fn m01_plain_rtp_is_refused_where_srtp_is_demanded() {
+    let mut world = World::sounding(profile());
+
+    let (session, _) = world.call("hall", SecurityOffer::Disabled, &[]);
+
+    assert_refused(&mut world, session, "plain RTP");
+}
+
+#[test]
+fn m01_a_secure_profile_without_keys_is_refused() {
+    let mut world = World::sounding(profile());
+    let stripped = without_crypto(&offer(SecurityOffer::Standard).0);
+
+    let session = world.call_with(mirrored(world.flow()), "hall", Some(stripped), &[]);
+
+    assert_refused(&mut world, session, "without a=crypto");
+}
+
+#[test]
+fn m01_dtls_is_refused() {
+    let mut world = World::sounding(profile());
+    let dtls = without_crypto(&offer(SecurityOffer::Standard).0).replace("RTP/SAVP", "UDP/TLS/RTP/SAVP");
+
+    let session = world.call_with(mirrored(world.flow()), "hall", Some(dtls), &[]);
+
+    assert_refused(&mut world, session, "transport");
+}
+
+#[test]
+fn m01_a_suite_that_policy_does_not_allow_is_refused() {
+    let mut world = World::sounding(profile());
+    let weak = offer(SecurityOffer::Standard)
+        .0
+        .replace("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32");
+
+    let session = world.call_with(mirrored(world.flow()), "hall", Some(weak), &[]);
+
+    assert_refused(&mut world, session, "a=crypto");
+}
+
+#[test]
+fn m01_keys_over_a_channel_without_tls_are_refused() {
+    let mut world = World::sounding(over_tcp());
+
+    let session = world.call_with(
+        mirrored(world.flow()),
+        "hall",
+        Some(offer(SecurityOffer::Standard).0),
+        &[],
+    );
+
+    assert_refused(&mut world, session, "without TLS");
+}
+
+#[test]
+fn m01_plain_rtp_is_taken_where_policy_allows_it() {
+    let mut profile = over_tcp();
+    profile.media.security = SecurityOffer::Disabled;
+    let mut world = World::sounding(profile);
+
+    let (session, _) = world.call("hall", SecurityOffer::Disabled, &[]);
+    world.run_for(SECOND);
+
+    assert_eq!(world.server().statuses(session), [200]);
+}
+
+#[test]
+fn an_invite_without_offer_is_refused() {
+    let mut world = World::sounding(profile());
+
+    let session = world.call_with(mirrored(world.flow()), "hall", None, &[]);
+
+    assert_refused(&mut world, session, "offers no media");
+}
+
+fn over_tcp() -> Profile {
+    let mut profile = profile();
+    profile.targets[0].transport = Some(Transport::Tcp);
+    profile
+}
+
+/// 488, the socket closed, and the reason told.
+fn assert_refused(world: &mut World, session: SessionId, reason: &str) {
+    world.run_for(SECOND);
+    assert_eq!(world.server().statuses(session), [488]);
+    assert!(world.open_media.is_empty());
+    assert!(world.flow_to(PRIMARY).is_some());
+    let why = world.events.iter().find_map(|(_, event)| match event {
+        DeviceEvent::CallRefused { status: 488, why, .. } => Some(why.clone()),
+        _ => None,
+    });
+    let why = why.expect("the refusal is told");
+    assert!(why.contains(reason), "{why}");
+}
+
+fn without_crypto(offer: &str) -> String {
+    let lines: Vec<_> = offer
+        .lines()
+        .filter(|line| !line.starts_with("a=crypto"))
+        .collect();
+    lines.join("\r\n") + "\r\n"
+}
+
+fn offer(security: SecurityOffer) -> (String, media::sdp::PendingOffer) {
+    crate::world::offer(security)
+}
