@@ -19,6 +19,11 @@ pub const CONVERSATIONS_MAX: usize = 2_048;
 /// It also bounds what one stolen credential or one forwarding loop can take.
 pub const CALLS_PER_CALLER_MAX: usize = 6;
 
+/// Legs that only alerts may take: one full alert finds room in a zone that ordinary calls have filled.
+pub const LEGS_KEPT_FOR_ALERTS: usize = LEGS_PER_PAGE_MAX;
+/// Pages that only alerts may be, for the same reason.
+pub const PAGES_KEPT_FOR_ALERTS: usize = 32;
+
 /// The limits in force; the constants of this module by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -30,8 +35,12 @@ pub struct Limits {
     pub pages: usize,
     /// Two-party calls under way.
     pub conversations: usize,
-    /// Calls one user has placed and that are under way.
+    /// Calls one user has placed and that are under way; alerts are not counted.
     pub calls_per_caller: usize,
+    /// Legs of the zone that only alerts may take.
+    pub legs_kept_for_alerts: usize,
+    /// Pages that only alerts may be.
+    pub pages_kept_for_alerts: usize,
 }
 
 impl Default for Limits {
@@ -42,6 +51,8 @@ impl Default for Limits {
             pages: PAGES_MAX,
             conversations: CONVERSATIONS_MAX,
             calls_per_caller: CALLS_PER_CALLER_MAX,
+            legs_kept_for_alerts: LEGS_KEPT_FOR_ALERTS,
+            pages_kept_for_alerts: PAGES_KEPT_FOR_ALERTS,
         }
     }
 }
@@ -51,6 +62,8 @@ impl Default for Limits {
 pub enum Load {
     /// One talker, many listeners.
     Page,
+    /// A page that warns of danger, or exercises that.
+    Alert,
     /// Two parties.
     Conversation,
 }
@@ -113,30 +126,43 @@ impl Admission {
     ///
     /// Names the limit the call would break; nothing is taken then.
     pub fn admit(&mut self, caller: &SipUser, load: Load, legs: usize) -> Result<Room, Full> {
-        if load == Load::Page && legs > self.limits.legs_per_page {
+        if load != Load::Conversation && legs > self.limits.legs_per_page {
             return Err(Full::Page { wanted: legs });
         }
+        let kept_legs = if load == Load::Alert {
+            0
+        } else {
+            self.limits.legs_kept_for_alerts
+        };
         let (under_way, limit) = match load {
-            Load::Page => (self.pages, self.limits.pages),
+            Load::Page => (
+                self.pages,
+                self.limits
+                    .pages
+                    .saturating_sub(self.limits.pages_kept_for_alerts),
+            ),
+            Load::Alert => (self.pages, self.limits.pages),
             Load::Conversation => (self.conversations, self.limits.conversations),
         };
         if under_way >= limit {
             return Err(Full::Calls);
         }
-        if self
+        let is_busy = self
             .calls_by_caller
             .get(caller)
-            .is_some_and(|calls| *calls >= self.limits.calls_per_caller)
-        {
+            .is_some_and(|calls| *calls >= self.limits.calls_per_caller);
+        if load != Load::Alert && is_busy {
             return Err(Full::Caller);
         }
         let legs_after = self.legs.saturating_add(legs);
-        if legs_after > self.limits.legs {
+        if legs_after > self.limits.legs.saturating_sub(kept_legs) {
             return Err(Full::Legs);
         }
         self.legs = legs_after;
         self.count(load, 1);
-        *self.calls_by_caller.entry(caller.clone()).or_default() += 1;
+        if load != Load::Alert {
+            *self.calls_by_caller.entry(caller.clone()).or_default() += 1;
+        }
         Ok(Room {
             caller: caller.clone(),
             load,
@@ -148,7 +174,9 @@ impl Admission {
     pub fn release(&mut self, room: &Room) {
         self.legs = self.legs.saturating_sub(room.legs);
         self.count(room.load, -1);
-        if let Some(calls) = self.calls_by_caller.get_mut(&room.caller) {
+        if room.load != Load::Alert
+            && let Some(calls) = self.calls_by_caller.get_mut(&room.caller)
+        {
             *calls = calls.saturating_sub(1);
             if *calls == 0 {
                 self.calls_by_caller.remove(&room.caller);
@@ -176,7 +204,7 @@ impl Admission {
 
     fn count(&mut self, load: Load, change: isize) {
         let counter = match load {
-            Load::Page => &mut self.pages,
+            Load::Page | Load::Alert => &mut self.pages,
             Load::Conversation => &mut self.conversations,
         };
         *counter = counter.saturating_add_signed(change);
@@ -194,6 +222,8 @@ mod tests {
             pages: 2,
             conversations: 1,
             calls_per_caller: 2,
+            legs_kept_for_alerts: 0,
+            pages_kept_for_alerts: 0,
         }
     }
 
@@ -245,6 +275,38 @@ mod tests {
 
         assert_eq!(admission.admit(&user("a"), Load::Page, 1), Err(Full::Caller));
         assert!(admission.admit(&user("b"), Load::Page, 1).is_ok());
+    }
+
+    #[test]
+    fn an_alert_finds_room_where_ordinary_calls_do_not() {
+        let limits = Limits {
+            legs_kept_for_alerts: 4,
+            pages_kept_for_alerts: 1,
+            calls_per_caller: 1,
+            ..limits()
+        };
+        let mut admission = Admission::new(limits);
+        admission.admit(&user("a"), Load::Page, 4).unwrap();
+
+        assert_eq!(
+            admission.admit(&user("b"), Load::Page, 1),
+            Err(Full::Calls),
+            "the last page is an alert's"
+        );
+        assert_eq!(
+            admission.admit(&user("b"), Load::Conversation, 3),
+            Err(Full::Legs),
+            "and its legs"
+        );
+        assert!(
+            admission.admit(&user("a"), Load::Alert, 4).is_ok(),
+            "even of a caller that has all its calls"
+        );
+        assert_eq!(
+            admission.admit(&user("a"), Load::Alert, 1),
+            Err(Full::Calls),
+            "alerts are bounded too"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use media::bridge::LegId;
 use media::sdp::SecurityOffer;
 use model::SipUser;
-use model::directory::{ExtensionRecord, ExtensionRole};
+use model::directory::{Action, ExtensionRecord, ExtensionRole};
 use model::status::ZoneEvent;
 use sip::flow::Flow;
 use sip::header::quote;
@@ -82,9 +82,10 @@ impl Switch {
             .iter()
             .map(|invitee| invitee.devices.len())
             .sum::<usize>();
-        let load = match manner {
-            Manner::Page => Load::Page,
-            Manner::Conversation => Load::Conversation,
+        let load = match (manner, extension.role.action()) {
+            (Manner::Page, Action::Alert) => Load::Alert,
+            (Manner::Page, Action::Page | Action::Call) => Load::Page,
+            (Manner::Conversation, _) => Load::Conversation,
         };
         // A page to nobody is carried out all the same, so that its report says who is missing.
         if manner == Manner::Conversation && legs == 1 {
@@ -234,7 +235,10 @@ impl Switch {
             self.directory.domain()
         );
         match self.directory.user(user.as_str()) {
-            Some(known) if !known.name.is_empty() => format!("{} {uri}", quote(&known.name)),
+            Some(known) if !known.name.is_empty() => {
+                let name: String = known.name.chars().filter(|one| !one.is_control()).collect();
+                format!("{} {uri}", quote(&name))
+            }
             Some(_) | None => uri,
         }
     }

@@ -61,7 +61,7 @@ pub struct Registrar {
     bindings_by_user: BTreeMap<SipUser, Vec<Binding>>,
     /// Holds every binding of `bindings_by_user`, and no other.
     user_by_binding: BTreeMap<BindingId, SipUser>,
-    /// Bindings over streams; no set is empty.
+    /// Bindings of each connection, or UDP socket; no set is empty.
     bindings_by_connection: BTreeMap<ConnectionId, BTreeSet<BindingId>>,
     expiries: Deadlines<BindingId>,
     keep_alives: Deadlines<BindingId>,
@@ -154,7 +154,7 @@ impl Registrar {
         self.user_by_binding.is_empty()
     }
 
-    /// Learns that a connection is closed: its bindings end.
+    /// Learns that a connection is closed or a UDP socket lost: its bindings end.
     pub fn handle_closed(&mut self, connection: ConnectionId) {
         for id in self
             .bindings_by_connection
@@ -275,12 +275,10 @@ impl Registrar {
                     .push(binding);
             }
         }
-        if flow.transport.is_reliable() {
-            self.bindings_by_connection
-                .entry(flow.connection)
-                .or_default()
-                .insert(id);
-        }
+        self.bindings_by_connection
+            .entry(flow.connection)
+            .or_default()
+            .insert(id);
     }
 
     /// Takes the least recently refreshed binding away from a user that has all it may have. A device that

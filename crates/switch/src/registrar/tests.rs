@@ -255,3 +255,17 @@ fn nothing_is_left_of_bindings_that_have_ended() {
         "{effects:?}"
     );
 }
+
+#[test]
+fn bindings_end_with_the_udp_socket_they_came_to() {
+    let mut registrar = Registrar::new(None);
+    let message = request(&["Contact: <sip:a@b>"]);
+    registrar
+        .register(Instant::now(), &user(), flow(Transport::Udp, 3), &message)
+        .unwrap();
+
+    registrar.handle_closed(ConnectionId(2));
+    assert_eq!(registrar.len(), 1);
+    registrar.handle_closed(ConnectionId(3));
+    assert!(registrar.is_empty());
+}

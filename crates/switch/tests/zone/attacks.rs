@@ -430,6 +430,7 @@ fn a08_a_full_zone_says_so_before_any_phone_rings() {
     let mut settings = config();
     settings.limits = Limits {
         legs: 3,
+        legs_kept_for_alerts: 0,
         ..Limits::default()
     };
     for (listeners, expected) in [(2, 0), (3, 1)] {
@@ -462,6 +463,7 @@ fn a08_room_comes_back_when_calls_end_however_they_end() {
     let mut settings = config();
     settings.limits = Limits {
         legs: 2,
+        legs_kept_for_alerts: 0,
         ..Limits::default()
     };
     let mut world = World::with_config(settings, &["caller", "callee"]);

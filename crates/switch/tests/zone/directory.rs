@@ -39,17 +39,15 @@ fn a_user_that_is_removed_is_reached_no_more_and_its_page_goes_on() {
     let mut world = hall(&["north", "south"]);
     page(&mut world);
 
-    world.input(change(
-        2,
-        vec![
-            Edit::RemoveCredential("id-north".parse().unwrap(), Generation(1)),
-            Edit::RemoveExtension("101".parse().unwrap()),
-            Edit::PutExtension(snapshot(&["talker", "south"]).extensions[2].clone()),
-            Edit::PutExtension(snapshot(&["talker", "south"]).extensions[3].clone()),
-            Edit::PutExtension(snapshot(&["talker", "south"]).extensions[4].clone()),
-            Edit::RemoveUser(user("north")),
-        ],
-    ));
+    let mut edits = vec![
+        Edit::RemoveCredential("id-north".parse().unwrap(), Generation(1)),
+        Edit::RemoveExtension("101".parse().unwrap()),
+    ];
+    let without_north = snapshot(&["talker", "south"]).extensions;
+    edits.extend(without_north.into_iter().skip(2).map(Edit::PutExtension));
+    edits.push(Edit::RemoveUser(user("north")));
+
+    world.input(change(2, edits));
 
     assert!(
         matches!(&world.events[..], [.., ZoneEvent::Unregistered { user, .. }, ZoneEvent::DirectoryApplied { .. }]

@@ -8,6 +8,7 @@ use model::status::{MissingReason, Verdict, ZoneEvent};
 use sip::flow::Transport;
 use sip::message::{HeaderName, StatusCode};
 use sip::user_agent::EndCause;
+use switch::admission::Limits;
 use switch::{Input, PAGE_ANSWER_MAX};
 
 use crate::phone::{Script, page_of};
@@ -508,4 +509,48 @@ fn the_invitation_asks_the_device_to_answer_in_each_known_way() {
     );
     assert_eq!(invite.from().unwrap().uri().as_str(), "sip:100@acme.example");
     assert_eq!(invite.to().unwrap().uri().as_str(), "sip:north@acme.example");
+}
+
+#[test]
+fn an_alert_says_that_it_is_one_and_an_exercise_does_not() {
+    for (number, priority) in [("700", None), ("800", Some("emergency")), ("801", None)] {
+        let mut world = hall(&["north"]);
+
+        world.phones[0].call(world.now, number);
+        world.settle();
+
+        assert_eq!(
+            world.phones[1].invites[0].header(HeaderName::Priority),
+            priority,
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn an_alert_goes_out_of_a_zone_that_ordinary_calls_have_filled() {
+    let mut settings = crate::world::config();
+    settings.limits = Limits {
+        legs: 6,
+        legs_kept_for_alerts: 3,
+        calls_per_caller: 1,
+        ..Limits::default()
+    };
+    let mut world = World::with_config(settings, &["talker", "north", "south"]);
+    for name in ["talker", "north", "south"] {
+        world.register(name, Transport::Tls);
+    }
+    page(&mut world);
+    assert_eq!(world.phones[0].answers.len(), 1);
+    world.phones[1].call(world.now, "701");
+    world.settle();
+    assert_eq!(
+        world.phones[1].rejected[0].status(),
+        Some(StatusCode::SERVICE_UNAVAILABLE)
+    );
+
+    world.phones[0].call(world.now, "800");
+    world.settle();
+
+    assert_eq!(world.phones[0].answers.len(), 2);
 }

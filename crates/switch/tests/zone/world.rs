@@ -275,8 +275,8 @@ pub(crate) fn user(name: &str) -> SipUser {
 }
 
 /// A directory in which each user has authorization id `id-USER`, password `secret-USER` and a phone extension `1NN` by
-/// its place; 700 pages everybody but the first, 701 everybody, 702 is nobody's to page; anyone may call and page
-/// everything else.
+/// its place; 700 pages everybody but the first, 701 everybody, 702 is nobody's to page, 800 alerts everybody
+/// but the first, and 801 exercises that; anyone may do everything else.
 pub(crate) fn snapshot(users: &[&str]) -> Snapshot {
     let records = users.iter().enumerate();
     let phones = records.map(|(place, name)| ExtensionRecord {
@@ -298,6 +298,15 @@ pub(crate) fn snapshot(users: &[&str]) -> Snapshot {
         group("701", members(0)),
         group("702", members(1)),
     ];
+    let danger = |number: &str, role| ExtensionRecord {
+        extension: number.parse().unwrap(),
+        name: format!("alert {number}"),
+        role,
+    };
+    let alerts = [
+        danger("800", ExtensionRole::Alert { members: members(1) }),
+        danger("801", ExtensionRole::Drill { members: members(1) }),
+    ];
     let allow = |action, subject| Permission {
         who: Who::Anyone,
         action,
@@ -316,9 +325,10 @@ pub(crate) fn snapshot(users: &[&str]) -> Snapshot {
             .iter()
             .map(|name| credential(name, DigestAlgorithm::Sha256))
             .collect(),
-        extensions: phones.chain(groups).collect(),
+        extensions: phones.chain(groups).chain(alerts).collect(),
         permissions: vec![
             allow(Action::Call, Subject::Any),
+            allow(Action::Alert, Subject::Any),
             allow(Action::Page, on("700")),
             allow(Action::Page, on("701")),
         ],
