@@ -150,31 +150,39 @@ fn tell(event: Incoming, shared: &Arc<Shared>) {
 }
 
 async fn make(dial: Dial, key: DialKey, shared: &Shared) {
-    let made = match &dial.channel {
-        Channel::Udp => Err(ConnectFailure::NoListener),
-        Channel::Tcp => reach(dial.address, shared).await.map(Stream::Tcp),
+    let cause = match &dial.channel {
+        Channel::Udp => ConnectFailure::NoListener,
+        Channel::Tcp => match reach(dial.address, shared).await {
+            Ok(stream) => {
+                let stream = stream.into_inner();
+                let local = local_address(&stream);
+                return carry(stream, local, &dial, key, shared).await;
+            }
+            Err(cause) => cause,
+        },
         // Boxed, so that an established connection does not keep the memory of its handshake.
         Channel::Tls { server_name, policy } => {
-            Box::pin(reach_securely(dial.address, server_name, policy, shared))
-                .await
-                .map(|stream| Stream::Tls(Box::new(stream)))
-        }
-    };
-    match made {
-        Ok(Stream::Tcp(stream)) => carry(stream.into_inner(), &dial, key, shared).await,
-        Ok(Stream::Tls(stream)) => carry(*stream, &dial, key, shared).await,
-        Err(cause) => {
-            for token in shared.table.finish_dial(&key, None) {
-                let event = failed(token, cause.clone(), shared);
-                let _is_told = shared.incoming.send(event).await.is_ok();
+            match Box::pin(reach_securely(dial.address, server_name, policy, shared)).await {
+                Ok(stream) => {
+                    let local = local_address(stream.get_ref().0);
+                    return carry(stream, local, &dial, key, shared).await;
+                }
+                Err(cause) => cause,
             }
         }
+    };
+    for token in shared.table.finish_dial(&key, None) {
+        let event = failed(token, cause.clone(), shared);
+        let _is_told = shared.incoming.send(event).await.is_ok();
     }
 }
 
-enum Stream {
-    Tcp(TunedStream),
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+/// The address of a fresh stream. One that cannot be told is of a connection that has just been reset, which its task
+/// finds out.
+fn local_address(stream: &TcpStream) -> SocketAddr {
+    stream
+        .local_addr()
+        .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
 }
 
 async fn reach(address: SocketAddr, shared: &Shared) -> Result<TunedStream, ConnectFailure> {
@@ -190,46 +198,28 @@ async fn reach_securely(
     server_name: &str,
     policy: &ClientTls,
     shared: &Shared,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ConnectFailure> {
+) -> Result<Box<tokio_rustls::client::TlsStream<TcpStream>>, ConnectFailure> {
     let name = ServerName::try_from(server_name.to_owned())
         .map_err(|_| ConnectFailure::Tls(TlsFailure::ServerName(server_name.to_owned())))?;
     let stream = reach(address, shared).await?;
     let handshake = TlsConnector::from(policy.config()).connect(name, stream.into_inner());
     match timeout(shared.limits.handshake_timeout, handshake).await {
-        Ok(Ok(stream)) => Ok(stream),
+        // Boxed, because a task keeps a place for each function that a stream is handed through.
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(ConnectFailure::Tls(TlsFailure::from_io(&error))),
         Err(_elapsed) => Err(ConnectFailure::Tls(TlsFailure::Timeout)),
     }
 }
 
-trait Addressed {
-    fn local(&self) -> io::Result<SocketAddr>;
-}
-
-impl Addressed for TcpStream {
-    fn local(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
-    }
-}
-
-impl Addressed for tokio_rustls::client::TlsStream<TcpStream> {
-    fn local(&self) -> io::Result<SocketAddr> {
-        self.get_ref().0.local_addr()
-    }
-}
-
 /// Carries the messages of a dialled connection until it ends.
-async fn carry<S: AsyncRead + AsyncWrite + Addressed + Unpin>(
+async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    local: SocketAddr,
     dial: &Dial,
     key: DialKey,
     shared: &Shared,
 ) {
     let outbox = Arc::new(Outbox::new(&shared.limits, &shared.backlog));
-    // An address that cannot be told is one of a connection that has just been reset; the task finds that out.
-    let local = stream
-        .local()
-        .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let flow = Flow {
         transport: key.transport,
         local,

@@ -200,7 +200,7 @@ async fn shake_hands(
     place: &Place,
     acceptor: TlsAcceptor,
     shared: &Shared,
-) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+) -> Option<Box<tokio_rustls::server::TlsStream<TcpStream>>> {
     let handshake = async {
         // Not `readable`, which is true of a stream that nobody has tried to read.
         stream.as_inner().peek(&mut [0]).await?;
@@ -208,7 +208,8 @@ async fn shake_hands(
         acceptor.accept(stream.into_inner()).await
     };
     match timeout(shared.limits.handshake_timeout, handshake).await {
-        Ok(Ok(stream)) => Some(stream),
+        // Boxed, because a task keeps a place for each function that a stream is handed through.
+        Ok(Ok(stream)) => Some(Box::new(stream)),
         Ok(Err(error)) => {
             shared.counters.add(Counter::HandshakesFailed);
             tracing::debug!(cause = %TlsFailure::from_io(&error), "a TLS handshake failed");
