@@ -1,1 +1,16 @@
-//! A running endpoint: sockets, sound and clock around the endpoint core.
+//! A running endpoint: sockets, sound and clock around the pure device core.
+//!
+//! [`Device::start`] binds what has to be bound and starts a task that owns the [`endpoint::Endpoint`] and is its clock. The sink has a
+//! thread of its own. [`place_call`] places one call and speaks into it.
+//!
+//! It decides nothing about registrations, calls or sound; those are the core's.
+
+mod call;
+mod cause;
+mod driver;
+mod network;
+mod player;
+mod start;
+
+pub use call::{CallError, CallOutcome, CallSetup, place_call};
+pub use start::{Device, DeviceReport, DeviceSetup, StartError};

@@ -1,1 +1,24 @@
-//! A running switch: sockets, media senders and disk copies around the switch core.
+//! A running switch: sockets, media and control around the pure core.
+//!
+//! [`Zone::start`] binds everything first and starts nothing if something cannot be had. One task owns the
+//! [`switch::Switch`] and is its clock; media has a thread of its own ([`net::media::MediaPlane`]).
+//!
+//! ```text
+//!   transports ──Incoming──▶ ┌────────┐ ──Transmit──▶ transports
+//!   media thread ─MediaEvent▶│ driver │ ──Command──▶ media thread
+//!   directory file ─Update──▶│        │ ──ZoneEvent─▶ subscribers, control socket
+//!   control socket ─status──▶└────────┘
+//! ```
+//!
+//! It decides nothing about calls; what it adds to the core is a byte budget for answers to datagrams of strangers.
+
+pub mod config;
+mod directory;
+mod driver;
+mod start;
+
+pub use directory::{DirectoryFile, DirectoryFileError};
+pub use start::{StartError, Zone, ZoneSetup};
+
+/// Zone events kept for a subscriber that reads slowly.
+pub const EVENTS_KEPT: usize = 1_024;

@@ -6,6 +6,7 @@ use model::status::{DeviceEvent, SinkHealth, Sounding};
 use paging::{Effect, SoundId};
 
 use super::Endpoint;
+use crate::call::farewell::Farewell;
 use crate::io::CallId;
 use crate::refusal::Refusal;
 
@@ -36,7 +37,7 @@ impl Endpoint {
                 Effect::Start(sound) | Effect::Resume(sound) => self.sound_begins(now, sound),
                 Effect::Duck(_) => {}
                 Effect::Suspend(sound) => self.sound_pauses(now, sound),
-                Effect::Stop { sound, by } => self.pre_empt(now, CallId(sound.0), by),
+                Effect::Stop { sound, by } => self.hang_up(now, CallId(sound.0), Farewell::PreEmpted(by)),
                 Effect::Refuse { refusal, .. } => return Err(Refusal::Sound(refusal)),
             }
         }

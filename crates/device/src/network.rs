@@ -1,0 +1,228 @@
+//! The device's sockets: one connection per target, a pair of media ports per call, name resolution.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+use endpoint::{CallId, ConnectToken, Input};
+use model::status::Cause;
+use net::media::{MediaSocketId, MediaSockets, Packet, PacketKind, PortRange};
+use net::resolver::Resolver;
+use net::tls::ClientTls;
+use net::transport::{
+    BindError, Channel, DATAGRAM_BYTES_MAX, Dial, DialToken, Incoming, Limits, ListenerConfig, ListenerKind,
+    Transports,
+};
+use sip::flow::{ConnectionId, Flow, Transport};
+use sip::locate::{Answer, Query, Target};
+use sip::message::Message;
+use tokio::sync::mpsc;
+
+use crate::cause::connect_cause;
+
+/// Events of the transports kept for the driver; past that the transports wait or drop datagrams.
+const INCOMING_KEPT: usize = 256;
+/// Media packets kept for the driver: more than a second of sixteen calls.
+const PACKETS_KEPT: usize = 1_024;
+/// Answers of the resolver kept for the driver.
+const ANSWERS_KEPT: usize = 64;
+
+/// All sockets of a device.
+pub(crate) struct Network {
+    transports: Transports,
+    incoming: mpsc::Receiver<Incoming>,
+    tls: ClientTls,
+    dials: BTreeMap<DialToken, PendingDial>,
+    resolver: Resolver,
+    answers: mpsc::Receiver<(Query, Answer)>,
+    answer_sender: mpsc::Sender<(Query, Answer)>,
+    media: MediaSockets,
+    packets: mpsc::Receiver<Packet>,
+    socket_by_call: BTreeMap<CallId, MediaSocketId>,
+    call_by_socket: HashMap<MediaSocketId, CallId>,
+}
+
+/// An attempt to connect that has no outcome yet.
+struct PendingDial {
+    token: ConnectToken,
+    server_name: String,
+    is_abandoned: bool,
+}
+
+impl Network {
+    /// Binds a datagram socket on `bind`, for targets over UDP, and prepares the rest.
+    pub(crate) fn bind(bind: SocketAddr, tls: ClientTls, resolver: Resolver) -> Result<Self, BindError> {
+        let (incoming_sender, incoming) = mpsc::channel(INCOMING_KEPT);
+        let (packet_sender, packets) = mpsc::channel(PACKETS_KEPT);
+        let (answer_sender, answers) = mpsc::channel(ANSWERS_KEPT);
+        let listener = ListenerConfig {
+            kind: ListenerKind::Udp {
+                datagram_bytes_max: DATAGRAM_BYTES_MAX,
+            },
+            bind,
+            advertise: None,
+        };
+        let transports = Transports::bind(vec![listener], Limits::default(), incoming_sender)?;
+        Ok(Self {
+            transports,
+            incoming,
+            tls,
+            dials: BTreeMap::new(),
+            resolver,
+            answers,
+            answer_sender,
+            media: MediaSockets::new(bind.ip(), PortRange::default(), packet_sender),
+            packets,
+            socket_by_call: BTreeMap::new(),
+            call_by_socket: HashMap::new(),
+        })
+    }
+
+    /// Waits for the next thing that the core has to know. Nothing is lost when the future is dropped.
+    pub(crate) async fn next(&mut self) -> Option<Input> {
+        loop {
+            let input = tokio::select! {
+                biased;
+                Some(packet) = self.packets.recv() => self.packet(packet),
+                incoming = self.incoming.recv() => match incoming {
+                    Some(incoming) => self.translate(incoming),
+                    None => return None,
+                },
+                Some((query, answer)) = self.answers.recv() => Some(Input::Resolved { query, answer }),
+            };
+            if input.is_some() {
+                return input;
+            }
+        }
+    }
+
+    /// Sends a message. A connection that cannot take it is reported as closed.
+    pub(crate) fn transmit(&self, flow: &Flow, bytes: bytes::Bytes) {
+        if let Err(error) = self.transports.send(flow, bytes) {
+            tracing::debug!(%error, "not sent");
+        }
+    }
+
+    /// Begins to connect.
+    pub(crate) fn connect(&mut self, token: ConnectToken, target: &Target) {
+        let channel = match target.transport {
+            Transport::Udp => Channel::Udp,
+            Transport::Tcp => Channel::Tcp,
+            Transport::Tls => Channel::Tls {
+                server_name: target.server_name.clone(),
+                policy: self.tls.clone(),
+            },
+        };
+        let dial = self.transports.connect(Dial {
+            address: target.address,
+            channel,
+            keep_alive: None,
+            lane: 0,
+        });
+        let pending = PendingDial {
+            token,
+            server_name: target.server_name.clone(),
+            is_abandoned: false,
+        };
+        self.dials.insert(dial, pending);
+    }
+
+    /// Forgets an attempt; a connection that still comes of it is closed.
+    pub(crate) fn abandon(&mut self, token: ConnectToken) {
+        for pending in self.dials.values_mut().filter(|pending| pending.token == token) {
+            pending.is_abandoned = true;
+        }
+    }
+
+    /// Closes a connection after what is queued on it.
+    pub(crate) fn disconnect(&self, connection: ConnectionId) {
+        self.transports.close(connection);
+    }
+
+    /// Asks the DNS; the answer comes out of [`next`](Self::next).
+    pub(crate) fn resolve(&self, query: Query) {
+        let (resolver, sender) = (self.resolver.clone(), self.answer_sender.clone());
+        tokio::spawn(async move {
+            let answer = resolver.answer(&query).await;
+            // A driver that is gone needs no answer.
+            let _is_told = sender.send((query, answer)).await.is_ok();
+        });
+    }
+
+    /// Opens a pair of media ports on the address that the signalling uses.
+    pub(crate) fn open_media(&mut self, call: CallId, local: std::net::IpAddr) -> Input {
+        match self.media.open() {
+            Ok((socket, port)) => {
+                self.socket_by_call.insert(call, socket);
+                self.call_by_socket.insert(socket, call);
+                Input::MediaOpened {
+                    call,
+                    local: SocketAddr::new(local, port),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no media ports for a call");
+                Input::MediaFailed { call }
+            }
+        }
+    }
+
+    /// Closes the media ports of a call.
+    pub(crate) fn close_media(&mut self, call: CallId) {
+        if let Some(socket) = self.socket_by_call.remove(&call) {
+            self.call_by_socket.remove(&socket);
+            self.media.close(socket);
+        }
+    }
+
+    /// Sends a media packet; the kernel may drop it, as the network may.
+    pub(crate) fn send_media(&self, call: CallId, to: SocketAddr, bytes: &[u8]) {
+        if let Some(socket) = self.socket_by_call.get(&call) {
+            let _is_sent = self.media.send(*socket, PacketKind::Rtp, to, bytes);
+        }
+    }
+
+    fn packet(&self, packet: Packet) -> Option<Input> {
+        let call = *self.call_by_socket.get(&packet.socket)?;
+        Some(Input::Media {
+            call,
+            from: packet.from,
+            bytes: packet.bytes,
+        })
+    }
+
+    fn translate(&mut self, incoming: Incoming) -> Option<Input> {
+        match incoming {
+            Incoming::Datagram { flow, bytes } => Some(match Message::parse_datagram(bytes) {
+                Ok(message) => Input::Sip { flow, message },
+                Err(error) => Input::Framing { flow, error },
+            }),
+            Incoming::Message { flow, message } => Some(Input::Sip { flow, message }),
+            Incoming::BadMessage { flow, error } => Some(Input::Framing { flow, error }),
+            Incoming::Pong { flow } => Some(Input::Pong { flow }),
+            Incoming::Opened { .. } => None,
+            Incoming::Connected { token, flow } => {
+                let pending = self.dials.remove(&token)?;
+                if pending.is_abandoned {
+                    self.transports.close(flow.connection);
+                    return None;
+                }
+                Some(Input::Connected {
+                    token: pending.token,
+                    flow,
+                })
+            }
+            Incoming::ConnectFailed { token, cause } => {
+                let pending = self.dials.remove(&token)?;
+                let cause: Cause = connect_cause(&cause, &pending.server_name);
+                (!pending.is_abandoned).then_some(Input::ConnectFailed {
+                    token: pending.token,
+                    cause,
+                })
+            }
+            Incoming::Closed { connection, cause } => {
+                tracing::info!(%cause, "connection closed");
+                Some(Input::Closed { connection })
+            }
+        }
+    }
+}

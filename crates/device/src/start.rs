@@ -1,0 +1,156 @@
+//! Starting and stopping a device.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use audio::Sink;
+use endpoint::{Endpoint, Profile};
+use model::status::{DeviceEvent, DeviceStatus};
+use net::control::{ControlError, ControlSocket, EVENTS_KEPT};
+use net::resolver::Resolver;
+use net::tls::ClientTls;
+use net::transport::BindError;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::driver::{Driver, Request};
+use crate::network::Network;
+use crate::player::Player;
+
+/// Requests of the owner and of control clients kept for the driver.
+const REQUESTS_KEPT: usize = 16;
+
+/// Everything a device is made of.
+pub struct DeviceSetup {
+    /// What the core is told.
+    pub profile: Profile,
+    /// Whom to trust over TLS, and what to show.
+    pub tls: ClientTls,
+    /// Who answers DNS questions.
+    pub resolver: Resolver,
+    /// The address of the datagram socket, and of media sockets with other ports.
+    pub bind: SocketAddr,
+    /// Where sound goes, at the profile's output rate.
+    pub sink: Box<dyn Sink>,
+    /// The control socket, where one is wanted.
+    pub control: Option<PathBuf>,
+}
+
+/// What a running device tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeviceReport {
+    /// An event of the core, and when it came out of it.
+    Event(DeviceEvent, Instant),
+    /// What it played is in this file.
+    Recorded(PathBuf),
+}
+
+/// Why a device did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The control socket cannot be made.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The sink's thread cannot be started.
+    #[error("the sound thread cannot be started")]
+    Sound(#[source] io::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// A running device. Dropping it ends it at once; [`stop`](Self::stop) takes its registrations back first.
+#[derive(Debug)]
+pub struct Device {
+    requests: mpsc::Sender<Request>,
+    reports: broadcast::Sender<DeviceReport>,
+    driver: JoinHandle<()>,
+    control: Vec<JoinHandle<()>>,
+}
+
+impl Device {
+    /// Binds everything and starts the driver on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Names the first thing that cannot be had.
+    pub async fn start(setup: DeviceSetup) -> Result<Self, StartError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(StartError::Randomness)?;
+        let (requests, request_receiver) = mpsc::channel(REQUESTS_KEPT);
+        let (reports, _) = broadcast::channel(EVENTS_KEPT);
+        let (lines, _) = broadcast::channel::<Arc<str>>(EVENTS_KEPT);
+        let socket = match &setup.control {
+            Some(path) => Some(ControlSocket::bind(path).await?),
+            None => None,
+        };
+        let network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
+        let (player, player_reports) = Player::start(setup.sink).map_err(StartError::Sound)?;
+
+        let mut control = Vec::new();
+        if let Some(socket) = socket {
+            let (status, mut asked) = mpsc::channel(REQUESTS_KEPT);
+            control.push(tokio::spawn(socket.serve(status, lines.clone())));
+            let requests = requests.clone();
+            control.push(tokio::spawn(async move {
+                while let Some(answer) = asked.recv().await {
+                    if requests.send(Request::StatusLine(answer)).await.is_err() {
+                        return;
+                    }
+                }
+            }));
+        }
+        let rate = setup.profile.sound.output_rate;
+        let driver = Driver::new(
+            Endpoint::new(seed, setup.profile),
+            network,
+            player,
+            rate,
+            reports.clone(),
+            lines,
+        );
+        let driver = tokio::spawn(driver.run(player_reports, request_receiver));
+        Ok(Self {
+            requests,
+            reports,
+            driver,
+            control,
+        })
+    }
+
+    /// The device's reports from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<DeviceReport> {
+        self.reports.subscribe()
+    }
+
+    /// The device's state; `None` when it has ended.
+    pub async fn status(&self) -> Option<DeviceStatus> {
+        let (answer, status) = oneshot::channel();
+        self.requests.send(Request::Status(answer)).await.ok()?;
+        status.await.ok()
+    }
+
+    /// Ends calls, takes the registrations back, and ends.
+    pub async fn stop(mut self) {
+        if self.requests.send(Request::Stop).await.is_ok()
+            && let Err(error) = (&mut self.driver).await
+        {
+            tracing::error!(%error, "the device's driver did not end by itself");
+        }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.driver.abort();
+        for task in &self.control {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! How a command ends: exit codes and the one sentence that goes with each.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A command that did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was tried and failed: exit code 1.
+    Failed(anyhow::Error),
+    /// The configuration or the directory is wrong, and nothing was started: exit code 64.
+    BadConfiguration(anyhow::Error),
+    /// It ran to its end, and the result, which has been printed, is that the page was not heard: exit code 1.
+    NotHeard,
+}
+
+impl Failure {
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Failed(_) | Self::NotHeard => ExitCode::from(1),
+            Self::BadConfiguration(_) => ExitCode::from(64),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) | Self::BadConfiguration(error) => {
+                let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+                write!(f, "{}", chain.join(": "))
+            }
+            Self::NotHeard => write!(f, "the page was not heard by everybody"),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}

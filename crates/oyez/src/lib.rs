@@ -1,0 +1,12 @@
+//! Be heard, and know who heard it: the service side of Oyez in one program.
+//!
+//! Each command is a module; [`cli`] says what there is. The library is there for the program and its tests.
+
+pub mod cli;
+pub mod console;
+pub mod failure;
+pub mod page;
+pub mod state;
+pub mod status;
+pub mod up;
+pub mod zone_command;

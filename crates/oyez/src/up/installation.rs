@@ -1,0 +1,254 @@
+//! What an installation consists of before anything runs: keys, certificate, directory.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, anyhow};
+use model::directory::{CredentialSecret, Directory, Snapshot};
+use model::{AuthorizationId, Secret};
+use net::authority::{AuthorityDirectory, Purpose, Subject};
+use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust};
+use zone::DirectoryFile;
+
+use crate::failure::Failure;
+use crate::state::StateFolder;
+
+/// Name of the private authority, as it stands in its certificate.
+const AUTHORITY_NAME: &str = "Oyez private authority";
+/// The user that `oyez page` and the first page speak as.
+pub const ANNOUNCER: &str = "announcer";
+/// The user for a phone of one's own.
+pub const PHONE: &str = "desk";
+/// The virtual loudspeakers: user and name.
+pub const LOUDSPEAKERS: [(&str, &str); 2] = [("hall", "Hall"), ("corridor", "Corridor")];
+/// The extension that pages all loudspeakers.
+pub const ALL: &str = "700";
+/// Random bits of a generated password.
+const PASSWORD_BYTES: usize = 16;
+
+/// An installation that is ready to be started.
+#[derive(Debug)]
+pub struct Installation {
+    /// The certificate of the zone.
+    pub identity: Identity,
+    /// The authority's certificate, as a file to be trusted by phones.
+    pub authority_file: std::path::PathBuf,
+    /// Trusts that authority and no other.
+    pub tls: ClientTls,
+    /// The directory file, read once.
+    pub directory_file: DirectoryFile,
+    /// What it says.
+    pub snapshot: Snapshot,
+    /// Addresses the zone is reached at, loopback ones last.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Installation {
+    /// Makes what is missing in the state folder and reads the rest. `only_loopback` leaves out the addresses of the
+    /// network.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be used, or the directory in it is wrong.
+    pub fn prepare(state: &StateFolder, only_loopback: bool) -> Result<Self, Failure> {
+        state.prepare()?;
+        let addresses = addresses(only_loopback)?;
+        let now = SystemTime::now();
+        let authority = AuthorityDirectory::open(&state.authority(), AUTHORITY_NAME, now)
+            .map_err(|error| anyhow!(error).context("the private certificate authority cannot be used"))?;
+        let subjects: Vec<Subject> = addresses
+            .iter()
+            .map(|address| Subject::Address(*address))
+            .chain([Subject::Name("localhost".to_owned())])
+            .collect();
+        let identity = authority
+            .identity("zone", &subjects, Purpose::Server, now)
+            .map_err(|error| anyhow!(error).context("the zone's certificate cannot be made"))?;
+        let trust = Trust::Authorities(vec![authority.authority().certificate().clone()]);
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust,
+            minimum: MinimumVersion::Tls12,
+            identity: None,
+        })
+        .map_err(|error| anyhow!(error))?;
+        if !state.directory().exists() {
+            write_private(&state.directory(), &first_directory()?)?;
+        }
+        let mut directory_file = DirectoryFile::new(&state.directory());
+        let snapshot = directory_file
+            .read()
+            .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
+        Ok(Self {
+            identity,
+            authority_file: authority.certificate_file(),
+            tls,
+            directory_file,
+            snapshot,
+            addresses,
+        })
+    }
+
+    /// Authorization id and password of a user of the directory.
+    ///
+    /// # Errors
+    ///
+    /// When the directory does not have the user, or only a hash of its password.
+    pub fn credentials(&self, user: &str) -> Result<(AuthorizationId, Secret), Failure> {
+        credentials(&self.snapshot, user)
+    }
+}
+
+/// Authorization id and password of a user of `snapshot`.
+///
+/// # Errors
+///
+/// When it does not have the user, or only a hash of its password.
+pub fn credentials(snapshot: &Snapshot, user: &str) -> Result<(AuthorizationId, Secret), Failure> {
+    let found = snapshot
+        .credentials
+        .iter()
+        .find(|credential| credential.user.as_str() == user);
+    match found.map(|credential| (&credential.authorization_id, &credential.secret)) {
+        Some((id, CredentialSecret::Password(password))) => Ok((id.clone(), password.clone())),
+        Some((_, CredentialSecret::Ha1(_))) => Err(Failure::BadConfiguration(anyhow!(
+            "the directory has only a hash for the user `{user}`; give it a password, or remove the file to have it made anew"
+        ))),
+        None => Err(Failure::BadConfiguration(anyhow!(
+            "the directory has no user `{user}`; add it, or remove the file to have it made anew"
+        ))),
+    }
+}
+
+/// Checks a snapshot as a zone would.
+///
+/// # Errors
+///
+/// When a zone would refuse it.
+pub fn check(snapshot: &Snapshot) -> Result<(), Failure> {
+    let mut directory = Directory::new(snapshot.account.clone());
+    directory
+        .apply(model::directory::Update::Snapshot(snapshot.clone()))
+        .map(|_| ())
+        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))
+}
+
+fn addresses(only_loopback: bool) -> Result<Vec<IpAddr>> {
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let mut addresses = Vec::new();
+    if !only_loopback {
+        let found = net::local_addresses().context("cannot list this machine's addresses")?;
+        addresses.extend(
+            found
+                .into_iter()
+                .filter(|address| !address.is_loopback() && !address.is_unspecified()),
+        );
+    }
+    addresses.extend(loopback);
+    Ok(addresses)
+}
+
+/// The directory of a first start: two loudspeakers, a phone, an announcer, one page group.
+fn first_directory() -> Result<String> {
+    let mut text = String::from(
+        "# Who exists, what can be dialled, and who may dial it. A running zone takes changes of this file within seconds.\n\
+         # The passwords were made for this installation alone.\n\n\
+         account = \"oyez\"\ndomain = \"oyez.internal\"\n",
+    );
+    for (user, name) in LOUDSPEAKERS {
+        write!(
+            text,
+            "\n[[device]]\nuser = \"{user}\"\nname = \"{name}\"\npassword = \"{}\"\nkind = \"page\"\n",
+            password()?
+        )?;
+    }
+    // Many phones know no digest but MD5.
+    write!(
+        text,
+        "\n# A phone of your own.\n[[phone]]\nuser = \"{PHONE}\"\nname = \"Desk phone\"\npassword = \"{}\"\n\
+         algorithm = \"md5\"\nextension = \"200\"\n",
+        password()?
+    )?;
+    write!(
+        text,
+        "\n# Speaks what `oyez page` is given.\n[[phone]]\nuser = \"{ANNOUNCER}\"\nname = \"Announcer\"\npassword = \"{}\"\n\
+         extension = \"201\"\n",
+        password()?
+    )?;
+    let members: Vec<String> = LOUDSPEAKERS
+        .iter()
+        .map(|(user, _)| format!("\"{user}\""))
+        .collect();
+    write!(
+        text,
+        "\n[[page-group]]\nextension = \"{ALL}\"\nname = \"Everywhere\"\nmembers = [{}]\n\n\
+         [[permission]]\nwho = [\"{PHONE}\", \"{ANNOUNCER}\"]\nmay = [\"call\", \"page\"]\nwhat = \"*\"\n",
+        members.join(", ")
+    )?;
+    Ok(text)
+}
+
+/// 128 random bits in letters and digits that are not mistaken for one another.
+fn password() -> Result<String> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; PASSWORD_BYTES * 8 / 5 + 1];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(bytes
+        .iter()
+        .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).copied().map(char::from))
+        .collect())
+}
+
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write as _;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot make {}", path.display()))?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_start_makes_a_directory_that_a_zone_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::choose(Some(folder.path())).unwrap();
+        let installation = Installation::prepare(&state, true).unwrap();
+        check(&installation.snapshot).unwrap();
+        for user in [ANNOUNCER, PHONE, "hall", "corridor"] {
+            assert!(
+                installation.credentials(user).unwrap().1.reveal().len() >= 26,
+                "{user}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_start_keeps_keys_and_passwords() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::choose(Some(folder.path())).unwrap();
+        let first = Installation::prepare(&state, true).unwrap();
+        let second = Installation::prepare(&state, true).unwrap();
+        assert_eq!(first.snapshot.credentials, second.snapshot.credentials);
+        assert_eq!(first.identity.chain(), second.identity.chain());
+    }
+
+    #[test]
+    fn a_wrong_directory_is_bad_configuration_and_names_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::choose(Some(folder.path())).unwrap();
+        fs::write(state.directory(), "account = \"oyez\"\ndomian = \"x\"\n").unwrap();
+        let failure = Installation::prepare(&state, true).unwrap_err();
+        assert!(matches!(failure, Failure::BadConfiguration(_)), "{failure}");
+        assert!(failure.to_string().contains("directory.toml:2"), "{failure}");
+    }
+}

@@ -1,0 +1,185 @@
+//! `oyez up`: a zone, two virtual loudspeakers, a spoken page, a report.
+
+pub mod installation;
+pub mod judge;
+pub mod report;
+pub mod stage;
+
+use anyhow::{Context, anyhow};
+use audio::Sound;
+use endpoint::CallerEvent;
+use model::status::ZoneEvent;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::cli::UpArguments;
+use crate::console::{self, Progress};
+use crate::failure::Failure;
+use crate::page::Reach;
+use crate::state::StateFolder;
+use installation::ALL;
+use report::Report;
+use stage::{Stage, StageSetup};
+
+/// The page that is spoken, a WAV file that begins with a word.
+const PAGE: &[u8] = include_bytes!("../../assets/page.wav");
+/// Rate at which it is spoken and compared, in samples a second.
+const RATE: u32 = 16_000;
+/// Events of the call kept for the progress line.
+const EVENTS_KEPT: usize = 16;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When something cannot be started, or the page was not heard and `--once` was given.
+pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
+    let temporary = if arguments.once {
+        Some(tempfile::tempdir().context("cannot make a temporary folder")?)
+    } else {
+        None
+    };
+    let named = temporary
+        .as_ref()
+        .map(tempfile::TempDir::path)
+        .or(arguments.state.as_deref());
+    let setup = StageSetup {
+        state: StateFolder::choose(named)?,
+        only_loopback: arguments.once,
+        sip_port: arguments.sip_port,
+        media_port: arguments.media_port,
+        sink: arguments.sink,
+    };
+    let sound = spoken_page()?;
+    let progress = Progress::new(arguments.json);
+    let mut stage = Stage::start(&setup, &|what| progress.show(what)).await?;
+    Reach {
+        tls_port: stage.tls_port,
+    }
+    .write(&setup.state)?;
+    let report = page_and_report(&mut stage, &progress, &sound, &sound).await?;
+    progress.clear();
+    if arguments.json {
+        console::say(&serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?);
+    } else {
+        console::say(report.to_text(console::is_coloured(), !arguments.once).trim_end());
+    }
+    let verdict = if report.is_heard_by_all() {
+        Ok(())
+    } else {
+        Err(Failure::NotHeard)
+    };
+    if !arguments.once {
+        // The verdict of the first page is on the screen; the installation runs on whatever it was.
+        go_on(&mut stage, &setup, arguments.json).await?;
+        stage.stop().await;
+        return Ok(());
+    }
+    stage.stop().await;
+    verdict
+}
+
+/// The page of this program.
+///
+/// # Errors
+///
+/// Never in a program that was built whole.
+pub fn spoken_page() -> Result<Sound, Failure> {
+    Sound::read("page.wav", PAGE, RATE).map_err(|error| Failure::Failed(anyhow!(error)))
+}
+
+/// Speaks `spoken` to every loudspeaker and reports what was heard of `reference`.
+///
+/// # Errors
+///
+/// When the page cannot be placed.
+pub async fn page_and_report(
+    stage: &mut Stage,
+    progress: &Progress,
+    spoken: &Sound,
+    reference: &Sound,
+) -> Result<Report, Failure> {
+    let (events, mut happened) = mpsc::channel(EVENTS_KEPT);
+    let seconds = spoken.seconds();
+    let placed = {
+        let placing = stage.place_page(ALL, spoken.clone(), events);
+        tokio::pin!(placing);
+        loop {
+            tokio::select! {
+                placed = &mut placing => break placed?,
+                Some(event) = happened.recv() => progress.show(&describe(&event, seconds)),
+            }
+        }
+    };
+    Report::new(stage, &placed, reference)
+}
+
+/// One line for what happens to a call.
+pub fn describe(event: &CallerEvent, seconds: f64) -> String {
+    match event {
+        CallerEvent::Connected => "calling the page group".to_owned(),
+        CallerEvent::Ringing { .. } => "the chime plays".to_owned(),
+        CallerEvent::Answered { .. } => format!("speaking {seconds:.1} s"),
+        CallerEvent::Ended { .. } => "waiting for the receipts".to_owned(),
+        CallerEvent::Failed { failure, .. } => format!("failed: {failure}"),
+    }
+}
+
+/// Goes on until interrupted, and says what happens.
+async fn go_on(stage: &mut Stage, setup: &StageSetup, is_quiet: bool) -> Result<(), Failure> {
+    let mut events = stage.subscribe();
+    let mut directory = zone::DirectoryFile::new(&setup.state.directory());
+    directory
+        .read()
+        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
+    stage.follow_directory(directory);
+    if !is_quiet {
+        console::say("\nOyez is up; Ctrl-C ends it. What happens:");
+    }
+    loop {
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted.context("cannot wait for an interrupt")?;
+                return Ok(());
+            }
+            event = events.recv() => match event {
+                Ok(event) if !is_quiet => {
+                    if let Some(words) = narrate(&event) {
+                        console::say(&format!("  {words}"));
+                    }
+                }
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("the zone has ended").into()),
+            },
+        }
+    }
+}
+
+/// What a person wants to know of a zone's event, in one line.
+pub fn narrate(event: &ZoneEvent) -> Option<String> {
+    match event {
+        ZoneEvent::Registered { user, from, .. } => Some(format!("{user} registered from {from}")),
+        ZoneEvent::Unregistered { user, .. } => Some(format!("{user} is gone")),
+        ZoneEvent::RegistrationRefused { user, from, why, .. } => {
+            Some(format!("{user} from {from} refused: {why:?}"))
+        }
+        ZoneEvent::CallRefused {
+            caller, target, why, ..
+        } => Some(format!("{caller} may not reach {target}: {why:?}")),
+        ZoneEvent::PageStarted {
+            talker,
+            extension,
+            listeners,
+            ..
+        } => Some(format!("{talker} pages {extension}, {listeners} listeners")),
+        ZoneEvent::PageEnded { report, .. } => Some(format!(
+            "page to {} ended: {:.1} s, heard by {} of {}",
+            report.extension,
+            std::time::Duration::from_millis(report.duration_ms).as_secs_f64(),
+            report.heard_count(),
+            report.listeners.len()
+        )),
+        ZoneEvent::DirectoryApplied { .. } => Some("the directory was read".to_owned()),
+        ZoneEvent::DirectoryRefused { why, .. } => Some(format!("the directory is wrong: {why}")),
+        ZoneEvent::SnapshotWanted { .. } => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! Starting and stopping a zone.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::directory::{Snapshot, Update};
+use model::status::{ZoneEvent, ZoneStatus};
+use net::control::{ControlError, ControlSocket, EVENTS_KEPT as CONTROL_EVENTS_KEPT};
+use net::media::{MediaPlane, MediaPlaneConfig};
+use net::transport::{BindError, Bound, Limits, ListenerConfig, Transports};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::EVENTS_KEPT;
+use crate::driver::{Driver, Request};
+
+/// Events of the transports kept for the driver; past that streams wait and datagrams are dropped.
+const INCOMING_KEPT: usize = 8_192;
+/// Events of the media thread kept for the driver.
+const MEDIA_EVENTS_KEPT: usize = 8_192;
+/// Directory updates kept for the driver.
+const UPDATES_KEPT: usize = 16;
+/// Requests of the owner and of control clients kept for the driver.
+const REQUESTS_KEPT: usize = 64;
+
+/// Everything a zone is made of.
+#[derive(Debug)]
+pub struct ZoneSetup {
+    /// What the core is told.
+    pub core: switch::Config,
+    /// The directory to begin with.
+    pub directory: Snapshot,
+    /// Where SIP is listened for.
+    pub listeners: Vec<ListenerConfig>,
+    /// What peers of the transports may cost.
+    pub limits: Limits,
+    /// Where media is carried.
+    pub media: MediaPlaneConfig,
+    /// The control socket, where one is wanted.
+    pub control: Option<PathBuf>,
+}
+
+/// Why a zone did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The control socket cannot be made.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The media thread cannot be started.
+    #[error("the media thread cannot be started")]
+    Media(#[source] io::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// A running zone. Dropping it ends it at once; [`stop`](Self::stop) says good-bye first.
+#[derive(Debug)]
+pub struct Zone {
+    bound: Vec<Bound>,
+    requests: mpsc::Sender<Request>,
+    updates: mpsc::Sender<Update>,
+    events: broadcast::Sender<ZoneEvent>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Zone {
+    /// Binds everything and starts the driver on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Names the first thing that cannot be had.
+    pub async fn start(setup: ZoneSetup) -> Result<Self, StartError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(StartError::Randomness)?;
+        let (incoming_sender, incoming) = mpsc::channel(INCOMING_KEPT);
+        let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS_KEPT);
+        let (updates, update_receiver) = mpsc::channel(UPDATES_KEPT);
+        let (requests, request_receiver) = mpsc::channel(REQUESTS_KEPT);
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let (lines, _) = broadcast::channel::<Arc<str>>(CONTROL_EVENTS_KEPT);
+
+        let control = match &setup.control {
+            Some(path) => Some(ControlSocket::bind(path).await?),
+            None => None,
+        };
+        let transports = Transports::bind(setup.listeners, setup.limits, incoming_sender)?;
+        let media = MediaPlane::start(&setup.media, media_sender).map_err(StartError::Media)?;
+
+        let mut tasks = Vec::new();
+        if let Some(control) = control {
+            let (status, mut asked) = mpsc::channel(REQUESTS_KEPT);
+            tasks.push(tokio::spawn(control.serve(status, lines.clone())));
+            let requests = requests.clone();
+            tasks.push(tokio::spawn(async move {
+                while let Some(answer) = asked.recv().await {
+                    if requests.send(Request::StatusLine(answer)).await.is_err() {
+                        return;
+                    }
+                }
+            }));
+        }
+        let bound = transports.bound().to_vec();
+        let mut driver = Driver::new(
+            switch::Switch::new(seed, setup.core),
+            transports,
+            media,
+            events.clone(),
+            lines,
+        );
+        driver.apply(Update::Snapshot(setup.directory));
+        tasks.push(tokio::spawn(driver.run(
+            incoming,
+            media_events,
+            update_receiver,
+            request_receiver,
+        )));
+        Ok(Self {
+            bound,
+            requests,
+            updates,
+            events,
+            tasks,
+        })
+    }
+
+    /// The listeners with the ports they got.
+    pub fn bound(&self) -> &[Bound] {
+        &self.bound
+    }
+
+    /// The zone's events from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<ZoneEvent> {
+        self.events.subscribe()
+    }
+
+    /// Where the directory feed goes.
+    pub fn updates(&self) -> mpsc::Sender<Update> {
+        self.updates.clone()
+    }
+
+    /// The zone's state; `None` when it has ended.
+    pub async fn status(&self) -> Option<ZoneStatus> {
+        let (answer, status) = oneshot::channel();
+        self.requests.send(Request::Status(answer)).await.ok()?;
+        status.await.ok()
+    }
+
+    /// Ends the zone after what is queued has been sent.
+    pub async fn stop(mut self) {
+        if self.requests.send(Request::Stop).await.is_ok()
+            && let Some(driver) = self.tasks.pop()
+            && let Err(error) = driver.await
+        {
+            tracing::error!(%error, "the zone's driver did not end by itself");
+        }
+    }
+}
+
+impl Drop for Zone {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
