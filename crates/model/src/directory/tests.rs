@@ -109,6 +109,14 @@ fn a_change_that_breaks_a_rule_leaves_everything_as_it_was() {
     let refused = apply(
         &mut directory,
         vec![
+            Edit::PutUser(User {
+                name: "first".into(),
+                ..device("hall")
+            }),
+            Edit::PutUser(User {
+                name: "second".into(),
+                ..device("hall")
+            }),
             Edit::PutUser(device("yard")),
             Edit::PutCredential(credential("yard", "yard-auth", 1)),
             Edit::PutCredential(credential("hall", "hall-auth", 2)),

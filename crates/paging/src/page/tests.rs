@@ -16,6 +16,7 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     }
     page.answered(at(100), &user("early"), true);
     page.audio_began(at(150));
+    page.audio_began(at(170));
     page.answered(at(900), &user("late"), true);
     page.answered(at(900), &user("phone"), false);
     page.answered(at(900), &user("silent"), true);

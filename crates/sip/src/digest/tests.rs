@@ -120,6 +120,15 @@ fn both_generations_of_a_password_are_accepted_and_told_apart() {
 }
 
 #[test]
+fn a_generation_of_another_algorithm_is_left_out() {
+    let current = Ha1::new(Algorithm::Sha256, "7001", REALM, &Secret::from("new"));
+    let old = Ha1::new(Algorithm::Md5, "7001", REALM, &Secret::from("old"));
+
+    assert!(current.clone().or_previous(&current).previous().is_some());
+    assert!(current.or_previous(&old).previous().is_none());
+}
+
+#[test]
 fn a_hash_from_elsewhere_does_as_well_as_the_password() {
     let hash = Ha1::from_hex(Algorithm::Md5, "939E7578ED9E3C518A452ACEE763BCE9").unwrap();
 

@@ -436,6 +436,31 @@ fn a13_a_thousand_services_and_addresses_are_cut() {
 }
 
 #[test]
+fn a_service_that_rewrites_the_name_is_not_followed() {
+    let mut search = locate("example.com", None, None, false);
+    let naptr = search.locator.poll_query().unwrap();
+    let rewriting = Naptr {
+        order: 1,
+        preference: 1,
+        flags: "s".into(),
+        services: "SIP+D2U".into(),
+        regexp: "!^.*$!sip:evil@example.net!".into(),
+        replacement: "_sip._udp.example.net".into(),
+    };
+
+    search
+        .locator
+        .handle_answer(&naptr, Answer::Records(vec![Record::Naptr(rewriting)]));
+    search.answer(&[]);
+
+    assert!(
+        !search.asked.iter().any(|query| query.ends_with("example.net")),
+        "{:?}",
+        search.asked
+    );
+}
+
+#[test]
 fn a13_what_is_no_server_is_left_out() {
     let long = format!("SRV _sip._udp.example.com 1 1 5060 {}", "x".repeat(254));
     let dns = [
@@ -444,6 +469,7 @@ fn a13_what_is_no_server_is_left_out() {
         "SRV _sip._udp.example.com 1 1 5060 a.example.com",
         "SRV _sip._udp.example.com 2 1 5060 A.example.com.",
         "A a.example.com 192.0.2.1",
+        "A zero.example.com 192.0.2.66",
     ];
 
     assert_eq!(

@@ -80,6 +80,8 @@ fn removing_a_key_removes_its_line_and_later_keys_are_still_found() {
         document.to_text(),
         FILE.replace("sip.proxy=pbx.example.net:5061 \r\n", "")
     );
+    assert_eq!(document.value("admin.devname"), Some("lobby-$MAC$"));
+    assert_eq!(document.value("sip.transp"), Some("TLS"));
     assert_eq!(document.value("audio.page.vol"), Some("-12dB"));
     assert_eq!(document.line_of("audio.page.vol"), Some(6));
 }
