@@ -1,7 +1,9 @@
-//! Concealment of lost G.711 packets in the manner of its Appendix I: the last pitch periods are repeated and fade.
+//! Concealment of lost G.711 packets in the manner of its Appendix I: the last pitch periods are repeated and
+//! fade.
 //!
-//! Unlike the appendix, nothing is delayed while packets arrive: the step between what was heard and what is repeated
-//! is bent smooth instead of being overlapped. So a stream without loss passes untouched, from its first sample.
+//! Unlike the appendix, nothing is delayed while packets arrive: the step between what was heard and what is
+//! repeated is bent smooth instead of being overlapped. So a stream without loss passes untouched, from its
+//! first sample.
 
 use crate::sample::{SampleRate, to_float, to_sample};
 
@@ -10,7 +12,8 @@ const PITCH_TENTHS_MIN: usize = 50;
 const PITCH_TENTHS_MAX: usize = 150;
 /// How much of the past must resemble itself one period earlier, in tenths of a millisecond.
 const TEMPLATE_TENTHS: usize = 200;
-/// After so long a single repeated period would begin to buzz, so three are repeated in turn, and the fade begins.
+/// After so long a single repeated period would begin to buzz, so three are repeated in turn, and the fade
+/// begins.
 const SINGLE_PERIOD_TENTHS: usize = 100;
 /// At this age the concealed sound has faded to silence.
 const FADED_TENTHS: usize = 600;
@@ -72,7 +75,8 @@ impl Concealer {
         }
     }
 
-    /// Takes received samples, and blends their beginning with the concealed sound before them, if there was any.
+    /// Takes received samples, and blends their beginning with the concealed sound before them, if there was
+    /// any.
     pub fn receive(&mut self, samples: &mut [i16]) {
         if self.age > 0 {
             let length = self.lengths.crossfade.min(samples.len());
@@ -115,7 +119,8 @@ impl Concealer {
         self.step = last - self.history.get(before_cycle).copied().unwrap_or(last);
     }
 
-    /// Makes the last `length` samples repeatable: their end passes over into what was heard before their beginning.
+    /// Makes the last `length` samples repeatable: their end passes over into what was heard before their
+    /// beginning.
     fn fill_cycle(&mut self, length: usize) {
         self.cycle.clear();
         let start = self.history.len().saturating_sub(length);
@@ -187,5 +192,130 @@ impl Concealer {
         lags.map(|lag| (lag, similarity(lag)))
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map_or(self.lengths.pitch_max, |(lag, _)| lag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: SampleRate = SampleRate::Hz8000;
+
+    #[test]
+    fn without_loss_nothing_is_touched_from_the_first_sample_on() {
+        let mut concealer = Concealer::new(RATE);
+        let said = voice(150.0, 800);
+        let mut heard = said.clone();
+
+        heard.chunks_mut(160).for_each(|frame| concealer.receive(frame));
+
+        assert_eq!(heard, said);
+    }
+
+    #[test]
+    fn a_steady_voice_goes_on_through_a_lost_packet() {
+        for pitch in [80.0, 120.0, 150.0, 195.0] {
+            let said = voice(pitch, 1_600);
+            let (heard, _) = with_a_gap(&said, 800, 80);
+
+            let error = |range: std::ops::Range<usize>| -> f64 {
+                let difference = range
+                    .clone()
+                    .map(|n| (f64::from(heard[n]) - f64::from(said[n])).powi(2))
+                    .sum::<f64>();
+                difference / range.map(|n| f64::from(said[n]).powi(2)).sum::<f64>()
+            };
+            assert!(error(800..880) < 0.1, "{pitch} Hz: {:.3}", error(800..880));
+        }
+    }
+
+    #[test]
+    fn the_seams_of_a_gap_do_not_click() {
+        for lost in [40, 80, 160, 320, 640] {
+            let said = voice(120.0, 2_400);
+            let (heard, _) = with_a_gap(&said, 800, lost);
+            assert!(
+                steepest(&heard) <= steepest(&said) * 6 / 5,
+                "{lost} lost: {}",
+                steepest(&heard)
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_gap_has_faded_after_60_ms_and_sound_returns_within_4_ms() {
+        let said = voice(120.0, 3_200);
+        let (heard, _) = with_a_gap(&said, 800, 1_600);
+
+        assert!(heard[1_279] != 0 || heard[1_270] != 0, "still fading at 59 ms");
+        assert!(heard[1_280..2_400].iter().all(|&sample| sample == 0));
+        assert_eq!(heard[2_432..], said[2_432..]);
+    }
+
+    #[test]
+    fn the_repeated_sound_only_gets_quieter() {
+        let said = voice(120.0, 1_600);
+        let (heard, _) = with_a_gap(&said, 800, 640);
+        let powers: Vec<f32> = heard[800..1_440].chunks(160).map(crate::level::power).collect();
+        assert!(powers.windows(2).all(|pair| pair[1] < pair[0]), "{powers:?}");
+    }
+
+    #[test]
+    fn silence_is_concealed_by_silence() {
+        let (heard, _) = with_a_gap(&[0; 1_600], 800, 160);
+        assert!(heard.iter().all(|&sample| sample == 0));
+    }
+
+    #[test]
+    fn a_gap_before_any_sound_is_silent() {
+        let mut output = Vec::new();
+        Concealer::new(RATE).conceal(1_000, &mut output);
+        assert_eq!(output, [0; 1_000]);
+    }
+
+    #[test]
+    fn noise_at_full_scale_does_not_wrap() {
+        let mut state = 1_u32;
+        let noise: Vec<i16> = (0..1_600)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                if state >> 31 == 0 { i16::MAX } else { i16::MIN }
+            })
+            .collect();
+        let (heard, _) = with_a_gap(&noise, 800, 320);
+        assert_eq!(heard.len(), 1_600);
+    }
+
+    /// Hears `said` without `lost` samples from `start` on.
+    fn with_a_gap(said: &[i16], start: usize, lost: usize) -> (Vec<i16>, Concealer) {
+        let mut concealer = Concealer::new(RATE);
+        let mut heard = said[..start].to_vec();
+        heard.chunks_mut(160).for_each(|frame| concealer.receive(frame));
+        concealer.conceal(lost, &mut heard);
+        let mut rest = said[start + lost..].to_vec();
+        rest.chunks_mut(160).for_each(|frame| concealer.receive(frame));
+        heard.extend_from_slice(&rest);
+        (heard, concealer)
+    }
+
+    /// A steady tone with three harmonics.
+    fn voice(pitch: f32, samples: usize) -> Vec<i16> {
+        let step = std::f32::consts::TAU * pitch / 8_000.0;
+        (0..samples)
+            .map(|n| {
+                let angle = step * to_float(n);
+                to_sample(
+                    6_000.0 * (angle.sin() + 0.6 * (2.0 * angle + 1.0).sin() + 0.4 * (3.0 * angle).cos()),
+                )
+            })
+            .collect()
+    }
+
+    fn steepest(samples: &[i16]) -> i32 {
+        samples
+            .windows(2)
+            .map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs())
+            .max()
+            .unwrap()
     }
 }

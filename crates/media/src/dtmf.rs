@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Octets of the payload of one event.
 pub const PAYLOAD_LENGTH: usize = 4;
-/// How often the packet that ends an event is sent, so that loss of one does not hold the key down (RFC 4733 2.5.1.4).
+/// How often the packet that ends an event is sent, so that loss of one does not hold the key down (RFC 4733
+/// 2.5.1.4).
 pub const END_PACKETS: u8 = 3;
 /// How long a key is pressed at least, so that every receiver takes notice (ITU-T Q.24 asks for 40 ms).
 pub const DURATION_MIN: Duration = Duration::from_millis(40);

@@ -1,5 +1,5 @@
-//! Where packets of a peer come in: source, authentication, payload type, place on the timeline. The same for an
-//! endpoint's receiver and for each leg of a bridge.
+//! Where packets of a peer come in: source, authentication, payload type, place on the timeline. The same for
+//! an endpoint's receiver and for each leg of a bridge.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -119,8 +119,8 @@ impl Ingress {
         }
     }
 
-    /// Applies what was agreed anew; the timeline goes on. A key that stays keeps its replay window, and a source that
-    /// was learnt stays as long as the description names the same address.
+    /// Applies what was agreed anew; the timeline goes on. A key that stays keeps its replay window, and a
+    /// source that was learnt stays as long as the description names the same address.
     pub(crate) fn renegotiate(&mut self, config: IngressConfig, same_key: bool) {
         if !same_key || !self.latch.is_for(config.remote) {
             self.latch = Latch::new(config.remote, config.key.is_some());

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crate::codec::Codec;
 use crate::sample::duration_to_ticks;
 
-/// Longest stretch of sound that is buffered. A backlog of two seconds, which a bridge hands to a late listener, fits
-/// with room for a network that stalls at the same time; more would be a delay nobody talks into.
+/// Longest stretch of sound that is buffered. A backlog of two seconds, which a bridge hands to a late
+/// listener, fits with room for a network that stalls at the same time; more would be a delay nobody talks
+/// into.
 pub const BUFFERED_TIME_MAX: Duration = Duration::from_secs(3);
 /// Most packets that are buffered: [`BUFFERED_TIME_MAX`] in packets of 5 ms.
 pub const BUFFERED_PACKETS_MAX: usize = 600;
@@ -113,5 +114,79 @@ impl JitterBuffer {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICKS: i64 = 960;
+
+    #[test]
+    fn packets_come_out_in_the_order_of_their_positions() {
+        let mut buffer = JitterBuffer::default();
+        for number in [2, 0, 3, 1] {
+            assert_eq!(insert(&mut buffer, number * TICKS), Insertion::Done);
+        }
+
+        let order: Vec<i64> = std::iter::from_fn(|| buffer.pop())
+            .map(|entry| entry.position / TICKS)
+            .collect();
+
+        assert_eq!(order, [0, 1, 2, 3]);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_place_is_taken_once() {
+        let mut buffer = JitterBuffer::default();
+        insert(&mut buffer, 0);
+        assert_eq!(insert(&mut buffer, 0), Insertion::Occupied);
+    }
+
+    #[test]
+    fn three_seconds_fit_and_a_packet_more_does_not() {
+        let mut buffer = JitterBuffer::default();
+        for number in 0..150 {
+            assert_eq!(insert(&mut buffer, number * TICKS), Insertion::Done);
+        }
+        assert_eq!(insert(&mut buffer, 150 * TICKS), Insertion::Full);
+        assert_eq!(insert(&mut buffer, -1), Insertion::Full, "nor before the first");
+    }
+
+    #[test]
+    fn as_many_packets_fit_as_the_limit_and_no_more() {
+        let mut buffer = JitterBuffer::default();
+        let limit = i64::try_from(BUFFERED_PACKETS_MAX).unwrap();
+        for number in 0..limit {
+            assert_eq!(insert(&mut buffer, number), Insertion::Done);
+        }
+        assert_eq!(insert(&mut buffer, limit), Insertion::Full);
+    }
+
+    #[test]
+    fn buffers_of_played_packets_are_used_again() {
+        let mut buffer = JitterBuffer::default();
+        insert(&mut buffer, 0);
+        let entry = buffer.pop().unwrap();
+        let place = entry.payload.as_ptr();
+        buffer.recycle(entry);
+
+        insert(&mut buffer, TICKS);
+
+        assert_eq!(buffer.front().unwrap().payload.as_ptr(), place);
+    }
+
+    fn insert(buffer: &mut JitterBuffer, position: i64) -> Insertion {
+        let entry = Entry {
+            index: 0,
+            position,
+            ticks: TICKS,
+            due: Instant::now(),
+            codec: Codec::Pcmu,
+            payload: Vec::new(),
+        };
+        buffer.insert(entry, &[0; 160])
     }
 }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 /// Follows the source of a leg's packets through NAT.
 ///
-/// Packets that pass SRTP authentication move the address, so a peer whose NAT rebinds is followed. Plain packets fix
-/// it once: the first source is kept until the owner says otherwise, since anybody can send a plain packet.
+/// Packets that pass SRTP authentication move the address, so a peer whose NAT rebinds is followed. Plain
+/// packets fix it once: the first source is kept until the owner says otherwise, since anybody can send a
+/// plain packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latch {
     signalled: SocketAddr,
@@ -51,5 +52,42 @@ impl Latch {
     /// Forgets the source: the next one is taken.
     pub(crate) fn release(&mut self) {
         self.source = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn until_a_packet_comes_the_signalled_address_counts() {
+        let latch = Latch::new(address(1), false);
+        assert!(latch.admits(address(2)));
+        assert_eq!(latch.destination(), address(1));
+    }
+
+    #[test]
+    fn a_plain_source_is_fixed_by_its_first_packet() {
+        let mut latch = Latch::new(address(1), false);
+        latch.confirm(address(2));
+        assert!(latch.admits(address(2)));
+        assert!(!latch.admits(address(1)), "not even the signalled one");
+        latch.confirm(address(3));
+        assert_eq!(latch.destination(), address(2));
+        latch.release();
+        assert!(latch.admits(address(3)));
+    }
+
+    #[test]
+    fn an_authenticated_source_is_followed() {
+        let mut latch = Latch::new(address(1), true);
+        latch.confirm(address(2));
+        assert!(latch.admits(address(3)));
+        latch.confirm(address(3));
+        assert_eq!(latch.destination(), address(3));
+    }
+
+    fn address(host: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, host], 5_004))
     }
 }

@@ -71,3 +71,37 @@ pub(crate) fn power(samples: &[i16]) -> f32 {
 fn to_dbfs(power: f32) -> f32 {
     (10.0 * power.max(1e-12).log10()).max(SILENCE_DBFS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_scale_is_zero_and_silence_is_the_floor() {
+        assert!(dbfs(&[i16::MIN; 100]).abs() < 0.001);
+        assert!((dbfs(&[3_277, -3_277]) - -20.0).abs() < 0.01);
+        for silence in [&[][..], &[0; 100]] {
+            assert!((dbfs(silence) - SILENCE_DBFS).abs() < 0.001);
+        }
+    }
+
+    #[test]
+    fn pauses_do_not_lower_the_level_of_speech() {
+        let mut meter = LevelMeter::default();
+        assert_eq!(meter.dbfs(), None);
+
+        meter.observe(&[3_277; 160]);
+        for _ in 0..100 {
+            meter.observe(&[1; 160]);
+        }
+
+        assert!((meter.dbfs().unwrap() - -20.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn where_nothing_is_loud_the_level_is_that_of_everything() {
+        let mut meter = LevelMeter::default();
+        meter.observe(&[0; 160]);
+        assert!((meter.dbfs().unwrap() - SILENCE_DBFS).abs() < 0.001);
+    }
+}

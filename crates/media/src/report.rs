@@ -10,8 +10,8 @@ use crate::rtcp::{Received, ReceptionReport, Report, RtcpError, SenderInformatio
 use crate::sample::{MEDIA_CLOCK_HZ, duration_to_ticks};
 use crate::sequence::Sequencer;
 
-/// How often a leg reports: the least interval of RFC 3550 section 6.2. Two parties never reach the share of the
-/// bandwidth that would ask for more.
+/// How often a leg reports: the least interval of RFC 3550 section 6.2. Two parties never reach the share of
+/// the bandwidth that would ask for more.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What the peer told in its reports, and what was told to it.

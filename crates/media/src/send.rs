@@ -142,8 +142,8 @@ impl Sender {
 
     /// Makes the packet of one frame, in place of what `packet` holds.
     ///
-    /// While a key is being pressed, the packet is one of the key and the frame is dropped. A frame may follow the
-    /// one before at once; only behind a keepalive is the time that passed counted.
+    /// While a key is being pressed, the packet is one of the key and the frame is dropped. A frame may
+    /// follow the one before at once; only behind a keepalive is the time that passed counted.
     ///
     /// # Errors
     /// Refuses a frame that has not [`Sender::frame_samples`] samples, and a key at its end of life.
@@ -163,8 +163,8 @@ impl Sender {
         self.sound_packet(samples, begins, packet)
     }
 
-    /// Makes a packet of silence, in place of what `packet` holds: it opens NAT bindings and tells the peer where we
-    /// are. May be sent at any distance from the packets before and behind it.
+    /// Makes a packet of silence, in place of what `packet` holds: it opens NAT bindings and tells the peer
+    /// where we are. May be sent at any distance from the packets before and behind it.
     ///
     /// # Errors
     /// Fails with a key at its end of life.
@@ -178,8 +178,8 @@ impl Sender {
         made
     }
 
-    /// Makes a report on what was sent and, if given, on how the peer arrives, in place of what `packet` holds. It is
-    /// due every [`REPORT_INTERVAL`].
+    /// Makes a report on what was sent and, if given, on how the peer arrives, in place of what `packet`
+    /// holds. It is due every [`REPORT_INTERVAL`].
     ///
     /// # Errors
     /// Fails with a key at its end of life.
@@ -192,8 +192,8 @@ impl Sender {
         self.stream.write_report(now, reception, packet)
     }
 
-    /// Presses a key for a while (held between [`DURATION_MIN`] and [`DURATION_MAX`]): the following frames become
-    /// packets of the key. False if telephone events were not agreed, or a key is being pressed.
+    /// Presses a key for a while (held between [`DURATION_MIN`] and [`DURATION_MAX`]): the following frames
+    /// become packets of the key. False if telephone events were not agreed, or a key is being pressed.
     pub fn press(&mut self, key: Key, duration: Duration) -> bool {
         if self.telephone_event.is_none() || self.press.is_some() {
             return false;
@@ -268,8 +268,8 @@ impl Stream {
         let [high, low, ..] = rng.next_u32().to_be_bytes();
         Stream {
             ssrc: rng.next_u32(),
-            // Below 2^15, so that a receiver which misses the first packets guesses the rollover counter right
-            // (RFC 3711 section 3.3.1).
+            // Below 2^15, so that a receiver which misses the first packets guesses the rollover counter
+            // right (RFC 3711 section 3.3.1).
             sequence: u16::from_be_bytes([high & 0x7f, low]),
             timestamp: rng.next_u32(),
             crypto: key.map(Context::new),

@@ -1,8 +1,10 @@
-//! One continuous timeline out of the packets of a peer, whatever it does to its sequence numbers and timestamps.
+//! One continuous timeline out of the packets of a peer, whatever it does to its sequence numbers and
+//! timestamps.
 //!
-//! A packet is given an *index* (the sequence number without its wrap) and a *position* (where its sound begins, in
-//! ticks of the 48 kHz media clock). A change of SSRC, a jump of the timestamp or of the sequence number begins a new
-//! segment: the timeline goes on behind what was there, and nothing counts as lost across the seam.
+//! A packet is given an *index* (the sequence number without its wrap) and a *position* (where its sound
+//! begins, in ticks of the 48 kHz media clock). A change of SSRC, a jump of the timestamp or of the sequence
+//! number begins a new segment: the timeline goes on behind what was there, and nothing counts as lost across
+//! the seam.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +13,14 @@ use crate::sample::{duration_to_ticks, ticks_to_duration};
 
 /// Packets a sequence number may run ahead before it is a restart and not loss (RFC 3550 appendix A.1).
 const DROPOUT_MAX: i64 = 3_000;
-/// Packets a sequence number may lie behind before it is a restart and not reordering (RFC 3550 appendix A.1).
+/// Packets a sequence number may lie behind before it is a restart and not reordering (RFC 3550 appendix
+/// A.1).
 const MISORDER_MAX: i64 = 100;
-/// How far a timestamp may be from what the arrival time lets expect: as much as is ever buffered. A pause of the
-/// talker moves both; a timestamp that moves alone has lost its meaning.
+/// How far a timestamp may be from what the arrival time lets expect: as much as is ever buffered. A pause of
+/// the talker moves both; a timestamp that moves alone has lost its meaning.
 const TIMESTAMP_SLACK: Duration = Duration::from_secs(3);
-/// For so long after a change of SSRC the former one is not followed back, unless the present one has fallen silent:
-/// two streams at once would otherwise be spliced packet by packet.
+/// For so long after a change of SSRC the former one is not followed back, unless the present one has fallen
+/// silent: two streams at once would otherwise be spliced packet by packet.
 const SSRC_HOLD: Duration = Duration::from_secs(1);
 /// Positions are multiples of this, so that each has a timestamp in every codec's clock.
 const ALIGNMENT: i64 = 6;
@@ -336,4 +339,234 @@ fn timestamp_step(timestamp: u32, reference: u32) -> i64 {
     i64::from(i32::from_be_bytes(
         timestamp.wrapping_sub(reference).to_be_bytes(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ticks of a packet of 20 ms, and its timestamp units at 8 kHz.
+    const TICKS: i64 = 960;
+    const UNITS: u32 = 160;
+    const FRAME: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn packets_in_order_follow_one_another_over_both_wraps() {
+        let mut stream = Stream::new(false, 65_530, u32::MAX - 5 * UNITS);
+        for number in 0..20 {
+            let (index, position, begins) = stream.next();
+            assert_eq!(
+                (index, position),
+                (number, i64::try_from(number).unwrap() * TICKS)
+            );
+            assert_eq!(begins, number == 0);
+        }
+        assert_eq!((stream.sequencer.received(), stream.sequencer.lost()), (20, 0));
+        assert_eq!(stream.sequencer.newest().unwrap().extended_sequence, 65_530 + 19);
+    }
+
+    #[test]
+    fn a_gap_is_loss_until_it_is_filled() {
+        let mut stream = Stream::new(false, 10, 0);
+        stream.next();
+        let missing = stream.skip();
+        stream.next();
+
+        assert_eq!(stream.sequencer.lost(), 1);
+        assert!(stream.sequencer.is_missing_between(FIRST_INDEX, FIRST_INDEX + 2));
+        assert_eq!(stream.admit(missing), accepted(1, TICKS, false));
+        assert_eq!(stream.sequencer.lost(), 0);
+        assert!(!stream.sequencer.is_missing_between(FIRST_INDEX, FIRST_INDEX + 2));
+        assert_eq!(stream.admit(missing), Admission::Duplicate);
+    }
+
+    #[test]
+    fn a_packet_before_the_first_one_has_its_place() {
+        let mut stream = Stream::new(false, 10, 0);
+        let first = stream.skip();
+        let second = stream.skip();
+
+        assert_eq!(stream.admit(second), accepted(0, 0, true));
+        assert_eq!(
+            stream.admit(first),
+            Admission::Accepted {
+                index: FIRST_INDEX - 1,
+                position: -TICKS,
+                begins: false
+            }
+        );
+        assert_eq!((stream.sequencer.received(), stream.sequencer.lost()), (2, 0));
+    }
+
+    #[test]
+    fn reordering_up_to_the_limit_is_accepted_and_one_more_is_a_restart() {
+        for (distance, expected) in [(100, true), (101, false)] {
+            let mut stream = Stream::new(false, 1_000, 0);
+            let early = stream.skip();
+            for _ in 1..distance {
+                stream.skip();
+            }
+            stream.next();
+            let admitted = matches!(stream.admit(early), Admission::Accepted { .. });
+            assert_eq!(admitted, expected, "{distance} packets behind");
+        }
+    }
+
+    #[test]
+    fn loss_up_to_the_limit_is_a_gap_and_one_more_is_a_restart() {
+        for (distance, expected) in [(3_000, true), (3_001, false)] {
+            let mut stream = Stream::new(false, 1_000, 0);
+            stream.next();
+            for _ in 1..distance {
+                stream.skip();
+            }
+            let header = stream.skip();
+            let admitted = matches!(stream.admit(header), Admission::Accepted { .. });
+            assert_eq!(admitted, expected, "{distance} packets ahead");
+        }
+    }
+
+    #[test]
+    fn a_restart_needs_two_packets_in_order() {
+        let mut stream = Stream::new(false, 10, 0);
+        stream.next();
+        stream.header.sequence = 40_000;
+        stream.header.timestamp = 1 << 30;
+
+        let stray = stream.skip();
+        assert_eq!(stream.admit(stray), Admission::Probation);
+        let follower = stream.skip();
+        assert!(matches!(
+            stream.admit(follower),
+            Admission::Accepted { begins: true, .. }
+        ));
+        assert_eq!(stream.sequencer.lost(), 0);
+    }
+
+    #[test]
+    fn another_stream_is_believed_at_once_only_if_it_is_authenticated() {
+        for (trusted, expected) in [
+            (false, Admission::Probation),
+            (true, accepted(1, 3 * TICKS, true)),
+        ] {
+            let mut stream = Stream::new(trusted, 10, 0);
+            stream.next();
+            stream.skip();
+            stream.header.ssrc = 2;
+            let header = stream.skip();
+            // Its position follows the time that passed: three frames since the first packet.
+            assert_eq!(stream.admit_late(header, FRAME), expected);
+        }
+    }
+
+    #[test]
+    fn a_former_stream_is_not_followed_back_for_a_second() {
+        let mut stream = Stream::new(true, 10, 0);
+        stream.next();
+        let former = stream.header;
+        stream.header.ssrc = 2;
+        stream.next();
+
+        let mut back = former;
+        assert_eq!(stream.admit(back), Admission::OtherStream);
+        stream.now += SSRC_HOLD;
+        back.sequence += 1;
+        assert!(matches!(
+            stream.admit(back),
+            Admission::Accepted { begins: true, .. }
+        ));
+    }
+
+    #[test]
+    fn a_timestamp_that_leaps_without_time_begins_a_segment_behind_what_was_there() {
+        let mut stream = Stream::new(false, 10, 0);
+        stream.next();
+        stream.header.timestamp ^= 1 << 31;
+        assert_eq!(stream.next(), (1, TICKS, true));
+        assert_eq!(stream.next(), (2, 2 * TICKS, false));
+    }
+
+    #[test]
+    fn a_timestamp_that_leaps_with_the_time_is_a_pause() {
+        let mut stream = Stream::new(false, 10, 0);
+        stream.next();
+        stream.header.timestamp += 60 * 8_000;
+        stream.now += Duration::from_secs(60);
+        assert_eq!(stream.next(), (1, 60 * 48_000 + TICKS, false));
+    }
+
+    #[test]
+    fn jitter_is_measured_as_the_rfc_says() {
+        let mut stream = Stream::new(false, 10, 0);
+        stream.next();
+        // Arrivals alternate between 8 ms late and in time: each transit differs by 8 ms from the one before.
+        for number in 0..200 {
+            let header = stream.skip();
+            let late = Duration::from_millis(if number % 2 == 0 { 8 } else { 0 });
+            stream.admit_late(header, late);
+        }
+        let jitter = stream.sequencer.jitter().as_millis();
+        assert!((7..=8).contains(&jitter), "{jitter} ms");
+    }
+
+    struct Stream {
+        sequencer: Sequencer,
+        now: Instant,
+        header: Header,
+    }
+
+    impl Stream {
+        fn new(trusted: bool, sequence: u16, timestamp: u32) -> Stream {
+            let header = Header {
+                marker: false,
+                payload_type: 0,
+                sequence,
+                timestamp,
+                ssrc: 1,
+            };
+            Stream {
+                sequencer: Sequencer::new(trusted),
+                now: Instant::now(),
+                header,
+            }
+        }
+
+        /// The next packet arrives: its index from the first one, its position, whether it begins a segment.
+        fn next(&mut self) -> (u64, i64, bool) {
+            let header = self.skip();
+            match self.admit(header) {
+                Admission::Accepted {
+                    index,
+                    position,
+                    begins,
+                } => (index - FIRST_INDEX, position, begins),
+                refused => panic!("{refused:?}"),
+            }
+        }
+
+        /// The next packet is sent; it may arrive later.
+        fn skip(&mut self) -> Header {
+            let header = self.header;
+            self.header.sequence = header.sequence.wrapping_add(1);
+            self.header.timestamp = header.timestamp.wrapping_add(UNITS);
+            self.now += FRAME;
+            header
+        }
+
+        fn admit(&mut self, header: Header) -> Admission {
+            self.admit_late(header, Duration::ZERO)
+        }
+
+        fn admit_late(&mut self, header: Header, late: Duration) -> Admission {
+            self.sequencer.admit(self.now + late, header, 6, TICKS)
+        }
+    }
+
+    fn accepted(number: u64, position: i64, begins: bool) -> Admission {
+        Admission::Accepted {
+            index: FIRST_INDEX + number,
+            position,
+            begins,
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::sample::duration_to_ticks;
 
-/// How much of a stream is kept for listeners who join after its first packet. The answers of a page's devices spread
-/// over about a second; twice that gives each of them the first word.
+/// How much of a stream is kept for listeners who join after its first packet. The answers of a page's
+/// devices spread over about a second; twice that gives each of them the first word.
 pub const BACKLOG_TIME_MAX: Duration = Duration::from_secs(2);
 /// Most packets that are kept: [`BACKLOG_TIME_MAX`] in packets of 5 ms.
 pub const BACKLOG_PACKETS_MAX: usize = 400;
@@ -67,7 +67,8 @@ impl Backlog {
         });
     }
 
-    /// The frame with this serial, or the oldest one kept if it is gone; with its serial. `None` if none has come yet.
+    /// The frame with this serial, or the oldest one kept if it is gone; with its serial. `None` if none has
+    /// come yet.
     pub(super) fn at(&self, serial: u64) -> Option<(u64, &Frame)> {
         let serial = serial.max(self.first);
         let offset = usize::try_from(serial - self.first).ok()?;
@@ -93,5 +94,57 @@ impl Backlog {
             self.first += 1;
             self.spare.push(frame.payload);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICKS: i64 = 960;
+
+    #[test]
+    fn two_seconds_are_kept_and_no_packet_more() {
+        let mut backlog = Backlog::default();
+        for number in 0..=100 {
+            push(&mut backlog, number * TICKS);
+        }
+        assert_eq!((backlog.first_serial(), backlog.next_serial()), (0, 101));
+
+        push(&mut backlog, 101 * TICKS);
+
+        assert_eq!((backlog.first_serial(), backlog.next_serial()), (1, 102));
+        assert_eq!(
+            backlog.at(0).map(|(serial, frame)| (serial, frame.position)),
+            Some((1, TICKS))
+        );
+        assert!(backlog.at(102).is_none());
+    }
+
+    #[test]
+    fn as_many_packets_are_kept_as_the_limit_and_no_more() {
+        let mut backlog = Backlog::default();
+        for number in 0..=BACKLOG_PACKETS_MAX {
+            push(&mut backlog, crate::sample::signed(number));
+        }
+        assert_eq!(backlog.iter().count(), BACKLOG_PACKETS_MAX);
+        assert_eq!(backlog.first_serial(), 1);
+    }
+
+    #[test]
+    fn buffers_of_dropped_frames_are_used_again() {
+        let mut backlog = Backlog::default();
+        push(&mut backlog, 0);
+        let place = backlog.at(0).unwrap().1.payload.as_ptr();
+
+        push(&mut backlog, 200 * TICKS);
+
+        assert_eq!(backlog.at(1).unwrap().1.payload.as_ptr(), place);
+    }
+
+    fn push(backlog: &mut Backlog, position: i64) {
+        backlog.push(0, position, TICKS, FrameKind::Sound, |payload| {
+            payload.extend_from_slice(&[0; 160]);
+        });
     }
 }

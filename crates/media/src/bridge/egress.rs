@@ -54,8 +54,8 @@ impl Egress {
             scale: MEDIA_CLOCK_HZ / negotiated.codec.clock_rate(),
             offset: None,
             highest: 0,
-            // Below 2^15, so that a receiver which misses the first packets guesses the rollover counter right
-            // (RFC 3711 section 3.3.1).
+            // Below 2^15, so that a receiver which misses the first packets guesses the rollover counter
+            // right (RFC 3711 section 3.3.1).
             first_sequence: u16::from_be_bytes([high & 0x7f, low]),
             timestamp_offset: rng.next_u32(),
             timestamp: 0,
@@ -70,7 +70,12 @@ impl Egress {
     pub(super) fn renegotiate(&mut self, negotiated: &Negotiated, same_key: bool) {
         self.payload_type = negotiated.send_payload_type;
         self.telephone_event = negotiated.send_telephone_event;
-        self.scale = MEDIA_CLOCK_HZ / negotiated.codec.clock_rate();
+        let scale = MEDIA_CLOCK_HZ / negotiated.codec.clock_rate();
+        if scale != self.scale {
+            // Timestamps of another clock are another stream's (RFC 7160 section 4).
+            self.ssrc = self.ssrc.wrapping_add(1);
+            self.scale = scale;
+        }
         if !same_key {
             self.crypto = negotiated.crypto.as_ref().map(|pair| Context::new(&pair.send));
         }
@@ -144,7 +149,8 @@ impl Egress {
         (self.packets, self.octets)
     }
 
-    /// The leg's number for a frame: gaps stay gaps, and what is heard from another point on follows what was sent.
+    /// The leg's number for a frame: gaps stay gaps, and what is heard from another point on follows what was
+    /// sent.
     fn number(&mut self, frame_index: u64) -> u64 {
         let next = if self.packets == 0 {
             u64::from(self.first_sequence)

@@ -70,11 +70,16 @@ impl Media {
     }
 
     /// Applies what was agreed anew; streams go on in both directions.
-    pub(super) fn renegotiate(&mut self, negotiated: Negotiated) {
+    pub(super) fn renegotiate(mut self, negotiated: Negotiated, bridge: BridgeId, role: Role) -> Media {
         let same_keys = negotiated.crypto == self.negotiated.crypto;
         self.ingress.renegotiate(ingress_config(&negotiated), same_keys);
         self.egress.renegotiate(&negotiated, same_keys);
-        self.negotiated = negotiated;
+        Media {
+            negotiated,
+            bridge,
+            role,
+            ..self
+        }
     }
 
     /// Whether the peer's sound is taken.
@@ -92,8 +97,8 @@ impl Media {
         self.negotiated.rtcp_mux
     }
 
-    /// What packets on this leg are made of. A peer may well send in another packet time than it asked for; its
-    /// packets are forwarded as they come.
+    /// What packets on this leg are made of. A peer may well send in another packet time than it asked for;
+    /// its packets are forwarded as they come.
     pub(super) fn shape(&self) -> Shape {
         Shape {
             codec: self.negotiated.codec,

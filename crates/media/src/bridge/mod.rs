@@ -1,15 +1,16 @@
 //! The media plane of a zone: legs joined by bridges, without sockets and clocks.
 //!
-//! A page is a bridge with one talking leg and any number of listening ones; a call is one with two legs that do
-//! both. Each packet of a talker is kept once and sent to each listener under its own SSRC, numbers and keys:
+//! A page is a bridge with one talking leg and any number of listening ones; a call is one with two legs that
+//! do both. Each packet of a talker is kept once and sent to each listener under its own SSRC, numbers and
+//! keys:
 //!
 //! ```text
 //!  datagram ─▶ Ingress ─▶ Stream (backlog, renditions) ─▶ Egress of each listener ─▶ datagrams
 //! ```
 //!
-//! Sending is lazy: [`Plane::poll_transmit`] writes one datagram at a time into the caller's buffer, so nothing is
-//! queued or allocated for a listener. A listener who joins within [`BACKLOG_TIME_MAX`] of the talker's first packet
-//! is sent everything since that packet.
+//! Sending is lazy: [`Plane::poll_transmit`] writes one datagram at a time into the caller's buffer, so
+//! nothing is queued or allocated for a listener. A listener who joins within [`BACKLOG_TIME_MAX`] of the
+//! talker's first packet is sent everything since that packet.
 //!
 //! Not done here: mixing (a leg hears one talker), recording, RTCP feedback between the legs.
 
@@ -64,8 +65,9 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
-    /// The leg's media were agreed. Given again for a connected leg, it applies a renegotiation: the stream towards
-    /// the peer goes on with its numbers, and the peer's source is learnt anew if its address changed.
+    /// The leg's media were agreed. Given again for a connected leg, it applies a renegotiation: the stream
+    /// towards the peer goes on with its numbers, and the peer's source is learnt anew if its address
+    /// changed.
     Connect {
         /// The leg.
         leg: LegId,

@@ -226,13 +226,24 @@ impl Plane {
     ) -> Result<(), Refusal> {
         let slot = self.slot_by_leg.get(&leg).copied().ok_or(Refusal::UnknownLeg)?;
         self.check_room(slot, bridge, role)?;
-        let present = self.legs.get_mut(slot).and_then(|leg| leg.media.as_mut());
-        match present.filter(|media| media.bridge == bridge && media.role == role) {
-            Some(media) => media.renegotiate(negotiated),
-            None => {
-                self.disconnect(now, slot);
-                self.join(slot, negotiated, bridge, role);
-            }
+        let stays = self
+            .media(slot)
+            .is_some_and(|media| media.bridge == bridge && media.role == role);
+        let present = if stays {
+            self.legs.get_mut(slot).and_then(|leg| leg.media.take())
+        } else {
+            self.disconnect(now, slot)
+        };
+        // What was received and sent under a key stays known, in whatever bridge the leg is.
+        let media = match present {
+            Some(media) => media.renegotiate(negotiated, bridge, role),
+            None => Media::new(negotiated, bridge, role, &mut self.rng),
+        };
+        if let Some(leg) = self.legs.get_mut(slot) {
+            leg.media = Some(media);
+        }
+        if !stays {
+            self.join(slot, bridge, role);
         }
         self.refresh_stream(slot);
         self.watch(now, slot);
@@ -277,11 +288,7 @@ impl Plane {
         }
     }
 
-    fn join(&mut self, slot: usize, negotiated: Negotiated, bridge: BridgeId, role: Role) {
-        let media = Media::new(negotiated, bridge, role, &mut self.rng);
-        if let Some(leg) = self.legs.get_mut(slot) {
-            leg.media = Some(media);
-        }
+    fn join(&mut self, slot: usize, bridge: BridgeId, role: Role) {
         let bridge = self.bridge_by_id.entry(bridge).or_default();
         match role {
             Role::Listener => bridge.listeners.push(slot),
@@ -290,34 +297,35 @@ impl Plane {
     }
 
     /// Takes a leg out of its bridge, and its stream from those who hear it.
-    fn disconnect(&mut self, now: Instant, slot: usize) {
+    fn disconnect(&mut self, now: Instant, slot: usize) -> Option<Media> {
         self.leave_stream(slot);
-        let Some(media) = self.legs.get_mut(slot).and_then(|leg| leg.media.take()) else {
-            return;
-        };
-        if let Some(due) = media.silence_due {
+        let mut media = self.legs.get_mut(slot)?.media.take()?;
+        if let Some(due) = media.silence_due.take() {
             self.timers.remove(&(due, Timer::Silence(slot)));
         }
-        if let Some(due) = media.report_due {
+        if let Some(due) = media.report_due.take() {
             self.timers.remove(&(due, Timer::Report(slot)));
         }
-        let Some(bridge) = self.bridge_by_id.get_mut(&media.bridge) else {
-            return;
-        };
-        bridge.talkers.retain(|talker| *talker != slot);
-        bridge.listeners.retain(|listener| *listener != slot);
-        if bridge.talkers.is_empty() && bridge.listeners.is_empty() {
-            self.bridge_by_id.remove(&media.bridge);
-        }
-        if let Some(stream) = self.stream_by_talker.remove(&slot) {
-            for listener in stream.listeners {
-                if let Some(media) = self.media_mut(listener) {
-                    media.hears = None;
-                    media.egress.listen(None);
-                }
-                self.tune(now, listener);
+        if let Some(bridge) = self.bridge_by_id.get_mut(&media.bridge) {
+            bridge.talkers.retain(|talker| *talker != slot);
+            bridge.listeners.retain(|listener| *listener != slot);
+            if bridge.talkers.is_empty() && bridge.listeners.is_empty() {
+                self.bridge_by_id.remove(&media.bridge);
             }
         }
+        let listeners = self
+            .stream_by_talker
+            .remove(&slot)
+            .map(|stream| stream.listeners)
+            .unwrap_or_default();
+        for listener in listeners {
+            if let Some(media) = self.media_mut(listener) {
+                media.hears = None;
+                media.egress.listen(None);
+            }
+            self.tune(now, listener);
+        }
+        Some(media)
     }
 
     /// Gives a talking leg its stream; another one if its packets are of another make than before.
@@ -441,8 +449,8 @@ impl Plane {
         }
     }
 
-    /// Sets the time of a leg's first report at random within the interval, so that the legs of a page do not all
-    /// report at once.
+    /// Sets the time of a leg's first report at random within the interval, so that the legs of a page do not
+    /// all report at once.
     fn schedule_report(&mut self, now: Instant, slot: usize) {
         let share = f64::from(self.rng.next_u32()) / f64::from(u32::MAX);
         let Some(media) = self.media_mut(slot) else { return };
@@ -478,8 +486,8 @@ impl Plane {
         })
     }
 
-    /// Where a peer turns out to be behind another address than was signalled, what was sent there was lost: the
-    /// beginning of the stream is sent once more, as long as all of it is at hand.
+    /// Where a peer turns out to be behind another address than was signalled, what was sent there was lost:
+    /// the beginning of the stream is sent once more, as long as all of it is at hand.
     fn follow(&mut self, now: Instant, slot: usize, former: SocketAddr) {
         let Some(media) = self.legs.get_mut(slot).and_then(|leg| leg.media.as_mut()) else {
             return;

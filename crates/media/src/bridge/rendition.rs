@@ -46,7 +46,8 @@ impl Decoding {
         })
     }
 
-    /// Decodes a packet, with what was lost before it if that is little; `None` if it came too late or is malformed.
+    /// Decodes a packet, with what was lost before it if that is little; `None` if it came too late or is
+    /// malformed.
     pub(super) fn decode(&mut self, frame: &Frame) -> Option<Sound<'_>> {
         let (end, last_index) = self
             .end
@@ -136,7 +137,8 @@ impl Rendition {
             });
     }
 
-    /// Begins anew at another position: the frame at hand is filled up with silence, and what is missing is a gap.
+    /// Begins anew at another position: the frame at hand is filled up with silence, and what is missing is a
+    /// gap.
     fn leap(&mut self, sound: &Sound<'_>, expected: i64) {
         if !self.pending.is_empty() {
             self.pending.resize(self.frame_samples, 0);
@@ -165,8 +167,8 @@ impl Rendition {
         } = self;
         let frame = pending.get(..*frame_samples).unwrap_or_default();
         backlog.push(index, *position, ticks, FrameKind::Sound, |payload| {
-            // A frame of a negotiated packet time is one the codec has; were it not, the frame would be empty and
-            // the listener would conceal it.
+            // A frame of a negotiated packet time is one the codec has; were it not, the frame would be empty
+            // and the listener would conceal it.
             if encoder.encode(frame, payload).is_err() {
                 payload.clear();
             }

@@ -6,7 +6,8 @@ use super::opus::{self, OpusDecoder, OpusEncoder};
 use super::{Codec, g711};
 use crate::sample::SampleRate;
 
-/// Longest packet that is decoded, in milliseconds; what lasts longer is no live speech but an attempt on memory.
+/// Longest packet that is decoded, in milliseconds; what lasts longer is no live speech but an attempt on
+/// memory.
 pub const PACKET_MS_MAX: usize = 120;
 
 /// Why something could not be encoded or decoded.

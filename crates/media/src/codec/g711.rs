@@ -1,8 +1,8 @@
 //! G.711: the µ-law and A-law of the telephone network.
 //!
-//! Samples are 16 bit wide; µ-law uses the upper 14 and A-law the upper 13 of them. As in the ITU's own reference
-//! implementation (G.191), a negative sample is folded by its one's complement, so that a value exactly on a decision
-//! level belongs to the interval nearer to minus infinity for both signs.
+//! Samples are 16 bit wide; µ-law uses the upper 14 and A-law the upper 13 of them. As in the ITU's own
+//! reference implementation (G.191), a negative sample is folded by its one's complement, so that a value
+//! exactly on a decision level belongs to the interval nearer to minus infinity for both signs.
 
 /// What µ-law adds to a magnitude (in 14-bit units), so that each segment begins at a power of two.
 const MU_LAW_BIAS: u16 = 33;
@@ -124,8 +124,9 @@ const fn samples_by_code(law: Law) -> [i16; 256] {
 mod tests {
     use super::*;
 
-    /// The decision levels of one law for positive magnitudes, from the segments as the recommendation's tables list
-    /// them: for each segment its first level and its step, sixteen steps a segment; in 16-bit units.
+    /// The decision levels of one law for positive magnitudes, from the segments as the recommendation's
+    /// tables list them: for each segment its first level and its step, sixteen steps a segment; in 16-bit
+    /// units.
     fn levels(segments: &[(i32, i32)]) -> Vec<i32> {
         segments
             .iter()
@@ -133,7 +134,8 @@ mod tests {
             .collect()
     }
 
-    /// G.711 table 2: levels 0, 1, 3, 5 ... 31, 35 ... in 14-bit units; the first interval is half a step wide.
+    /// G.711 table 2: levels 0, 1, 3, 5 ... 31, 35 ... in 14-bit units; the first interval is half a step
+    /// wide.
     fn mu_law_levels() -> Vec<i32> {
         let segments: Vec<_> = (0..8).map(|s| (((33 << s) - 33) * 4, (2 << s) * 4)).collect();
         let mut levels = levels(&segments);

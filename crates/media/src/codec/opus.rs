@@ -10,7 +10,8 @@ pub const BITRATE: u32 = 32_000;
 pub const PACKET_SAMPLES_MAX: usize = 5_760;
 
 const RATE_HZ: u32 = 48_000;
-/// Effort of the encoder, 0 to 10. 5 costs 0.17 ms a frame where 9 costs 0.30, at nearly the same quality of speech.
+/// Effort of the encoder, 0 to 10. 5 costs 0.17 ms a frame where 9 costs 0.30, at nearly the same quality of
+/// speech.
 const COMPLEXITY: u8 = 5;
 /// The loss the encoder is told to protect against; without it no redundancy is spent on error correction.
 const EXPECTED_LOSS_PERCENT: u8 = 10;
@@ -123,8 +124,8 @@ impl OpusDecoder {
     }
 }
 
-/// How many samples at 48 kHz a packet lasts, read from its first two octets (RFC 6716 section 3.1); `None` if it is
-/// no packet, or longer than 120 ms.
+/// How many samples at 48 kHz a packet lasts, read from its first two octets (RFC 6716 section 3.1); `None`
+/// if it is no packet, or longer than 120 ms.
 pub fn packet_samples(payload: &[u8]) -> Option<usize> {
     let (&toc, rest) = payload.split_first()?;
     let frames = match toc & 0x03 {

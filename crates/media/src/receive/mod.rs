@@ -22,7 +22,8 @@ pub(crate) use voice::Voice;
 /// What a receiver needs to know.
 #[derive(Debug, Clone)]
 pub struct ReceiverConfig {
-    /// Where the session description says the peer's RTP comes from; answers go there until a packet tells better.
+    /// Where the session description says the peer's RTP comes from; answers go there until a packet tells
+    /// better.
     pub remote: SocketAddr,
     /// The payload types the peer may send, each with its codec; all others are ignored.
     pub formats: Vec<(u8, Codec)>,
@@ -66,7 +67,8 @@ pub enum Received {
     },
     /// A key was pressed; told once for each press.
     Key(Key),
-    /// It repeats or prolongs a key press that was told, or is RTCP: the peer is alive, and nothing is to be done.
+    /// It repeats or prolongs a key press that was told, or is RTCP: the peer is alive, and nothing is to be
+    /// done.
     Consumed,
     /// It was dropped and counted.
     Rejected(Rejection),
@@ -75,8 +77,8 @@ pub enum Received {
 /// What one pull took out of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pulled {
-    /// How far the stream advanced, in samples at the output rate, concealed ones included. It can be more than was
-    /// pulled, where a pause of the speech was shortened.
+    /// How far the stream advanced, in samples at the output rate, concealed ones included. It can be more
+    /// than was pulled, where a pause of the speech was shortened.
     pub page_samples: usize,
     /// How much of that was made up in place of packets that never came.
     pub concealed: usize,
@@ -93,8 +95,8 @@ pub struct ReceiveStatistics {
     pub late: u64,
     /// Packets that were dropped.
     pub rejected: RejectedPackets,
-    /// How far the sink got along the stream, in samples at the output rate: what was played, what was concealed, and
-    /// pauses that were shortened; not the silence before the first packet or behind the last.
+    /// How far the sink got along the stream, in samples at the output rate: what was played, what was
+    /// concealed, and pauses that were shortened; not the silence before the first packet or behind the last.
     pub played_samples: u64,
     /// How much of [`ReceiveStatistics::played_samples`] was made up.
     pub concealed_samples: u64,
@@ -127,8 +129,8 @@ impl Receiver {
         }
     }
 
-    /// Applies what was agreed anew (a re-INVITE): playing goes on, and what is buffered is played. The output rate
-    /// stays as it was.
+    /// Applies what was agreed anew (a re-INVITE): playing goes on, and what is buffered is played. The
+    /// output rate stays as it was.
     pub fn renegotiate(&mut self, config: &ReceiverConfig) {
         self.ingress
             .renegotiate(config.ingress(), config.key == self.config.key);
@@ -176,8 +178,8 @@ impl Receiver {
         }
     }
 
-    /// How the peer's stream arrives, for a report to it; `None` before its first packet. The share of lost packets
-    /// counts from the last time this was asked.
+    /// How the peer's stream arrives, for a report to it; `None` before its first packet. The share of lost
+    /// packets counts from the last time this was asked.
     pub fn reception(&mut self, now: Instant) -> Option<ReceptionReport> {
         self.ingress.reception(now)
     }

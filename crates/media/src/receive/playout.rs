@@ -7,9 +7,9 @@
 //!                                 └────────────────────────────────┘
 //! ```
 //!
-//! The playhead moves along the stream's timeline. A stall does not move it, so packets that are merely late are
-//! played, later; what turns out to be lost during a stall is skipped, as its time has passed. Too much delay is worked
-//! off in pauses of the speech only, and too little is made up there.
+//! The playhead moves along the stream's timeline. A stall does not move it, so packets that are merely late
+//! are played, later; what turns out to be lost during a stall is skipped, as its time has passed. Too much
+//! delay is worked off in pauses of the speech only, and too little is made up there.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,8 @@ use crate::level::LevelMeter;
 use crate::sample::{SampleRate, duration_to_ticks, signed, ticks_to_duration, unsigned};
 use crate::sequence::Sequencer;
 
-/// Sound made up at a time while the buffer is empty: a packet that arrives meanwhile waits no longer than this.
+/// Sound made up at a time while the buffer is empty: a packet that arrives meanwhile waits no longer than
+/// this.
 const STALL_STEP_TICKS: i64 = 240;
 /// Sound made up at a time over a gap between packets.
 const GAP_STEP_TICKS: i64 = 960;

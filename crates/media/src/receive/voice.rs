@@ -1,4 +1,5 @@
-//! The sound of one negotiated format: decoded, concealed where it is missing, and brought to the sink's rate.
+//! The sound of one negotiated format: decoded, concealed where it is missing, and brought to the sink's
+//! rate.
 
 use crate::codec::opus::OpusDecoder;
 use crate::codec::{Codec, CodecError, Decoder, PACKET_MS_MAX};
@@ -105,7 +106,8 @@ impl Voice {
         }
     }
 
-    /// Appends `ticks` of sound for what is missing; `next` is the payload directly behind the gap, if it is here.
+    /// Appends `ticks` of sound for what is missing; `next` is the payload directly behind the gap, if it is
+    /// here.
     ///
     /// Returns the ticks really appended: Opus rounds up to its step.
     pub(crate) fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, output: &mut Vec<i16>) -> i64 {
@@ -125,7 +127,8 @@ impl Voice {
         i64::try_from(count).unwrap_or(0) * scale
     }
 
-    /// What would follow at the sink's rate, to be blended with another codec's beginning; the voice ends with it.
+    /// What would follow at the sink's rate, to be blended with another codec's beginning; the voice ends
+    /// with it.
     pub(crate) fn fade_out(&mut self, output: &mut Vec<i16>) {
         let length = ramp_length(self.codec);
         let ticks = i64::try_from(length).unwrap_or(0) * self.ticks_per_sample();

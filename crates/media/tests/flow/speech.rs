@@ -2,8 +2,8 @@
 
 use std::f32::consts::TAU;
 
-/// Something like speech: a voice of 120 Hz with two formants, in syllables of a quarter second; every two seconds
-/// a pause of 600 ms.
+/// Something like speech: a voice of 120 Hz with two formants, in syllables of a quarter second; every two
+/// seconds a pause of 600 ms.
 pub(crate) fn speech(rate: u32, samples: usize) -> Vec<i16> {
     (0..samples)
         .map(|index| {
