@@ -179,3 +179,29 @@ fn debug_output_shows_no_value() {
 
     assert_eq!(format!("{document:?}"), "Document(7 lines, 5 keys)");
 }
+
+proptest::proptest! {
+    /// Lines as people and machines write them, good and bad, in any mixture.
+    #[test]
+    fn whatever_is_accepted_is_exported_as_it_was_and_a_set_changes_one_line(
+        lines in proptest::collection::vec(
+            "(# [ -~]{0,8}|[a-c]{1,2}[ \t]{0,2}=[ \t]{0,2}[ -~é]{0,6}|sip\\.transp ?= ?(tls|udp|sctp)|[ \t]{0,3}|[=#é]{0,3})(\r\n|\n)",
+            0..12,
+        ),
+        last in "(# end|z = [0-9]{0,3})?",
+        value in "[!-~]{0,6}",
+    ) {
+        let text = lines.concat() + &last;
+        let Ok(mut document) = Document::parse(&text) else { return Ok(()) };
+        proptest::prop_assert_eq!(&document.to_text(), &text);
+
+        document.set("a", &value).unwrap();
+
+        proptest::prop_assert_eq!(document.value("a").unwrap_or_default(), value.as_str());
+        let after = document.to_text();
+        let reread = Document::parse(&after).unwrap();
+        proptest::prop_assert_eq!(reread.value("a").unwrap_or_default(), value.as_str());
+        let changed = text.lines().zip(after.lines()).filter(|(before, after)| before != after).count();
+        proptest::prop_assert!(changed <= 1, "{text:?} became {after:?}");
+    }
+}
