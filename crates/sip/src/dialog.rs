@@ -120,11 +120,6 @@ impl Dialog {
         &self.local.tag
     }
 
-    /// Whether the peer is the one with this tag.
-    pub(crate) fn is_with(&self, remote_tag: &str) -> bool {
-        self.remote.tag == remote_tag
-    }
-
     pub(crate) fn remote_tag(&self) -> &str {
         &self.remote.tag
     }

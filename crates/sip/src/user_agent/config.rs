@@ -38,8 +38,8 @@ pub const CLIENT_TRANSACTIONS_MAX: usize = 65_536;
 /// Sessions by default.
 pub const SESSIONS_MAX: usize = 32_768;
 
-/// 2xx responses to one INVITE that are acknowledged and ended, beyond the first: a peer that forks wider is not
-/// answered (each branch costs an ACK kept for 64*T1).
+/// Branches of one INVITE of ours that are kept apart: 2xx responses that are acknowledged and ended, beyond the first
+/// (each costs an ACK kept for 64*T1), and early dialogs. A peer that forks wider is not answered.
 pub const FORKS_MAX: usize = 8;
 
 /// Option tags of a Require header that are looked at, and named in Unsupported.

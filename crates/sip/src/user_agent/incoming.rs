@@ -133,7 +133,8 @@ impl UserAgent {
         self.sessions.find(&key, from.tag().unwrap_or_default())
     }
 
-    fn reply_without_dialog(&mut self, now: Instant, id: TransactionId) {
+    /// Answers 481: the request is for a dialog that does not exist or cannot take it.
+    pub(super) fn reply_without_dialog(&mut self, now: Instant, id: TransactionId) {
         self.counters.without_dialog += 1;
         self.reply(
             now,

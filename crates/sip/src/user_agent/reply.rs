@@ -66,6 +66,9 @@ impl UserAgent {
     }
 
     /// Hands a written response to its transaction.
+    //= https://www.rfc-editor.org/rfc/rfc4320#section-4.2
+    //# A transaction-stateful SIP element MUST NOT send a response with
+    //# Status-Code of 408 to a non-INVITE request.
     pub(super) fn send_reply(
         &mut self,
         now: Instant,
@@ -73,6 +76,11 @@ impl UserAgent {
         status: StatusCode,
         response: Bytes,
     ) {
+        let method = self.servers.request(id).and_then(Message::method);
+        if status == StatusCode::REQUEST_TIMEOUT && method != Some(Method::Invite) {
+            self.counters.late_replies += 1;
+            return;
+        }
         self.servers
             .respond(now, id, class(status), response, &mut self.outbox);
         if status.is_final() {

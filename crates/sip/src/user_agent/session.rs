@@ -29,6 +29,7 @@ use smallvec::SmallVec;
 
 use super::EndCause;
 use super::command::Body;
+use super::config::FORKS_MAX;
 use crate::dialog::Dialog;
 use crate::digest::ClientCredentials;
 use crate::flow::Flow;
@@ -95,6 +96,8 @@ pub(super) struct Session {
     pub(super) reinvite: Option<Reinvite>,
     /// The peer's requests that wait for the owner.
     pub(super) requests: SmallVec<[TransactionId; 2]>,
+    /// Tags of the peers that have answered our INVITE provisionally: they may send requests before the answer.
+    pub(super) early_tags: SmallVec<[String; 1]>,
     /// The latest provisional response while ringing, for its repetition.
     pub(super) provisional: Option<Bytes>,
     /// What the BYE is to carry if a 2xx crosses our CANCEL.
@@ -125,10 +128,39 @@ impl Session {
             unacknowledged: None,
             reinvite: None,
             requests: SmallVec::new(),
+            early_tags: SmallVec::new(),
             provisional: None,
             farewell: None,
             is_given_up: false,
         }
+    }
+
+    /// Whether a request with this From tag comes from the peer, or from one that may become it.
+    pub(super) fn is_with(&self, remote_tag: &str) -> bool {
+        match self.phase {
+            Phase::Calling { .. } | Phase::Proceeding { .. } => {
+                self.early_tags.iter().any(|tag| tag == remote_tag)
+            }
+            Phase::Withdrawing { .. }
+            | Phase::Cancelling { .. }
+            | Phase::Ringing { .. }
+            | Phase::ExpectAck
+            | Phase::HangUpAfterAck(_)
+            | Phase::Confirmed
+            | Phase::Leaving => self.dialog.remote_tag() == remote_tag,
+        }
+    }
+
+    /// Remembers the tag of a provisional response to our INVITE.
+    pub(super) fn note_early_tag(&mut self, tag: &str) {
+        if self.early_tags.len() < FORKS_MAX && !self.early_tags.iter().any(|known| known == tag) {
+            self.early_tags.push(tag.to_owned());
+        }
+    }
+
+    /// Whether our first INVITE has no final response.
+    pub(super) fn is_calling(&self) -> bool {
+        matches!(self.phase, Phase::Calling { .. } | Phase::Proceeding { .. })
     }
 
     /// Why a session that we cancelled or left has ended.

@@ -53,9 +53,7 @@ impl UserAgent {
 
     /// Whether the INVITE of this session is still worth repeating.
     pub(super) fn wants_invite(&self, session: SessionId) -> bool {
-        self.sessions
-            .get(session)
-            .is_some_and(|state| matches!(state.phase, Phase::Calling { .. } | Phase::Proceeding { .. }))
+        self.sessions.get(session).is_some_and(Session::is_calling)
     }
 
     /// The INVITE was challenged and has been sent again with an answer.
@@ -76,6 +74,9 @@ impl UserAgent {
         let Some(state) = self.sessions.get_mut(session) else {
             return;
         };
+        if let Some(tag) = response.to().ok().and_then(|to| to.tag()) {
+            state.note_early_tag(tag);
+        }
         match state.phase {
             Phase::Calling { invite } | Phase::Proceeding { invite } => {
                 state.phase = Phase::Proceeding { invite };

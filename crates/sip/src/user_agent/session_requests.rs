@@ -232,17 +232,14 @@ impl UserAgent {
         if !state.dialog.accept_sequence(sequence) {
             return self.refuse(now, id, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR));
         }
-        if method == Some(Method::Bye) {
-            return self.handle_bye(now, id, session, message);
-        }
         let is_leaving = matches!(state.phase, Phase::Leaving | Phase::HangUpAfterAck(_));
         let is_full = state.requests.len() >= SESSION_REQUESTS_MAX;
-        if is_leaving {
-            self.refuse(
-                now,
-                id,
-                &Reply::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST),
-            );
+        // RFC 3261 15: a callee may not send BYE before its answer.
+        let is_early_bye = method == Some(Method::Bye) && state.is_calling();
+        if is_early_bye || (is_leaving && method != Some(Method::Bye)) {
+            self.reply_without_dialog(now, id);
+        } else if method == Some(Method::Bye) {
+            self.handle_bye(now, id, session, message);
         } else if is_full {
             self.counters.overflow += 1;
             self.reply(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
@@ -263,7 +260,9 @@ impl UserAgent {
         //# A UAS that receives an INVITE on a dialog while an INVITE it had sent
         //# on that dialog is in progress MUST return a 491 (Request Pending)
         //# response to the received INVITE.
-        let is_glare = matches!(state.reinvite, Some(Reinvite::Ours(_))) || state.unacknowledged.is_some();
+        let is_glare = matches!(state.reinvite, Some(Reinvite::Ours(_)))
+            || state.unacknowledged.is_some()
+            || state.is_calling();
         if is_unanswered {
             let seconds = self.random.below(RETRY_AFTER_BOUND);
             let reply =

@@ -103,11 +103,7 @@ impl Sessions {
     /// The session whose dialog a request with these identifiers belongs to (RFC 3261 12.2.2).
     pub(super) fn find(&self, key: &DialogKey, remote_tag: &str) -> Option<SessionId> {
         let id = self.id_by_dialog.get(key).copied()?;
-        self.session_by_id
-            .get(&id)?
-            .dialog
-            .is_with(remote_tag)
-            .then_some(id)
+        self.session_by_id.get(&id)?.is_with(remote_tag).then_some(id)
     }
 
     /// The sessions on a connection or socket.

@@ -76,6 +76,31 @@ fn a_2xx_is_sent_until_its_ack_also_on_a_stream() {
 }
 
 #[test]
+fn an_ack_with_another_number_confirms_nothing() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let session = lone.called(&invite("z9hG4bKi"));
+    lone.agent.answer(lone.now, session, Reply::new(StatusCode::OK));
+    let tag = lone.sent().to().unwrap().tag().unwrap().to_owned();
+
+    lone.receive(&in_dialog("ACK", 2, &tag, "z9hG4bKa"));
+
+    lone.expect_no_event();
+    lone.pass(ms(500));
+    assert_eq!(lone.sent_lines(), ["200"]);
+}
+
+#[test]
+fn a_request_with_the_right_call_and_the_wrong_peer_is_answered_481() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let (_, tag) = lone.called_confirmed();
+
+    lone.receive(&in_dialog("BYE", 2, &tag, "z9hG4bKb").replace("tag=bob", "tag=eve"));
+
+    assert_eq!(lone.sent_status(), 481);
+    lone.expect_no_event();
+}
+
+#[test]
 fn a_2xx_without_ack_ends_with_bye_after_64_times_t1() {
     let mut lone = Lone::new(Transport::Tcp);
     let session = lone.called(&invite("z9hG4bKi"));
@@ -292,6 +317,21 @@ fn a_session_lets_a_bounded_number_of_requests_wait() {
     lone.receive(&in_dialog("INFO", 2, &tag, "z9hG4bK-more"));
 
     assert_eq!(lone.sent_status(), 503);
+}
+
+#[test]
+fn a_request_the_owner_forgets_makes_room_again() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let (_, tag) = lone.called_confirmed();
+    for number in 0..SESSION_REQUESTS_MAX {
+        lone.receive(&in_dialog("INFO", 2, &tag, &format!("z9hG4bK-{number}")));
+        lone.event();
+    }
+    lone.pass(ms(32_000));
+
+    lone.receive(&in_dialog("INFO", 2, &tag, "z9hG4bK-more"));
+
+    assert!(matches!(lone.event(), Event::SessionRequest { .. }));
 }
 
 #[test]

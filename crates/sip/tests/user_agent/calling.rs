@@ -2,7 +2,7 @@
 
 use sip::flow::Transport;
 use sip::message::{Method, StatusCode};
-use sip::user_agent::{Body, CALLING_MAX, EndCause, Event, FORKS_MAX, RequestFailure};
+use sip::user_agent::{Body, CALLING_MAX, EndCause, Event, FORKS_MAX, Reply, RequestFailure};
 
 use crate::lone::{Lone, header, in_dialog, ms, outgoing};
 
@@ -311,6 +311,44 @@ fn no_request_goes_into_a_session_that_is_not_answered_or_is_busy() {
     assert!(not_possible(lone.event()));
 
     assert_eq!(lone.sent_lines(), ["ACK", "INVITE"]);
+}
+
+#[test]
+fn a_peer_that_rings_may_send_requests_but_no_bye_and_no_invite() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let (session, invite) = lone.call();
+    lone.answer(&invite, StatusCode::RINGING, &[]);
+    lone.event();
+    let early = |method: &str, sequence: u32| {
+        in_dialog(
+            method,
+            sequence,
+            invite.from().unwrap().tag().unwrap(),
+            &format!("z9hG4bK{method}"),
+        )
+        .replace("tag=bob", "tag=peer")
+        .replace("call-of-bob", header(&invite, "Call-ID"))
+    };
+
+    lone.receive(&early("INFO", 1));
+    let Event::SessionRequest {
+        session: found,
+        transaction,
+        ..
+    } = lone.event()
+    else {
+        panic!("INFO goes up");
+    };
+    assert_eq!(found, session);
+    lone.agent
+        .respond(lone.now, transaction, Reply::new(StatusCode::OK));
+    lone.receive(&early("INVITE", 2));
+    lone.receive(&early("BYE", 3));
+    lone.receive(&early("INFO", 4).replace("tag=peer", "tag=other"));
+
+    assert_eq!(lone.sent_lines(), ["200", "491", "481", "481"]);
+    lone.answer(&invite, StatusCode::OK, &[]);
+    assert!(matches!(lone.event(), Event::Answered { .. }));
 }
 
 #[test]

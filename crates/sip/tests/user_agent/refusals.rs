@@ -4,7 +4,7 @@ use sip::flow::Transport;
 use sip::message::{Method, OwnedMethod, StatusCode};
 use sip::user_agent::{Config, Event, Reply};
 
-use crate::lone::{Lone, header, invite, outgoing, request};
+use crate::lone::{Lone, header, invite, ms, outgoing, request};
 
 #[test]
 fn methods_are_refused_by_405_if_known_and_by_501_if_not_both_with_allow() {
@@ -126,6 +126,30 @@ fn a_request_that_arrives_by_two_paths_is_merged() {
 }
 
 #[test]
+fn requests_of_two_senders_with_one_call_id_are_not_merged() {
+    let mut lone = Lone::new(Transport::Udp);
+    lone.called(&invite("z9hG4bKone"));
+
+    lone.called(&invite("z9hG4bKtwo").replace("tag=bob", "tag=eve"));
+
+    lone.expect_nothing_sent();
+}
+
+#[test]
+fn one_branch_of_two_senders_is_two_requests() {
+    let mut lone = Lone::new(Transport::Udp);
+    lone.called(&invite("z9hG4bKone"));
+
+    lone.called(
+        &invite("z9hG4bKone")
+            .replace("192.0.2.2:5062;branch", "192.0.2.3:5062;branch")
+            .replace("call-of-bob", "other"),
+    );
+
+    assert_eq!(lone.agent.counters().retransmissions, 0);
+}
+
+#[test]
 fn the_next_attempt_of_a_challenged_request_is_not_merged() {
     let mut lone = Lone::new(Transport::Udp);
     let session = lone.called(&invite("z9hG4bKone"));
@@ -217,6 +241,37 @@ fn a_provisional_answer_to_anything_but_invite_is_not_sent() {
     let ok = lone.sent();
     assert_eq!(header(&ok, "Allow"), "INVITE, OPTIONS, INFO, ACK, BYE, CANCEL");
     assert_eq!(header(&ok, "Server"), "lone/1");
+}
+
+#[test]
+fn a_retransmission_while_the_owner_thinks_gets_the_100_and_nothing_else() {
+    let mut lone = Lone::new(Transport::Udp);
+    lone.receive(&request("OPTIONS", "z9hG4bK1", ""));
+    let Event::Request { transaction, .. } = lone.event() else {
+        panic!("OPTIONS goes up");
+    };
+    lone.pass(ms(3_500));
+    lone.agent
+        .respond(lone.now, transaction, Reply::new(StatusCode::SESSION_PROGRESS));
+
+    lone.receive(&request("OPTIONS", "z9hG4bK1", ""));
+
+    assert_eq!(lone.sent_lines(), ["100", "100"]);
+}
+
+#[test]
+fn a_408_is_no_answer_to_anything_but_invite() {
+    let mut lone = Lone::new(Transport::Udp);
+    lone.receive(&request("OPTIONS", "z9hG4bK1", ""));
+    let Event::Request { transaction, .. } = lone.event() else {
+        panic!("OPTIONS goes up");
+    };
+
+    lone.agent
+        .respond(lone.now, transaction, Reply::new(StatusCode::REQUEST_TIMEOUT));
+
+    lone.expect_nothing_sent();
+    assert_eq!(lone.agent.counters().late_replies, 1);
 }
 
 #[test]
