@@ -4,6 +4,35 @@
 //! itself what needs no decision: retransmissions, CANCEL, requests for unknown dialogs, and requests that
 //! RFC 3261 8.2 refuses whatever they are about. It routes nothing: the owner chooses the [`Flow`] of each request.
 //!
+//! ```
+//! use std::time::Instant;
+//!
+//! use sip::flow::{ConnectionId, Flow, Transport};
+//! use sip::message::{Message, Method};
+//! use sip::user_agent::{Config, Event, OutgoingRequest, Output, UserAgent};
+//!
+//! let now = Instant::now();
+//! let flow = Flow {
+//!     transport: Transport::Tls,
+//!     local: "192.0.2.1:40000".parse()?,
+//!     remote: "192.0.2.2:5061".parse()?,
+//!     connection: ConnectionId(1),
+//! };
+//! let mut caller = UserAgent::new([1; 32], Config::new("example/1"));
+//! let mut callee = UserAgent::new([2; 32], Config::new("example/1"));
+//!
+//! let invite =
+//!     OutgoingRequest::new(Method::Invite, "sip:page@192.0.2.2", "<sip:a@example.com>", "<sip:page@example.com>");
+//! caller.invite(now, flow, invite);
+//! while let Some(output) = caller.poll_output() {
+//!     if let Output::Transmit { bytes, .. } = output {
+//!         callee.handle_message(now, flow, Message::parse_datagram(bytes.to_vec())?);
+//!     }
+//! }
+//! assert!(matches!(callee.poll_output(), Some(Output::Event(Event::Invite { .. }))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! What it deliberately does not do: look up addresses, open connections, keep registrations, read SDP.
 
 mod acknowledge;

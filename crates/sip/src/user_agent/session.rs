@@ -28,12 +28,12 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::EndCause;
-use super::command::Body;
+use super::command::{Body, Reply};
 use super::config::FORKS_MAX;
 use crate::dialog::Dialog;
 use crate::digest::ClientCredentials;
 use crate::flow::Flow;
-use crate::message::Message;
+use crate::message::{Message, Method};
 use crate::transaction::TransactionId;
 
 /// What a session waits for.
@@ -155,6 +155,23 @@ impl Session {
     pub(super) fn note_early_tag(&mut self, tag: &str) {
         if self.early_tags.len() < FORKS_MAX && !self.early_tags.iter().any(|known| known == tag) {
             self.early_tags.push(tag.to_owned());
+        }
+    }
+
+    /// Takes what our reply to a request of the peer changes: only a 2xx moves the target (RFC 3261 12.2.2).
+    pub(super) fn note_reply(&mut self, id: TransactionId, request: &Message, reply: &Reply) {
+        let method = request.method();
+        if reply.status.is_success() && matches!(method, Some(Method::Invite | Method::Update)) {
+            self.dialog.refresh_target(request);
+            if let Some(contact) = &reply.contact {
+                self.contact.clone_from(contact);
+            }
+        }
+        if reply.status.is_final() {
+            self.requests.retain(|waiting| *waiting != id);
+            if method == Some(Method::Invite) {
+                self.reinvite = None;
+            }
         }
     }
 

@@ -298,45 +298,30 @@ impl UserAgent {
         session: SessionId,
         reply: &Reply,
     ) {
-        let Some(state) = self.sessions.get_mut(session) else {
-            return self.reply(now, id, reply);
-        };
         let (Some(request), Some(reply_flow)) = (self.servers.request(id), self.servers.reply_flow(id))
         else {
             self.counters.late_replies += 1;
             return;
         };
-        let method = request.method();
-        let sequence = request.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
-        if reply.status.is_success() && matches!(method, Some(Method::Invite | Method::Update)) {
-            state.dialog.refresh_target(request);
-            if let Some(contact) = &reply.contact {
-                state.contact.clone_from(contact);
-            }
-        }
-        if reply.status.is_provisional() && method != Some(Method::Invite) {
+        let is_invite = request.method() == Some(Method::Invite);
+        if reply.status.is_provisional() && !is_invite {
             self.counters.late_replies += 1;
             return;
         }
-        let is_reinvite = method == Some(Method::Invite);
-        if reply.status.is_final() {
-            state.requests.retain(|waiting| *waiting != id);
-            if is_reinvite {
-                state.reinvite = None;
-            }
-        }
+        let Some(state) = self.sessions.get_mut(session) else {
+            return self.reply(now, id, reply);
+        };
+        state.note_reply(id, request, reply);
         let (contact, is_secure) = (state.contact.clone(), state.dialog.is_secure());
         let part = DialogPart {
             to_tag: None,
             contact: Some(&contact),
             is_secure,
         };
-        let Some(request) = self.servers.request(id) else {
-            return;
-        };
+        let sequence = request.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
         let response = self.compose(request, reply, part);
         self.send_reply(now, id, reply.status, response.clone());
-        if is_reinvite && reply.status.is_success() {
+        if is_invite && reply.status.is_success() {
             self.expect_ack(now, session, sequence, response, reply_flow);
         }
     }
