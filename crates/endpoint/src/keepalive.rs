@@ -25,10 +25,7 @@ pub struct KeepaliveTimes {
     pub answer: Duration,
 }
 
-/// Time for an answer unless told otherwise.
-//= https://www.rfc-editor.org/rfc/rfc5626#section-4.4.1
-//# If a pong is not received within 10 seconds after sending a ping [...] then the client MUST treat the flow as
-//# failed.
+/// Time for an answer unless told otherwise (RFC 5626 section 4.4.1).
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 impl KeepaliveTimes {

@@ -29,6 +29,7 @@ mod slot;
 mod sound;
 mod uplink;
 
+pub use call::tone::TONE_MAX;
 pub use call::{CALLS_MAX, CALLS_PER_SLOT_MAX};
 pub use caller::{Caller, CallerEvent, CallerFailure, CallerProfile};
 pub use endpoint::{Counters, Endpoint, PAGE_HEADER, SLOTS_MAX};

@@ -1,5 +1,6 @@
 //! What a device is told once: who it is, where it registers, how it sounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use media::codec::Codec;
@@ -110,10 +111,12 @@ pub struct SoundProfile {
 }
 
 /// What plays before a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageTone {
-    /// The two-tone chime.
+    /// Three falling bells.
     Chime,
+    /// These samples at the output rate; what is longer than [`TONE_MAX`](crate::TONE_MAX) is cut.
+    Recording(Arc<[i16]>),
     /// Nothing: the call is answered as soon as its media socket is open.
     None,
 }
@@ -154,7 +157,7 @@ pub struct Identity {
 impl Profile {
     /// The profile that a configuration asks for.
     ///
-    /// Tone files are the shell's to load: a slot with one gets the chime here. Which certificates are trusted, and
+    /// Tone files are the shell's to load: a slot with one gets the chime here, and the shell puts the recording there. Which certificates are trusted, and
     /// where sound goes, is the shell's business too.
     #[must_use]
     pub fn from_config(config: &EndpointConfig, identity: Identity, output_rate: SampleRate) -> Self {

@@ -17,6 +17,8 @@ pub(crate) struct Slot {
     profile: SlotProfile,
     pub(crate) registration: Registration,
     pub(crate) sequence: RegisterSequence,
+    /// Registers with `reg-id`; `false` after a 439 (RFC 5626 section 4.2.1).
+    pub(crate) names_flow: bool,
     shown: Option<Appearance>,
 }
 
@@ -35,6 +37,7 @@ impl Slot {
             profile,
             registration: Registration::new(times),
             sequence: RegisterSequence::new(call_id),
+            names_flow: true,
             shown: None,
         }
     }

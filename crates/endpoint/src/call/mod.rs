@@ -1,8 +1,10 @@
 //! The calls of a device: pages that it answers, and rings that it never answers.
 
+pub(crate) mod farewell;
 mod media;
 pub(crate) mod page;
 pub(crate) mod ring;
+pub(crate) mod tone;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -16,14 +16,16 @@ use std::time::{Duration, Instant};
 
 use media::mix::Gain;
 use media::sample::SampleRate;
-use media::tone::{Player, Signal};
+use media::sdp::{self, Origin};
 use model::PageId;
 use model::status::Receipt;
 use paging::Class;
 use sip::flow::Flow;
 use sip::user_agent::{ServerId, SessionId};
 
+use super::farewell::Farewell;
 use super::media::CallMedia;
+use super::tone::Tone;
 use crate::io::CallId;
 use crate::receipt::{OutputState, Tally};
 
@@ -53,13 +55,13 @@ pub(crate) struct About {
     pub(crate) caller: String,
 }
 
-/// Why the device itself ends a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// The longest time a page may take is over.
-    TooLong,
-    /// No packet has come for too long.
-    Silent,
+/// What was agreed with the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Agreed {
+    /// Our answer.
+    pub(crate) sdp: String,
+    /// The origin of the offer it answers.
+    pub(crate) offered: Origin,
 }
 
 /// What a page wants done.
@@ -72,13 +74,14 @@ pub(crate) enum Step {
     /// Everything has been played: answer the BYE, if one is waiting.
     Drained { reply: Option<ServerId> },
     /// End the call.
-    HangUp(Ending),
+    HangUp(Farewell),
 }
 
 /// A page.
 pub(crate) struct PageCall {
     about: About,
     state: State,
+    agreed: Option<Agreed>,
     tally: Tally,
     gain: Gain,
     /// Longest time from the answer to the end.
@@ -93,8 +96,7 @@ enum State {
     },
     PreTone {
         media: CallMedia,
-        sdp: String,
-        tone: Player,
+        tone: Tone,
         deadline: Instant,
     },
     Live {
@@ -124,6 +126,7 @@ impl PageCall {
         Self {
             about,
             state: State::Opening { offer },
+            agreed: None,
             tally: Tally::new(now),
             gain,
             page_max,
@@ -143,28 +146,28 @@ impl PageCall {
         }
     }
 
-    /// The socket is open and the media agreed: plays the tone, then answers with `sdp`.
-    pub(crate) fn ring(
-        &mut self,
-        now: Instant,
-        media: CallMedia,
-        sdp: String,
-        tone: Signal,
-        rate: SampleRate,
-    ) {
-        let deadline = now + tone.duration().unwrap_or_default() + TONE_GRACE;
+    /// The socket is open and the media agreed: plays the tone, then answers.
+    pub(crate) fn ring(&mut self, now: Instant, media: CallMedia, agreed: Agreed, tone: Tone) {
+        let deadline = now + tone.duration() + TONE_GRACE;
+        self.agreed = Some(agreed);
         self.state = State::PreTone {
             media,
-            sdp,
-            tone: Player::new(tone, rate),
+            tone,
             deadline,
         };
     }
 
+    /// Our answer, if `offer` repeats the one it was given to (RFC 3264 section 8: the same version of `o=`).
+    pub(crate) fn answer_to_repeated(&self, offer: &[u8]) -> Option<&str> {
+        let agreed = self.agreed.as_ref()?;
+        let origin = sdp::origin(offer).ok()?;
+        (origin == agreed.offered).then_some(agreed.sdp.as_str())
+    }
+
     /// Ends the ringing and says what to answer with. Media flows from here on.
-    pub(crate) fn answer(&mut self, now: Instant) -> Option<String> {
+    fn answer(&mut self, now: Instant) -> Option<String> {
         match std::mem::replace(&mut self.state, State::Over { media: None }) {
-            State::PreTone { mut media, sdp, .. } => {
+            State::PreTone { mut media, .. } => {
                 media.begin(now);
                 if !self.tally.has_begun() {
                     self.tally = Tally::new(now);
@@ -174,7 +177,7 @@ impl PageCall {
                     answered_at: now,
                     orphaned_at: None,
                 };
-                Some(sdp)
+                self.agreed.as_ref().map(|agreed| agreed.sdp.clone())
             }
             other => {
                 self.state = other;
@@ -294,10 +297,10 @@ impl PageCall {
                     return Some(Step::Send { to, bytes });
                 }
                 if self.page_max.is_some_and(|longest| *answered_at + longest <= now) {
-                    return Some(Step::HangUp(Ending::TooLong));
+                    return Some(Step::HangUp(Farewell::TooLong));
                 }
                 let ends_at = silence_ends_at(media, *answered_at, *orphaned_at);
-                (ends_at <= now).then_some(Step::HangUp(Ending::Silent))
+                (ends_at <= now).then_some(Step::HangUp(Farewell::Silent))
             }
             State::Draining { media, reply, began } => {
                 let is_drained = media.is_drained() && *began + DRAIN_MIN <= now;

@@ -11,6 +11,7 @@
 //! challenges the INVITE.
 
 mod failure;
+mod session;
 mod voice;
 
 use std::collections::VecDeque;
@@ -19,15 +20,12 @@ use std::time::{Duration, Instant};
 
 use media::codec::Codec;
 use media::sample::SampleRate;
-use media::sdp::{self, Direction, LocalMedia, PendingOffer, SecurityOffer};
+use media::sdp::{PendingOffer, SecurityOffer};
 use model::status::Cause;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sip::flow::Flow;
-use sip::message::{Message, Method, StatusCode};
-use sip::user_agent::{
-    Body, Config, EndCause, Event, OutgoingRequest, Output as AgentOutput, Reply, SessionId, UserAgent,
-};
+use sip::user_agent::{Config, Output as AgentOutput, SessionId, UserAgent};
 
 pub use failure::CallerFailure;
 use voice::Voice;
@@ -35,7 +33,6 @@ use voice::Voice;
 use crate::clock::millis;
 use crate::io::{CallId, Input, Output};
 use crate::profile::{Account, MediaProfile, TargetProfile};
-use crate::registration::request;
 use crate::uplink::{Change, Effect, UplinkTimes, Uplinks};
 
 /// Time to reach a server: the DNS, two addresses that do not answer, and a handshake.
@@ -44,8 +41,6 @@ const REACH_MAX: Duration = Duration::from_secs(30);
 pub const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// Time for the answer to our BYE or CANCEL.
 const LEAVE_MAX: Duration = Duration::from_secs(4);
-/// Packet time offered.
-const PACKET_TIME: Duration = Duration::from_millis(20);
 /// A caller has one call.
 const CALL: CallId = CallId(1);
 
@@ -116,7 +111,7 @@ pub struct Caller {
     state: State,
     /// Targets that have failed so far.
     failed: usize,
-    /// What is offered of SRTP: less than the profile's wish after a 488 (RFC 8643 section 3).
+    /// What is offered of SRTP: less than the profile's wish after a 488.
     security: SecurityOffer,
     outputs: VecDeque<Output<CallerEvent>>,
 }
@@ -387,189 +382,6 @@ impl Caller {
                 (State::Leaving { .. }, Change::Lost { .. }) => self.end_leaving(now),
                 (_, Change::Serving(_) | Change::Lost { .. } | Change::Unreachable(_)) => {}
             }
-        }
-    }
-
-    fn call(&mut self, now: Instant, local: SocketAddr) {
-        let State::Opening { flow } = self.state else {
-            return;
-        };
-        let (offer, pending) = match sdp::offer(&self.local_media(local, flow), &mut self.rng) {
-            Ok(made) => made,
-            Err(error) => return self.fail(now, CallerFailure::Offer(error)),
-        };
-        let account = &self.profile.account;
-        let scheme = if self.profile.sips { "sips" } else { "sip" };
-        let uri = format!("{scheme}:{}@{}", self.profile.dialled, self.profile.domain);
-        let mut invite = OutgoingRequest::new(
-            Method::Invite,
-            uri.clone(),
-            request::address_of_record(account, &self.profile.domain, self.profile.sips),
-            format!("<{uri}>"),
-        );
-        invite.contact = Some(format!(
-            "<{}>",
-            request::contact_uri(account, flow, self.profile.sips)
-        ));
-        invite.route = self
-            .uplinks
-            .target_of(flow)
-            .and_then(|target| request::route(target, flow.transport))
-            .into_iter()
-            .collect();
-        invite.credentials = request::credentials(account);
-        invite.body = Some(Body::sdp(offer));
-        // An offer with keys of six suites is larger than what RFC 3261 sends by datagram; networks carry it in parts.
-        invite.large_datagram = true;
-        let session = self.agent.invite(now, flow, invite);
-        let deadline = now + self.profile.answer_max;
-        self.state = State::Calling {
-            flow,
-            session,
-            pending: Box::new(pending),
-            local,
-            deadline,
-        };
-    }
-
-    fn local_media(&mut self, local: SocketAddr, flow: Flow) -> LocalMedia {
-        LocalMedia {
-            address: local.ip(),
-            port: local.port(),
-            codecs: self.profile.media.codecs.clone(),
-            security: self.security,
-            suites: self.profile.media.suites.clone(),
-            ptime: PACKET_TIME,
-            direction: Direction::SendReceive,
-            session_id: u64::from(self.rng.next_u32()),
-            session_version: 1,
-            rtcp_mux: true,
-            channel_is_secure: flow.transport.is_secure(),
-        }
-    }
-
-    fn handle_agent_event(&mut self, now: Instant, event: Event) {
-        match event {
-            Event::Progress { message, .. } => {
-                let status = message.status().map_or(0, StatusCode::code);
-                self.tell(CallerEvent::Ringing { status });
-            }
-            Event::Answered { session, message } => self.answered(now, session, &message),
-            Event::Rejected {
-                status,
-                message,
-                failure,
-                ..
-            } => {
-                self.rejected(now, status, message.as_ref(), failure.is_some());
-            }
-            Event::Ended { cause, .. } => self.session_ended(now, &cause),
-            Event::SessionRequest {
-                transaction, message, ..
-            } => {
-                let status = match message.method() {
-                    Some(Method::Invite | Method::Update) if !message.body().is_empty() => {
-                        StatusCode::NOT_ACCEPTABLE_HERE
-                    }
-                    _ => StatusCode::OK,
-                };
-                self.agent.respond(now, transaction, Reply::new(status));
-            }
-            Event::Request { transaction, .. } => {
-                let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
-                self.agent.respond(now, transaction, Reply::new(status));
-            }
-            // A caller takes no calls.
-            Event::Invite { session, .. } => {
-                self.agent.reject(now, session, Reply::new(StatusCode::BUSY_HERE));
-            }
-            Event::Confirmed { .. } | Event::Response { .. } => {}
-        }
-    }
-
-    fn answered(&mut self, now: Instant, session: SessionId, answer: &Message) {
-        let State::Calling { pending, .. } = &self.state else {
-            return;
-        };
-        let negotiated = match pending.accept(answer.body()) {
-            Ok(negotiated) => negotiated,
-            Err(error) => return self.leave(now, session, self.failed_event(CallerFailure::Media(error))),
-        };
-        match Voice::new(&negotiated, self.profile.input_rate, &mut self.rng) {
-            Ok(voice) => {
-                self.state = State::Talking {
-                    session,
-                    voice: Box::new(voice),
-                };
-                let is_encrypted = negotiated.crypto.is_some();
-                self.tell(CallerEvent::Answered {
-                    codec: negotiated.codec,
-                    is_encrypted,
-                });
-            }
-            Err(_) => self.leave(now, session, self.failed_event(CallerFailure::Codec)),
-        }
-    }
-
-    fn rejected(&mut self, now: Instant, status: StatusCode, response: Option<&Message>, is_local: bool) {
-        match &self.state {
-            //= https://www.rfc-editor.org/rfc/rfc8643#section-4
-            //# the offerer MAY retry with a plain RTP offer
-            State::Calling { flow, local, .. }
-                if status == StatusCode::NOT_ACCEPTABLE_HERE && self.security == SecurityOffer::Optional =>
-            {
-                let (flow, local) = (*flow, *local);
-                self.security = SecurityOffer::Disabled;
-                self.state = State::Opening { flow };
-                self.call(now, local);
-            }
-            State::Calling { .. } if is_local && status == StatusCode::REQUEST_TIMEOUT => {
-                self.fail(now, CallerFailure::NoAnswer);
-            }
-            State::Calling { .. } => {
-                let reason = response
-                    .and_then(Message::reason_phrase)
-                    .unwrap_or(status.reason())
-                    .to_owned();
-                self.fail(
-                    now,
-                    CallerFailure::Refused {
-                        status: status.code(),
-                        reason,
-                    },
-                );
-            }
-            State::Leaving { .. } => self.end_leaving(now),
-            State::Idle
-            | State::Reaching { .. }
-            | State::Opening { .. }
-            | State::Talking { .. }
-            | State::Over => {}
-        }
-    }
-
-    fn session_ended(&mut self, now: Instant, cause: &EndCause) {
-        if let EndCause::Bye { transaction, .. } = cause {
-            self.agent.respond(now, *transaction, Reply::new(StatusCode::OK));
-            if self.is_talking() {
-                self.finish(
-                    now,
-                    CallerEvent::Ended {
-                        sent_ms: self.sent_ms(),
-                        by_peer: true,
-                    },
-                );
-                return;
-            }
-        }
-        match &self.state {
-            State::Leaving { .. } => self.end_leaving(now),
-            State::Talking { .. } => self.fail(now, CallerFailure::ConnectionLost(Cause::ConnectionClosed)),
-            State::Idle
-            | State::Reaching { .. }
-            | State::Opening { .. }
-            | State::Calling { .. }
-            | State::Over => {}
         }
     }
 

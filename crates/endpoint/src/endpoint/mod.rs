@@ -1,5 +1,6 @@
 //! The device core itself: takes inputs, owns the machines, gives outputs.
 
+mod admission;
 mod agent;
 mod calling;
 mod registering;
@@ -12,7 +13,7 @@ use model::status::{DeviceEvent, DeviceStatus};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sip::flow::Flow;
-use sip::user_agent::{Config, RequestId, UserAgent};
+use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 
 use crate::call::Calls;
 use crate::io::{Input, Output};
@@ -21,7 +22,7 @@ use crate::slot::Slot;
 use crate::sound::Sound;
 use crate::uplink::{Effect, Uplinks};
 
-pub use calling::PAGE_HEADER;
+pub use admission::PAGE_HEADER;
 
 /// The core of one device.
 ///
@@ -83,6 +84,7 @@ impl Endpoint {
         rng.fill_bytes(&mut agent_seed);
         let mut config = Config::new(profile.user_agent.clone());
         config.supported = vec!["path".to_owned(), "outbound".to_owned()];
+        config.limits = AGENT_LIMITS;
         let slots = profile
             .slots
             .iter()
@@ -246,8 +248,16 @@ impl Endpoint {
         }
     }
 
-    /// Carries consequences from machine to machine until nothing is left to do.
+    /// Carries consequences from machine to machine until nothing is left to do, and says what has changed.
     fn settle(&mut self, now: Instant) {
+        self.carry_on(now);
+        self.finish_leaving(now);
+        self.publish_statuses(now);
+    }
+
+    /// Carries consequences from machine to machine until nothing is left to do; says whether there was anything.
+    fn carry_on(&mut self, now: Instant) -> bool {
+        let mut acted = false;
         loop {
             let mut quiet = true;
             while let Some(output) = self.agent.poll_output() {
@@ -258,12 +268,12 @@ impl Endpoint {
                 self.carry_out(now, effect);
                 quiet = false;
             }
-            if !self.step_calls(now) && quiet {
-                break;
+            quiet &= !self.step_calls(now);
+            if quiet {
+                return acted;
             }
+            acted = true;
         }
-        self.finish_leaving(now);
-        self.publish_statuses(now);
     }
 
     fn carry_out(&mut self, now: Instant, effect: Effect) {
@@ -312,6 +322,14 @@ impl Endpoint {
 
 /// Slots of one device: every position there is (51 page, 10 ring, 11 alert).
 pub const SLOTS_MAX: usize = 72;
+
+/// A device has few peers and little memory: every slot registering and a call each, many times over.
+const AGENT_LIMITS: Limits = Limits {
+    server_transactions_per_flow: 512,
+    server_transactions: 1_024,
+    client_transactions: 512,
+    sessions: 64,
+};
 
 /// 128 bits.
 fn draw(rng: &mut ChaCha20Rng) -> u128 {

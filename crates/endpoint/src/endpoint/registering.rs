@@ -40,8 +40,15 @@ impl Endpoint {
         let sequence = slot.sequence.advance();
         let Some(account) = slot.account() else { return };
         let target = self.uplinks.target_of(due.flow);
-        let request =
-            registration::request::register(&self.profile, account, target, due.flow, due.expires, sequence);
+        let request = registration::request::register(
+            &self.profile,
+            account,
+            target,
+            due.flow,
+            due.expires,
+            slot.names_flow,
+            sequence,
+        );
         let id = self.agent.request(now, due.flow, request);
         self.asked_by_request.insert(
             id,
@@ -64,6 +71,11 @@ impl Endpoint {
         };
         if let Ok(response) = &outcome {
             slot.sequence.observe(response);
+        }
+        if slot.names_flow && registration::lacks_outbound(&outcome) {
+            slot.names_flow = false;
+            let again = slot.registration.again(now, attempt);
+            return self.send_register(now, index, again);
         }
         let flow_timer = outcome.as_ref().ok().and_then(registration::flow_timer);
         let Some(flow) = slot.registration.flow_of_attempt(attempt) else {

@@ -205,6 +205,21 @@ impl Registration {
         }
     }
 
+    /// Repeats an attempt that still counts, as another kind of request.
+    pub(crate) fn again(&mut self, now: Instant, number: u64) -> Option<Register> {
+        match self.state {
+            State::Registering(attempt) if attempt.number == number => {
+                Some(self.register(now, attempt.flow, attempt.too_brief))
+            }
+            State::Registering(_)
+            | State::Unregistering { .. }
+            | State::Idle
+            | State::Registered
+            | State::Waiting { .. }
+            | State::Off => None,
+        }
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Register> {
         if self.binding.is_some_and(|binding| binding.expires_at <= now) {
             self.binding = None;
@@ -411,3 +426,6 @@ impl Registration {
         self.binding = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

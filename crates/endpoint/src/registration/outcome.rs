@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::status::{Cause, Shown};
-use sip::message::{HeaderName, Message};
+use sip::message::{HeaderName, Message, StatusCode};
 use sip::registration::Granted;
 use sip::user_agent::RequestFailure;
 
@@ -95,6 +95,12 @@ impl Outcome {
             },
         }
     }
+}
+
+/// Says whether the first hop does not know RFC 5626, so that the request may be repeated without it.
+pub(crate) fn lacks_outbound(outcome: &Result<Message, RequestFailure>) -> bool {
+    let status = outcome.as_ref().ok().and_then(Message::status);
+    status == Some(StatusCode::FIRST_HOP_LACKS_OUTBOUND_SUPPORT)
 }
 
 /// The server's Flow-Timer (RFC 5626 section 4.4): how often it wants to hear of us.

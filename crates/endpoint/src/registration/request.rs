@@ -9,13 +9,14 @@ use sip::user_agent::{OutgoingRequest, Sequence};
 
 use crate::profile::{Account, Profile, TargetProfile};
 
-/// Writes the REGISTER of `account` over `flow`.
+/// Writes the REGISTER of `account` over `flow`; `names_flow` says whether as one of RFC 5626.
 pub(crate) fn register(
     profile: &Profile,
     account: &Account,
     target: Option<&TargetProfile>,
     flow: Flow,
     expires: Duration,
+    names_flow: bool,
     sequence: Sequence,
 ) -> OutgoingRequest {
     let of_record = address_of_record(account, &profile.domain, profile.sips);
@@ -25,7 +26,7 @@ pub(crate) fn register(
         of_record.clone(),
         of_record,
     );
-    request.contact = Some(contact(profile, account, flow));
+    request.contact = Some(contact(profile, account, flow, names_flow));
     request.route = target
         .and_then(|target| route(target, flow.transport))
         .into_iter()
@@ -90,9 +91,9 @@ pub(crate) fn route(target: &TargetProfile, transport: Transport) -> Option<Stri
     ))
 }
 
-fn contact(profile: &Profile, account: &Account, flow: Flow) -> String {
+fn contact(profile: &Profile, account: &Account, flow: Flow, names_flow: bool) -> String {
     let uri = contact_uri(account, flow, profile.sips);
-    match &profile.instance {
+    match profile.instance.as_ref().filter(|_| names_flow) {
         Some(instance) => format!("<{uri}>;+sip.instance=\"<{instance}>\";reg-id=1"),
         None => format!("<{uri}>"),
     }

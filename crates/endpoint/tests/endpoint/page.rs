@@ -632,6 +632,75 @@ fn a_new_description_in_the_middle_of_a_page_is_refused_and_the_page_goes_on() {
 }
 
 #[test]
+fn a_description_that_repeats_the_agreed_one_gets_the_same_answer_again() {
+    let mut world = World::sounding(profile());
+    let (offer, pending) = crate::world::offer(SecurityOffer::Standard);
+    let session = world.call_with(
+        crate::world::mirrored(world.flow()),
+        "hall",
+        Some(offer.clone()),
+        PAGE,
+    );
+    world.run_for(SECOND);
+
+    let (now, body) = (world.now, sip::user_agent::Body::sdp(offer));
+    let invite = sip::message::Method::Invite;
+    world
+        .server()
+        .agent
+        .request_in_session(now, session, invite, Vec::new(), Some(body));
+    world.run_for(SECOND);
+    world.speak(session, &pending, world.media_opened[0], &speech(SECOND));
+    world.run_for(SECOND);
+    world.hang_up(session);
+    world.run_for(SECOND);
+
+    let (status, answer) = world.server().responses[0].clone();
+    assert_eq!(status, 200);
+    let (_, first) = world.server().answered_at(session).unwrap();
+    assert_eq!(answer, first.body());
+    assert_eq!(world.receipt(session).played_ms, 1_000);
+}
+
+#[test]
+fn the_cancel_extension_ends_every_alert() {
+    let mut profile = with_alert();
+    profile.slots.push(slot(SlotPosition::CANCEL, "cancel"));
+    let mut world = World::sounding(profile);
+    let alert = world.page("alarm", &[("Oyez-Page", "alert-1")]);
+
+    let cancel = world.page("cancel", &[]);
+    world.run_for(SECOND);
+
+    let (_, bye) = world
+        .server()
+        .bye_of_device(alert.session)
+        .expect("the alert is ended");
+    assert!(
+        bye.header(HeaderName::Reason)
+            .unwrap()
+            .contains("alert cancelled")
+    );
+    assert_eq!(world.server().statuses(cancel.session), [200]);
+    assert_eq!(
+        world.device.status(world.now).sounding.unwrap().what,
+        "page from Front desk"
+    );
+}
+
+#[test]
+fn a_recorded_tone_plays_before_the_answer() {
+    let mut profile = profile();
+    profile.slots[0].tone = PageTone::Recording(vec![5_000; 8_000].into());
+    let mut world = World::sounding(profile);
+
+    world.page("hall", PAGE);
+
+    let heard = world.played.iter().filter(|sample| **sample == 5_000).count();
+    assert_eq!(heard, 8_000);
+}
+
+#[test]
 fn a_call_for_nobody_is_answered_404() {
     let mut world = World::sounding(profile());
 

@@ -23,6 +23,8 @@ pub(crate) enum Registrar {
     },
     /// 423 with this Min-Expires, until at least that is asked for.
     WantsAtLeast { min_expires: u32 },
+    /// 423 with a Min-Expires that is always a minute more than what was asked for.
+    WantsEverMore,
     /// Nothing.
     Silent,
 }
@@ -43,10 +45,14 @@ pub(crate) struct Server {
     /// Headers of every 200 to a REGISTER.
     pub(crate) extra_headers: Vec<(&'static str, String)>,
     pub(crate) answers_pings: bool,
+    /// Registers what has no `reg-id`, whatever the registrar says to the rest.
+    pub(crate) plain_contacts_only: bool,
     /// Registrations that were accepted, latest last, as they came.
     pub(crate) accepted: Vec<Message>,
     /// Every REGISTER with the time it came at.
     pub(crate) registers: Vec<(Instant, Message)>,
+    /// Status and body of the answers to requests in the middle of calls.
+    pub(crate) responses: Vec<(u16, Vec<u8>)>,
     /// What the agent told about calls.
     pub(crate) call_log: Vec<(Instant, CallLog)>,
 }
@@ -71,8 +77,10 @@ impl Server {
             registrar,
             extra_headers: Vec::new(),
             answers_pings: true,
+            plain_contacts_only: false,
             accepted: Vec::new(),
             registers: Vec::new(),
+            responses: Vec::new(),
             call_log: Vec::new(),
         }
     }
@@ -181,10 +189,13 @@ impl Server {
                 CallLog::ByeFromDevice(session, message)
             }
             Event::Ended { .. } => CallLog::Ended,
-            Event::Invite { .. }
-            | Event::Confirmed { .. }
-            | Event::SessionRequest { .. }
-            | Event::Response { .. } => {
+            Event::Response { outcome, .. } => {
+                let answer = outcome.expect("the device answers");
+                let status = answer.status().expect("a response has a status").code();
+                self.responses.push((status, answer.body().to_vec()));
+                return;
+            }
+            Event::Invite { .. } | Event::Confirmed { .. } | Event::SessionRequest { .. } => {
                 return;
             }
         };
@@ -193,6 +204,10 @@ impl Server {
 
     fn judge(&mut self, now: Instant, register: &Message) -> Option<Reply> {
         let asked = register.expires().unwrap_or(3600);
+        let contact = register.header(HeaderName::Contact).unwrap_or_default();
+        if self.plain_contacts_only && !contact.contains("reg-id") {
+            return Some(self.accept(register, asked));
+        }
         match &mut self.registrar {
             Registrar::Silent => None,
             Registrar::Accepts { expires } => {
@@ -202,6 +217,10 @@ impl Server {
             Registrar::WantsAtLeast { min_expires } if asked != 0 && asked < *min_expires => {
                 let status = StatusCode::INTERVAL_TOO_BRIEF;
                 Some(Reply::new(status).header("Min-Expires", min_expires.to_string()))
+            }
+            Registrar::WantsEverMore => {
+                let min_expires = (asked + 60).to_string();
+                Some(Reply::new(StatusCode::INTERVAL_TOO_BRIEF).header("Min-Expires", min_expires))
             }
             Registrar::WantsAtLeast { .. } => Some(self.accept(register, asked)),
             Registrar::Answers { status, headers } => {

@@ -1,0 +1,53 @@
+//! Why the device itself ends a call, and what the other side is told.
+
+use paging::Class;
+use sip::message::StatusCode;
+
+/// Why the device ends a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// The longest time a page may take is over.
+    TooLong,
+    /// No packet has come for too long.
+    Silent,
+    /// Something more important sounds.
+    PreEmpted(Class),
+    /// The page goes on in another dialog.
+    Moved,
+    /// Somebody has called the cancel extension.
+    AlertCancelled,
+    /// The device leaves the network.
+    ShutDown,
+}
+
+impl Farewell {
+    /// The value of the Reason header (RFC 3326).
+    pub(crate) fn reason(self) -> String {
+        match self {
+            Self::TooLong => "Q.850;cause=31;text=\"longest page time reached\"".to_owned(),
+            Self::Silent => "Q.850;cause=41;text=\"no media received\"".to_owned(),
+            // RFC 4411 section 5.1: cause 1 is pre-emption by the user agent.
+            Self::PreEmpted(by) => format!("preemption;cause=1;text=\"{by} takes its place\""),
+            Self::Moved => "SIP;cause=200;text=\"page continues in another dialog\"".to_owned(),
+            Self::AlertCancelled => "SIP;cause=200;text=\"alert cancelled\"".to_owned(),
+            Self::ShutDown => "SIP;cause=480;text=\"device shuts down\"".to_owned(),
+        }
+    }
+
+    /// The status for a caller that has not been answered.
+    pub(crate) fn refusal(self) -> StatusCode {
+        match self {
+            Self::TooLong | Self::Silent | Self::ShutDown => StatusCode::TEMPORARILY_UNAVAILABLE,
+            Self::PreEmpted(_) | Self::Moved | Self::AlertCancelled => StatusCode::BUSY_HERE,
+        }
+    }
+
+    /// Whether the page is over with it, so that its receipt is due.
+    pub(crate) fn has_receipt(self) -> bool {
+        match self {
+            // A page has one receipt: it comes with the dialog the page ends in.
+            Self::Moved => false,
+            Self::TooLong | Self::Silent | Self::PreEmpted(_) | Self::AlertCancelled | Self::ShutDown => true,
+        }
+    }
+}

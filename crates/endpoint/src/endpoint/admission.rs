@@ -1,0 +1,280 @@
+//! Admission: which calls are let in, what is agreed with them, and how the others are refused.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use media::mix::Gain;
+use media::sdp::{self, Direction, LocalMedia};
+use model::status::DeviceEvent;
+use model::{PageId, SlotKind, SlotPosition};
+use paging::{Class, SoundId};
+use rand_core::Rng;
+use sip::flow::Flow;
+use sip::message::{HeaderName, Message, StatusCode};
+use sip::uri::Uri;
+use sip::user_agent::{Reply, SessionId};
+
+use super::Endpoint;
+use crate::call::CallMedia;
+use crate::call::farewell::Farewell;
+use crate::call::page::{About, Agreed, PageCall};
+use crate::call::ring::RingCall;
+use crate::call::tone::Tone;
+use crate::io::{CallId, Output};
+use crate::profile::PageTone;
+use crate::refusal::Refusal;
+
+/// Names the page of a call between parts of Oyez.
+pub const PAGE_HEADER: &str = "Oyez-Page";
+
+/// Packet time we ask for: what the zone forwards without re-encoding.
+const PACKET_TIME: Duration = Duration::from_millis(20);
+/// A caller's name is cut to this many characters where it is shown.
+const CALLER_SHOWN_MAX: usize = 64;
+
+impl Endpoint {
+    /// Lets a call in, or refuses it.
+    ///
+    /// A page slot answers whatever comes over the flow it is registered on, and nothing else: that flow leads to a
+    /// server whose certificate was checked, and which checked the caller. No header of the INVITE (Alert-Info,
+    /// Call-Info, Answer-Mode) makes a difference, so a stranger gains nothing by sending one.
+    pub(super) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, invite: &Message) {
+        let admitted = self.admit(now, flow, invite);
+        let (slot, position) = match admitted {
+            Ok(admitted) => admitted,
+            Err((slot, refusal)) => return self.refuse(now, session, slot, &refusal),
+        };
+        if position == SlotPosition::CANCEL {
+            self.cancel_alerts(now);
+        }
+        let id = self.calls.next_id();
+        let about = About {
+            id,
+            session,
+            slot,
+            flow,
+            class: class_of(position),
+            page: invite
+                .header(HeaderName::Other(PAGE_HEADER))
+                .and_then(|page| page.trim().parse::<PageId>().ok()),
+            caller: caller(invite),
+        };
+        match position.kind() {
+            SlotKind::Page | SlotKind::Alert => {
+                let offer = invite.body().to_vec();
+                let sound = self.sound.profile();
+                let gain = Gain::new(sound.output_rate, sound.page_volume_db);
+                self.calls.insert_page(PageCall::new(
+                    now,
+                    about,
+                    offer,
+                    gain,
+                    self.profile.times.page_max,
+                ));
+                self.outputs.push_back(Output::OpenMedia {
+                    call: id,
+                    local: flow.local.ip(),
+                });
+            }
+            SlotKind::Ring => self.ring(now, about),
+        }
+    }
+
+    pub(super) fn handle_media_opened(&mut self, now: Instant, id: CallId, local: SocketAddr) {
+        if self.calls.page(id).is_none_or(|call| call.offer().is_none()) {
+            // The caller has hung up meanwhile.
+            self.outputs.push_back(Output::CloseMedia { call: id });
+            return;
+        }
+        if let Err(refusal) = self.agree(now, id, local) {
+            self.refuse_call(now, id, &refusal);
+        }
+    }
+
+    pub(super) fn handle_media_failed(&mut self, now: Instant, id: CallId) {
+        self.refuse_call(now, id, &Refusal::NoSocket);
+    }
+
+    fn admit(
+        &self,
+        now: Instant,
+        flow: Flow,
+        invite: &Message,
+    ) -> Result<(usize, SlotPosition), (Option<usize>, Refusal)> {
+        let user = invite
+            .request_uri()
+            .and_then(|uri| Uri::parse(uri).ok())
+            .and_then(|uri| uri.user());
+        let mut known = None;
+        for (index, slot) in self.slots.iter().enumerate() {
+            if user.is_none() || slot.account().map(|account| account.user.as_str()) != user {
+                continue;
+            }
+            known = Some(index);
+            if slot.is_bound_to(now, flow) {
+                return if self.calls.admits(index) {
+                    Ok((index, slot.profile().position))
+                } else {
+                    Err((known, Refusal::TooManyCalls))
+                };
+            }
+        }
+        let from_our_server = self.slots.iter().any(|slot| slot.is_bound_to(now, flow));
+        Err((
+            known,
+            if from_our_server && known.is_none() {
+                Refusal::Nobody
+            } else {
+                Refusal::Stranger
+            },
+        ))
+    }
+
+    /// Agrees on media, asks for the loudspeaker, and rings.
+    fn agree(&mut self, now: Instant, id: CallId, local: SocketAddr) -> Result<(), Refusal> {
+        let Some(about) = self.calls.about(id).cloned() else {
+            return Ok(());
+        };
+        let local_media = self.local_media(local, about.flow);
+        let offer = self.calls.page(id).and_then(PageCall::offer).unwrap_or_default();
+        if offer.is_empty() {
+            return Err(Refusal::NoOffer);
+        }
+        let (sdp, negotiated) = sdp::answer(offer, &local_media, &mut self.rng).map_err(Refusal::Media)?;
+        let agreed = Agreed {
+            sdp,
+            offered: sdp::origin(offer).map_err(Refusal::Media)?,
+        };
+        let rate = self.sound.profile().output_rate;
+        let media = CallMedia::new(&negotiated, rate, &mut self.rng).map_err(|_| Refusal::NoCodec)?;
+        let continues = self.take_over_page(now, &about);
+        let sound = SoundId(id.0);
+        let effects = self.sound.arbiter.request(sound, about.class);
+        self.follow_arbiter(now, &effects)?;
+        let tone = match self.slots.get(about.slot).map(|slot| &slot.profile().tone) {
+            Some(tone) if !continues => Tone::new(tone, rate),
+            Some(_) | None => Tone::new(&PageTone::None, rate),
+        };
+        if !tone.is_finished() {
+            self.agent
+                .provisional(now, about.session, Reply::new(StatusCode::RINGING));
+        }
+        if let Some(call) = self.calls.page_mut(id) {
+            call.ring(now, media, agreed, tone);
+        }
+        Ok(())
+    }
+
+    fn local_media(&mut self, local: SocketAddr, flow: Flow) -> LocalMedia {
+        LocalMedia {
+            address: local.ip(),
+            port: local.port(),
+            codecs: self.profile.media.codecs.clone(),
+            security: self.profile.media.security,
+            suites: self.profile.media.suites.clone(),
+            ptime: PACKET_TIME,
+            direction: Direction::SendReceive,
+            session_id: u64::from(self.rng.next_u32()),
+            session_version: 1,
+            rtcp_mux: true,
+            channel_is_secure: flow.transport.is_secure(),
+        }
+    }
+
+    /// Ends the older dialog of a page that arrives through another one, so that it is not played twice. Says whether
+    /// the page was being played.
+    fn take_over_page(&mut self, now: Instant, about: &About) -> bool {
+        let Some(older) = about
+            .page
+            .as_ref()
+            .and_then(|page| self.calls.same_page(about.id, page))
+        else {
+            return false;
+        };
+        let Some(older_call) = self.calls.remove_page(older) else {
+            return false;
+        };
+        let was_answered = older_call.is_answered();
+        if let Some(call) = self.calls.page_mut(about.id) {
+            call.continue_from(&older_call);
+        }
+        self.calls.insert_page(older_call);
+        // The receipt comes with the dialog that the page ends in: a page has one.
+        self.hang_up(now, older, Farewell::Moved);
+        was_answered
+    }
+
+    fn ring(&mut self, now: Instant, about: About) {
+        let id = about.id;
+        let session = about.session;
+        let sound = self.sound.profile();
+        self.calls
+            .insert_ring(RingCall::new(about, sound.output_rate, sound.ring_volume_db));
+        let effects = self.sound.arbiter.request(SoundId(id.0), Class::Ring);
+        match self.follow_arbiter(now, &effects) {
+            Ok(()) => self
+                .agent
+                .provisional(now, session, Reply::new(StatusCode::RINGING)),
+            Err(refusal) => self.refuse_call(now, id, &refusal),
+        }
+    }
+
+    fn refuse_call(&mut self, now: Instant, id: CallId, refusal: &Refusal) {
+        let Some((session, slot)) = self.calls.about(id).map(|about| (about.session, about.slot)) else {
+            return;
+        };
+        self.refuse(now, session, Some(slot), refusal);
+        self.forget(now, id);
+    }
+
+    fn refuse(&mut self, now: Instant, session: SessionId, slot: Option<usize>, refusal: &Refusal) {
+        match refusal {
+            Refusal::Stranger => self.counters.calls_from_strangers += 1,
+            Refusal::Nobody => self.counters.calls_to_nobody += 1,
+            Refusal::TooManyCalls
+            | Refusal::NoOffer
+            | Refusal::Media(_)
+            | Refusal::NoCodec
+            | Refusal::NoSocket
+            | Refusal::Sound(_) => self.counters.calls_refused += 1,
+        }
+        self.agent.reject(now, session, Reply::new(refusal.status()));
+        // Strangers may call by the thousand: they are counted, and not told one by one.
+        let Some(slot) = slot
+            .and_then(|slot| self.slots.get(slot))
+            .filter(|_| *refusal != Refusal::Stranger)
+        else {
+            return;
+        };
+        let slot = slot.profile().position.id();
+        self.tell(DeviceEvent::CallRefused {
+            slot,
+            status: refusal.status().code(),
+            why: refusal.to_string(),
+        });
+    }
+}
+
+fn class_of(position: SlotPosition) -> Class {
+    match position.kind() {
+        // Who cancels an alert may say so, but not in the place of another one.
+        SlotKind::Alert if position == SlotPosition::CANCEL => Class::Page,
+        SlotKind::Page => Class::Page,
+        SlotKind::Alert => Class::EmergencyAlert,
+        SlotKind::Ring => Class::Ring,
+    }
+}
+
+/// The caller as it is shown: the display name, else the user. Controls are left out, as this text goes to pages and
+/// logs.
+fn caller(invite: &Message) -> String {
+    let Ok(from) = invite.from() else {
+        return String::new();
+    };
+    let name = from.display_name().filter(|name| !name.trim().is_empty());
+    let name = name.as_deref().or_else(|| from.uri().user()).unwrap_or("unknown");
+    name.chars()
+        .filter(|character| !character.is_control())
+        .take(CALLER_SHOWN_MAX)
+        .collect()
+}
