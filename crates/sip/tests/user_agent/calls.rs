@@ -153,7 +153,6 @@ fn requests_and_re_invites_travel_inside_the_session() {
         (Method::Info, vec!["INFO"]),
         (Method::Invite, vec!["INFO", "INVITE", "ACK"]),
     ] {
-        let sent = wire.sent_by(BOB).len();
         wire.sides[BOB]
             .agent
             .request_in_session(wire.now, callee, method, Vec::new(), None);
@@ -169,7 +168,6 @@ fn requests_and_re_invites_travel_inside_the_session() {
             .respond(wire.now, transaction, Reply::new(StatusCode::OK));
         wire.run(TRIP * 2);
         assert!(matches!(wire.event(BOB), Event::Response { outcome: Ok(_), .. }));
-        let _ = sent;
         assert!(wire.sent_by(BOB).ends_with(&lines), "{:?}", wire.sent_by(BOB));
     }
     assert!(matches!(wire.event(ALICE), Event::Confirmed { session, .. } if session == caller));

@@ -1,4 +1,11 @@
-//! The user agent against itself, in virtual time.
+//! The user agent in virtual time: against itself, and against a peer that the test plays.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests state what they expect by unwrapping it"
+)]
 
 mod called;
 mod calling;

@@ -265,7 +265,7 @@ impl Run {
                 }
             }
             Event::Answered { session, .. } | Event::Confirmed { session, .. } => {
-                self.confirmed(side, session)
+                self.confirmed(side, session);
             }
             Event::Rejected { session, .. } => self.over(side, session),
             Event::Ended { session, cause } => {

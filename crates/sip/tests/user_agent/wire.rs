@@ -148,7 +148,7 @@ impl Wire {
                     Output::Event(event) => self.sides[side].events.push_back(event),
                     Output::Transmit { flow, bytes } => {
                         assert_eq!(flow.connection, self.sides[side].flow.connection);
-                        self.send(side, bytes);
+                        self.send(side, &bytes);
                     }
                 }
             }
@@ -188,10 +188,10 @@ impl Wire {
             .sum()
     }
 
-    fn send(&mut self, from: usize, bytes: Bytes) {
+    fn send(&mut self, from: usize, bytes: &Bytes) {
         let is_sound = self.weather.corruption == 0;
         let at = self.now.duration_since(self.start).as_millis();
-        self.log.push((from, at, line(&bytes, is_sound)));
+        self.log.push((from, at, line(bytes, is_sound)));
         let copies = if self.percent(self.weather.loss) {
             0
         } else if self.percent(self.weather.duplication) {
@@ -207,7 +207,7 @@ impl Wire {
             };
             self.sent += 1;
             let at = self.now + Duration::from_millis(10 + extra);
-            let bytes = self.corrupted(&bytes);
+            let bytes = self.corrupted(bytes);
             self.in_flight.insert((at, self.sent), (1 - from, bytes));
         }
     }
