@@ -4,6 +4,7 @@
 //! carry. Everything is brought to 8,000 samples a second first.
 
 use std::f64::consts::PI;
+use std::time::Duration;
 
 /// Samples a second at which signals are compared.
 const RATE: u32 = 8_000;
@@ -15,14 +16,14 @@ const BAND_HIGH: f64 = 3_400.0;
 const FILTER_HALF: f64 = 0.016;
 /// Samples of one correlation window: 500 ms.
 const WINDOW: usize = 4_000;
-/// Furthest local shift of a window against the whole alignment: 20 ms.
-const LAG: usize = 160;
 /// Samples of the beginning whose level is compared: 200 ms.
 const BEGINNING: usize = 1_600;
 /// Samples of one step of the coarse alignment: 5 ms.
 const HOP: usize = 40;
 /// Steps around the coarse alignment that the fine one searches, in samples: 40 ms.
 const FINE: usize = 320;
+/// Parts of a sample in which the alignment of the whole is found: half a sample is 70 degrees at the upper edge of the band.
+const FRACTIONS: u32 = 8;
 /// Windows quieter than the loudest by more than this are pauses and have no correlation of their own, as a power ratio.
 const PAUSE: f64 = 1e-4;
 
@@ -31,7 +32,7 @@ const PAUSE: f64 = 1e-4;
 pub struct Comparison {
     /// Where the reference begins in the recording, in seconds.
     pub begins_at: f64,
-    /// Correlation of each 500 ms window that is no pause, with the best shift within 20 ms, from -1 to 1.
+    /// Correlation of each 500 ms window that is no pause, with the best shift within the lag, from -1 to 1.
     pub windows: Vec<f64>,
     /// Level of the first 200 ms against the level of the whole, recording against reference, in decibels: 0 is intact.
     pub beginning_db: f64,
@@ -58,36 +59,62 @@ impl Comparison {
     }
 }
 
-/// Compares `recording` with `reference`, each with its samples a second; both rates are multiples of 8,000.
+/// Compares `recording` with `reference`, each with its samples a second; both rates are multiples of 8,000. Windows are
+/// looked for within `lag` of where the whole says they are.
 ///
 /// `None` when a rate is no such multiple, the reference is shorter than one window, or either has no sound in the band.
-pub fn compare(reference: (&[i16], u32), recording: (&[i16], u32)) -> Option<Comparison> {
-    let reference = telephone_band(reference.0, reference.1)?;
-    let mut recording = telephone_band(recording.0, recording.1)?;
+pub fn compare(reference: (&[i16], u32), recording: (&[i16], u32), lag: Duration) -> Option<Comparison> {
+    let (samples, rate) = reference;
+    let reference = telephone_band(samples, rate, 0.0)?;
+    let mut recording = telephone_band(recording.0, recording.1, 0.0)?;
     if reference.len() < WINDOW || power(&reference) <= 0.0 || power(&recording) <= 0.0 {
         return None;
     }
     // A recording that stops early is compared as if silence followed.
     recording.resize(recording.len() + reference.len(), 0.0);
     let begin = fine_offset(&reference, &recording, coarse_offset(&reference, &recording));
+    let (reference, begin) = closest_fraction(samples, rate, &recording, begin)?;
     let found = recording.get(begin..begin + reference.len())?;
     let gain = power(found) / power(&reference);
     let beginning = power(found.get(..BEGINNING)?) / power(reference.get(..BEGINNING)?);
     Some(Comparison {
         begins_at: ratio(begin, RATE as usize),
-        windows: window_correlations(&reference, &recording, begin),
+        windows: window_correlations(&reference, &recording, begin, samples_in(lag)),
         beginning_db: decibels(beginning / gain),
         gain_db: decibels(gain),
     })
 }
 
-/// Filters to the telephone band and brings the signal to 8,000 samples a second.
-fn telephone_band(samples: &[i16], rate: u32) -> Option<Vec<f64>> {
+/// The reference shifted by the part of a sample at which it is closest to the recording, and where it begins there.
+fn closest_fraction(
+    samples: &[i16],
+    rate: u32,
+    recording: &[f64],
+    begin: usize,
+) -> Option<(Vec<f64>, usize)> {
+    let mut closest = None;
+    let mut highest = f64::MIN;
+    for fraction in 0..FRACTIONS {
+        let shifted = telephone_band(samples, rate, f64::from(fraction) / f64::from(FRACTIONS))?;
+        for offset in begin.saturating_sub(1)..=begin + 1 {
+            let score = normalised(&shifted, recording.get(offset..).unwrap_or_default());
+            if score > highest {
+                highest = score;
+                closest = Some((shifted.clone(), offset));
+            }
+        }
+    }
+    closest
+}
+
+/// Filters to the telephone band, brings the signal to 8,000 samples a second, and moves it later by `shift` of their
+/// periods.
+fn telephone_band(samples: &[i16], rate: u32, shift: f64) -> Option<Vec<f64>> {
     if rate == 0 || !rate.is_multiple_of(RATE) {
         return None;
     }
     let step = (rate / RATE) as usize;
-    let taps = band_filter(f64::from(rate));
+    let taps = band_filter(f64::from(rate), shift * f64::from(rate / RATE));
     let half = taps.len() / 2;
     let filtered = (0..samples.len()).step_by(step).map(|centre| {
         let first = centre.saturating_sub(half);
@@ -104,8 +131,8 @@ fn telephone_band(samples: &[i16], rate: u32) -> Option<Vec<f64>> {
     Some(filtered.collect())
 }
 
-/// A windowed-sinc band-pass filter for `rate` samples a second.
-fn band_filter(rate: f64) -> Vec<f64> {
+/// A windowed-sinc band-pass filter for `rate` samples a second that delays by `shift` of them.
+fn band_filter(rate: f64, shift: f64) -> Vec<f64> {
     let half = (FILTER_HALF * rate).round();
     let count = half * 2.0 + 1.0;
     let low_pass = |edge: f64, n: f64| {
@@ -120,7 +147,7 @@ fn band_filter(rate: f64) -> Vec<f64> {
     let mut n = -half;
     while n <= half {
         let hann = 0.5 + 0.5 * (2.0 * PI * n / count).cos();
-        taps.push((low_pass(BAND_HIGH, n) - low_pass(BAND_LOW, n)) * hann);
+        taps.push((low_pass(BAND_HIGH, n + shift) - low_pass(BAND_LOW, n + shift)) * hann);
         n += 1.0;
     }
     taps
@@ -145,7 +172,7 @@ fn fine_offset(reference: &[f64], recording: &[f64], coarse: usize) -> usize {
     })
 }
 
-fn window_correlations(reference: &[f64], recording: &[f64], begin: usize) -> Vec<f64> {
+fn window_correlations(reference: &[f64], recording: &[f64], begin: usize, lag: usize) -> Vec<f64> {
     let loudest = reference.chunks_exact(WINDOW).map(power).fold(0.0, f64::max);
     reference
         .chunks_exact(WINDOW)
@@ -153,7 +180,7 @@ fn window_correlations(reference: &[f64], recording: &[f64], begin: usize) -> Ve
         .filter(|(_, window)| power(window) >= loudest * PAUSE)
         .map(|(index, window)| {
             let at = begin + index * WINDOW;
-            (at.saturating_sub(LAG)..=at + LAG)
+            (at.saturating_sub(lag)..=at + lag)
                 .map(|offset| normalised(window, recording.get(offset..).unwrap_or_default()))
                 .fold(-1.0, f64::max)
         })
@@ -182,6 +209,10 @@ fn normalised(a: &[f64], b: &[f64]) -> f64 {
     if scale > 0.0 { product / scale } else { 0.0 }
 }
 
+fn samples_in(time: Duration) -> usize {
+    usize::try_from(time.as_millis()).unwrap_or(0) * (RATE as usize / 1_000)
+}
+
 fn power(signal: &[f64]) -> f64 {
     signal.iter().map(|sample| sample * sample).sum()
 }
@@ -205,7 +236,11 @@ fn ratio(part: usize, whole: usize) -> f64 {
     reason = "test signals are made by rounding"
 )]
 mod tests {
+    use std::time::Duration;
+
     use super::{Comparison, compare};
+
+    const LAG: Duration = Duration::from_millis(20);
 
     /// Two seconds of a speech-like sweep with syllables, beginning at its first sample.
     fn speech(rate: u32) -> Vec<i16> {
@@ -220,7 +255,7 @@ mod tests {
     }
 
     fn compared(recording: &[i16]) -> Comparison {
-        compare((&speech(8_000), 8_000), (recording, 8_000)).unwrap()
+        compare((&speech(8_000), 8_000), (recording, 8_000), LAG).unwrap()
     }
 
     #[test]
@@ -243,11 +278,18 @@ mod tests {
 
     #[test]
     fn a_recording_at_another_rate_is_the_same_sound() {
-        let found = compare((&speech(8_000), 8_000), (&speech(48_000), 48_000)).unwrap();
+        let found = compare((&speech(8_000), 8_000), (&speech(48_000), 48_000), LAG).unwrap();
         assert!(
             found.median() > 0.99 && found.beginning_db.abs() < 0.3,
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_recording_between_samples_is_the_same_sound() {
+        let late: Vec<i16> = [0; 3].into_iter().chain(speech(48_000)).collect();
+        let found = compare((&speech(8_000), 8_000), (&late, 48_000), LAG).unwrap();
+        assert!(found.median() > 0.99, "{found:?}");
     }
 
     #[test]
@@ -281,7 +323,10 @@ mod tests {
 
     #[test]
     fn silence_and_odd_rates_have_no_comparison() {
-        assert_eq!(compare((&speech(8_000), 8_000), (&[0; 8_000], 8_000)), None);
-        assert_eq!(compare((&speech(8_000), 8_000), (&speech(8_000), 44_100)), None);
+        assert_eq!(compare((&speech(8_000), 8_000), (&[0; 8_000], 8_000), LAG), None);
+        assert_eq!(
+            compare((&speech(8_000), 8_000), (&speech(8_000), 44_100), LAG),
+            None
+        );
     }
 }

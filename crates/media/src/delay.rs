@@ -20,7 +20,11 @@ const REFERENCE_AGE: Duration = Duration::from_secs(5);
 /// Added to the measured lateness, for what the histogram has not seen.
 const MARGIN: Duration = Duration::from_millis(5);
 
-/// The shortest delay asked for, and the one a stream begins with.
+/// Asked for while little is known of the line, so that the first words do not find the buffer empty.
+const TARGET_BEGIN: Duration = Duration::from_millis(40);
+/// So many packets are known little of: a second of sound.
+const BEGIN_PACKETS: u64 = 50;
+/// The shortest delay asked for.
 pub(crate) const TARGET_MIN: Duration = Duration::from_millis(20);
 /// The longest delay asked for; lateness beyond it is met by concealment.
 pub(crate) const TARGET_MAX: Duration = Duration::from_secs(1);
@@ -82,7 +86,8 @@ impl DelayEstimator {
     /// The delay that suits a sink which takes `quantum` ticks at a time, in ticks.
     pub(crate) fn target(&self, quantum: i64) -> i64 {
         let wanted = self.covered_lateness() + quantum + duration_to_ticks(MARGIN);
-        wanted.clamp(duration_to_ticks(TARGET_MIN), duration_to_ticks(TARGET_MAX))
+        let least = if self.total < BEGIN_PACKETS * 16 { TARGET_BEGIN } else { TARGET_MIN };
+        wanted.clamp(duration_to_ticks(least), duration_to_ticks(TARGET_MAX))
     }
 
     fn count(&mut self, lateness: i64) {

@@ -1,10 +1,13 @@
 //! Whether a page was heard, judged from the recording and not from what any part of the system says of itself.
 
 use std::path::Path;
+use std::time::Duration;
 
 use audio::{Comparison, Sound, compare};
 use serde::Serialize;
 
+/// Furthest that a part may be from its place: endpoints follow the network's jitter by longer or shorter pauses.
+pub const LAG_MAX: Duration = Duration::from_millis(60);
 /// Least median correlation of 500 ms windows in the telephone band.
 pub const MEDIAN_MIN: f64 = 0.95;
 /// Least correlation of a window that counts as present, and the least share of windows that have to.
@@ -56,6 +59,7 @@ fn judge_sound(reference: &Sound, recording: &Sound) -> Judgement {
     match compare(
         (&reference.samples, reference.rate),
         (&recording.samples, recording.rate),
+        LAG_MAX,
     ) {
         Some(found) => {
             let fault = fault(&found).unwrap_or_default();

@@ -15,7 +15,7 @@ use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
-use model::status::{DeviceEvent, PageReport, Shown, TargetRole, ZoneEvent};
+use model::status::{DeviceEvent, PageReport, Shown, SlotStatus, TargetRole, ZoneEvent};
 use model::{Extension, SipUser, SlotKind, SlotPosition};
 use net::media::{MediaPlaneConfig, PortRange};
 use net::resolver::Resolver;
@@ -400,6 +400,14 @@ async fn wait_until_registered(
     name: &str,
 ) -> Result<()> {
     let registered = timeout(REGISTERED_MAX, async {
+        // What happened before the subscription is in the status.
+        if device
+            .status()
+            .await
+            .is_some_and(|status| status.slots.iter().all(is_registered))
+        {
+            return Ok(());
+        }
         loop {
             match reports.recv().await {
                 Ok(DeviceReport::Event(DeviceEvent::RegistrationChanged { registration, .. }, _))
@@ -431,6 +439,10 @@ async fn wait_until_registered(
         "the loudspeaker {name} is not registered after {} s{cause}",
         REGISTERED_MAX.as_secs()
     )
+}
+
+fn is_registered(slot: &SlotStatus) -> bool {
+    slot.registration.shown == Shown::Successful
 }
 
 /// The report of the next page to `extension` that ends.
