@@ -239,7 +239,8 @@ impl Worker {
             if self.tell().is_err() {
                 return;
             }
-            is_finished = !(commands_left || packets_left || transmits_left);
+            let commands_can_go_on = commands_left && !self.event_waits;
+            is_finished = !(commands_can_go_on || packets_left || transmits_left);
         }
     }
 
@@ -256,10 +257,11 @@ impl Worker {
         timer.into_iter().chain(event).min()
     }
 
+    /// True when some may be left.
     fn carry_out_commands(&mut self) -> bool {
         if self.event_waits {
             // A driver that takes no answers gets nothing done; otherwise its answers would heap up here.
-            return false;
+            return true;
         }
         for _command in 0..COMMANDS_PER_ROUND {
             let Ok(command) = self.commands.try_recv() else {
