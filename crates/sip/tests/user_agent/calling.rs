@@ -352,6 +352,34 @@ fn a_peer_that_rings_may_send_requests_but_no_bye_and_no_invite() {
 }
 
 #[test]
+fn early_dialogs_are_known_up_to_the_limit() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let (_, invite) = lone.call();
+    for branch in 0..=FORKS_MAX {
+        let text = lone.response(&invite, StatusCode::RINGING, &format!("early-{branch}"), &[]);
+        lone.receive(&text);
+        lone.event();
+    }
+    let info = |branch: usize| {
+        in_dialog(
+            "INFO",
+            1,
+            invite.from().unwrap().tag().unwrap(),
+            &format!("z9hG4bK{branch}"),
+        )
+        .replace("tag=bob", &format!("tag=early-{branch}"))
+        .replace("call-of-bob", header(&invite, "Call-ID"))
+    };
+
+    lone.receive(&info(FORKS_MAX - 1));
+    assert!(matches!(lone.event(), Event::SessionRequest { .. }));
+    lone.receive(&info(FORKS_MAX));
+
+    assert_eq!(lone.sent_status(), 481);
+    lone.expect_no_event();
+}
+
+#[test]
 fn a_request_for_an_early_or_foreign_dialog_is_answered_481() {
     let mut lone = Lone::new(Transport::Tcp);
     lone.call();
