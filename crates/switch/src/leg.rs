@@ -99,19 +99,6 @@ pub(crate) struct LegMedia {
     pub(crate) pending: Option<Box<PendingOffer>>,
 }
 
-impl LegMedia {
-    pub(crate) fn new(security: SecurityOffer, session_id: u64) -> Self {
-        Self {
-            security,
-            session_id,
-            version: 0,
-            description: String::new(),
-            remote: None,
-            pending: None,
-        }
-    }
-}
-
 /// Where a contact is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -124,6 +111,34 @@ pub(crate) struct Target {
 }
 
 impl Leg {
+    /// A leg that waits for its ports; `session_id` is random.
+    pub(crate) fn new(
+        call: CallId,
+        user: SipUser,
+        flow: Flow,
+        security: SecurityOffer,
+        session_id: u64,
+    ) -> Self {
+        let media = LegMedia {
+            security,
+            session_id,
+            version: 0,
+            description: String::new(),
+            remote: None,
+            pending: None,
+        };
+        Self {
+            call,
+            user,
+            flow,
+            session: None,
+            stage: Stage::Opening,
+            ports: Ports::Awaited,
+            media,
+            alternatives: Vec::new(),
+        }
+    }
+
     /// Says whether the dialog and the ports are both done with.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Over) && self.ports == Ports::Closed

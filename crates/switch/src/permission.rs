@@ -65,3 +65,134 @@ pub fn destination(directory: &Directory, caller: &SipUser, number: &str) -> Res
         manner,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Secret;
+    use model::directory::{
+        Action, DigestAlgorithm, Epoch, Permission, Snapshot, Subject, Update, Urgency, User, UserKind, Who,
+    };
+
+    use super::*;
+
+    fn directory(role: ExtensionRole, permissions: Vec<Permission>) -> Directory {
+        let callee = match &role {
+            ExtensionRole::Slot { .. } => UserKind::Device("device".parse().unwrap()),
+            _ => UserKind::Phone,
+        };
+        let person = |name: &str, kind| User {
+            user: user(name),
+            name: String::new(),
+            kind,
+        };
+        let snapshot = Snapshot {
+            account: "acme".parse().unwrap(),
+            epoch: Epoch(1),
+            realm: "acct-7".to_owned(),
+            domain: "acme.example".to_owned(),
+            default_algorithm: DigestAlgorithm::Sha256,
+            users: vec![person("caller", UserKind::Phone), person("callee", callee)],
+            credentials: Vec::new(),
+            extensions: vec![ExtensionRecord {
+                extension: "700".parse().unwrap(),
+                name: "seven hundred".to_owned(),
+                role,
+            }],
+            permissions,
+        };
+        let mut directory = Directory::new("acme".parse().unwrap());
+        directory.apply(Update::Snapshot(snapshot)).unwrap();
+        directory
+    }
+
+    fn user(name: &str) -> SipUser {
+        name.parse().unwrap()
+    }
+
+    fn allow(action: Action, pin: Option<&str>) -> Permission {
+        Permission {
+            who: Who::User(user("caller")),
+            action,
+            subject: Subject::Any,
+            pin: pin.map(Secret::from),
+        }
+    }
+
+    fn slot(kind: SlotKind) -> ExtensionRole {
+        ExtensionRole::Slot {
+            kind,
+            user: user("callee"),
+        }
+    }
+
+    #[test]
+    fn each_role_is_joined_in_its_own_manner_and_needs_its_own_permission() {
+        let members = vec![user("callee")];
+        let cases = [
+            (
+                ExtensionRole::Phone { user: user("callee") },
+                Action::Call,
+                Manner::Conversation,
+            ),
+            (slot(SlotKind::Ring), Action::Call, Manner::Conversation),
+            (slot(SlotKind::Page), Action::Page, Manner::Page),
+            (slot(SlotKind::Alert), Action::Alert, Manner::Conversation),
+            (
+                ExtensionRole::PageGroup {
+                    members: members.clone(),
+                    urgency: Urgency::Normal,
+                },
+                Action::Page,
+                Manner::Page,
+            ),
+            (
+                ExtensionRole::Alert {
+                    members: members.clone(),
+                },
+                Action::Alert,
+                Manner::Page,
+            ),
+            (ExtensionRole::Drill { members }, Action::Alert, Manner::Page),
+        ];
+        for (role, action, manner) in cases {
+            let allowed = directory(role.clone(), vec![allow(action, None)]);
+            let found = destination(&allowed, &user("caller"), "700").map(|found| found.manner);
+            assert_eq!(found, Ok(manner), "{role:?}");
+
+            let others = [Action::Call, Action::Page, Action::Alert]
+                .into_iter()
+                .filter(|other| *other != action);
+            let others = directory(role.clone(), others.map(|other| allow(other, None)).collect());
+            assert_eq!(
+                destination(&others, &user("caller"), "700"),
+                Err(Barred::Denied),
+                "{role:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_permission_is_nobody_elses() {
+        let role = ExtensionRole::Phone { user: user("callee") };
+        let directory = directory(role, vec![allow(Action::Call, None)]);
+
+        assert_eq!(
+            destination(&directory, &user("callee"), "700"),
+            Err(Barred::Denied)
+        );
+        assert_eq!(
+            destination(&directory, &user("caller"), "7000"),
+            Err(Barred::Unknown)
+        );
+    }
+
+    #[test]
+    fn a_permission_with_a_pin_is_none_without_it() {
+        let directory = directory(slot(SlotKind::Page), vec![allow(Action::Page, Some("4711"))]);
+
+        assert_eq!(
+            destination(&directory, &user("caller"), "700"),
+            Err(Barred::PinWanted)
+        );
+    }
+}

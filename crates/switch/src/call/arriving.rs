@@ -1,10 +1,9 @@
 //! An INVITE from a phone: who calls, whom, and whether there is room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use media::bridge::LegId;
 use media::sdp::SecurityOffer;
 use model::SipUser;
 use model::directory::{Action, ExtensionRecord, ExtensionRole};
@@ -16,11 +15,10 @@ use sip::uri::{Host, Uri};
 use sip::user_agent::{Reply, SessionId};
 
 use super::announcement::Announcement;
-use super::refusals::Refusals;
-use super::{Call, CallOffence, Invitee, Phase, Plan};
+use super::{Call, CallOffence, Invitee, Plan};
 use crate::admission::Load;
 use crate::config::PlainMedia;
-use crate::leg::{Leg, LegMedia, Ports, Stage, Target};
+use crate::leg::{Leg, Target};
 use crate::permission::{Destination, Manner, destination};
 use crate::registrar::Binding;
 use crate::switch::{Output, Switch};
@@ -78,65 +76,28 @@ impl Switch {
         let Destination { extension, manner } = destination(&self.directory, caller, &number)?;
         let security = self.security(&flow).ok_or(CallOffence::FlowBarred)?;
         let invitees = self.invitees(caller, &extension);
-        let legs = 1 + invitees
-            .iter()
-            .map(|invitee| invitee.devices.len())
-            .sum::<usize>();
-        let load = match (manner, extension.role.action()) {
-            (Manner::Page, Action::Alert) => Load::Alert,
-            (Manner::Page, Action::Page | Action::Call) => Load::Page,
-            (Manner::Conversation, _) => Load::Conversation,
-        };
+        let devices: usize = invitees.iter().map(|invitee| invitee.devices.len()).sum();
         // A page to nobody is carried out all the same, so that its report says who is missing.
-        if manner == Manner::Conversation && legs == 1 {
+        if manner == Manner::Conversation && devices == 0 {
             return Err(CallOffence::NobodyRegistered);
         }
-        let room = self.admission.admit(caller, load, legs)?;
+        let room = self
+            .admission
+            .admit(caller, load(manner, &extension), 1 + devices)?;
         let (id, leg) = (self.calls.next_call(), self.calls.next_leg());
-        let media = LegMedia::new(security, self.random_number());
-        self.insert_leg(
-            leg,
-            Leg {
-                call: id,
-                user: caller.clone(),
-                flow,
-                session: Some(session),
-                stage: Stage::Opening,
-                ports: Ports::Awaited,
-                media,
-                alternatives: Vec::new(),
-            },
-        );
-        let plan = Box::new(Plan {
+        let mut caller_leg = Leg::new(id, caller.clone(), flow, security, self.random_number());
+        caller_leg.session = Some(session);
+        self.calls.insert(leg, caller_leg);
+        let announcement = Announcement::new(&extension, self.address_of(caller), hops_left);
+        let plan = Plan {
             offer: message.body().to_vec(),
             dialled: number,
             invitees,
-        });
-        let call = Call {
-            manner,
-            announcement: Announcement::new(&extension, self.address_of(caller), hops_left),
-            extension: extension.extension,
-            caller: leg,
-            phase: Phase::Opening(plan),
-            legs: BTreeSet::from([leg]),
-            called: BTreeSet::new(),
-            called_by_user: BTreeMap::new(),
-            spoken: None,
-            refusals: Refusals::default(),
-            has_rung: false,
-            page: None,
-            room,
         };
+        let call = Call::new(manner, extension.extension, announcement, leg, plan, room);
         self.calls.call_by_id.insert(id, call);
         self.outputs.push_back(Output::OpenMedia { leg });
         Ok(())
-    }
-
-    pub(super) fn insert_leg(&mut self, id: LegId, leg: Leg) {
-        if let Some(session) = leg.session {
-            self.calls.leg_by_session.insert(session, id);
-        }
-        self.calls.leg_by_id.insert(id, leg);
     }
 
     /// The user part of a Request-URI of this zone.
@@ -258,6 +219,15 @@ impl Switch {
             reason.count(&mut self.counters.identity);
             reason.reply(answers)
         })
+    }
+}
+
+/// What a call is to admission.
+fn load(manner: Manner, extension: &ExtensionRecord) -> Load {
+    match (manner, extension.role.action()) {
+        (Manner::Page, Action::Alert) => Load::Alert,
+        (Manner::Page, Action::Page | Action::Call) => Load::Page,
+        (Manner::Conversation, Action::Alert | Action::Page | Action::Call) => Load::Conversation,
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use media::bridge::LegId;
 use media::sdp::{self, SecurityOffer};
-use model::PageId;
 use model::status::{MissingReason, ZoneEvent};
+use model::{PageId, SipUser};
 use paging::Page;
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
@@ -15,7 +15,7 @@ use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
 use crate::config::PlainMedia;
-use crate::leg::{Leg, LegMedia, Ports, Prepared, Stage, Target};
+use crate::leg::{Leg, Prepared, Stage, Target};
 use crate::permission::Manner;
 use crate::switch::{Output, Switch};
 
@@ -97,36 +97,28 @@ impl Switch {
         {
             return false;
         }
-        for mut alternatives in devices {
-            let Some(target) = alternatives.pop() else {
-                continue;
-            };
-            let Some(security) = self.security(&target.flow) else {
-                continue;
-            };
-            let leg = self.calls.next_leg();
-            let media = LegMedia::new(security, self.random_number());
-            let flow = target.flow;
-            alternatives.push(target);
-            let state = Leg {
-                call: id,
-                user: user.clone(),
-                flow,
-                session: None,
-                stage: Stage::Opening,
-                ports: Ports::Awaited,
-                media,
-                alternatives,
-            };
-            self.insert_leg(leg, state);
-            if let Some(call) = self.calls.call_by_id.get_mut(&id) {
-                call.legs.insert(leg);
-                call.called.insert(leg);
-                *call.called_by_user.entry(user.clone()).or_default() += 1;
-            }
-            self.outputs.push_back(Output::OpenMedia { leg });
+        for targets in devices {
+            self.add_device(id, &user, targets);
         }
         true
+    }
+
+    /// Makes a leg for one device, and asks for its ports.
+    fn add_device(&mut self, id: CallId, user: &SipUser, targets: Vec<Target>) {
+        let flow = targets.last().map(|target| target.flow);
+        let Some((flow, security)) = flow.and_then(|flow| Some((flow, self.security(&flow)?))) else {
+            return;
+        };
+        let leg = self.calls.next_leg();
+        let mut state = Leg::new(id, user.clone(), flow, security, self.random_number());
+        state.alternatives = targets;
+        self.calls.insert(leg, state);
+        if let Some(call) = self.calls.call_by_id.get_mut(&id) {
+            call.legs.insert(leg);
+            call.called.insert(leg);
+            *call.called_by_user.entry(user.clone()).or_default() += 1;
+        }
+        self.outputs.push_back(Output::OpenMedia { leg });
     }
 
     /// Sends the INVITE of a called leg that has its ports, to the best of its targets.

@@ -90,6 +90,34 @@ pub(crate) struct Call {
     pub(crate) room: Room,
 }
 
+impl Call {
+    /// A call that waits for its caller's ports.
+    pub(crate) fn new(
+        manner: Manner,
+        extension: Extension,
+        announcement: Announcement,
+        caller: LegId,
+        plan: Plan,
+        room: Room,
+    ) -> Self {
+        Self {
+            manner,
+            extension,
+            announcement,
+            caller,
+            phase: Phase::Opening(Box::new(plan)),
+            legs: BTreeSet::from([caller]),
+            called: BTreeSet::new(),
+            called_by_user: BTreeMap::new(),
+            spoken: None,
+            refusals: Refusals::default(),
+            has_rung: false,
+            page: None,
+            room,
+        }
+    }
+}
+
 /// What a call waits for.
 #[derive(Debug)]
 pub(crate) enum Phase {
@@ -166,6 +194,14 @@ impl Calls {
     pub(crate) fn call_of(&mut self, leg: LegId) -> Option<(CallId, &mut Call)> {
         let id = self.leg_by_id.get(&leg)?.call;
         self.call_by_id.get_mut(&id).map(|call| (id, call))
+    }
+
+    /// Enters a leg.
+    pub(crate) fn insert(&mut self, id: LegId, leg: Leg) {
+        if let Some(session) = leg.session {
+            self.leg_by_session.insert(session, id);
+        }
+        self.leg_by_id.insert(id, leg);
     }
 
     fn next_number(&mut self) -> u64 {

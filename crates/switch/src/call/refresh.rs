@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use media::bridge::LegId;
-use media::sdp;
+use media::sdp::{self, LocalMedia};
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, Reply, ServerId, SessionId};
 
+use super::CallOffence;
 use super::media::local_media;
 use super::receipts::is_receipt;
 use crate::leg::Stage;
@@ -47,47 +48,50 @@ impl Switch {
         let Some(leg) = self
             .calls
             .leg_by_id
-            .get_mut(&id)
+            .get(&id)
             .filter(|leg| matches!(leg.stage, Stage::Joined))
         else {
             return Reply::new(StatusCode::REQUEST_PENDING);
         };
         let offer = message.body();
-        let origin = sdp::origin(offer).ok();
-        let is_refresh = offer.is_empty() && !may_offer;
-        let is_unchanged = origin.is_some() && origin == leg.media.remote;
-        if is_refresh {
+        if offer.is_empty() && !may_offer {
             return Reply::new(StatusCode::OK);
         }
-        if is_unchanged {
+        let origin = sdp::origin(offer).ok();
+        if origin.is_some() && origin == leg.media.remote {
+            // An unchanged offer gets the unchanged answer, and the streams go on (RFC 3264 §8).
             return Reply::new(StatusCode::OK).body(Body::sdp(leg.media.description.clone()));
         }
-        leg.media.version += 1;
-        let Some(local) = local_media(&self.config.media, leg, None) else {
-            return Reply::new(StatusCode::NOT_ACCEPTABLE_HERE);
+        match self.describe_anew(id, offer) {
+            Ok(text) => Reply::new(StatusCode::OK).body(Body::sdp(text)),
+            Err(offence) => offence.reply(),
+        }
+    }
+
+    /// Makes the next version of our description: an answer to the offer, or an offer where there is none.
+    fn describe_anew(&mut self, id: LegId, offer: &[u8]) -> Result<String, CallOffence> {
+        let leg = self.calls.leg_by_id.get_mut(&id).ok_or(CallOffence::NoPorts)?;
+        let local = local_media(&self.config.media, leg, None).ok_or(CallOffence::NoPorts)?;
+        let version = local.session_version + 1;
+        let local = LocalMedia {
+            session_version: version,
+            ..local
         };
-        if offer.is_empty() {
-            return match sdp::offer(&local, &mut self.rng) {
-                Ok((text, pending)) => {
-                    leg.media.pending = Some(Box::new(pending));
-                    leg.media.description.clone_from(&text);
-                    Reply::new(StatusCode::OK).body(Body::sdp(text))
-                }
-                Err(_) => Reply::new(StatusCode::NOT_ACCEPTABLE_HERE),
-            };
+        let (text, negotiated) = if offer.is_empty() {
+            let (text, pending) = sdp::offer(&local, &mut self.rng)?;
+            leg.media.pending = Some(Box::new(pending));
+            (text, None)
+        } else {
+            let (text, negotiated) = sdp::answer(offer, &local, &mut self.rng)?;
+            leg.media.remote = sdp::origin(offer).ok();
+            (text, Some(negotiated))
+        };
+        leg.media.version = version;
+        leg.media.description.clone_from(&text);
+        if let Some(negotiated) = negotiated {
+            self.connect(id, negotiated);
         }
-        match sdp::answer(offer, &local, &mut self.rng) {
-            Ok((text, negotiated)) => {
-                leg.media.remote = origin;
-                leg.media.description.clone_from(&text);
-                self.connect(id, negotiated);
-                Reply::new(StatusCode::OK).body(Body::sdp(text))
-            }
-            Err(error) => {
-                leg.media.version = leg.media.version.saturating_sub(1);
-                Reply::new(StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE))
-            }
-        }
+        Ok(text)
     }
 
     /// An ACK that answers an offer made in a 200.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::status::{MissingReason, RegistrationRefusal, Verdict, ZoneEvent};
+use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
 use sip::flow::Transport;
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::{Body, EndCause};
@@ -13,7 +14,7 @@ use switch::{Input, PlainMedia};
 use crate::pages::{hall, page};
 use crate::phone::Script;
 use crate::stranger::{self, request};
-use crate::world::{DOMAIN, World, config, verdict};
+use crate::world::{DOMAIN, REALM, World, config, verdict};
 
 /// Registers as a user that knows its password, with these headers; returns the final response.
 fn register(world: &mut World, headers: &[(&str, &str)]) -> Message {
@@ -45,6 +46,63 @@ fn a02_an_answer_is_not_accepted_twice() {
 
     assert_eq!(answer, 401);
     assert_eq!(world.zone.counters().identity.stale_answers, 1);
+}
+
+/// The status a REGISTER of mallory gets whose answer is made of the challenge after `alter`.
+fn status_of_altered(world: &mut World, alter: impl Fn(&str) -> String) -> u16 {
+    let flow = stranger::flow(Transport::Udp);
+    let uri = format!("sip:{DOMAIN}");
+    let to = format!("<sip:mallory@{DOMAIN}>");
+    let refused = world.ask(flow, request("REGISTER", &uri, 1, &[("To", &to)]));
+    let challenge = alter(refused[0].header(HeaderName::WwwAuthenticate).unwrap());
+    let challenge = Challenge::choose([challenge.as_str()], Algorithm::Md5).unwrap();
+    let credentials = ClientCredentials {
+        username: "id-mallory".to_owned(),
+        password: Secret::from("secret-mallory"),
+    };
+    let answer = answer(&challenge, &credentials, "REGISTER", &uri, 1, "cnonce");
+    world.status_of(
+        flow,
+        request("REGISTER", &uri, 2, &[("To", &to), ("Authorization", &answer)]),
+    )
+}
+
+#[test]
+fn a02_an_answer_without_quality_of_protection_is_refused() {
+    let mut world = World::new(&["mallory"]);
+
+    assert_eq!(
+        status_of_altered(&mut world, str::to_owned),
+        200,
+        "nothing else is wrong with the answer"
+    );
+    let mut world = World::new(&["mallory"]);
+    assert_eq!(
+        status_of_altered(&mut world, |challenge| challenge.replace(", qop=\"auth\"", "")),
+        403
+    );
+}
+
+#[test]
+fn a03_an_answer_with_a_weaker_algorithm_is_refused() {
+    let mut world = World::new(&["mallory"]);
+
+    assert_eq!(
+        status_of_altered(&mut world, |challenge| challenge.replace("SHA-256", "MD5")),
+        403
+    );
+    assert_eq!(world.zone.status(world.now).accounts[0].bindings, 0);
+}
+
+#[test]
+fn a04_an_answer_made_for_another_realm_is_not_accepted() {
+    let mut world = World::new(&["mallory"]);
+
+    assert_eq!(
+        status_of_altered(&mut world, |challenge| challenge.replace(REALM, "elsewhere")),
+        401
+    );
+    assert_eq!(world.zone.status(world.now).accounts[0].bindings, 0);
 }
 
 #[test]
@@ -403,6 +461,23 @@ fn a08_hops_are_counted_through_the_zone() {
             .collect();
         assert_eq!(hops, [sent], "{received}");
     }
+}
+
+#[test]
+fn a08_seventy_vias_are_answered_once() {
+    let mut world = World::new(&["anna"]);
+    let vias: Vec<String> = (0..69)
+        .map(|hop| format!("SIP/2.0/UDP hop{hop}.example;branch=z9hG4bK{hop}"))
+        .collect();
+    let headers: Vec<(&str, &str)> = vias.iter().map(|via| ("Via", via.as_str())).collect();
+
+    let answers = world.ask(
+        stranger::flow(Transport::Udp),
+        request("OPTIONS", "sip:192.0.2.1", 1, &headers),
+    );
+
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].list(HeaderName::Via).count(), 70);
 }
 
 #[test]
