@@ -16,9 +16,11 @@ use super::CloseCause;
 use super::limits::{LAST_WORDS_TIMEOUT, Limits};
 
 /// How a client keeps its connection alive and finds out that it is dead.
-//= https://www.rfc-editor.org/rfc/rfc5626#section-4.4.1
-//# the client needs to perform keepalives ... picks a random number that is between
-//# 80% and 100% of this value
+//= https://www.rfc-editor.org/rfc/rfc5626#section-4.4
+//# it SHOULD send
+//# its keep-alives so that the interval between each keep-alive is
+//# randomly distributed between 80% and 100% of the server-provided
+//# time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepAlive {
     /// Longest time between two double CRLFs; each pause is 80 to 100 % of it.
@@ -65,6 +67,8 @@ pub(crate) struct Liveness {
     idle_timeout: Duration,
     write_stall_timeout: Duration,
     keep_alive: Option<KeepAlive>,
+    /// The pong's time ran out within a message; the flow fails when that has been received.
+    pong_is_overdue: bool,
 }
 
 impl Liveness {
@@ -91,6 +95,7 @@ impl Liveness {
             idle_timeout: limits.idle_timeout,
             write_stall_timeout: limits.write_stall_timeout,
             keep_alive,
+            pong_is_overdue: false,
         };
         liveness.set(Timer::Idle, now, limits.idle_timeout);
         liveness
@@ -111,6 +116,9 @@ impl Liveness {
     pub(crate) fn on_framed(&mut self, now: Instant, is_partial: bool) {
         if !is_partial {
             self.clear(Timer::PartialMessage);
+            if std::mem::take(&mut self.pong_is_overdue) {
+                self.set(Timer::Pong, now, Duration::ZERO);
+            }
         } else if self.deadline(Timer::PartialMessage).is_none() {
             // Counted from its begin: more bytes do not prolong it.
             self.set(Timer::PartialMessage, now, self.partial_message_timeout);
@@ -119,6 +127,7 @@ impl Liveness {
 
     /// The answer to a keep-alive has come.
     pub(crate) fn on_pong(&mut self) {
+        self.pong_is_overdue = false;
         self.clear(Timer::Pong);
     }
 
@@ -156,12 +165,21 @@ impl Liveness {
             Timer::PartialMessage => Due::Close(CloseCause::PartialMessageTimeout),
             Timer::Idle => Due::Close(CloseCause::Idle),
             Timer::WriteStall => Due::Close(CloseCause::WriteStalled),
+            //= https://www.rfc-editor.org/rfc/rfc5626#section-4.4.1
+            //# If a pong is not received within 10 seconds after sending a ping (or
+            //# immediately after processing any incoming message being received when
+            //# that 10 seconds expires), then the client MUST treat the flow as
+            //# failed.
+            Timer::Pong if self.deadline(Timer::PartialMessage).is_some() => {
+                self.pong_is_overdue = true;
+                return None;
+            }
             Timer::Pong => Due::Close(CloseCause::PongMissing),
             Timer::LastWords => Due::Close(CloseCause::Local),
             Timer::Ping => {
                 let keep_alive = self.keep_alive?;
                 self.set(Timer::Ping, now, spread(keep_alive.interval, roll));
-                if self.deadline(Timer::Pong).is_none() {
+                if self.deadline(Timer::Pong).is_none() && !self.pong_is_overdue {
                     self.set(Timer::Pong, now, keep_alive.pong_timeout);
                 }
                 Due::Ping
@@ -310,6 +328,38 @@ mod tests {
 
         assert_eq!(
             liveness.handle_timeout(start + seconds(7), 0),
+            Some(Due::Close(CloseCause::PongMissing))
+        );
+    }
+
+    #[test]
+    fn a_pong_may_come_behind_the_message_that_its_time_ran_out_in() {
+        let start = Instant::now();
+        let mut liveness = Liveness::dialled(start, &Limits::default(), Some(KEEP_ALIVE), 0);
+        let pinged = start + seconds(10);
+        let overdue = pinged + KEEP_ALIVE.pong_timeout;
+        assert_eq!(liveness.handle_timeout(pinged, 0), Some(Due::Ping));
+        liveness.on_framed(pinged, true);
+
+        assert_eq!(liveness.handle_timeout(overdue, 0), None);
+        liveness.on_pong();
+        liveness.on_framed(overdue + seconds(1), false);
+        assert_eq!(liveness.handle_timeout(overdue + seconds(1), 0), None);
+    }
+
+    #[test]
+    fn a_pong_missing_behind_that_message_is_missing_at_once() {
+        let start = Instant::now();
+        let mut liveness = Liveness::dialled(start, &Limits::default(), Some(KEEP_ALIVE), 0);
+        let pinged = start + seconds(10);
+        let overdue = pinged + KEEP_ALIVE.pong_timeout;
+        assert_eq!(liveness.handle_timeout(pinged, 0), Some(Due::Ping));
+        liveness.on_framed(pinged, true);
+
+        assert_eq!(liveness.handle_timeout(overdue, 0), None);
+        liveness.on_framed(overdue + seconds(1), false);
+        assert_eq!(
+            liveness.handle_timeout(overdue + seconds(1), 0),
             Some(Due::Close(CloseCause::PongMissing))
         );
     }
