@@ -86,7 +86,11 @@ impl DelayEstimator {
     /// The delay that suits a sink which takes `quantum` ticks at a time, in ticks.
     pub(crate) fn target(&self, quantum: i64) -> i64 {
         let wanted = self.covered_lateness() + quantum + duration_to_ticks(MARGIN);
-        let least = if self.total < BEGIN_PACKETS * 16 { TARGET_BEGIN } else { TARGET_MIN };
+        let least = if self.total < BEGIN_PACKETS * 16 {
+            TARGET_BEGIN
+        } else {
+            TARGET_MIN
+        };
         wanted.clamp(duration_to_ticks(least), duration_to_ticks(TARGET_MAX))
     }
 
@@ -131,6 +135,15 @@ mod tests {
     fn packets_in_step_ask_for_the_shortest_delay() {
         let mut line = Line::new();
         line.run(500, |_| 0);
+        assert_eq!(line.target_ms(), 20);
+    }
+
+    #[test]
+    fn the_first_second_asks_for_two_packets() {
+        let mut line = Line::new();
+        line.run(BEGIN_PACKETS - 1, |_| 0);
+        assert_eq!(line.target_ms(), 40);
+        line.run(1, |_| 0);
         assert_eq!(line.target_ms(), 20);
     }
 

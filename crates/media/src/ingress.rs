@@ -256,7 +256,14 @@ impl Ingress {
         } else {
             self.take_sound(now, packet.header(), packet.payload())
         }?;
-        self.latch.confirm(from);
+        let newest = match &taken {
+            Taken::Sound(place, _) | Taken::Event(place, _, _) => self.sequencer.is_newest(place.index),
+            Taken::Report => false,
+        };
+        // A packet that was overtaken says where the peer was, not where it is.
+        if newest {
+            self.latch.confirm(from);
+        }
         Ok(taken)
     }
 

@@ -29,14 +29,11 @@ impl Latch {
         self.authenticated || self.source.is_none_or(|source| source == from)
     }
 
-    /// Takes the source of a packet that was found good; says whether the destination moved.
-    pub(crate) fn confirm(&mut self, from: SocketAddr) -> bool {
-        let moved = self.destination() != from;
+    /// Takes the source of a packet that was found good.
+    pub(crate) fn confirm(&mut self, from: SocketAddr) {
         if self.authenticated || self.source.is_none() {
             self.source = Some(from);
-            return moved;
         }
-        false
     }
 
     /// Where packets to this peer go.

@@ -9,13 +9,13 @@
 //! - [`bridge`]: a zone's media plane, which sends each talker's packets to all who listen.
 //! - [`conceal`], [`resample`], [`mix`], [`tone`], [`level`], [`dtmf`]: what is done with samples and keys.
 //!
-//! Everything runs in virtual time: whoever holds the sockets, the sound device and the clock hands over datagrams
-//! and [`Instant`](std::time::Instant)s and takes out datagrams, samples and events.
+//! Everything runs in virtual time: whoever holds the sockets, the sound device and the clock hands over
+//! datagrams and [`Instant`](std::time::Instant)s and takes out datagrams, samples and events.
 //!
 //! # What it deliberately does not do
 //!
-//! No sockets, threads, clocks, files or sound devices. No DTLS-SRTP, ICE, video or stereo. No mixing of several
-//! talkers into one stream of a bridge; [`mix`] is for the sounds of one device.
+//! No sockets, threads, clocks, files or sound devices. No DTLS-SRTP, ICE, video or stereo. No mixing of
+//! several talkers into one stream of a bridge; [`mix`] is for the sounds of one device.
 //!
 //! ```
 //! use std::time::{Duration, Instant};

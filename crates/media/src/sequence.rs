@@ -19,9 +19,12 @@ const MISORDER_MAX: i64 = 100;
 /// How far a timestamp may be from what the arrival time lets expect: as much as is ever buffered. A pause of
 /// the talker moves both; a timestamp that moves alone has lost its meaning.
 const TIMESTAMP_SLACK: Duration = Duration::from_secs(3);
-/// For so long after a change of SSRC the former one is not followed back, unless the present one has fallen
-/// silent: two streams at once would otherwise be spliced packet by packet.
+/// For so long after a change of SSRC there is no other one: several streams at once would otherwise be
+/// spliced packet by packet.
 const SSRC_HOLD: Duration = Duration::from_secs(1);
+/// A stream that has been quiet for so long has ended: any other one may take its place, also one that was
+/// left before.
+const SSRC_QUIET: Duration = Duration::from_millis(200);
 /// Positions are multiples of this, so that each has a timestamp in every codec's clock.
 const ALIGNMENT: i64 = 6;
 /// The first packet's index, so far from zero that packets before it still have one.
@@ -56,7 +59,8 @@ pub(crate) struct Sequencer {
     trusted: bool,
     head: Option<Head>,
     candidate: Option<Candidate>,
-    switched: Option<Instant>,
+    /// The SSRC that was left last, and when.
+    left: Option<(u32, Instant)>,
     counts: Counts,
     /// Interarrival jitter, RFC 3550 section 6.4.1, in ticks times 16.
     jitter_scaled: i64,
@@ -179,23 +183,28 @@ impl Sequencer {
         })
     }
 
+    /// Whether no later packet than this has come.
+    pub(crate) fn is_newest(&self, index: u64) -> bool {
+        self.head.is_none_or(|head| index >= head.index)
+    }
+
     /// Where the newest packet's sound ends, in ticks from the first packet's beginning.
     pub(crate) fn end(&self) -> i64 {
         self.head.map_or(0, |head| head.end)
     }
 
     fn admit_other_stream(&mut self, now: Instant, header: Header, head: Head, ticks: i64) -> Admission {
-        let quiet = now.saturating_duration_since(head.arrival) >= SSRC_HOLD;
-        let held = self
-            .switched
-            .is_some_and(|at| now.saturating_duration_since(at) < SSRC_HOLD);
+        let quiet = now.saturating_duration_since(head.arrival) >= SSRC_QUIET;
+        let held = self.left.is_some_and(|(former, at)| {
+            former == header.ssrc || now.saturating_duration_since(at) < SSRC_HOLD
+        });
         if held && !quiet {
             return Admission::OtherStream;
         }
         if !self.trusted && !self.confirms(header) {
             return Admission::Probation;
         }
-        self.switched = Some(now);
+        self.left = Some((head.ssrc, now));
         self.begin(
             now,
             header,
@@ -460,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_former_stream_is_not_followed_back_for_a_second() {
+    fn a_stream_that_was_left_is_followed_again_only_when_the_other_one_is_quiet() {
         let mut stream = Stream::new(true, 10, 0);
         stream.next();
         let former = stream.header;

@@ -41,6 +41,8 @@ pub(super) struct Listening {
     pub(super) source: Source,
     /// Serial of the next frame for this leg.
     pub(super) serial: u64,
+    /// The beginning has been sent once more, to the address where the peer turned out to be.
+    pub(super) repeated: bool,
 }
 
 impl Egress {

@@ -21,6 +21,10 @@ use crate::ingress::Taken;
 use crate::report::canonical_name;
 use crate::sdp::Negotiated;
 
+/// Key presses are told as long as fewer events than this wait to be taken; everything else is told in any
+/// case, since a leg can cause it only a few times.
+const KEYS_WAITING_MAX: usize = 1_024;
+
 /// All bridges and legs of a zone.
 pub struct Plane {
     rng: ChaCha20Rng,
@@ -136,7 +140,9 @@ impl Plane {
         if first {
             self.events.push_back(Event::FirstPacket { leg });
         }
-        if let Taken::Event(_, _, Some(key)) = taken {
+        if let Taken::Event(_, _, Some(key)) = taken
+            && self.events.len() < KEYS_WAITING_MAX
+        {
             self.events.push_back(Event::Key { leg, key });
         }
         self.watch(now, slot);
@@ -396,7 +402,11 @@ impl Plane {
             stream.listeners.push(slot);
         }
         let serial = stream.first_serial_for(source, joins && stream.is_beginning(now));
-        media.egress.listen(Some(Listening { source, serial }));
+        media.egress.listen(Some(Listening {
+            source,
+            serial,
+            repeated: false,
+        }));
         if stream.wake() {
             self.busy.push_back(talker);
         }
@@ -501,9 +511,14 @@ impl Plane {
         let Some(stream) = self.stream_by_talker.get_mut(&talker) else {
             return;
         };
-        if stream.is_beginning(now) {
+        // Once only: a peer that moves to and fro must not multiply what it sends.
+        if stream.is_beginning(now) && !listening.repeated {
             let serial = stream.first_serial_for(listening.source, true);
-            media.egress.listen(Some(Listening { serial, ..listening }));
+            media.egress.listen(Some(Listening {
+                serial,
+                repeated: true,
+                ..listening
+            }));
             if stream.wake() {
                 self.busy.push_back(talker);
             }

@@ -29,7 +29,7 @@ use crate::sequence::Sequencer;
 const STALL_STEP_TICKS: i64 = 240;
 /// Sound made up at a time over a gap between packets.
 const GAP_STEP_TICKS: i64 = 960;
-/// Delay below the target that is not worth making up.
+/// Delay below the target that is not worth making up, and what is left above it when a packet is left out.
 const TOLERANCE_TICKS: i64 = 480;
 /// Pauses are shortened only behind this much of them, so that words do not run into each other.
 const PAUSE_KEPT_TICKS: i64 = 9_600;
@@ -373,7 +373,7 @@ impl Playout {
         };
         self.pace.pause = if quiet { self.pace.pause + entry.ticks } else { 0 };
         let long_pause = self.pace.pause > PAUSE_KEPT_TICKS;
-        if long_pause && !self.pace.shortened && excess >= entry.ticks && passed == 0 {
+        if long_pause && !self.pace.shortened && excess > entry.ticks + TOLERANCE_TICKS && passed == 0 {
             voice.leave_out();
             self.pace.shortened = true;
             self.pace.delay = self.pace.delay.map(|delay| delay - entry.ticks);

@@ -9,6 +9,7 @@ use media::bridge::{
 use media::codec::{Codec, Decoder};
 use media::dtmf::Key;
 use media::rtcp::Report;
+use media::rtp::Header;
 use media::sdp::Direction;
 
 use crate::line::FRAME;
@@ -294,6 +295,49 @@ fn a_listener_behind_nat_gets_the_beginning_at_its_real_address() {
         assert_eq!(listener.sequence_steps(), (0..20).collect::<Vec<_>>());
         assert!(listener.headers()[0].marker);
     }
+}
+
+#[test]
+fn a_listener_who_moves_to_and_fro_gets_the_beginning_once_more_and_not_again() {
+    let mut site = Site::new();
+    let mut talker = site.peer(TALKER, Codec::Pcmu);
+    let mut listener = site.peer(LISTENER, Codec::Pcmu);
+    site.connect(&talker, Role::Talker);
+    site.connect(&listener, Role::Listener);
+    site.say_all(&mut talker, &[0; 1_600], &mut []);
+
+    let mut sent = 0;
+    for port in 1..=20 {
+        listener.address.set_port(port);
+        site.say(&mut listener, &[0; 160]);
+        sent += site.deliver(&mut [&mut listener]).len();
+    }
+
+    assert_eq!(sent, 10);
+}
+
+#[test]
+fn key_presses_that_nobody_takes_do_not_pile_up() {
+    let mut site = Site::new();
+    let talker = site.plain_peer(TALKER, Codec::Pcmu);
+    site.connect(&talker, Role::Talker);
+
+    for number in 0..3_000_u16 {
+        let timestamp = u32::from(number) * 160;
+        let header = Header {
+            marker: true,
+            payload_type: 101,
+            sequence: number,
+            timestamp,
+            ssrc: 1,
+        };
+        let mut packet = header.to_bytes().to_vec();
+        packet.extend_from_slice(&[1, 10, 0, 160]);
+        site.plane
+            .handle_packet(site.now, TALKER, talker.address, &mut packet);
+    }
+
+    assert_eq!(site.events().len(), 1_024);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use thiserror::Error;
 
 use crate::codec::{Codec, CodecError, Encoder};
 use crate::dtmf::{DURATION_MAX, DURATION_MIN, END_PACKETS, Key, TelephoneEvent};
-use crate::report::{self, Sent, canonical_name};
 use crate::rtcp::ReceptionReport;
-use crate::rtp::Header;
-use crate::sample::wide;
 use crate::sdp::Negotiated;
-use crate::srtp::{Context, MasterKey, SrtpError};
+use crate::srtp::{MasterKey, SrtpError};
+
+mod stream;
 
 pub use crate::report::REPORT_INTERVAL;
+use stream::Stream;
 
 /// What a sender needs to know.
 #[derive(Debug, Clone)]
@@ -64,6 +64,7 @@ pub struct Sender {
     encoder: Encoder,
     codec: Codec,
     payload_type: u8,
+    packet_time: Duration,
     frame_samples: usize,
     telephone_event: Option<u8>,
     press: Option<Press>,
@@ -71,21 +72,6 @@ pub struct Sender {
     silence: Vec<i16>,
     // Encoded sound on its way into a packet.
     payload: Vec<u8>,
-}
-
-/// The RTP side: what the next packet is called, and how it is sealed.
-struct Stream {
-    ssrc: u32,
-    sequence: u16,
-    timestamp: u32,
-    crypto: Option<Context>,
-    packets: u64,
-    octets: u64,
-    /// When the last keepalive's sound ended, while packets do not follow one another.
-    paused_since: Option<Instant>,
-    /// When the clock of the reports began.
-    epoch: Option<Instant>,
-    canonical_name: String,
 }
 
 /// A key that is being pressed.
@@ -108,10 +94,11 @@ impl Sender {
     pub fn new(config: &SenderConfig, rng: &mut impl Rng) -> Result<Sender, SendError> {
         let frame_samples = config.codec.sample_rate().samples_in(config.packet_time);
         Ok(Sender {
-            stream: Stream::new(config.key.as_ref(), rng),
+            stream: Stream::new(config.codec.clock_rate(), config.key.as_ref(), rng),
             encoder: Encoder::new(config.codec)?,
             codec: config.codec,
             payload_type: config.payload_type,
+            packet_time: config.packet_time,
             frame_samples,
             telephone_event: config.telephone_event,
             press: None,
@@ -143,7 +130,8 @@ impl Sender {
     /// Makes the packet of one frame, in place of what `packet` holds.
     ///
     /// While a key is being pressed, the packet is one of the key and the frame is dropped. A frame may
-    /// follow the one before at once; only behind a keepalive is the time that passed counted.
+    /// follow the one before at once; behind a keepalive, and behind a pause, the time that passed is
+    /// counted.
     ///
     /// # Errors
     /// Refuses a frame that has not [`Sender::frame_samples`] samples, and a key at its end of life.
@@ -156,11 +144,14 @@ impl Sender {
         if samples.len() != self.frame_samples {
             return Err(CodecError::FrameLength(samples.len()).into());
         }
-        let begins = self.stream.go_on(now, self.codec) || self.stream.packets == 0;
+        let begins = self.stream.go_on(now);
         if let (Some(press), Some(payload_type)) = (self.press, self.telephone_event) {
-            return self.press_packet(press, payload_type, packet);
+            self.press_packet(press, payload_type, packet)?;
+        } else {
+            self.sound_packet(samples, begins, packet)?;
         }
-        self.sound_packet(samples, begins, packet)
+        self.stream.sound(now, self.packet_time);
+        Ok(())
     }
 
     /// Makes a packet of silence, in place of what `packet` holds: it opens NAT bindings and tells the peer
@@ -169,13 +160,14 @@ impl Sender {
     /// # Errors
     /// Fails with a key at its end of life.
     pub fn keepalive(&mut self, now: Instant, packet: &mut Vec<u8>) -> Result<(), SendError> {
-        let begins = self.stream.go_on(now, self.codec) || self.stream.packets == 0;
+        let begins = self.stream.go_on(now);
         let silence = std::mem::take(&mut self.silence);
         let made = self.sound_packet(&silence, begins, packet);
         self.silence = silence;
-        // The packet's own frame has moved the timestamp already.
-        self.stream.paused_since = Some(now + self.codec.sample_rate().duration_of(wide(self.frame_samples)));
-        made
+        made?;
+        self.stream.sound(now, self.packet_time);
+        self.stream.rest();
+        Ok(())
     }
 
     /// Makes a report on what was sent and, if given, on how the peer arrives, in place of what `packet`
@@ -198,9 +190,10 @@ impl Sender {
         if self.telephone_event.is_none() || self.press.is_some() {
             return false;
         }
-        let duration = duration.clamp(DURATION_MIN, DURATION_MAX);
-        let units = duration.as_micros() * u128::from(self.codec.clock_rate()) / 1_000_000;
-        let length = u32::try_from(units).unwrap_or(u32::MAX).min(u32::from(u16::MAX));
+        let length = self
+            .stream
+            .units(duration.clamp(DURATION_MIN, DURATION_MAX))
+            .min(u32::from(u16::MAX));
         self.press = Some(Press {
             key,
             began: self.stream.timestamp,
@@ -219,12 +212,9 @@ impl Sender {
     fn sound_packet(&mut self, samples: &[i16], marker: bool, packet: &mut Vec<u8>) -> Result<(), SendError> {
         self.payload.clear();
         self.encoder.encode(samples, &mut self.payload)?;
-        let header = self
-            .stream
-            .header(marker, self.payload_type, self.stream.timestamp);
-        let step = self.frame_units();
-        self.stream.write(header, &self.payload, packet)?;
-        self.stream.timestamp = self.stream.timestamp.wrapping_add(step);
+        let timestamp = self.stream.timestamp;
+        self.stream
+            .write(marker, self.payload_type, timestamp, &self.payload, packet)?;
         Ok(())
     }
 
@@ -234,13 +224,15 @@ impl Sender {
         payload_type: u8,
         packet: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        let step = self.frame_units();
-        if press.elapsed == 0 {
-            // A keepalive may have moved the clock since the key was pressed.
+        let marker = press.elapsed == 0;
+        if marker {
+            // Time may have passed since the key was pressed.
             press.began = self.stream.timestamp;
         }
-        let marker = press.elapsed == 0;
-        press.elapsed = press.elapsed.saturating_add(step).min(press.length);
+        press.elapsed = press
+            .elapsed
+            .saturating_add(self.stream.units(self.packet_time))
+            .min(press.length);
         let end = press.elapsed >= press.length;
         press.ends_sent += u8::from(end);
         let duration = u16::try_from(press.elapsed).unwrap_or(u16::MAX);
@@ -249,92 +241,145 @@ impl Sender {
             end,
             duration,
         };
-        let header = self.stream.header(marker, payload_type, press.began);
-        self.stream.write(header, &event.to_bytes(), packet)?;
-        self.stream.timestamp = self.stream.timestamp.wrapping_add(step);
+        self.stream
+            .write(marker, payload_type, press.began, &event.to_bytes(), packet)?;
         self.press = (press.ends_sent < END_PACKETS).then_some(press);
         Ok(())
     }
-
-    /// Timestamp units of one frame.
-    fn frame_units(&self) -> u32 {
-        let samples = u32::try_from(self.frame_samples).unwrap_or(u32::MAX);
-        samples.saturating_mul(self.codec.clock_rate()) / self.codec.sample_rate().hertz()
-    }
 }
 
-impl Stream {
-    fn new(key: Option<&MasterKey>, rng: &mut impl Rng) -> Stream {
-        let [high, low, ..] = rng.next_u32().to_be_bytes();
-        Stream {
-            ssrc: rng.next_u32(),
-            // Below 2^15, so that a receiver which misses the first packets guesses the rollover counter
-            // right (RFC 3711 section 3.3.1).
-            sequence: u16::from_be_bytes([high & 0x7f, low]),
-            timestamp: rng.next_u32(),
-            crypto: key.map(Context::new),
-            packets: 0,
-            octets: 0,
-            paused_since: None,
-            epoch: None,
-            canonical_name: canonical_name(rng),
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::rtp::{Header, Packet};
+
+    const FRAME: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn frames_follow_one_another_whether_in_time_or_at_once() {
+        let mut line = Line::new();
+        let first = line.say();
+        assert!(first.marker);
+        for number in 1..=20_u16 {
+            if number % 2 == 0 {
+                line.now += FRAME * 2;
+            }
+            let header = line.say();
+            assert!(!header.marker);
+            assert_eq!(header.sequence.wrapping_sub(first.sequence), number);
+            assert_eq!(
+                header.timestamp.wrapping_sub(first.timestamp),
+                u32::from(number) * 160
+            );
         }
     }
 
-    /// Moves the timestamp over a pause, if there was one.
-    fn go_on(&mut self, now: Instant, codec: Codec) -> bool {
-        let Some(since) = self.paused_since.take() else {
-            return false;
-        };
-        let paused = now.saturating_duration_since(since);
-        let units = paused.as_micros() * u128::from(codec.clock_rate()) / 1_000_000;
-        // The timestamp is a circle: what is over a turn is of no consequence.
-        let [.., a, b, c, d] = units.to_be_bytes();
-        let units = u32::from_be_bytes([a, b, c, d]);
-        self.timestamp = self.timestamp.wrapping_add(units);
-        true
+    #[test]
+    fn behind_a_keepalive_the_time_that_passed_is_counted() {
+        let mut line = Line::new();
+        let first = line.keepalive();
+        line.now += Duration::from_millis(100);
+        let header = line.say();
+        assert!(header.marker);
+        assert_eq!(header.timestamp.wrapping_sub(first.timestamp), 800);
     }
 
-    fn header(&self, marker: bool, payload_type: u8, timestamp: u32) -> Header {
-        Header {
-            marker,
-            payload_type,
-            sequence: self.sequence,
-            timestamp,
-            ssrc: self.ssrc,
+    #[test]
+    fn a_pause_of_200_ms_is_counted_and_a_shorter_one_is_not() {
+        for (pause, units, marker) in [(199, 160, false), (200, 160 + 1_600, true)] {
+            let mut line = Line::new();
+            let first = line.say();
+            line.now += FRAME + Duration::from_millis(pause);
+            let header = line.say();
+            assert_eq!(
+                (header.timestamp.wrapping_sub(first.timestamp), header.marker),
+                (units, marker)
+            );
         }
     }
 
-    fn write(&mut self, header: Header, payload: &[u8], packet: &mut Vec<u8>) -> Result<(), SrtpError> {
-        packet.clear();
-        packet.extend_from_slice(&header.to_bytes());
-        packet.extend_from_slice(payload);
-        if let Some(context) = &mut self.crypto {
-            context.protect_rtp(packet)?;
-        }
-        self.sequence = self.sequence.wrapping_add(1);
-        self.packets += 1;
-        self.octets += wide(payload.len());
-        Ok(())
+    #[test]
+    fn a_frame_of_another_length_is_refused() {
+        let mut line = Line::new();
+        let refused = line.sender.packetize(line.now, &[0; 159], &mut Vec::new());
+        assert_eq!(refused, Err(SendError::Codec(CodecError::FrameLength(159))));
     }
-    fn write_report(
-        &mut self,
+
+    #[test]
+    fn the_first_sequence_number_is_below_half_of_the_circle() {
+        for seed in 0..50 {
+            let mut line = Line::with_seed(seed);
+            assert!(line.say().sequence < 1 << 15);
+        }
+    }
+
+    #[test]
+    fn each_sender_has_names_of_its_own() {
+        let (one, two) = (Line::with_seed(1).say(), Line::with_seed(2).say());
+        assert_ne!(one.ssrc, two.ssrc);
+        assert_ne!(one.timestamp, two.timestamp);
+        assert_ne!(one.sequence, two.sequence);
+    }
+
+    #[test]
+    fn a_key_press_keeps_the_time_of_its_beginning_and_sound_goes_on_behind_it() {
+        let mut line = Line::new();
+        let before = line.say();
+        line.sender
+            .press(Key::from_char('3').unwrap(), Duration::from_millis(50));
+
+        let events: Vec<_> = (0..5).map(|_| line.say()).collect();
+        let after = line.say();
+
+        assert!(events[0].marker && events[1..].iter().all(|header| !header.marker));
+        assert!(events.iter().all(|header| header.payload_type == 101));
+        assert!(
+            events
+                .iter()
+                .all(|header| header.timestamp.wrapping_sub(before.timestamp) == 160)
+        );
+        assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 6 * 160);
+        assert!(!line.sender.is_pressing());
+    }
+
+    struct Line {
+        sender: Sender,
         now: Instant,
-        reception: Option<ReceptionReport>,
-        packet: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
-        let elapsed = now.saturating_duration_since(*self.epoch.get_or_insert(now));
-        let sent = Sent {
-            ssrc: self.ssrc,
-            packets: self.packets,
-            octets: self.octets,
-            timestamp: self.timestamp,
-        };
-        report::write(sent, elapsed, reception, &self.canonical_name, packet)
-            .map_err(|_| SendError::Report)?;
-        if let Some(context) = &mut self.crypto {
-            context.protect_rtcp(packet)?;
+    }
+
+    impl Line {
+        fn new() -> Line {
+            Line::with_seed(0)
         }
-        Ok(())
+
+        fn with_seed(seed: u8) -> Line {
+            let config = SenderConfig {
+                codec: Codec::Pcmu,
+                payload_type: 0,
+                packet_time: FRAME,
+                telephone_event: Some(101),
+                key: None,
+            };
+            let sender = Sender::new(&config, &mut ChaCha20Rng::from_seed([seed; 32])).unwrap();
+            Line {
+                sender,
+                now: Instant::now(),
+            }
+        }
+
+        fn say(&mut self) -> Header {
+            let mut packet = Vec::new();
+            self.sender.packetize(self.now, &[0; 160], &mut packet).unwrap();
+            Packet::parse(&packet).unwrap().header()
+        }
+
+        fn keepalive(&mut self) -> Header {
+            let mut packet = Vec::new();
+            self.sender.keepalive(self.now, &mut packet).unwrap();
+            Packet::parse(&packet).unwrap().header()
+        }
     }
 }
