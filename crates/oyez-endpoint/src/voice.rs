@@ -1,0 +1,64 @@
+//! What the person at the keyboard sees, and how the program ends.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this module is the program's voice"
+)]
+
+use std::fmt;
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+/// A command that did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was tried and failed: exit code 1.
+    Failed(anyhow::Error),
+    /// The configuration is wrong, and nothing was started: exit code 64.
+    BadConfiguration(anyhow::Error),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Failed(_) => ExitCode::from(1),
+            Self::BadConfiguration(_) => ExitCode::from(64),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Failed(error) | Self::BadConfiguration(error)) = self;
+        let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+        write!(f, "{}", chain.join(": "))
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Sends logs to standard error: warnings and errors, or what `OYEZ_LOG` asks for.
+pub(crate) fn log_to_standard_error() {
+    let filter = EnvFilter::try_from_env("OYEZ_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .init();
+}
+
+/// Says why the command failed.
+pub(crate) fn complain(failure: &Failure) {
+    eprintln!("oyez-endpoint: {failure}");
+}
+
+/// Prints a line of the result on standard output.
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
