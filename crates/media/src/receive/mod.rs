@@ -11,6 +11,7 @@ use crate::sample::{SampleRate, ticks_to_duration};
 use crate::sdp::Negotiated;
 use crate::srtp::MasterKey;
 
+mod chunk;
 mod playout;
 mod voice;
 
@@ -169,6 +170,8 @@ impl Receiver {
     }
 
     /// Fills `out` with the next samples; with silence where there is nothing to play.
+    ///
+    /// Allocates nothing itself; the Opus decoder does, a dozen small pieces for each packet.
     pub fn pull(&mut self, now: Instant, out: &mut [i16]) -> Pulled {
         let before = (self.playout.counts.played, self.playout.counts.concealed);
         self.playout.pull(now, self.ingress.sequencer(), out);

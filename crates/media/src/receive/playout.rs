@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::chunk::{Chunk, Kind};
 use super::voice::{Voice, crossfade};
 use crate::codec::{Codec, PACKET_MS_MAX};
 use crate::delay::DelayEstimator;
@@ -70,23 +71,6 @@ struct Playhead {
     stalled: i64,
 }
 
-/// Sound on its way to the sink, all of one kind.
-struct Chunk {
-    samples: Vec<i16>,
-    cursor: usize,
-    kind: Kind,
-    // What the former codec would have gone on with.
-    splice: Vec<i16>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Received,
-    Concealed,
-    /// Made up without moving along the timeline.
-    Filler,
-}
-
 #[derive(Debug, Default)]
 struct Pace {
     /// How long after the fastest packet's arrival its sound is played.
@@ -127,12 +111,7 @@ impl Playout {
                 codec: None,
                 stalled: 0,
             },
-            chunk: Chunk {
-                samples: Vec::with_capacity(longest),
-                cursor: 0,
-                kind: Kind::Filler,
-                splice: Vec::with_capacity(longest),
-            },
+            chunk: Chunk::with_capacity(longest),
             pace: Pace::default(),
             counts: Counts::default(),
         }
@@ -176,7 +155,7 @@ impl Playout {
         }
     }
 
-    /// Fills `out`; says how far the stream advanced, in ticks: received and concealed.
+    /// Fills `out` with what is to be heard next.
     pub(super) fn pull(&mut self, now: Instant, sequencer: &Sequencer, out: &mut [i16]) {
         self.pace.quantum = signed(out.len()) * self.ticks_per_sample();
         let mut rest = out;
@@ -259,6 +238,7 @@ impl Playout {
         true
     }
 
+    /// Makes the delay longer by what is owed, within a pause.
     fn put_in_silence(&mut self) -> bool {
         self.conceal(self.pace.owed, None, Kind::Filler);
         self.pace.delay = self.pace.delay.map(|delay| delay + self.pace.owed);
@@ -447,35 +427,5 @@ impl Counts {
         if concealed {
             self.concealed += ticks;
         }
-    }
-}
-
-impl Chunk {
-    fn is_empty(&self) -> bool {
-        self.cursor >= self.samples.len()
-    }
-
-    fn remaining(&self) -> i64 {
-        signed(self.samples.len().saturating_sub(self.cursor))
-    }
-
-    fn clear(&mut self) {
-        self.samples.clear();
-        self.cursor = 0;
-    }
-
-    /// Moves as many samples as there are and fit to the front of `out`, and `out` behind them.
-    fn take(&mut self, out: &mut &mut [i16]) -> usize {
-        let ready = self.samples.get(self.cursor..).unwrap_or_default();
-        let count = ready.len().min(out.len());
-        let (front, rest) = std::mem::take(out)
-            .split_at_mut_checked(count)
-            .unwrap_or_default();
-        for (to, from) in front.iter_mut().zip(ready) {
-            *to = *from;
-        }
-        self.cursor += count;
-        *out = rest;
-        count
     }
 }
