@@ -80,7 +80,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         )
     })?;
     let reach = Reach::read(&state)?;
-    let installation = Installation::prepare(&state, true)?;
+    let installation = Installation::prepare(&state, &[])?;
     let (authorization_id, password) = installation.credentials(ANNOUNCER)?;
     let account = Account {
         user: ANNOUNCER.parse().context("the announcer's name is a SIP user")?,
@@ -93,7 +93,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
             account,
             &installation.snapshot.domain,
             &arguments.extension,
-            reach.tls_port,
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), reach.tls_port),
         ),
         tls: installation.tls.clone(),
         resolver: Resolver::from_system().map_err(|error| anyhow!(error))?,

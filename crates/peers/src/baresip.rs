@@ -10,8 +10,8 @@ use crate::Program;
 
 /// Where Debian's package keeps the modules.
 const MODULES: &str = "/usr/lib/baresip/modules";
-/// Longest wait for a registration, an answer or a hang-up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for a registration or an answer, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the phone sends its sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,32 @@ pub enum Media {
     SecureOpus,
     /// G.711 µ-law in plain RTP.
     PlainPcmu,
+}
+
+impl Media {
+    /// The codec's name in session descriptions (RFC 3551 §6, RFC 7587 §7).
+    pub fn codec(self) -> &'static str {
+        match self {
+            Self::SecurePcmu | Self::PlainPcmu => "PCMU",
+            Self::SecureOpus => "opus",
+        }
+    }
+
+    /// Samples a second of the sound file that the phone is given: it converts nothing.
+    pub fn rate(self) -> u32 {
+        match self {
+            Self::SecurePcmu | Self::PlainPcmu => 8_000,
+            Self::SecureOpus => 48_000,
+        }
+    }
+
+    /// Channels of the sound file that the phone is given.
+    pub fn channels(self) -> u16 {
+        match self {
+            Self::SecurePcmu | Self::PlainPcmu => 1,
+            Self::SecureOpus => 2,
+        }
+    }
 }
 
 /// What a phone has to know to register.
@@ -77,7 +103,7 @@ impl Baresip {
             None => Command::new("baresip"),
         };
         let mut program = Program::start(command.arg("-v").arg("-f").arg(folder.path()));
-        program.wait_for(&["200 OK"], PATIENCE);
+        program.wait_for(&["registered successfully"], PATIENCE);
         Self {
             program,
             _folder: folder,
@@ -94,14 +120,13 @@ impl Baresip {
         self.program.wait_for(&["Call established"], PATIENCE);
     }
 
-    /// Waits until the call is over, as it is when the file has been spoken.
+    /// Waits until the call is over, as it is when the speech has been spoken.
     ///
     /// # Panics
     ///
     /// When it goes on for longer than `patience`.
     pub fn wait_until_closed(&mut self, patience: Duration) {
-        self.program
-            .wait_for(&["session closed", "Call with", "terminated"], patience);
+        self.program.wait_for(&["terminated (duration"], patience);
     }
 
     /// Hangs up.
@@ -131,10 +156,6 @@ fn config(account: &Account<'_>, address: &str, speech: &Path, folder: &Path) ->
 }
 
 fn accounts(account: &Account<'_>) -> String {
-    let codec = match account.media {
-        Media::SecurePcmu | Media::PlainPcmu => "pcmu",
-        Media::SecureOpus => "opus",
-    };
     let security = match account.media {
         Media::SecurePcmu | Media::SecureOpus => ";mediaenc=srtp-mand",
         Media::PlainPcmu => "",
@@ -144,13 +165,16 @@ fn accounts(account: &Account<'_>) -> String {
         .map(|proxy| format!(";outbound=\"{proxy}\""))
         .unwrap_or_default();
     format!(
-        "<sip:{user}@{domain};transport={transport}>;auth_user={id};auth_pass={password};regint=600;audio_codecs={codec}\
-         {security}{outbound}\n",
+        "<sip:{user}@{domain};transport={transport}>;auth_user={id};auth_pass={password};regint=600;\
+         audio_codecs={codec}/{rate}/{channels}{security}{outbound}\n",
         user = account.user,
         domain = account.domain,
         transport = account.transport,
         id = account.authorization_id,
         password = account.password,
+        codec = account.media.codec(),
+        rate = account.media.rate(),
+        channels = account.media.channels(),
     )
 }
 

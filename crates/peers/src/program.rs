@@ -86,12 +86,8 @@ impl Program {
             thread::spawn(move || {
                 let mut reader = BufReader::new(output);
                 let mut line = Vec::new();
-                // Old programs print bytes that are no UTF-8, and lines that end in a carriage return only.
                 while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-                    if sender
-                        .send(String::from_utf8_lossy(&line).trim_end().to_owned())
-                        .is_err()
-                    {
+                    if sender.send(last_written(&line)).is_err() {
                         return;
                     }
                     line.clear();
@@ -179,6 +175,14 @@ impl Program {
     pub fn id(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// What a terminal would show of a line in the end: programs draw their progress with carriage returns, and print bytes
+/// that are no UTF-8.
+fn last_written(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end();
+    text.rsplit('\r').next().unwrap_or(text).to_owned()
 }
 
 #[expect(clippy::panic, reason = "a peer that cannot be started fails the test")]

@@ -48,15 +48,16 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Makes what is missing in the state folder and reads the rest. `only_loopback` leaves out the addresses of the
-    /// network.
+    /// Makes what is missing in the state folder and reads the rest. `addresses` are those of the network at which the
+    /// zone is reached; the loopback ones are added.
     ///
     /// # Errors
     ///
     /// When the folder cannot be used, or the directory in it is wrong.
-    pub fn prepare(state: &StateFolder, only_loopback: bool) -> Result<Self, Failure> {
+    pub fn prepare(state: &StateFolder, addresses: &[IpAddr]) -> Result<Self, Failure> {
         state.prepare()?;
-        let addresses = addresses(only_loopback)?;
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        let addresses = [addresses, &loopback].concat();
         let now = SystemTime::now();
         let authority = AuthorityDirectory::open(&state.authority(), AUTHORITY_NAME, now)
             .map_err(|error| anyhow!(error).context("the private certificate authority cannot be used"))?;
@@ -136,21 +137,6 @@ pub fn check(snapshot: &Snapshot) -> Result<(), Failure> {
         .map_err(|error| Failure::BadConfiguration(anyhow!(error)))
 }
 
-fn addresses(only_loopback: bool) -> Result<Vec<IpAddr>> {
-    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let mut addresses = Vec::new();
-    if !only_loopback {
-        let found = net::local_addresses().context("cannot list this machine's addresses")?;
-        addresses.extend(
-            found
-                .into_iter()
-                .filter(|address| !address.is_loopback() && !address.is_unspecified()),
-        );
-    }
-    addresses.extend(loopback);
-    Ok(addresses)
-}
-
 /// The directory of a first start: two loudspeakers, a phone, an announcer, one page group.
 fn first_directory() -> Result<String> {
     let mut text = String::from(
@@ -222,7 +208,7 @@ mod tests {
     fn a_first_start_makes_a_directory_that_a_zone_takes() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateFolder::choose(Some(folder.path())).unwrap();
-        let installation = Installation::prepare(&state, true).unwrap();
+        let installation = Installation::prepare(&state, &[]).unwrap();
         check(&installation.snapshot).unwrap();
         for user in [ANNOUNCER, PHONE, "hall", "corridor"] {
             assert!(
@@ -236,8 +222,8 @@ mod tests {
     fn a_second_start_keeps_keys_and_passwords() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateFolder::choose(Some(folder.path())).unwrap();
-        let first = Installation::prepare(&state, true).unwrap();
-        let second = Installation::prepare(&state, true).unwrap();
+        let first = Installation::prepare(&state, &[]).unwrap();
+        let second = Installation::prepare(&state, &[]).unwrap();
         assert_eq!(first.snapshot.credentials, second.snapshot.credentials);
         assert_eq!(first.identity.chain(), second.identity.chain());
     }
@@ -247,7 +233,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = StateFolder::choose(Some(folder.path())).unwrap();
         fs::write(state.directory(), "account = \"oyez\"\ndomian = \"x\"\n").unwrap();
-        let failure = Installation::prepare(&state, true).unwrap_err();
+        let failure = Installation::prepare(&state, &[]).unwrap_err();
         assert!(matches!(failure, Failure::BadConfiguration(_)), "{failure}");
         assert!(failure.to_string().contains("directory.toml:2"), "{failure}");
     }

@@ -2,13 +2,17 @@
 
 pub mod installation;
 pub mod judge;
+pub mod listening;
 pub mod report;
 pub mod stage;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context, anyhow};
 use audio::Sound;
 use endpoint::CallerEvent;
 use model::status::ZoneEvent;
+use sip::flow::Transport;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::cli::UpArguments;
@@ -16,7 +20,8 @@ use crate::console::{self, Progress};
 use crate::failure::Failure;
 use crate::page::Reach;
 use crate::state::StateFolder;
-use installation::ALL;
+use installation::{ALL, LOUDSPEAKERS};
+use listening::Listening;
 use report::Report;
 use stage::{Stage, StageSetup};
 
@@ -44,16 +49,22 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
         .or(arguments.state.as_deref());
     let setup = StageSetup {
         state: StateFolder::choose(named)?,
-        only_loopback: arguments.once,
-        sip_port: arguments.sip_port,
-        media_port: arguments.media_port,
+        listening: if arguments.once {
+            Listening::FreePorts(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        } else {
+            Listening::Everywhere {
+                sip_port: arguments.sip_port,
+                media_port: arguments.media_port,
+            }
+        },
+        loudspeakers: &LOUDSPEAKERS,
         sink: arguments.sink,
     };
     let sound = spoken_page()?;
     let progress = Progress::new(arguments.json);
     let mut stage = Stage::start(&setup, &|what| progress.show(what)).await?;
     Reach {
-        tls_port: stage.tls_port,
+        tls_port: stage.server(Transport::Tls).port(),
     }
     .write(&setup.state)?;
     let report = page_and_report(&mut stage, &progress, &sound, &sound).await?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use audio::Sound;
 use model::status::{ListenerReport, MissingReason, NotHeardReason, Verdict};
 use serde::Serialize;
+use sip::flow::Transport;
 
 use super::installation::{ALL, PHONE};
 use super::judge::{Judgement, judge};
@@ -106,7 +107,7 @@ impl Report {
                 LoudspeakerPart {
                     name: loudspeaker.name.clone(),
                     user: loudspeaker.user.to_string(),
-                    registered: format!("127.0.0.1:{} over TLS", stage.tls_port),
+                    registered: format!("{} over TLS", stage.server(Transport::Tls)),
                     registered_ms: millis(loudspeaker.registered_after),
                     receipt: verdict(listener),
                     first_audio_ms: listener.and_then(|listener| listener.first_audio_ms),
@@ -136,8 +137,8 @@ impl Report {
                     .iter()
                     .map(ToString::to_string)
                     .collect(),
-                tls_port: stage.tls_port,
-                sip_port: stage.sip_port,
+                tls_port: stage.server(Transport::Tls).port(),
+                sip_port: stage.server(Transport::Udp).port(),
                 authority: stage.installation.authority_file.clone(),
                 user: PHONE.to_owned(),
                 password: password.reveal().to_owned(),

@@ -1,6 +1,6 @@
 //! A running zone with its virtual loudspeakers, and the pages that are placed into it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,18 +16,15 @@ use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
 use model::status::{DeviceEvent, PageReport, Shown, SlotStatus, TargetRole, ZoneEvent};
-use model::{Extension, SipUser, SlotKind, SlotPosition};
-use net::media::{MediaPlaneConfig, PortRange};
+use model::{Extension, PageId, SipUser, SlotKind, SlotPosition};
 use net::resolver::Resolver;
-use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
-use net::transport::{DATAGRAM_BYTES_MAX, Limits, ListenerConfig, ListenerKind};
 use sip::flow::Transport;
-use switch::{MediaPolicy, PlainMedia};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
-use zone::{Zone, ZoneSetup};
+use zone::Zone;
 
-use super::installation::{ANNOUNCER, Installation, LOUDSPEAKERS};
+use super::installation::{ANNOUNCER, Installation};
+use super::listening::{self, Listening};
 use crate::cli::SinkKind;
 use crate::failure::Failure;
 use crate::state::StateFolder;
@@ -40,20 +37,16 @@ const REGISTERED_MAX: Duration = Duration::from_secs(10);
 const REPORT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a recording to be finished after the report.
 const RECORDED_MAX: Duration = Duration::from_secs(5);
-/// Ports kept for media.
-const MEDIA_PORTS: u16 = 10_000;
 
 /// What a stage is asked to be.
 #[derive(Debug, Clone)]
 pub struct StageSetup {
     /// Where the state is.
     pub state: StateFolder,
-    /// Free ports on loopback instead of the usual ones on all addresses.
-    pub only_loopback: bool,
-    /// UDP and TCP port; TLS takes the next one. Not used on loopback only.
-    pub sip_port: u16,
-    /// First media port. Not used on loopback only.
-    pub media_port: u16,
+    /// Where the zone listens.
+    pub listening: Listening,
+    /// Users of the directory that are started as loudspeakers, each with its name.
+    pub loudspeakers: &'static [(&'static str, &'static str)],
     /// Where the loudspeakers' sound goes.
     pub sink: SinkKind,
 }
@@ -62,12 +55,10 @@ pub struct StageSetup {
 pub struct Stage {
     /// What the zone was made of.
     pub installation: Installation,
-    /// The loudspeakers, in the order of the directory.
+    /// The loudspeakers, in the order of the setup.
     pub loudspeakers: Vec<Loudspeaker>,
-    /// Port of the zone's UDP and TCP listeners.
-    pub sip_port: u16,
-    /// Port of the zone's TLS listener.
-    pub tls_port: u16,
+    /// The address at which programs of this machine reach the zone.
+    pub address: IpAddr,
     zone: Zone,
     resolver: Resolver,
 }
@@ -103,18 +94,11 @@ impl Stage {
     /// Names what cannot be had, or what a loudspeaker's registration says.
     pub async fn start(setup: &StageSetup, progress: &(dyn Fn(&str) + Sync)) -> Result<Self, Failure> {
         progress("preparing keys and directory");
-        let installation = Installation::prepare(&setup.state, setup.only_loopback)?;
+        let installation = Installation::prepare(&setup.state, &setup.listening.addresses()?)?;
         progress("starting the zone");
-        let zone = start_zone(setup, &installation).await?;
-        let port = |transport: Transport| {
-            zone.bound()
-                .iter()
-                .find(|bound| bound.transport == transport)
-                .map_or(0, |bound| bound.local.port())
-        };
+        let zone = listening::start_zone(setup, &installation).await?;
         let mut stage = Self {
-            sip_port: port(Transport::Udp),
-            tls_port: port(Transport::Tls),
+            address: setup.listening.reached_at(),
             loudspeakers: Vec::new(),
             resolver: Resolver::from_system()
                 .or_else(|_| Resolver::with_name_servers(&[]))
@@ -122,12 +106,22 @@ impl Stage {
             installation,
             zone,
         };
-        for (user, name) in LOUDSPEAKERS {
+        for (user, name) in setup.loudspeakers {
             progress(&format!("registering {name}"));
             let loudspeaker = stage.start_loudspeaker(setup, user, name).await?;
             stage.loudspeakers.push(loudspeaker);
         }
         Ok(stage)
+    }
+
+    /// The address and port of the zone's listener for `transport`; port 0 where it has none.
+    pub fn server(&self, transport: Transport) -> SocketAddr {
+        let bound = self
+            .zone
+            .bound()
+            .iter()
+            .find(|bound| bound.transport == transport);
+        SocketAddr::new(self.address, bound.map_or(0, |bound| bound.local.port()))
     }
 
     /// The zone's events from now on.
@@ -158,17 +152,23 @@ impl Stage {
         let report = timeout(REPORT_MAX, report_on(&mut zone_events, extension))
             .await
             .map_err(|_| anyhow!("the zone gave no report within {} s", REPORT_MAX.as_secs()))??;
-        let mut recordings = Vec::new();
-        for loudspeaker in &mut self.loudspeakers {
-            let page = report.page.to_string();
-            let found = timeout(RECORDED_MAX, recording_of(&mut loudspeaker.reports, &page)).await;
-            recordings.push(found.ok().flatten());
-        }
+        let recordings = self.recordings(&report.page).await;
         Ok(PlacedPage {
             call,
             report,
             recordings,
         })
+    }
+
+    /// The file in which each loudspeaker has recorded a page that has ended, in their order.
+    pub async fn recordings(&mut self, page: &PageId) -> Vec<Option<PathBuf>> {
+        let page = page.to_string();
+        let mut recordings = Vec::new();
+        for loudspeaker in &mut self.loudspeakers {
+            let found = timeout(RECORDED_MAX, recording_of(&mut loudspeaker.reports, &page)).await;
+            recordings.push(found.ok().flatten());
+        }
+        recordings
     }
 
     /// What a call of the announcer to `extension` is made of.
@@ -189,11 +189,11 @@ impl Stage {
                 account,
                 &self.installation.snapshot.domain,
                 extension,
-                self.tls_port,
+                self.server(Transport::Tls),
             ),
             tls: self.installation.tls.clone(),
             resolver: self.resolver.clone(),
-            bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            bind: SocketAddr::new(self.address, 0),
         })
     }
 
@@ -224,14 +224,14 @@ impl Stage {
             account,
             &self.installation.snapshot.domain,
             &sink.name(),
-            self.tls_port,
+            self.server(Transport::Tls),
         )?;
         let began = Instant::now();
         let device = Device::start(DeviceSetup {
             profile,
             tls: self.installation.tls.clone(),
             resolver: self.resolver.clone(),
-            bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            bind: SocketAddr::new(self.address, 0),
             sink,
             control: None,
         })
@@ -247,73 +247,6 @@ impl Stage {
             reports,
         })
     }
-}
-
-async fn start_zone(setup: &StageSetup, installation: &Installation) -> Result<Zone, Failure> {
-    let mut core = switch::Config::new("oyez", installation.snapshot.account.clone());
-    core.hosts = installation
-        .addresses
-        .iter()
-        .map(ToString::to_string)
-        .chain(["localhost".to_owned()])
-        .collect();
-    core.media = MediaPolicy {
-        plain: PlainMedia::OverClearFlows,
-        ..MediaPolicy::default()
-    };
-    let server = ServerTls::new(
-        &installation.identity,
-        MinimumVersion::Tls12,
-        ClientCertificates::NotAsked,
-    )
-    .map_err(|error| anyhow!(error))?;
-    let (bind, sip_port, tls_port, ports) = if setup.only_loopback {
-        (IpAddr::V4(Ipv4Addr::LOCALHOST), 0, 0, PortRange::default())
-    } else {
-        let last = setup.media_port.saturating_add(MEDIA_PORTS - 1);
-        let ports = PortRange::new(setup.media_port, last).map_err(|error| anyhow!(error))?;
-        (
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            setup.sip_port,
-            setup.sip_port + 1,
-            ports,
-        )
-    };
-    let listener = |kind, port| ListenerConfig {
-        kind,
-        bind: SocketAddr::new(bind, port),
-        advertise: None,
-    };
-    let mut listeners = vec![
-        listener(
-            ListenerKind::Udp {
-                datagram_bytes_max: DATAGRAM_BYTES_MAX,
-            },
-            sip_port,
-        ),
-        listener(ListenerKind::Tls(server), tls_port),
-    ];
-    if !setup.only_loopback {
-        listeners.push(listener(ListenerKind::Tcp, sip_port));
-    }
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    let setup = ZoneSetup {
-        core,
-        directory: installation.snapshot.clone(),
-        listeners,
-        limits: Limits::default(),
-        media: MediaPlaneConfig {
-            bind,
-            advertise: None,
-            ports,
-            seed,
-        },
-        control: Some(setup.state.zone_control()),
-    };
-    Ok(Zone::start(setup)
-        .await
-        .map_err(|error| anyhow!(error).context("the zone cannot be started"))?)
 }
 
 fn sink(setup: &StageSetup, user: &str) -> Result<Box<dyn Sink>> {
@@ -340,22 +273,22 @@ fn media_profile() -> MediaProfile {
     }
 }
 
-fn local_target(tls_port: u16) -> TargetProfile {
+fn target(server: SocketAddr) -> TargetProfile {
     TargetProfile {
         role: TargetRole::Primary,
-        host: Ipv4Addr::LOCALHOST.to_string(),
-        port: Some(tls_port),
+        host: server.ip().to_string(),
+        port: Some(server.port()),
         transport: Some(Transport::Tls),
         is_outbound_proxy: true,
     }
 }
 
-/// What a call of `account` to `extension` is told, through the zone's TLS port on this machine.
-pub fn caller_profile(account: Account, domain: &str, extension: &str, tls_port: u16) -> CallerProfile {
+/// What a call of `account` to `extension` is told, through the zone's TLS listener.
+pub fn caller_profile(account: Account, domain: &str, extension: &str, server: SocketAddr) -> CallerProfile {
     CallerProfile {
         user_agent: USER_AGENT.to_owned(),
         domain: domain.to_owned(),
-        targets: vec![local_target(tls_port)],
+        targets: vec![target(server)],
         account,
         dialled: extension.to_owned(),
         sips: false,
@@ -365,7 +298,7 @@ pub fn caller_profile(account: Account, domain: &str, extension: &str, tls_port:
     }
 }
 
-fn loudspeaker_profile(account: Account, domain: &str, sink: &str, tls_port: u16) -> Result<Profile> {
+fn loudspeaker_profile(account: Account, domain: &str, sink: &str, server: SocketAddr) -> Result<Profile> {
     Ok(Profile {
         device: account
             .user
@@ -377,7 +310,7 @@ fn loudspeaker_profile(account: Account, domain: &str, sink: &str, tls_port: u16
         domain: domain.to_owned(),
         registrar: None,
         sips: false,
-        targets: vec![local_target(tls_port)],
+        targets: vec![target(server)],
         slots: vec![SlotProfile {
             position: SlotPosition::new(SlotKind::Page, 1)?,
             account: Some(account),

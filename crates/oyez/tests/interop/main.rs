@@ -1,0 +1,15 @@
+//! Foreign phones against a zone and loudspeakers of ours, judged by what the loudspeakers recorded.
+//!
+//! `docs/interop.md` says how to run them. A test whose foreign programs are not installed says that it was skipped.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests say what they expect by unwrapping it, and print the figures they measure"
+)]
+
+mod hearing;
+mod real_phones;
+mod site;

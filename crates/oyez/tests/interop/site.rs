@@ -1,0 +1,171 @@
+//! A zone with three loudspeakers and room for a foreign phone.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::PageId;
+use model::status::{PageReport, ZoneEvent};
+use oyez::cli::SinkKind;
+use oyez::state::StateFolder;
+use oyez::up::listening::Listening;
+use oyez::up::stage::{Stage, StageSetup};
+use peers::{Account, Media};
+use sip::flow::Transport;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
+
+/// The extension that pages all three loudspeakers.
+pub(crate) const ALL: &str = "700";
+/// The loudspeakers: user and name.
+pub(crate) const LOUDSPEAKERS: [(&str, &str); 3] =
+    [("hall", "Hall"), ("corridor", "Corridor"), ("yard", "Yard")];
+
+const DOMAIN: &str = "site.example";
+const PHONE: &str = "desk";
+/// Differs from the user, so that a phone that mixes the two is found out.
+const PHONE_ID: &str = "id-2001";
+const PHONE_PASSWORD: &str = "correct-horse-battery";
+/// Longest wait for an event of the zone, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const DIRECTORY: &str = r#"
+account = "site"
+domain = "site.example"
+
+[[device]]
+user = "hall"
+name = "Hall"
+password = "hall-26-letters-of-password"
+kind = "page"
+
+[[device]]
+user = "corridor"
+name = "Corridor"
+password = "corridor-26-letters-of-password"
+kind = "page"
+
+[[device]]
+user = "yard"
+name = "Yard"
+password = "yard-26-letters-of-password"
+kind = "page"
+
+[[phone]]
+user = "desk"
+authorization-id = "id-2001"
+name = "Desk phone"
+password = "correct-horse-battery"
+algorithm = "md5"
+extension = "200"
+
+[[page-group]]
+extension = "700"
+name = "Everywhere"
+members = ["hall", "corridor", "yard"]
+
+[[permission]]
+who = ["desk"]
+may = ["call", "page"]
+what = "*"
+"#;
+
+/// A running zone with its loudspeakers; it is ended with this value.
+pub(crate) struct Site {
+    stage: Stage,
+    events: broadcast::Receiver<ZoneEvent>,
+    domain: String,
+    proxy: String,
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Site {
+    /// Starts the zone on free ports of `address` and waits until the loudspeakers are registered.
+    pub(crate) fn start(address: IpAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = Runtime::new().unwrap();
+        let state = StateFolder::choose(Some(folder.path())).unwrap();
+        std::fs::write(state.directory(), DIRECTORY).unwrap();
+        let setup = StageSetup {
+            state,
+            listening: Listening::FreePorts(address),
+            loudspeakers: &LOUDSPEAKERS,
+            sink: SinkKind::File,
+        };
+        let stage = runtime
+            .block_on(Stage::start(&setup, &|_| {}))
+            .unwrap_or_else(|failure| panic!("{failure}"));
+        Self {
+            events: stage.subscribe(),
+            domain: DOMAIN.to_owned(),
+            proxy: String::new(),
+            stage,
+            folder,
+            runtime,
+        }
+    }
+
+    /// Where a test may put its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What a phone has to know to register over `transport`.
+    pub(crate) fn phone(&mut self, transport: Transport, media: Media) -> Account<'_> {
+        let token = transport.via_token().to_lowercase();
+        self.proxy = format!("sip:{};transport={token}", self.stage.server(transport));
+        Account {
+            user: PHONE,
+            authorization_id: PHONE_ID,
+            password: PHONE_PASSWORD,
+            domain: &self.domain,
+            outbound: Some(&self.proxy),
+            transport: match transport {
+                Transport::Udp => "udp",
+                Transport::Tcp => "tcp",
+                Transport::Tls => "tls",
+            },
+            authority: Some(&self.stage.installation.authority_file),
+            media,
+        }
+    }
+
+    /// The next event that `wanted` takes.
+    pub(crate) fn wait_for<T>(&mut self, what: &str, mut wanted: impl FnMut(ZoneEvent) -> Option<T>) -> T {
+        let events = &mut self.events;
+        let waiting = async {
+            loop {
+                let event = events
+                    .recv()
+                    .await
+                    .expect("the zone runs and its events are read");
+                if let Some(found) = wanted(event) {
+                    return found;
+                }
+            }
+        };
+        let found = self.runtime.block_on(async { timeout(PATIENCE, waiting).await });
+        found.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
+    }
+
+    /// The report of the next page that ends.
+    pub(crate) fn report(&mut self) -> PageReport {
+        self.wait_for("the report of a page", |event| match event {
+            ZoneEvent::PageEnded { report, .. } => Some(report),
+            _ => None,
+        })
+    }
+
+    /// The file in which each loudspeaker has recorded a page that has ended.
+    pub(crate) fn recordings(&mut self, page: &PageId) -> Vec<PathBuf> {
+        let recordings = self.runtime.block_on(self.stage.recordings(page));
+        recordings
+            .into_iter()
+            .zip(LOUDSPEAKERS)
+            .map(|(recording, (_, name))| recording.unwrap_or_else(|| panic!("{name} has recorded nothing")))
+            .collect()
+    }
+}
