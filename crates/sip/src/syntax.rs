@@ -52,8 +52,8 @@ pub(crate) const PASSWORD: Class = 1 << 2;
 pub(crate) const URI_PARAMETER: Class = 1 << 3;
 /// `hname`, `hvalue` and their separators without their escapes.
 pub(crate) const URI_HEADER: Class = 1 << 4;
-/// Host names; `_` is let through because container and Windows host names carry it.
-pub(crate) const HOST: Class = 1 << 5;
+/// Labels of host names; `_` is let through because container and Windows host names carry it.
+pub(crate) const LABEL: Class = 1 << 5;
 /// An unquoted parameter value: `token / host`, IPv6 addresses with and without brackets, and `=`.
 pub(crate) const PARAMETER_VALUE: Class = 1 << 6;
 /// `word` of RFC 3261 section 25.1, of which a Call-ID consists.
@@ -80,6 +80,12 @@ pub(crate) fn is_whitespace(octet: u8) -> bool {
 
 /// The text without white space at both ends.
 pub(crate) fn trim(text: &str) -> &str {
+    let octets = text.as_bytes();
+    if !octets.first().is_some_and(|octet| is_whitespace(*octet))
+        && !octets.last().is_some_and(|octet| is_whitespace(*octet))
+    {
+        return text;
+    }
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
@@ -149,8 +155,8 @@ const fn classes_of(octet: u8) -> Class {
     if unreserved || contains(b"[]/?:+$=&", octet) {
         found |= URI_HEADER;
     }
-    if alphanumeric || contains(b"-._", octet) {
-        found |= HOST;
+    if alphanumeric || contains(b"-_", octet) {
+        found |= LABEL;
     }
     found
 }
@@ -191,11 +197,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text from `start` to the current position.
+    #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.position).unwrap_or_default()
     }
 
     /// The text from the current position on.
+    #[inline]
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.position..).unwrap_or_default()
     }
@@ -206,9 +214,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) fn skip_whitespace(&mut self) {
-        while self.peek().is_some_and(is_whitespace) {
-            self.position += 1;
-        }
+        self.skip_while(is_whitespace);
     }
 
     /// Takes the octet if it is next.
@@ -221,6 +227,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the octet with optional white space on both sides (SLASH, SEMI, COMMA, EQUAL, COLON).
+    #[inline]
     pub(crate) fn take_separator(&mut self, octet: u8) -> bool {
         let start = self.position;
         if self.peek() != Some(octet) {
@@ -235,6 +242,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the longest, possibly empty, run of octets of the class.
+    #[inline]
     pub(crate) fn take_while(&mut self, class: Class) -> &'a str {
         let start = self.position;
         self.skip(class);
@@ -243,12 +251,22 @@ impl<'a> Scanner<'a> {
 
     /// Passes the longest, possibly empty, run of octets of the class.
     fn skip(&mut self, class: Class) {
-        while self.peek().is_some_and(|octet| is(octet, class)) {
-            self.position += 1;
+        self.skip_while(|octet| is(octet, class));
+    }
+
+    #[inline]
+    fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) {
+        let octets = self.text.as_bytes();
+        // A local variable, because the loop runs for every octet of every header that is read.
+        let mut position = self.position;
+        while octets.get(position).is_some_and(|octet| belongs(*octet)) {
+            position += 1;
         }
+        self.position = position;
     }
 
     /// Takes the longest, possibly empty, run of octets of the class and `%HH` escapes.
+    #[inline]
     pub(crate) fn take_escaped(&mut self, class: Class) -> &'a str {
         let start = self.position;
         loop {
@@ -263,6 +281,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a run of at least one octet of the class.
+    #[inline]
     pub(crate) fn expect(&mut self, class: Class) -> Result<&'a str, SyntaxError> {
         let found = self.take_while(class);
         if found.is_empty() {
@@ -273,6 +292,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a quoted string with its quotes; the current octet must be the opening one.
+    #[inline]
     pub(crate) fn quoted_string(&mut self) -> Result<&'a str, SyntaxError> {
         let start = self.position;
         if !self.take(b'"') {

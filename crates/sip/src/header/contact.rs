@@ -10,7 +10,10 @@ use crate::uri::Uri;
 
 /// All Contact values of a message.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "the list is the usual case, and a box would allocate")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the list is the usual case, and a box would allocate"
+)]
 pub enum Contacts<'a> {
     /// `*`: every binding of the address of record (RFC 3261 section 10.2.2).
     Star,

@@ -91,6 +91,7 @@ impl<'a> NameAddr<'a> {
 }
 
 /// Takes `"<" addr-spec ">"`; white space inside the brackets is no part of a URI.
+#[inline]
 fn angled<'a>(scanner: &mut Scanner<'a>) -> Result<Uri<'a>, SyntaxError> {
     if !scanner.take(b'<') {
         return Err(scanner.unexpected());

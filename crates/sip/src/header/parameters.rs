@@ -42,6 +42,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// Takes all parameters and shows each to `note`, which spares a search for those always asked for.
+    #[inline]
     pub(crate) fn take_noting(
         scanner: &mut Scanner<'a>,
         mut note: impl FnMut(Parameter<'a>),
@@ -117,6 +118,7 @@ impl<'a> Iterator for ParameterIter<'a> {
 }
 
 /// Takes `token [ EQUAL ( token / host / quoted-string ) ]`.
+#[inline]
 fn parameter<'a>(scanner: &mut Scanner<'a>) -> Result<Parameter<'a>, SyntaxError> {
     let name = scanner.take_while(syntax::TOKEN);
     if name.is_empty() {

@@ -64,10 +64,7 @@ impl<'a> Via<'a> {
     pub(crate) fn take_sender(scanner: &mut Scanner<'a>) -> Result<Self, SyntaxError> {
         scanner.skip_whitespace();
         let start = scanner.position();
-        let name = scanner.expect(syntax::TOKEN)?;
-        slash(scanner)?;
-        let version = scanner.expect(syntax::TOKEN)?;
-        slash(scanner)?;
+        let (name, version) = protocol(scanner)?;
         let transport = scanner.expect(syntax::TOKEN)?;
         if !scanner.peek().is_some_and(syntax::is_whitespace) {
             return Err(scanner.unexpected());
@@ -208,6 +205,20 @@ fn has_cookie(branch: &str) -> bool {
     branch
         .get(..MAGIC_COOKIE.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE))
+}
+
+/// Takes `SIP / 2.0 /` with its white space.
+fn protocol<'a>(scanner: &mut Scanner<'a>) -> Result<(&'a str, &'a str), SyntaxError> {
+    const USUAL: &str = "SIP/2.0/";
+    if scanner.rest().starts_with(USUAL) {
+        scanner.advance(USUAL.len());
+        return Ok(("SIP", "2.0"));
+    }
+    let name = scanner.expect(syntax::TOKEN)?;
+    slash(scanner)?;
+    let version = scanner.expect(syntax::TOKEN)?;
+    slash(scanner)?;
+    Ok((name, version))
 }
 
 fn slash(scanner: &mut Scanner<'_>) -> Result<(), SyntaxError> {

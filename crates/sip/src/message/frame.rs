@@ -20,18 +20,23 @@ impl Message {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return Err(FramingFault::TooLarge.into());
         }
-        let head = Head::tabulate(&bytes);
-        let available = bytes.len() - head.length;
+        let mut message = Self {
+            octets: bytes,
+            head: Head::empty(),
+        };
+        message.head.tabulate(&message.octets);
+        let available = message.octets.len() - message.head.length;
         //= https://www.rfc-editor.org/rfc/rfc3261#section-18.3
         //# If there are additional bytes in the transport packet beyond the end
         //# of the body, they MUST be discarded.
-        let body_length = match body_length(&head) {
+        let body_length = match body_length(&message.head) {
             Ok(Some(octets)) if octets > available => Err(FramingFault::BodyTooShort),
             Ok(octets) => Ok(octets.unwrap_or(available)),
             Err(fault) => Err(fault),
         };
-        bytes.truncate(head.length + *body_length.as_ref().unwrap_or(&0));
-        let message = Self { octets: bytes, head };
+        message
+            .octets
+            .truncate(message.head.length + *body_length.as_ref().unwrap_or(&0));
         match body_length {
             Ok(_) => Ok(message),
             Err(fault) => Err(FramingError::new(fault, message)),
@@ -40,8 +45,12 @@ impl Message {
 
     /// Makes a message of octets whose framing the caller has settled.
     pub(crate) fn from_framed(octets: Vec<u8>) -> Self {
-        let head = Head::tabulate(&octets);
-        Self { octets, head }
+        let mut message = Self {
+            octets,
+            head: Head::empty(),
+        };
+        message.head.tabulate(&message.octets);
+        message
     }
 }
 
@@ -54,7 +63,8 @@ pub(crate) struct Frame {
 impl Frame {
     /// Reads a header section that includes its empty line.
     pub(crate) fn measure(section: &[u8]) -> Result<Self, FramingError> {
-        let head = Head::tabulate(section);
+        let mut head = Head::empty();
+        head.tabulate(section);
         let length = match body_length(&head) {
             //= https://www.rfc-editor.org/rfc/rfc3261#section-18.3
             //# The Content-Length header field MUST be used with stream oriented transports.

@@ -95,8 +95,22 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// A table of nothing, to be filled in place: it is too large to be moved about for every message.
+    pub(super) fn empty() -> Self {
+        Self {
+            start_line: StartLine::Malformed { is_response: false },
+            entries: SmallVec::new(),
+            length: 0,
+            content_length: ContentLength::Absent,
+            fault: None,
+            is_via_lost: false,
+            has_bare_line_end: false,
+            is_complete: false,
+        }
+    }
+
     /// Tabulates a header section from its start line on; octets behind the empty line are not read.
-    pub(super) fn tabulate(octets: &[u8]) -> Self {
+    pub(super) fn tabulate(&mut self, octets: &[u8]) {
         debug_assert!(
             octets.len() <= MESSAGE_BYTES_MAX,
             "callers refuse longer messages"
@@ -106,22 +120,12 @@ impl Head {
             position: 0,
             has_bare_line_end: false,
         };
-        let mut head = Self {
-            start_line: StartLine::Malformed { is_response: false },
-            entries: SmallVec::new(),
-            length: octets.len(),
-            content_length: ContentLength::Absent,
-            fault: None,
-            is_via_lost: false,
-            has_bare_line_end: false,
-            is_complete: false,
-        };
+        self.length = octets.len();
         if let Some(line) = lines.next_line() {
-            head.start_line = start_line::parse(octets, line);
-            head.read_headers(&mut lines);
+            self.start_line = start_line::parse(octets, line);
+            self.read_headers(&mut lines);
         }
-        head.has_bare_line_end = lines.has_bare_line_end;
-        head
+        self.has_bare_line_end = lines.has_bare_line_end;
     }
 
     fn read_headers(&mut self, lines: &mut Lines<'_>) {
@@ -153,36 +157,37 @@ impl Head {
         }
         self.entries.push(entry);
     }
+
+    /// The headers of this id; for `Other` all whose names are to be compared.
+    pub(super) fn entries_of(&self, id: HeaderId) -> impl Iterator<Item = Entry> + '_ {
+        self.entries.iter().filter(move |entry| entry.id == id).copied()
+    }
 }
 
 /// Reads `name HCOLON value`: a token, SP and HT, a colon, and the rest without white space at its ends.
 fn entry(octets: &[u8], line: Range<usize>) -> Option<Entry> {
-    let Range { start, mut end } = line;
-    // Every octet outside the message ends a run, and no run reaches beyond the colon or the CRLF.
-    let is_at = |place: usize, class: fn(u8) -> bool| octets.get(place).is_some_and(|octet| class(*octet));
-
-    let mut name_end = start;
-    while is_at(name_end, |octet| syntax::is(octet, syntax::TOKEN)) {
-        name_end += 1;
+    let text = octets.get(line.clone())?;
+    let name_length = text
+        .iter()
+        .take_while(|octet| syntax::is(**octet, syntax::TOKEN))
+        .count();
+    let (name, rest) = text.split_at_checked(name_length)?;
+    let mut value = rest;
+    while let [b' ' | b'\t', end @ ..] = value {
+        value = end;
     }
-    let mut colon = name_end;
-    while is_at(colon, |octet| matches!(octet, b' ' | b'\t')) {
-        colon += 1;
+    value = value.strip_prefix(b":").filter(|_| name_length > 0)?;
+    while let [b' ' | b'\t' | b'\r' | b'\n', end @ ..] = value {
+        value = end;
     }
-    if name_end == start || octets.get(colon) != Some(&b':') {
-        return None;
-    }
-    let mut value_start = colon + 1;
-    while value_start < end && is_at(value_start, syntax::is_whitespace) {
-        value_start += 1;
-    }
-    while value_start < end && is_at(end - 1, syntax::is_whitespace) {
-        end -= 1;
+    let value_start = line.end - value.len();
+    while let [start @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
+        value = start;
     }
     Some(Entry {
-        id: identify(octets.get(start..name_end)?),
-        name: Span::new(start..name_end),
-        value: Span::new(value_start..end),
+        id: identify(name),
+        name: Span::new(line.start..line.start + name_length),
+        value: Span::new(value_start..value_start + value.len()),
     })
 }
 
@@ -243,8 +248,14 @@ impl Lines<'_> {
 mod tests {
     use super::*;
 
+    fn tabulated(octets: &[u8]) -> Head {
+        let mut head = Head::empty();
+        head.tabulate(octets);
+        head
+    }
+
     fn values(text: &str) -> Vec<(HeaderId, String)> {
-        let head = Head::tabulate(text.as_bytes());
+        let head = tabulated(text.as_bytes());
         head.entries
             .iter()
             .map(|entry| (entry.id, entry.value.text_of(text.as_bytes()).unwrap().to_owned()))
@@ -263,22 +274,22 @@ mod tests {
 
     #[test]
     fn a_line_of_white_space_is_a_fold_and_does_not_end_the_section() {
-        let head = Head::tabulate(b"X Y Z\r\na: 1\r\n \r\nb: 2\r\n\r\nbody");
+        let head = tabulated(b"X Y Z\r\na: 1\r\n \r\nb: 2\r\n\r\nbody");
         assert_eq!((head.entries.len(), head.length, head.is_complete), (2, 24, true));
     }
 
     #[test]
     fn bare_line_ends_are_noticed() {
-        assert!(Head::tabulate(b"X Y Z\r\na: 1\nb: 2\r\n\r\n").has_bare_line_end);
-        assert!(Head::tabulate(b"X Y Z\r\na: 1\rb: 2\r\n\r\n").has_bare_line_end);
-        assert!(!Head::tabulate(b"X Y Z\r\na: 1\r\n\r\n\n").has_bare_line_end);
+        assert!(tabulated(b"X Y Z\r\na: 1\nb: 2\r\n\r\n").has_bare_line_end);
+        assert!(tabulated(b"X Y Z\r\na: 1\rb: 2\r\n\r\n").has_bare_line_end);
+        assert!(!tabulated(b"X Y Z\r\na: 1\r\n\r\n\n").has_bare_line_end);
     }
 
     #[test]
     fn a_line_without_colon_or_name_is_a_fault() {
         for line in ["Foobar roobar", ": x", "a b: x", "a\0: x"] {
             let text = format!("X Y Z\r\n{line}\r\nTo: y\r\n\r\n");
-            let head = Head::tabulate(text.as_bytes());
+            let head = tabulated(text.as_bytes());
             assert_eq!(
                 (head.fault, head.entries.len()),
                 (Some(HeadFault::HeaderLine), 1),
@@ -305,11 +316,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             let text = format!("X Y Z\r\n{line}\r\n");
-            assert_eq!(
-                Head::tabulate(text.as_bytes()).content_length,
-                expected,
-                "{line:?}"
-            );
+            assert_eq!(tabulated(text.as_bytes()).content_length, expected, "{line:?}");
         }
     }
 }

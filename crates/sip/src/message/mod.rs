@@ -181,10 +181,8 @@ impl Message {
     fn entries<'a>(&'a self, name: HeaderName<'a>) -> impl Iterator<Item = Entry> + 'a {
         let id = name.id();
         self.head
-            .entries
-            .iter()
-            .filter(move |entry| entry.id == id && (id != HeaderId::Other || self.is_named(entry, name)))
-            .copied()
+            .entries_of(id)
+            .filter(move |entry| id != HeaderId::Other || self.is_named(entry, name))
     }
 
     fn is_named(&self, entry: &Entry, name: HeaderName<'_>) -> bool {

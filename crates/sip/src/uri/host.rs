@@ -26,35 +26,34 @@ impl<'a> Host<'a> {
     /// # Errors
     /// [`UriError::Host`] if the text is no host.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
-        if let Some(inner) = text.strip_prefix('[') {
-            let address = inner.strip_suffix(']').ok_or(UriError::Host)?;
-            return ipv6(address).map(Self::Ipv6).ok_or(UriError::Host);
-        }
-        if syntax::all(text, syntax::HOST) {
-            Self::of_name(text)
+        let mut scanner = Scanner::new(text);
+        let host = Self::take(&mut scanner)?;
+        if scanner.is_at_end() {
+            Ok(host)
         } else {
             Err(UriError::Host)
         }
     }
 
-    /// Reads a run of host characters.
-    fn of_name(text: &'a str) -> Result<Self, UriError> {
-        match name_kind(text) {
-            Some(NameKind::Domain) => Ok(Self::Domain(text)),
-            Some(NameKind::MaybeIpv4) => text.parse().map(Self::Ipv4).map_err(|_| UriError::Host),
-            None => Err(UriError::Host),
-        }
-    }
-
     /// Takes a host at the scanner's position.
+    #[inline]
     pub(crate) fn take(scanner: &mut Scanner<'a>) -> Result<Self, UriError> {
-        if scanner.peek() != Some(b'[') {
-            return Self::of_name(scanner.take_while(syntax::HOST));
+        if scanner.take(b'[') {
+            let start = scanner.position();
+            let length = memchr::memchr(b']', scanner.rest().as_bytes()).ok_or(UriError::Host)?;
+            scanner.advance(length);
+            let address = ipv6(scanner.since(start)).ok_or(UriError::Host)?;
+            scanner.advance(1);
+            return Ok(Self::Ipv6(address));
         }
         let start = scanner.position();
-        let length = memchr::memchr(b']', scanner.rest().as_bytes()).ok_or(UriError::Host)?;
-        scanner.advance(length + 1);
-        Self::parse(scanner.since(start))
+        let is_number = labels(scanner).ok_or(UriError::Host)?;
+        let text = scanner.since(start);
+        if is_number {
+            text.parse().map(Self::Ipv4).map_err(|_| UriError::Host)
+        } else {
+            Ok(Self::Domain(text))
+        }
     }
 
     /// The address, unless the host is a name.
@@ -109,32 +108,23 @@ fn ipv6(text: &str) -> Option<Ipv6Addr> {
     }
 }
 
-enum NameKind {
-    Domain,
-    MaybeIpv4,
-}
-
-/// Checks the labels of a run of host characters; the top one may not begin with a digit, so that
-/// `300.1.1.1` is no name.
-fn name_kind(text: &str) -> Option<NameKind> {
-    let name = text.strip_suffix('.').unwrap_or(text);
-    let mut rest = name.as_bytes();
-    while let Some(place) = memchr::memchr(b'.', rest) {
-        let (label, tail) = rest.split_at_checked(place)?;
-        if !is_label(label) {
+/// Takes labels that neither begin nor end with a hyphen, and a dot at the end; says whether the last label
+/// begins with a digit, as no domain name's does.
+fn labels(scanner: &mut Scanner<'_>) -> Option<bool> {
+    loop {
+        let label = scanner.take_while(syntax::LABEL).as_bytes();
+        let (first, last) = (label.first()?, label.last()?);
+        if *first == b'-' || *last == b'-' {
             return None;
         }
-        rest = tail.get(1..)?;
+        if !scanner.take(b'.')
+            || !scanner
+                .peek()
+                .is_some_and(|octet| syntax::is(octet, syntax::LABEL))
+        {
+            return Some(first.is_ascii_digit());
+        }
     }
-    match rest.first() {
-        Some(b'0'..=b'9') if is_label(rest) => Some(NameKind::MaybeIpv4),
-        Some(_) if is_label(rest) => Some(NameKind::Domain),
-        Some(_) | None => None,
-    }
-}
-
-fn is_label(octets: &[u8]) -> bool {
-    !octets.is_empty() && octets.first() != Some(&b'-') && octets.last() != Some(&b'-')
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ fn sip<'a>(text: &'a str, scheme: Scheme<'a>, start: usize) -> Result<Uri<'a>, U
 ///
 /// Neither userinfo nor anything behind it may hold an unescaped `@`, so the first one divides, and `;`, `?`
 /// and `:` before it belong to the user part.
+#[inline]
 fn userinfo<'a>(scanner: &mut Scanner<'a>) -> Result<(Option<&'a str>, Option<&'a str>), UriError> {
     let start = scanner.position();
     let user = scanner.take_escaped(syntax::USER);
@@ -99,6 +100,7 @@ pub(crate) fn port(digits: &str) -> Result<u16, UriError> {
 }
 
 /// Takes `*( ";" pname [ "=" pvalue ] )` and returns it without its first `;`.
+#[inline]
 fn parameters<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, UriError> {
     let expect = |scanner: &mut Scanner<'a>, class: Class| {
         if scanner.take_escaped(class).is_empty() {
