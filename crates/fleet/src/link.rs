@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use net::tls::ClientTls;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use sip::flow::{ConnectionId, Flow, Transport};
 use sip::framing::{Framed, FramingError, Side, StreamFramer};
 use sip::message::Message;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -71,37 +73,66 @@ impl Link {
     ///
     /// When the socket cannot be had, or the handshake fails.
     pub async fn open(server: SocketAddr, channel: &Channel) -> Result<Self, LinkError> {
-        let (transport, local, wire) = match channel {
-            Channel::Udp => {
-                let socket = UdpSocket::bind(SocketAddr::new(unspecified(server), 0)).await?;
-                socket.connect(server).await?;
-                (Transport::Udp, socket.local_addr()?, Wire::Udp(socket))
-            }
+        let source = unspecified(server);
+        match channel {
+            Channel::Udp => Self::open_udp(server, source).await,
             Channel::Tls { server_name, policy } => {
                 let name = ServerName::try_from(server_name.clone())
                     .map_err(|_| LinkError::ServerName(server_name.clone()))?;
-                let tcp = TcpStream::connect(server).await?;
-                tcp.set_nodelay(true)?;
-                let local = tcp.local_addr()?;
-                let stream = TlsConnector::from(policy.config()).connect(name, tcp).await?;
-                let framer = StreamFramer::new(Side::Dialled);
-                (
-                    Transport::Tls,
-                    local,
-                    Wire::Tls {
-                        stream: Box::new(stream),
-                        framer,
-                    },
-                )
+                Self::open_tls(server, source, name, policy.config()).await
             }
+        }
+    }
+
+    /// Binds a datagram socket on the address `source`.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be had.
+    pub async fn open_udp(server: SocketAddr, source: IpAddr) -> Result<Self, LinkError> {
+        let socket = UdpSocket::bind(SocketAddr::new(source, 0)).await?;
+        socket.connect(server).await?;
+        let local = socket.local_addr()?;
+        Ok(Self::new(Transport::Udp, local, server, Wire::Udp(socket)))
+    }
+
+    /// Connects from the address `source` and shakes hands by a configuration of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// When the connection or the handshake fails.
+    pub async fn open_tls(
+        server: SocketAddr,
+        source: IpAddr,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Result<Self, LinkError> {
+        let socket = match server {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
+        if !source.is_unspecified() {
+            socket.bind(SocketAddr::new(source, 0))?;
+        }
+        let tcp = socket.connect(server).await?;
+        tcp.set_nodelay(true)?;
+        let local = tcp.local_addr()?;
+        let stream = TlsConnector::from(config).connect(name, tcp).await?;
+        let wire = Wire::Tls {
+            stream: Box::new(stream),
+            framer: StreamFramer::new(Side::Dialled),
+        };
+        Ok(Self::new(Transport::Tls, local, server, wire))
+    }
+
+    fn new(transport: Transport, local: SocketAddr, remote: SocketAddr, wire: Wire) -> Self {
         let flow = Flow {
             transport,
             local,
-            remote: server,
+            remote,
             connection: ConnectionId(1),
         };
-        Ok(Self { flow, wire })
+        Self { flow, wire }
     }
 
     /// Where messages go and come from.

@@ -143,6 +143,7 @@ pub struct Conversation<'a> {
     session: SessionId,
     socket: UdpSocket,
     voice: Voice,
+    first_sent: Option<Instant>,
 }
 
 /// What an exchange waits for.
@@ -231,6 +232,7 @@ impl Talker {
             session,
             socket,
             voice,
+            first_sent: None,
         })
     }
 
@@ -368,6 +370,12 @@ impl Conversation<'_> {
         self.voice.destination
     }
 
+    /// When the first packet was sent, if any was.
+    #[must_use]
+    pub fn first_sent(&self) -> Option<Instant> {
+        self.first_sent
+    }
+
     /// Sends G.711 in the codec agreed, a packet of [`PACKET_OCTETS`] every [`PACKET_TIME`]; what does not fill the last packet is
     /// filled up with silence. Returns the packets sent.
     ///
@@ -390,6 +398,7 @@ impl Conversation<'_> {
                 }
             }
             let packet = self.voice.packet(payload)?;
+            self.first_sent.get_or_insert_with(Instant::now);
             self.socket.send_to(&packet, self.voice.destination).await?;
             packets += 1;
         }

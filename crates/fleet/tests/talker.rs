@@ -1,5 +1,11 @@
 //! The talker against a zone in the same process.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping it"
+)]
+
 use std::net::SocketAddr;
 
 use fleet::link::Channel;

@@ -1,0 +1,68 @@
+//! The program `fleet`: benchmarks of Oyez beside its peers. `docs/benchmarks.md` says what is measured and how to read it.
+
+mod bench;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::bench::{page, registrar};
+
+/// Longest time of a whole run.
+const RUN_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Measure Oyez beside its peers.
+#[derive(Debug, Parser)]
+#[command(name = "fleet")]
+struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, Subcommand)]
+enum Benchmark {
+    /// Registrations over UDP and TLS, beside Kamailio
+    Registrar(registrar::Arguments),
+    /// Pages to many loudspeakers, beside the kernel's own sendto
+    Page(page::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.benchmark) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            bench::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a benchmark; whatever ends it, the servers it has started are ended with it.
+fn run(benchmark: Benchmark) -> Result<()> {
+    net::raise_open_files(0).context("cannot raise the limit of open files")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot wait for a signal")?;
+        let measuring = async {
+            match benchmark {
+                Benchmark::Registrar(arguments) => registrar::run(&arguments).await,
+                Benchmark::Page(arguments) => page::run(&arguments).await,
+            }
+        };
+        tokio::select! {
+            measured = tokio::time::timeout(RUN_MAX, measuring) => match measured {
+                Ok(measured) => measured,
+                Err(_) => bail!("not done after {} minutes", RUN_MAX.as_secs() / 60),
+            },
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            _ = terminate.recv() => bail!("told to end"),
+        }
+    })
+}
