@@ -33,7 +33,7 @@ use voice::Voice;
 use crate::clock::millis;
 use crate::io::{CallId, Input, Output};
 use crate::profile::{Account, MediaProfile, TargetProfile};
-use crate::uplink::{Change, Effect, UplinkTimes, Uplinks};
+use crate::uplink::{Change, Effect, UplinkTimes, Uplinks, leave_flow};
 
 /// Time to reach a server: the DNS, two addresses that do not answer, and a handshake.
 const REACH_MAX: Duration = Duration::from_secs(30);
@@ -345,9 +345,10 @@ impl Caller {
         match effect {
             // A call over datagrams is short, and its own requests keep the way open.
             Effect::AskOptions(_) => {}
-            Effect::Disconnect(connection) => {
-                self.agent.handle_flow_failed(now, connection);
-                self.outputs.push_back(Output::Disconnect { connection });
+            Effect::Disconnect(flow) => {
+                let connection = leave_flow(&mut self.agent, now, flow);
+                self.outputs
+                    .extend(connection.map(|connection| Output::Disconnect { connection }));
             }
             Effect::Resolve(query) => self.outputs.push_back(Output::Resolve(query)),
             Effect::Connect { token, target } => self.outputs.push_back(Output::Connect { token, target }),

@@ -20,7 +20,7 @@ use crate::io::{Input, Output};
 use crate::profile::Profile;
 use crate::slot::Slot;
 use crate::sound::Sound;
-use crate::uplink::{Effect, Uplinks};
+use crate::uplink::{Effect, Uplinks, leave_flow};
 
 pub use admission::PAGE_HEADER;
 
@@ -281,10 +281,10 @@ impl Endpoint {
             Effect::Resolve(query) => Output::Resolve(query),
             Effect::Connect { token, target } => Output::Connect { token, target },
             Effect::Abandon(token) => Output::Abandon { token },
-            Effect::Disconnect(connection) => {
-                self.agent.handle_flow_failed(now, connection);
-                Output::Disconnect { connection }
-            }
+            Effect::Disconnect(flow) => match leave_flow(&mut self.agent, now, flow) {
+                Some(connection) => Output::Disconnect { connection },
+                None => return,
+            },
             Effect::Ping(flow) => Output::ping(flow),
             Effect::AskOptions(flow) => return self.ask_options(now, flow),
         };

@@ -1,9 +1,11 @@
 //! What the links want done.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
-use sip::flow::{ConnectionId, Flow};
+use sip::flow::{ConnectionId, Flow, Transport};
 use sip::locate::{Query, Target};
+use sip::user_agent::UserAgent;
 
 use crate::io::ConnectToken;
 
@@ -16,8 +18,8 @@ pub(crate) enum Effect {
     Connect { token: ConnectToken, target: Target },
     /// Give up an attempt to connect.
     Abandon(ConnectToken),
-    /// Close a connection.
-    Disconnect(ConnectionId),
+    /// Close the connection of a flow.
+    Disconnect(Flow),
     /// Send the ping of RFC 5626 section 4.4.1.
     Ping(Flow),
     /// Send an OPTIONS: the keep-alive of a datagram flow.
@@ -51,8 +53,8 @@ impl Effects {
         self.queue.push_back(Effect::Abandon(token));
     }
 
-    pub(crate) fn disconnect(&mut self, connection: ConnectionId) {
-        self.queue.push_back(Effect::Disconnect(connection));
+    pub(crate) fn disconnect(&mut self, flow: Flow) {
+        self.queue.push_back(Effect::Disconnect(flow));
     }
 
     pub(crate) fn ping(&mut self, flow: Flow) {
@@ -61,5 +63,20 @@ impl Effects {
 
     pub(crate) fn ask_options(&mut self, flow: Flow) {
         self.queue.push_back(Effect::AskOptions(flow));
+    }
+}
+
+/// Ends what the user agent does over a flow; says which connection is to be closed, if the flow has one of its own.
+/// A datagram socket is shared by all flows and stays open.
+pub(crate) fn leave_flow(agent: &mut UserAgent, now: Instant, flow: Flow) -> Option<ConnectionId> {
+    match flow.transport {
+        Transport::Udp => {
+            agent.handle_peer_unreachable(now, flow);
+            None
+        }
+        Transport::Tcp | Transport::Tls => {
+            agent.handle_flow_failed(now, flow.connection);
+            Some(flow.connection)
+        }
     }
 }

@@ -193,7 +193,7 @@ impl Link {
     pub(crate) fn stop(&mut self, context: &mut Context<'_>) {
         match &self.state {
             State::Connecting { token, .. } => context.effects.abandon(*token),
-            State::Up(established) => context.effects.disconnect(established.flow.connection),
+            State::Up(established) => context.effects.disconnect(established.flow),
             State::Down { .. } | State::Locating { .. } => {}
         }
         self.state = DOWN;
@@ -314,7 +314,7 @@ impl Link {
         let State::Up(established) = self.take() else {
             return None;
         };
-        context.effects.disconnect(established.flow.connection);
+        context.effects.disconnect(established.flow);
         let lost = LinkChange::Lost {
             flow: established.flow,
             cause: cause.clone(),
@@ -432,7 +432,7 @@ impl Link {
                 None
             }
             Due::Lost => {
-                context.effects.disconnect(established.flow.connection);
+                context.effects.disconnect(established.flow);
                 Some(self.lose(Cause::Timeout, context))
             }
         }

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use sip::flow::{ConnectionId, Flow};
 use sip::locate::{Answer, Query};
 
-pub(crate) use effects::{Effect, Effects};
+pub(crate) use effects::{Effect, Effects, leave_flow};
 use link::{Context, HoldsBack, Link, LinkChange};
 
 use crate::io::ConnectToken;
@@ -136,7 +136,7 @@ impl Uplinks {
             link.handle_connected(token, flow, context)
         });
         if !self.links.iter().any(|link| link.flow() == Some(flow)) {
-            self.effects.disconnect(flow.connection);
+            self.effects.disconnect(flow);
         }
         changes
     }

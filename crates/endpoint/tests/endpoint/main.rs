@@ -10,6 +10,7 @@
 
 mod attack;
 mod calling;
+mod configuration;
 mod page;
 mod registration;
 mod server;

@@ -258,7 +258,7 @@ fn the_same_page_through_another_dialog_ends_the_older_one_and_is_played_once() 
     let mut world = World::sounding(chiming());
     let first = world.page("hall", PAGE);
     world.speak_page(&first, &speech(SECOND));
-    world.run_for(SECOND);
+    world.run_for(SECOND + SECOND / 5);
 
     let second = world.page("hall", PAGE);
     world.speak_page(&second, &speech(SECOND));

@@ -462,20 +462,31 @@ fn a_flow_timer_makes_a_dead_flow_known_sooner() {
 }
 
 #[test]
-fn a_datagram_flow_is_kept_alive_by_requests_and_replaced_when_silent() {
+fn a_datagram_flow_is_kept_alive_by_requests_and_registered_anew_when_silent() {
     let mut profile = profile();
     profile.targets[0].transport = Some(Transport::Udp);
     let mut world = World::new(profile, Registrar::Accepts { expires: 3600 });
     world.begin();
     world.run_for(MINUTE);
-    let first = world.flow();
     assert_eq!(world.shown(0), "Successful");
+    let socket = world.flow().connection;
 
-    world.frozen.push(first.connection);
+    world.frozen.push(socket);
+    world.run_for(35 * SECOND);
+    assert_eq!(
+        (world.shown(0), world.cause(0)),
+        ("No reply from server", Some(Cause::Timeout))
+    );
+    world.frozen.clear();
     world.run_for(MINUTE);
 
-    assert_ne!(world.flow().connection, first.connection);
     assert_eq!(world.shown(0), "Successful");
+    assert_eq!(
+        world.flow().connection,
+        socket,
+        "the socket is shared and stays open"
+    );
+    assert_eq!(world.server().registers.len(), 2);
 }
 
 #[test]

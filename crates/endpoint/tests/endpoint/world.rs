@@ -86,6 +86,9 @@ pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse().expect("tests use valid addresses")
 }
 
+/// The socket of all datagram flows.
+const DATAGRAM_SOCKET: ConnectionId = ConnectionId(1_000);
+
 pub(crate) const PRIMARY: &str = "192.0.2.10:5061";
 pub(crate) const SECONDARY: &str = "192.0.2.20:5061";
 
@@ -486,12 +489,19 @@ impl World {
                 self.connects.push((now, target.address));
                 match self.reach.get(&target.address).cloned().unwrap_or(Reach::Open) {
                     Reach::Open => {
-                        self.next_connection += 1;
+                        let is_datagram = target.transport == Transport::Udp;
+                        if !is_datagram {
+                            self.next_connection += 1;
+                        }
                         let flow = Flow {
                             transport: target.transport,
                             local: address("198.51.100.7:40000"),
                             remote: target.address,
-                            connection: ConnectionId(self.next_connection),
+                            connection: if is_datagram {
+                                DATAGRAM_SOCKET
+                            } else {
+                                ConnectionId(self.next_connection)
+                            },
                         };
                         self.flows.push(flow);
                         self.device.handle_input(now, Input::Connected { token, flow });
