@@ -1,0 +1,214 @@
+//! `oyez up` as a person or a script runs it, and what makes it say that a page was not heard.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use fleet::link::Channel;
+use fleet::{CallOptions, Talker, TalkerSetup};
+use model::status::ZoneEvent;
+use oyez::cli::SinkKind;
+use oyez::console::Progress;
+use oyez::state::StateFolder;
+use oyez::up::installation::{ANNOUNCER, LOUDSPEAKERS};
+use oyez::up::judge::judge;
+use oyez::up::listening::Listening;
+use oyez::up::stage::{Stage, StageSetup};
+use oyez::up::{page_and_report, spoken_page};
+use sip::flow::Transport;
+
+fn oyez(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_oyez"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn standard_error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A zone and two loudspeakers on loopback, with their state in `folder`.
+async fn stage(folder: &Path) -> Stage {
+    let setup = StageSetup {
+        state: StateFolder::choose(Some(folder)).unwrap(),
+        listening: Listening::FreePorts(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        loudspeakers: &LOUDSPEAKERS,
+        sink: SinkKind::File,
+    };
+    Stage::start(&setup, &|_| ()).await.unwrap()
+}
+
+#[test]
+fn once_ends_with_a_heard_page_and_json_alone_on_standard_output() {
+    let output = oyez(&["up", "--once", "--json"]);
+    assert!(output.status.success(), "{}", standard_error(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["heard"], &report["of"]), (&2.into(), &2.into()));
+    for loudspeaker in report["loudspeakers"].as_array().unwrap() {
+        assert_eq!(loudspeaker["receipt"], "heard");
+        assert_eq!(loudspeaker["judgement"]["is_heard"], true);
+    }
+}
+
+#[test]
+fn a_null_sink_is_not_heard() {
+    let output = oyez(&["up", "--once", "--json", "--sink", "null"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["heard"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_beginning_is_not_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = stage(folder.path()).await;
+    let reference = spoken_page().unwrap();
+    let mut cut = reference.clone();
+    let tenth = cut.rate as usize / 10;
+    cut.samples.iter_mut().take(tenth).for_each(|sample| *sample = 0);
+
+    let report = page_and_report(&mut stage, &Progress::new(true), &cut, &reference)
+        .await
+        .unwrap();
+
+    assert_eq!(report.heard, 0);
+    assert_eq!(
+        report.loudspeakers[0].judgement.fault,
+        "the beginning is cut or distorted"
+    );
+    assert_eq!(
+        report.loudspeakers[0].receipt, "heard",
+        "all that was sent came out; only the recording tells"
+    );
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_under_a_wrong_srtp_key_is_not_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = stage(folder.path()).await;
+    let mut events = stage.subscribe();
+    let (id, password) = stage.installation.credentials(ANNOUNCER).unwrap();
+    let mut talker = Talker::connect(TalkerSetup {
+        server: stage.server(Transport::Tls),
+        channel: Channel::Tls {
+            server_name: "127.0.0.1".to_owned(),
+            policy: stage.installation.tls.clone(),
+        },
+        domain: stage.installation.snapshot.domain.clone(),
+        user: ANNOUNCER.to_owned(),
+        authorization_id: id.to_string(),
+        password: password.reveal().into(),
+    })
+    .await
+    .unwrap();
+    let wrong = CallOptions {
+        wrong_srtp_key: true,
+        ..CallOptions::default()
+    };
+
+    let mut call = talker.call("700", &wrong).await.unwrap();
+    call.speak(&[0x55; 8_000]).await.unwrap();
+    call.hang_up().await.unwrap();
+
+    let report = loop {
+        if let ZoneEvent::PageEnded { report, .. } = events.recv().await.unwrap() {
+            break report;
+        }
+    };
+    assert_eq!((report.heard_count(), report.listeners.len()), (0, 2));
+    for recording in stage.recordings(&report.page).await {
+        assert!(!judge(&spoken_page().unwrap(), recording.as_deref()).is_heard);
+    }
+    stage.stop().await;
+}
+
+#[test]
+fn a_busy_port_is_one_sentence_and_nothing_is_left_started() {
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let output = oyez(&["up", "--state", state, "--sip-port", &(port - 1).to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = standard_error(&output);
+    let last = said.lines().last().unwrap();
+    assert!(
+        last.contains(&format!("cannot listen on 0.0.0.0:{port}")),
+        "{said}"
+    );
+    assert!(!folder.path().join("zone.sock").exists());
+}
+
+#[test]
+fn a_wrong_directory_names_file_line_and_key() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("directory.toml"),
+        "account = \"a\"\ndomain = \"b\"\n\n[[phone]]\nusr = \"x\"\n",
+    )
+    .unwrap();
+    let output = oyez(&["up", "--state", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(64));
+    let said = standard_error(&output);
+    assert!(
+        said.contains("directory.toml:5") && said.contains("usr") && said.contains("user"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_unusable_state_folder_is_one_sentence() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let state = file.path().join("state");
+    let output = oyez(&["up", "--state", state.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        standard_error(&output).contains("cannot make the state folder"),
+        "{}",
+        standard_error(&output)
+    );
+}
+
+#[test]
+fn a_missing_certificate_is_bad_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("zone.toml");
+    fs::write(
+        &config,
+        "directory = \"directory.toml\"\ncontrol = \"c.sock\"\n[listen]\ntls = [\"127.0.0.1:0\"]\n[tls]\ncertificate = \"no.pem\"\nkey = \"no.key\"\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("directory.toml"),
+        "account = \"a\"\ndomain = \"b\"\n",
+    )
+    .unwrap();
+    let output = oyez(&["zone", "--config", config.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        standard_error(&output).contains("no.pem"),
+        "{}",
+        standard_error(&output)
+    );
+}
+
+#[test]
+fn a_page_without_a_running_zone_says_how_to_start_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
+    let output = oyez(&["page", "700", page, "--state", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        standard_error(&output).contains("oyez up"),
+        "{}",
+        standard_error(&output)
+    );
+}
+
+#[test]
+fn a_usage_error_is_exit_code_two() {
+    assert_eq!(oyez(&["up", "--twice"]).status.code(), Some(2));
+}
