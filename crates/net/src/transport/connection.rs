@@ -349,6 +349,7 @@ mod tests {
     use std::mem::size_of_val;
 
     use sip::flow::{ConnectionId, Transport};
+    use tokio::io::{AsyncReadExt, DuplexStream};
 
     use super::super::admission::Admission;
     use super::super::outbox::Backlog;
@@ -362,17 +363,52 @@ mod tests {
 
     #[tokio::test]
     async fn t6_a_waiting_connection_holds_no_buffer() {
-        let limits = Limits::default();
         let (incoming, _events) = mpsc::channel(1);
-        let shared = Shared {
-            admission: Admission::new(&limits),
-            backlog: Backlog::new(&limits),
-            table: Table::default(),
-            counters: Counters::default(),
-            limits: limits.clone(),
-            incoming,
-        };
+        let shared = shared(incoming);
         let (stream, _peer) = tokio::io::duplex(64);
+
+        let task = carry_accepted(stream, &shared, Arc::new(outbox(&shared)));
+
+        assert!(
+            size_of_val(&task) <= TASK_BYTES_MAX,
+            "{} bytes",
+            size_of_val(&task)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_goes_on_after_its_fault_is_read_to_the_end_of_the_farewell() {
+        let (incoming, mut events) = mpsc::channel(8);
+        let shared = shared(incoming);
+        let (stream, mut peer) = tokio::io::duplex(64);
+        let outbox = Arc::new(outbox(&shared));
+        let driver = async {
+            assert!(matches!(events.recv().await, Some(Incoming::BadMessage { .. })));
+            outbox.push(Bytes::from_static(b"400")).unwrap();
+            outbox.close(CloseCause::Local);
+        };
+        let talking = async {
+            peer.write_all(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: x\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = [0; 3];
+            peer.read_exact(&mut answer).await.unwrap();
+            // Far more than fits between the two: it is refused unless it is read.
+            peer.write_all(&[b'x'; 4_096]).await.unwrap();
+            peer.shutdown().await.unwrap();
+            answer
+        };
+
+        let ((), (), answer) = tokio::join!(
+            carry_accepted(stream, &shared, Arc::clone(&outbox)),
+            driver,
+            talking
+        );
+
+        assert_eq!(&answer, b"400");
+    }
+
+    async fn carry_accepted(stream: DuplexStream, shared: &Shared, outbox: Arc<Outbox>) {
         let address = ([127, 0, 0, 1], 5060).into();
         let flow = Flow {
             transport: Transport::Tcp,
@@ -380,15 +416,23 @@ mod tests {
             remote: address,
             connection: ConnectionId(1),
         };
-        let outbox = Arc::new(Outbox::new(&limits, &shared.backlog));
-        let liveness = Liveness::accepted(now(), &limits);
+        let liveness = Liveness::accepted(now(), &shared.limits);
+        carry(stream, flow, outbox, liveness, shared, None).await;
+    }
 
-        let task = carry(stream, flow, outbox, liveness, &shared, None);
+    fn outbox(shared: &Shared) -> Outbox {
+        Outbox::new(&shared.limits, &shared.backlog)
+    }
 
-        assert!(
-            size_of_val(&task) <= TASK_BYTES_MAX,
-            "{} bytes",
-            size_of_val(&task)
-        );
+    fn shared(incoming: mpsc::Sender<Incoming>) -> Shared {
+        let limits = Limits::default();
+        Shared {
+            admission: Admission::new(&limits),
+            backlog: Backlog::new(&limits),
+            table: Table::default(),
+            counters: Counters::default(),
+            limits,
+            incoming,
+        }
     }
 }
