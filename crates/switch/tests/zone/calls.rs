@@ -227,6 +227,10 @@ fn a_hold_is_answered_and_joined_anew() {
 
     assert_eq!(response.status(), Some(StatusCode::OK));
     assert!(String::from_utf8_lossy(response.body()).contains("a=recvonly"));
+    let before = sdp::origin(world.phones[0].answers[0].body()).unwrap();
+    let after = sdp::origin(response.body()).unwrap();
+    assert_eq!(after.session_id, before.session_id);
+    assert_eq!(after.session_version, before.session_version + 1);
     assert_eq!(world.joined().len(), joined + 1);
     let Some(Command::Connect { negotiated, .. }) = world.media.last() else {
         panic!("{:?}", world.media)

@@ -127,6 +127,11 @@ fn the_talker_is_answered_by_the_first_listener_and_later_ones_join() {
     world.phones[2].script = Script::Ring;
     page(&mut world);
     assert!(world.phones[0].answers.is_empty(), "nobody has answered");
+    assert_eq!(
+        world.phones[0].progress,
+        [180],
+        "the call rings once, whoever else does"
+    );
 
     world.phones[2].answer(world.now);
     world.settle();
