@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use audio::{NullSink, Recorder, Sink};
@@ -29,6 +29,7 @@ const OUTPUT_RATE: SampleRate = SampleRate::Hz48000;
 pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
     let config = read(&arguments.config)?;
     let tls = client_tls(&config).map_err(Failure::BadConfiguration)?;
+    let choice = SinkChoice::read(&config.sink)?;
     let state = StateFolder::choose(arguments.state.as_deref())?;
     state.prepare()?;
     let instance = state.instance()?;
@@ -40,7 +41,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
         user_agent: concat!("Oyez-Endpoint/", env!("CARGO_PKG_VERSION")).to_owned(),
         instance: Some(instance),
     };
-    let sink = sink(&config.sink, &state)?;
+    let sink = choice.open(&state)?;
     let mut profile = Profile::from_config(&config, identity, OUTPUT_RATE);
     profile.sound.sink = sink.name();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for a signal")?;
@@ -114,20 +115,34 @@ fn client_tls(config: &EndpointConfig) -> Result<ClientTls> {
     })?)
 }
 
-fn sink(choice: &str, state: &StateFolder) -> Result<Box<dyn Sink>, Failure> {
-    let rate = OUTPUT_RATE.hertz();
-    let recorder = |folder: &Path| -> Result<Box<dyn Sink>, Failure> {
-        Ok(Box::new(
-            Recorder::new(folder, "endpoint", rate).map_err(|error| anyhow!(error))?,
-        ))
-    };
-    match choice.split_once(':') {
-        Some(("wav", folder)) => recorder(Path::new(folder)),
-        None if choice == "auto" => recorder(&state.recordings()),
-        None if choice == "null" => Ok(Box::new(NullSink)),
-        _ => Err(Failure::BadConfiguration(anyhow!(
-            "oyez.sink: `{choice}` is not built into this program; `wav:FOLDER`, `auto` or `null` would be right"
-        ))),
+/// Where sound goes, of what is built into this program.
+enum SinkChoice {
+    /// WAV files in this folder, or in the state folder's own.
+    Files(Option<PathBuf>),
+    /// Nowhere.
+    Null,
+}
+
+impl SinkChoice {
+    fn read(choice: &str) -> Result<Self, Failure> {
+        match choice.split_once(':') {
+            Some(("wav", folder)) => Ok(Self::Files(Some(PathBuf::from(folder)))),
+            None if choice == "auto" => Ok(Self::Files(None)),
+            None if choice == "null" => Ok(Self::Null),
+            _ => Err(Failure::BadConfiguration(anyhow!(
+                "oyez.sink: `{choice}` is not built into this program; `wav:FOLDER`, `auto` or `null` would be right"
+            ))),
+        }
+    }
+
+    fn open(self, state: &StateFolder) -> Result<Box<dyn Sink>> {
+        Ok(match self {
+            Self::Files(folder) => {
+                let folder = folder.unwrap_or_else(|| state.recordings());
+                Box::new(Recorder::new(&folder, "endpoint", OUTPUT_RATE.hertz())?)
+            }
+            Self::Null => Box::new(NullSink),
+        })
     }
 }
 
