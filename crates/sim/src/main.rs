@@ -1,0 +1,133 @@
+//! `sim --first N --seeds M`: runs seeds and names those that break an invariant.
+
+use std::io::{Write, stderr, stdout};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Parser;
+use sim::{Campaign, Outcome, Progress, Scenario, run_traced};
+
+/// Simulates a zone and its devices on a network on which everything goes wrong.
+#[derive(Debug, Parser)]
+#[command(name = "sim")]
+struct Arguments {
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// How many seeds
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// How many at a time
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Devices of the site
+    #[arg(long)]
+    devices: Option<usize>,
+    /// Pages while faults happen
+    #[arg(long)]
+    pages: Option<usize>,
+    /// Nothing goes wrong
+    #[arg(long)]
+    calm: bool,
+    /// Run the first seed only, and write everything that happens
+    #[arg(long)]
+    trace: bool,
+}
+
+impl Arguments {
+    fn scenario(&self) -> Scenario {
+        let usual = Scenario::default();
+        let devices = self.devices.unwrap_or(usual.devices);
+        let pages = self.pages.unwrap_or(usual.pages);
+        if self.calm {
+            Scenario::calm(devices, pages)
+        } else {
+            Scenario {
+                devices,
+                pages,
+                ..usual
+            }
+        }
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let failed = if arguments.trace {
+        trace(arguments.first, &arguments.scenario())?
+    } else {
+        campaign(&arguments)?
+    };
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn trace(seed: u64, scenario: &Scenario) -> Result<bool> {
+    let mut out = stdout().lock();
+    let mut written = Ok(());
+    let outcome = run_traced(seed, scenario, &mut |line| {
+        if written.is_ok() {
+            written = writeln!(out, "{line}");
+        }
+    });
+    written?;
+    writeln!(out, "{:?}", outcome.tally)?;
+    write_outcome(&mut out, &outcome)?;
+    Ok(outcome.violation.is_some())
+}
+
+fn campaign(arguments: &Arguments) -> Result<bool> {
+    let began = Instant::now();
+    let campaign = Campaign {
+        first: arguments.first,
+        seeds: arguments.seeds,
+        threads: arguments.threads,
+        scenario: arguments.scenario(),
+    };
+    let progress = campaign.run(|progress| {
+        let line = format!(
+            "\r{} of {} seeds, {} failed, {:.0} s",
+            progress.done,
+            campaign.seeds,
+            progress.failed.len(),
+            began.elapsed().as_secs_f64()
+        );
+        // A progress line that cannot be written is not worth a failure.
+        stderr().write_all(line.as_bytes()).unwrap_or_default();
+    });
+    let mut out = stdout().lock();
+    writeln!(out)?;
+    summary(&mut out, &progress)?;
+    for outcome in &progress.failed {
+        write_outcome(&mut out, outcome)?;
+    }
+    Ok(!progress.failed.is_empty())
+}
+
+fn summary(out: &mut impl Write, progress: &Progress) -> Result<()> {
+    let hours = progress.elapsed.as_secs_f64() / 3_600.0;
+    writeln!(out, "{} seeds, {hours:.1} virtual hours", progress.done)?;
+    writeln!(out, "{:?}", progress.tally)?;
+    if !progress.failed.is_empty() {
+        let seeds: Vec<String> = progress
+            .failed
+            .iter()
+            .map(|failed| failed.seed.to_string())
+            .collect();
+        writeln!(out, "failed: {}", seeds.join(" "))?;
+    }
+    Ok(())
+}
+
+fn write_outcome(out: &mut impl Write, outcome: &Outcome) -> Result<()> {
+    let Outcome { seed, trace_hash, .. } = outcome;
+    match &outcome.violation {
+        Some(violation) => writeln!(out, "seed {seed} (trace {trace_hash:016x}) {violation}")?,
+        None => writeln!(out, "seed {seed} (trace {trace_hash:016x}) holds")?,
+    }
+    Ok(())
+}

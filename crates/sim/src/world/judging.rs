@@ -1,0 +1,155 @@
+//! Pages judged as they happen: who plays what, and what the zone says of it.
+
+use std::time::Duration;
+
+use model::status::{PageReport, Verdict};
+use model::{PageId, SipUser};
+
+use super::World;
+use crate::ledger::{PageRecord, Start};
+use crate::outcome::Invariant;
+use crate::site::talker_user;
+use crate::sound::{PERIOD, PERIOD_SAMPLES, Taken};
+use crate::station::{HANGUP_PERIODS, StationId};
+
+/// A page can sound at a device for so long after its report.
+const SOUNDS_AFTER_REPORT: Duration = Duration::from_secs(40);
+/// What a sink may take of a page beyond its length: what a decoder makes up over stalls, and cut periods.
+const SURPLUS_MAX: Duration = Duration::from_millis(400);
+/// The loudest a page may be, 1 being as loud as it was made: two at a time come to about 2.
+const PEAK_MAX: f32 = 1.3;
+/// What the measurement may miss: the first and the last period are cut, and so is one beside each gap.
+const MEASURE_LOSS: Duration = Duration::from_millis(60);
+
+impl World<'_> {
+    /// Listens to what a sink takes.
+    pub(super) fn sink_takes(&mut self, id: StationId, sound: &[i16; PERIOD_SAMPLES]) {
+        let now = self.now;
+        let mut found = None;
+        for page in &mut self.ledger.pages {
+            let may_sound =
+                page.start.is_some() && page.reported_at.is_none_or(|at| now < at + SOUNDS_AFTER_REPORT);
+            if !may_sound {
+                continue;
+            }
+            let strength = page.tag.strength_in(sound);
+            if strength <= 0.0 {
+                continue;
+            }
+            let length = page.length();
+            let is_member = page.is_member(id);
+            let taken = page.taken_by_device.entry(id).or_default();
+            taken.add(strength);
+            if let Some(what) = offence(taken, length, is_member) {
+                found = Some((what, page.plan.number, *taken));
+            }
+        }
+        if let Some((invariant, page, taken)) = found {
+            let found = format!("page {page}: {taken:?}");
+            self.broken(invariant, Some(id), &found);
+        }
+    }
+
+    /// The zone says that a page has begun.
+    pub(super) fn page_started(&mut self, page: PageId, talker: &SipUser) {
+        self.tally.pages += 1;
+        let (now, zone) = (self.now, self.zone.incarnation);
+        let known = self
+            .ledger
+            .pages
+            .iter_mut()
+            .find(|known| talker_user(known.plan.number) == talker.as_str());
+        match known {
+            Some(known) if known.start.is_none() => known.start = Some(Start { page, at: now, zone }),
+            Some(_) | None => {
+                let found = format!("page {page} of {talker} was not called for, or began before");
+                self.broken(Invariant::NothingUnexpected, None, &found);
+            }
+        }
+    }
+
+    /// The zone reports a page.
+    pub(super) fn page_reported(&mut self, report: PageReport) {
+        let now = self.now;
+        for listener in &report.listeners {
+            if listener.verdict == Verdict::Heard {
+                self.tally.heard += 1;
+            } else {
+                self.tally.unheard += 1;
+                let line = format!(
+                    "{}: {:?}, {:?}",
+                    listener.user, listener.verdict, listener.receipt
+                );
+                self.note_zone(format_args!("report: {line}"));
+            }
+        }
+        let Some(known) = self.ledger.of_page(&report.page) else {
+            let found = format!("page {} is reported and never began", report.page);
+            return self.broken(Invariant::Reported, None, &found);
+        };
+        if known.report.is_some() {
+            let found = format!("page {} is reported twice", report.page);
+            return self.broken(Invariant::Reported, None, &found);
+        }
+        let fault = entries(known, &report).or_else(|| lies(known, &report));
+        known.reported_at = Some(now);
+        known.report = Some(report);
+        if let Some((invariant, about, found)) = fault {
+            self.broken(invariant, about, &found);
+        }
+    }
+}
+
+/// What is wrong with what a sink has taken so far.
+fn offence(taken: &Taken, spoken: Duration, is_member: bool) -> Option<Invariant> {
+    if !is_member {
+        Some(Invariant::OnlyMembers)
+    } else if taken.length > spoken + SURPLUS_MAX || taken.peak > PEAK_MAX {
+        Some(Invariant::SoundsOnce)
+    } else {
+        None
+    }
+}
+
+type Finding = (Invariant, Option<StationId>, String);
+
+/// A report has an entry for each member, and no other.
+fn entries(page: &PageRecord, report: &PageReport) -> Option<Finding> {
+    let mut members: Vec<&SipUser> = page.members.iter().map(|member| &member.user).collect();
+    let mut reported: Vec<&SipUser> = report.listeners.iter().map(|listener| &listener.user).collect();
+    members.sort();
+    reported.sort();
+    (members != reported).then(|| {
+        let (number, wanted, found) = (page.plan.number, members.len(), reported.len());
+        let found = format!("page {number} has {wanted} members, and its report {found} entries");
+        (Invariant::Reported, None, found)
+    })
+}
+
+/// Who is said to have heard the page has consumed 95 % of it, by the ear of the simulation.
+fn lies(page: &PageRecord, report: &PageReport) -> Option<Finding> {
+    // What may be missing is five per cent of all that was sent, the silence at the end included.
+    let sent = page.length() + PERIOD * HANGUP_PERIODS;
+    let least = page.length().saturating_sub(sent / 20 + MEASURE_LOSS);
+    report
+        .listeners
+        .iter()
+        .filter(|listener| listener.verdict == Verdict::Heard)
+        .find_map(|listener| {
+            let member = page.members.iter().find(|member| member.user == listener.user)?;
+            let taken = page
+                .taken_by_device
+                .get(&member.device)
+                .copied()
+                .unwrap_or_default();
+            (taken.length < least).then(|| {
+                let found = format!(
+                    "page {} of {:?} is said to be heard, and {taken:?}; receipt {:?}",
+                    page.plan.number,
+                    page.length(),
+                    listener.receipt
+                );
+                (Invariant::HeardIsTrue, Some(member.device), found)
+            })
+        })
+}
