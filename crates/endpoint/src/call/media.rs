@@ -9,8 +9,10 @@ use media::sdp::Negotiated;
 use media::send::{SendError, Sender, SenderConfig};
 use rand_chacha::ChaCha20Rng;
 
-/// Until media comes, a packet goes out this often: the first one may be lost, and the peer may wait for it to learn
-/// where the media is to go.
+/// Pause behind the first packet; until media comes, each pause is twice the one before. The first packet may overtake
+/// the answer, whose keys it needs to be taken, and the peer may wait for it to learn where the media is to go.
+const KEEPALIVE_FIRST: Duration = Duration::from_millis(20);
+/// Longest pause until media comes.
 const KEEPALIVE_BEFORE_MEDIA: Duration = Duration::from_secs(1);
 /// Once media comes, this is enough to keep a NAT binding (most last 30 s or more).
 const KEEPALIVE_WITH_MEDIA: Duration = Duration::from_secs(5);
@@ -22,6 +24,8 @@ pub(crate) struct CallMedia {
     packet_time: Duration,
     /// `None` before the answer: nothing is sent until then.
     keepalive_at: Option<Instant>,
+    /// Pause behind the next packet that goes out before media comes.
+    pause: Duration,
     /// When the last packet of the peer came.
     heard_at: Option<Instant>,
 }
@@ -51,6 +55,7 @@ impl CallMedia {
             sender,
             packet_time: negotiated.ptime,
             keepalive_at: None,
+            pause: KEEPALIVE_FIRST,
             heard_at: None,
         })
     }
@@ -80,7 +85,8 @@ impl CallMedia {
         let interval = if self.heard_at.is_some() {
             KEEPALIVE_WITH_MEDIA
         } else {
-            KEEPALIVE_BEFORE_MEDIA
+            let doubled = (self.pause * 2).min(KEEPALIVE_BEFORE_MEDIA);
+            std::mem::replace(&mut self.pause, doubled)
         };
         self.keepalive_at = Some(now + interval);
         let to = self.receiver.destination();
