@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -79,14 +80,12 @@ pub struct Baresip {
 }
 
 impl Baresip {
-    /// Starts a phone that speaks `speech` into its calls, and waits until it is registered.
-    ///
-    /// `namespace` runs it in a network namespace.
+    /// Starts a phone on `address` that speaks the WAV file `speech` into its calls, and waits until it is registered.
     ///
     /// # Panics
     ///
     /// When it cannot be started or does not get registered.
-    pub fn start(account: &Account<'_>, address: &str, speech: &Path, namespace: Option<&str>) -> Self {
+    pub fn start(account: &Account<'_>, address: IpAddr, speech: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         write(
             &folder.path().join("config"),
@@ -94,15 +93,7 @@ impl Baresip {
         );
         write(&folder.path().join("accounts"), &accounts(account));
         write(&folder.path().join("contacts"), "");
-        let mut command = match namespace {
-            Some(name) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", name, "baresip"]);
-                command
-            }
-            None => Command::new("baresip"),
-        };
-        let mut program = Program::start(command.arg("-v").arg("-f").arg(folder.path()));
+        let mut program = Program::start(Command::new("baresip").arg("-v").arg("-f").arg(folder.path()));
         program.wait_for(&["registered successfully"], PATIENCE);
         Self {
             program,
@@ -140,7 +131,7 @@ impl Baresip {
     }
 }
 
-fn config(account: &Account<'_>, address: &str, speech: &Path, folder: &Path) -> String {
+fn config(account: &Account<'_>, address: IpAddr, speech: &Path, folder: &Path) -> String {
     let mut text = format!(
         "poll_method epoll\nsip_listen {address}:0\naudio_player aufile,{played}\naudio_source aufile,{speech}\n\
          audio_alert aufile,{alert}\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\n\

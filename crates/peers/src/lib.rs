@@ -5,9 +5,12 @@
 //! network namespace that the test made, and ends with the value that holds it.
 
 mod baresip;
+mod network;
 mod program;
 mod stoi;
 
 pub use baresip::{Account, Baresip, Media};
+pub use network::{Home, Internet};
+use program::skip;
 pub use program::{Program, available};
 pub use stoi::stoi;

@@ -15,7 +15,6 @@ const LINES_KEPT: usize = 4_096;
 /// # Panics
 ///
 /// When one is missing and `OYEZ_REQUIRE_PEERS=1` is set.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub fn available(programs: &[&str]) -> bool {
     let missing: Vec<&str> = programs
         .iter()
@@ -25,17 +24,23 @@ pub fn available(programs: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let required = std::env::var_os("OYEZ_REQUIRE_PEERS").is_some_and(|value| value == "1");
-    assert!(
-        !required,
-        "missing peers: {}; run `cargo xtask peers`",
+    skip(&format!(
+        "these programs are missing: {}; `cargo xtask peers` installs them",
         missing.join(", ")
-    );
-    eprintln!(
-        "skipped: missing peers {}; `cargo xtask peers` installs them",
-        missing.join(", ")
-    );
+    ));
     false
+}
+
+/// Says that a test is skipped and why.
+///
+/// # Panics
+///
+/// When `OYEZ_REQUIRE_PEERS=1` is set.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub(crate) fn skip(why: &str) {
+    let required = std::env::var_os("OYEZ_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    assert!(!required, "{why}");
+    eprintln!("skipped: {why}");
 }
 
 fn on_path(program: &str) -> bool {

@@ -3,6 +3,7 @@
 pub mod installation;
 pub mod judge;
 pub mod listening;
+pub mod loudspeaker;
 pub mod report;
 pub mod stage;
 

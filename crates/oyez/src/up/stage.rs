@@ -2,21 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use audio::{NullSink, Recorder, Sink, Sound};
-use device::{CallOutcome, CallSetup, Device, DeviceReport, DeviceSetup, place_call};
-use endpoint::profile::{
-    Account, MediaProfile, PageTone, Profile, SlotProfile, SoundProfile, TargetProfile, Times,
-};
+use device::{CallOutcome, CallSetup, DeviceSetup, place_call};
+use endpoint::profile::{Account, MediaProfile, TargetProfile};
 use endpoint::{CallerEvent, CallerProfile};
 use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
-use model::status::{DeviceEvent, PageReport, Shown, SlotStatus, TargetRole, ZoneEvent};
-use model::{Extension, PageId, SipUser, SlotKind, SlotPosition};
+use model::status::{PageReport, TargetRole, ZoneEvent};
+use model::{Extension, PageId};
 use net::resolver::Resolver;
 use sip::flow::Transport;
 use tokio::sync::{broadcast, mpsc};
@@ -25,14 +23,13 @@ use zone::Zone;
 
 use super::installation::{ANNOUNCER, Installation};
 use super::listening::{self, Listening};
+use super::loudspeaker::{self, Loudspeaker};
 use crate::cli::SinkKind;
 use crate::failure::Failure;
 use crate::state::StateFolder;
 
 /// Name in User-Agent and Server.
 pub const USER_AGENT: &str = concat!("Oyez/", env!("CARGO_PKG_VERSION"));
-/// Longest wait for the loudspeakers to be registered.
-const REGISTERED_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the zone's report after the talker has hung up.
 const REPORT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a recording to be finished after the report.
@@ -61,18 +58,6 @@ pub struct Stage {
     pub address: IpAddr,
     zone: Zone,
     resolver: Resolver,
-}
-
-/// One virtual loudspeaker.
-pub struct Loudspeaker {
-    /// The user it registers as.
-    pub user: SipUser,
-    /// Its name.
-    pub name: String,
-    /// Time from its start to its registration.
-    pub registered_after: Duration,
-    device: Device,
-    reports: broadcast::Receiver<DeviceReport>,
 }
 
 /// A page that has been placed.
@@ -108,8 +93,8 @@ impl Stage {
         };
         for (user, name) in setup.loudspeakers {
             progress(&format!("registering {name}"));
-            let loudspeaker = stage.start_loudspeaker(setup, user, name).await?;
-            stage.loudspeakers.push(loudspeaker);
+            let made_of = stage.loudspeaker_setup(user, name, sink(setup, user)?)?;
+            stage.loudspeakers.push(Loudspeaker::start(name, made_of).await?);
         }
         Ok(stage)
     }
@@ -165,7 +150,7 @@ impl Stage {
         let page = page.to_string();
         let mut recordings = Vec::new();
         for loudspeaker in &mut self.loudspeakers {
-            let found = timeout(RECORDED_MAX, recording_of(&mut loudspeaker.reports, &page)).await;
+            let found = timeout(RECORDED_MAX, loudspeaker.recording(&page)).await;
             recordings.push(found.ok().flatten());
         }
         recordings
@@ -197,20 +182,17 @@ impl Stage {
         })
     }
 
-    /// Ends the loudspeakers, then the zone.
-    pub async fn stop(self) {
-        for loudspeaker in self.loudspeakers {
-            loudspeaker.device.stop().await;
-        }
-        self.zone.stop().await;
-    }
-
-    async fn start_loudspeaker(
+    /// What the loudspeaker of `user` is made of, whose sound goes to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// When the directory does not have the user, or the system gives no resources for the sink.
+    pub fn loudspeaker_setup(
         &self,
-        setup: &StageSetup,
         user: &str,
         name: &str,
-    ) -> Result<Loudspeaker, Failure> {
+        sink: Box<dyn Sink>,
+    ) -> Result<DeviceSetup, Failure> {
         let (authorization_id, password) = self.installation.credentials(user)?;
         let account = Account {
             user: user.parse().with_context(|| format!("`{user}` is no SIP user"))?,
@@ -218,34 +200,27 @@ impl Stage {
             password: Some(password),
             display_name: name.to_owned(),
         };
-        let sip_user = account.user.clone();
-        let sink = sink(setup, user)?;
-        let profile = loudspeaker_profile(
-            account,
-            &self.installation.snapshot.domain,
-            &sink.name(),
-            self.server(Transport::Tls),
-        )?;
-        let began = Instant::now();
-        let device = Device::start(DeviceSetup {
-            profile,
+        Ok(DeviceSetup {
+            profile: loudspeaker::profile(
+                account,
+                &self.installation.snapshot.domain,
+                &sink.name(),
+                self.server(Transport::Tls),
+            )?,
             tls: self.installation.tls.clone(),
             resolver: self.resolver.clone(),
             bind: SocketAddr::new(self.address, 0),
             sink,
             control: None,
         })
-        .await
-        .map_err(|error| anyhow!(error).context(format!("the loudspeaker {name} cannot be started")))?;
-        let mut reports = device.subscribe();
-        wait_until_registered(&device, &mut reports, name).await?;
-        Ok(Loudspeaker {
-            user: sip_user,
-            name: name.to_owned(),
-            registered_after: began.elapsed(),
-            device,
-            reports,
-        })
+    }
+
+    /// Ends the loudspeakers, then the zone.
+    pub async fn stop(self) {
+        for loudspeaker in self.loudspeakers {
+            loudspeaker.stop().await;
+        }
+        self.zone.stop().await;
     }
 }
 
@@ -261,7 +236,7 @@ fn sink(setup: &StageSetup, user: &str) -> Result<Box<dyn Sink>> {
 }
 
 /// The media of the parts that this program starts itself: always encrypted.
-fn media_profile() -> MediaProfile {
+pub(super) fn media_profile() -> MediaProfile {
     MediaProfile {
         security: SecurityOffer::Standard,
         suites: vec![
@@ -273,7 +248,7 @@ fn media_profile() -> MediaProfile {
     }
 }
 
-fn target(server: SocketAddr) -> TargetProfile {
+pub(super) fn target(server: SocketAddr) -> TargetProfile {
     TargetProfile {
         role: TargetRole::Primary,
         host: server.ip().to_string(),
@@ -298,86 +273,6 @@ pub fn caller_profile(account: Account, domain: &str, extension: &str, server: S
     }
 }
 
-fn loudspeaker_profile(account: Account, domain: &str, sink: &str, server: SocketAddr) -> Result<Profile> {
-    Ok(Profile {
-        device: account
-            .user
-            .as_str()
-            .parse()
-            .context("a user name is a device id")?,
-        user_agent: USER_AGENT.to_owned(),
-        instance: None,
-        domain: domain.to_owned(),
-        registrar: None,
-        sips: false,
-        targets: vec![target(server)],
-        slots: vec![SlotProfile {
-            position: SlotPosition::new(SlotKind::Page, 1)?,
-            account: Some(account),
-            tone: PageTone::Chime,
-        }],
-        media: media_profile(),
-        sound: SoundProfile {
-            sink: sink.to_owned(),
-            output_rate: SampleRate::Hz48000,
-            page_volume_db: 0.0,
-            ring_volume_db: 0.0,
-        },
-        times: Times::default(),
-    })
-}
-
-async fn wait_until_registered(
-    device: &Device,
-    reports: &mut broadcast::Receiver<DeviceReport>,
-    name: &str,
-) -> Result<()> {
-    let registered = timeout(REGISTERED_MAX, async {
-        // What happened before the subscription is in the status.
-        if device
-            .status()
-            .await
-            .is_some_and(|status| status.slots.iter().all(is_registered))
-        {
-            return Ok(());
-        }
-        loop {
-            match reports.recv().await {
-                Ok(DeviceReport::Event(DeviceEvent::RegistrationChanged { registration, .. }, _))
-                    if registration.shown == Shown::Successful =>
-                {
-                    return Ok(());
-                }
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => bail!("the loudspeaker {name} has ended"),
-            }
-        }
-    });
-    if let Ok(outcome) = registered.await {
-        return outcome;
-    }
-    let status = device
-        .status()
-        .await
-        .and_then(|status| status.slots.into_iter().next());
-    let cause = status.map_or_else(String::new, |slot| {
-        let cause = slot
-            .registration
-            .cause
-            .map(|cause| format!(" ({cause})"))
-            .unwrap_or_default();
-        format!(": {}{cause}", slot.registration.shown)
-    });
-    bail!(
-        "the loudspeaker {name} is not registered after {} s{cause}",
-        REGISTERED_MAX.as_secs()
-    )
-}
-
-fn is_registered(slot: &SlotStatus) -> bool {
-    slot.registration.shown == Shown::Successful
-}
-
 /// The report of the next page to `extension` that ends.
 async fn report_on(events: &mut broadcast::Receiver<ZoneEvent>, extension: &str) -> Result<PageReport> {
     let wanted: Extension = extension
@@ -392,16 +287,6 @@ async fn report_on(events: &mut broadcast::Receiver<ZoneEvent>, extension: &str)
             }
             Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
             Err(broadcast::error::RecvError::Closed) => bail!("the zone has ended"),
-        }
-    }
-}
-
-async fn recording_of(reports: &mut broadcast::Receiver<DeviceReport>, page: &str) -> Option<PathBuf> {
-    loop {
-        match reports.recv().await {
-            Ok(DeviceReport::Recorded(file)) if file.to_string_lossy().contains(page) => return Some(file),
-            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-            Err(broadcast::error::RecvError::Closed) => return None,
         }
     }
 }

@@ -17,6 +17,7 @@ const INTELLIGIBILITY_RATE: u32 = 16_000;
 
 /// The speech as a phone is given it.
 pub(crate) struct Speech {
+    pub(crate) media: Media,
     pub(crate) sound: Sound,
     pub(crate) file: PathBuf,
 }
@@ -40,7 +41,7 @@ impl Speech {
             }
         }
         writer.finalize().unwrap();
-        Self { sound, file }
+        Self { media, sound, file }
     }
 
     /// How much of the speech is in the recording `file`.

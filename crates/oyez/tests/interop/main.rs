@@ -10,6 +10,7 @@
     reason = "tests say what they expect by unwrapping it, and print the figures they measure"
 )]
 
+mod behind_nat;
 mod hearing;
 mod real_phones;
 mod site;

@@ -34,33 +34,39 @@ fn a_page_of_baresip_over_tls_in_opus_is_heard_by_three_loudspeakers() {
     }
 }
 
-/// What each loudspeaker recorded of a page that all of them have to have heard.
 fn page_by_baresip(media: Media) -> Vec<Figures> {
     let mut site = Site::start(LOOPBACK);
     let speech = Speech::new(site.folder(), media);
-    let mut phone = Baresip::start(
-        &site.phone(Transport::Tls, media),
-        "127.0.0.1",
-        &speech.file,
-        None,
-    );
+    let mut phone = Baresip::start(&site.phone(Transport::Tls, media), LOOPBACK, &speech.file);
+    heard_by_three(&mut site, &mut phone, &speech)
+}
+
+/// What each loudspeaker recorded of a page that all of them have to have heard.
+pub(crate) fn heard_by_three(site: &mut Site, phone: &mut Baresip, speech: &Speech) -> Vec<Figures> {
     phone.dial(ALL);
     phone.wait_until_closed(PATIENCE);
     let said = phone.said();
     assert!(
-        said.contains(&format!("audio encoder: {}", media.codec())),
+        said.contains(&format!("audio encoder: {}", speech.media.codec())),
         "{said}"
     );
     let report = site.report();
-    let heard = site
-        .recordings(&report.page)
-        .iter()
-        .map(|file| speech.heard_in(file))
-        .collect::<Vec<_>>();
-    for ((_, name), figures) in LOUDSPEAKERS.iter().zip(&heard) {
-        println!("{media:?} {name}: {figures}");
-        assert!(figures.beginning_db.abs() <= 1.0, "{figures}");
-    }
     assert_eq!(report.heard_count(), LOUDSPEAKERS.len(), "{report:#?}\n{said}");
-    heard
+    let recordings = site.recordings(&report.page);
+    recordings
+        .into_iter()
+        .map(|(name, file)| {
+            let figures = speech.heard_in(&file);
+            let listener = report.listeners.iter().find(|listener| listener.name == name);
+            let receipt = listener.and_then(|listener| listener.receipt.as_ref()).unwrap();
+            println!(
+                "{:?}, {name}: {figures}; first audio after {} ms, {} packets lost",
+                speech.media,
+                receipt.first_audio_ms.unwrap(),
+                receipt.lost
+            );
+            assert!(figures.beginning_db.abs() <= 1.0, "{figures}");
+            figures
+        })
+        .collect()
 }

@@ -1,16 +1,18 @@
 //! A zone with three loudspeakers and room for a foreign phone.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use audio::Recorder;
 use model::PageId;
 use model::status::{PageReport, ZoneEvent};
 use oyez::cli::SinkKind;
 use oyez::state::StateFolder;
 use oyez::up::listening::Listening;
+use oyez::up::loudspeaker::Loudspeaker;
 use oyez::up::stage::{Stage, StageSetup};
-use peers::{Account, Media};
+use peers::{Account, Home, Media};
 use sip::flow::Transport;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -23,6 +25,8 @@ pub(crate) const ALL: &str = "700";
 pub(crate) const LOUDSPEAKERS: [(&str, &str); 3] =
     [("hall", "Hall"), ("corridor", "Corridor"), ("yard", "Yard")];
 
+/// Samples a second of recordings.
+const RECORDED_RATE: u32 = 48_000;
 const DOMAIN: &str = "site.example";
 const PHONE: &str = "desk";
 /// Differs from the user, so that a phone that mixes the two is found out.
@@ -75,24 +79,31 @@ what = "*"
 /// A running zone with its loudspeakers; it is ended with this value.
 pub(crate) struct Site {
     stage: Stage,
+    state: StateFolder,
     events: broadcast::Receiver<ZoneEvent>,
-    domain: String,
     proxy: String,
     folder: TempDir,
+    // Last, since what runs on them is ended before them.
     runtime: Runtime,
+    home_runtimes: Vec<Runtime>,
 }
 
 impl Site {
-    /// Starts the zone on free ports of `address` and waits until the loudspeakers are registered.
+    /// Starts the zone on free ports of `address`, and waits until the loudspeakers beside it are registered.
     pub(crate) fn start(address: IpAddr) -> Self {
+        Self::start_with(address, &LOUDSPEAKERS)
+    }
+
+    /// As [`start`](Self::start), with some of the loudspeakers.
+    pub(crate) fn start_with(address: IpAddr, loudspeakers: &'static [(&'static str, &'static str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let state = StateFolder::choose(Some(folder.path())).unwrap();
         std::fs::write(state.directory(), DIRECTORY).unwrap();
         let setup = StageSetup {
-            state,
+            state: state.clone(),
             listening: Listening::FreePorts(address),
-            loudspeakers: &LOUDSPEAKERS,
+            loudspeakers,
             sink: SinkKind::File,
         };
         let stage = runtime
@@ -100,12 +111,31 @@ impl Site {
             .unwrap_or_else(|failure| panic!("{failure}"));
         Self {
             events: stage.subscribe(),
-            domain: DOMAIN.to_owned(),
-            proxy: String::new(),
             stage,
+            state,
+            proxy: String::new(),
             folder,
             runtime,
+            home_runtimes: Vec::new(),
         }
+    }
+
+    /// Starts a loudspeaker in a home, and waits until it is registered.
+    pub(crate) fn add_loudspeaker(&mut self, home: &Home, (user, name): (&str, &'static str)) {
+        let recorder = Recorder::new(&self.state.recordings(), user, RECORDED_RATE).unwrap();
+        let mut setup = self
+            .stage
+            .loudspeaker_setup(user, name, Box::new(recorder))
+            .unwrap();
+        setup.bind = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let runtime = home.within(|| Runtime::new().unwrap());
+        // A task runs on the runtime's own threads, which are at home, and so are its sockets.
+        let started = runtime.spawn(Loudspeaker::start(name, setup));
+        let loudspeaker = runtime.block_on(started).unwrap();
+        self.stage
+            .loudspeakers
+            .push(loudspeaker.unwrap_or_else(|failure| panic!("{failure}")));
+        self.home_runtimes.push(runtime);
     }
 
     /// Where a test may put its files.
@@ -121,7 +151,7 @@ impl Site {
             user: PHONE,
             authorization_id: PHONE_ID,
             password: PHONE_PASSWORD,
-            domain: &self.domain,
+            domain: DOMAIN,
             outbound: Some(&self.proxy),
             transport: match transport {
                 Transport::Udp => "udp",
@@ -159,13 +189,20 @@ impl Site {
         })
     }
 
-    /// The file in which each loudspeaker has recorded a page that has ended.
-    pub(crate) fn recordings(&mut self, page: &PageId) -> Vec<PathBuf> {
+    /// The file in which each loudspeaker, by its name, has recorded a page that has ended.
+    pub(crate) fn recordings(&mut self, page: &PageId) -> Vec<(String, PathBuf)> {
         let recordings = self.runtime.block_on(self.stage.recordings(page));
-        recordings
-            .into_iter()
-            .zip(LOUDSPEAKERS)
-            .map(|(recording, (_, name))| recording.unwrap_or_else(|| panic!("{name} has recorded nothing")))
+        let names = self
+            .stage
+            .loudspeakers
+            .iter()
+            .map(|loudspeaker| loudspeaker.name.clone());
+        names
+            .zip(recordings)
+            .map(|(name, recording)| match recording {
+                Some(file) => (name, file),
+                None => panic!("{name} has recorded nothing"),
+            })
             .collect()
     }
 }
