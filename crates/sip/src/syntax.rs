@@ -375,6 +375,7 @@ mod tests {
     fn a_quoted_pair_may_hold_a_nul_but_no_line_end() {
         assert!(Scanner::new("\"\\\0\"").quoted_string().is_ok());
         assert!(Scanner::new("\"\\\r\n x\"").quoted_string().is_err());
+        assert!(Scanner::new("\"\\\n\"").quoted_string().is_err());
     }
 
     #[test]

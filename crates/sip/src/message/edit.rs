@@ -320,6 +320,10 @@ mod tests {
             ),
             " SIP/2.0/UDP 192.0.2.1;rport=7;x=\"y\";received=192.0.2.1"
         );
+        assert_eq!(
+            stamp(" SIP/2.0/UDP 192.0.2.1;received=203.0.113.5", "192.0.2.1:5060"),
+            " SIP/2.0/UDP 192.0.2.1;received=192.0.2.1"
+        );
     }
 
     #[test]
