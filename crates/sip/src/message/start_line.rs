@@ -130,6 +130,7 @@ mod tests {
             "BYE sip:a@b;\tlr x SIP/2.0",
             "BYE sip:a@b",
             "BYE sip:a@b ",
+            "BYE  SIP/2.0",
             "BYE sip:a@b HTTP/1.1",
             "BYE",
         ] {
