@@ -1,4 +1,8 @@
 //! The program as a person or a script runs it when something is wrong.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
 
 use std::fs;
 use std::process::{Command, Output};

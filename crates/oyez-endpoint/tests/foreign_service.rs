@@ -1,6 +1,10 @@
 //! An endpoint at a service that is none of ours: Debian's Kamailio, set up like a phone cloud (`cloud/kamailio.cfg`). TLS 1.2 only, a
 //! port of its own, a domain that is not the proxy's name, a wildcard certificate, authorization ids that are not the users, SDES from end
 //! to end.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
 
 mod names;
 
@@ -153,10 +157,9 @@ async fn registration(device: &Device, wanted: fn(&RegistrationStatus) -> bool) 
             }
         }
     });
-    match found.await {
-        Ok(status) => status,
-        Err(_) => panic!("no such status; it is {:?}", device.status().await),
-    }
+    let found = found.await;
+    assert!(found.is_ok(), "no such status; it is {:?}", device.status().await);
+    found.unwrap()
 }
 
 async fn recording(reports: &mut Receiver<DeviceReport>) -> PathBuf {

@@ -1,4 +1,8 @@
 //! `oyez up` as a person or a script runs it, and what makes it say that a page was not heard.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};

@@ -1,4 +1,8 @@
 //! The layer check sees what it is there to see: each fixture workspace breaks one rule.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +51,10 @@ fn tokio_through_a_dependency_is_named_with_its_path() {
 fn an_upward_edge_is_named() {
     let found = violations("upward_edge");
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found.iter().all(|line| line.contains("depends upward on paging")), "{found:?}");
+    assert!(
+        found.iter().all(|line| line.contains("depends upward on paging")),
+        "{found:?}"
+    );
 }
 
 #[test]

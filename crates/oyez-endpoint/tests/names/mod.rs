@@ -20,7 +20,7 @@ pub(crate) fn serve(host: &str, address: Ipv4Addr) -> SocketAddr {
     thread::spawn(move || {
         let mut buffer = [0; 1_500];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            if let Some(reply) = answer(&buffer[..length], &name, address) {
+            if let Some(reply) = answer(buffer.get(..length).unwrap_or_default(), &name, address) {
                 socket.send_to(&reply, from).unwrap();
             }
         }
@@ -34,7 +34,7 @@ fn answer(query: &[u8], name: &[u8], address: Ipv4Addr) -> Option<Vec<u8>> {
     let is_known = question.to_ascii_lowercase() == [name, &ADDRESS_IN].concat();
     // Response, recursion available, no error; one question, one answer or none.
     let mut reply = [
-        &query[..2],
+        query.get(..2)?,
         &[0x81, 0x80, 0, 1, 0, u8::from(is_known), 0, 0, 0, 0],
         question,
     ]

@@ -67,7 +67,8 @@ pub fn sim(first: u64, seeds: u64) -> Result<()> {
     let (first, seeds) = (first.to_string(), seeds.to_string());
     cargo(&[
         "run",
-        "--release",
+        "--profile",
+        "sim",
         "--quiet",
         "--package",
         "sim",
