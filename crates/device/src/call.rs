@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use audio::Sound;
 use endpoint::{Caller, CallerEvent, CallerFailure, CallerProfile, Output};
+use net::deadline::until;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
 use net::transport::BindError;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, sleep_until};
+use tokio::time::MissedTickBehavior;
 
 use crate::network::Network;
 use crate::player::PERIOD;
@@ -177,12 +178,5 @@ impl Call {
         // Whoever watches may be slower than the call.
         let _is_told = self.progress.try_send(event).is_ok();
         end
-    }
-}
-
-async fn until(timer: Option<Instant>) {
-    match timer {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -7,8 +7,9 @@ use endpoint::{Endpoint, Input, Output};
 use media::sample::SampleRate;
 use model::status::{DeviceEvent, DeviceStatus, SinkHealth, Sounding};
 use net::control::StatusRequest;
+use net::deadline::until;
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, sleep_until};
+use tokio::time::MissedTickBehavior;
 
 use crate::network::Network;
 use crate::player::{PERIOD, Player, Report};
@@ -188,13 +189,6 @@ fn label(sounding: &Sounding) -> String {
     match &sounding.page {
         Some(page) => format!("page-{page}"),
         None => "sound".to_owned(),
-    }
-}
-
-async fn until(timer: Option<Instant>) {
-    match timer {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

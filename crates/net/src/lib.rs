@@ -8,6 +8,7 @@
 
 pub mod authority;
 pub mod control;
+pub mod deadline;
 pub mod media;
 pub mod reply_budget;
 pub mod resolver;

@@ -4,6 +4,7 @@
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -50,9 +51,43 @@ fn once_ends_with_a_heard_page_and_json_alone_on_standard_output() {
     assert!(output.status.success(), "{}", standard_error(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["heard"], &report["of"]), (&2.into(), &2.into()));
+    let mut found = Vec::new();
+    fields("", &report, &mut found);
+    found.sort();
+    found.dedup();
+    let documented: BTreeSet<&str> = include_str!("../../../docs/up-report.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(
+        found.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        documented
+    );
     for loudspeaker in report["loudspeakers"].as_array().unwrap() {
         assert_eq!(loudspeaker["receipt"], "heard");
         assert_eq!(loudspeaker["judgement"]["is_heard"], true);
+    }
+}
+
+/// The paths of all fields below `value`, as the documentation writes them.
+fn fields(path: &str, value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields_of) => {
+            for (name, value) in fields_of {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                fields(&path, value, found);
+            }
+        }
+        serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
+            items
+                .iter()
+                .for_each(|item| fields(&format!("{path}[]"), item, found));
+        }
+        _ => found.push(path.to_owned()),
     }
 }
 

@@ -8,6 +8,7 @@ use media::bridge::Command;
 use model::directory::Update;
 use model::status::{ZoneEvent, ZoneStatus};
 use net::control::StatusRequest;
+use net::deadline::until;
 use net::media::{MediaEvent, MediaPlane};
 use net::reply_budget::ReplyBudget;
 use net::transport::{Incoming, Transports};
@@ -15,7 +16,6 @@ use sip::flow::{Flow, Transport};
 use sip::message::Message;
 use switch::{Input, Output, Switch};
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::sleep_until;
 
 /// Inputs of one kind taken before the others get their turn.
 const BUDGET: usize = 64;
@@ -187,13 +187,6 @@ impl Driver {
             let _listeners = self.lines.send(line(&event).into()).unwrap_or(0);
         }
         let _subscribers = self.events.send(event).unwrap_or(0);
-    }
-}
-
-async fn until(timer: Option<Instant>) {
-    match timer {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 
