@@ -18,7 +18,7 @@ Examples:
   oyez up                        try it: a zone, two loudspeakers, a spoken page, a report
   oyez up --once                 the same, then end: exit code 0 only if the page was heard
   oyez page 700 fire-drill.wav   place a page into the running zone
-  oyez status                    who is registered, what is being paged
+  oyez status                    how many are registered, how many pages run
   oyez zone --config zone.toml   run a zone from a configuration file
 
 Exit codes: 0 done, 1 failed, 2 usage, 64 bad configuration.";
