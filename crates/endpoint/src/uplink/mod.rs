@@ -345,7 +345,25 @@ impl Uplinks {
             }
         }
         changes.extend(self.start_wanted(now, rng));
+        self.stop_needless(now, rng);
         changes
+    }
+
+    /// Gives up targets behind the one that serves: they were tried beside it, and lost the race.
+    fn stop_needless(&mut self, now: Instant, rng: &mut ChaCha20Rng) {
+        let Some(serving) = self.serving else { return };
+        let retiring = self.retiring;
+        for (index, link) in self.links.iter_mut().enumerate().skip(serving + 1) {
+            let is_busy = link.flow().is_some() || link.trying_since().is_some();
+            if is_busy && retiring != Some(index) {
+                link.stop(&mut Context {
+                    now,
+                    rng,
+                    effects: &mut self.effects,
+                    others_up: true,
+                });
+            }
+        }
     }
 
     fn follow(&mut self, index: usize, change: LinkChange) -> Vec<Change> {

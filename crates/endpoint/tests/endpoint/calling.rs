@@ -364,7 +364,7 @@ impl Line {
                 let input = match reach {
                     Reach::Open => Input::Connected { token, flow: flow() },
                     Reach::Fails(cause) => Input::ConnectFailed { token, cause },
-                    Reach::BlackHole => return,
+                    Reach::After(_) | Reach::BlackHole => return,
                 };
                 self.caller.handle_input(self.now, input);
             }

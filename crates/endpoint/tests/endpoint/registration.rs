@@ -519,6 +519,21 @@ fn the_second_server_does_not_wait_for_a_first_that_never_answers() {
 }
 
 #[test]
+fn a_second_server_that_loses_the_race_is_left_alone() {
+    let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 600 });
+    world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });
+    world.set_reach(PRIMARY, Reach::After(3 * SECOND));
+    world.set_reach(SECONDARY, Reach::After(2 * SECOND));
+
+    world.begin();
+    world.run_for(10 * SECOND);
+
+    assert_eq!(world.registration(0).target.unwrap().role, TargetRole::Primary);
+    assert_eq!(world.connects.len(), 2, "both were tried");
+    assert!(world.flow_to(SECONDARY).is_none());
+}
+
+#[test]
 fn a_first_server_that_sheds_load_sends_the_device_to_the_second() {
     let headers = vec![("Retry-After", "120".to_owned())];
     let mut world = World::new(with_secondary(), Registrar::Answers { status: 503, headers });

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use endpoint::profile::{Account, MediaProfile, PageTone, SlotProfile, SoundProfile, TargetProfile, Times};
-use endpoint::{CallId, Endpoint, Input, Output, Profile};
+use endpoint::{CallId, ConnectToken, Endpoint, Input, Output, Profile};
 use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::{self, Direction, LocalMedia, Negotiated, PendingOffer, SecurityOffer};
@@ -16,7 +16,7 @@ use model::{Secret, SlotPosition};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sip::flow::{ConnectionId, Flow, Transport};
-use sip::locate::{Answer, RecordKind};
+use sip::locate::{Answer, RecordKind, Target};
 use sip::message::{HeaderName, Message};
 use sip::user_agent::SessionId;
 
@@ -31,6 +31,8 @@ pub(crate) const TICK_SAMPLES: usize = 160;
 pub(crate) enum Reach {
     Open,
     Fails(Cause),
+    /// Comes about after this time.
+    After(Duration),
     /// Nothing is ever answered.
     BlackHole,
 }
@@ -78,6 +80,7 @@ pub(crate) struct World {
     pub(crate) dns: BTreeMap<(RecordKind, String), Answer>,
     next_tick: Instant,
     next_connection: u64,
+    connecting: Vec<(Instant, ConnectToken, Target)>,
     talkers: Vec<Talker>,
     rng: ChaCha20Rng,
 }
@@ -172,6 +175,7 @@ impl World {
             dns: BTreeMap::new(),
             next_tick: start + Duration::from_millis(7),
             next_connection: 0,
+            connecting: Vec::new(),
             talkers: Vec::new(),
             rng: ChaCha20Rng::from_seed([3; 32]),
         };
@@ -387,18 +391,25 @@ impl World {
             .filter_map(|server| server.agent.next_timeout());
         let talkers = self.talkers.iter().map(|talker| talker.next_at);
         let tick = self.sink_runs.then_some(self.next_tick);
+        let connecting = self.connecting.iter().map(|(at, ..)| *at);
         self.device
             .next_timeout()
             .into_iter()
             .chain(servers)
             .chain(talkers)
             .chain(tick)
+            .chain(connecting)
             .min()
     }
 
     fn turn(&mut self) {
         let now = self.now;
         self.talk();
+        if let Some(ready) = self.connecting.iter().position(|(at, ..)| *at <= now) {
+            let (_, token, target) = self.connecting.remove(ready);
+            self.connected(token, &target);
+            self.pump();
+        }
         if self.device.next_timeout().is_some_and(|at| at <= now) {
             self.device.handle_timeout(now);
             self.pump();
@@ -488,24 +499,8 @@ impl World {
             Output::Connect { token, target } => {
                 self.connects.push((now, target.address));
                 match self.reach.get(&target.address).cloned().unwrap_or(Reach::Open) {
-                    Reach::Open => {
-                        let is_datagram = target.transport == Transport::Udp;
-                        if !is_datagram {
-                            self.next_connection += 1;
-                        }
-                        let flow = Flow {
-                            transport: target.transport,
-                            local: address("198.51.100.7:40000"),
-                            remote: target.address,
-                            connection: if is_datagram {
-                                DATAGRAM_SOCKET
-                            } else {
-                                ConnectionId(self.next_connection)
-                            },
-                        };
-                        self.flows.push(flow);
-                        self.device.handle_input(now, Input::Connected { token, flow });
-                    }
+                    Reach::Open => self.connected(token, &target),
+                    Reach::After(time) => self.connecting.push((now + time, token, target)),
                     Reach::Fails(cause) => self
                         .device
                         .handle_input(now, Input::ConnectFailed { token, cause }),
@@ -544,6 +539,26 @@ impl World {
             Output::Event(event) => self.events.push((now, event)),
             Output::Stopped => self.stopped = true,
         }
+    }
+
+    fn connected(&mut self, token: ConnectToken, target: &Target) {
+        let is_datagram = target.transport == Transport::Udp;
+        if !is_datagram {
+            self.next_connection += 1;
+        }
+        let flow = Flow {
+            transport: target.transport,
+            local: address("198.51.100.7:40000"),
+            remote: target.address,
+            connection: if is_datagram {
+                DATAGRAM_SOCKET
+            } else {
+                ConnectionId(self.next_connection)
+            },
+        };
+        self.flows.push(flow);
+        self.device
+            .handle_input(self.now, Input::Connected { token, flow });
     }
 
     fn transmit(&mut self, flow: Flow, bytes: &[u8]) {
