@@ -588,6 +588,27 @@ fn the_device_moves_back_once_the_first_server_has_been_up_for_a_minute() {
 }
 
 #[test]
+fn a_slot_that_the_first_server_does_not_serve_stays_with_the_second() {
+    let mut profile = with_secondary();
+    profile
+        .slots
+        .push(slot(SlotPosition::new(SlotKind::Ring, 1).unwrap(), "bell"));
+    let mut world = World::new(profile, Registrar::Accepts { expires: 600 });
+    world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });
+    world.server().unserved_user = Some("bell");
+    world.set_reach(PRIMARY, Reach::Fails(Cause::TcpRefused));
+    world.begin();
+    world.run_for(SECOND);
+
+    world.set_reach(PRIMARY, Reach::Open);
+    world.run_for(5 * MINUTE);
+
+    let role = |slot| world.registration(slot).target.unwrap().role;
+    assert_eq!((world.shown(0), role(0)), ("Successful", TargetRole::Primary));
+    assert_eq!((world.shown(1), role(1)), ("Successful", TargetRole::Secondary));
+}
+
+#[test]
 fn a_first_server_that_accepts_connections_but_registers_nobody_does_not_take_the_device_away() {
     let mut world = World::new(with_secondary(), Registrar::Silent);
     world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });

@@ -47,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) answers_pings: bool,
     /// Registers what has no `reg-id`, whatever the registrar says to the rest.
     pub(crate) plain_contacts_only: bool,
+    /// This user gets 503, whatever the registrar says to the others.
+    pub(crate) unserved_user: Option<&'static str>,
     /// Registrations that were accepted, latest last, as they came.
     pub(crate) accepted: Vec<Message>,
     /// Every REGISTER with the time it came at.
@@ -78,6 +80,7 @@ impl Server {
             extra_headers: Vec::new(),
             answers_pings: true,
             plain_contacts_only: false,
+            unserved_user: None,
             accepted: Vec::new(),
             registers: Vec::new(),
             responses: Vec::new(),
@@ -205,6 +208,9 @@ impl Server {
     fn judge(&mut self, now: Instant, register: &Message) -> Option<Reply> {
         let asked = register.expires().unwrap_or(3600);
         let contact = register.header(HeaderName::Contact).unwrap_or_default();
+        if self.unserved_user.is_some_and(|user| contact.contains(user)) {
+            return Some(Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+        }
         if self.plain_contacts_only && !contact.contains("reg-id") {
             return Some(self.accept(register, asked));
         }
