@@ -243,6 +243,27 @@ mod tests {
     }
 
     #[test]
+    fn a_swelling_voice_does_not_click_where_it_is_repeated() {
+        let swelling = |n: usize| {
+            let time = to_float(n) / 8_000.0;
+            to_sample(150.0 * (time / 0.02).exp() * (std::f32::consts::TAU * 80.0 * time + 1.0).sin())
+        };
+        let said: Vec<i16> = (0..800).map(swelling).collect();
+        let mut concealer = Concealer::new(RATE);
+        let mut heard = said.clone();
+
+        heard.chunks_mut(160).for_each(|frame| concealer.receive(frame));
+        concealer.conceal(400, &mut heard);
+
+        let natural = steepest(&said);
+        assert!(
+            steepest(&heard) <= 2 * natural,
+            "{} where the voice has {natural}",
+            steepest(&heard)
+        );
+    }
+
+    #[test]
     fn a_long_gap_has_faded_after_60_ms_and_sound_returns_within_4_ms() {
         let said = voice(120.0, 3_200);
         let (heard, _) = with_a_gap(&said, 800, 1_600);

@@ -496,6 +496,17 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_begins_where_every_clock_has_a_tick() {
+        let mut stream = Stream::new(true, 10, 0);
+        stream.next();
+        stream.header.ssrc = 2;
+        stream.now += Duration::from_micros(33_333);
+        let (_, position, begins) = stream.next();
+        assert!(begins && position > TICKS);
+        assert_eq!(position % ALIGNMENT, 0);
+    }
+
+    #[test]
     fn a_timestamp_that_leaps_with_the_time_is_a_pause() {
         let mut stream = Stream::new(false, 10, 0);
         stream.next();

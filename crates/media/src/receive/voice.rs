@@ -186,3 +186,76 @@ fn ramp_up(samples: &mut [i16], from: f32) {
 fn ramp_length(codec: Codec) -> usize {
     usize::try_from(codec.sample_rate().hertz() / 1_000).unwrap_or(8) * RAMP_MS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::g711::encode_mu_law;
+
+    #[test]
+    fn what_is_left_out_passes_over_into_what_follows() {
+        let mut voice = Voice::new(Codec::Pcmu, SampleRate::Hz8000).unwrap();
+        let mut heard = Vec::new();
+
+        voice.decode(&level(4_000)).unwrap();
+        voice.leave_out();
+        voice.decode(&level(-4_000)).unwrap();
+        voice.render(0, &mut heard);
+
+        assert!(heard[0] > 3_500, "{} is where the piece left out began", heard[0]);
+        assert!(heard.windows(2).all(|pair| (pair[0] - pair[1]) < 300));
+        assert!(heard[32..].iter().all(|&sample| sample < -3_900));
+    }
+
+    #[test]
+    fn opus_that_has_faded_comes_back_without_a_step() {
+        let mut encoder = crate::codec::opus::OpusEncoder::new().unwrap();
+        let mut voice = Voice::new(Codec::Opus, SampleRate::Hz48000).unwrap();
+        let mut heard = Vec::new();
+        let mut packet = Vec::new();
+        for number in 0..20 {
+            packet.clear();
+            let tone = |n: usize| to_sample(12_000.0 * (to_float(number * 960 + n) * 0.05).sin());
+            encoder
+                .encode(&(0..960).map(tone).collect::<Vec<_>>(), &mut packet)
+                .unwrap();
+            voice.decode(&packet).unwrap();
+        }
+        for _ in 0..10 {
+            voice.conceal(960, None, &mut heard);
+        }
+        assert_eq!(heard[9_000..], [0; 600]);
+        heard.clear();
+
+        for _ in 0..3 {
+            voice.decode(&packet).unwrap();
+            voice.render(0, &mut heard);
+        }
+
+        assert!(
+            heard[..10].iter().all(|sample| sample.abs() < 1_000),
+            "{:?}",
+            &heard[..10]
+        );
+        assert!(heard[960..].iter().any(|sample| sample.abs() > 500));
+    }
+
+    #[test]
+    fn a_concealed_length_is_exact_for_the_sink() {
+        for (codec, ticks) in [
+            (Codec::Pcmu, 960),
+            (Codec::Pcmu, 240),
+            (Codec::Opus, 960),
+            (Codec::Opus, 120),
+        ] {
+            let mut voice = Voice::new(codec, SampleRate::Hz48000).unwrap();
+            let mut heard = Vec::new();
+            assert_eq!(voice.conceal(ticks, None, &mut heard), ticks, "{codec:?}");
+            assert_eq!(i64::try_from(heard.len()).unwrap(), ticks);
+        }
+    }
+
+    fn level(sample: i16) -> Vec<u8> {
+        vec![encode_mu_law(sample); 160]
+    }
+}

@@ -317,6 +317,22 @@ fn a_listener_who_moves_to_and_fro_gets_the_beginning_once_more_and_not_again() 
 }
 
 #[test]
+fn a_listener_who_moves_later_only_gets_what_follows_at_its_new_address() {
+    let mut site = Site::new();
+    let mut talker = site.peer(TALKER, Codec::Pcmu);
+    let mut listener = site.peer(LISTENER, Codec::Pcmu);
+    site.connect(&talker, Role::Talker);
+    site.connect(&listener, Role::Listener);
+    site.say_all(&mut talker, &vec![0; 150 * 160], &mut [&mut listener]);
+
+    listener.address.set_port(1);
+    site.say(&mut listener, &[0; 160]);
+    site.say_all(&mut talker, &[0; 160], &mut [&mut listener]);
+
+    assert_eq!(listener.sequence_steps(), (0..151).collect::<Vec<_>>());
+}
+
+#[test]
 fn key_presses_that_nobody_takes_do_not_pile_up() {
     let mut site = Site::new();
     let talker = site.plain_peer(TALKER, Codec::Pcmu);

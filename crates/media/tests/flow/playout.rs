@@ -106,6 +106,24 @@ fn a_backlog_at_the_limit_is_kept_and_a_packet_more_is_refused() {
 }
 
 #[test]
+fn what_was_refused_counts_as_concealed_and_not_as_a_pause() {
+    let mut line = Line::pcmu();
+    let said = sine(8_000, 300.0, 5 * 8_000);
+
+    line.burst(&said[..4 * 8_000]);
+    line.pass(Duration::from_secs(4));
+    line.say(&said[4 * 8_000..]);
+    line.drain();
+
+    let statistics = line.receiver.statistics();
+    assert_eq!(statistics.rejected.overflow, 50);
+    assert_eq!(
+        (statistics.played_samples, statistics.concealed_samples),
+        (5 * 8_000, 8_000)
+    );
+}
+
+#[test]
 fn jitter_of_60_ms_makes_the_delay_grow_without_loss_and_calm_makes_it_shrink() {
     let rough = Weather {
         jitter: Duration::from_millis(60),

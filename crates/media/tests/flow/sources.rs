@@ -67,6 +67,21 @@ fn an_authenticated_peer_is_followed_when_its_address_changes() {
 }
 
 #[test]
+fn an_overtaken_packet_does_not_lead_back_to_the_former_address() {
+    let mut pair = Pair::new(Some(key(1)));
+    pair.send_from(address(1));
+    let mut overtaken = pair.packet();
+    pair.send_from(address(2));
+
+    assert_eq!(
+        pair.receiver.handle_packet(pair.now, address(1), &mut overtaken),
+        FURTHER
+    );
+
+    assert_eq!(pair.receiver.destination(), address(2));
+}
+
+#[test]
 fn a_wrong_key_and_a_replay_are_refused_and_move_nothing() {
     let mut pair = Pair::new(Some(key(1)));
     let mut forger = sender(Codec::Pcmu, Some(key(2)), 1);
