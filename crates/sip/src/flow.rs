@@ -100,6 +100,13 @@ pub struct Flow {
     pub connection: ConnectionId,
 }
 
+/// An address as it may stand in a message: without the scope of an IPv6 address, which means something on this
+/// machine only and is not in the grammar (RFC 3261 section 25.1), and as IPv4 where it is an IPv4-mapped one.
+#[must_use]
+pub fn as_written(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

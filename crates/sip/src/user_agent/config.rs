@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::flow::Transport;
+use crate::flow::{self, Transport};
 use crate::message::{Method, OwnedMethod};
 use crate::transaction::Timers;
 
@@ -141,7 +141,7 @@ impl Config {
             .find(|advertised| advertised.transport == transport)
         {
             Some(advertised) => format!("{}:{}", advertised.host, advertised.port),
-            None => local.to_string(),
+            None => flow::as_written(local).to_string(),
         }
     }
 }

@@ -7,6 +7,7 @@
     reason = "tests state what they expect by unwrapping it"
 )]
 
+mod attacks;
 mod called;
 mod calling;
 mod calls;
