@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use model::status::{MissingReason, RegistrationRefusal, Verdict, ZoneEvent};
 use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
-use sip::flow::Transport;
+use sip::flow::{ConnectionId, Flow, Transport};
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::{Body, EndCause};
 use switch::admission::{CALLS_PER_CALLER_MAX, Limits};
-use switch::registrar::{BINDINGS_PER_REQUEST_MAX, CONTACT_LENGTH_MAX, LIFETIME_MAX, PATHS_MAX};
+use switch::registrar::{
+    BINDINGS_PER_REQUEST_MAX, BINDINGS_PER_USER_MAX, CONTACT_LENGTH_MAX, LIFETIME_MAX, PATHS_MAX,
+};
 use switch::{Input, PlainMedia};
 
 use crate::pages::{hall, page};
@@ -81,6 +83,33 @@ fn a02_an_answer_without_quality_of_protection_is_refused() {
         status_of_altered(&mut world, |challenge| challenge.replace(", qop=\"auth\"", "")),
         403
     );
+}
+
+#[test]
+fn a02_credentials_in_an_ack_or_a_cancel_are_not_judged_and_not_answered() {
+    for method in ["ACK", "CANCEL"] {
+        let mut world = World::new(&["mallory"]);
+        let uri = format!("sip:100@{DOMAIN}");
+        let message = request(
+            method,
+            &uri,
+            1,
+            &[(
+                "Proxy-Authorization",
+                "Digest username=\"id-mallory\", response=\"0\"",
+            )],
+        );
+
+        let answers = world.ask(stranger::flow(Transport::Udp), message);
+
+        assert!(
+            answers
+                .iter()
+                .all(|answer| code(answer) == 481 && method == "CANCEL"),
+            "{method}: neither is challenged"
+        );
+        assert_eq!(world.zone.counters().identity, Default::default());
+    }
 }
 
 #[test]
@@ -287,6 +316,32 @@ fn a05_naming_the_instance_of_another_user_takes_nothing_from_it() {
 }
 
 #[test]
+fn a05_no_address_is_given_out_that_could_be_guessed() {
+    let mut world = World::new(&["mallory", "victim"]);
+    let victim = world.add("victim", Transport::Tls);
+    world.phones[victim].register_with(
+        world.now,
+        &[
+            ("Contact", "<sip:v@h1>;+sip.instance=\"<urn:uuid:victim>\""),
+            ("Supported", "gruu, path"),
+        ],
+    );
+    world.settle();
+    let registered = world.phones[victim].responses.last().unwrap();
+    let contact = registered.header(HeaderName::Contact).unwrap();
+    assert!(!contact.contains("gruu"), "{contact}");
+
+    let guessed = format!("sip:victim@{DOMAIN};gr=urn:uuid:victim");
+    let answers = world.ask(
+        stranger::flow(Transport::Udp),
+        request("INVITE", &guessed, 1, &[]),
+    );
+
+    assert_eq!(code(&answers[0]), 407, "as any other address");
+    assert!(world.phones[victim].invites.is_empty());
+}
+
+#[test]
 fn a05_refusals_of_strangers_are_counted_and_not_told() {
     let mut world = World::new(&["mallory"]);
     let to = [("To", "<sip:x@evil.example>")];
@@ -443,6 +498,57 @@ fn a08_a_request_without_hops_left_goes_nowhere() {
             world.phones[0].heard
         );
     }
+}
+
+#[test]
+fn a08_a_request_that_does_not_say_how_far_it_may_go_is_answered() {
+    let mut world = World::new(&["anna"]);
+
+    let answer = world.status_of(
+        stranger::flow(Transport::Udp),
+        request("OPTIONS", "sip:192.0.2.1", 1, &[("Max-Forwards", "")]),
+    );
+
+    assert_eq!(answer, 200);
+}
+
+#[test]
+fn a08_a_contact_that_names_the_zone_itself_makes_no_loop() {
+    let mut world = World::new(&["caller", "mallory"]);
+    world.register("caller", Transport::Tls);
+    let phone = world.add("mallory", Transport::Tls);
+    let spiral = format!("<sip:101@{DOMAIN}>, <sip:101@192.0.2.1:5061;transport=tls>");
+    world.phones[phone].register_with(world.now, &[("Contact", &spiral), ("Expires", "600")]);
+    world.settle();
+    world.phones[phone].script = Script::Ring;
+
+    world.phones[0].call(world.now, "101");
+    world.settle();
+
+    assert!(
+        world.stray.is_empty(),
+        "nothing goes but over the flow it registered on"
+    );
+    assert!((1..=2).contains(&world.phones[phone].invites.len()));
+    assert_eq!(world.zone.status(world.now).accounts[0].calls, 1);
+}
+
+#[test]
+fn a08_a_call_forks_to_no_more_than_the_bindings_of_one_user() {
+    let mut world = World::new(&["caller", "callee"]);
+    world.register("caller", Transport::Tls);
+    for _ in 0..BINDINGS_PER_USER_MAX + 5 {
+        let phone = world.add("callee", Transport::Tls);
+        world.phones[phone].script = Script::Ring;
+        world.phones[phone].register(world.now);
+        world.settle();
+    }
+
+    world.phones[0].call(world.now, "101");
+    world.settle();
+
+    let invited: usize = world.phones.iter().map(|phone| phone.invites.len()).sum();
+    assert!((1..=BINDINGS_PER_USER_MAX).contains(&invited), "{invited}");
 }
 
 #[test]
@@ -658,6 +764,59 @@ fn a11_octets_that_are_no_message_close_a_stream_after_an_answer() {
     let answer = Message::parse_datagram(world.stray[0].1.clone()).unwrap();
     assert_eq!(code(&answer), 400);
     assert_eq!(world.disconnected, [flow.connection]);
+}
+
+#[test]
+fn a12_sips_over_udp_is_refused() {
+    let mut world = World::new(&["mallory"]);
+    let flow = stranger::flow(Transport::Udp);
+    let uri = format!("sips:100@{DOMAIN}");
+
+    assert_eq!(world.status_of(flow, request("INVITE", &uri, 1, &[])), 480);
+    let uri = format!("sips:{DOMAIN}");
+    let to = format!("<sips:mallory@{DOMAIN}>");
+    assert_eq!(
+        world.status_of(flow, request("REGISTER", &uri, 2, &[("To", &to)])),
+        480
+    );
+
+    let phone = world.add("mallory", Transport::Udp);
+    let now = world.now;
+    world.phones[phone].register_with(now, &[("Contact", "<sips:m@h1>")]);
+    world.settle();
+    assert_eq!(world.phones[phone].register_statuses, [400]);
+    assert_eq!(world.zone.status(world.now).accounts[0].bindings, 0);
+}
+
+#[test]
+fn a12_a_connection_that_claims_to_be_an_alias_of_another_gets_none_of_its_calls() {
+    let mut world = World::new(&["caller", "victim", "mallory"]);
+    world.register("caller", Transport::Tls);
+    let victim = world.register("victim", Transport::Tls);
+    let victims = crate::world::reversed(world.phones[victim].flow);
+    let thief = Flow {
+        connection: ConnectionId(9_001),
+        ..victims
+    };
+    let alias = format!("SIP/2.0/TLS {};branch=z9hG4bKalias;alias", victims.remote);
+    let text = request("OPTIONS", "sip:192.0.2.1", 1, &[]).into_bytes();
+    let text = String::from_utf8(text).unwrap();
+    let via = text.lines().find(|line| line.starts_with("Via:")).unwrap();
+    let aliased = text.replace(via, &format!("Via: {alias}"));
+
+    world.input(Input::Sip {
+        flow: thief,
+        message: Message::parse_datagram(aliased.into_bytes()).unwrap(),
+    });
+    world.stray.clear();
+    world.phones[0].call(world.now, "101");
+    world.settle();
+
+    assert_eq!(world.phones[victim].invites.len(), 1);
+    assert!(
+        world.stray.is_empty(),
+        "the thief's connection carries nothing of it"
+    );
 }
 
 #[test]
