@@ -178,6 +178,18 @@ mod tests {
     }
 
     #[test]
+    fn w07_twenty_thousand_half_open_connections_are_capped_and_others_are_let_in() {
+        let admission = admission(&Limits::default());
+
+        let half_open: Vec<_> = (0..20_000)
+            .filter_map(|_| admission.admit(address(1)).ok())
+            .collect();
+
+        assert_eq!(half_open.len(), Limits::default().connections_per_source_max);
+        assert!(admission.admit(address(2)).is_ok());
+    }
+
+    #[test]
     fn all_places_together_are_limited() {
         let admission = admission(&Limits {
             connections_max: 2,
