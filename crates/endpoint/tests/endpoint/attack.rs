@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::Profile;
+use endpoint::{Input, Output, Profile};
 use media::sdp::SecurityOffer;
 use model::status::DeviceEvent;
 use sip::flow::{ConnectionId, Flow, Transport};
@@ -133,6 +133,82 @@ fn a07_a_header_value_of_64_kilobytes_is_refused_by_the_parser() {
 }
 
 #[test]
+fn a07_replaces_of_64_kilobytes_is_refused_and_the_longest_that_fits_replaces_nothing() {
+    let invite = |length: usize| {
+        let value = "a".repeat(length);
+        format!(
+            "INVITE sip:hall@198.51.100.7:40000 SIP/2.0\r\n\
+             Via: SIP/2.0/TLS 203.0.113.66:5061;branch=z9hG4bK1\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:1001@example.com>;tag=1\r\nTo: <sip:hall@example.com>\r\n\
+             Call-ID: 1\r\nCSeq: 1 INVITE\r\nContact: <sip:1001@203.0.113.66>\r\n\
+             Replaces: {value};to-tag=1;from-tag=2\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes()
+    };
+    assert!(Message::parse_datagram(invite(64 * 1024)).is_err());
+    let mut world = World::sounding(profile());
+    let page = world.page("hall", &[]);
+    let stranger = stranger(&mut world);
+
+    let answers = answers_to(&mut world, stranger, invite(60_000));
+
+    assert_eq!(answers.iter().map(code).collect::<Vec<_>>(), [403]);
+    assert!(world.open_media.contains_key(&page.call), "the page goes on");
+}
+
+#[test]
+fn a09_what_strangers_ask_gets_one_short_answer_and_has_no_effect() {
+    for method in [
+        "NOTIFY",
+        "REFER",
+        "MESSAGE",
+        "INFO",
+        "OPTIONS",
+        "SUBSCRIBE",
+        "UPDATE",
+        "PUBLISH",
+        "REGISTER",
+        "BYE",
+        "PRACK",
+        "WHATEVER",
+    ] {
+        let mut world = World::sounding(profile());
+        let page = world.page("hall", &[]);
+        let stranger = stranger(&mut world);
+        let asked = format!(
+            "{method} sip:hall@198.51.100.7:40000 SIP/2.0\r\n\
+             Via: SIP/2.0/TLS 203.0.113.66:5061;branch=z9hG4bK1\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:1001@example.com>;tag=1\r\nTo: <sip:hall@example.com>\r\n\
+             Call-ID: 1\r\nCSeq: 1 {method}\r\nContact: <sip:1001@203.0.113.66>\r\n\
+             Event: check-sync;reboot=true\r\nRefer-To: <sip:premium@example.net>\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let bytes = asked.len();
+
+        let answers = answers_to(&mut world, stranger, asked.into_bytes());
+
+        assert_eq!(answers.len(), 1, "{method}");
+        let expected = if method == "OPTIONS" { 200..=200 } else { 400..=501 };
+        assert!(
+            expected.contains(&code(&answers[0])),
+            "{method}: {}",
+            code(&answers[0])
+        );
+        assert!(
+            answers[0].as_bytes().len() < bytes + 200,
+            "{method} is not amplified"
+        );
+        world.run_for(SECOND);
+        assert!(
+            world.open_media.contains_key(&page.call),
+            "{method}: the page goes on"
+        );
+        assert_eq!(world.shown(0), "Successful", "{method}");
+        assert!(!world.stopped, "{method}");
+    }
+}
+
+#[test]
 fn m01_plain_rtp_is_refused_where_srtp_is_demanded() {
     let mut world = World::sounding(profile());
 
@@ -212,6 +288,34 @@ fn over_tcp() -> Profile {
     let mut profile = profile();
     profile.targets[0].transport = Some(Transport::Tcp);
     profile
+}
+
+fn code(answer: &Message) -> u16 {
+    answer.status().unwrap().code()
+}
+
+/// A connection that leads to none of the device's servers.
+fn stranger(world: &mut World) -> Flow {
+    Flow {
+        remote: address("203.0.113.66:5061"),
+        connection: ConnectionId(666),
+        ..world.flow()
+    }
+}
+
+/// Gives the device one message, and returns what it sends back; a stranger's message has no other effect.
+fn answers_to(world: &mut World, flow: Flow, bytes: Vec<u8>) -> Vec<Message> {
+    let message = Message::parse_datagram(bytes).unwrap();
+    world.device.handle_input(world.now, Input::Sip { flow, message });
+    let outputs = std::iter::from_fn(|| world.device.poll_output());
+    outputs
+        .map(|output| match output {
+            Output::Transmit { flow: towards, bytes } if towards == flow => {
+                Message::parse_datagram(bytes.to_vec()).unwrap()
+            }
+            other => panic!("a stranger's message does something: {other:?}"),
+        })
+        .collect()
 }
 
 /// 488, the socket closed, and the reason told.
