@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::digest::{ClientCredentials, Secret};
-use sip::flow::{Flow, Transport};
+use sip::flow::{Flow, Transport, as_written};
 use sip::message::Method;
 use sip::user_agent::{OutgoingRequest, Sequence};
 
@@ -61,7 +61,12 @@ pub(crate) fn contact_uri(account: &Account, flow: Flow, sips: bool) -> String {
         Transport::Tcp => ";transport=tcp",
         Transport::Tls => ";transport=tls",
     };
-    format!("{}:{}@{}{transport}", scheme(sips), account.user, flow.local)
+    format!(
+        "{}:{}@{}{transport}",
+        scheme(sips),
+        account.user,
+        as_written(flow.local)
+    )
 }
 
 fn scheme(sips: bool) -> &'static str {
@@ -111,4 +116,32 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::flow::ConnectionId;
+
+    use super::*;
+
+    #[test]
+    fn a12_an_ipv6_scope_is_not_in_a_contact() {
+        let account = Account {
+            user: "hall".parse().unwrap(),
+            authorization_id: "hall".parse().unwrap(),
+            password: None,
+            display_name: String::new(),
+        };
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local: "[fe80::1%3]:40000".parse().unwrap(),
+            remote: "[fe80::2%3]:5060".parse().unwrap(),
+            connection: ConnectionId(1),
+        };
+
+        assert_eq!(
+            contact_uri(&account, flow, false),
+            "sip:hall@[fe80::1]:40000;transport=tcp"
+        );
+    }
 }
