@@ -119,7 +119,7 @@ mod tests {
         let tone = Tag::of_page(5).period();
         let mut turned = tone.clone();
         turned.rotate_left(37);
-        let mut cut = tone.clone();
+        let mut cut = tone;
         cut[..80].fill(0);
 
         assert!((0.98..1.02).contains(&Tag::of_page(5).strength_in(&turned)));

@@ -178,7 +178,7 @@ impl World<'_> {
 
     fn carry_out(&mut self, id: StationId, output: Output<Told>) {
         match output {
-            Output::Transmit { flow, bytes } => self.transmit(id, flow, bytes),
+            Output::Transmit { flow, bytes } => self.transmit(id, flow, &bytes),
             Output::Connect { token, target } => self.connect(id, token, &target),
             Output::Abandon { token } => self.abandon(id, token),
             Output::Disconnect { connection } if connection == DATAGRAMS => {}
@@ -206,13 +206,13 @@ impl World<'_> {
         }
     }
 
-    fn transmit(&mut self, id: StationId, flow: Flow, bytes: Bytes) {
+    fn transmit(&mut self, id: StationId, flow: Flow, bytes: &Bytes) {
         match flow.transport {
             Transport::Udp => {
                 self.send_out(id, Kind::Signalling, flow.local, flow.remote, bytes.to_vec());
             }
             Transport::Tcp | Transport::Tls => {
-                self.send_octets(flow.connection, Direction::Up, bytes.to_vec())
+                self.send_octets(flow.connection, Direction::Up, bytes.to_vec());
             }
         }
     }
