@@ -62,6 +62,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("oyez", shell(6)),
     ("oyez-endpoint", shell(6)),
     ("fleet", test_only(6)),
+    ("fuzzed", test_only(2)),
     ("peers", test_only(1)),
     ("sim", test_only(6)),
     ("xtask", test_only(7)),
