@@ -13,6 +13,7 @@ use model::status::{DeviceEvent, DeviceStatus};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sip::flow::Flow;
+use sip::framing::FramingFault;
 use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 
 use crate::call::Calls;
@@ -130,7 +131,10 @@ impl Endpoint {
                 self.agent.handle_message(now, flow, message);
             }
             Input::Framing { flow, error } => {
-                self.counters.framing_errors += 1;
+                // Servers keep a datagram flow open with line ends alone.
+                if error.fault() != FramingFault::Empty {
+                    self.counters.framing_errors += 1;
+                }
                 self.agent.handle_framing_error(now, flow, &error);
             }
             Input::Pong { flow } => self.uplinks.handle_keepalive_answer(now, flow),

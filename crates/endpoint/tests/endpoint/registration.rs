@@ -8,7 +8,7 @@ use model::status::{Cause, CertificateFault, DeviceEvent, Shown, TargetRole};
 use model::{SlotKind, SlotPosition};
 use sip::flow::Transport;
 use sip::locate::{Answer, Record, RecordKind};
-use sip::message::HeaderName;
+use sip::message::{HeaderName, Message};
 
 use crate::server::Registrar;
 use crate::world::{PRIMARY, Reach, SECONDARY, World, account, address, profile, slot, target};
@@ -741,4 +741,18 @@ fn named(host: &str) -> Profile {
     }];
     profile.slots[0].account = Some(account("hall"));
     profile
+}
+
+#[test]
+fn line_ends_that_keep_a_flow_open_are_no_framing_errors_and_anything_else_is() {
+    let mut world = World::registered(profile());
+    let flow = world.flow();
+    let mut framing_errors_after = |octets: &[u8]| {
+        let error = Message::parse_datagram(octets.to_vec()).expect_err("no message");
+        world.input(Input::Framing { flow, error });
+        world.device.counters().framing_errors
+    };
+
+    assert_eq!(framing_errors_after(b"\r\n\r\n"), 0);
+    assert_eq!(framing_errors_after(b"REGISTER"), 1);
 }

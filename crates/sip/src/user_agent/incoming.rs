@@ -7,18 +7,20 @@ use super::admission;
 use super::{EndCause, Event, Reply, ServerId, ServerUser, UserAgent};
 use crate::dialog::DialogKey;
 use crate::flow::{Flow, Transport};
-use crate::framing::FramingError;
+use crate::framing::{FramingError, FramingFault};
 use crate::message::{Message, Method, StatusCode};
 use crate::transaction::{AckOutcome, Arrival, MergeKey, ServerKey, TransactionId};
 
 impl UserAgent {
-    /// Takes octets that could not be framed as a message: answers them where they can be answered.
+    /// Takes octets that could not be framed as a message: answers them where they can be answered. A datagram of nothing
+    /// but line ends keeps a way open and is no offence (RFC 3261 7.5).
     pub fn handle_framing_error(&mut self, now: Instant, flow: Flow, error: &FramingError) {
         match (error.request(), error.status()) {
             (Some(request), Some(status)) => {
                 let request = request.clone().with_received_from(flow.remote);
                 self.refuse_malformed(&flow, &request, status);
             }
+            (Some(_) | None, _) if error.fault() == FramingFault::Empty => {}
             (Some(_) | None, _) => self.counters.malformed_dropped += 1,
         }
         self.settle(now);

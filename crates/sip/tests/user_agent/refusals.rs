@@ -2,7 +2,7 @@
 
 use sip::flow::Transport;
 use sip::message::{Method, OwnedMethod, StatusCode};
-use sip::user_agent::{Config, Event, Reply};
+use sip::user_agent::{Config, Counters, Event, Reply};
 
 use crate::lone::{Lone, header, invite, ms, outgoing, request};
 
@@ -293,4 +293,15 @@ fn a_reply_that_cannot_be_written_becomes_a_500() {
         (refusal.status().unwrap().code(), header(&refusal, "Evil")),
         (500, "(none)")
     );
+}
+
+#[test]
+fn line_ends_that_keep_a_way_open_are_neither_answered_nor_counted() {
+    let mut lone = Lone::new(Transport::Udp);
+
+    lone.receive("\n\n");
+
+    lone.expect_nothing_sent();
+    lone.expect_no_event();
+    assert_eq!(*lone.agent.counters(), Counters::default());
 }
