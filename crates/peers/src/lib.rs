@@ -7,10 +7,12 @@
 mod baresip;
 mod network;
 mod program;
+mod sipp;
 mod stoi;
 
 pub use baresip::{Account, Baresip, Media};
 pub use network::{Home, Internet};
 use program::skip;
 pub use program::{Program, available};
+pub use sipp::play_scenario;
 pub use stoi::stoi;

@@ -4,15 +4,16 @@ use model::status::ZoneEvent;
 use peers::{Baresip, Home, Internet, Media, available};
 use sip::flow::Transport;
 
-use crate::hearing::Speech;
-use crate::real_phones::heard_by_three;
-use crate::site::{LOUDSPEAKERS, Site};
+use crate::hearing::{Figures, Speech};
+use crate::real_phones::assert_heard_by_three;
+use crate::site::{LOUDSPEAKERS, Site, turn};
 
 #[test]
 fn a_phone_and_a_loudspeaker_behind_nat_over_tls_and_srtp() {
     if !available(&["baresip"]) {
         return;
     }
+    let _turn = turn();
     let Some(mut internet) =
         Internet::enter("behind_nat::a_phone_and_a_loudspeaker_behind_nat_over_tls_and_srtp")
     else {
@@ -28,6 +29,7 @@ fn a_phone_behind_nat_over_udp_and_rtp() {
     if !available(&["baresip"]) {
         return;
     }
+    let _turn = turn();
     let Some(mut internet) = Internet::enter("behind_nat::a_phone_behind_nat_over_udp_and_rtp") else {
         return;
     };
@@ -44,7 +46,5 @@ fn page_from_home(site: &mut Site, home: &Home, transport: Transport, media: Med
         _ => None,
     });
     assert!(from.starts_with(&home.public_address.to_string()), "{from}");
-    for figures in heard_by_three(site, &mut phone, &speech) {
-        assert!(figures.correlation >= 0.95, "{figures}");
-    }
+    assert_heard_by_three(site, &mut phone, &speech, Figures::are_good);
 }

@@ -13,4 +13,5 @@
 mod behind_nat;
 mod hearing;
 mod real_phones;
+mod scenarios;
 mod site;

@@ -1,11 +1,11 @@
 //! A zone with three loudspeakers and room for a foreign phone.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audio::Recorder;
-use model::PageId;
 use model::status::{PageReport, ZoneEvent};
 use oyez::cli::SinkKind;
 use oyez::state::StateFolder;
@@ -19,6 +19,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
+use crate::hearing::{Figures, Speech};
+
 /// The extension that pages all three loudspeakers.
 pub(crate) const ALL: &str = "700";
 /// The loudspeakers: user and name.
@@ -27,8 +29,8 @@ pub(crate) const LOUDSPEAKERS: [(&str, &str); 3] =
 
 /// Samples a second of recordings.
 const RECORDED_RATE: u32 = 48_000;
-const DOMAIN: &str = "site.example";
-const PHONE: &str = "desk";
+pub(crate) const DOMAIN: &str = "site.example";
+pub(crate) const PHONE: &str = "desk";
 /// Differs from the user, so that a phone that mixes the two is found out.
 const PHONE_ID: &str = "id-2001";
 const PHONE_PASSWORD: &str = "correct-horse-battery";
@@ -75,6 +77,12 @@ who = ["desk"]
 may = ["call", "page"]
 what = "*"
 "#;
+
+/// Waits until no other test of this program pages: they would take the processor from each other.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A running zone with its loudspeakers; it is ended with this value.
 pub(crate) struct Site {
@@ -143,6 +151,11 @@ impl Site {
         self.folder.path()
     }
 
+    /// Address and port of the zone's listener.
+    pub(crate) fn server(&self, transport: Transport) -> SocketAddr {
+        self.stage.server(transport)
+    }
+
     /// What a phone has to know to register over `transport`.
     pub(crate) fn phone(&mut self, transport: Transport, media: Media) -> Account<'_> {
         let token = transport.via_token().to_lowercase();
@@ -189,19 +202,25 @@ impl Site {
         })
     }
 
-    /// The file in which each loudspeaker, by its name, has recorded a page that has ended.
-    pub(crate) fn recordings(&mut self, page: &PageId) -> Vec<(String, PathBuf)> {
-        let recordings = self.runtime.block_on(self.stage.recordings(page));
-        let names = self
-            .stage
-            .loudspeakers
-            .iter()
-            .map(|loudspeaker| loudspeaker.name.clone());
-        names
-            .zip(recordings)
-            .map(|(name, recording)| match recording {
-                Some(file) => (name, file),
-                None => panic!("{name} has recorded nothing"),
+    /// How much of `speech` each loudspeaker has recorded of a page; prints the figures.
+    pub(crate) fn figures(&mut self, report: &PageReport, speech: &Speech) -> Vec<Figures> {
+        let recordings = self.runtime.block_on(self.stage.recordings(&report.page));
+        let recorded = self.stage.loudspeakers.iter().zip(recordings);
+        recorded
+            .map(|(loudspeaker, file)| {
+                let name = &loudspeaker.name;
+                let figures = speech.heard_in(&file.unwrap_or_else(|| panic!("{name} has recorded nothing")));
+                let listener = report.listeners.iter().find(|listener| listener.name == *name);
+                let receipt = listener.and_then(|listener| listener.receipt.as_ref()).unwrap();
+                println!(
+                    "{:?}, {name}: {figures}; first audio after {:?} ms, {} of {} ms played, {} packets lost",
+                    speech.media,
+                    receipt.first_audio_ms,
+                    receipt.played_ms,
+                    receipt.expected_ms,
+                    receipt.lost
+                );
+                figures
             })
             .collect()
     }
