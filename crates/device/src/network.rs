@@ -1,11 +1,13 @@
 //! The device's sockets: one connection per target, a pair of media ports per call, name resolution.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use endpoint::{CallId, ConnectToken, Input};
 use model::status::Cause;
 use net::media::{MediaSocketId, MediaSockets, Packet, PacketKind, PortRange};
+use net::reply_budget::ReplyBudget;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
 use net::transport::{
@@ -25,6 +27,8 @@ const INCOMING_KEPT: usize = 256;
 const PACKETS_KEPT: usize = 1_024;
 /// Answers of the resolver kept for the driver.
 const ANSWERS_KEPT: usize = 64;
+/// Servers over UDP remembered: a device has a few, each with a few addresses.
+const DATAGRAM_SERVERS_MAX: usize = 16;
 
 /// All sockets of a device.
 pub(crate) struct Network {
@@ -39,6 +43,10 @@ pub(crate) struct Network {
     packets: mpsc::Receiver<Packet>,
     socket_by_call: BTreeMap<CallId, MediaSocketId>,
     call_by_socket: HashMap<MediaSocketId, CallId>,
+    budget: ReplyBudget,
+    /// Servers over UDP, the latest last. Answers to them are not counted: what is sent in their name by others
+    /// must not keep the device from answering them.
+    datagram_servers: VecDeque<SocketAddr>,
 }
 
 /// An attempt to connect that has no outcome yet.
@@ -74,6 +82,8 @@ impl Network {
             packets,
             socket_by_call: BTreeMap::new(),
             call_by_socket: HashMap::new(),
+            budget: ReplyBudget::default(),
+            datagram_servers: VecDeque::new(),
         })
     }
 
@@ -95,8 +105,16 @@ impl Network {
         }
     }
 
-    /// Sends a message. A connection that cannot take it is reported as closed.
-    pub(crate) fn transmit(&self, flow: &Flow, bytes: bytes::Bytes) {
+    /// Sends a message. A connection that cannot take it is reported as closed. An answer to a datagram of a stranger
+    /// is sent only within a budget of bytes for its address, which may be a victim's.
+    pub(crate) fn transmit(&mut self, flow: &Flow, bytes: bytes::Bytes) {
+        let is_to_anyone = flow.transport == Transport::Udp
+            && bytes.starts_with(b"SIP/2.0 ")
+            && !self.datagram_servers.contains(&flow.remote);
+        if is_to_anyone && !self.budget.take(Instant::now(), flow.remote.ip(), bytes.len()) {
+            tracing::debug!("the reply budget of a datagram source is used up");
+            return;
+        }
         if let Err(error) = self.transports.send(flow, bytes) {
             tracing::debug!(%error, "not sent");
         }
@@ -181,6 +199,14 @@ impl Network {
         }
     }
 
+    fn remember_server(&mut self, server: SocketAddr) {
+        self.datagram_servers.retain(|known| *known != server);
+        if self.datagram_servers.len() >= DATAGRAM_SERVERS_MAX {
+            self.datagram_servers.pop_front();
+        }
+        self.datagram_servers.push_back(server);
+    }
+
     fn packet(&self, packet: Packet) -> Option<Input> {
         let call = *self.call_by_socket.get(&packet.socket)?;
         Some(Input::Media {
@@ -192,10 +218,13 @@ impl Network {
 
     fn translate(&mut self, incoming: Incoming) -> Option<Input> {
         match incoming {
-            Incoming::Datagram { flow, bytes } => Some(match Message::parse_datagram(bytes) {
-                Ok(message) => Input::Sip { flow, message },
-                Err(error) => Input::Framing { flow, error },
-            }),
+            Incoming::Datagram { flow, bytes } => {
+                self.budget.earn(flow.remote.ip(), bytes.len());
+                Some(match Message::parse_datagram(bytes) {
+                    Ok(message) => Input::Sip { flow, message },
+                    Err(error) => Input::Framing { flow, error },
+                })
+            }
             Incoming::Message { flow, message } => Some(Input::Sip { flow, message }),
             Incoming::BadMessage { flow, error } => Some(Input::Framing { flow, error }),
             Incoming::Pong { flow } => Some(Input::Pong { flow }),
@@ -205,6 +234,9 @@ impl Network {
                 if pending.is_abandoned {
                     self.transports.close(flow.connection);
                     return None;
+                }
+                if flow.transport == Transport::Udp {
+                    self.remember_server(flow.remote);
                 }
                 Some(Input::Connected {
                     token: pending.token,
@@ -224,5 +256,83 @@ impl Network {
                 Some(Input::Closed { connection })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use net::reply_budget::BURST_BYTES;
+    use net::tls::{ClientTlsConfig, MinimumVersion, Trust};
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    /// A tenth of the burst.
+    const ANSWER_BYTES: usize = 3_276;
+
+    fn network() -> Network {
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust: Trust::Anyone,
+            minimum: MinimumVersion::Tls12,
+            identity: None,
+        });
+        let resolver = Resolver::with_name_servers(&[]);
+        Network::bind(([127, 0, 0, 1], 0).into(), tls.unwrap(), resolver.unwrap()).unwrap()
+    }
+
+    fn answer() -> bytes::Bytes {
+        let mut answer = b"SIP/2.0 200 OK\r\n".to_vec();
+        answer.resize(ANSWER_BYTES, b'x');
+        answer.into()
+    }
+
+    /// How many of twenty answers to the peer arrive.
+    async fn answers_that_arrive(network: &mut Network, peer: &UdpSocket, flow: &Flow) -> usize {
+        for _ in 0..20 {
+            network.transmit(flow, answer());
+        }
+        network.transmit(flow, bytes::Bytes::from_static(b"OPTIONS is a request"));
+        let mut buffer = [0; ANSWER_BYTES];
+        let mut arrived = 0;
+        while peer.recv(&mut buffer).await.unwrap() == ANSWER_BYTES {
+            arrived += 1;
+        }
+        arrived
+    }
+
+    #[tokio::test]
+    async fn a09_a_datagram_stranger_gets_the_budget_and_a_server_gets_every_answer() {
+        let mut network = network();
+        let bound = network.transports.bound()[0].clone();
+        let stranger = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: bound.local,
+            remote: stranger.local_addr().unwrap(),
+            connection: bound.socket.unwrap(),
+        };
+
+        let arrived = answers_that_arrive(&mut network, &stranger, &flow).await;
+
+        // Time may have earned it one more.
+        let in_burst = usize::try_from(BURST_BYTES).unwrap() / ANSWER_BYTES;
+        assert!((in_burst..=in_burst + 2).contains(&arrived), "{arrived}");
+
+        network.remember_server(flow.remote);
+        assert_eq!(answers_that_arrive(&mut network, &stranger, &flow).await, 20);
+    }
+
+    #[tokio::test]
+    async fn servers_over_udp_are_remembered_up_to_the_limit() {
+        let mut network = network();
+        let server =
+            |number: usize| SocketAddr::from(([192, 0, 2, 1], u16::try_from(5_000 + number).unwrap()));
+        for number in 0..=DATAGRAM_SERVERS_MAX {
+            network.remember_server(server(number));
+            network.remember_server(server(number));
+        }
+
+        assert_eq!(network.datagram_servers.len(), DATAGRAM_SERVERS_MAX);
+        assert!(!network.datagram_servers.contains(&server(0)));
     }
 }

@@ -53,10 +53,6 @@ fn check_challenge(header: &str) {
     let Ok(challenge) = parsed else {
         return;
     };
-    if header.contains('\\') {
-        // A backslash at the end of a value without quotation marks comes back before one, and escapes it.
-        return;
-    }
     let header = answered(&challenge, "alice", METHOD, 1);
     let mut server = server(challenge.realm());
     let ha1 = |username: &str| {

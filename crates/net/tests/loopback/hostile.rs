@@ -9,7 +9,7 @@ use net::transport::{
     Channel, CloseCause, ConnectFailure, Counter, Dial, Incoming, KeepAlive, Limits, ListenerKind, SendError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::time::Instant;
 
 use crate::side::{Side, dial, register, tcp, tls_pair, udp};
@@ -57,6 +57,36 @@ async fn t4_w07_silent_clients_of_the_tls_port_occupy_no_handshake() {
 
     assert_eq!(server.opened().await.remote, flow.local);
     drop(silent);
+}
+
+#[tokio::test]
+async fn w07_sixty_half_handshakes_of_one_source_delay_no_other_source() {
+    let (server_tls, policy) = tls_pair(&["sip.example.com"], MinimumVersion::Tls12);
+    let limits = Limits {
+        handshakes_max: 9,
+        handshakes_per_source_max: 8,
+        ..Limits::default()
+    };
+    let mut server = Side::limited("127.0.0.1:0", ListenerKind::Tls(server_tls), limits, 8);
+    let mut half = Vec::new();
+    for _ in 0..60 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(server.local()).await.unwrap();
+        // The first octets of a ClientHello of 512.
+        stream.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();
+        half.push(stream);
+    }
+
+    let mut client = Side::client();
+    let channel = Channel::Tls {
+        server_name: "sip.example.com".to_owned(),
+        policy,
+    };
+    let flow = client.connected(dial(server.local(), channel)).await;
+
+    assert_eq!(server.opened().await.remote, flow.local);
+    drop(half);
 }
 
 #[tokio::test]

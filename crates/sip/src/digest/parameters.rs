@@ -132,8 +132,9 @@ fn take_value(text: &str) -> Result<(&str, &str), ParametersError> {
         None => {
             let end = text.find([',', ' ', '\t', '\r', '\n']).unwrap_or(text.len());
             let (value, rest) = text.split_at_checked(end).ok_or(ParametersError::Malformed)?;
-            // Nonces and URIs without their quotation marks are seen in the field; a mark inside is an attack or an error.
-            if value.is_empty() || value.contains('"') {
+            // Nonces and URIs without their quotation marks are seen in the field; a mark inside is an attack or an error, and
+            // a backslash would escape the mark that it is sent back before.
+            if value.is_empty() || value.contains(['"', '\\']) {
                 return Err(ParametersError::Malformed);
             }
             (value, rest)
@@ -192,6 +193,7 @@ mod tests {
             ("Digest realm", ParametersError::Malformed),
             ("Digest =x", ParametersError::Malformed),
             ("Digest realm=", ParametersError::Malformed),
+            ("Digest nonce=ab\\", ParametersError::Malformed),
             ("Digest realm=\"open", ParametersError::Malformed),
             ("Digest realm=\"open\\\"", ParametersError::Malformed),
             ("Digest realm=\"a\" nonce=\"b\"", ParametersError::Malformed),
