@@ -48,6 +48,9 @@ pub const PATHS_MAX: usize = 4;
 pub const LIFETIME_MIN: Duration = Duration::from_secs(60);
 /// The longest lifetime granted: a contact that vanished is called in vain for no longer than this.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(3_600);
+/// The longest lifetime granted over datagrams. A phone learns only by its next REGISTER that the zone has restarted and
+/// knows it no more, or that an address translator has given it another address; a closed connection tells it at once.
+pub const LIFETIME_DATAGRAM_MAX: Duration = Duration::from_secs(120);
 /// The lifetime of a contact that asks for none.
 pub const LIFETIME_DEFAULT: Duration = Duration::from_secs(600);
 /// Value of Flow-Timer (RFC 5626 §4.4): how long a flow may be silent before the user agent has to speak up.

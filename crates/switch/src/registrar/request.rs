@@ -9,8 +9,8 @@ use sip::uri::Scheme;
 use smallvec::SmallVec;
 
 use super::{
-    BINDINGS_PER_REQUEST_MAX, CONTACT_LENGTH_MAX, LIFETIME_DEFAULT, LIFETIME_MAX, LIFETIME_MIN, PATHS_MAX,
-    RegisterOffence,
+    BINDINGS_PER_REQUEST_MAX, CONTACT_LENGTH_MAX, LIFETIME_DATAGRAM_MAX, LIFETIME_DEFAULT, LIFETIME_MAX,
+    LIFETIME_MIN, PATHS_MAX, RegisterOffence,
 };
 
 /// A REGISTER that breaks no rule by itself.
@@ -141,9 +141,14 @@ fn read_contact<'a>(
         (Some(_), FirstHop::LacksOutbound) => return Err(RegisterOffence::FirstHopLacksOutbound),
         (Some(number), FirstHop::KeepsFlows) => number.parse().ok().filter(|_| instance.is_some()),
     };
+    let longest = if flow.transport.is_reliable() {
+        LIFETIME_MAX
+    } else {
+        LIFETIME_DATAGRAM_MAX
+    };
     Ok(Wanted {
         contact,
-        lifetime: lifetime.min(LIFETIME_MAX),
+        lifetime: lifetime.min(longest),
         instance,
         registration,
     })

@@ -7,7 +7,9 @@ use model::directory::{DigestAlgorithm, Edit, Epoch, Update};
 use model::status::{RegistrationRefusal, ZoneEvent};
 use sip::flow::Transport;
 use sip::message::{HeaderName, Message};
-use switch::registrar::{BINDINGS_PER_USER_MAX, LIFETIME_DEFAULT, LIFETIME_MAX, LIFETIME_MIN};
+use switch::registrar::{
+    BINDINGS_PER_USER_MAX, LIFETIME_DATAGRAM_MAX, LIFETIME_DEFAULT, LIFETIME_MAX, LIFETIME_MIN,
+};
 use switch::{Input, KEEP_ALIVE_EVERY, KeepAlive, KeepAliveManner};
 
 use crate::pages::page;
@@ -164,15 +166,24 @@ fn bindings_are_listed_removed_one_by_one_and_all_at_once() {
 #[test]
 fn a_lifetime_is_granted_within_the_limits() {
     let seconds = |lifetime: Duration| lifetime.as_secs().to_string();
+    let (tls, udp) = (Transport::Tls, Transport::Udp);
     let cases = [
-        (seconds(LIFETIME_MIN), 200, LIFETIME_MIN),
-        (seconds(LIFETIME_MAX), 200, LIFETIME_MAX),
-        (seconds(LIFETIME_MAX + SECOND), 200, LIFETIME_MAX),
-        (seconds(LIFETIME_MIN - SECOND), 423, LIFETIME_MIN),
+        (tls, seconds(LIFETIME_MIN), 200, LIFETIME_MIN),
+        (tls, seconds(LIFETIME_MAX), 200, LIFETIME_MAX),
+        (tls, seconds(LIFETIME_MAX + SECOND), 200, LIFETIME_MAX),
+        (tls, seconds(LIFETIME_MIN - SECOND), 423, LIFETIME_MIN),
+        (udp, seconds(LIFETIME_DATAGRAM_MAX), 200, LIFETIME_DATAGRAM_MAX),
+        (
+            udp,
+            seconds(LIFETIME_DATAGRAM_MAX + SECOND),
+            200,
+            LIFETIME_DATAGRAM_MAX,
+        ),
+        (udp, seconds(LIFETIME_MIN - SECOND), 423, LIFETIME_MIN),
     ];
-    for (asked, expected, lifetime) in cases {
+    for (transport, asked, expected, lifetime) in cases {
         let mut world = World::new(&["anna"]);
-        let anna = world.add("anna", Transport::Tls);
+        let anna = world.add("anna", transport);
 
         let response = register(
             &mut world,
@@ -180,7 +191,7 @@ fn a_lifetime_is_granted_within_the_limits() {
             &[("Contact", "<sip:a@h1>"), ("Expires", &asked)],
         );
 
-        assert_eq!(status(&response), expected, "{asked}");
+        assert_eq!(status(&response), expected, "{asked} over {transport}");
         if expected == 200 {
             assert_eq!(
                 contacts(&response),
