@@ -45,10 +45,12 @@ impl Endpoint {
                 Some(Asked::Register { slot, attempt }) => {
                     self.handle_register_outcome(now, slot, attempt, outcome);
                 }
-                Some(Asked::Keepalive { flow }) if outcome.is_ok() => {
-                    self.uplinks.handle_keepalive_answer(now, flow);
+                Some(Asked::Keepalive { flow }) => {
+                    if let Ok(answer) = outcome {
+                        self.handle_options_answered(now, flow, &answer);
+                    }
                 }
-                Some(Asked::Keepalive { .. }) | None => {}
+                None => {}
             },
             // A device core calls nobody.
             Event::Progress { .. } | Event::Answered { .. } | Event::Rejected { .. } => {}

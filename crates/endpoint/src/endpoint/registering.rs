@@ -1,5 +1,6 @@
 //! Registrations: what the uplinks and the registrar's answers mean for the slots.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::status::Cause;
@@ -78,6 +79,7 @@ impl Endpoint {
             return self.send_register(now, index, again);
         }
         let flow_timer = outcome.as_ref().ok().and_then(registration::flow_timer);
+        let seen_at = outcome.as_ref().ok().and_then(seen_at);
         let Some(flow) = slot.registration.flow_of_attempt(attempt) else {
             return;
         };
@@ -89,6 +91,9 @@ impl Endpoint {
         let judgement = slot
             .registration
             .handle_outcome(now, attempt, outcome, &mut self.rng);
+        if judgement == Judgement::Served {
+            self.uplinks.handle_registered_at(flow, seen_at);
+        }
         self.follow_judgement(now, index, flow, flow_timer, judgement);
     }
 
@@ -110,6 +115,15 @@ impl Endpoint {
             .collect();
         let id = self.agent.request(now, flow, request);
         self.asked_by_request.insert(id, Asked::Keepalive { flow });
+    }
+
+    /// Notes the answer to an OPTIONS that keeps a datagram flow open, and registers anew where an address translator has
+    /// given the device another address: what the registrar knows leads nowhere, and nobody else can tell it.
+    pub(super) fn handle_options_answered(&mut self, now: Instant, flow: Flow, answer: &Message) {
+        self.uplinks.handle_keepalive_answer(now, flow);
+        if self.uplinks.has_moved(flow, seen_at(answer)) {
+            self.register_all(now, flow);
+        }
     }
 
     fn register_all(&mut self, now: Instant, flow: Flow) {
@@ -167,4 +181,10 @@ impl Endpoint {
             self.uplinks.finish_move(now, &mut self.rng);
         }
     }
+}
+
+/// Where the server says a request of ours came from (RFC 3581 section 4).
+fn seen_at(response: &Message) -> Option<SocketAddr> {
+    let via = response.top_via().ok()?;
+    Some(SocketAddr::new(via.received()?, via.rport()??))
 }

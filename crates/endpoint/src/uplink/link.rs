@@ -8,6 +8,7 @@
 //!    └── wait, then again ◀──────────────────┘◀─────────────────────┘
 //! ```
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::status::Cause;
@@ -103,6 +104,8 @@ struct Established {
     heard_at: Instant,
     /// A registrar has accepted a registration over this flow.
     served: bool,
+    /// Where the last accepted registration came from, as the server saw it.
+    registered_at: Option<SocketAddr>,
     keepalive: Option<Keepalive>,
 }
 
@@ -260,6 +263,7 @@ impl Link {
                     since: context.now,
                     heard_at: context.now,
                     served: false,
+                    registered_at: None,
                     keepalive,
                 });
                 Some(LinkChange::Up(flow))
@@ -352,6 +356,26 @@ impl Link {
                     none => *none = Some(Keepalive::asked_for(context.now, flow_timer, context.rng)),
                 }
             }
+        }
+    }
+
+    /// Notes where an accepted registration came from, as the server saw it.
+    pub(crate) fn handle_registered_at(&mut self, seen_at: Option<SocketAddr>) {
+        if let State::Up(established) = &mut self.state {
+            established.registered_at = seen_at;
+        }
+    }
+
+    /// Says whether the server sees the flow come from elsewhere than the last accepted registration.
+    pub(crate) fn has_moved(&self, seen_at: Option<SocketAddr>) -> bool {
+        match &self.state {
+            State::Up(established) => {
+                seen_at.is_some()
+                    && established
+                        .registered_at
+                        .is_some_and(|known| Some(known) != seen_at)
+            }
+            State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => false,
         }
     }
 

@@ -8,6 +8,7 @@ mod effects;
 mod link;
 mod search;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::status::Cause;
@@ -237,6 +238,18 @@ impl Uplinks {
         for link in self.links.iter_mut().filter(|link| link.flow() == Some(flow)) {
             link.handle_heard(now);
         }
+    }
+
+    /// Notes the address a registration over `flow` came from, as the server saw it.
+    pub(crate) fn handle_registered_at(&mut self, flow: Flow, seen_at: Option<SocketAddr>) {
+        for link in self.links.iter_mut().filter(|link| link.flow() == Some(flow)) {
+            link.handle_registered_at(seen_at);
+        }
+    }
+
+    /// Says whether the server sees `flow` come from another address than the last registration over it.
+    pub(crate) fn has_moved(&self, flow: Flow, seen_at: Option<SocketAddr>) -> bool {
+        self.link_of(flow).is_some_and(|link| link.has_moved(seen_at))
     }
 
     /// Notes the answer to a keep-alive over `flow`.

@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) played: Vec<i16>,
     pub(crate) sink_runs: bool,
     pub(crate) stopped: bool,
+    /// What an address translator shows the servers in place of the device's address.
+    pub(crate) translated_to: Option<SocketAddr>,
     /// Connections whose bytes are lost on the way.
     pub(crate) frozen: Vec<ConnectionId>,
     /// Media packets that are lost on the way, by their number from the first one spoken.
@@ -92,6 +94,7 @@ pub(crate) fn address(text: &str) -> SocketAddr {
 /// The socket of all datagram flows.
 const DATAGRAM_SOCKET: ConnectionId = ConnectionId(1_000);
 
+const DEVICE: &str = "198.51.100.7:40000";
 pub(crate) const PRIMARY: &str = "192.0.2.10:5061";
 pub(crate) const SECONDARY: &str = "192.0.2.20:5061";
 
@@ -169,6 +172,7 @@ impl World {
             played: Vec::new(),
             sink_runs: false,
             stopped: false,
+            translated_to: None,
             frozen: Vec::new(),
             lost_packets: 0..0,
             packets_spoken: 0,
@@ -475,20 +479,29 @@ impl World {
                 .collect();
             for (flow, bytes) in sent {
                 quiet = false;
-                if !self.frozen.contains(&flow.connection) && self.flows.contains(&mirrored(flow)) {
+                let Some(flow) = self.inside(mirrored(flow)) else {
+                    continue;
+                };
+                if !self.frozen.contains(&flow.connection) && self.flows.contains(&flow) {
                     let message = Message::parse_datagram(bytes).expect("servers send messages");
-                    self.device.handle_input(
-                        now,
-                        Input::Sip {
-                            flow: mirrored(flow),
-                            message,
-                        },
-                    );
+                    self.device.handle_input(now, Input::Sip { flow, message });
                 }
             }
             if quiet {
                 break;
             }
+        }
+    }
+
+    /// The flow as the device knows it; `None` where an address translator has forgotten the way.
+    fn inside(&self, flow: Flow) -> Option<Flow> {
+        match self.translated_to {
+            None => Some(flow),
+            Some(outside) if flow.local == outside => Some(Flow {
+                local: address(DEVICE),
+                ..flow
+            }),
+            Some(_) => None,
         }
     }
 
@@ -548,7 +561,7 @@ impl World {
         }
         let flow = Flow {
             transport: target.transport,
-            local: address("198.51.100.7:40000"),
+            local: address(DEVICE),
             remote: target.address,
             connection: if is_datagram {
                 DATAGRAM_SOCKET
@@ -582,7 +595,11 @@ impl World {
             return;
         }
         let message = Message::parse_datagram(bytes.to_vec()).expect("the device sends messages");
-        server.agent.handle_message(now, mirrored(flow), message);
+        let outside = Flow {
+            local: self.translated_to.unwrap_or(flow.local),
+            ..flow
+        };
+        server.agent.handle_message(now, mirrored(outside), message);
     }
 }
 
