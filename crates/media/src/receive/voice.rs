@@ -208,36 +208,59 @@ mod tests {
     }
 
     #[test]
-    fn opus_that_has_faded_comes_back_without_a_step() {
+    fn opus_that_has_begun_to_fade_comes_back_without_a_step() {
         let mut encoder = crate::codec::opus::OpusEncoder::new().unwrap();
         let mut voice = Voice::new(Codec::Opus, SampleRate::Hz48000).unwrap();
         let mut heard = Vec::new();
         let mut packet = Vec::new();
-        for number in 0..20 {
+        for number in 0..30 {
             packet.clear();
             let tone = |n: usize| to_sample(12_000.0 * (to_float(number * 960 + n) * 0.05).sin());
             encoder
                 .encode(&(0..960).map(tone).collect::<Vec<_>>(), &mut packet)
                 .unwrap();
-            voice.decode(&packet).unwrap();
+            // 80 ms are lost: the sound has lost half of its level.
+            if (20..24).contains(&number) {
+                voice.conceal(960, None, &mut heard);
+            } else {
+                voice.decode(&packet).unwrap();
+                voice.render(0, &mut heard);
+            }
         }
-        for _ in 0..10 {
+
+        // The tone itself rises by 600 from sample to sample.
+        let steepest = |samples: &[i16]| {
+            samples
+                .windows(2)
+                .map(|pair| pair[0].abs_diff(pair[1]))
+                .max()
+                .unwrap()
+        };
+        let join = 24 * 960;
+        assert!(
+            steepest(&heard[join - 20..join + 20]) < 900,
+            "{}",
+            steepest(&heard[join - 20..join + 20])
+        );
+        assert!(heard[join + 960..].iter().any(|sample| sample.abs() > 6_000));
+    }
+
+    #[test]
+    fn opus_fades_to_silence_within_120_ms() {
+        let mut voice = Voice::new(Codec::Opus, SampleRate::Hz48000).unwrap();
+        let mut heard = Vec::new();
+        let mut packet = Vec::new();
+        crate::codec::opus::OpusEncoder::new()
+            .unwrap()
+            .encode(&[9_000; 960], &mut packet)
+            .unwrap();
+        voice.decode(&packet).unwrap();
+
+        for _ in 0..7 {
             voice.conceal(960, None, &mut heard);
         }
-        assert_eq!(heard[9_000..], [0; 600]);
-        heard.clear();
 
-        for _ in 0..3 {
-            voice.decode(&packet).unwrap();
-            voice.render(0, &mut heard);
-        }
-
-        assert!(
-            heard[..10].iter().all(|sample| sample.abs() < 1_000),
-            "{:?}",
-            &heard[..10]
-        );
-        assert!(heard[960..].iter().any(|sample| sample.abs() > 500));
+        assert_eq!(heard[OPUS_FADED_SAMPLES..], [0; 960]);
     }
 
     #[test]

@@ -184,6 +184,10 @@ fn reports_tell_each_side_how_it_is_received() {
         (told.ssrc, told.cumulative_lost, told.fraction_lost),
         (pair.sender.ssrc(), 25, 64)
     );
+    // The share counts from report to report.
+    pair.send_from(address(1));
+    let further = pair.receiver.reception(pair.now).unwrap();
+    assert_eq!((further.cumulative_lost, further.fraction_lost), (25, 0));
 }
 
 #[test]
