@@ -1,5 +1,6 @@
 //! Registers users over a link: REGISTER, the challenge, REGISTER with the answer, 200.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sip::digest::{Challenge, ChallengeError, ClientCredentials, answer};
@@ -44,6 +45,8 @@ pub struct Registrant {
     domain: String,
     user: String,
     credentials: ClientCredentials,
+    /// Another for each registrant, also of one user: equal ones would be requests that came twice (RFC 3261 8.2.2.2).
+    call_id: String,
     sequence: u32,
     resent: u64,
 }
@@ -52,6 +55,8 @@ impl Registrant {
     /// A user of `domain` whose authorization id is the user's name.
     #[must_use]
     pub fn new(domain: &str, user: &str, password: &str) -> Self {
+        static REGISTRANTS: AtomicU64 = AtomicU64::new(0);
+        let number = REGISTRANTS.fetch_add(1, Ordering::Relaxed);
         Self {
             domain: domain.to_owned(),
             user: user.to_owned(),
@@ -59,6 +64,7 @@ impl Registrant {
                 username: user.to_owned(),
                 password: password.into(),
             },
+            call_id: format!("fleet-{}-{number}", std::process::id()),
             sequence: 0,
             resent: 0,
         }
@@ -140,13 +146,14 @@ impl Registrant {
         let Self {
             domain,
             user,
+            call_id,
             sequence,
             ..
         } = self;
         let flow = link.flow();
         let own = format!("<sip:{user}@{domain}>");
         let via = format!(
-            "SIP/2.0/{} {};branch=z9hG4bK-{user}-{sequence};rport",
+            "SIP/2.0/{} {};branch=z9hG4bK-{call_id}-{sequence};rport",
             flow.transport.via_token(),
             flow.local
         );
@@ -160,7 +167,7 @@ impl Registrant {
             .header(HeaderName::MaxForwards, "70")
             .header(HeaderName::From, &format!("{own};tag={user}-{sequence}"))
             .header(HeaderName::To, &own)
-            .header(HeaderName::CallId, &format!("{user}@fleet"))
+            .header(HeaderName::CallId, call_id)
             .header(HeaderName::CSeq, &format!("{sequence} REGISTER"))
             .header(HeaderName::Contact, &contact)
             .header(HeaderName::Expires, EXPIRES);

@@ -74,7 +74,7 @@ impl Identity {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone())?;
         let mut provider = aws_lc_rs::default_provider();
-        provider.kx_groups = vec![aws_lc_rs::kx_group::X25519];
+        provider.kx_groups = vec![aws_lc_rs::kx_group::SECP256R1];
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version.supported()])?
             .with_root_certificates(roots)
