@@ -2,6 +2,21 @@
 
 use serde::Serialize;
 
+/// What a switch holds at one instant. All but the bindings come to nothing when nobody calls or registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Holdings {
+    /// Bindings in force.
+    pub bindings: usize,
+    /// Calls and pages, those that are ending included.
+    pub calls: usize,
+    /// Legs of calls.
+    pub legs: usize,
+    /// Sessions of the user agent.
+    pub sessions: usize,
+    /// Client and server transactions of the user agent.
+    pub transactions: usize,
+}
+
 /// Counts since the switch was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {

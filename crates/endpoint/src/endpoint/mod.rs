@@ -57,6 +57,17 @@ pub struct Counters {
     pub framing_errors: u64,
 }
 
+/// What a device holds at one instant. All of it comes to nothing when nobody calls and nothing is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holdings {
+    /// Calls, those that are being played out included.
+    pub calls: usize,
+    /// Sessions of the user agent.
+    pub sessions: usize,
+    /// Client and server transactions of the user agent.
+    pub transactions: usize,
+}
+
 /// What a request was sent for.
 #[derive(Debug, Clone, Copy)]
 enum Asked {
@@ -234,6 +245,22 @@ impl Endpoint {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What the device holds.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            calls: self.calls.abouts().count(),
+            sessions: self.agent.sessions(),
+            transactions: self.agent.transactions(),
+        }
+    }
+
+    /// What the user agent has refused, dropped and absorbed so far.
+    #[must_use]
+    pub fn agent_counters(&self) -> &sip::user_agent::Counters {
+        self.agent.counters()
     }
 
     /// Leaves the network in good order: calls end, bindings are taken back, connections are closed.

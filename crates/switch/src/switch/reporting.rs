@@ -6,7 +6,7 @@ use model::directory::{Applied, Update};
 use model::status::{AccountStatus, ZoneEvent, ZoneStatus};
 
 use super::Switch;
-use crate::status::Counters;
+use crate::status::{Counters, Holdings};
 
 impl Switch {
     /// Takes an update of the directory. Calls under way go on; bindings of users that are gone end.
@@ -51,6 +51,18 @@ impl Switch {
             zone: self.config.zone.clone(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             accounts: vec![account],
+        }
+    }
+
+    /// What the switch holds.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            bindings: self.registrar.len(),
+            calls: self.calls.call_by_id.len(),
+            legs: self.calls.leg_by_id.len(),
+            sessions: self.agent.sessions(),
+            transactions: self.agent.transactions(),
         }
     }
 
