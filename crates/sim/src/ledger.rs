@@ -1,6 +1,6 @@
 //! What is known of each page from outside: who should hear it, what each sink took of it, what the zone reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use model::PageId;
@@ -26,6 +26,8 @@ pub(crate) struct PageRecord {
     pub(crate) report: Option<PageReport>,
     pub(crate) reported_at: Option<Instant>,
     pub(crate) taken_by_device: BTreeMap<StationId, Taken>,
+    /// Members that knew when it began that they were not registered.
+    pub(crate) unready: BTreeSet<StationId>,
 }
 
 /// The zone has begun a page.
@@ -72,6 +74,7 @@ impl Ledger {
             report: None,
             reported_at: None,
             taken_by_device: BTreeMap::new(),
+            unready: BTreeSet::new(),
         });
     }
 

@@ -21,6 +21,8 @@ const POWER_ON: Duration = Duration::from_secs(3);
 const BEGIN: Duration = Duration::from_secs(15);
 /// What is left of the last page after this time is too much.
 const LAST_PAGE_TIME: Duration = Duration::from_secs(15);
+/// How often the bounds of what everybody holds are looked at.
+const BOUNDS_EVERY: Duration = Duration::from_secs(5);
 /// Time in which everything is gone that was left after all devices were shut down: the longest SIP timer and some more.
 const FAREWELL_TIME: Duration = Duration::from_secs(40);
 
@@ -41,6 +43,8 @@ pub(crate) enum Act {
     MendSink(StationId),
     /// The weather changes.
     Weather(Weather),
+    /// What everybody holds must be bounded.
+    CheckBounds,
     /// Everything must have healed.
     CheckHealed,
     /// Every page must be over.
@@ -105,6 +109,11 @@ impl Plan {
         drawing.add(check, Act::CheckHealed);
         drawing.last_page(check, scenario);
         let over = check + LAST_PAGE_TIME;
+        let mut look = BEGIN;
+        while look < over {
+            drawing.add(look, Act::CheckBounds);
+            look += BOUNDS_EVERY;
+        }
         drawing.add(over, Act::CheckIdle);
         drawing.add(over, Act::ShutDown);
         drawing.add(over + FAREWELL_TIME, Act::CheckEmpty);

@@ -39,6 +39,7 @@ impl World<'_> {
                     self.dns_permille = 0;
                 }
             }
+            Act::CheckBounds => self.check_bounds(),
             Act::CheckHealed => self.check_healed(),
             Act::CheckIdle => self.check_idle(),
             Act::ShutDown => self.shut_down(),
@@ -74,6 +75,7 @@ impl World<'_> {
         let seeds = (self.cores.seed(), self.cores.seed());
         self.zone.boot(seeds.0, seeds.1);
         self.note_zone(format_args!("starts"));
+        self.ledger.zone_trouble(self.now);
         let delay = self.cores.duration(Duration::ZERO, DIRECTORY_DELAY_MAX);
         self.after(delay, Act::Directory);
     }

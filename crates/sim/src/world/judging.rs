@@ -54,13 +54,18 @@ impl World<'_> {
     pub(super) fn page_started(&mut self, page: PageId, talker: &SipUser) {
         self.tally.pages += 1;
         let (now, zone) = (self.now, self.zone.incarnation);
+        let stations = &self.stations;
         let known = self
             .ledger
             .pages
             .iter_mut()
             .find(|known| talker_user(known.plan.number) == talker.as_str());
         match known {
-            Some(known) if known.start.is_none() => known.start = Some(Start { page, at: now, zone }),
+            Some(known) if known.start.is_none() => {
+                let members = known.members.iter().map(|member| member.device);
+                known.unready = members.filter(|id| !stations.is_registered(*id, now)).collect();
+                known.start = Some(Start { page, at: now, zone });
+            }
             Some(_) | None => {
                 let found = format!("page {page} of {talker} was not called for, or began before");
                 self.broken(Invariant::NothingUnexpected, None, &found);

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use model::directory::Snapshot;
+use model::status::Shown;
 
 use crate::agenda::{Agenda, Event};
 use crate::chance::{Chance, Purpose};
@@ -87,6 +88,17 @@ impl Stations {
 
     fn talker(&self, page: usize) -> StationId {
         StationId(self.devices + page)
+    }
+
+    /// Whether a device runs and takes itself for registered.
+    fn is_registered(&self, id: StationId, now: Instant) -> bool {
+        let device = self.get(id).and_then(Station::device);
+        device.is_some_and(|device| {
+            let slots = device.status(now).slots;
+            slots
+                .iter()
+                .all(|slot| slot.registration.shown == Shown::Successful)
+        })
     }
 
     fn device_ids(&self) -> impl Iterator<Item = StationId> + use<> {

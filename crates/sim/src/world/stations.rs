@@ -11,6 +11,7 @@ use sip::locate::{Answer, Query, Record, RecordKind, Target};
 use super::World;
 use super::datagrams::Kind;
 use crate::agenda::Event;
+use crate::ledger::Trouble;
 use crate::network::Direction;
 use crate::outcome::Invariant;
 use crate::sound::{PERIOD, PERIOD_SAMPLES};
@@ -105,6 +106,7 @@ impl World<'_> {
             return;
         };
         let answer = if fails {
+            self.ledger.trouble(self.now, id, Trouble::Fault);
             Answer::Failed
         } else if query.kind == RecordKind::A && query.name == zone::NAME {
             Answer::Records(vec![Record::Address(zone::ADDRESS)])

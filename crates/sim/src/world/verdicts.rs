@@ -9,11 +9,15 @@ use crate::ledger::{PageRecord, Trouble};
 use crate::outcome::Invariant;
 use crate::station::StationId;
 
-/// A device that was hit so long before a page is expected to have recovered: a connection attempt of ten seconds, a pause
-/// of up to four, a failed REGISTER.
-const RECOVERY_TIME: Duration = Duration::from_secs(60);
-/// The same after trouble of the zone, after which devices come back at growing distances, up to a minute.
-const ZONE_RECOVERY_TIME: Duration = Duration::from_secs(120);
+/// So long after it was hit a device may take itself for registered and not be: until a keep-alive tells it, lost packets
+/// included.
+const DETECTION_TIME: Duration = Duration::from_secs(70);
+/// The same after trouble of the zone: until a registration over datagrams is renewed.
+const ZONE_DETECTION_TIME: Duration = Duration::from_secs(150);
+/// Transactions of the zone for each of its users: registrations, keep-alives of both sides, and what is left of calls.
+const TRANSACTIONS_PER_USER_MAX: usize = 16;
+/// Transactions of a device for each of its slots.
+const TRANSACTIONS_PER_SLOT_MAX: usize = 24;
 
 impl World<'_> {
     /// When a core says that it has stopped, nothing of it is left.
@@ -72,9 +76,13 @@ impl World<'_> {
                 continue;
             };
             let open = station.sockets.port_by_call.len();
-            let sounding = station.device().and_then(|device| device.status(now).sounding);
-            if open > 0 || sounding.is_some() {
-                let found = format!("{open} media sockets are open, {sounding:?} sounds");
+            let Some(device) = station.device() else {
+                continue;
+            };
+            let holdings = device.holdings();
+            let sounding = device.status(now).sounding;
+            if open > 0 || holdings.calls > 0 || holdings.sessions > 0 || sounding.is_some() {
+                let found = format!("{open} media sockets are open; {holdings:?}; {sounding:?} sounds");
                 self.broken(Invariant::NothingLeft, Some(id), &found);
             }
         }
@@ -86,14 +94,38 @@ impl World<'_> {
             return self.broken(Invariant::Registered, None, "the zone does not run");
         };
         let open = process.ports.port_by_leg.len();
+        let holdings = process.switch.holdings();
         let status = process.switch.status(now);
-        let busy = status
+        let is_busy = status
             .accounts
             .iter()
             .any(|account| account.pages > 0 || account.calls > 0);
-        if open > 0 || busy {
-            let found = format!("the zone has {open} legs open; {status:?}");
+        if open > 0 || is_busy || holdings.calls > 0 || holdings.legs > 0 || holdings.sessions > 0 {
+            let found = format!("the zone has the ports of {open} legs open; {holdings:?}; {status:?}");
             self.broken(Invariant::NothingLeft, None, &found);
+        }
+    }
+
+    /// What everybody holds is bounded by the size of the site, whatever happens.
+    pub(super) fn check_bounds(&mut self) {
+        let users = self.directory.users.len();
+        if let Some(process) = &self.zone.process {
+            let holdings = process.switch.holdings();
+            if holdings.bindings > users || holdings.transactions > users * TRANSACTIONS_PER_USER_MAX {
+                let found = format!("the zone of {users} users holds {holdings:?}");
+                self.broken(Invariant::Bounded, None, &found);
+            }
+        }
+        for id in self.stations.device_ids() {
+            let Some(device) = self.stations.get(id).and_then(|station| station.device()) else {
+                continue;
+            };
+            let slots = device.status(self.now).slots.len();
+            let holdings = device.holdings();
+            if holdings.transactions > slots * TRANSACTIONS_PER_SLOT_MAX {
+                let found = format!("a device of {slots} slots holds {holdings:?}");
+                self.broken(Invariant::Bounded, Some(id), &found);
+            }
         }
     }
 
@@ -102,24 +134,21 @@ impl World<'_> {
         let Some(process) = &self.zone.process else {
             return;
         };
-        let counters = process.switch.agent_counters();
-        let unexpected = counters.malformed_answered
-            + counters.malformed_dropped
-            + counters.responses_malformed
-            + counters.overflow
-            + counters.unsent;
-        if unexpected > 0 {
+        let counters = *process.switch.agent_counters();
+        let own = *process.switch.counters();
+        self.note_zone(format_args!("counts {own:?} {counters:?}"));
+        if is_unexpected(&counters) {
             let found = format!("the zone counts {counters:?}");
             self.broken(Invariant::NothingUnexpected, None, &found);
         }
         for id in self.stations.device_ids() {
-            let counters = self
-                .stations
-                .get(id)
-                .and_then(|station| station.device())
-                .map(|device| device.counters());
-            if let Some(counters) = counters.filter(|counters| counters.framing_errors > 0) {
-                let found = format!("{counters:?}");
+            let Some(device) = self.stations.get(id).and_then(|station| station.device()) else {
+                continue;
+            };
+            let (own, counters) = (device.counters(), *device.agent_counters());
+            self.note(id, format_args!("counts {own:?} {counters:?}"));
+            if own.framing_errors > 0 || own.calls_to_nobody > 0 || is_unexpected(&counters) {
+                let found = format!("{own:?} {counters:?}");
                 self.broken(Invariant::NothingUnexpected, Some(id), &found);
             }
         }
@@ -174,12 +203,19 @@ impl World<'_> {
             return true;
         };
         let (from, to) = (start.at, page.reported_at.unwrap_or(self.now));
-        let recovering = from.checked_sub(RECOVERY_TIME).unwrap_or(from);
-        let zone_recovering = from.checked_sub(ZONE_RECOVERY_TIME).unwrap_or(from);
+        // Who knows that it is not registered has been hit at some time; whether it recovers is judged elsewhere.
+        let (since, zone_since) = if page.unready.contains(&device) {
+            (self.start, self.start)
+        } else {
+            (
+                from.checked_sub(DETECTION_TIME).unwrap_or(from),
+                from.checked_sub(ZONE_DETECTION_TIME).unwrap_or(from),
+            )
+        };
         let is_fault = |trouble| trouble == Trouble::Fault || trouble == Trouble::Sink;
         let ledger = &self.ledger;
-        ledger.zone_had_trouble(zone_recovering, to)
-            || ledger.had_trouble(device, recovering, to, is_fault)
+        ledger.zone_had_trouble(zone_since, to)
+            || ledger.had_trouble(device, since, to, is_fault)
             || ledger.had_trouble(device, from, to, |_any| true)
             || ledger.had_trouble(page.talker, from, to, |_any| true)
             || self.is_occupied(page, device)
@@ -198,7 +234,6 @@ impl World<'_> {
 
     /// After all devices have taken their leave nothing is left in the zone.
     pub(super) fn check_empty(&mut self) {
-        let now = self.now;
         for id in self.stations.device_ids() {
             if self
                 .stations
@@ -211,10 +246,22 @@ impl World<'_> {
         let Some(process) = &self.zone.process else {
             return;
         };
-        let status = process.switch.status(now);
-        if status.accounts.iter().any(|account| account.bindings > 0) {
-            let found = format!("devices that have taken their leave have bindings: {status:?}");
+        let holdings = process.switch.holdings();
+        if holdings != switch::status::Holdings::default() {
+            let found = format!("all devices have taken their leave, and the zone holds {holdings:?}");
             self.broken(Invariant::NothingLeft, None, &found);
         }
     }
+}
+
+/// What never happens between cores of our own, whatever the network does.
+fn is_unexpected(counters: &sip::user_agent::Counters) -> bool {
+    counters.malformed_answered
+        + counters.malformed_dropped
+        + counters.responses_malformed
+        + counters.refused
+        + counters.overflow
+        + counters.unsent
+        + counters.late_replies
+        > 0
 }
