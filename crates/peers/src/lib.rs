@@ -5,14 +5,15 @@
 //! network namespace that the test made, and ends with the value that holds it.
 
 mod baresip;
+mod linphone;
 mod network;
 mod program;
 mod sipp;
 mod stoi;
 
 pub use baresip::{Account, Baresip, Media};
+pub use linphone::Linphone;
 pub use network::{Home, Internet};
-use program::skip;
-pub use program::{Program, available};
+pub use program::{Program, available, skip};
 pub use sipp::play_scenario;
 pub use stoi::stoi;

@@ -37,7 +37,7 @@ pub fn available(programs: &[&str]) -> bool {
 ///
 /// When `OYEZ_REQUIRE_PEERS=1` is set.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn skip(why: &str) {
+pub fn skip(why: &str) {
     let required = std::env::var_os("OYEZ_REQUIRE_PEERS").is_some_and(|value| value == "1");
     assert!(!required, "{why}");
     eprintln!("skipped: {why}");

@@ -1,20 +1,23 @@
-//! Debian's baresip pages three loudspeakers.
+//! Debian's baresip and linphone page three loudspeakers.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use peers::{Baresip, Media, available};
+use model::status::ZoneEvent;
+use peers::{Account, Baresip, Linphone, Media, available};
 use sip::flow::Transport;
 
 use crate::hearing::{Figures, Speech};
-use crate::site::{ALL, LOUDSPEAKERS, Site, turn};
+use crate::site::{ALL, LOUDSPEAKERS, PHONE, Site, turn};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest wait for the end of a page of a few seconds, on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// Longer than the chime that a recording begins with, and the answer that follows it.
+const CHIME_SECONDS: f64 = 2.5;
 /// Pages that are spoken until one is heard undisturbed. On a machine with too much to do the phone and the loudspeakers
 /// come too late to some of their packet times; that is not what these tests are about.
-const PAGES_MAX: usize = 3;
+pub(crate) const PAGES_MAX: usize = 3;
 
 #[test]
 fn a_page_of_baresip_over_tls_in_g711_is_heard_by_three_loudspeakers() {
@@ -24,6 +27,37 @@ fn a_page_of_baresip_over_tls_in_g711_is_heard_by_three_loudspeakers() {
 #[test]
 fn a_page_of_baresip_over_tls_in_opus_is_heard_by_three_loudspeakers() {
     page_by_baresip(Media::SecureOpus, Figures::are_good_for_opus);
+}
+
+#[test]
+fn a_page_of_linphone_over_tls_is_heard_by_three_loudspeakers() {
+    if !available(&["linphonec"]) {
+        return;
+    }
+    let _turn = turn();
+    let mut site = Site::start(LOOPBACK);
+    let speech = Speech::new(site.folder(), Media::SecureOpus);
+    let proxy = format!(
+        "sip:localhost:{};transport=tls",
+        site.server(Transport::Tls).port()
+    );
+    let phone = site.phone(Transport::Tls, speech.media);
+    let account = Account {
+        outbound: Some(&proxy),
+        ..phone
+    };
+    let mut phone = Linphone::start(&account, &speech.file);
+    site.wait_for("the registration", |event| match event {
+        ZoneEvent::Registered { user, .. } if user.as_str() == PHONE => Some(()),
+        _ => None,
+    });
+    let is_heard = (0..PAGES_MAX).any(|_| {
+        phone.dial(ALL);
+        site.wait_until_recorded(CHIME_SECONDS + speech.sound.seconds());
+        phone.hang_up();
+        is_heard_by_three(&mut site, &speech, Figures::are_good_for_opus)
+    });
+    assert!(is_heard, "no page of {PAGES_MAX} was heard undisturbed");
 }
 
 fn page_by_baresip(media: Media, are_good: fn(&Figures) -> bool) {
@@ -47,12 +81,17 @@ pub(crate) fn assert_heard_by_three(
     let is_heard = (0..PAGES_MAX).any(|_| {
         phone.dial(ALL);
         phone.wait_until_closed(PATIENCE);
-        let report = site.report();
-        let figures = site.figures(&report, speech);
-        report.heard_count() == LOUDSPEAKERS.len() && figures.iter().all(are_good)
+        is_heard_by_three(site, speech, are_good)
     });
     let said = phone.said();
     assert!(is_heard, "no page of {PAGES_MAX} was heard undisturbed:\n{said}");
     let codec = speech.media.codec();
     assert!(said.contains(&format!("audio encoder: {codec}")), "{said}");
+}
+
+/// Whether every loudspeaker has heard the page that ends, by its receipt and by its recording.
+pub(crate) fn is_heard_by_three(site: &mut Site, speech: &Speech, are_good: fn(&Figures) -> bool) -> bool {
+    let report = site.report();
+    let figures = site.figures(&report, speech);
+    report.heard_count() == LOUDSPEAKERS.len() && figures.iter().all(are_good)
 }

@@ -176,6 +176,20 @@ impl Site {
         }
     }
 
+    /// The configuration of `oyez-endpoint` as the loudspeaker of `user`.
+    pub(crate) fn endpoint_config(&self, user: &str) -> String {
+        let installation = &self.stage.installation;
+        let (authorization_id, password) = installation.credentials(user).unwrap();
+        format!(
+            "sip.proxy = {DOMAIN}\nsip.obproxy = {}\nsip.transp = tls\nsip.srtp = standard\n\
+             sip.u1.user = {user}\nsip.u1.auth = {authorization_id}\nsip.u1.pwd = {}\n\
+             oyez.tls.ca = {}\noyez.sink = auto\n",
+            self.server(Transport::Tls),
+            password.reveal(),
+            installation.authority_file.display()
+        )
+    }
+
     /// The next event that `wanted` takes.
     pub(crate) fn wait_for<T>(&mut self, what: &str, mut wanted: impl FnMut(ZoneEvent) -> Option<T>) -> T {
         let events = &mut self.events;
@@ -192,6 +206,25 @@ impl Site {
         };
         let found = self.runtime.block_on(async { timeout(PATIENCE, waiting).await });
         found.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
+    }
+
+    /// Waits until every loudspeaker has recorded so much of the page that has just begun.
+    pub(crate) fn wait_until_recorded(&self, seconds: f64) {
+        let octets = f64::from(RECORDED_RATE) * 2.0 * seconds;
+        let long_recordings = || {
+            let files = std::fs::read_dir(self.state.recordings()).unwrap();
+            let lengths = files.map(|file| file.unwrap().metadata().unwrap().len());
+            lengths.filter(|length| *length as f64 >= octets).count()
+        };
+        let wanted = long_recordings() + LOUDSPEAKERS.len();
+        let waiting = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(100));
+            while long_recordings() < wanted {
+                looks.tick().await;
+            }
+        };
+        let found = self.runtime.block_on(async { timeout(PATIENCE, waiting).await });
+        assert!(found.is_ok(), "{seconds} s are not recorded after {PATIENCE:?}");
     }
 
     /// The report of the next page that ends.
