@@ -1,11 +1,14 @@
 //! A foreign program as a child process.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Lines kept for a reader that is behind.
 const LINES_KEPT: usize = 4_096;
@@ -60,6 +63,8 @@ pub struct Program {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
+    /// Its exit has been collected, so its id may be another's.
+    has_finished: bool,
 }
 
 impl Program {
@@ -73,6 +78,8 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // A server forks; its workers are ended with it.
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic_start(command, &error));
         let (sender, lines) = sync_channel(LINES_KEPT);
@@ -103,6 +110,7 @@ impl Program {
             child,
             lines,
             seen: Vec::new(),
+            has_finished: false,
         }
     }
 
@@ -156,6 +164,7 @@ impl Program {
                 }
             }
         }
+        self.has_finished = true;
         self.child.wait().is_ok_and(|status| status.success())
     }
 
@@ -197,7 +206,11 @@ fn panic_start(command: &Command, error: &std::io::Error) -> ! {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if self.child.kill().is_ok() {
+        if self.has_finished {
+            return;
+        }
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if group.is_some_and(|group| kill_process_group(group, Signal::KILL).is_ok()) {
             let _ended = self.child.wait();
         }
     }
@@ -206,7 +219,7 @@ impl Drop for Program {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::{Program, available};
 
@@ -215,6 +228,22 @@ mod tests {
         let mut program = Program::start(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]));
         program.wait_for(&["one"], Duration::from_secs(5));
         assert!(!program.finish(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn what_a_program_has_forked_ends_with_it() {
+        let mut program = Program::start(Command::new("sh").args(["-c", "sleep 600 & echo forked $!; wait"]));
+        let line = program.wait_for(&["forked "], Duration::from_secs(5));
+        let status = format!("/proc/{}/status", line.trim_start_matches("forked "));
+        let is_running =
+            || std::fs::read_to_string(&status).is_ok_and(|status| !status.contains("State:\tZ"));
+        assert!(is_running());
+        drop(program);
+        let end = Instant::now() + Duration::from_secs(5);
+        while is_running() && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        assert!(!is_running());
     }
 
     #[test]
