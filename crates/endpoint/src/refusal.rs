@@ -12,6 +12,9 @@ pub(crate) enum Refusal {
     /// The server sent a call for a user that no slot has.
     #[error("no slot has this user")]
     Nobody,
+    /// The device is about to leave the network.
+    #[error("the device shuts down")]
+    Leaving,
     /// The slot, or the device, has as many calls as it may.
     #[error("too many calls at once")]
     TooManyCalls,
@@ -38,6 +41,7 @@ impl Refusal {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
             Self::Nobody => StatusCode::NOT_FOUND,
+            Self::Leaving => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::TooManyCalls => StatusCode::BUSY_HERE,
             Self::NoOffer => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),

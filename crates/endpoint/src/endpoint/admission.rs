@@ -14,7 +14,7 @@ use sip::message::{HeaderName, Message, StatusCode};
 use sip::uri::Uri;
 use sip::user_agent::{Reply, SessionId};
 
-use super::Endpoint;
+use super::{Endpoint, Phase};
 use crate::call::CallMedia;
 use crate::call::farewell::Farewell;
 use crate::call::page::{About, Agreed, PageCall};
@@ -101,6 +101,10 @@ impl Endpoint {
         flow: Flow,
         invite: &Message,
     ) -> Result<(usize, SlotPosition), (Option<usize>, Refusal)> {
+        if self.phase != Phase::Running {
+            // Its binding may still be called while it is being taken back.
+            return Err((None, Refusal::Leaving));
+        }
         let user = invite
             .request_uri()
             .and_then(|uri| Uri::parse(uri).ok())
@@ -231,7 +235,8 @@ impl Endpoint {
         match refusal {
             Refusal::Stranger => self.counters.calls_from_strangers += 1,
             Refusal::Nobody => self.counters.calls_to_nobody += 1,
-            Refusal::TooManyCalls
+            Refusal::Leaving
+            | Refusal::TooManyCalls
             | Refusal::NoOffer
             | Refusal::Media(_)
             | Refusal::NoCodec

@@ -7,7 +7,7 @@ use paging::{Class, SoundId};
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, EndCause, Reply, ServerId, SessionId};
 
-use super::Endpoint;
+use super::{Endpoint, PAGE_HEADER};
 use crate::call::farewell::Farewell;
 use crate::call::page::{PageCall, Step};
 use crate::io::{CallId, Output};
@@ -84,12 +84,7 @@ impl Endpoint {
             return false;
         };
         match step {
-            Step::Answer { sdp } => {
-                if let Some(session) = self.calls.about(id).map(|about| about.session) {
-                    self.agent
-                        .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(sdp)));
-                }
-            }
+            Step::Answer { sdp } => self.answer(now, id, sdp),
             Step::Send { to, bytes } => self.outputs.push_back(Output::SendMedia { call: id, to, bytes }),
             Step::Drained { reply } => {
                 let receipt = self.receipt(now, id);
@@ -102,6 +97,18 @@ impl Endpoint {
             Step::HangUp(farewell) => self.hang_up(now, id, farewell),
         }
         true
+    }
+
+    fn answer(&mut self, now: Instant, id: CallId, sdp: String) {
+        let Some(about) = self.calls.about(id) else {
+            return;
+        };
+        let mut answer = Reply::new(StatusCode::OK).body(Body::sdp(sdp));
+        if let Some(page) = &about.page {
+            // By this the zone knows that a receipt will come, and misses it if it does not.
+            answer = answer.header(PAGE_HEADER, page.as_str());
+        }
+        self.agent.answer(now, about.session, answer);
     }
 
     pub(super) fn end_all_calls(&mut self, now: Instant) {

@@ -11,7 +11,7 @@ use model::status::{DeviceEvent, NotHeardReason, SinkHealth, Verdict};
 use model::{SlotKind, SlotPosition};
 use sip::message::{HeaderName, StatusCode};
 
-use crate::server::CallLog;
+use crate::server::{CallLog, Registrar};
 use crate::world::{PRIMARY, RATE, World, profile, slot, speech, talker_address};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -606,6 +606,37 @@ fn a_shut_down_device_ends_its_pages() {
 
     assert!(world.server().bye_of_device(page.session).is_some());
     assert!(world.stopped);
+}
+
+#[test]
+fn the_answer_to_a_page_with_an_id_says_that_a_receipt_will_come() {
+    let mut world = World::sounding(profile());
+    let named = world.page("hall", PAGE);
+    let page_of = |world: &mut World, session| {
+        let (_, answer) = world.server().answered_at(session).unwrap();
+        answer.header(HeaderName::Other("Oyez-Page")).map(str::to_owned)
+    };
+    assert_eq!(page_of(&mut world, named.session).as_deref(), Some("page-1"));
+    world.hang_up(named.session);
+    world.run_for(SECOND);
+
+    let nameless = world.page("hall", &[]);
+
+    assert_eq!(page_of(&mut world, nameless.session), None);
+}
+
+#[test]
+fn a_device_that_takes_its_bindings_back_takes_no_call_and_leaves_no_socket_open() {
+    let mut world = World::sounding(profile());
+    world.server().registrar = Registrar::Silent;
+    world.input(Input::Shutdown);
+
+    let (session, _) = world.call("hall", SecurityOffer::Standard, PAGE);
+    world.run_for(3 * SECOND);
+
+    assert_eq!(world.server().statuses(session), [480]);
+    assert!(world.stopped);
+    assert_eq!(world.media_opened, []);
 }
 
 #[test]
