@@ -32,14 +32,15 @@ pub(super) struct Nonce {
 
 /// Makes nonces and recognises its own.
 pub(super) struct Mint {
-    key: Zeroizing<[u8; 32]>,
+    /// Has taken the key, which costs as much as a signature.
+    keyed: Hmac<Sha256>,
 }
 
 impl Mint {
     pub(super) fn new(key: [u8; 32]) -> Self {
-        Self {
-            key: Zeroizing::new(key),
-        }
+        let key = Zeroizing::new(key);
+        let keyed = Hmac::new_from_slice(key.as_slice()).expect("HMAC takes keys of any length");
+        Self { keyed }
     }
 
     pub(super) fn make(&self, nonce: Nonce, realm: &str, algorithm: Algorithm) -> String {
@@ -94,8 +95,7 @@ impl Mint {
 
     /// Signs a tag and parts that only the last of may vary in length, so that no two lists sign alike.
     fn sign(&self, parts: &[&[u8]]) -> [u8; SIGNATURE_LENGTH] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.key.as_slice()).expect("HMAC takes keys of any length");
+        let mut mac = self.keyed.clone();
         for part in parts {
             mac.update(part);
         }

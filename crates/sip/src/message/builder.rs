@@ -73,7 +73,7 @@ impl RequestBuilder {
     /// # Errors
     /// The first [`BuildError`] of any call.
     pub fn finish(self) -> Result<Message, BuildError> {
-        self.draft.finish()
+        self.draft.finish().map(Message::from_framed)
     }
 }
 
@@ -146,6 +146,14 @@ impl<'a> ResponseBuilder<'a> {
     /// # Errors
     /// The first [`BuildError`] of any call.
     pub fn finish(self) -> Result<Message, BuildError> {
+        self.finish_octets().map(Message::from_framed)
+    }
+
+    /// Completes the octets of a message that is sent and not read: it needs no table.
+    ///
+    /// # Errors
+    /// The first [`BuildError`] of any call.
+    pub fn finish_octets(self) -> Result<Vec<u8>, BuildError> {
         let mut draft = Draft::with_capacity(512 + self.draft.octets.len() + self.draft.body.len());
         let phrase = self.reason.unwrap_or_else(|| self.status.reason());
         if !is_safe(phrase) {
@@ -270,7 +278,7 @@ impl Draft {
         }
     }
 
-    fn finish(mut self) -> Result<Message, BuildError> {
+    fn finish(mut self) -> Result<Vec<u8>, BuildError> {
         let length = self.body.len().to_string();
         self.write(&["Content-Length: ", &length, "\r\n\r\n"]);
         self.octets.append(&mut self.body);
@@ -282,7 +290,7 @@ impl Draft {
         }
         match self.error {
             Some(error) => Err(error),
-            None => Ok(Message::from_framed(self.octets)),
+            None => Ok(self.octets),
         }
     }
 }

@@ -128,6 +128,21 @@ impl Head {
         self.has_bare_line_end = lines.has_bare_line_end;
     }
 
+    /// Follows a change of the octets by which `range`, inside one header's value, gets another length.
+    pub(super) fn resize(&mut self, range: &Range<usize>, length: usize) {
+        let moved = |place: usize| place - range.len() + length;
+        for entry in &mut self.entries {
+            let (name, value) = (entry.name.range(), entry.value.range());
+            if name.start >= range.end {
+                entry.name = Span::new(moved(name.start)..moved(name.end));
+                entry.value = Span::new(moved(value.start)..moved(value.end));
+            } else if value.end >= range.end && value.start <= range.start {
+                entry.value = Span::new(value.start..moved(value.end));
+            }
+        }
+        self.length = moved(self.length);
+    }
+
     fn read_headers(&mut self, lines: &mut Lines<'_>) {
         while let Some(line) = lines.next_field() {
             if line.is_empty() {

@@ -1,10 +1,14 @@
 //! The keys that messages find their transactions by (RFC 3261 17.1.3 and 17.2.3, 8.2.2.2).
 
+use std::fmt::{self, Write};
+
 use crate::header::{CSeq, HeaderError, Via};
 use crate::message::{Message, Method};
 
 /// Stands between the parts of a key; no part can contain it.
 const SEPARATOR: char = '\n';
+/// Octets of most keys.
+const USUAL_LENGTH: usize = 128;
 
 /// A client transaction: the branch it made, and the method, which tells a CANCEL from its INVITE.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +76,7 @@ impl ServerKey {
         match via.unique_branch() {
             Some(branch) => {
                 key.push(branch);
-                key.push(&sent_by(&via));
+                key.push_sent_by(&via);
             }
             None => rfc_2543_parts(&mut key, request, &via)?,
         }
@@ -93,7 +97,7 @@ impl MergeKey {
         let CSeq { sequence, method } = request.cseq()?;
         let mut key = Parts::new(method.as_str());
         key.push(request.call_id()?);
-        key.push(&sequence.to_string());
+        key.push_number(sequence);
         key.push(request.from()?.tag().unwrap_or_default());
         Ok(Some(Self(key.0.into_boxed_str())))
     }
@@ -104,22 +108,42 @@ struct Parts(String);
 
 impl Parts {
     fn new(first: &str) -> Self {
-        Self(first.to_owned())
+        let mut parts = String::with_capacity(USUAL_LENGTH);
+        parts.push_str(first);
+        Self(parts)
     }
 
     fn push(&mut self, part: &str) {
         self.0.push(SEPARATOR);
-        self.0.extend(
-            part.chars()
-                .map(|letter| if letter == SEPARATOR { ' ' } else { letter }),
-        );
+        for (index, line) in part.split(SEPARATOR).enumerate() {
+            self.0.push_str(if index > 0 { " " } else { "" });
+            self.0.push_str(line);
+        }
     }
-}
 
-/// Sent-by in one spelling: hosts compare without case, an absent port is not the default port.
-fn sent_by(via: &Via<'_>) -> String {
-    let port = via.port().map(|port| port.to_string()).unwrap_or_default();
-    format!("{}:{port}", via.host()).to_ascii_lowercase()
+    fn push_number(&mut self, number: u32) {
+        self.0.push(SEPARATOR);
+        self.write(format_args!("{number}"));
+    }
+
+    /// Sent-by in one spelling: hosts compare without case, an absent port is not the default port.
+    fn push_sent_by(&mut self, via: &Via<'_>) {
+        self.0.push(SEPARATOR);
+        let start = self.0.len();
+        self.write(format_args!("{}:", via.host()));
+        if let Some(host) = self.0.get_mut(start..) {
+            host.make_ascii_lowercase();
+        }
+        if let Some(port) = via.port() {
+            self.write(format_args!("{port}"));
+        }
+    }
+
+    fn write(&mut self, text: fmt::Arguments<'_>) {
+        self.0
+            .write_fmt(text)
+            .expect("writing to a String cannot fail, and neither host nor number fails to be written");
+    }
 }
 
 /// What identifies a request whose branch is not unique.
@@ -133,7 +157,7 @@ fn rfc_2543_parts(key: &mut Parts, request: &Message, via: &Via<'_>) -> Result<(
     key.push(request.request_uri().unwrap_or_default());
     key.push(request.from()?.tag().unwrap_or_default());
     key.push(request.call_id()?);
-    key.push(&request.cseq()?.sequence.to_string());
+    key.push_number(request.cseq()?.sequence);
     key.push(via.as_str());
     Ok(())
 }

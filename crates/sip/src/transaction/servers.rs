@@ -222,6 +222,11 @@ impl Servers {
         );
     }
 
+    /// Drops a transaction that has its final response, and with it the answer to retransmissions.
+    pub(crate) fn forget(&mut self, id: TransactionId, out: &mut Outbox) {
+        self.remove(id, out);
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         while let Some(id) = self.schedule.take_due(now) {
             let Some(server) = self.server_by_id.get_mut(&id) else {

@@ -1,7 +1,5 @@
 //! The values that must not be guessed or repeated: branches, tags, Call-IDs, first CSeq numbers.
 
-use std::fmt::Write;
-
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -78,11 +76,10 @@ impl Random {
 }
 
 fn write_hex(bytes: impl IntoIterator<Item = u8>) -> String {
-    let mut hex = String::new();
-    for byte in bytes {
-        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
-    }
-    hex
+    let nibbles = bytes.into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    nibbles
+        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
+        .collect()
 }
 
 #[cfg(test)]

@@ -47,12 +47,17 @@ impl UserAgent {
         self.settle(now);
     }
 
-    /// Answers outside a dialog.
+    /// Answers outside a dialog. A challenge leaves no state, or whoever has no password could fill the agent with it; the
+    /// same request again is challenged again. The ACK and the CANCEL of an INVITE want its transaction, though.
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.7
+    //# The stateless UAS role is needed primarily to handle unauthenticated
+    //# requests for which a challenge response is issued.
     pub(super) fn reply(&mut self, now: Instant, id: TransactionId, reply: &Reply) {
         let Some(request) = self.servers.request(id) else {
             self.counters.late_replies += 1;
             return;
         };
+        let leaves_no_state = is_challenge(reply.status) && request.method() != Some(Method::Invite);
         let tag = self.stateless_tag(request);
         let response = self.compose(
             request,
@@ -63,6 +68,9 @@ impl UserAgent {
             },
         );
         self.send_reply(now, id, reply.status, response);
+        if leaves_no_state {
+            self.servers.forget(id, &mut self.outbox);
+        }
     }
 
     /// Hands a written response to its transaction.
@@ -112,15 +120,13 @@ impl UserAgent {
 
     /// Writes a response. A reply that cannot be written (a line break in a header) becomes a bare 500.
     pub(super) fn compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Bytes {
-        let message = self
+        let octets = self
             .try_compose(request, reply, dialog)
             .or_else(|| self.try_compose(request, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR), dialog));
-        message
-            .map(|message| Bytes::from(message.into_bytes()))
-            .unwrap_or_default()
+        octets.map(Bytes::from).unwrap_or_default()
     }
 
-    fn try_compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Option<Message> {
+    fn try_compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Option<Vec<u8>> {
         let mut builder = request.response(reply.status);
         if let Some(tag) = dialog.to_tag {
             builder = builder.to_tag(tag);
@@ -160,7 +166,7 @@ impl UserAgent {
         if let Some(body) = &reply.body {
             builder = builder.body(&body.content_type, &body.bytes);
         }
-        builder.finish().ok()
+        builder.finish_octets().ok()
     }
 
     /// The Contact of a session whose owner gives none.
@@ -184,6 +190,14 @@ impl UserAgent {
         let call_id = request.call_id().unwrap_or_default();
         self.random.stateless_tag(&[branch, call_id])
     }
+}
+
+/// Whether a response asks for credentials.
+fn is_challenge(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    )
 }
 
 /// Whether a response to INVITE makes a dialog, confirmed or early.

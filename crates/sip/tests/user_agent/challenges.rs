@@ -3,9 +3,9 @@
 use sip::digest::{ClientCredentials, Secret};
 use sip::flow::Transport;
 use sip::message::{Message, Method, StatusCode};
-use sip::user_agent::{Event, OutgoingRequest, RequestId, Sequence};
+use sip::user_agent::{Event, OutgoingRequest, Reply, RequestId, Sequence};
 
-use crate::lone::{Lone, header, ms, outgoing};
+use crate::lone::{Lone, header, ms, outgoing, request};
 
 const MD5: &str = r#"Digest realm="example.com", nonce="n1", algorithm=MD5, qop="auth""#;
 const SHA256: &str = r#"Digest realm="example.com", nonce="n2", algorithm=SHA-256, qop="auth""#;
@@ -39,6 +39,27 @@ fn a_challenge_is_answered_once_with_the_next_number() {
     lone.expect_no_event();
     lone.answer(&second, StatusCode::OK, &[]);
     assert_eq!(outcome(&mut lone, request).status(), Some(StatusCode::OK));
+}
+
+#[test]
+fn whoever_is_challenged_leaves_no_state_and_is_challenged_again() {
+    let mut lone = Lone::new(Transport::Udp);
+    let challenge = |lone: &mut Lone| {
+        lone.receive(&request("OPTIONS", "z9hG4bK1", ""));
+        let Event::Request { transaction, .. } = lone.event() else {
+            panic!("the owner is asked");
+        };
+        let reply = Reply::new(StatusCode::UNAUTHORIZED).header("WWW-Authenticate", MD5);
+        lone.agent.respond(lone.now, transaction, reply);
+        lone.sent()
+    };
+
+    let first = challenge(&mut lone);
+    let second = challenge(&mut lone);
+
+    assert_eq!(first.status(), Some(StatusCode::UNAUTHORIZED));
+    assert_eq!(header(&first, "To"), header(&second, "To"));
+    assert_eq!(lone.agent.transactions(), 0);
 }
 
 #[test]
