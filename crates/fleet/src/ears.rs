@@ -18,6 +18,9 @@ const READY_MAX: usize = 1_024;
 /// Longest packet read; sound has a fifth of it.
 const PACKET_BYTES_MAX: usize = 1_500;
 
+/// The two upper bits of an RTP packet.
+const RTP_VERSION: u8 = 2;
+
 /// What one ear has heard.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
@@ -146,7 +149,8 @@ fn listen(mut poll: Poll, sockets: &[UdpSocket], shared: &Shared) {
             };
             while let Ok(length) = socket.recv(&mut buffer) {
                 let packet = buffer.get(..length).unwrap_or_default();
-                if is_rtcp(packet) {
+                // What strays to a port is no sound either.
+                if packet.first().is_none_or(|first| first >> 6 != RTP_VERSION) || is_rtcp(packet) {
                     continue;
                 }
                 if ear.first.is_none() {
