@@ -8,6 +8,7 @@ use oyez::failure::Failure;
 use oyez::{console, page, status, up, zone_command};
 
 fn main() -> ExitCode {
+    net::use_one_heap();
     let arguments = Arguments::parse();
     console::log_to_standard_error();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
