@@ -1,14 +1,14 @@
 //! What is known of each page from outside: who should hear it, what each sink took of it, what the zone reported.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::PageId;
 use model::status::PageReport;
 
 use crate::plan::PagePlan;
 use crate::site::Member;
-use crate::sound::{Tag, Taken};
+use crate::sound::{PERIOD, Tag, Taken};
 use crate::station::StationId;
 
 /// One page.
@@ -21,6 +21,8 @@ pub(crate) struct PageRecord {
     pub(crate) called_at: Instant,
     /// Periods that the talker has spoken.
     pub(crate) spoken: u32,
+    /// Periods of silence that it has sent since.
+    pub(crate) silence: u32,
     /// What the zone says of it.
     pub(crate) start: Option<Start>,
     pub(crate) report: Option<PageReport>,
@@ -70,6 +72,7 @@ impl Ledger {
             talker,
             called_at: now,
             spoken: 0,
+            silence: 0,
             start: None,
             report: None,
             reported_at: None,
@@ -121,8 +124,13 @@ impl Ledger {
 
 impl PageRecord {
     /// How much was spoken.
-    pub(crate) fn length(&self) -> std::time::Duration {
-        crate::sound::PERIOD * self.spoken
+    pub(crate) fn length(&self) -> Duration {
+        PERIOD * self.spoken
+    }
+
+    /// How much was sent, the silence at the end included.
+    pub(crate) fn sent(&self) -> Duration {
+        PERIOD * (self.spoken + self.silence)
     }
 
     pub(crate) fn is_member(&self, device: StationId) -> bool {

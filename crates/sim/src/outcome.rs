@@ -84,6 +84,9 @@ pub enum Invariant {
     /// Each page that begins has a report, with an entry for each member.
     #[error("each page has a report with an entry for each member")]
     Reported,
+    /// A report says how long the talker spoke, unless a fault explains why not all of it arrived.
+    #[error("a report says how long the talker spoke")]
+    LengthIsTrue,
     /// Who is said to have heard a page has: its sink took at least 95 % of it.
     #[error("who is said to have heard a page has consumed it")]
     HeardIsTrue,

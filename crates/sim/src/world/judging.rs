@@ -9,8 +9,8 @@ use super::World;
 use crate::ledger::{PageRecord, Start};
 use crate::outcome::Invariant;
 use crate::site::talker_user;
-use crate::sound::{PERIOD, PERIOD_SAMPLES, Taken};
-use crate::station::{HANGUP_PERIODS, StationId};
+use crate::sound::{PERIOD_SAMPLES, Taken};
+use crate::station::StationId;
 
 /// A page can sound at a device for so long after its report.
 const SOUNDS_AFTER_REPORT: Duration = Duration::from_secs(40);
@@ -18,6 +18,8 @@ const SOUNDS_AFTER_REPORT: Duration = Duration::from_secs(40);
 const SURPLUS_MAX: Duration = Duration::from_millis(400);
 /// The loudest a page may be, 1 being as loud as it was made: two at a time come to about 2.
 const PEAK_MAX: f32 = 1.3;
+/// What a report may say too much or too little of a page: the last packets may come after the BYE.
+const LENGTH_TOLERANCE: Duration = Duration::from_millis(80);
 /// What the measurement may miss: the first and the last period are cut, and so is one beside each gap.
 const MEASURE_LOSS: Duration = Duration::from_millis(60);
 
@@ -96,9 +98,17 @@ impl World<'_> {
             let found = format!("page {} is reported twice", report.page);
             return self.broken(Invariant::Reported, None, &found);
         }
-        let fault = entries(known, &report).or_else(|| lies(known, &report));
+        let mut fault = entries(known, &report)
+            .or_else(|| lies(known, &report))
+            .or_else(|| strangers(&report));
+        let (talker, called_at, length) = (known.talker, known.called_at, length(known, &report));
         known.reported_at = Some(now);
         known.report = Some(report);
+        let is_explained = self.ledger.zone_had_trouble(called_at, now)
+            || self.ledger.had_trouble(talker, called_at, now, |_any| true);
+        if !is_explained {
+            fault = fault.or(length);
+        }
         if let Some((invariant, about, found)) = fault {
             self.broken(invariant, about, &found);
         }
@@ -131,11 +141,32 @@ fn entries(page: &PageRecord, report: &PageReport) -> Option<Finding> {
     })
 }
 
+/// Every device of the simulation gives receipts, and is never taken for one that does not.
+fn strangers(report: &PageReport) -> Option<Finding> {
+    let is_stranger = |verdict: &Verdict| matches!(verdict, Verdict::Answered { .. });
+    let stranger = report
+        .listeners
+        .iter()
+        .find(|listener| is_stranger(&listener.verdict))?;
+    let found = format!("{} is taken for a device that gives no receipts", stranger.user);
+    Some((Invariant::NothingUnexpected, None, found))
+}
+
+/// A report says how long the talker spoke.
+fn length(page: &PageRecord, report: &PageReport) -> Option<Finding> {
+    let told = Duration::from_millis(report.duration_ms);
+    (told.abs_diff(page.sent()) > LENGTH_TOLERANCE).then(|| {
+        let (number, sent) = (page.plan.number, page.sent());
+        let found = format!("page {number} is said to have lasted {told:?}, and {sent:?} was sent");
+        (Invariant::LengthIsTrue, Some(page.talker), found)
+    })
+}
+
 /// Who is said to have heard the page has consumed 95 % of it, by the ear of the simulation.
 fn lies(page: &PageRecord, report: &PageReport) -> Option<Finding> {
-    // What may be missing is five per cent of all that was sent, the silence at the end included.
-    let sent = page.length() + PERIOD * HANGUP_PERIODS;
-    let least = page.length().saturating_sub(sent / 20 + MEASURE_LOSS);
+    // A report is about what reached the zone. What may be missing of that is five per cent, the silence at the end included.
+    let sent = Duration::from_millis(report.duration_ms);
+    let least = page.length().min(sent).saturating_sub(sent / 20 + MEASURE_LOSS);
     report
         .listeners
         .iter()

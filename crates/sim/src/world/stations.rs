@@ -170,6 +170,9 @@ impl World<'_> {
         } else if speech.silence < HANGUP_PERIODS {
             caller.send_audio(now, &[0; PERIOD_SAMPLES]);
             speech.silence += 1;
+            if let Some(page) = self.ledger.of_talker(id) {
+                page.silence += 1;
+            }
         } else {
             caller.hang_up(now);
         }

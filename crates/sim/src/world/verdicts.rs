@@ -262,6 +262,5 @@ fn is_unexpected(counters: &sip::user_agent::Counters) -> bool {
         + counters.refused
         + counters.overflow
         + counters.unsent
-        + counters.late_replies
         > 0
 }
