@@ -6,7 +6,7 @@ use crate::message::{Message, OwnedMethod};
 
 /// Values of Record-Route that a dialog takes: more proxies than that on one path is a loop, and each would be
 /// sent back in every request.
-pub(crate) const ROUTE_SET_MAX: usize = 32;
+pub const ROUTE_SET_MAX: usize = 32;
 
 /// Why a message does not make a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,18 @@ impl Dialog {
         dialog.route_set = route_set;
         dialog.refresh_target(response);
         Ok(dialog)
+    }
+
+    /// The caller's dialog with a peer whose `response` makes none: enough to acknowledge it and to leave, straight to the
+    /// peer, since the path it gives cannot be followed.
+    pub(crate) fn unusable_with(&self, response: &Message) -> Self {
+        let mut dialog = self.clone();
+        if let Ok(to) = response.to() {
+            dialog.remote = Party::new(&to);
+        }
+        dialog.route_set = Vec::new();
+        dialog.refresh_target(response);
+        dialog
     }
 
     /// The callee's dialog with the peer that sent `invite` (RFC 3261 12.1.1).

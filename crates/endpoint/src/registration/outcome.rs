@@ -88,6 +88,7 @@ impl Outcome {
             | RequestFailure::NeedsTls
             | RequestFailure::Malformed
             | RequestFailure::Overload
+            | RequestFailure::BadAnswer
             | RequestFailure::NotPossible => Self::Refused {
                 cause: Cause::Refused {
                     status: failure.status().code(),

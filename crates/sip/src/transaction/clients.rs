@@ -188,15 +188,20 @@ impl Clients {
         }
     }
 
-    /// Ends an INVITE that is no longer waited for; its user learns of it as of a timeout.
-    pub(crate) fn give_up(&mut self, now: Instant, id: TransactionId, out: &mut Outbox) {
-        let Some(client) = self.client_by_id.get_mut(&id) else {
-            return;
+    /// Ends an INVITE that is no longer waited for; its user learns of it as of a timeout. `false` says that it has ended
+    /// before, so that its user learns nothing.
+    pub(crate) fn give_up(&mut self, now: Instant, id: TransactionId, out: &mut Outbox) -> bool {
+        let Some(Client {
+            machine: Machine::Invite(machine),
+            ..
+        }) = self.client_by_id.get_mut(&id)
+        else {
+            return false;
         };
-        if let Machine::Invite(machine) = &mut client.machine {
-            let effects = machine.step(client_invite::Input::GiveUp, now, &self.timers);
-            self.settle(id, effects, out);
-        }
+        let effects = machine.step(client_invite::Input::GiveUp, now, &self.timers);
+        let is_told = effects.contains(&Effect::TimedOut);
+        self.settle(id, effects, out);
+        is_told
     }
 
     /// The request, as long as it may be needed.

@@ -116,9 +116,9 @@ pub enum Event {
         session: SessionId,
         /// The peer's status, or the one that stands for the local `failure` (408, 503, 513, ...).
         status: StatusCode,
-        /// The peer's response; `None` for a local failure.
+        /// The peer's response, if one came.
         message: Option<Message>,
-        /// The local failure; `None` when the peer answered.
+        /// The local failure; `None` when the peer refused.
         failure: Option<RequestFailure>,
     },
     /// The ACK for our 2xx to an INVITE or a re-INVITE arrived.
@@ -178,8 +178,9 @@ pub enum EndCause {
     },
     /// No ACK came for a 2xx within 64*T1; BYE has been sent.
     AckTimeout,
-    /// The owner did not answer an INVITE within [`RINGING_MAX`](super::RINGING_MAX), and 480 has been sent; or
-    /// the peer only rang for [`CALLING_MAX`](super::CALLING_MAX), and CANCEL has been sent.
+    /// The owner did not answer an INVITE within [`RINGING_MAX`](super::RINGING_MAX), and 480 has been sent; or its
+    /// answer could not be written, and 500 has been sent if that could be; or the peer only rang for
+    /// [`CALLING_MAX`](super::CALLING_MAX), and CANCEL has been sent.
     NotAnswered,
     /// The peer does not know the session (481), or did not answer a request in it (408 or silence); BYE has
     /// been sent (RFC 3261 12.2.1.2).
@@ -210,6 +211,10 @@ pub enum RequestFailure {
     /// A limit of this agent is reached. Nothing has been sent.
     #[error("too many requests or sessions at once")]
     Overload,
+    /// The 2xx to an INVITE makes no dialog: its path is malformed, or longer than
+    /// [`ROUTE_SET_MAX`](super::ROUTE_SET_MAX). ACK and BYE have been sent.
+    #[error("the answer makes no dialog")]
+    BadAnswer,
     /// The session is unknown or has ended, or cannot take this request in its present state (a re-INVITE while
     /// another is pending, any request before the dialog exists). Nothing has been sent.
     #[error("the session cannot take the request")]
@@ -225,6 +230,7 @@ impl RequestFailure {
             Self::NeedsStream => StatusCode::MESSAGE_TOO_LARGE,
             Self::NeedsTls => StatusCode::UNSUPPORTED_URI_SCHEME,
             Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::BadAnswer => StatusCode::BAD_GATEWAY,
             Self::NotPossible => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
         }
     }

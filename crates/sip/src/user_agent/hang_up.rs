@@ -106,7 +106,14 @@ impl UserAgent {
         self.end_session(now, session, cause);
     }
 
-    fn start_bye(&mut self, now: Instant, session: SessionId, farewell: Farewell, user: ClientUser) -> bool {
+    /// Sends BYE; `false` says that it could not be sent.
+    pub(super) fn start_bye(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        farewell: Farewell,
+        user: ClientUser,
+    ) -> bool {
         let first = self.random.first_sequence();
         let Some(state) = self.sessions.get_mut(session) else {
             return false;

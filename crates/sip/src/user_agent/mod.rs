@@ -74,6 +74,7 @@ pub use self::config::{
 pub use self::counters::Counters;
 pub use self::event::{EndCause, Event, Output, RequestFailure, RequestId, ServerId, SessionId};
 pub use self::session_requests::SESSION_REQUESTS_MAX;
+pub use crate::dialog::ROUTE_SET_MAX;
 pub use crate::transaction::Timers;
 
 /// Whom a client transaction works for.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::config::CALLING_MAX;
 use super::outgoing::Opening;
-use super::session::{Access, Phase, Session, SessionTimer};
+use super::session::{Access, Farewell, Phase, Session, SessionTimer};
 use super::sessions::Deadline;
 use super::{ClientUser, Event, OutgoingRequest, RequestFailure, SessionId, UserAgent};
 use crate::dialog::Dialog;
@@ -113,10 +113,9 @@ impl UserAgent {
             state.dialog.clone(),
             state.access.authorization.clone(),
         );
-        let Ok(dialog) = calling.established_by(&response) else {
-            // It can be neither acknowledged nor ended; the peer gives up after 64*T1.
-            self.counters.responses_malformed += 1;
-            return;
+        let (dialog, is_usable) = match calling.established_by(&response) {
+            Ok(dialog) => (dialog, true),
+            Err(_) => (calling.unusable_with(&response), false),
         };
         self.acknowledge(id, flow, calling, &dialog, authorization);
         self.sessions
@@ -126,6 +125,9 @@ impl UserAgent {
         };
         state.dialog = dialog;
         match std::mem::replace(&mut state.phase, Phase::Confirmed) {
+            Phase::Calling { .. } | Phase::Proceeding { .. } if !is_usable => {
+                self.leave_unusable(now, session, response);
+            }
             Phase::Calling { .. } | Phase::Proceeding { .. } => {
                 self.emit(Event::Answered {
                     session,
@@ -142,6 +144,22 @@ impl UserAgent {
             | Phase::Confirmed
             | Phase::Leaving) => state.phase = phase,
         }
+    }
+
+    /// The first 2xx made no dialog in which anything could be sent but the ACK and this BYE.
+    fn leave_unusable(&mut self, now: Instant, session: SessionId, message: Message) {
+        self.counters.responses_malformed += 1;
+        if !self.start_bye(now, session, Farewell::default(), ClientUser::Nobody) {
+            self.counters.unsent += 1;
+        }
+        self.sessions.remove(session);
+        let failure = RequestFailure::BadAnswer;
+        self.emit(Event::Rejected {
+            session,
+            status: failure.status(),
+            message: Some(message),
+            failure: Some(failure),
+        });
     }
 
     /// A final response other than 2xx to the first INVITE.
@@ -192,7 +210,9 @@ impl UserAgent {
                 }
             }
             Phase::Calling { invite } | Phase::Withdrawing { invite } | Phase::Cancelling { invite } => {
-                self.clients.give_up(now, invite, &mut self.outbox);
+                if !self.clients.give_up(now, invite, &mut self.outbox) {
+                    self.invite_failed(session, RequestFailure::Timeout);
+                }
                 self.flush();
             }
             Phase::Ringing { .. }

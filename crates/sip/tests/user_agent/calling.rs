@@ -2,7 +2,7 @@
 
 use sip::flow::Transport;
 use sip::message::{Method, StatusCode};
-use sip::user_agent::{Body, CALLING_MAX, EndCause, Event, FORKS_MAX, Reply, RequestFailure};
+use sip::user_agent::{Body, CALLING_MAX, EndCause, Event, FORKS_MAX, ROUTE_SET_MAX, Reply, RequestFailure};
 
 use crate::lone::{Lone, header, in_dialog, ms, outgoing};
 
@@ -416,4 +416,54 @@ fn an_invite_whose_connection_fails_is_rejected_as_503() {
         }
     ));
     assert_eq!(lone.agent.transactions() + lone.agent.sessions(), 0);
+}
+
+#[test]
+fn a_2xx_with_a_path_of_32_proxies_makes_a_session_and_with_one_more_it_is_left_at_once() {
+    let path = |length: usize| vec![("Record-Route", "<sip:proxy.example.com;lr>"); length];
+    let mut lone = Lone::new(Transport::Udp);
+    let (_, invite) = lone.call();
+    lone.answer(&invite, StatusCode::OK, &path(ROUTE_SET_MAX));
+    assert!(matches!(lone.event(), Event::Answered { .. }));
+
+    for headers in [path(ROUTE_SET_MAX + 1), vec![("Record-Route", "x")]] {
+        let mut lone = Lone::new(Transport::Udp);
+        let (_, invite) = lone.call();
+        lone.answer(&invite, StatusCode::OK, &headers);
+
+        let (ack, bye) = (lone.sent(), lone.sent());
+        assert_eq!(
+            (ack.method(), bye.method()),
+            (Some(Method::Ack), Some(Method::Bye))
+        );
+        assert_eq!(header(&bye, "Route"), "(none)");
+        assert!(header(&bye, "To").ends_with(";tag=peer"));
+        assert!(matches!(
+            lone.event(),
+            Event::Rejected {
+                failure: Some(RequestFailure::BadAnswer),
+                ..
+            }
+        ));
+        lone.answer(&invite, StatusCode::OK, &headers);
+        assert_eq!(lone.sent_lines(), ["ACK"]);
+        lone.answer(&bye, StatusCode::OK, &[]);
+        lone.pass(ms(40_000));
+        lone.expect_no_event();
+        assert_eq!(lone.agent.transactions() + lone.agent.sessions(), 0);
+    }
+}
+
+#[test]
+fn a_2xx_that_makes_no_dialog_ends_a_call_that_is_being_hung_up() {
+    let mut lone = Lone::new(Transport::Udp);
+    let (session, invite) = lone.call();
+    lone.agent.hang_up(lone.now, session, Vec::new(), None);
+
+    lone.answer(&invite, StatusCode::OK, &[("Record-Route", "x")]);
+
+    assert_eq!(lone.sent().method(), Some(Method::Ack));
+    let bye = lone.sent();
+    lone.answer(&bye, StatusCode::OK, &[]);
+    assert!(matches!(lone.event(), Event::Ended { .. }));
 }
