@@ -357,6 +357,7 @@ pub const SLOTS_MAX: usize = 72;
 /// A device has few peers and little memory: every slot registering and a call each, many times over.
 const AGENT_LIMITS: Limits = Limits {
     server_transactions_per_flow: 512,
+    server_transactions_per_source: 512,
     server_transactions: 1_024,
     client_transactions: 512,
     sessions: 64,

@@ -25,7 +25,7 @@ pub enum BuildError {
     /// Content-Length is the builder's own.
     #[error("Content-Length is written by the builder")]
     ContentLength,
-    /// More than [`HEADERS_MAX`] headers.
+    /// More than [`HEADERS_MAX`] headers, beside those that a response copies from its request.
     #[error("too many headers")]
     TooManyHeaders,
     /// More than [`MESSAGE_BYTES_MAX`] octets.
@@ -243,7 +243,8 @@ impl Draft {
         self.body = body.to_vec();
     }
 
-    /// Copies values of a parsed message as they are: their folds are sound.
+    /// Copies values of a parsed message as they are: their folds are sound. They do not count, or a request that just
+    /// keeps the limit could not be answered.
     fn copy_all(&mut self, source: &Message, name: HeaderName<'static>) {
         for entry in source.entries(name) {
             self.copy(name, entry.value.of(&source.octets), None);
@@ -266,7 +267,6 @@ impl Draft {
             self.write(&[";tag=", tag]);
         }
         self.write(&["\r\n"]);
-        self.headers += 1;
     }
 
     fn append(&mut self, other: Self) {

@@ -1,14 +1,9 @@
 //! The keys that messages find their transactions by (RFC 3261 17.1.3 and 17.2.3, 8.2.2.2).
 
-use std::fmt::{self, Write};
+use sha2::{Digest, Sha256};
 
 use crate::header::{CSeq, HeaderError, Via};
 use crate::message::{Message, Method};
-
-/// Stands between the parts of a key; no part can contain it.
-const SEPARATOR: char = '\n';
-/// Octets of most keys.
-const USUAL_LENGTH: usize = 128;
 
 /// A client transaction: the branch it made, and the method, which tells a CANCEL from its INVITE.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +39,11 @@ impl ClientKey {
 }
 
 /// A server transaction.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ServerKey(Box<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ServerKey {
+    digest: PartsDigest,
+    is_invite: bool,
+}
 
 impl ServerKey {
     /// The key of a request's own transaction; an ACK has the key of its INVITE.
@@ -67,26 +65,29 @@ impl ServerKey {
     }
 
     pub(crate) fn is_invite(&self) -> bool {
-        self.0.starts_with("INVITE\n")
+        self.is_invite
     }
 
     fn with_method(request: &Message, method: Method<'_>) -> Result<Self, HeaderError> {
         let via = request.top_via()?;
-        let mut key = Parts::new(method.as_str());
+        let mut parts = Parts::new(method.as_str());
         match via.unique_branch() {
             Some(branch) => {
-                key.push(branch);
-                key.push_sent_by(&via);
+                parts.push(branch);
+                parts.push(&sent_by(&via));
             }
-            None => rfc_2543_parts(&mut key, request, &via)?,
+            None => push_rfc_2543(&mut parts, request, &via)?,
         }
-        Ok(Self(key.0.into_boxed_str()))
+        Ok(Self {
+            digest: parts.finish(),
+            is_invite: method == Method::Invite,
+        })
     }
 }
 
 /// What two arrivals of one request by different paths have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct MergeKey(Box<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MergeKey(PartsDigest);
 
 impl MergeKey {
     /// `None` for a request inside a dialog.
@@ -95,55 +96,53 @@ impl MergeKey {
             return Ok(None);
         }
         let CSeq { sequence, method } = request.cseq()?;
-        let mut key = Parts::new(method.as_str());
-        key.push(request.call_id()?);
-        key.push_number(sequence);
-        key.push(request.from()?.tag().unwrap_or_default());
-        Ok(Some(Self(key.0.into_boxed_str())))
+        let mut parts = Parts::new(method.as_str());
+        parts.push(request.call_id()?);
+        parts.push(&sequence.to_string());
+        parts.push(request.from()?.tag().unwrap_or_default());
+        Ok(Some(Self(parts.finish())))
     }
 }
 
-/// Parts with a separator between them.
-struct Parts(String);
+/// The digest of parts, of one size however long a Call-ID or a branch a stranger sends; what a limit on the number of
+/// transactions bounds is then their memory too.
+type PartsDigest = [u8; DIGEST_LENGTH];
+
+/// Octets of a digest: with 128 bits nobody finds two requests with one key, and who did would confuse its own only.
+const DIGEST_LENGTH: usize = 16;
+
+/// Parts on their way into a digest, each behind its length, so that none can pass for two.
+struct Parts(Sha256);
 
 impl Parts {
     fn new(first: &str) -> Self {
-        let mut parts = String::with_capacity(USUAL_LENGTH);
-        parts.push_str(first);
-        Self(parts)
+        let mut parts = Self(Sha256::new());
+        parts.push(first);
+        parts
     }
 
     fn push(&mut self, part: &str) {
-        self.0.push(SEPARATOR);
-        for (index, line) in part.split(SEPARATOR).enumerate() {
-            self.0.push_str(if index > 0 { " " } else { "" });
-            self.0.push_str(line);
-        }
+        self.0.update(part.len().to_le_bytes());
+        self.0.update(part.as_bytes());
     }
 
-    fn push_number(&mut self, number: u32) {
-        self.0.push(SEPARATOR);
-        self.write(format_args!("{number}"));
-    }
-
-    /// Sent-by in one spelling: hosts compare without case, an absent port is not the default port.
-    fn push_sent_by(&mut self, via: &Via<'_>) {
-        self.0.push(SEPARATOR);
-        let start = self.0.len();
-        self.write(format_args!("{}:", via.host()));
-        if let Some(host) = self.0.get_mut(start..) {
-            host.make_ascii_lowercase();
+    fn finish(self) -> PartsDigest {
+        let mut digest = [0; DIGEST_LENGTH];
+        for (octet, hashed) in digest.iter_mut().zip(self.0.finalize()) {
+            *octet = hashed;
         }
-        if let Some(port) = via.port() {
-            self.write(format_args!("{port}"));
-        }
+        digest
     }
+}
 
-    fn write(&mut self, text: fmt::Arguments<'_>) {
-        self.0
-            .write_fmt(text)
-            .expect("writing to a String cannot fail, and neither host nor number fails to be written");
+/// Sent-by in one spelling: hosts compare without case, an absent port is not the default port.
+fn sent_by(via: &Via<'_>) -> String {
+    let mut text = format!("{}:", via.host());
+    text.make_ascii_lowercase();
+    if let Some(port) = via.port() {
+        text.push_str(&port.to_string());
     }
+    text
 }
 
 /// What identifies a request whose branch is not unique.
@@ -153,11 +152,33 @@ impl Parts {
 //# INVITE request which created the transaction.
 ///
 /// The To tag stays out: it would tell an ACK, which has one, from its INVITE, which has none.
-fn rfc_2543_parts(key: &mut Parts, request: &Message, via: &Via<'_>) -> Result<(), HeaderError> {
-    key.push(request.request_uri().unwrap_or_default());
-    key.push(request.from()?.tag().unwrap_or_default());
-    key.push(request.call_id()?);
-    key.push_number(request.cseq()?.sequence);
-    key.push(via.as_str());
+fn push_rfc_2543(parts: &mut Parts, request: &Message, via: &Via<'_>) -> Result<(), HeaderError> {
+    parts.push(request.request_uri().unwrap_or_default());
+    parts.push(request.from()?.tag().unwrap_or_default());
+    parts.push(request.call_id()?);
+    parts.push(&request.cseq()?.sequence.to_string());
+    parts.push(via.as_str());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_size_whatever_its_request_says_and_ends_its_parts() {
+        let digest = |texts: &[&str]| {
+            let mut parts = Parts::new("INVITE");
+            for text in texts {
+                parts.push(text);
+            }
+            parts.finish()
+        };
+
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+        assert_eq!(digest(&["ab", "c"]), digest(&["ab", "c"]));
+        assert!(size_of::<ServerKey>() + size_of::<MergeKey>() <= 40);
+        let long = "x".repeat(60_000);
+        assert_ne!(digest(&[&long, "a"]), digest(&[&long, "b"]));
+    }
 }

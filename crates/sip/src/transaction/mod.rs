@@ -24,7 +24,7 @@ use crate::message::{BuildError, HeaderName, Message, Method, RequestBuilder, St
 pub(crate) use clients::{Clients, ResponseOutcome};
 pub(crate) use key::{ClientKey, MergeKey, ServerKey};
 pub(crate) use outbox::{Outbox, Outgoing};
-pub(crate) use servers::{AckOutcome, Arrival, Servers};
+pub(crate) use servers::{AckOutcome, Arrival, Room, Servers};
 pub use timer::Timers;
 pub(crate) use timer::{Running, Timer};
 

@@ -1,6 +1,8 @@
 //! The server transactions of one agent: which request is a retransmission, and what it is answered with.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -37,16 +39,24 @@ pub(crate) enum AckOutcome {
 /// All live server transactions.
 pub(crate) struct Servers {
     timers: Timers,
-    total_max: usize,
-    per_flow_max: usize,
+    room: Room,
     server_by_id: BTreeMap<TransactionId, Server>,
     id_by_key: BTreeMap<ServerKey, TransactionId>,
     id_by_merge_key: BTreeMap<MergeKey, TransactionId>,
     count_by_flow: BTreeMap<Flow, usize>,
+    count_by_source: BTreeMap<IpAddr, usize>,
     /// Transactions over transports that are not reliable.
     datagram_count: usize,
     id_by_connection: BTreeSet<(ConnectionId, TransactionId)>,
     schedule: Schedule<TransactionId>,
+}
+
+/// How many transactions there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) total: usize,
+    pub(crate) per_source: usize,
+    pub(crate) per_flow: usize,
 }
 
 struct Server {
@@ -67,15 +77,15 @@ enum Machine {
 }
 
 impl Servers {
-    pub(crate) fn new(timers: Timers, total_max: usize, per_flow_max: usize) -> Self {
+    pub(crate) fn new(timers: Timers, room: Room) -> Self {
         Self {
             timers,
-            total_max,
-            per_flow_max,
+            room,
             server_by_id: BTreeMap::new(),
             id_by_key: BTreeMap::new(),
             id_by_merge_key: BTreeMap::new(),
             count_by_flow: BTreeMap::new(),
+            count_by_source: BTreeMap::new(),
             datagram_count: 0,
             id_by_connection: BTreeSet::new(),
             schedule: Schedule::new(),
@@ -91,12 +101,18 @@ impl Servers {
     }
 
     /// Whether a request from `flow` finds no room. Datagrams, whose senders may be forged and whose transactions
-    /// stay for 64*T1, leave a quarter of the room to connections.
+    /// stay for 64*T1, leave a quarter of the room to connections; one source leaves room to the others, however many
+    /// flows it makes.
     pub(crate) fn is_full(&self, flow: &Flow) -> bool {
-        let datagrams_max = self.total_max - self.total_max / 4;
-        self.server_by_id.len() >= self.total_max
-            || (!flow.transport.is_reliable() && self.datagram_count >= datagrams_max)
-            || self.count_by_flow.get(flow).copied().unwrap_or(0) >= self.per_flow_max
+        let Room {
+            total,
+            per_source,
+            per_flow,
+        } = self.room;
+        self.server_by_id.len() >= total
+            || (!flow.transport.is_reliable() && self.datagram_count >= total - total / 4)
+            || self.count_by_source.get(&source(flow)).copied().unwrap_or(0) >= per_source
+            || self.count_by_flow.get(flow).copied().unwrap_or(0) >= per_flow
     }
 
     /// Whether the request has arrived before by another path (RFC 3261 8.2.2.2).
@@ -119,12 +135,13 @@ impl Servers {
         } else {
             Machine::NonInvite(ServerNonInvite::start(reliable, now, &self.timers))
         };
-        self.id_by_key.insert(key.clone(), id);
+        self.id_by_key.insert(key, id);
         self.id_by_connection.insert((flow.connection, id));
-        if let Some(merge_key) = &merge_key {
-            self.id_by_merge_key.insert(merge_key.clone(), id);
+        if let Some(merge_key) = merge_key {
+            self.id_by_merge_key.insert(merge_key, id);
         }
         *self.count_by_flow.entry(flow).or_insert(0) += 1;
+        *self.count_by_source.entry(source(&flow)).or_insert(0) += 1;
         self.datagram_count += usize::from(!reliable);
         self.schedule.set(id, machine.next_timeout());
         let server = Server {
@@ -222,7 +239,14 @@ impl Servers {
         );
     }
 
-    /// Drops a transaction that has its final response, and with it the answer to retransmissions.
+    /// Whether a response of any kind has been sent, 100 included.
+    pub(crate) fn has_responded(&self, id: TransactionId) -> bool {
+        self.server_by_id
+            .get(&id)
+            .is_some_and(|server| server.response.is_some())
+    }
+
+    /// Drops a transaction, and with it the answer to retransmissions.
     pub(crate) fn forget(&mut self, id: TransactionId, out: &mut Outbox) {
         self.remove(id, out);
     }
@@ -317,13 +341,29 @@ impl Servers {
         if let Some(merge_key) = &server.merge_key {
             self.id_by_merge_key.remove(merge_key);
         }
-        if let Some(count) = self.count_by_flow.get_mut(&server.flow) {
-            *count -= 1;
-            if *count == 0 {
-                self.count_by_flow.remove(&server.flow);
-            }
-        }
+        count_down(&mut self.count_by_flow, server.flow);
+        count_down(&mut self.count_by_source, source(&server.flow));
         out.push_back(Outgoing::Over(id));
+    }
+}
+
+fn count_down<K: Ord>(count_by_key: &mut BTreeMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut entry) = count_by_key.entry(key) {
+        *entry.get_mut() -= 1;
+        if *entry.get() == 0 {
+            entry.remove();
+        }
+    }
+}
+
+/// Whose requests are counted together: an IPv4 address, or the 64 bits of an IPv6 address that one subscriber has.
+fn source(flow: &Flow) -> IpAddr {
+    match flow.remote.ip().to_canonical() {
+        address @ IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let subscriber = address.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from_bits(subscriber))
+        }
     }
 }
 

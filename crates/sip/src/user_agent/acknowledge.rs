@@ -38,7 +38,7 @@ impl UserAgent {
                 acks,
             },
         );
-        self.transmit(flow, ack);
+        self.send_ack(flow, ack);
     }
 
     /// Deals with a 2xx to an INVITE that has been acknowledged before; `false` says that it has not.
@@ -50,10 +50,12 @@ impl UserAgent {
         let flow = accepted.flow;
         let known = accepted.acks.iter().find(|(acknowledged, _)| acknowledged == tag);
         if let Some(ack) = known.map(|(_, ack)| ack.clone()) {
-            self.transmit(flow, ack);
-        } else if accepted.acks.len() <= FORKS_MAX
-            && let Ok(dialog) = accepted.calling.established_by(response)
-        {
+            self.send_ack(flow, ack);
+        } else if accepted.acks.len() <= FORKS_MAX {
+            let calling = &accepted.calling;
+            let dialog = calling
+                .established_by(response)
+                .unwrap_or_else(|_| calling.unusable_with(response));
             let (sequence, authorization) = (accepted.sequence, accepted.authorization.clone());
             self.leave_fork(now, id, flow, dialog, sequence, authorization);
         }
@@ -71,7 +73,7 @@ impl UserAgent {
         authorization: Option<(String, String)>,
     ) {
         let ack = self.write_ack(&flow, &dialog, sequence, authorization);
-        self.transmit(flow, ack.clone());
+        self.send_ack(flow, ack.clone());
         if let Some(accepted) = self.sessions.accepted_mut(id) {
             accepted.acks.push((dialog.remote_tag().to_owned(), ack));
         }
@@ -84,20 +86,26 @@ impl UserAgent {
         }
     }
 
-    /// Writes the ACK for a 2xx: a request inside the dialog, with the number and the credentials of its INVITE.
+    fn send_ack(&mut self, flow: Flow, ack: Option<Bytes>) {
+        match ack {
+            Some(ack) => self.transmit(flow, ack),
+            None => self.counters.unsent += 1,
+        }
+    }
+
+    /// Writes the ACK for a 2xx: a request inside the dialog, with the number and the credentials of its INVITE. `None`
+    /// where what the peer has put into its dialog makes it too large to write.
     fn write_ack(
         &mut self,
         flow: &Flow,
         dialog: &Dialog,
         sequence: u32,
         authorization: Option<(String, String)>,
-    ) -> Bytes {
+    ) -> Option<Bytes> {
         let mut attempt = Attempt::new(dialog.draft(OwnedMethod::from(Method::Ack)), sequence, None);
         attempt.authorization = authorization;
         let branch = self.random.branch();
-        // What the peer has put into its dialog may make an ACK too large to write; it is lost then.
-        self.write(flow, &branch, &attempt)
-            .map(|ack| Bytes::from(ack.into_bytes()))
-            .unwrap_or_default()
+        let ack = self.write(flow, &branch, &attempt).ok()?;
+        Some(Bytes::from(ack.into_bytes()))
     }
 }

@@ -32,6 +32,10 @@ pub const SERVER_TRANSACTIONS_PER_FLOW_MAX: usize = 4_096;
 /// Server transactions by default, of which UDP may have three quarters; about 1.5 kB each.
 pub const SERVER_TRANSACTIONS_MAX: usize = 65_536;
 
+/// Server transactions from one address by default, half of all: a whole site may stand behind one address, and must not
+/// take the room of the others.
+pub const SERVER_TRANSACTIONS_PER_SOURCE_MAX: usize = SERVER_TRANSACTIONS_MAX / 2;
+
 /// Client transactions by default: a page to ten thousand listeners, and registrations beside it.
 pub const CLIENT_TRANSACTIONS_MAX: usize = 65_536;
 
@@ -50,6 +54,8 @@ pub const REQUIRED_OPTIONS_MAX: usize = 32;
 pub struct Limits {
     /// Server transactions from one flow.
     pub server_transactions_per_flow: usize,
+    /// Server transactions from all flows of one IPv4 address, or of one IPv6 network of 64 bits.
+    pub server_transactions_per_source: usize,
     /// Server transactions from all flows; UDP flows may have three quarters of them.
     pub server_transactions: usize,
     /// Client transactions.
@@ -62,6 +68,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             server_transactions_per_flow: SERVER_TRANSACTIONS_PER_FLOW_MAX,
+            server_transactions_per_source: SERVER_TRANSACTIONS_PER_SOURCE_MAX,
             server_transactions: SERVER_TRANSACTIONS_MAX,
             client_transactions: CLIENT_TRANSACTIONS_MAX,
             sessions: SESSIONS_MAX,

@@ -19,7 +19,7 @@ pub struct Counters {
     pub overflow: u64,
     /// Requests that had arrived before, answered by their transaction.
     pub retransmissions: u64,
-    /// BYEs for which there was no room, and ACKs that could not be written.
+    /// BYEs for which there was no room, and ACKs and responses that could not be written.
     pub unsent: u64,
     /// Replies of the owner that came after the transaction's end, or a second time.
     pub late_replies: u64,

@@ -99,7 +99,7 @@ impl UserAgent {
         }
     }
 
-    /// Refuses through the transaction, so that retransmissions get the same answer.
+    /// Refuses a request outside sessions.
     pub(super) fn refuse(&mut self, now: Instant, id: TransactionId, reply: &Reply) {
         self.counters.refused += 1;
         self.reply(now, id, reply);
@@ -135,8 +135,8 @@ impl UserAgent {
         self.sessions.find(&key, from.tag().unwrap_or_default())
     }
 
-    /// Answers 481: the request is for a dialog that does not exist or cannot take it.
-    pub(super) fn reply_without_dialog(&mut self, now: Instant, id: TransactionId) {
+    /// Answers 481: the request is for a dialog that does not exist.
+    fn reply_without_dialog(&mut self, now: Instant, id: TransactionId) {
         self.counters.without_dialog += 1;
         self.reply(
             now,
@@ -162,6 +162,7 @@ impl UserAgent {
             .and_then(|to| self.find_session(&message, to.tag().unwrap_or_default()));
         match session {
             Some(session) => self.handle_session_ack(now, session, message),
+            None if self.is_ack_of_refusal(&message) => {}
             None => self.counters.without_dialog += 1,
         }
     }

@@ -63,13 +63,13 @@ use self::random::Random;
 use self::sessions::Sessions;
 use crate::flow::{ConnectionId, Flow};
 use crate::message::Message;
-use crate::transaction::{Clients, Outbox, Outgoing, Servers, TransactionId};
+use crate::transaction::{Clients, Outbox, Outgoing, Room, Servers, TransactionId};
 
 pub use self::command::{Body, OutgoingRequest, Reply, Sequence};
 pub use self::config::{
     Advertised, BYE_ANSWER_MAX, CALLING_MAX, CLIENT_TRANSACTIONS_MAX, Config, DATAGRAM_MAX, FORKS_MAX,
     Limits, PROVISIONAL_REFRESH, REQUIRED_OPTIONS_MAX, RINGING_MAX, SERVER_TRANSACTIONS_MAX,
-    SERVER_TRANSACTIONS_PER_FLOW_MAX, SESSIONS_MAX,
+    SERVER_TRANSACTIONS_PER_FLOW_MAX, SERVER_TRANSACTIONS_PER_SOURCE_MAX, SESSIONS_MAX,
 };
 pub use self::counters::Counters;
 pub use self::event::{EndCause, Event, Output, RequestFailure, RequestId, ServerId, SessionId};
@@ -158,8 +158,11 @@ impl UserAgent {
             clients: Clients::new(config.timers),
             servers: Servers::new(
                 config.timers,
-                limits.server_transactions,
-                limits.server_transactions_per_flow,
+                Room {
+                    total: limits.server_transactions,
+                    per_source: limits.server_transactions_per_source,
+                    per_flow: limits.server_transactions_per_flow,
+                },
             ),
             outbox: Outbox::new(),
             settled: VecDeque::new(),

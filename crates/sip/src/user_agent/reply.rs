@@ -25,6 +25,14 @@ pub(super) struct DialogPart<'a> {
     pub(super) is_secure: bool,
 }
 
+/// A response as it goes out.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// Not always that of the reply: what cannot be written becomes a 500.
+    pub(super) status: StatusCode,
+    pub(super) octets: Bytes,
+}
+
 impl UserAgent {
     /// Answers a request that came up as [`Event::Request`](super::Event::Request),
     /// [`Event::SessionRequest`](super::Event::SessionRequest) or
@@ -47,8 +55,8 @@ impl UserAgent {
         self.settle(now);
     }
 
-    /// Answers outside a dialog. A challenge leaves no state, or whoever has no password could fill the agent with it; the
-    /// same request again is challenged again. The ACK and the CANCEL of an INVITE want its transaction, though.
+    /// Answers outside a session. A refusal leaves no state, or whoever has no password could fill the agent with it; the
+    /// same request again is judged again. So does any answer to OPTIONS, which changes nothing.
     //= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.7
     //# The stateless UAS role is needed primarily to handle unauthenticated
     //# requests for which a challenge response is issued.
@@ -57,7 +65,20 @@ impl UserAgent {
             self.counters.late_replies += 1;
             return;
         };
-        let leaves_no_state = is_challenge(reply.status) && request.method() != Some(Method::Invite);
+        let is_harmless = !reply.status.is_success() || request.method() == Some(Method::Options);
+        self.reply_and_keep(now, id, reply);
+        if is_harmless && self.servers.request(id).is_none() {
+            self.servers.forget(id, &mut self.outbox);
+        }
+    }
+
+    /// Answers through the transaction, so that retransmissions get the same answer: a request inside a session may find
+    /// the session in another state when it comes again.
+    pub(super) fn reply_and_keep(&mut self, now: Instant, id: TransactionId, reply: &Reply) {
+        let Some(request) = self.servers.request(id) else {
+            self.counters.late_replies += 1;
+            return;
+        };
         let tag = self.stateless_tag(request);
         let response = self.compose(
             request,
@@ -67,30 +88,32 @@ impl UserAgent {
                 ..DialogPart::default()
             },
         );
-        self.send_reply(now, id, reply.status, response);
-        if leaves_no_state {
-            self.servers.forget(id, &mut self.outbox);
-        }
+        self.send_reply(now, id, response);
+    }
+
+    /// Whether an ACK is for a refusal that left no state (RFC 3261 8.2.7: such an ACK is ignored).
+    pub(super) fn is_ack_of_refusal(&self, ack: &Message) -> bool {
+        let tag = ack.to().ok().and_then(|to| to.tag());
+        tag.is_some_and(|tag| tag == self.stateless_tag(ack))
     }
 
     /// Hands a written response to its transaction.
     //= https://www.rfc-editor.org/rfc/rfc4320#section-4.2
     //# A transaction-stateful SIP element MUST NOT send a response with
     //# Status-Code of 408 to a non-INVITE request.
-    pub(super) fn send_reply(
-        &mut self,
-        now: Instant,
-        id: TransactionId,
-        status: StatusCode,
-        response: Bytes,
-    ) {
+    pub(super) fn send_reply(&mut self, now: Instant, id: TransactionId, response: Option<Written>) {
+        let Some(Written { status, octets }) = response else {
+            // Nothing could be said: the same request again is as good as the first.
+            self.servers.forget(id, &mut self.outbox);
+            return self.count_unsent();
+        };
         let method = self.servers.request(id).and_then(Message::method);
         if status == StatusCode::REQUEST_TIMEOUT && method != Some(Method::Invite) {
             self.counters.late_replies += 1;
             return;
         }
         self.servers
-            .respond(now, id, class(status), response, &mut self.outbox);
+            .respond(now, id, class(status), octets, &mut self.outbox);
         if status.is_final() {
             self.server_user_by_transaction.remove(&id);
         }
@@ -108,7 +131,14 @@ impl UserAgent {
                 ..DialogPart::default()
             },
         );
-        self.transmit(reply_flow, response);
+        match response {
+            Some(written) => self.transmit(reply_flow, written.octets),
+            None => self.count_unsent(),
+        }
+    }
+
+    fn count_unsent(&mut self) {
+        self.counters.unsent += 1;
     }
 
     /// Answers 503 without a transaction, because a limit is reached.
@@ -118,12 +148,22 @@ impl UserAgent {
         self.reply_without_state(request, reply_flow, &reply);
     }
 
-    /// Writes a response. A reply that cannot be written (a line break in a header) becomes a bare 500.
-    pub(super) fn compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Bytes {
-        let octets = self
-            .try_compose(request, reply, dialog)
-            .or_else(|| self.try_compose(request, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR), dialog));
-        octets.map(Bytes::from).unwrap_or_default()
+    /// Writes a response. A reply that cannot be written (a line break in a header, more octets than a message may have)
+    /// becomes a bare 500; `None` where what the request is owed leaves no room for that either.
+    pub(super) fn compose(
+        &self,
+        request: &Message,
+        reply: &Reply,
+        dialog: DialogPart<'_>,
+    ) -> Option<Written> {
+        let failure = Reply::new(StatusCode::SERVER_INTERNAL_ERROR);
+        [reply, &failure].into_iter().find_map(|reply| {
+            let octets = self.try_compose(request, reply, dialog)?;
+            Some(Written {
+                status: reply.status,
+                octets: Bytes::from(octets),
+            })
+        })
     }
 
     fn try_compose(&self, request: &Message, reply: &Reply, dialog: DialogPart<'_>) -> Option<Vec<u8>> {
@@ -192,11 +232,17 @@ impl UserAgent {
     }
 }
 
-/// Whether a response asks for credentials.
-fn is_challenge(status: StatusCode) -> bool {
+/// Whether an INVITE is refused for who asks or how, as strangers are. The refusal leaves no state then: a copy of the
+/// INVITE that comes after it is refused again. Other refusals (486) may turn into a session when asked again.
+pub(super) fn is_for_strangers(status: StatusCode) -> bool {
     matches!(
         status,
-        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            | StatusCode::TOO_MANY_HOPS
+            | StatusCode::SERVICE_UNAVAILABLE
     )
 }
 

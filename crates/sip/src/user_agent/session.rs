@@ -30,6 +30,7 @@ use smallvec::SmallVec;
 use super::EndCause;
 use super::command::{Body, Reply};
 use super::config::FORKS_MAX;
+use super::reply::Written;
 use crate::dialog::Dialog;
 use crate::digest::ClientCredentials;
 use crate::flow::Flow;
@@ -99,7 +100,7 @@ pub(super) struct Session {
     /// Tags of the peers that have answered our INVITE provisionally: they may send requests before the answer.
     pub(super) early_tags: SmallVec<[String; 1]>,
     /// The latest provisional response while ringing, for its repetition.
-    pub(super) provisional: Option<Bytes>,
+    pub(super) provisional: Option<Written>,
     /// What the BYE is to carry if a 2xx crosses our CANCEL.
     pub(super) farewell: Option<Farewell>,
     /// Whether our CANCEL was sent because nobody answered.

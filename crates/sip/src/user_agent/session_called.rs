@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::config::{PROVISIONAL_REFRESH, RINGING_MAX};
-use super::reply::DialogPart;
+use super::reply::{DialogPart, Written, is_for_strangers};
 use super::session::{Phase, Session, SessionTimer, Unacknowledged};
 use super::sessions::Deadline;
 use super::{EndCause, Event, Reply, ServerUser, SessionId, UserAgent};
@@ -57,19 +57,36 @@ impl UserAgent {
 
     /// Refuses the INVITE with a final response (300-699); the session is over without a further event.
     ///
-    /// A reply with another status, or to a session in another state, is counted and not sent.
+    /// 400, 401, 403, 407, 483 and 503 before any other response are sent once and leave no state, so that strangers
+    /// cannot fill the agent: the INVITE may come up again. A reply with another status, or to a session in another
+    /// state, is counted and not sent.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a reply is used up: it belongs to one request"
     )]
     pub fn reject(&mut self, now: Instant, session: SessionId, reply: Reply) {
         if reply.status.is_final() && !reply.status.is_success() && self.is_ringing(session) {
-            self.reply_to_invite(now, session, &reply);
+            self.refuse_invite(now, session, &reply);
             self.sessions.remove(session);
         } else {
             self.counters.late_replies += 1;
         }
         self.settle(now);
+    }
+
+    /// A caller that has had a provisional response no longer repeats its INVITE, so only the transaction sees to it that
+    /// the final response arrives.
+    fn refuse_invite(&mut self, now: Instant, session: SessionId, reply: &Reply) {
+        match self.sessions.get(session).map(|state| &state.phase) {
+            Some(&Phase::Ringing { invite })
+                if is_for_strangers(reply.status) && !self.servers.has_responded(invite) =>
+            {
+                self.reply(now, invite, reply);
+            }
+            Some(_) | None => {
+                self.reply_to_invite(now, session, reply);
+            }
+        }
     }
 
     /// A session for an INVITE outside dialogs.
@@ -99,13 +116,13 @@ impl UserAgent {
         });
     }
 
-    /// Sends a response to the first INVITE; returns its bytes.
+    /// Sends a response to the first INVITE, if it can be written.
     pub(super) fn reply_to_invite(
         &mut self,
         now: Instant,
         session: SessionId,
         reply: &Reply,
-    ) -> Option<Bytes> {
+    ) -> Option<Written> {
         let state = self.sessions.get_mut(session)?;
         let Phase::Ringing { invite } = state.phase else {
             return None;
@@ -121,8 +138,8 @@ impl UserAgent {
             is_secure: state.dialog.is_secure(),
         };
         let response = self.compose(request, reply, part);
-        self.send_reply(now, invite, reply.status, response.clone());
-        Some(response)
+        self.send_reply(now, invite, response.clone());
+        response
     }
 
     /// Sends a 2xx and keeps sending it.
@@ -133,8 +150,10 @@ impl UserAgent {
         let Some(reply_flow) = self.servers.reply_flow(invite) else {
             return;
         };
-        let Some(response) = self.reply_to_invite(now, session, reply) else {
-            return;
+        let response = match self.reply_to_invite(now, session, reply) {
+            Some(Written { status, octets }) if status.is_success() => octets,
+            // The answer could not be written, and the caller has been told so if it could be told anything.
+            Some(_) | None => return self.end_session(now, session, EndCause::NotAnswered),
         };
         self.sessions
             .schedule(Deadline::Session(session, SessionTimer::Patience), None);
@@ -249,7 +268,7 @@ impl UserAgent {
             return;
         };
         let invite = *invite;
-        self.send_reply(now, invite, StatusCode::SESSION_PROGRESS, response);
+        self.send_reply(now, invite, Some(response));
         let refresh = Deadline::Session(session, SessionTimer::Provisional);
         self.sessions.schedule(refresh, Some(now + PROVISIONAL_REFRESH));
     }

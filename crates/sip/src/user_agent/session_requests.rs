@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::attempt::Attempt;
 use super::config::{CALLING_MAX, RINGING_MAX};
-use super::reply::DialogPart;
+use super::reply::{DialogPart, Written};
 use super::session::{Phase, Reinvite, SessionTimer};
 use super::sessions::Deadline;
 use super::{
@@ -230,19 +230,21 @@ impl UserAgent {
             return;
         };
         if !state.dialog.accept_sequence(sequence) {
-            return self.refuse(now, id, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR));
+            return self.refuse_in_session(now, id, &Reply::new(StatusCode::SERVER_INTERNAL_ERROR));
         }
         let is_leaving = matches!(state.phase, Phase::Leaving | Phase::HangUpAfterAck(_));
         let is_full = state.requests.len() >= SESSION_REQUESTS_MAX;
         // RFC 3261 15: a callee may not send BYE before its answer.
         let is_early_bye = method == Some(Method::Bye) && state.is_calling();
         if is_early_bye || (is_leaving && method != Some(Method::Bye)) {
-            self.reply_without_dialog(now, id);
+            self.counters.without_dialog += 1;
+            let gone = Reply::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
+            self.reply_and_keep(now, id, &gone);
         } else if method == Some(Method::Bye) {
             self.handle_bye(now, id, session, message);
         } else if is_full {
             self.counters.overflow += 1;
-            self.reply(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+            self.reply_and_keep(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
         } else if method == Some(Method::Invite) {
             self.handle_reinvite(now, id, session, message);
         } else {
@@ -267,15 +269,20 @@ impl UserAgent {
             let seconds = self.random.below(RETRY_AFTER_BOUND);
             let reply =
                 Reply::new(StatusCode::SERVER_INTERNAL_ERROR).header("Retry-After", seconds.to_string());
-            self.refuse(now, id, &reply);
+            self.refuse_in_session(now, id, &reply);
         } else if is_glare {
-            self.refuse(now, id, &Reply::new(StatusCode::REQUEST_PENDING));
+            self.refuse_in_session(now, id, &Reply::new(StatusCode::REQUEST_PENDING));
         } else {
             state.reinvite = Some(Reinvite::Theirs);
             self.sessions
                 .schedule(Deadline::Owner(id), Some(now + RINGING_MAX));
             self.pass_up(id, session, ServerUser::Reinvite(session), message);
         }
+    }
+
+    fn refuse_in_session(&mut self, now: Instant, id: TransactionId, reply: &Reply) {
+        self.counters.refused += 1;
+        self.reply_and_keep(now, id, reply);
     }
 
     fn pass_up(&mut self, id: TransactionId, session: SessionId, user: ServerUser, message: Message) {
@@ -309,7 +316,7 @@ impl UserAgent {
             return;
         }
         let Some(state) = self.sessions.get_mut(session) else {
-            return self.reply(now, id, reply);
+            return self.reply_and_keep(now, id, reply);
         };
         state.note_reply(id, request, reply);
         let (contact, is_secure) = (state.contact.clone(), state.dialog.is_secure());
@@ -320,9 +327,12 @@ impl UserAgent {
         };
         let sequence = request.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
         let response = self.compose(request, reply, part);
-        self.send_reply(now, id, reply.status, response.clone());
-        if is_invite && reply.status.is_success() {
-            self.expect_ack(now, session, sequence, response, reply_flow);
+        self.send_reply(now, id, response.clone());
+        if let Some(Written { status, octets }) = response
+            && is_invite
+            && status.is_success()
+        {
+            self.expect_ack(now, session, sequence, octets, reply_flow);
         }
     }
 

@@ -31,8 +31,8 @@ pub(super) struct Accepted {
     /// What the ACK repeats of the INVITE (RFC 3261 13.2.2.4).
     pub(super) sequence: u32,
     pub(super) authorization: Option<(String, String)>,
-    /// The remote tag of each branch and the ACK that was sent to it.
-    pub(super) acks: SmallVec<[(String, Bytes); 1]>,
+    /// The remote tag of each branch and the ACK that was sent to it, if it could be written.
+    pub(super) acks: SmallVec<[(String, Option<Bytes>); 1]>,
 }
 
 /// All sessions of one agent.

@@ -5,7 +5,7 @@ use sip::flow::Transport;
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Event, OutgoingRequest, Reply, RequestId, Sequence};
 
-use crate::lone::{Lone, header, ms, outgoing, request};
+use crate::lone::{Lone, header, in_dialog, invite, ms, outgoing, request};
 
 const MD5: &str = r#"Digest realm="example.com", nonce="n1", algorithm=MD5, qop="auth""#;
 const SHA256: &str = r#"Digest realm="example.com", nonce="n2", algorithm=SHA-256, qop="auth""#;
@@ -60,6 +60,50 @@ fn whoever_is_challenged_leaves_no_state_and_is_challenged_again() {
     assert_eq!(first.status(), Some(StatusCode::UNAUTHORIZED));
     assert_eq!(header(&first, "To"), header(&second, "To"));
     assert_eq!(lone.agent.transactions(), 0);
+}
+
+#[test]
+fn a_challenged_invite_leaves_no_state_and_neither_does_what_follows_it() {
+    for transport in [Transport::Udp, Transport::Tls] {
+        let mut lone = Lone::new(transport);
+        let challenge = |lone: &mut Lone| {
+            let session = lone.called(&invite("z9hG4bK1"));
+            let reply = Reply::new(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+            lone.agent
+                .reject(lone.now, session, reply.header("Proxy-Authenticate", MD5));
+            lone.sent()
+        };
+
+        let first = challenge(&mut lone);
+        let second = challenge(&mut lone);
+
+        assert_eq!(first.status(), Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED));
+        assert_eq!(header(&first, "To"), header(&second, "To"));
+        assert_eq!(lone.agent.transactions() + lone.agent.sessions(), 0);
+        let tag = first.to().expect("To").tag().expect("a tag").to_owned();
+        lone.receive(&in_dialog("ACK", 1, &tag, "z9hG4bK1"));
+        assert_eq!(lone.agent.counters().without_dialog, 0);
+        lone.receive(&request("CANCEL", "z9hG4bK1", ""));
+        assert_eq!(lone.sent_status(), 481);
+        assert_eq!(lone.agent.transactions(), 0);
+        lone.expect_no_event();
+    }
+}
+
+#[test]
+fn a_refusal_after_a_provisional_response_is_sent_until_it_is_acknowledged() {
+    let mut lone = Lone::new(Transport::Udp);
+    let session = lone.called(&invite("z9hG4bK1"));
+    lone.agent
+        .provisional(lone.now, session, Reply::new(StatusCode::RINGING));
+    lone.sent();
+
+    lone.agent
+        .reject(lone.now, session, Reply::new(StatusCode::FORBIDDEN));
+    lone.pass(ms(500));
+
+    assert_eq!(lone.sent_lines(), ["403", "403"]);
+    assert_eq!(lone.agent.transactions(), 1);
 }
 
 #[test]

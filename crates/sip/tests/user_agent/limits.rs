@@ -40,6 +40,59 @@ fn one_flow_has_a_bounded_number_of_transactions_and_the_next_request_is_told_to
 }
 
 #[test]
+fn one_source_has_a_bounded_number_of_transactions_over_all_its_flows() {
+    let mut lone = with_limits(
+        Transport::Tcp,
+        Limits {
+            server_transactions_per_source: 3,
+            ..Limits::default()
+        },
+    );
+    for number in 0..4 {
+        lone.flow.connection = ConnectionId(10 + u64::try_from(number).expect("a small number"));
+        lone.flow
+            .remote
+            .set_port(6000 + u16::try_from(number).expect("a small number"));
+        lone.receive(&options(number));
+        if number < 3 {
+            assert!(matches!(lone.event(), Event::Request { .. }));
+        }
+    }
+    assert_eq!(lone.sent_status(), 503);
+    lone.expect_no_event();
+
+    lone.flow.remote.set_ip("192.0.2.3".parse().expect("an address"));
+    lone.receive(&options(4));
+
+    assert!(matches!(lone.event(), Event::Request { .. }));
+}
+
+#[test]
+fn an_ipv6_network_of_64_bits_is_one_source() {
+    let mut lone = with_limits(
+        Transport::Tcp,
+        Limits {
+            server_transactions_per_source: 1,
+            ..Limits::default()
+        },
+    );
+    for (number, address, is_let_in) in [
+        (0, "[2001:db8:0:1::1]:6000", true),
+        (1, "[2001:db8:0:1:ffff::2]:6000", false),
+        (2, "[2001:db8:0:2::1]:6000", true),
+    ] {
+        lone.flow.remote = address.parse().expect("an address");
+        lone.receive(&options(number));
+
+        if is_let_in {
+            assert!(matches!(lone.event(), Event::Request { .. }), "{address}");
+        } else {
+            assert_eq!(lone.sent_status(), 503, "{address}");
+        }
+    }
+}
+
+#[test]
 fn transactions_of_a_flow_are_forgotten_when_they_are_over() {
     let mut lone = with_limits(
         Transport::Tcp,

@@ -89,6 +89,11 @@ impl Lone {
         self.sent.pop_front().expect("a message was sent")
     }
 
+    /// The octets of the next message the agent has sent.
+    pub(crate) fn sent_octets(&mut self) -> Vec<u8> {
+        self.sent().into_bytes()
+    }
+
     /// The status of the next message the agent has sent.
     pub(crate) fn sent_status(&mut self) -> u16 {
         self.sent().status().expect("a response was sent").code()

@@ -1,10 +1,10 @@
 //! What the agent answers by itself (RFC 3261 8.2), and what it drops.
 
 use sip::flow::Transport;
-use sip::message::{Method, OwnedMethod, StatusCode};
-use sip::user_agent::{Config, Counters, Event, Reply};
+use sip::message::{HEADERS_MAX, MESSAGE_BYTES_MAX, Method, OwnedMethod, StatusCode};
+use sip::user_agent::{Config, Counters, EndCause, Event, Reply};
 
-use crate::lone::{Lone, header, invite, ms, outgoing, request};
+use crate::lone::{Lone, header, in_dialog, invite, ms, outgoing, request};
 
 #[test]
 fn methods_are_refused_by_405_if_known_and_by_501_if_not_both_with_allow() {
@@ -172,6 +172,46 @@ fn a_cancel_for_nothing_is_answered_481() {
 }
 
 #[test]
+fn what_is_refused_outside_a_session_and_what_changes_nothing_leaves_no_state() {
+    for (text, status) in [
+        (request("SUBSCRIBE", "z9hG4bK1", ""), 405),
+        (request("BYE", "z9hG4bK2", ""), 481),
+        (in_dialog("INFO", 2, "unknown", "z9hG4bK3"), 481),
+        (in_dialog("INVITE", 2, "unknown", "z9hG4bK4"), 481),
+        (request("INVITE", "z9hG4bK5", "Require: nothing\n"), 420),
+        (request("OPTIONS", "z9hG4bK6", ""), 200),
+    ] {
+        let mut lone = Lone::new(Transport::Udp);
+
+        for _ in 0..2 {
+            lone.receive(&text);
+            if status == 200 {
+                let Event::Request { transaction, .. } = lone.event() else {
+                    panic!("OPTIONS goes up");
+                };
+                lone.agent
+                    .respond(lone.now, transaction, Reply::new(StatusCode::OK));
+            }
+            assert_eq!(lone.sent_status(), status, "{text}");
+        }
+
+        assert_eq!(lone.agent.transactions(), 0, "{text}");
+    }
+}
+
+#[test]
+fn what_is_refused_inside_a_session_is_remembered() {
+    let mut lone = Lone::new(Transport::Udp);
+    let (_, tag) = lone.called_confirmed();
+    let before = lone.agent.transactions();
+
+    lone.receive(&in_dialog("INFO", 0, &tag, "z9hG4bK1"));
+
+    assert_eq!(lone.sent_status(), 500);
+    assert_eq!(lone.agent.transactions(), before + 1);
+}
+
+#[test]
 fn an_ack_is_never_answered() {
     let mut lone = Lone::new(Transport::Udp);
 
@@ -293,6 +333,64 @@ fn a_reply_that_cannot_be_written_becomes_a_500() {
         (refusal.status().unwrap().code(), header(&refusal, "Evil")),
         (500, "(none)")
     );
+}
+
+#[test]
+fn an_answer_of_the_owner_that_cannot_be_written_ends_its_session() {
+    let mut lone = Lone::new(Transport::Udp);
+    let session = lone.called(&invite("z9hG4bK1"));
+
+    lone.agent.answer(
+        lone.now,
+        session,
+        Reply::new(StatusCode::OK).header("X", "a\r\nEvil: 1"),
+    );
+
+    assert_eq!(lone.sent_status(), 500);
+    assert!(matches!(
+        lone.event(),
+        Event::Ended {
+            cause: EndCause::NotAnswered,
+            ..
+        }
+    ));
+    assert_eq!(lone.agent.sessions(), 0);
+}
+
+#[test]
+fn a_request_with_as_many_headers_as_there_may_be_is_answered() {
+    let mut lone = Lone::new(Transport::Udp);
+    let via = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKv\n";
+    let text = request("SUBSCRIBE", "z9hG4bK1", "")
+        .replace("Contact: <sip:bob@192.0.2.2:5062>\nContent-Length: 0\n", "")
+        .replace("From:", &format!("{}From:", via.repeat(HEADERS_MAX - 5)));
+
+    lone.receive(&text);
+
+    let written = lone.sent_octets();
+    assert!(written.starts_with(b"SIP/2.0 405 "));
+    let vias = String::from_utf8(written).expect("text").matches("Via: ").count();
+    assert_eq!(vias, HEADERS_MAX - 4);
+    assert_eq!(lone.agent.counters().unsent, 0);
+}
+
+#[test]
+fn a_request_that_leaves_no_room_for_an_answer_gets_none_and_is_counted() {
+    let mut lone = Lone::new(Transport::Tcp);
+    let fill = |length: usize| {
+        let text = request("SUBSCRIBE", "z9hG4bK1", "").replace("Contact: <sip:bob@192.0.2.2:5062>\n", "");
+        let text = text.replace('\n', "\r\n");
+        text.replace("call-of-bob", &"x".repeat(length))
+    };
+    let room = MESSAGE_BYTES_MAX - fill(0).len();
+
+    lone.receive(&fill(room));
+
+    lone.expect_nothing_sent();
+    assert_eq!(lone.agent.counters().unsent, 1);
+    assert_eq!(lone.agent.transactions(), 0);
+    lone.receive(&fill(room - 200));
+    assert_eq!(lone.sent_status(), 405);
 }
 
 #[test]
