@@ -61,7 +61,7 @@ impl Driver {
     }
 
     /// Runs until it is told to stop and the core has said good-bye. Inputs in the order of their urgency: sound, timers, the
-    /// sink, the network, requests.
+    /// sink, requests, the network: whatever floods it, its owner is heard.
     pub(crate) async fn run(
         mut self,
         mut player: mpsc::Receiver<Report>,
@@ -88,10 +88,6 @@ impl Driver {
                     self.carry_out();
                 }
                 Some(report) = player.recv() => self.take_report(report),
-                input = self.network.next() => match input {
-                    Some(input) => self.give(input),
-                    None => return,
-                },
                 request = requests.recv() => match request {
                     Some(Request::Status(answer)) => {
                         // Who has gone meanwhile needs no answer.
@@ -101,6 +97,10 @@ impl Driver {
                         let _is_told = answer.send(line(&self.endpoint.status(Instant::now()))).is_ok();
                     }
                     Some(Request::Stop) => self.give(Input::Shutdown),
+                    None => return,
+                },
+                input = self.network.next() => match input {
+                    Some(input) => self.give(input),
                     None => return,
                 },
             }

@@ -1,12 +1,12 @@
 //! The device's sockets: one connection per target, a pair of media ports per call, name resolution.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use endpoint::{CallId, ConnectToken, Input};
 use model::status::Cause;
-use net::media::{MediaSocketId, MediaSockets, Packet, PacketKind, PortRange};
+use net::media::{MediaAddresses, MediaSocketId, MediaSockets, Packet, PacketKind, PortRange};
 use net::reply_budget::ReplyBudget;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
@@ -49,6 +49,24 @@ pub(crate) struct Network {
     datagram_servers: VecDeque<SocketAddr>,
 }
 
+/// What comes from the network.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Arrival {
+    Packet(Packet),
+    Incoming(Incoming),
+}
+
+/// The next thing from either queue, each with the same chance: a flood of one does not keep the other waiting.
+async fn arrival(
+    packets: &mut mpsc::Receiver<Packet>,
+    incoming: &mut mpsc::Receiver<Incoming>,
+) -> Option<Arrival> {
+    tokio::select! {
+        Some(packet) = packets.recv() => Some(Arrival::Packet(packet)),
+        incoming = incoming.recv() => incoming.map(Arrival::Incoming),
+    }
+}
+
 /// An attempt to connect that has no outcome yet.
 struct PendingDial {
     token: ConnectToken,
@@ -57,19 +75,29 @@ struct PendingDial {
 }
 
 impl Network {
-    /// Binds a datagram socket on `bind`, for targets over UDP, and prepares the rest.
+    /// Binds a datagram socket on `bind`, for targets over UDP, and prepares the rest. All addresses are those of both
+    /// families, where this machine has both.
     pub(crate) fn bind(bind: SocketAddr, tls: ClientTls, resolver: Resolver) -> Result<Self, BindError> {
         let (incoming_sender, incoming) = mpsc::channel(INCOMING_KEPT);
         let (packet_sender, packets) = mpsc::channel(PACKETS_KEPT);
         let (answer_sender, answers) = mpsc::channel(ANSWERS_KEPT);
-        let listener = ListenerConfig {
+        let listener = |bind| ListenerConfig {
             kind: ListenerKind::Udp {
                 datagram_bytes_max: DATAGRAM_BYTES_MAX,
             },
             bind,
             advertise: None,
         };
-        let transports = Transports::bind(vec![listener], Limits::default(), incoming_sender)?;
+        let bind_all = |listeners| Transports::bind(listeners, Limits::default(), incoming_sender.clone());
+        let (transports, addresses) = if bind.ip().is_unspecified() {
+            let other = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), bind.port());
+            // A kernel without IPv6 has no such socket, and needs none.
+            let transports = bind_all(vec![listener(bind), listener(other)])
+                .or_else(|_| bind_all(vec![listener(bind)]))?;
+            (transports, MediaAddresses::ALL)
+        } else {
+            (bind_all(vec![listener(bind)])?, MediaAddresses::new(&[bind.ip()]))
+        };
         Ok(Self {
             transports,
             incoming,
@@ -78,7 +106,7 @@ impl Network {
             resolver,
             answers,
             answer_sender,
-            media: MediaSockets::new(bind.ip(), PortRange::default(), packet_sender),
+            media: MediaSockets::new(addresses, PortRange::default(), packet_sender),
             packets,
             socket_by_call: BTreeMap::new(),
             call_by_socket: HashMap::new(),
@@ -92,12 +120,12 @@ impl Network {
         loop {
             let input = tokio::select! {
                 biased;
-                Some(packet) = self.packets.recv() => self.packet(packet),
-                incoming = self.incoming.recv() => match incoming {
-                    Some(incoming) => self.translate(incoming),
-                    None => return None,
-                },
+                // Answers come to questions only; anyone can send the rest.
                 Some((query, answer)) = self.answers.recv() => Some(Input::Resolved { query, answer }),
+                arrived = arrival(&mut self.packets, &mut self.incoming) => match arrived? {
+                    Arrival::Packet(packet) => self.packet(packet),
+                    Arrival::Incoming(incoming) => self.translate(incoming),
+                },
             };
             if input.is_some() {
                 return input;
@@ -166,9 +194,9 @@ impl Network {
         });
     }
 
-    /// Opens a pair of media ports on the address that the signalling uses.
+    /// Opens a pair of media ports in the family of the address that the signalling uses.
     pub(crate) fn open_media(&mut self, call: CallId, local: std::net::IpAddr) -> Input {
-        match self.media.open() {
+        match self.media.open(local) {
             Ok((socket, port)) => {
                 self.socket_by_call.insert(call, socket);
                 self.call_by_socket.insert(socket, call);

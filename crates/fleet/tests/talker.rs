@@ -15,8 +15,9 @@ use fleet::link::{Channel, Link};
 use fleet::listener::{Listener, Tally};
 use fleet::registrant::Registrant;
 use fleet::{CallOptions, Talker, TalkerError, TalkerSetup};
+use model::status::ZoneEvent;
 use net::authority::{Authority, Purpose, Subject};
-use net::media::{MediaPlaneConfig, PortRange};
+use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
 use net::tls::{ClientCertificates, ClientTls, ClientTlsConfig, Identity, MinimumVersion, ServerTls, Trust};
 use net::transport::{Limits, ListenerConfig, ListenerKind};
 use sip::message::StatusCode;
@@ -63,7 +64,7 @@ impl Stage {
             }],
             limits: Limits::default(),
             media: MediaPlaneConfig {
-                bind: LOOPBACK,
+                bind: MediaAddresses::new(&[LOOPBACK]),
                 advertise: None,
                 ports: PortRange::default(),
                 seed: [1; 32],
@@ -187,4 +188,28 @@ async fn what_a_talker_says_under_a_wrong_key_comes_to_nobody() {
 
     until(|| tally.ended() == 1).await;
     assert_eq!(ears.packets(), 0);
+}
+
+#[tokio::test]
+async fn a_zone_that_is_stopped_ends_the_page_and_reports_it() {
+    let stage = Stage::start().await;
+    let ears = Ears::open(1, LOOPBACK).unwrap();
+    let tally = stage.loudspeaker(&ears).await;
+    let mut talker = stage.talker("right").await;
+    let mut events = stage.zone.subscribe();
+    let mut call = talker.call("700", &CallOptions::default()).await.unwrap();
+
+    let minute = vec![0x7f; 8_000 * 60];
+    let (spoken, ()) = tokio::join!(call.speak(&minute), stage.zone.stop());
+
+    assert!(
+        matches!(spoken, Err(TalkerError::Ended)),
+        "the talker is hung up on"
+    );
+    until(|| tally.ended() == 1).await;
+    let mut reported = 0;
+    while let Ok(event) = events.recv().await {
+        reported += usize::from(matches!(event, ZoneEvent::PageEnded { .. }));
+    }
+    assert_eq!(reported, 1);
 }

@@ -1,17 +1,24 @@
 //! A budget of bytes per source for answers to datagrams from strangers.
 //!
 //! The source of a datagram can be forged, so an answer to someone not yet authenticated may hit a victim. The
-//! budget bounds how much can be aimed at one address, whatever is sent to us in its name.
+//! budget bounds how much can be aimed at one source, whatever is sent to us in its name. Whoever has shown who it is has a
+//! larger budget of its own, so that what strangers send in its name does not keep the answers from it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::source::Source;
 
 /// Bytes that one source may be sent at once: about forty challenges, enough for a whole site's phones behind
 /// one address to begin.
 pub const BURST_BYTES: u64 = 32 * 1024;
 /// Bytes per second that one source may be sent in the long run.
 pub const BYTES_PER_SECOND: u64 = 8 * 1024;
+/// Bytes that one source whose peers have shown who they are may be sent at once: a thousand answers with descriptions.
+pub const KNOWN_BURST_BYTES: u64 = 1024 * 1024;
+/// Bytes per second that such a source may be sent in the long run.
+pub const KNOWN_BYTES_PER_SECOND: u64 = 256 * 1024;
 /// Sources remembered at most, each in about 100 bytes. Beyond it the one that was silent longest is forgotten.
 pub const SOURCES_MAX: usize = 16_384;
 
@@ -21,9 +28,9 @@ pub struct ReplyBudget {
     burst_bytes: u64,
     bytes_per_second: u64,
     sources_max: usize,
-    bucket_by_source: HashMap<IpAddr, Bucket>,
+    bucket_by_source: HashMap<Source, Bucket>,
     /// The sources in the order of their last use, for eviction without a scan.
-    source_by_use: BTreeMap<u64, IpAddr>,
+    source_by_use: BTreeMap<u64, Source>,
     uses: u64,
 }
 
@@ -41,6 +48,12 @@ impl Default for ReplyBudget {
 }
 
 impl ReplyBudget {
+    /// The budget of peers that have shown who they are.
+    #[must_use]
+    pub fn for_known() -> Self {
+        Self::new(KNOWN_BURST_BYTES, KNOWN_BYTES_PER_SECOND, SOURCES_MAX)
+    }
+
     /// A budget of other sizes than the constants'.
     #[must_use]
     pub fn new(burst_bytes: u64, bytes_per_second: u64, sources_max: usize) -> Self {
@@ -60,7 +73,7 @@ impl ReplyBudget {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.uses += 1;
         let last_use = self.uses;
-        let source = source.to_canonical();
+        let source = Source::of(source);
         let (burst_bytes, bytes_per_second) = (self.burst_bytes, self.bytes_per_second);
         if !self.bucket_by_source.contains_key(&source) {
             self.make_room();
@@ -85,7 +98,7 @@ impl ReplyBudget {
 
     /// Adds the bytes of a datagram that `source` sent: an answer no longer than its question amplifies nothing.
     pub fn earn(&mut self, source: IpAddr, bytes: usize) {
-        if let Some(bucket) = self.bucket_by_source.get_mut(&source.to_canonical()) {
+        if let Some(bucket) = self.bucket_by_source.get_mut(&Source::of(source)) {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             bucket.bytes = bucket.bytes.saturating_add(bytes).min(self.burst_bytes);
         }
@@ -206,6 +219,16 @@ mod tests {
             "used more recently than the second"
         );
         assert!(budget.take(now, source(2), 1_000), "forgotten");
+    }
+
+    #[test]
+    fn a09_the_addresses_of_one_ipv6_subscriber_share_a_budget() {
+        let now = Instant::now();
+        let mut budget = ReplyBudget::new(1_000, 100, 3);
+        assert!(budget.take(now, "2001:db8::1".parse().unwrap(), 1_000));
+
+        assert!(!budget.take(now, "2001:db8::2".parse().unwrap(), 1));
+        assert!(budget.take(now, "2001:db8:0:1::1".parse().unwrap(), 1_000));
     }
 
     #[test]

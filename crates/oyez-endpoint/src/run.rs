@@ -25,6 +25,9 @@ use crate::voice::{Failure, say};
 /// Rate of the samples that the sink is given.
 const OUTPUT_RATE: SampleRate = SampleRate::Hz48000;
 
+/// Open files of a device whose slots all have a call: a connection and two media ports each, and some more.
+const OPEN_FILES_WANTED: u64 = 1_024;
+
 /// Runs the command until it is interrupted or told to end.
 pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
     let config = read(&arguments.config)?;
@@ -41,6 +44,9 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
         user_agent: concat!("Oyez-Endpoint/", env!("CARGO_PKG_VERSION")).to_owned(),
         instance: Some(instance),
     };
+    if let Err(error) = net::raise_open_files(OPEN_FILES_WANTED) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let sink = choice.open(&state)?;
     let mut profile = Profile::from_config(&config, identity, OUTPUT_RATE);
     profile.sound.sink = sink.name();

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod console;
 pub mod failure;
+pub mod interrupt;
 pub mod page;
 pub mod state;
 pub mod status;

@@ -1,22 +1,24 @@
 //! `oyez zone`: runs a zone from a configuration file.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use anyhow::{Context, anyhow};
 use model::directory::Snapshot;
-use net::media::{MediaPlaneConfig, PortRange};
+use model::status::ZoneEvent;
+use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
 use net::tls::{ClientCertificates, Identity, MinimumVersion, ServerTls};
 use net::transport::{Advertise, DATAGRAM_BYTES_MAX, Limits, ListenerConfig, ListenerKind};
 use sip::flow::Transport;
 use sip::user_agent::Advertised;
 use switch::{MediaPolicy, PlainMedia};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast;
 use zone::config::{PlainRtp, ZoneConfig};
 use zone::{DirectoryFile, Zone, ZoneSetup};
 
 use crate::cli::ZoneArguments;
 use crate::console;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::up::{installation, narrate};
 
 /// Runs the command until it is interrupted or told to end.
@@ -33,13 +35,8 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
         .read()
         .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
     installation::check(&snapshot)?;
-    if let Some(warning) = net::raise_open_files(net::OPEN_FILES_WANTED)
-        .context("cannot read the limit of open files")?
-        .warning(net::OPEN_FILES_WANTED)
-    {
-        tracing::warn!("{warning}");
-    }
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for a signal")?;
+    net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
+    let mut interrupt = Interrupt::new()?;
     let zone = Zone::start(setup(&config, snapshot)?)
         .await
         .map_err(|error| anyhow!(error))?;
@@ -51,25 +48,33 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
         ));
     }
     tokio::spawn(directory.watch(zone.updates()));
-    let mut events = zone.subscribe();
+    let mut narrating = tokio::spawn(narrate_all(zone.subscribe()));
+    tokio::select! {
+        () = interrupt.asked() => {}
+        _ = &mut narrating => return Err(anyhow!("the zone has ended by itself").into()),
+    }
+    let farewell = async {
+        zone.stop().await;
+        // The last pages are reported while the zone ends.
+        let _is_told = narrating.await.is_ok();
+    };
+    interrupt.let_finish(farewell).await;
+    Ok(())
+}
+
+/// Logs what happens until the zone has ended.
+async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>) {
     loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("cannot wait for an interrupt")?;
-                break;
-            }
-            event = events.recv() => match event {
-                Ok(event) => if let Some(words) = narrate(&event) { tracing::info!("{words}") },
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => {
-                    return Err(anyhow!("the zone has ended by itself").into());
+        match events.recv().await {
+            Ok(event) => {
+                if let Some(words) = narrate(&event) {
+                    tracing::info!("{words}");
                 }
-            },
+            }
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return,
         }
     }
-    zone.stop().await;
-    Ok(())
 }
 
 fn setup(config: &ZoneConfig, snapshot: Snapshot) -> Result<ZoneSetup, Failure> {
@@ -99,7 +104,10 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot) -> Result<ZoneSetup, Failure> 
         listeners: listeners(config)?,
         limits: Limits::default(),
         media: MediaPlaneConfig {
-            bind: config.media.bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            bind: match config.media.bind.as_slice() {
+                [] => MediaAddresses::ALL,
+                addresses => MediaAddresses::new(addresses),
+            },
             advertise: config.listen.advertise,
             ports,
             seed,

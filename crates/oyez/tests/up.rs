@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -36,9 +36,14 @@ fn standard_error(output: &Output) -> String {
 
 /// A zone and two loudspeakers on loopback, with their state in `folder`.
 async fn stage(folder: &Path) -> Stage {
+    stage_on(folder, Ipv4Addr::LOCALHOST.into()).await
+}
+
+/// As [`stage`], on this address.
+async fn stage_on(folder: &Path, address: IpAddr) -> Stage {
     let setup = StageSetup {
         state: StateFolder::choose(Some(folder)).unwrap(),
-        listening: Listening::FreePorts(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        listening: Listening::FreePorts(address),
         loudspeakers: &LOUDSPEAKERS,
         sink: SinkKind::File,
     };
@@ -89,6 +94,23 @@ fn fields(path: &str, value: &serde_json::Value, found: &mut Vec<String>) {
         }
         _ => found.push(path.to_owned()),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_over_ipv6_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = stage_on(folder.path(), Ipv6Addr::LOCALHOST.into()).await;
+    let sound = spoken_page().unwrap();
+
+    let report = page_and_report(&mut stage, &Progress::new(true), &sound, &sound)
+        .await
+        .unwrap();
+
+    for loudspeaker in &report.loudspeakers {
+        assert_eq!(loudspeaker.receipt, "heard");
+    }
+    assert_eq!((report.heard, report.of), (2, 2));
+    stage.stop().await;
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod config;
 mod deadlines;
 mod identity;
 mod leg;
+mod peers;
 pub mod permission;
 pub mod registrar;
 pub mod status;

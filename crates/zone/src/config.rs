@@ -67,8 +67,9 @@ pub struct TlsFiles {
 pub struct MediaConfig {
     /// The range of UDP ports, written `first-last`.
     pub ports: MediaPorts,
-    /// The address media sockets are bound to; all addresses if none is given.
-    pub bind: Option<IpAddr>,
+    /// The addresses media sockets are bound to, one of each family at most; all addresses if none is given.
+    #[serde(deserialize_with = "one_or_more")]
+    pub bind: Vec<IpAddr>,
     /// Where RTP may go without SRTP.
     pub plain: PlainRtp,
 }
@@ -90,10 +91,37 @@ impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             ports: MediaPorts(20_000..=29_999),
-            bind: None,
+            bind: Vec::new(),
             plain: PlainRtp::Never,
         }
     }
+}
+
+/// Reads one address, or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Addresses {
+        One(IpAddr),
+        More(Vec<IpAddr>),
+    }
+    let addresses = match Addresses::deserialize(deserializer) {
+        Ok(Addresses::One(address)) => vec![address],
+        Ok(Addresses::More(addresses)) => addresses,
+        Err(_) => Vec::new(),
+    };
+    let of_family = |is_ipv4| {
+        addresses
+            .iter()
+            .filter(|address| address.is_ipv4() == is_ipv4)
+            .count()
+    };
+    if addresses.is_empty() || of_family(true) > 1 || of_family(false) > 1 {
+        return Err(D::Error::custom(
+            "media.bind names one address, or one of each family: [\"192.0.2.1\", \"2001:db8::1\"]",
+        ));
+    }
+    Ok(addresses)
 }
 
 /// An inclusive range of UDP ports for media.

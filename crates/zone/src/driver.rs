@@ -1,24 +1,24 @@
 //! The task that owns the switch core: gives it inputs and the time, carries out its outputs.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::bridge::Command;
 use model::directory::Update;
 use model::status::{ZoneEvent, ZoneStatus};
 use net::control::StatusRequest;
-use net::deadline::until;
-use net::media::{MediaEvent, MediaPlane};
+use net::media::{CommandError, MediaEvent, MediaPlane};
 use net::reply_budget::ReplyBudget;
 use net::transport::{Incoming, Transports};
 use sip::flow::{Flow, Transport};
 use sip::message::Message;
 use switch::{Input, Output, Switch};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, oneshot};
 
-/// Inputs of one kind taken before the others get their turn.
-const BUDGET: usize = 64;
+use crate::inputs::{Inputs, Round};
+
+/// Longest wait at the end for what is queued to be written.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// What the owner of a zone, or a control client, asks of its driver.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum Request {
     Status(oneshot::Sender<ZoneStatus>),
     /// The state as a line of JSON.
     StatusLine(StatusRequest),
-    /// To end.
+    /// To end the calls, and then itself.
     Stop,
 }
 
@@ -36,7 +36,11 @@ pub(crate) struct Driver {
     switch: Switch,
     transports: Transports,
     media: MediaPlane,
-    budget: ReplyBudget,
+    /// For answers to datagrams of strangers.
+    strangers: ReplyBudget,
+    /// For answers to datagram peers that hold a binding or a leg.
+    known: ReplyBudget,
+    has_stopped: bool,
     events: broadcast::Sender<ZoneEvent>,
     lines: broadcast::Sender<Arc<str>>,
 }
@@ -53,7 +57,9 @@ impl Driver {
             switch,
             transports,
             media,
-            budget: ReplyBudget::default(),
+            strangers: ReplyBudget::default(),
+            known: ReplyBudget::for_known(),
+            has_stopped: false,
             events,
             lines,
         }
@@ -64,58 +70,57 @@ impl Driver {
         self.give(Input::Directory(update));
     }
 
-    /// Runs until it is told to stop or its queues are gone. Inputs in the order of their urgency: timers, the media
-    /// thread, the network, the directory, requests.
-    pub(crate) async fn run(
-        mut self,
-        mut incoming: mpsc::Receiver<Incoming>,
-        mut media_events: mpsc::Receiver<MediaEvent>,
-        mut updates: mpsc::Receiver<Update>,
-        mut requests: mpsc::Receiver<Request>,
-    ) {
-        let mut network = Vec::with_capacity(BUDGET);
-        let mut media = Vec::with_capacity(BUDGET);
-        loop {
+    /// Runs until it is told to stop and the core has ended its calls, or until its queues are gone. Inputs in the order of
+    /// their urgency: timers, then those of [`Inputs`].
+    pub(crate) async fn run(mut self, mut inputs: Inputs) {
+        let mut round = Round::default();
+        while !self.has_stopped {
             let timer = self.switch.next_timeout();
-            tokio::select! {
-                biased;
-                () = until(timer) => {
-                    self.switch.handle_timeout(Instant::now());
-                    self.carry_out();
-                }
-                count = media_events.recv_many(&mut media, BUDGET) => {
-                    if count == 0 {
-                        tracing::error!("the media thread has ended");
-                        return;
-                    }
-                    media.drain(..).for_each(|event| self.take_media_event(event));
-                }
-                count = incoming.recv_many(&mut network, BUDGET) => {
-                    if count == 0 {
-                        return;
-                    }
-                    network.drain(..).for_each(|event| self.take_incoming(event));
-                }
-                Some(update) = updates.recv() => self.apply(update),
-                request = requests.recv() => match request {
-                    Some(Request::Status(answer)) => {
-                        // Who has gone meanwhile needs no answer.
-                        let _is_told = answer.send(self.switch.status(Instant::now())).is_ok();
-                    }
-                    Some(Request::StatusLine(answer)) => {
-                        let line = line(&self.switch.status(Instant::now()));
-                        let _is_told = answer.send(line).is_ok();
-                    }
-                    Some(Request::Stop) | None => return,
-                },
+            inputs.next_round(timer, &mut round).await;
+            if timer.is_some_and(|due| due <= Instant::now()) {
+                self.switch.handle_timeout(Instant::now());
+                self.carry_out();
             }
+            round
+                .requests
+                .drain(..)
+                .for_each(|request| self.take_request(request));
+            round.updates.drain(..).for_each(|update| self.apply(update));
+            round
+                .media
+                .drain(..)
+                .for_each(|event| self.take_media_event(event));
+            round
+                .network
+                .drain(..)
+                .for_each(|event| self.take_incoming(event));
+            if let Some(lost) = round.lost {
+                tracing::error!(%lost, "the zone ends");
+                break;
+            }
+        }
+        self.transports.shutdown(FAREWELL_MAX).await;
+    }
+
+    fn take_request(&mut self, request: Request) {
+        match request {
+            // Who has gone meanwhile needs no answer.
+            Request::Status(answer) => {
+                let _is_told = answer.send(self.switch.status(Instant::now())).is_ok();
+            }
+            Request::StatusLine(answer) => {
+                let line = line(&self.switch.status(Instant::now()));
+                let _is_told = answer.send(line).is_ok();
+            }
+            Request::Stop => self.give(Input::Shutdown),
         }
     }
 
     fn take_incoming(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Datagram { flow, bytes } => {
-                self.budget.earn(flow.remote.ip(), bytes.len());
+                self.strangers.earn(flow.remote.ip(), bytes.len());
+                self.known.earn(flow.remote.ip(), bytes.len());
                 match Message::parse_datagram(bytes) {
                     Ok(message) => self.give(Input::Sip { flow, message }),
                     Err(error) => self.give(Input::Framing { flow, error }),
@@ -155,10 +160,11 @@ impl Driver {
         while let Some(output) = self.switch.poll_output() {
             match output {
                 Output::Transmit { flow, bytes } => self.transmit(&flow, bytes),
-                Output::OpenMedia { leg } => self.command(Command::Open { leg }),
-                Output::Media(command) => self.command(command),
+                Output::OpenMedia { leg, local } => told(self.media.open(leg, local)),
+                Output::Media(command) => told(self.media.command(command)),
                 Output::Event(event) => self.tell(event),
                 Output::Disconnect { connection } => self.transports.close(connection),
+                Output::Stopped => self.has_stopped = true,
             }
         }
     }
@@ -166,7 +172,7 @@ impl Driver {
     fn transmit(&mut self, flow: &Flow, bytes: Bytes) {
         // Requests go to registered phones only; responses go to whoever asked, or to whom he pretends to be.
         let is_to_anyone = flow.transport == Transport::Udp && bytes.starts_with(b"SIP/2.0 ");
-        if is_to_anyone && !self.budget.take(Instant::now(), flow.remote.ip(), bytes.len()) {
+        if is_to_anyone && !self.may_answer(flow, bytes.len()) {
             tracing::debug!("the reply budget of a datagram source is used up");
             return;
         }
@@ -175,10 +181,14 @@ impl Driver {
         }
     }
 
-    fn command(&self, command: Command) {
-        if let Err(error) = self.media.command(command) {
-            tracing::error!(%error, "a media command is lost");
-        }
+    /// Takes the bytes of an answer from the budget of its receiver.
+    fn may_answer(&mut self, flow: &Flow, bytes: usize) -> bool {
+        let budget = if self.switch.is_known(flow) {
+            &mut self.known
+        } else {
+            &mut self.strangers
+        };
+        budget.take(Instant::now(), flow.remote.ip(), bytes)
     }
 
     fn tell(&self, event: ZoneEvent) {
@@ -187,6 +197,12 @@ impl Driver {
             let _listeners = self.lines.send(line(&event).into()).unwrap_or(0);
         }
         let _subscribers = self.events.send(event).unwrap_or(0);
+    }
+}
+
+fn told(result: Result<(), CommandError>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "a media command is lost");
     }
 }
 

@@ -10,11 +10,13 @@
 //!   control socket ─status──▶└────────┘
 //! ```
 //!
-//! It decides nothing about calls; what it adds to the core is a byte budget for answers to datagrams of strangers.
+//! It decides nothing about calls; what it adds to the core is a byte budget for answers to datagrams, a small one for
+//! those of strangers.
 
 pub mod config;
 mod directory;
 mod driver;
+mod inputs;
 mod start;
 
 pub use directory::{DirectoryFile, DirectoryFileError};

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::EVENTS_KEPT;
 use crate::driver::{Driver, Request};
+use crate::inputs::Inputs;
 
 /// Events of the transports kept for the driver; past that streams wait and datagrams are dropped.
 const INCOMING_KEPT: usize = 8_192;
@@ -113,12 +114,12 @@ impl Zone {
             lines,
         );
         driver.apply(Update::Snapshot(setup.directory));
-        tasks.push(tokio::spawn(driver.run(
-            incoming,
-            media_events,
-            update_receiver,
-            request_receiver,
-        )));
+        tasks.push(tokio::spawn(driver.run(Inputs {
+            requests: request_receiver,
+            updates: update_receiver,
+            media: media_events,
+            network: incoming,
+        })));
         Ok(Self {
             bound,
             requests,
@@ -150,7 +151,8 @@ impl Zone {
         status.await.ok()
     }
 
-    /// Ends the zone after what is queued has been sent.
+    /// Ends the zone: its calls are hung up on, receipts are waited for as at the end of any page, pages are reported, and what
+    /// is queued is sent.
     pub async fn stop(mut self) {
         if self.requests.send(Request::Stop).await.is_ok()
             && let Some(driver) = self.tasks.pop()

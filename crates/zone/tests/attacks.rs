@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use model::directory::{DigestAlgorithm, Epoch, Snapshot};
-use net::media::{MediaPlaneConfig, PortRange};
+use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
 use net::reply_budget::{BURST_BYTES, BYTES_PER_SECOND};
 use net::transport::{Limits, ListenerConfig, ListenerKind};
 use sip::flow::Transport;
@@ -51,7 +51,7 @@ async fn zone(limits: Limits) -> Zone {
             .to_vec(),
         limits,
         media: MediaPlaneConfig {
-            bind: LOOPBACK,
+            bind: MediaAddresses::new(&[LOOPBACK]),
             advertise: None,
             ports: PortRange::default(),
             seed: [1; 32],

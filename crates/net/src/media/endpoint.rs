@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::AbortHandle;
 
 use super::PACKET_BYTES_MAX;
-use super::ports::{OpenError, PortPool, PortRange};
+use super::ports::{MediaAddresses, OpenError, PortPool, PortRange};
 
 /// Pairs of sockets open at once: all slots of a device with a call each.
 const PAIRS_MAX: usize = 128;
@@ -92,27 +92,27 @@ impl Drop for Listening {
 }
 
 impl MediaSockets {
-    /// Prepares sockets on `bind` within `ports`; received packets come to `packets`, and are lost while that queue
+    /// Prepares sockets on `addresses` within `ports`; received packets come to `packets`, and are lost while that queue
     /// is full.
     #[must_use]
-    pub fn new(bind: IpAddr, ports: PortRange, packets: mpsc::Sender<Packet>) -> Self {
+    pub fn new(addresses: MediaAddresses, ports: PortRange, packets: mpsc::Sender<Packet>) -> Self {
         Self {
-            pool: PortPool::new(ports, bind, super::roll()),
+            pool: PortPool::new(ports, addresses, super::roll()),
             pair_by_id: HashMap::new(),
             packets,
         }
     }
 
-    /// Opens a pair on the current tokio runtime; the port is RTP's, RTCP is on the next one.
+    /// Opens a pair on the current tokio runtime, in the family of `local`; the port is RTP's, RTCP is on the next one.
     ///
     /// # Errors
-    /// No ports or no descriptors are left.
-    pub fn open(&mut self) -> Result<(MediaSocketId, u16), OpenError> {
+    /// No ports or no descriptors are left, or there is no address of the family.
+    pub fn open(&mut self, local: IpAddr) -> Result<(MediaSocketId, u16), OpenError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if self.pair_by_id.len() >= PAIRS_MAX {
             return Err(OpenError::Exhausted(PAIRS_MAX));
         }
-        let opened = self.pool.open()?;
+        let opened = self.pool.open(local)?;
         let port = opened.port;
         let id = MediaSocketId(NEXT.fetch_add(1, Ordering::Relaxed));
         let listening = self.listen(id, PacketKind::Rtp, opened.rtp).and_then(|rtp| {
@@ -205,9 +205,9 @@ mod tests {
     #[tokio::test]
     async fn packets_go_both_ways_on_both_ports() {
         let (packets, mut received) = mpsc::channel(8);
-        let mut sockets = MediaSockets::new(LOOPBACK, PortRange::default(), packets);
-        let (one, one_port) = sockets.open().unwrap();
-        let (other, other_port) = sockets.open().unwrap();
+        let mut sockets = MediaSockets::new(MediaAddresses::new(&[LOOPBACK]), PortRange::default(), packets);
+        let (one, one_port) = sockets.open(LOOPBACK).unwrap();
+        let (other, other_port) = sockets.open(LOOPBACK).unwrap();
 
         for (kind, offset) in [(PacketKind::Rtp, 0), (PacketKind::Rtcp, 1)] {
             assert!(sockets.send(
@@ -226,9 +226,9 @@ mod tests {
     #[tokio::test]
     async fn a_packet_of_the_longest_length_comes_through_and_a_longer_one_does_not() {
         let (packets, mut received) = mpsc::channel(8);
-        let mut sockets = MediaSockets::new(LOOPBACK, PortRange::default(), packets);
-        let (one, _) = sockets.open().unwrap();
-        let (_, port) = sockets.open().unwrap();
+        let mut sockets = MediaSockets::new(MediaAddresses::new(&[LOOPBACK]), PortRange::default(), packets);
+        let (one, _) = sockets.open(LOOPBACK).unwrap();
+        let (_, port) = sockets.open(LOOPBACK).unwrap();
         let to = SocketAddr::new(LOOPBACK, port);
 
         assert!(sockets.send(one, PacketKind::Rtp, to, &[0; PACKET_BYTES_MAX + 1]));
@@ -240,8 +240,8 @@ mod tests {
     #[tokio::test]
     async fn a_closed_pair_sends_nothing_and_its_ports_are_free() {
         let (packets, _received) = mpsc::channel(8);
-        let mut sockets = MediaSockets::new(LOOPBACK, PortRange::default(), packets);
-        let (id, port) = sockets.open().unwrap();
+        let mut sockets = MediaSockets::new(MediaAddresses::new(&[LOOPBACK]), PortRange::default(), packets);
+        let (id, port) = sockets.open(LOOPBACK).unwrap();
 
         sockets.close(id);
         tokio::task::yield_now().await;
@@ -252,11 +252,14 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_opens_its_limit_of_pairs_and_not_one_more() {
         let (packets, _received) = mpsc::channel(8);
-        let mut sockets = MediaSockets::new(LOOPBACK, PortRange::default(), packets);
+        let mut sockets = MediaSockets::new(MediaAddresses::new(&[LOOPBACK]), PortRange::default(), packets);
         for _ in 0..PAIRS_MAX {
-            sockets.open().unwrap();
+            sockets.open(LOOPBACK).unwrap();
         }
 
-        assert!(matches!(sockets.open(), Err(OpenError::Exhausted(PAIRS_MAX))));
+        assert!(matches!(
+            sockets.open(LOOPBACK),
+            Err(OpenError::Exhausted(PAIRS_MAX))
+        ));
     }
 }

@@ -10,7 +10,7 @@ mod sockets;
 
 pub use endpoint::{MediaSocketId, MediaSockets, Packet, PacketKind};
 pub use plane::{CommandError, MediaCounter, MediaCounters, MediaEvent, MediaPlane, MediaPlaneConfig};
-pub use ports::{OpenError, PortRange, PortRangeError};
+pub use ports::{MediaAddresses, OpenError, PortRange, PortRangeError};
 
 /// Longest packet taken, in bytes: what an Ethernet frame can carry, and some more for jumbo-minded peers.
 pub const PACKET_BYTES_MAX: usize = 2_048;

@@ -23,7 +23,7 @@ use mio::{Events, Poll, Token, Waker};
 use tokio::sync::mpsc;
 
 use super::PACKET_BYTES_MAX;
-use super::ports::{OpenError, PortRange};
+use super::ports::{MediaAddresses, OpenError, PortRange};
 use super::sockets::Sockets;
 
 /// Commands that may wait: a page to the most legs that a plane can have, opened and connected.
@@ -45,9 +45,9 @@ const WAKER: Token = Token(0);
 /// How a media plane is made.
 #[derive(Debug, Clone)]
 pub struct MediaPlaneConfig {
-    /// The address its sockets are bound to, perhaps the unspecified one.
-    pub bind: IpAddr,
-    /// The address that peers are told, where a 1:1 NAT stands before this machine.
+    /// The addresses its sockets are bound to.
+    pub bind: MediaAddresses,
+    /// The address that peers of its family are told, where a 1:1 NAT stands before this machine.
     pub advertise: Option<IpAddr>,
     /// The ports.
     pub ports: PortRange,
@@ -126,10 +126,19 @@ impl MediaCounters {
 /// A running media plane. Dropping it ends its thread and closes its sockets.
 #[derive(Debug)]
 pub struct MediaPlane {
-    commands: SyncSender<Command>,
+    orders: SyncSender<Order>,
     waker: Arc<Waker>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Order {
+    /// Open a leg with sockets of the family of an address.
+    Open(LegId, IpAddr),
+    /// Anything else.
+    Plane(Command),
 }
 
 #[derive(Debug, Default)]
@@ -146,11 +155,11 @@ impl MediaPlane {
     pub fn start(config: &MediaPlaneConfig, events: mpsc::Sender<MediaEvent>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let (commands, queue) = sync_channel(COMMANDS_MAX);
+        let (orders, queue) = sync_channel(COMMANDS_MAX);
         let shared = Arc::new(Shared::default());
         let worker = Worker {
             poll,
-            commands: queue,
+            orders: queue,
             events,
             event_waits: false,
             sockets: Sockets::new(config.ports, config.bind, config.advertise),
@@ -161,20 +170,33 @@ impl MediaPlane {
             .name("media".to_owned())
             .spawn(move || worker.run())?;
         Ok(Self {
-            commands,
+            orders,
             waker,
             shared,
             thread: Some(thread),
         })
     }
 
-    /// Gives a command to the plane. [`Command::Open`] also opens the leg's sockets, which
-    /// [`MediaEvent::Opened`] answers; [`Command::Close`] also closes them.
+    /// Opens a leg with sockets of the family of `local`, the address that its signalling uses; [`MediaEvent::Opened`] or
+    /// [`MediaEvent::OpenFailed`] answers.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    pub fn open(&self, leg: LegId, local: IpAddr) -> Result<(), CommandError> {
+        self.order(Order::Open(leg, local))
+    }
+
+    /// Gives a command to the plane. [`Command::Close`] also closes the leg's sockets. A leg that is opened without
+    /// [`open`](Self::open) has none.
     ///
     /// # Errors
     /// The thread has more commands than it can hold, or has ended.
     pub fn command(&self, command: Command) -> Result<(), CommandError> {
-        self.commands.try_send(command).map_err(|error| match error {
+        self.order(Order::Plane(command))
+    }
+
+    fn order(&self, order: Order) -> Result<(), CommandError> {
+        self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => CommandError::Full,
             TrySendError::Disconnected(_) => CommandError::Stopped,
         })?;
@@ -204,7 +226,7 @@ impl Drop for MediaPlane {
 /// What the thread owns.
 struct Worker {
     poll: Poll,
-    commands: Receiver<Command>,
+    orders: Receiver<Order>,
     events: mpsc::Sender<MediaEvent>,
     /// The driver's queue was full at the last look.
     event_waits: bool,
@@ -264,11 +286,18 @@ impl Worker {
             return true;
         }
         for _command in 0..COMMANDS_PER_ROUND {
-            let Ok(command) = self.commands.try_recv() else {
+            let Ok(order) = self.orders.try_recv() else {
                 return false;
             };
+            let command = match order {
+                Order::Open(leg, local) => {
+                    self.sockets.open(leg, local, self.poll.registry());
+                    Command::Open { leg }
+                }
+                Order::Plane(command) => command,
+            };
             match &command {
-                Command::Open { leg } => self.sockets.open(*leg, self.poll.registry()),
+                Command::Open { .. } => {}
                 Command::Connect { leg, negotiated, .. } => self.sockets.set_mux(*leg, negotiated.rtcp_mux),
                 Command::Close { leg } => self.sockets.close(*leg, self.poll.registry()),
             }

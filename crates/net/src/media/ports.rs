@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -62,12 +62,52 @@ pub struct PortRangeError {
     last: u16,
 }
 
+/// The addresses media sockets are bound to: one of each family at most, perhaps the unspecified ones. A pair is bound to
+/// the one of the family that its peer is reached over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaAddresses {
+    v4: Option<Ipv4Addr>,
+    v6: Option<Ipv6Addr>,
+}
+
+impl MediaAddresses {
+    /// All addresses of both families.
+    pub const ALL: Self = Self {
+        v4: Some(Ipv4Addr::UNSPECIFIED),
+        v6: Some(Ipv6Addr::UNSPECIFIED),
+    };
+
+    /// These addresses; of several of one family the last. A family without any carries no media.
+    #[must_use]
+    pub fn new(addresses: &[IpAddr]) -> Self {
+        let mut chosen = Self { v4: None, v6: None };
+        for address in addresses {
+            match address.to_canonical() {
+                IpAddr::V4(v4) => chosen.v4 = Some(v4),
+                IpAddr::V6(v6) => chosen.v6 = Some(v6),
+            }
+        }
+        chosen
+    }
+
+    /// The address of the family of `local`.
+    fn like(self, local: IpAddr) -> Option<IpAddr> {
+        match local.to_canonical() {
+            IpAddr::V4(_) => self.v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.v6.map(IpAddr::V6),
+        }
+    }
+}
+
 /// Why no pair of sockets could be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// All pairs of the range are open.
     #[error("all {0} pairs of media ports are in use")]
     Exhausted(usize),
+    /// Media is bound to no address of the family that the peer is reached over.
+    #[error("media is bound to no address of the family of {0}")]
+    NoFamily(IpAddr),
     /// Other programs hold the ports tried.
     #[error("{ATTEMPTS_MAX} media ports in a row are held by other programs")]
     Occupied,
@@ -81,39 +121,44 @@ pub enum OpenError {
 pub(super) struct SocketPair {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
+    /// The address both are bound to, perhaps the unspecified one.
+    pub(super) address: IpAddr,
     /// The even port.
     pub(super) port: u16,
 }
 
-/// Gives out pairs, a closed one as late as possible again: stray packets of its past would hit its successor.
+/// Gives out pairs, a closed one as late as possible again: stray packets of its past would hit its successor. A port is
+/// given out in one family at a time, so that the range holds as many pairs as it says.
 #[derive(Debug)]
 pub(super) struct PortPool {
     range: PortRange,
-    address: IpAddr,
+    addresses: MediaAddresses,
     next: u16,
     open: BTreeSet<u16>,
 }
 
 impl PortPool {
     /// `roll` is any random number: programs that share a range and a machine begin at different places.
-    pub(super) fn new(range: PortRange, address: IpAddr, roll: u16) -> Self {
+    pub(super) fn new(range: PortRange, addresses: MediaAddresses, roll: u16) -> Self {
         // The first port, the span and the roll without its lowest bit are even, so RTP's port is.
         let span = range.last - range.first + 2;
         let next = range.first + (roll & !1) % span;
         Self {
             range,
-            address,
+            addresses,
             next,
             open: BTreeSet::new(),
         }
     }
 
-    pub(super) fn open(&mut self) -> Result<SocketPair, OpenError> {
+    /// Opens a pair in the family of `local`, the address that the peer is signalled with.
+    pub(super) fn open(&mut self, local: IpAddr) -> Result<SocketPair, OpenError> {
+        let address = self.addresses.like(local).ok_or(OpenError::NoFamily(local))?;
         for _attempt in 0..ATTEMPTS_MAX {
             let port = self
                 .next_free()
                 .ok_or_else(|| OpenError::Exhausted(self.range.pairs()))?;
-            match self.bind_pair(port) {
+            match bind_pair(address, port) {
                 Ok(pair) => {
                     self.open.insert(port);
                     return Ok(pair);
@@ -143,17 +188,26 @@ impl PortPool {
         }
         None
     }
+}
 
-    fn bind_pair(&self, port: u16) -> io::Result<SocketPair> {
-        let rtp = bind(SocketAddr::new(self.address, port))?;
-        let rtcp = bind(SocketAddr::new(self.address, port + 1))?;
-        Ok(SocketPair { rtp, rtcp, port })
-    }
+fn bind_pair(address: IpAddr, port: u16) -> io::Result<SocketPair> {
+    let rtp = bind(SocketAddr::new(address, port))?;
+    let rtcp = bind(SocketAddr::new(address, port + 1))?;
+    Ok(SocketPair {
+        rtp,
+        rtcp,
+        address,
+        port,
+    })
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        // A socket of all addresses would else take the port in both families.
+        socket.set_only_v6(true)?;
+    }
     // Neither the size nor the priority is worth failing for: the kernel gives what it allows.
     let _as_asked = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_ok();
     let _with_priority = match address {
@@ -173,13 +227,17 @@ mod tests {
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    fn loopback() -> MediaAddresses {
+        MediaAddresses::new(&[LOOPBACK])
+    }
+
     /// A range of `pairs` pairs that nobody holds at the moment.
     fn free_range(pairs: u16) -> PortRange {
         for first in (40_000..60_000).step_by(usize::from(pairs) * 2) {
             let range = PortRange::new(first, first + pairs * 2 - 1).unwrap();
-            let mut pool = PortPool::new(range, LOOPBACK, 0);
+            let mut pool = PortPool::new(range, loopback(), 0);
             if (0..pairs)
-                .map(|_| pool.open())
+                .map(|_| pool.open(LOOPBACK))
                 .collect::<Result<Vec<_>, _>>()
                 .is_ok()
                 && pool.next == first
@@ -219,9 +277,9 @@ mod tests {
 
     #[test]
     fn rtp_is_even_and_rtcp_is_next_to_it() {
-        let mut pool = PortPool::new(free_range(2), LOOPBACK, 0);
+        let mut pool = PortPool::new(free_range(2), loopback(), 0);
 
-        let pair = pool.open().unwrap();
+        let pair = pool.open(LOOPBACK).unwrap();
 
         assert_eq!(pair.port % 2, 0);
         assert_eq!(pair.rtp.local_addr().unwrap().port(), pair.port);
@@ -230,27 +288,27 @@ mod tests {
 
     #[test]
     fn a_pool_gives_out_all_its_pairs_and_not_one_more() {
-        let mut pool = PortPool::new(free_range(2), LOOPBACK, 0);
-        let first = pool.open().unwrap();
-        let second = pool.open().unwrap();
+        let mut pool = PortPool::new(free_range(2), loopback(), 0);
+        let first = pool.open(LOOPBACK).unwrap();
+        let second = pool.open(LOOPBACK).unwrap();
         assert_ne!(first.port, second.port);
 
-        assert!(matches!(pool.open(), Err(OpenError::Exhausted(2))));
+        assert!(matches!(pool.open(LOOPBACK), Err(OpenError::Exhausted(2))));
 
         pool.close(first.port);
         drop(first);
-        assert!(pool.open().is_ok());
+        assert!(pool.open(LOOPBACK).is_ok());
     }
 
     #[test]
     fn a_closed_pair_comes_back_last() {
         let range = free_range(3);
-        let mut pool = PortPool::new(range, LOOPBACK, 0);
-        let closed = pool.open().unwrap().port;
+        let mut pool = PortPool::new(range, loopback(), 0);
+        let closed = pool.open(LOOPBACK).unwrap().port;
         pool.close(closed);
 
         let ports: Vec<_> = (0..3)
-            .map(|_| pool.open().map(|pair| pair.port).unwrap())
+            .map(|_| pool.open(LOOPBACK).map(|pair| pair.port).unwrap())
             .collect();
 
         assert_eq!(ports.last(), Some(&closed));
@@ -267,7 +325,7 @@ mod tests {
             (6, 65_530),
             (u16::MAX, 65_532),
         ] {
-            assert_eq!(PortPool::new(range, LOOPBACK, roll).next, first, "{roll}");
+            assert_eq!(PortPool::new(range, loopback(), roll).next, first, "{roll}");
         }
     }
 
@@ -275,8 +333,8 @@ mod tests {
     fn ports_of_other_programs_are_passed_over() {
         let range = free_range(2);
         let _other = UdpSocket::bind((LOOPBACK, range.first + 1)).unwrap();
-        let mut pool = PortPool::new(range, LOOPBACK, 0);
+        let mut pool = PortPool::new(range, loopback(), 0);
 
-        assert_eq!(pool.open().unwrap().port, range.last);
+        assert_eq!(pool.open(LOOPBACK).unwrap().port, range.last);
     }
 }

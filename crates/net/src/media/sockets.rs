@@ -10,12 +10,12 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Registry, Token};
 
 use super::plane::MediaEvent;
-use super::ports::{OpenError, PortPool, PortRange};
+use super::ports::{MediaAddresses, OpenError, PortPool, PortRange};
 
 /// All sockets of a plane. A number is never used again, so that a late report of the kernel hits nobody else.
 pub(super) struct Sockets {
     pool: PortPool,
-    advertise: IpAddr,
+    advertise: Option<IpAddr>,
     socket_by_token: HashMap<Token, LegSocket>,
     sockets_by_leg: HashMap<LegId, LegSockets>,
     next_token: usize,
@@ -31,16 +31,17 @@ struct LegSocket {
 struct LegSockets {
     rtp: Token,
     rtcp: Token,
-    port: u16,
+    /// The address both are bound to, and RTP's port.
+    bound: SocketAddr,
     /// RTCP goes through the RTP socket (RFC 5761).
     is_muxed: bool,
 }
 
 impl Sockets {
-    pub(super) fn new(ports: PortRange, bind: IpAddr, advertise: Option<IpAddr>) -> Self {
+    pub(super) fn new(ports: PortRange, addresses: MediaAddresses, advertise: Option<IpAddr>) -> Self {
         Self {
-            pool: PortPool::new(ports, bind, super::roll()),
-            advertise: advertise.unwrap_or(bind),
+            pool: PortPool::new(ports, addresses, super::roll()),
+            advertise,
             socket_by_token: HashMap::new(),
             sockets_by_leg: HashMap::new(),
             next_token: 1,
@@ -49,24 +50,32 @@ impl Sockets {
         }
     }
 
-    /// Opens the sockets of a leg; the outcome is told by [`Sockets::next_outcome`].
-    pub(super) fn open(&mut self, leg: LegId, registry: &Registry) {
+    /// Opens the sockets of a leg in the family of `local`; the outcome is told by [`Sockets::next_outcome`].
+    pub(super) fn open(&mut self, leg: LegId, local: IpAddr, registry: &Registry) {
         let opened = match self.sockets_by_leg.get(&leg) {
-            Some(sockets) => Ok(sockets.port),
-            None => self.open_pair(leg, registry),
+            Some(sockets) => Ok(sockets.bound),
+            None => self.open_pair(leg, local, registry),
         };
         self.outcomes.push_back(match opened {
-            Ok(port) => MediaEvent::Opened {
+            Ok(bound) => MediaEvent::Opened {
                 leg,
-                address: SocketAddr::new(self.advertise, port),
+                address: self.reached_at(bound),
             },
             Err(cause) => MediaEvent::OpenFailed { leg, cause },
         });
     }
 
-    fn open_pair(&mut self, leg: LegId, registry: &Registry) -> Result<u16, OpenError> {
-        let pair = self.pool.open()?;
-        let port = pair.port;
+    /// How peers reach a bound socket; the advertised address stands for those of its family.
+    fn reached_at(&self, bound: SocketAddr) -> SocketAddr {
+        let advertised = self
+            .advertise
+            .filter(|address| address.is_ipv4() == bound.is_ipv4());
+        SocketAddr::new(advertised.unwrap_or(bound.ip()), bound.port())
+    }
+
+    fn open_pair(&mut self, leg: LegId, local: IpAddr, registry: &Registry) -> Result<SocketAddr, OpenError> {
+        let pair = self.pool.open(local)?;
+        let bound = SocketAddr::new(pair.address, pair.port);
         let registered = self.register(leg, pair.rtp, registry).and_then(|rtp| {
             let rtcp = self.register(leg, pair.rtcp, registry);
             if rtcp.is_err() {
@@ -81,14 +90,14 @@ impl Sockets {
                     LegSockets {
                         rtp,
                         rtcp,
-                        port,
+                        bound,
                         is_muxed: false,
                     },
                 );
-                Ok(port)
+                Ok(bound)
             }
             Err(error) => {
-                self.pool.close(port);
+                self.pool.close(bound.port());
                 Err(error.into())
             }
         }
@@ -119,7 +128,7 @@ impl Sockets {
                 let _is_removed = registry.deregister(&mut closed.socket).is_ok();
             }
         }
-        self.pool.close(sockets.port);
+        self.pool.close(sockets.bound.port());
     }
 
     pub(super) fn set_mux(&mut self, leg: LegId, is_muxed: bool) {

@@ -7,20 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::Limits;
-
-/// The peers that count as one: an IPv4 address, or the IPv6 /64 that one subscriber has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Source(IpAddr);
-
-impl Source {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        const SUBSCRIBER_PREFIX: u128 = u128::MAX << 64;
-        match address.to_canonical() {
-            IpAddr::V4(v4) => Self(v4.into()),
-            IpAddr::V6(v6) => Self(IpAddr::V6((v6.to_bits() & SUBSCRIBER_PREFIX).into())),
-        }
-    }
-}
+use crate::source::Source;
 
 /// Counts the accepted connections.
 #[derive(Debug)]
@@ -211,15 +198,6 @@ mod tests {
         drop(admission.admit(address(1)));
 
         assert!(admission.lock().by_source.is_empty());
-    }
-
-    #[test]
-    fn addresses_of_one_subscriber_are_one_source() {
-        let v6 = |text: &str| Source::of(text.parse().unwrap());
-
-        assert_eq!(v6("2001:db8::1"), v6("2001:db8::ffff:2"));
-        assert_ne!(v6("2001:db8::1"), v6("2001:db8:0:1::1"));
-        assert_eq!(v6("::ffff:192.0.2.1"), Source::of(address(1)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A zone's media thread between real sockets.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use media::bridge::{BridgeId, Command, Event, LegId, Role};
@@ -8,7 +8,8 @@ use media::codec::Codec;
 use media::rtp::{Header, Packet};
 use media::sdp::{Direction, Negotiated, OpusParameters};
 use net::media::{
-    MediaCounter, MediaEvent, MediaPlane, MediaPlaneConfig, OpenError, PACKET_BYTES_MAX, PortRange,
+    MediaAddresses, MediaCounter, MediaEvent, MediaPlane, MediaPlaneConfig, OpenError, PACKET_BYTES_MAX,
+    PortRange,
 };
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -46,6 +47,59 @@ async fn a_talkers_packets_reach_a_listener() {
 }
 
 #[tokio::test]
+async fn a_talker_over_ipv6_reaches_a_listener_over_ipv4_through_ports_on_all_addresses() {
+    let config = MediaPlaneConfig {
+        bind: MediaAddresses::ALL,
+        ..config()
+    };
+    let (plane, mut events) = start(&config, 64);
+    let talker = UdpSocket::bind("[::1]:0").await.unwrap();
+    let listener = peer().await;
+    let to_talker = connect(&plane, &mut events, TALKER, &talker, Role::Talker).await;
+    connect(&plane, &mut events, LISTENER, &listener, Role::Listener).await;
+
+    talker.send_to(&packet(7), to_talker).await.unwrap();
+
+    let mut buffer = [0; 512];
+    let (length, _) = listener.recv_from(&mut buffer).await.unwrap();
+    assert_eq!(Packet::parse(&buffer[..length]).unwrap().payload(), payload(7));
+}
+
+#[tokio::test]
+async fn a_family_without_an_address_has_no_ports_and_is_not_told_anothers() {
+    let (plane, mut events) = start(&config(), 64);
+
+    plane.open(TALKER, "2001:db8::1".parse().unwrap()).unwrap();
+
+    assert!(matches!(
+        events.recv().await,
+        Some(MediaEvent::OpenFailed {
+            leg: TALKER,
+            cause: OpenError::NoFamily(_)
+        })
+    ));
+}
+
+#[tokio::test]
+async fn the_advertised_address_stands_for_its_own_family_only() {
+    let (plane, mut events) = start(
+        &MediaPlaneConfig {
+            bind: MediaAddresses::ALL,
+            advertise: Some(IpAddr::from([203, 0, 113, 7])),
+            ..config()
+        },
+        64,
+    );
+
+    plane.open(TALKER, "::1".parse().unwrap()).unwrap();
+
+    let Some(MediaEvent::Opened { address, .. }) = events.recv().await else {
+        panic!("not opened")
+    };
+    assert_eq!(address.ip(), IpAddr::from(Ipv6Addr::UNSPECIFIED));
+}
+
+#[tokio::test]
 async fn a_closed_leg_reports_what_it_did_and_frees_its_ports() {
     let (plane, mut events) = start(&config(), 64);
     let talker = peer().await;
@@ -79,7 +133,7 @@ async fn the_advertised_address_is_told_with_the_bound_port() {
         64,
     );
 
-    plane.command(Command::Open { leg: TALKER }).unwrap();
+    plane.open(TALKER, LOOPBACK).unwrap();
 
     let Some(MediaEvent::Opened { leg: TALKER, address }) = events.recv().await else {
         panic!("not opened")
@@ -104,7 +158,7 @@ async fn a_leg_without_a_port_is_told_so() {
     );
 
     for leg in [TALKER, LISTENER] {
-        plane.command(Command::Open { leg }).unwrap();
+        plane.open(leg, LOOPBACK).unwrap();
     }
 
     assert!(matches!(
@@ -124,7 +178,7 @@ async fn a_leg_without_a_port_is_told_so() {
 async fn no_event_is_lost_while_the_drivers_queue_is_full() {
     let (plane, mut events) = start(&config(), 1);
     for leg in 0..20 {
-        plane.command(Command::Open { leg: LegId(leg) }).unwrap();
+        plane.open(LegId(leg), LOOPBACK).unwrap();
     }
 
     for expected in 0..20 {
@@ -155,7 +209,7 @@ async fn a_packet_longer_than_the_limit_is_counted_and_one_at_the_limit_is_taken
 
 fn config() -> MediaPlaneConfig {
     MediaPlaneConfig {
-        bind: LOOPBACK,
+        bind: MediaAddresses::new(&[LOOPBACK]),
         advertise: None,
         ports: PortRange::default(),
         seed: [7; 32],
@@ -171,7 +225,7 @@ async fn peer() -> UdpSocket {
     UdpSocket::bind((LOOPBACK, 0)).await.unwrap()
 }
 
-/// Opens and connects a leg whose peer is `peer`; yields the address that the peer sends to.
+/// Opens and connects a leg whose peer is `peer`, in its family; yields the address that the peer sends to.
 async fn connect(
     plane: &MediaPlane,
     events: &mut mpsc::Receiver<MediaEvent>,
@@ -179,11 +233,13 @@ async fn connect(
     peer: &UdpSocket,
     role: Role,
 ) -> SocketAddr {
-    plane.command(Command::Open { leg }).unwrap();
+    let remote = peer.local_addr().unwrap();
+    plane.open(leg, remote.ip()).unwrap();
     let Some(MediaEvent::Opened { address, .. }) = events.recv().await else {
         panic!("not opened")
     };
-    let remote = peer.local_addr().unwrap();
+    // Ports on all addresses are reached at the one the peer is.
+    let address = SocketAddr::new(remote.ip(), address.port());
     let negotiated = Negotiated {
         remote_rtp: remote,
         remote_rtcp: remote,
@@ -211,7 +267,7 @@ async fn connect(
 
 /// A range of one pair that was free a moment ago, as another plane found it.
 async fn free_pair(plane: &MediaPlane, events: &mut mpsc::Receiver<MediaEvent>) -> PortRange {
-    plane.command(Command::Open { leg: TALKER }).unwrap();
+    plane.open(TALKER, LOOPBACK).unwrap();
     let Some(MediaEvent::Opened { address, .. }) = events.recv().await else {
         panic!("not opened")
     };

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result, anyhow};
-use net::media::{MediaPlaneConfig, PortRange};
+use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
 use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
 use net::transport::{DATAGRAM_BYTES_MAX, Limits, ListenerConfig, ListenerKind};
 use switch::{MediaPolicy, PlainMedia};
@@ -114,7 +114,7 @@ pub(super) async fn start_zone(setup: &StageSetup, installation: &Installation) 
         ],
         limits: Limits::default(),
         media: MediaPlaneConfig {
-            bind,
+            bind: MediaAddresses::new(&[bind]),
             advertise: None,
             ports,
             seed,

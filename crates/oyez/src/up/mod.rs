@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc};
 use crate::cli::UpArguments;
 use crate::console::{self, Progress};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::page::Reach;
 use crate::state::StateFolder;
 use installation::{ALL, LOUDSPEAKERS};
@@ -61,6 +62,7 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
         loudspeakers: &LOUDSPEAKERS,
         sink: arguments.sink,
     };
+    net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let sound = spoken_page()?;
     let progress = Progress::new(arguments.json);
     let mut stage = Stage::start(&setup, &|what| progress.show(what)).await?;
@@ -82,9 +84,7 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
     };
     if !arguments.once {
         // The verdict of the first page is on the screen; the installation runs on whatever it was.
-        go_on(&mut stage, &setup, arguments.json).await?;
-        stage.stop().await;
-        return Ok(());
+        return go_on(stage, &setup, arguments.json).await;
     }
     stage.stop().await;
     verdict
@@ -136,9 +136,9 @@ pub fn describe(event: &CallerEvent, seconds: f64) -> String {
     }
 }
 
-/// Goes on until interrupted, and says what happens.
-async fn go_on(stage: &mut Stage, setup: &StageSetup, is_quiet: bool) -> Result<(), Failure> {
-    let mut events = stage.subscribe();
+/// Goes on until asked to end, and says what happens.
+async fn go_on(mut stage: Stage, setup: &StageSetup, is_quiet: bool) -> Result<(), Failure> {
+    let mut interrupt = Interrupt::new()?;
     let mut directory = zone::DirectoryFile::new(&setup.state.directory());
     directory
         .read()
@@ -147,21 +147,31 @@ async fn go_on(stage: &mut Stage, setup: &StageSetup, is_quiet: bool) -> Result<
     if !is_quiet {
         console::say("\nOyez is up; Ctrl-C ends it. What happens:");
     }
+    let mut narrating = tokio::spawn(narrate_all(stage.subscribe(), is_quiet));
+    tokio::select! {
+        () = interrupt.asked() => {}
+        _ = &mut narrating => return Err(anyhow!("the zone has ended").into()),
+    }
+    let farewell = async {
+        stage.stop().await;
+        // The last pages are reported while the zone ends.
+        let _is_told = narrating.await.is_ok();
+    };
+    interrupt.let_finish(farewell).await;
+    Ok(())
+}
+
+/// Says what happens until the zone has ended.
+async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>, is_quiet: bool) {
     loop {
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("cannot wait for an interrupt")?;
-                return Ok(());
-            }
-            event = events.recv() => match event {
-                Ok(event) if !is_quiet => {
-                    if let Some(words) = narrate(&event) {
-                        console::say(&format!("  {words}"));
-                    }
+        match events.recv().await {
+            Ok(event) if !is_quiet => {
+                if let Some(words) = narrate(&event) {
+                    console::say(&format!("  {words}"));
                 }
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("the zone has ended").into()),
-            },
+            }
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return,
         }
     }
 }

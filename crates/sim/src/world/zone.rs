@@ -147,10 +147,12 @@ impl World<'_> {
                     self.send_octets(flow.connection, Direction::Down, bytes.to_vec());
                 }
             },
-            Output::OpenMedia { leg } => self.open_leg(leg),
+            Output::OpenMedia { leg, .. } => self.open_leg(leg),
             Output::Media(command) => self.command(command),
             Output::Event(event) => self.zone_tells(event),
             Output::Disconnect { connection } => self.zone_closes(connection),
+            // Nobody asks a simulated zone to end.
+            Output::Stopped => {}
         }
     }
 

@@ -21,7 +21,7 @@ use crate::config::PlainMedia;
 use crate::leg::{Leg, Target};
 use crate::permission::{Destination, Manner, destination};
 use crate::registrar::Binding;
-use crate::switch::{Output, Switch};
+use crate::switch::{Output, Service, Switch};
 
 impl Switch {
     /// Takes a new call or refuses it.
@@ -32,6 +32,11 @@ impl Switch {
             offence.count(&mut self.counters.calls);
             return self.agent.reject(now, session, offence.reply());
         };
+        if self.service != Service::Open {
+            let offence = CallOffence::Stopping;
+            offence.count(&mut self.counters.calls);
+            return self.agent.reject(now, session, offence.reply());
+        }
         let claimed = claimed_user(message);
         let caller = match self.identify(now, message, HeaderName::ProxyAuthorization, &claimed) {
             Ok(caller) => caller,
@@ -96,7 +101,8 @@ impl Switch {
         };
         let call = Call::new(manner, extension.extension, announcement, leg, plan, room);
         self.calls.call_by_id.insert(id, call);
-        self.outputs.push_back(Output::OpenMedia { leg });
+        let local = flow.local.ip();
+        self.outputs.push_back(Output::OpenMedia { leg, local });
         Ok(())
     }
 

@@ -118,7 +118,8 @@ impl Switch {
             call.called.insert(leg);
             *call.called_by_user.entry(user.clone()).or_default() += 1;
         }
-        self.outputs.push_back(Output::OpenMedia { leg });
+        let local = flow.local.ip();
+        self.outputs.push_back(Output::OpenMedia { leg, local });
     }
 
     /// Sends the INVITE of a called leg that has its ports, to the best of its targets.
@@ -141,6 +142,8 @@ impl Switch {
         let spoken = call.spoken;
         let leg = self.calls.leg_by_id.get_mut(&id)?;
         leg.media.security = security;
+        self.calls.peers.remove(&leg.flow);
+        self.calls.peers.add(&target.flow);
         leg.flow = target.flow;
         let local = local_media(&self.config.media, leg, spoken)?;
         let (text, offer) = sdp::offer(&local, &mut self.rng).ok()?;

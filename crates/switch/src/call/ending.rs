@@ -59,7 +59,7 @@ impl Switch {
 
     /// Ends a call: everybody is hung up on, and what they say at the end is waited for. A caller that has not been
     /// answered is refused with `status`.
-    pub(super) fn end_call(&mut self, now: Instant, id: CallId, status: StatusCode) {
+    pub(crate) fn end_call(&mut self, now: Instant, id: CallId, status: StatusCode) {
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return;
         };
@@ -175,7 +175,7 @@ impl Switch {
         else {
             return;
         };
-        self.calls.leg_by_id.remove(&id);
+        self.calls.remove(id);
         if let Some(known) = self.calls.call_by_id.get_mut(&call) {
             known.legs.remove(&id);
         }
@@ -235,7 +235,7 @@ impl Switch {
         {
             self.close_ports(id);
         }
-        if let Some(leg) = self.calls.leg_by_id.remove(&id)
+        if let Some(leg) = self.calls.remove(id)
             && let Some(session) = leg.session
         {
             self.calls.leg_by_session.remove(&session);

@@ -39,6 +39,7 @@ use sip::user_agent::SessionId;
 use crate::admission::Room;
 use crate::deadlines::Deadlines;
 use crate::leg::{Leg, Target};
+use crate::peers::DatagramPeers;
 use crate::permission::Manner;
 
 use announcement::Announcement;
@@ -161,6 +162,8 @@ pub(crate) struct Calls {
     pub(crate) leg_by_id: BTreeMap<LegId, Leg>,
     /// Exactly the sessions that stand in `leg_by_id`.
     pub(crate) leg_by_session: BTreeMap<SessionId, LegId>,
+    /// Counts `leg_by_id` by peer.
+    pub(crate) peers: DatagramPeers,
     /// When a call's phase has lasted too long.
     pub(crate) deadlines: Deadlines<CallId>,
 }
@@ -172,6 +175,7 @@ impl Calls {
             call_by_id: BTreeMap::new(),
             leg_by_id: BTreeMap::new(),
             leg_by_session: BTreeMap::new(),
+            peers: DatagramPeers::default(),
             deadlines: Deadlines::new(),
         }
     }
@@ -201,7 +205,15 @@ impl Calls {
         if let Some(session) = leg.session {
             self.leg_by_session.insert(session, id);
         }
+        self.peers.add(&leg.flow);
         self.leg_by_id.insert(id, leg);
+    }
+
+    /// Takes a leg out.
+    pub(crate) fn remove(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.leg_by_id.remove(&id)?;
+        self.peers.remove(&leg.flow);
+        Some(leg)
     }
 
     fn next_number(&mut self) -> u64 {

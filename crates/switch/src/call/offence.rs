@@ -15,6 +15,9 @@ const RETRY_AFTER: &str = "30";
 /// Why a call of an authenticated caller is not taken on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallOffence {
+    /// The zone is about to end.
+    #[error("the zone is stopping")]
+    Stopping,
     /// The request has made all the hops it may (RFC 3261 §16.3).
     #[error("the request has no hops left")]
     NoHopsLeft,
@@ -58,7 +61,8 @@ impl CallOffence {
                 "Warning",
                 format!("399 oyez \"{}\"", quotable(&error.to_string())),
             ),
-            Self::NoHopsLeft
+            Self::Stopping
+            | Self::NoHopsLeft
             | Self::OtherDomain
             | Self::NoUser
             | Self::Barred(_)
@@ -79,7 +83,7 @@ impl CallOffence {
             Self::Full(Full::Legs | Full::Calls | Full::Page { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NobodyRegistered => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::FlowBarred | Self::NoOffer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
-            Self::NoPorts => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoPorts | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
         }
     }
@@ -92,7 +96,7 @@ impl CallOffence {
             }
             Self::Barred(Barred::Denied) => CallRefusal::NotPermitted,
             Self::Barred(Barred::PinWanted) => CallRefusal::WrongPin,
-            Self::Full(_) | Self::NoPorts => CallRefusal::Overloaded,
+            Self::Full(_) | Self::NoPorts | Self::Stopping => CallRefusal::Overloaded,
             Self::NobodyRegistered => CallRefusal::NobodyRegistered,
             Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) => CallRefusal::NoCommonMedia,
         }
@@ -105,7 +109,7 @@ impl CallOffence {
             Self::Barred(Barred::Denied | Barred::PinWanted) => &mut counters.refused_permission,
             Self::Full(_) | Self::NoPorts => &mut counters.refused_full,
             Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) => &mut counters.refused_media,
-            Self::NoHopsLeft | Self::NobodyRegistered => &mut counters.refused_other,
+            Self::Stopping | Self::NoHopsLeft | Self::NobodyRegistered => &mut counters.refused_other,
         };
         *counter += 1;
     }

@@ -34,6 +34,7 @@ pub use offence::RegisterOffence;
 use request::{Change, Registration, Wanted};
 
 use crate::deadlines::Deadlines;
+use crate::peers::DatagramPeers;
 
 /// Bindings of one user: a desk phone, a soft phone and a mobile with two flows each, and room for contacts that
 /// changed without being removed. One more pushes out the one that was refreshed longest ago.
@@ -66,6 +67,8 @@ pub struct Registrar {
     user_by_binding: BTreeMap<BindingId, SipUser>,
     /// Bindings of each connection, or UDP socket; no set is empty.
     bindings_by_connection: BTreeMap<ConnectionId, BTreeSet<BindingId>>,
+    /// Counts the entries of `bindings_by_connection` by peer.
+    peers: DatagramPeers,
     expiries: Deadlines<BindingId>,
     keep_alives: Deadlines<BindingId>,
     /// How often a UDP flow is kept open; `None` leaves it to the phones.
@@ -106,6 +109,7 @@ impl Registrar {
             bindings_by_user: BTreeMap::new(),
             user_by_binding: BTreeMap::new(),
             bindings_by_connection: BTreeMap::new(),
+            peers: DatagramPeers::default(),
             expiries: Deadlines::new(),
             keep_alives: Deadlines::new(),
             keep_alive_every,
@@ -151,6 +155,11 @@ impl Registrar {
         self.user_by_binding.len()
     }
 
+    /// Says whether the datagram peer of `flow` has a binding.
+    pub(crate) fn is_bound(&self, flow: &Flow) -> bool {
+        self.peers.holds(flow)
+    }
+
     /// Says whether nobody is registered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -159,11 +168,8 @@ impl Registrar {
 
     /// Learns that a connection is closed or a UDP socket lost: its bindings end.
     pub fn handle_closed(&mut self, connection: ConnectionId) {
-        for id in self
-            .bindings_by_connection
-            .remove(&connection)
-            .unwrap_or_default()
-        {
+        let bindings = self.bindings_by_connection.get(&connection).cloned();
+        for id in bindings.unwrap_or_default() {
             self.remove(id);
         }
     }
@@ -278,10 +284,10 @@ impl Registrar {
                     .push(binding);
             }
         }
-        self.bindings_by_connection
-            .entry(flow.connection)
-            .or_default()
-            .insert(id);
+        let bindings = self.bindings_by_connection.entry(flow.connection).or_default();
+        if bindings.insert(id) {
+            self.peers.add(&flow);
+        }
     }
 
     /// Takes the least recently refreshed binding away from a user that has all it may have. A device that
@@ -323,7 +329,9 @@ impl Registrar {
     /// Forgets that a binding lives on a connection.
     fn detach(&mut self, id: BindingId, flow: Flow) {
         if let Some(ids) = self.bindings_by_connection.get_mut(&flow.connection) {
-            ids.remove(&id);
+            if ids.remove(&id) {
+                self.peers.remove(&flow);
+            }
             if ids.is_empty() {
                 self.bindings_by_connection.remove(&flow.connection);
             }

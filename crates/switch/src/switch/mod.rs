@@ -4,7 +4,7 @@ mod registration;
 mod reporting;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -68,6 +68,9 @@ pub enum Input {
     Media(bridge::Event),
     /// The directory feed says something: the only way a switch learns who exists.
     Directory(Update),
+    /// To end: all calls are hung up on, what their listeners say at the end is waited for as usual, new ones are refused.
+    /// [`Output::Stopped`] follows within [`ENDING_MAX`](crate::ENDING_MAX).
+    Shutdown,
 }
 
 /// What a [`Switch`] wants done, in this order.
@@ -80,11 +83,13 @@ pub enum Output {
         /// The message.
         bytes: Bytes,
     },
-    /// Open the leg in the bridge ([`bridge::Command::Open`]) with RTP and RTCP ports, and say so with
+    /// Open the leg in the bridge ([`bridge::Command::Open`]) with RTP and RTCP ports of the family of `local`, and say so with
     /// [`Input::MediaOpened`]. They close with the [`bridge::Command::Close`] of the leg.
     OpenMedia {
         /// The leg.
         leg: LegId,
+        /// The address its signalling uses.
+        local: IpAddr,
     },
     /// Tell the bridge.
     Media(bridge::Command),
@@ -95,6 +100,19 @@ pub enum Output {
         /// The connection.
         connection: ConnectionId,
     },
+    /// All calls have ended after [`Input::Shutdown`], and nothing more follows but what ends dialogs.
+    Stopped,
+}
+
+/// Whether a switch takes calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// It does.
+    Open,
+    /// It has been told to end, and its calls are ending.
+    Closing,
+    /// It has said [`Output::Stopped`].
+    Closed,
 }
 
 /// The core of a zone or node; see the [crate](crate).
@@ -109,6 +127,7 @@ pub struct Switch {
     pub(crate) rng: ChaCha20Rng,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<Output>,
+    pub(crate) service: Service,
     /// The first instant seen.
     began: Option<Instant>,
 }
@@ -132,6 +151,7 @@ impl Switch {
             rng,
             counters: Counters::default(),
             outputs: VecDeque::new(),
+            service: Service::Open,
             began: None,
             config,
         }
@@ -159,8 +179,10 @@ impl Switch {
             Input::MediaFailed { leg } => self.handle_media_failed(now, leg),
             Input::Media(event) => self.handle_media_event(now, event),
             Input::Directory(update) => self.handle_directory(update),
+            Input::Shutdown => self.shut_down(now),
         }
         self.settle(now);
+        self.stop_if_empty();
     }
 
     /// Does what is due at `now`.
@@ -173,6 +195,7 @@ impl Switch {
             self.handle_call_due(now, call);
         }
         self.settle(now);
+        self.stop_if_empty();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
@@ -259,6 +282,31 @@ impl Switch {
             }
         };
         self.agent.respond(now, transaction, reply);
+    }
+
+    /// Says whether the peer of a datagram flow has shown who it is and holds a binding or a leg, so that an answer to it is
+    /// not one to a stranger.
+    #[must_use]
+    pub fn is_known(&self, flow: &Flow) -> bool {
+        self.registrar.is_bound(flow) || self.calls.peers.holds(flow)
+    }
+
+    fn shut_down(&mut self, now: Instant) {
+        if self.service != Service::Open {
+            return;
+        }
+        self.service = Service::Closing;
+        let calls: Vec<_> = self.calls.call_by_id.keys().copied().collect();
+        for call in calls {
+            self.end_call(now, call, StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    fn stop_if_empty(&mut self) {
+        if self.service == Service::Closing && self.calls.call_by_id.is_empty() {
+            self.service = Service::Closed;
+            self.outputs.push_back(Output::Stopped);
+        }
     }
 
     pub(crate) fn emit(&mut self, event: ZoneEvent) {

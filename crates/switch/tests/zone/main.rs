@@ -14,5 +14,6 @@ mod pages;
 mod phone;
 mod receipts;
 mod registrations;
+mod shutdown;
 mod stranger;
 mod world;

@@ -129,6 +129,16 @@ impl Phone {
         }
     }
 
+    /// Answers the BYEs that were held, each with the receipt.
+    pub(crate) fn release_byes(&mut self, now: Instant) {
+        for (transaction, message) in std::mem::take(&mut self.byes) {
+            let mut reply = Reply::new(StatusCode::OK);
+            reply.body = self.receipt.as_ref().map(receipt_body);
+            self.agent.respond(now, transaction, reply);
+            self.ended.push(EndCause::Bye { transaction, message });
+        }
+    }
+
     pub(crate) fn contact(&self) -> String {
         format!(
             "<sip:{}@{};transport={}>",

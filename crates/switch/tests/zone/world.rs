@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) held: Vec<LegId>,
     /// What a listener reports to have missed of the 1,000 packets it was sent.
     pub(crate) reported_lost: Option<u32>,
+    /// The zone has said that it has stopped.
+    pub(crate) has_stopped: bool,
     open: BTreeSet<LegId>,
     /// A bridge that carries every command out; its own events are for the test to check.
     plane: Plane,
@@ -62,6 +64,7 @@ impl World {
             holds_ports: false,
             held: Vec::new(),
             reported_lost: None,
+            has_stopped: false,
             open: BTreeSet::new(),
             plane: Plane::new([6; 32]),
             plane_refusals: Vec::new(),
@@ -190,8 +193,8 @@ impl World {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Transmit { flow, bytes } => self.deliver(flow, bytes.to_vec()),
-            Output::OpenMedia { leg } if self.holds_ports => self.held.push(leg),
-            Output::OpenMedia { leg } => self.open(leg),
+            Output::OpenMedia { leg, .. } if self.holds_ports => self.held.push(leg),
+            Output::OpenMedia { leg, .. } => self.open(leg),
             Output::Media(command) => {
                 self.plane.handle_command(self.now, command.clone());
                 let plane_events = std::iter::from_fn(|| self.plane.poll_event());
@@ -213,6 +216,7 @@ impl World {
             }
             Output::Event(event) => self.events.push(event),
             Output::Disconnect { connection } => self.disconnected.push(connection),
+            Output::Stopped => self.has_stopped = true,
         }
     }
 
