@@ -82,6 +82,8 @@ pub struct Account {
     pub authorization_id: AuthorizationId,
     /// The password; without one no challenge is answered.
     pub password: Option<Secret>,
+    /// Challenges by MD5 are answered, for servers that know no other algorithm.
+    pub answers_md5: bool,
     /// Shown to those who are called.
     pub display_name: String,
 }
@@ -262,6 +264,7 @@ fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
             user: slot.user.clone(),
             authorization_id: slot.authorization_id.clone(),
             password: slot.password.clone(),
+            answers_md5: config.security.answers_md5,
             display_name: slot.display_name.clone().unwrap_or_default(),
         }),
         tone: match tone {

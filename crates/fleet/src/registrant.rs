@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sip::digest::{Challenge, ChallengeError, ClientCredentials, answer};
+use sip::digest::{Algorithm, Challenge, ChallengeError, ClientCredentials, answer};
 use sip::message::{BuildError, HeaderName, Message, Method, RequestBuilder, StatusCode};
 use thiserror::Error;
 use tokio::time::timeout;
@@ -63,6 +63,7 @@ impl Registrant {
             credentials: ClientCredentials {
                 username: user.to_owned(),
                 password: password.into(),
+                weakest: Algorithm::Md5,
             },
             call_id: format!("fleet-{}-{number}", std::process::id()),
             sequence: 0,

@@ -31,7 +31,7 @@ use media::sdp::{self, Direction, LocalMedia, Negotiated, OfferError, SdpError, 
 use media::srtp::{Context, MasterKey, SrtpError, Suite};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use sip::digest::{ClientCredentials, Secret};
+use sip::digest::{Algorithm, ClientCredentials, Secret};
 use sip::message::{Method, StatusCode};
 use sip::user_agent::{
     Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, RequestFailure, RequestId, SessionId,
@@ -254,6 +254,7 @@ impl Talker {
         ClientCredentials {
             username: self.setup.authorization_id.clone(),
             password: self.setup.password.clone(),
+            weakest: Algorithm::Md5,
         }
     }
 
@@ -318,14 +319,16 @@ impl Talker {
     fn judge(&mut self, event: Event, awaited: Awaited) -> Option<Result<Outcome, TalkerError>> {
         let now = Instant::now();
         match (event, awaited) {
-            (Event::Response { request, outcome }, Awaited::Response(wanted)) if request == wanted => Some(
-                outcome
-                    .map_err(TalkerError::from)
-                    .and_then(|response| match response.status() {
-                        Some(status) if status.is_success() => Ok(Outcome::Accepted),
-                        status => Err(TalkerError::Refused(status.unwrap_or(StatusCode::BAD_REQUEST))),
-                    }),
-            ),
+            (Event::Response { request, outcome, .. }, Awaited::Response(wanted)) if request == wanted => {
+                Some(
+                    outcome
+                        .map_err(TalkerError::from)
+                        .and_then(|response| match response.status() {
+                            Some(status) if status.is_success() => Ok(Outcome::Accepted),
+                            status => Err(TalkerError::Refused(status.unwrap_or(StatusCode::BAD_REQUEST))),
+                        }),
+                )
+            }
             (Event::Answered { session, message }, Awaited::Answer(wanted)) if session == wanted => {
                 Some(Ok(Outcome::Answered(message.body().to_vec())))
             }

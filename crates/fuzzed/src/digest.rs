@@ -123,6 +123,7 @@ fn answered(challenge: &Challenge, username: &str, method: &str, count: u32) -> 
     let credentials = ClientCredentials {
         username: username.to_owned(),
         password: Secret::from(PASSWORD),
+        weakest: Algorithm::Md5,
     };
     answer(challenge, &credentials, method, URI, count, "cnonce")
 }

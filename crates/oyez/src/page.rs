@@ -86,6 +86,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         user: ANNOUNCER.parse().context("the announcer's name is a SIP user")?,
         authorization_id,
         password: Some(password),
+        answers_md5: true,
         display_name: "Announcer".to_owned(),
     };
     let setup = CallSetup {

@@ -194,6 +194,7 @@ fn account(user: &str) -> Account {
         user: parsed(user),
         authorization_id: parsed(&authorization_id(user)),
         password: Some(Secret::from(password(user).as_str())),
+        answers_md5: true,
         display_name: String::new(),
     }
 }

@@ -6,6 +6,9 @@ use crate::user_agent::Body;
 /// Where requests start counting down the hops they may take (RFC 3261 8.1.1.6).
 pub(crate) const MAX_FORWARDS: &str = "70";
 
+/// Authorization and Proxy-Authorization header fields, by name and value.
+pub(crate) type Authorizations = Vec<(String, String)>;
+
 /// See the [module](self).
 #[derive(Clone)]
 pub(crate) struct Draft {
@@ -26,8 +29,7 @@ pub(crate) struct Draft {
 pub(crate) struct Attributes<'a> {
     pub(crate) via: &'a str,
     pub(crate) sequence: u32,
-    /// Authorization or Proxy-Authorization.
-    pub(crate) authorization: Option<&'a (String, String)>,
+    pub(crate) authorizations: &'a Authorizations,
     pub(crate) user_agent: &'a str,
     /// Allow and Supported, where the request is to say them.
     pub(crate) allow: Option<&'a str>,
@@ -67,7 +69,7 @@ impl Draft {
                 builder = builder.header(name, value);
             }
         }
-        for (name, value) in attributes.authorization.into_iter().chain(&self.headers) {
+        for (name, value) in attributes.authorizations.iter().chain(&self.headers) {
             builder = builder.header(HeaderName::Other(name), value);
         }
         if let Some(body) = &self.body {

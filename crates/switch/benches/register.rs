@@ -144,6 +144,7 @@ fn answered(storm: &mut Storm, flow: Flow, number: u32) -> Vec<u8> {
     let credentials = ClientCredentials {
         username: format!("phone{}", number % PHONES),
         password: sip::digest::Secret::from("correct horse battery"),
+        weakest: Algorithm::Md5,
     };
     let answer = answer(&challenge, &credentials, "REGISTER", REQUEST_URI, 1, "0a4f113b");
     request(number, 2, &format!("Authorization: {answer}\r\n"))

@@ -7,6 +7,7 @@ use sip::user_agent::{Event, Output as AgentOutput, Reply};
 
 use super::{Asked, Endpoint};
 use crate::io::Output;
+use crate::registration::Answer;
 
 impl Endpoint {
     pub(super) fn handle_agent_output(&mut self, now: Instant, output: AgentOutput) {
@@ -41,9 +42,14 @@ impl Endpoint {
                 self.handle_session_request(now, session, transaction, &message);
             }
             Event::Ended { session, cause } => self.handle_session_ended(now, session, &cause),
-            Event::Response { request, outcome } => match self.asked_by_request.remove(&request) {
+            Event::Response {
+                request,
+                outcome,
+                unanswered,
+            } => match self.asked_by_request.remove(&request) {
                 Some(Asked::Register { slot, attempt }) => {
-                    self.handle_register_outcome(now, slot, attempt, outcome);
+                    let answer = Answer { outcome, unanswered };
+                    self.handle_register_outcome(now, slot, attempt, answer);
                 }
                 Some(Asked::Keepalive { flow }) => {
                     if let Ok(answer) = outcome {

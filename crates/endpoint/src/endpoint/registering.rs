@@ -6,10 +6,10 @@ use std::time::Instant;
 use model::status::Cause;
 use sip::flow::Flow;
 use sip::message::{Message, Method};
-use sip::user_agent::{OutgoingRequest, RequestFailure};
+use sip::user_agent::OutgoingRequest;
 
 use super::{Asked, Endpoint, Phase};
-use crate::registration::{self, Judgement, Outcome, Register};
+use crate::registration::{self, Answer, Judgement, Outcome, Register};
 use crate::slot::Slot;
 use crate::uplink::Change;
 
@@ -65,21 +65,21 @@ impl Endpoint {
         now: Instant,
         index: usize,
         attempt: u64,
-        outcome: Result<Message, RequestFailure>,
+        answer: Answer,
     ) {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        if let Ok(response) = &outcome {
+        if let Ok(response) = &answer.outcome {
             slot.sequence.observe(response);
         }
-        if slot.names_flow && registration::lacks_outbound(&outcome) {
+        if slot.names_flow && answer.lacks_outbound() {
             slot.names_flow = false;
             let again = slot.registration.again(now, attempt);
             return self.send_register(now, index, again);
         }
-        let flow_timer = outcome.as_ref().ok().and_then(registration::flow_timer);
-        let seen_at = outcome.as_ref().ok().and_then(seen_at);
+        let flow_timer = answer.outcome.as_ref().ok().and_then(registration::flow_timer);
+        let seen_at = answer.outcome.as_ref().ok().and_then(seen_at);
         let Some(flow) = slot.registration.flow_of_attempt(attempt) else {
             return;
         };
@@ -87,7 +87,7 @@ impl Endpoint {
             .account()
             .map(|account| registration::request::contact_uri(account, flow, self.profile.sips));
         let wish = slot.registration.wish();
-        let outcome = Outcome::read(outcome, contact.as_deref().unwrap_or_default(), wish);
+        let outcome = Outcome::read(answer, contact.as_deref().unwrap_or_default(), wish);
         let judgement = slot
             .registration
             .handle_outcome(now, attempt, outcome, &mut self.rng);

@@ -347,7 +347,10 @@ impl Registration {
             }
             Outcome::TooBrief { min } if self.may_lengthen_to(min, attempt) => {
                 self.wish = min;
-                self.trouble = None;
+                // A slot that is still bound misses nothing while its refresh is mended.
+                self.trouble = self.binding.is_none().then(|| Cause::IntervalTooBrief {
+                    min_expires_s: u32::try_from(min.as_secs()).unwrap_or(u32::MAX),
+                });
                 Judgement::Again(self.register(now, attempt.flow, attempt.too_brief + 1))
             }
             Outcome::TooBrief { .. } => {

@@ -6,4 +6,4 @@ pub(crate) mod request;
 
 pub use machine::RegistrationTimes;
 pub(crate) use machine::{Judgement, Register, Registration};
-pub(crate) use outcome::{Outcome, flow_timer, lacks_outbound};
+pub(crate) use outcome::{Answer, Outcome, flow_timer};

@@ -5,7 +5,22 @@ use std::time::Duration;
 use model::status::{Cause, Shown};
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::registration::Granted;
-use sip::user_agent::RequestFailure;
+use sip::user_agent::{ChallengeFault, RequestFailure};
+
+/// What became of a REGISTER, as the user agent tells it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Result<Message, RequestFailure>,
+    pub(crate) unanswered: Option<ChallengeFault>,
+}
+
+impl Answer {
+    /// Says whether the first hop does not know RFC 5626, so that the request may be repeated without it.
+    pub(crate) fn lacks_outbound(&self) -> bool {
+        let status = self.outcome.as_ref().ok().and_then(Message::status);
+        status == Some(StatusCode::FIRST_HOP_LACKS_OUTBOUND_SUPPORT)
+    }
+}
 
 /// How a REGISTER ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +43,9 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// Reads the final answer to a REGISTER. `contact` is the URI that was registered, `wish` the time to live that
     /// was asked for.
-    pub(crate) fn read(outcome: Result<Message, RequestFailure>, contact: &str, wish: Duration) -> Self {
+    pub(crate) fn read(answer: Answer, contact: &str, wish: Duration) -> Self {
         let wish_s = u32::try_from(wish.as_secs()).unwrap_or(u32::MAX);
-        let message = match outcome {
+        let message = match answer.outcome {
             Ok(message) => message,
             Err(failure) => return Self::of_failure(failure),
         };
@@ -50,20 +65,24 @@ impl Outcome {
                     expires: Duration::from_secs(u64::from(seconds)),
                 },
             },
-            Granted::Refused => Self::of_refusal(&message),
+            Granted::Refused => Self::of_refusal(&message, answer.unanswered),
         }
     }
 
-    fn of_refusal(message: &Message) -> Self {
+    fn of_refusal(message: &Message, unanswered: Option<ChallengeFault>) -> Self {
         let status = message.status().map_or(0, |status| status.code());
         let retry_after_s = message
             .retry_after()
             .ok()
             .flatten()
             .map(|retry_after| retry_after.seconds);
-        // The agent answers a challenge by itself; one that comes up here came after an answer.
-        let cause =
-            Cause::from_answer(status, true, retry_after_s, None).unwrap_or(Cause::Refused { status });
+        let cause = match unanswered {
+            Some(ChallengeFault::NoCredentials) => Cause::NoPassword,
+            Some(ChallengeFault::NotUsable) => Cause::NoUsableChallenge,
+            Some(ChallengeFault::Repeated) | None => {
+                Cause::from_answer(status, true, retry_after_s, None).unwrap_or(Cause::Refused { status })
+            }
+        };
         match cause.shown() {
             Shown::NoReplyFromServer => {
                 let retry_after = retry_after_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
@@ -96,12 +115,6 @@ impl Outcome {
             },
         }
     }
-}
-
-/// Says whether the first hop does not know RFC 5626, so that the request may be repeated without it.
-pub(crate) fn lacks_outbound(outcome: &Result<Message, RequestFailure>) -> bool {
-    let status = outcome.as_ref().ok().and_then(Message::status);
-    status == Some(StatusCode::FIRST_HOP_LACKS_OUTBOUND_SUPPORT)
 }
 
 /// The server's Flow-Timer (RFC 5626 section 4.4): how often it wants to hear of us.

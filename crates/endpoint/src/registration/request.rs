@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip::digest::{ClientCredentials, Secret};
+use sip::digest::{Algorithm, ClientCredentials, Secret};
 use sip::flow::{Flow, Transport, as_written};
 use sip::message::Method;
 use sip::user_agent::{OutgoingRequest, Sequence};
@@ -79,6 +79,11 @@ pub(crate) fn credentials(account: &Account) -> Option<ClientCredentials> {
     Some(ClientCredentials {
         username: account.authorization_id.to_string(),
         password: Secret::from(password.reveal()),
+        weakest: if account.answers_md5 {
+            Algorithm::Md5
+        } else {
+            Algorithm::Sha256
+        },
     })
 }
 
@@ -130,6 +135,7 @@ mod tests {
             user: "hall".parse().unwrap(),
             authorization_id: "hall".parse().unwrap(),
             password: None,
+            answers_md5: true,
             display_name: String::new(),
         };
         let flow = Flow {

@@ -55,6 +55,18 @@ fn a_generic_device_of_a_phone_cloud_registers_through_its_proxy_with_its_author
 }
 
 #[test]
+fn md5_is_answered_unless_the_file_says_otherwise() {
+    for (line, answers_md5) in [("", true), ("oyez.digest.md5 = 0\n", false)] {
+        let profile = profile(&format!(
+            "sip.proxy = pbx.example.com\nsip.u1.user = hall\nsip.u1.pwd = secret\n{line}"
+        ));
+
+        let account = profile.slots[0].account.as_ref().unwrap();
+        assert_eq!(account.answers_md5, answers_md5, "{line}");
+    }
+}
+
+#[test]
 fn servers_are_tried_in_the_order_of_their_roles() {
     let profile = profile(
         "sip.proxy = pbx.example.com\nsip.obproxy = a.example.com:5091\noyez.obproxy2 = b.example.com\n\

@@ -11,6 +11,7 @@
 mod attack;
 mod calling;
 mod configuration;
+mod credentials;
 mod page;
 mod registration;
 mod server;

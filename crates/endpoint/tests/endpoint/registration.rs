@@ -138,6 +138,14 @@ fn an_interval_too_brief_is_mended_at_once() {
 
     assert_eq!(world.shown(0), "Successful");
     assert_eq!(world.server().accepted[0].expires(), Some(7200));
+    let mended = world.events.iter().find_map(|(_, event)| match event {
+        DeviceEvent::RegistrationChanged { registration, .. } if registration.cause.is_some() => {
+            Some((registration.shown, registration.cause.clone()))
+        }
+        _ => None,
+    });
+    let too_brief = Cause::IntervalTooBrief { min_expires_s: 7200 };
+    assert_eq!(mended, Some((Shown::Connecting, Some(too_brief))));
 }
 
 #[test]

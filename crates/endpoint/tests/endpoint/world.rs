@@ -114,6 +114,7 @@ pub(crate) fn account(user: &str) -> Account {
         user: user.parse().expect("a user"),
         authorization_id: format!("auth-{user}").parse().expect("an authorization id"),
         password: Some(Secret::from("secret")),
+        answers_md5: true,
         display_name: "Hall".to_owned(),
     }
 }

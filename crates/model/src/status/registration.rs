@@ -155,6 +155,9 @@ pub enum Cause {
         /// The status code.
         status: u16,
     },
+    /// The server asks for a password, and the slot has none.
+    #[error("the server asks for a password, and none is set")]
+    NoPassword,
     /// The challenge cannot be answered: unknown algorithm or quality of protection.
     #[error("the server's challenge has no algorithm that may be used")]
     NoUsableChallenge,
@@ -240,6 +243,7 @@ impl Cause {
             | Self::RetryAfter { .. }
             | Self::ServerFailure { .. } => Shown::NoReplyFromServer,
             Self::ChallengedAgain { .. }
+            | Self::NoPassword
             | Self::NoUsableChallenge
             | Self::Forbidden
             | Self::NotFound

@@ -167,6 +167,7 @@ impl Stage {
             user: ANNOUNCER.parse().context("the announcer's name is a SIP user")?,
             authorization_id,
             password: Some(password),
+            answers_md5: true,
             display_name: "Announcer".to_owned(),
         };
         Ok(CallSetup {
@@ -198,6 +199,7 @@ impl Stage {
             user: user.parse().with_context(|| format!("`{user}` is no SIP user"))?,
             authorization_id,
             password: Some(password),
+            answers_md5: true,
             display_name: name.to_owned(),
         };
         Ok(DeviceSetup {

@@ -90,13 +90,7 @@ impl Challenge {
     ) -> Result<Self, ChallengeError> {
         let mut best: Result<Self, ChallengeError> = Err(ChallengeError::Missing("scheme"));
         for (position, header) in headers.into_iter().enumerate() {
-            let challenge = Self::parse(header).and_then(|challenge| {
-                if challenge.algorithm < weakest {
-                    Err(ChallengeError::TooWeak(challenge.algorithm))
-                } else {
-                    Ok(challenge)
-                }
-            });
+            let challenge = Self::parse_strong(header, weakest);
             let is_better = match (&challenge, &best) {
                 (Ok(challenge), Ok(best)) => challenge.algorithm > best.algorithm,
                 (Ok(_), Err(_)) => true,
@@ -107,6 +101,32 @@ impl Challenge {
             }
         }
         best
+    }
+
+    /// Chooses one challenge of each realm among the headers of one response, as [`choose`](Self::choose) does among
+    /// all; proxies that fork put the challenges of several servers into one response (RFC 3261 22.3).
+    #[must_use]
+    pub fn choose_by_realm<'a>(headers: impl IntoIterator<Item = &'a str>, weakest: Algorithm) -> Vec<Self> {
+        let mut chosen: Vec<Self> = Vec::new();
+        for header in headers {
+            let Ok(challenge) = Self::parse_strong(header, weakest) else {
+                continue;
+            };
+            match chosen.iter_mut().find(|known| known.realm == challenge.realm) {
+                Some(known) if challenge.algorithm > known.algorithm => *known = challenge,
+                Some(_) => {}
+                None => chosen.push(challenge),
+            }
+        }
+        chosen
+    }
+
+    fn parse_strong(header: &str, weakest: Algorithm) -> Result<Self, ChallengeError> {
+        let challenge = Self::parse(header)?;
+        if challenge.algorithm < weakest {
+            return Err(ChallengeError::TooWeak(challenge.algorithm));
+        }
+        Ok(challenge)
     }
 
     /// The realm the credentials are wanted for.

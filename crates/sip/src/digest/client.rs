@@ -2,7 +2,7 @@
 
 use super::hash::{Counted, Exchange};
 use super::parameters::quote;
-use super::{Challenge, Ha1, Secret};
+use super::{Algorithm, Challenge, Ha1, Secret};
 
 /// Who a client says it is, and how it proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,9 @@ pub struct ClientCredentials {
     pub username: String,
     /// Its password.
     pub password: Secret,
+    /// The weakest algorithm whose challenges are answered: whoever sits between can ask for a weaker one, and guess
+    /// the password from its answer (RFC 8760 §4).
+    pub weakest: Algorithm,
 }
 
 /// Makes the value of the Authorization or Proxy-Authorization header that answers `challenge`.

@@ -26,6 +26,7 @@ fn the_vectors_of_rfc_7616_are_reproduced() {
         let credentials = ClientCredentials {
             username: "Mufasa".into(),
             password: Secret::from("Circle of Life"),
+            weakest: Algorithm::Md5,
         };
 
         let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
@@ -44,6 +45,7 @@ fn a_challenge_without_qop_is_answered_as_rfc_2069_did() {
     let credentials = ClientCredentials {
         username: "alice".into(),
         password: Secret::from("zanzibar"),
+        weakest: Algorithm::Md5,
     };
 
     let header = answer(
@@ -97,6 +99,7 @@ fn both_generations_of_a_password_are_accepted_and_told_apart() {
         let credentials = ClientCredentials {
             username: "7001".into(),
             password: Secret::from(password),
+            weakest: Algorithm::Md5,
         };
         let header = answer(&challenge, &credentials, "REGISTER", URI, count, "c");
         authenticator.verify(now, &header, "REGISTER", URI, &|_| Some(both.clone()))
@@ -459,6 +462,7 @@ fn names_with_quotation_marks_survive_both_ways() {
     let credentials = ClientCredentials {
         username: name.into(),
         password: Secret::from("p"),
+        weakest: Algorithm::Md5,
     };
     let header = answer(&challenge, &credentials, "REGISTER", URI, 1, "c");
 
@@ -501,6 +505,7 @@ fn nothing_that_is_printed_shows_a_secret() {
     let credentials = ClientCredentials {
         username: "7001".into(),
         password: Secret::from("hunter2"),
+        weakest: Algorithm::Md5,
     };
     let ha1 = Ha1::new(Algorithm::Md5, "7001", REALM, &credentials.password);
     let authenticator = Authenticator::new([0xab; 32], REALM.into(), Limits::default());
@@ -543,6 +548,7 @@ impl Server {
         let credentials = ClientCredentials {
             username: username.into(),
             password: Secret::from(password),
+            weakest: Algorithm::Md5,
         };
         answer(challenge, &credentials, "REGISTER", URI, count, "c")
     }

@@ -11,6 +11,7 @@ use super::config::FORKS_MAX;
 use super::sessions::Accepted;
 use super::{ClientUser, UserAgent};
 use crate::dialog::Dialog;
+use crate::draft::Authorizations;
 use crate::flow::Flow;
 use crate::message::{Message, Method, OwnedMethod};
 use crate::transaction::TransactionId;
@@ -23,10 +24,10 @@ impl UserAgent {
         flow: Flow,
         calling: Dialog,
         dialog: &Dialog,
-        authorization: Option<(String, String)>,
+        authorizations: Authorizations,
     ) {
         let sequence = calling.local_sequence();
-        let ack = self.write_ack(&flow, dialog, sequence, authorization.clone());
+        let ack = self.write_ack(&flow, dialog, sequence, authorizations.clone());
         let acks = smallvec![(dialog.remote_tag().to_owned(), ack.clone())];
         self.sessions.insert_accepted(
             id,
@@ -34,7 +35,7 @@ impl UserAgent {
                 flow,
                 calling,
                 sequence,
-                authorization,
+                authorizations,
                 acks,
             },
         );
@@ -56,8 +57,8 @@ impl UserAgent {
             let dialog = calling
                 .established_by(response)
                 .unwrap_or_else(|_| calling.unusable_with(response));
-            let (sequence, authorization) = (accepted.sequence, accepted.authorization.clone());
-            self.leave_fork(now, id, flow, dialog, sequence, authorization);
+            let (sequence, authorizations) = (accepted.sequence, accepted.authorizations.clone());
+            self.leave_fork(now, id, flow, dialog, sequence, authorizations);
         }
         true
     }
@@ -70,9 +71,9 @@ impl UserAgent {
         flow: Flow,
         mut dialog: Dialog,
         sequence: u32,
-        authorization: Option<(String, String)>,
+        authorizations: Authorizations,
     ) {
-        let ack = self.write_ack(&flow, &dialog, sequence, authorization);
+        let ack = self.write_ack(&flow, &dialog, sequence, authorizations);
         self.send_ack(flow, ack.clone());
         if let Some(accepted) = self.sessions.accepted_mut(id) {
             accepted.acks.push((dialog.remote_tag().to_owned(), ack));
@@ -100,10 +101,10 @@ impl UserAgent {
         flow: &Flow,
         dialog: &Dialog,
         sequence: u32,
-        authorization: Option<(String, String)>,
+        authorizations: Authorizations,
     ) -> Option<Bytes> {
         let mut attempt = Attempt::new(dialog.draft(OwnedMethod::from(Method::Ack)), sequence, None);
-        attempt.authorization = authorization;
+        attempt.authorizations = authorizations;
         let branch = self.random.branch();
         let ack = self.write(flow, &branch, &attempt).ok()?;
         Some(Bytes::from(ack.into_bytes()))

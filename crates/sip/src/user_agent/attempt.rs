@@ -4,36 +4,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::DATAGRAM_MAX;
-use super::{ClientRecord, ClientUser, RequestFailure, UserAgent};
-use crate::digest::{self, Algorithm, Challenge, ClientCredentials};
-use crate::draft::{Attributes, Draft};
+use super::realms::Realms;
+use super::{ChallengeFault, ClientRecord, ClientUser, RequestFailure, UserAgent};
+use crate::digest::ClientCredentials;
+use crate::draft::{Attributes, Authorizations, Draft};
 use crate::flow::Flow;
-use crate::message::{HeaderName, Message, Method, StatusCode};
+use crate::message::{Message, Method};
 use crate::transaction::{ClientKey, TransactionId};
-
-/// Uses of each nonce: every answer takes the nonce of the challenge it answers, so it is the first.
-const NONCE_COUNT: u32 = 1;
 
 /// A request on its way, with what it takes to send it again.
 #[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) draft: Draft,
     pub(super) sequence: u32,
-    /// The name and value of the header that answers the last challenge.
-    pub(super) authorization: Option<(String, String)>,
+    /// What answers the challenges met so far.
+    pub(super) authorizations: Authorizations,
     pub(super) credentials: Option<Arc<ClientCredentials>>,
-    pub(super) challenged: Challenged,
+    pub(super) realms: Realms,
     pub(super) large_datagram: bool,
-}
-
-/// How many challenges a request has met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Challenged {
-    Never,
-    /// The next challenge is answered only if it says that just the nonce was stale.
-    Once,
-    /// No further challenge is answered.
-    Stale,
 }
 
 impl Attempt {
@@ -41,39 +29,23 @@ impl Attempt {
         Self {
             draft,
             sequence,
-            authorization: None,
+            authorizations: Authorizations::new(),
             credentials,
-            challenged: Challenged::Never,
+            realms: Realms::default(),
             large_datagram: false,
         }
     }
 
-    /// The attempt that answers the challenge in `response`; `None` where that would not help.
-    pub(super) fn answering(mut self, response: &Message, client_nonce: &str) -> Option<Self> {
-        let (challenge_name, answer_name) = match response.status()? {
-            StatusCode::UNAUTHORIZED => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization)
-            }
-            _ => return None,
-        };
-        let challenge = Challenge::choose(response.headers(challenge_name), Algorithm::Md5).ok()?;
-        self.challenged = match self.challenged {
-            Challenged::Never => Challenged::Once,
-            Challenged::Once if challenge.is_stale() => Challenged::Stale,
-            Challenged::Once | Challenged::Stale => return None,
-        };
-        let credentials = self.credentials.as_deref()?;
-        let answer = digest::answer(
-            &challenge,
-            credentials,
-            self.draft.method.as_str(),
-            &self.draft.uri,
-            NONCE_COUNT,
-            client_nonce,
-        );
-        self.authorization = Some((answer_name.as_str().to_owned(), answer));
-        Some(self)
+    /// The attempt that answers the challenges in `response`.
+    pub(super) fn answering(
+        mut self,
+        response: &Message,
+        client_nonce: &str,
+    ) -> Result<Self, ChallengeFault> {
+        let credentials = self.credentials.as_deref().ok_or(ChallengeFault::NoCredentials)?;
+        self.realms.take(response, credentials.weakest)?;
+        self.authorizations = self.realms.answers(credentials, &self.draft, client_nonce);
+        Ok(self)
     }
 }
 
@@ -127,7 +99,7 @@ impl UserAgent {
         let attributes = Attributes {
             via: &via,
             sequence: attempt.sequence,
-            authorization: attempt.authorization.as_ref(),
+            authorizations: &attempt.authorizations,
             user_agent: &self.config.user_agent,
             allow: describes_itself.then_some(self.allow.as_str()),
             supported: (describes_itself && !self.supported.is_empty()).then_some(self.supported.as_str()),

@@ -59,7 +59,7 @@ pub struct OutgoingRequest {
     /// Call-ID and CSeq number, where the caller keeps them (REGISTER, RFC 3261 10.2); made by the agent
     /// otherwise.
     pub sequence: Option<Sequence>,
-    /// Answers one 401 or 407, and one more that says `stale`, without asking.
+    /// Answers one challenge of each realm, and one more that says `stale`, without asking.
     pub credentials: Option<ClientCredentials>,
     /// Send on UDP whatever the size.
     pub large_datagram: bool,

@@ -152,6 +152,8 @@ pub enum Event {
         request: RequestId,
         /// The final response, or why there is none.
         outcome: Result<Message, RequestFailure>,
+        /// Why the challenge that the response is was not answered; `None` where it is none.
+        unanswered: Option<ChallengeFault>,
     },
 }
 
@@ -187,6 +189,18 @@ pub enum EndCause {
     Lost,
     /// The flow failed.
     FlowFailed,
+}
+
+/// Why a challenge (401, 407) is the final response to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChallengeFault {
+    /// The request has no credentials.
+    NoCredentials,
+    /// None of its challenges can be answered: other schemes, algorithms that are unknown or weaker than the credentials
+    /// allow, malformed ones, or more realms than [`REALMS_MAX`](super::REALMS_MAX).
+    NotUsable,
+    /// A realm challenges again after its challenge has been answered.
+    Repeated,
 }
 
 /// Why a request has no response.

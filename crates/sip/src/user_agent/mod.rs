@@ -46,6 +46,7 @@ mod hang_up;
 mod incoming;
 mod outgoing;
 mod random;
+mod realms;
 mod reply;
 mod session;
 mod session_called;
@@ -72,7 +73,10 @@ pub use self::config::{
     SERVER_TRANSACTIONS_PER_FLOW_MAX, SERVER_TRANSACTIONS_PER_SOURCE_MAX, SESSIONS_MAX,
 };
 pub use self::counters::Counters;
-pub use self::event::{EndCause, Event, Output, RequestFailure, RequestId, ServerId, SessionId};
+pub use self::event::{
+    ChallengeFault, EndCause, Event, Output, RequestFailure, RequestId, ServerId, SessionId,
+};
+pub use self::realms::REALMS_MAX;
 pub use self::session_requests::SESSION_REQUESTS_MAX;
 pub use crate::dialog::ROUTE_SET_MAX;
 pub use crate::transaction::Timers;

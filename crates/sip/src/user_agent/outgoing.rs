@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::attempt::Attempt;
-use super::{ClientUser, Event, OutgoingRequest, RequestFailure, RequestId, Sequence, UserAgent};
+use super::realms::is_challenge;
+use super::{
+    ChallengeFault, ClientUser, Event, OutgoingRequest, RequestFailure, RequestId, Sequence, UserAgent,
+};
 use crate::draft::{Draft, is_sips, secured};
 use crate::flow::Flow;
 use crate::header::NameAddr;
@@ -26,6 +29,7 @@ impl UserAgent {
             self.emit(Event::Response {
                 request: id,
                 outcome: Err(failure),
+                unanswered: None,
             });
         }
         self.settle(now);
@@ -96,17 +100,23 @@ impl UserAgent {
             return;
         }
         let attempt = record.attempt.take();
-        if class == Class::Failure
-            && let Some(attempt) = attempt
-            && self.retry(now, flow, user, attempt, &response)
-        {
-            return;
+        let mut unanswered = None;
+        if is_challenge(&response) && self.wants_answer(user) {
+            let client_nonce = self.random.client_nonce();
+            let answering = attempt
+                .ok_or(ChallengeFault::NoCredentials)
+                .and_then(|attempt| attempt.answering(&response, &client_nonce));
+            match answering {
+                Ok(attempt) => return self.retry(now, flow, user, attempt),
+                Err(fault) => unanswered = Some(fault),
+            }
         }
         match user {
             ClientUser::Request(request) => {
                 self.emit(Event::Response {
                     request,
                     outcome: Ok(response),
+                    unanswered,
                 });
             }
             ClientUser::Invite(session) if class == Class::Success => {
@@ -116,11 +126,11 @@ impl UserAgent {
             }
             ClientUser::Invite(session) => self.invite_refused(session, response),
             ClientUser::SessionRequest(session, request) => {
-                self.session_request_answered(now, session, request, response);
+                self.session_request_answered(now, session, request, response, unanswered);
             }
             ClientUser::Reinvite(session, request) => {
                 if class == Class::Failure || !self.acknowledge_again(now, id, &response) {
-                    self.reinvite_answered(now, id, session, request, response);
+                    self.reinvite_answered(now, id, session, request, response, unanswered);
                 }
             }
             ClientUser::Bye(session) => self.bye_answered(now, session, Some(response)),
@@ -128,30 +138,26 @@ impl UserAgent {
         }
     }
 
-    /// Sends a challenged request again; `false` where its response is to be taken as it is.
-    fn retry(
-        &mut self,
-        now: Instant,
-        flow: Flow,
-        user: ClientUser,
-        attempt: Attempt,
-        response: &Message,
-    ) -> bool {
-        if let ClientUser::Invite(session) = user
-            && !self.wants_invite(session)
-        {
-            return false;
+    /// Whether a challenged request is still worth sending again.
+    fn wants_answer(&self, user: ClientUser) -> bool {
+        match user {
+            ClientUser::Invite(session) => self.wants_invite(session),
+            ClientUser::Request(_)
+            | ClientUser::SessionRequest(..)
+            | ClientUser::Reinvite(..)
+            | ClientUser::Bye(_)
+            | ClientUser::Nobody => true,
         }
-        let client_nonce = self.random.client_nonce();
-        let Some(mut attempt) = attempt.answering(response, &client_nonce) else {
-            return false;
-        };
+    }
+
+    /// Sends a challenged request again.
+    fn retry(&mut self, now: Instant, flow: Flow, user: ClientUser, mut attempt: Attempt) {
         attempt.sequence = self.sequence_after(user, attempt.sequence);
-        let authorization = attempt.authorization.clone();
+        let authorizations = attempt.authorizations.clone();
         match self.start(now, flow, attempt, user) {
             Ok(id) => match user {
-                ClientUser::Invite(session) => self.invite_restarted(session, id, authorization),
-                ClientUser::Reinvite(session, _) => self.reinvite_started(now, session, id, authorization),
+                ClientUser::Invite(session) => self.invite_restarted(session, id, authorizations),
+                ClientUser::Reinvite(session, _) => self.reinvite_started(now, session, id, authorizations),
                 ClientUser::Request(_)
                 | ClientUser::SessionRequest(..)
                 | ClientUser::Bye(_)
@@ -159,7 +165,6 @@ impl UserAgent {
             },
             Err(failure) => self.user_failed(now, user, failure),
         }
-        true
     }
 
     /// A transaction ended without a response.
@@ -174,6 +179,7 @@ impl UserAgent {
             ClientUser::Request(request) => self.emit(Event::Response {
                 request,
                 outcome: Err(failure),
+                unanswered: None,
             }),
             ClientUser::Invite(session) => self.invite_failed(session, failure),
             ClientUser::SessionRequest(session, request) => {

@@ -33,6 +33,7 @@ use super::config::FORKS_MAX;
 use super::reply::Written;
 use crate::dialog::Dialog;
 use crate::digest::ClientCredentials;
+use crate::draft::Authorizations;
 use crate::flow::Flow;
 use crate::message::{Message, Method};
 use crate::transaction::TransactionId;
@@ -112,8 +113,8 @@ pub(super) struct Session {
 pub(super) struct Access {
     /// What answers challenges.
     pub(super) credentials: Option<Arc<ClientCredentials>>,
-    /// The Authorization or Proxy-Authorization of our last INVITE, which its ACK repeats (RFC 3261 22.1).
-    pub(super) authorization: Option<(String, String)>,
+    /// What answers challenges in our last INVITE, which its ACK repeats (RFC 3261 22.1).
+    pub(super) authorizations: Authorizations,
     /// Whether UDP takes requests of any size.
     pub(super) large_datagram: bool,
 }

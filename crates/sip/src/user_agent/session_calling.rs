@@ -8,7 +8,7 @@ use super::session::{Access, Farewell, Phase, Session, SessionTimer};
 use super::sessions::Deadline;
 use super::{ClientUser, Event, OutgoingRequest, RequestFailure, SessionId, UserAgent};
 use crate::dialog::Dialog;
-use crate::draft::is_sips;
+use crate::draft::{Authorizations, is_sips};
 use crate::flow::Flow;
 use crate::message::{Message, Method, OwnedMethod, StatusCode};
 use crate::transaction::TransactionId;
@@ -27,7 +27,7 @@ impl UserAgent {
         let dialog = Dialog::calling(&attempt.draft, from_tag, attempt.sequence);
         let access = Access {
             credentials: attempt.credentials.clone(),
-            authorization: None,
+            authorizations: Authorizations::new(),
             large_datagram: attempt.large_datagram,
         };
         let started = if self.sessions.len() < self.config.limits.sessions {
@@ -61,11 +61,11 @@ impl UserAgent {
         &mut self,
         session: SessionId,
         invite: TransactionId,
-        authorization: Option<(String, String)>,
+        authorizations: Authorizations,
     ) {
         if let Some(state) = self.sessions.get_mut(session) {
             state.phase = Phase::Calling { invite };
-            state.access.authorization = authorization;
+            state.access.authorizations = authorizations;
         }
     }
 
@@ -108,16 +108,16 @@ impl UserAgent {
         let Some(state) = self.sessions.get(session) else {
             return;
         };
-        let (flow, calling, authorization) = (
+        let (flow, calling, authorizations) = (
             state.flow,
             state.dialog.clone(),
-            state.access.authorization.clone(),
+            state.access.authorizations.clone(),
         );
         let (dialog, is_usable) = match calling.established_by(&response) {
             Ok(dialog) => (dialog, true),
             Err(_) => (calling.unusable_with(&response), false),
         };
-        self.acknowledge(id, flow, calling, &dialog, authorization);
+        self.acknowledge(id, flow, calling, &dialog, authorizations);
         self.sessions
             .schedule(Deadline::Session(session, SessionTimer::Patience), None);
         let Some(state) = self.sessions.get_mut(session) else {

@@ -8,10 +8,10 @@ use super::reply::{DialogPart, Written};
 use super::session::{Phase, Reinvite, SessionTimer};
 use super::sessions::Deadline;
 use super::{
-    Body, ClientUser, EndCause, Event, Reply, RequestFailure, RequestId, ServerId, ServerUser, SessionId,
-    UserAgent,
+    Body, ChallengeFault, ClientUser, EndCause, Event, Reply, RequestFailure, RequestId, ServerId,
+    ServerUser, SessionId, UserAgent,
 };
-use crate::draft::secured;
+use crate::draft::{Authorizations, secured};
 use crate::flow::Flow;
 use crate::message::{Message, Method, OwnedMethod, StatusCode};
 use crate::transaction::TransactionId;
@@ -38,6 +38,7 @@ impl UserAgent {
             self.emit(Event::Response {
                 request,
                 outcome: Err(failure),
+                unanswered: None,
             });
         }
         self.settle(now);
@@ -87,7 +88,7 @@ impl UserAgent {
         let flow = state.flow;
         if is_reinvite {
             let id = self.start(now, flow, attempt, ClientUser::Reinvite(session, request))?;
-            self.reinvite_started(now, session, id, None);
+            self.reinvite_started(now, session, id, Authorizations::new());
         } else {
             self.start(now, flow, attempt, ClientUser::SessionRequest(session, request))?;
         }
@@ -115,13 +116,13 @@ impl UserAgent {
         now: Instant,
         session: SessionId,
         id: TransactionId,
-        authorization: Option<(String, String)>,
+        authorizations: Authorizations,
     ) {
         self.sessions
             .schedule(Deadline::Reinvite(id), Some(now + CALLING_MAX));
         if let Some(state) = self.sessions.get_mut(session) {
             state.reinvite = Some(Reinvite::Ours(id));
-            state.access.authorization = authorization;
+            state.access.authorizations = authorizations;
         }
     }
 
@@ -133,6 +134,7 @@ impl UserAgent {
         session: SessionId,
         request: RequestId,
         response: Message,
+        unanswered: Option<ChallengeFault>,
     ) {
         self.reinvite_over(session);
         if response.status().is_some_and(StatusCode::is_success)
@@ -141,13 +143,13 @@ impl UserAgent {
             let mut calling = state.dialog.clone();
             state.dialog.refresh_target(&response);
             let (flow, dialog) = (state.flow, state.dialog.clone());
-            let authorization = state.access.authorization.clone();
+            let authorizations = state.access.authorizations.clone();
             if let Ok(cseq) = response.cseq() {
                 calling.set_local_sequence(cseq.sequence);
             }
-            self.acknowledge(id, flow, calling, &dialog, authorization);
+            self.acknowledge(id, flow, calling, &dialog, authorizations);
         }
-        self.session_request_answered(now, session, request, response);
+        self.session_request_answered(now, session, request, response, unanswered);
     }
 
     pub(super) fn reinvite_over(&mut self, session: SessionId) {
@@ -165,6 +167,7 @@ impl UserAgent {
         session: SessionId,
         request: RequestId,
         response: Message,
+        unanswered: Option<ChallengeFault>,
     ) {
         let status = response.status();
         if response.cseq().is_ok_and(|cseq| cseq.method == Method::Update)
@@ -176,6 +179,7 @@ impl UserAgent {
         self.emit(Event::Response {
             request,
             outcome: Ok(response),
+            unanswered,
         });
         //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
         //# If the response for a request within a dialog is a 481
@@ -200,6 +204,7 @@ impl UserAgent {
         self.emit(Event::Response {
             request,
             outcome: Err(failure),
+            unanswered: None,
         });
         if failure == RequestFailure::Timeout {
             self.lose(now, session);

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::SessionId;
 use super::session::{Session, SessionTimer};
 use crate::dialog::{Dialog, DialogKey};
+use crate::draft::Authorizations;
 use crate::flow::{ConnectionId, Flow};
 use crate::schedule::Schedule;
 use crate::transaction::TransactionId;
@@ -30,7 +31,7 @@ pub(super) struct Accepted {
     pub(super) calling: Dialog,
     /// What the ACK repeats of the INVITE (RFC 3261 13.2.2.4).
     pub(super) sequence: u32,
-    pub(super) authorization: Option<(String, String)>,
+    pub(super) authorizations: Authorizations,
     /// The remote tag of each branch and the ACK that was sent to it, if it could be written.
     pub(super) acks: SmallVec<[(String, Option<Bytes>); 1]>,
 }

@@ -1,9 +1,9 @@
 //! Requests that are challenged (RFC 3261 22, RFC 7616, RFC 8760).
 
-use sip::digest::{ClientCredentials, Secret};
+use sip::digest::{Algorithm, ClientCredentials, Secret};
 use sip::flow::Transport;
-use sip::message::{Message, Method, StatusCode};
-use sip::user_agent::{Event, OutgoingRequest, Reply, RequestId, Sequence};
+use sip::message::{HeaderName, Message, Method, StatusCode};
+use sip::user_agent::{ChallengeFault, Event, OutgoingRequest, REALMS_MAX, Reply, RequestId, Sequence};
 
 use crate::lone::{Lone, header, in_dialog, invite, ms, outgoing, request};
 
@@ -151,6 +151,109 @@ fn a_second_challenge_is_final_unless_it_says_stale() {
 }
 
 #[test]
+fn a_proxy_and_the_server_behind_it_each_get_an_answer_and_both_stay_in_the_request() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (request, first) = register(&mut lone);
+    let proxy = MD5.replace("example.com", "proxy");
+    lone.answer(
+        &first,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        &[("Proxy-Authenticate", &proxy)],
+    );
+    let second = lone.sent();
+    assert!(header(&second, "Proxy-Authorization").contains("nc=00000001"));
+    assert_eq!(header(&second, "Authorization"), "(none)");
+
+    lone.answer(&second, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", SHA256)]);
+
+    let third = lone.sent();
+    let (to_proxy, to_server) = (
+        header(&third, "Proxy-Authorization"),
+        header(&third, "Authorization"),
+    );
+    assert!(to_proxy.contains(r#"nonce="n1""#) && to_proxy.contains("nc=00000002"));
+    assert!(to_server.contains(r#"nonce="n2""#) && to_server.contains("nc=00000001"));
+    lone.answer(
+        &third,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        &[("Proxy-Authenticate", &proxy)],
+    );
+    lone.expect_nothing_sent();
+    assert_eq!(unanswered(&mut lone, request), Some(ChallengeFault::Repeated));
+}
+
+#[test]
+fn the_challenges_of_two_proxies_in_one_response_are_both_answered() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (_, first) = register(&mut lone);
+    let (one, other) = (
+        MD5.replace("example.com", "one"),
+        MD5.replace("example.com", "other"),
+    );
+
+    lone.answer(
+        &first,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        &[("Proxy-Authenticate", &one), ("Proxy-Authenticate", &other)],
+    );
+
+    let answers: Vec<String> = lone
+        .sent()
+        .headers(HeaderName::ProxyAuthorization)
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(answers.len(), 2);
+    assert!(answers[0].contains(r#"realm="one""#) && answers[1].contains(r#"realm="other""#));
+}
+
+#[test]
+fn four_realms_are_answered_and_no_fifth() {
+    let mut lone = Lone::new(Transport::Tls);
+    let (request, mut sent) = register(&mut lone);
+    for number in 0..REALMS_MAX {
+        let challenge = MD5.replace("example.com", &format!("realm-{number}"));
+        lone.answer(
+            &sent,
+            StatusCode::UNAUTHORIZED,
+            &[("WWW-Authenticate", &challenge)],
+        );
+        sent = lone.sent();
+    }
+    assert_eq!(sent.headers(HeaderName::Authorization).count(), REALMS_MAX);
+
+    lone.answer(&sent, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
+
+    lone.expect_nothing_sent();
+    assert_eq!(unanswered(&mut lone, request), Some(ChallengeFault::NotUsable));
+}
+
+#[test]
+fn a03_a_challenge_weaker_than_the_credentials_allow_is_not_answered() {
+    for (challenges, is_answered) in [(vec![MD5], false), (vec![MD5, SHA256], true)] {
+        let mut lone = Lone::new(Transport::Tls);
+        let mut request = with_credentials(outgoing(Method::Options));
+        if let Some(credentials) = &mut request.credentials {
+            credentials.weakest = Algorithm::Sha256;
+        }
+        let request = lone.agent.request(lone.now, lone.flow, request);
+        let first = lone.sent();
+        let headers: Vec<_> = challenges
+            .into_iter()
+            .map(|challenge| ("WWW-Authenticate", challenge))
+            .collect();
+
+        lone.answer(&first, StatusCode::UNAUTHORIZED, &headers);
+
+        if is_answered {
+            assert!(header(&lone.sent(), "Authorization").contains("SHA-256"));
+        } else {
+            lone.expect_nothing_sent();
+            assert_eq!(unanswered(&mut lone, request), Some(ChallengeFault::NotUsable));
+        }
+    }
+}
+
+#[test]
 fn a_challenge_that_cannot_be_answered_goes_up() {
     for challenge in [
         "Basic realm=\"x\"",
@@ -183,8 +286,8 @@ fn a_challenge_without_credentials_goes_up() {
     lone.answer(&first, StatusCode::UNAUTHORIZED, &[("WWW-Authenticate", MD5)]);
 
     assert_eq!(
-        outcome(&mut lone, request).status(),
-        Some(StatusCode::UNAUTHORIZED)
+        unanswered(&mut lone, request),
+        Some(ChallengeFault::NoCredentials)
     );
 }
 
@@ -296,6 +399,7 @@ fn with_credentials(mut request: OutgoingRequest) -> OutgoingRequest {
     request.credentials = Some(ClientCredentials {
         username: "alice".to_owned(),
         password: Secret::from("secret"),
+        weakest: Algorithm::Md5,
     });
     request
 }
@@ -313,7 +417,17 @@ fn register(lone: &mut Lone) -> (RequestId, Message) {
 
 fn outcome(lone: &mut Lone, expected: RequestId) -> Message {
     match lone.event() {
-        Event::Response { request, outcome } if request == expected => outcome.expect("a response"),
+        Event::Response { request, outcome, .. } if request == expected => outcome.expect("a response"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Why the challenge that a request ended with was not answered.
+fn unanswered(lone: &mut Lone, expected: RequestId) -> Option<ChallengeFault> {
+    match lone.event() {
+        Event::Response {
+            request, unanswered, ..
+        } if request == expected => unanswered,
         other => panic!("{other:?}"),
     }
 }

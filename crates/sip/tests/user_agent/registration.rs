@@ -103,7 +103,7 @@ fn respond(wire: &mut Wire, transaction: ServerId, reply: Reply) {
 
 fn take_response(wire: &mut Wire, expected: RequestId) -> Result<sip::message::Message, RequestFailure> {
     match wire.event(ALICE) {
-        Event::Response { request, outcome } if request == expected => outcome,
+        Event::Response { request, outcome, .. } if request == expected => outcome,
         other => panic!("{other:?}"),
     }
 }

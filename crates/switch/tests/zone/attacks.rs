@@ -61,6 +61,7 @@ fn status_of_altered(world: &mut World, alter: impl Fn(&str) -> String) -> u16 {
     let credentials = ClientCredentials {
         username: "id-mallory".to_owned(),
         password: Secret::from("secret-mallory"),
+        weakest: Algorithm::Md5,
     };
     let answer = answer(&challenge, &credentials, "REGISTER", &uri, 1, "cnonce");
     world.status_of(

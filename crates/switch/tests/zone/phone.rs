@@ -8,7 +8,7 @@ use media::srtp::Suite;
 use model::status::Receipt;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use sip::digest::{ClientCredentials, Secret};
+use sip::digest::{Algorithm, ClientCredentials, Secret};
 use sip::flow::{Flow, Transport};
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{
@@ -156,6 +156,7 @@ impl Phone {
         ClientCredentials {
             username: format!("id-{user}"),
             password: Secret::new(password),
+            weakest: Algorithm::Md5,
         }
     }
 
@@ -328,7 +329,7 @@ impl Phone {
             Event::SessionRequest { transaction, .. } => {
                 self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
             }
-            Event::Response { request, outcome } => {
+            Event::Response { request, outcome, .. } => {
                 if let Ok(response) = outcome {
                     if self.registers.contains(&request) {
                         self.register_statuses
