@@ -55,6 +55,12 @@ impl UserAgent {
         self.settle(now);
     }
 
+    /// Where the responses to a request go: to where it came from, or to another port of the same address where its Via
+    /// asks for that (RFC 3261 18.2.2). `None` where it has been answered and forgotten.
+    pub fn reply_flow(&self, transaction: ServerId) -> Option<Flow> {
+        self.servers.reply_flow(TransactionId(transaction.0))
+    }
+
     /// Answers outside a session. A refusal leaves no state, or whoever has no password could fill the agent with it; the
     /// same request again is judged again. So does any answer to OPTIONS, which changes nothing.
     //= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.7

@@ -101,7 +101,10 @@ impl UserAgent {
         };
         let session = SessionId(self.take_id());
         let contact = self.own_contact(&flow, dialog.is_secure());
-        let state = Session::new(flow, dialog, contact, Phase::Ringing { invite: id });
+        // A phone that sends from one port and listens at another says so in its Via, and hears requests where it hears
+        // responses.
+        let way_back = self.servers.reply_flow(id).unwrap_or(flow);
+        let state = Session::new(way_back, dialog, contact, Phase::Ringing { invite: id });
         self.sessions.insert(session, state);
         self.sessions.schedule(
             Deadline::Session(session, SessionTimer::Patience),

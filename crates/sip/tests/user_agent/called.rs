@@ -23,6 +23,25 @@ fn a_slow_owner_is_covered_by_a_100_after_200_ms() {
 }
 
 #[test]
+fn requests_of_ours_go_where_the_caller_hears_responses() {
+    for (rport, port) in [("", 5062), (";rport", 49_152)] {
+        let mut lone = Lone::new(Transport::Udp);
+        lone.flow.remote.set_port(49_152);
+        let session = lone.called(&invite("z9hG4bKi").replace(";rport", rport));
+        lone.agent.answer(lone.now, session, Reply::new(StatusCode::OK));
+        let (flow, ok) = lone.sent_to();
+        assert_eq!(flow.remote.port(), port);
+        let tag = ok.to().unwrap().tag().unwrap().to_owned();
+        lone.receive(&in_dialog("ACK", 1, &tag, "z9hG4bKa"));
+
+        lone.agent.hang_up(lone.now, session, Vec::new(), None);
+
+        let (flow, bye) = lone.sent_to();
+        assert_eq!((bye.method(), flow.remote.port()), (Some(Method::Bye), port));
+    }
+}
+
+#[test]
 fn a_quick_owner_needs_no_100() {
     let mut lone = Lone::new(Transport::Udp);
     let session = lone.called(&invite("z9hG4bKi"));

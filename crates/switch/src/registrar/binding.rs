@@ -29,7 +29,7 @@ pub struct Binding {
     pub call_id: Box<str>,
     /// CSeq of that REGISTER.
     pub sequence: u32,
-    /// The flow that REGISTER came over. Requests to the contact go over it and nowhere else.
+    /// The flow that the answer to that REGISTER went over. Requests to the contact go over it and nowhere else.
     pub flow: Flow,
     /// Path of that REGISTER (RFC 3327), the topmost first.
     pub path: Box<[Box<str>]>,

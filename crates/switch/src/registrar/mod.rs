@@ -1,9 +1,10 @@
 //! The registrar (RFC 3261 §10): which contacts a user is reached at, over which flow, and until when.
 //!
-//! A binding belongs to the flow its REGISTER came over. Over TCP and TLS it ends with the connection; over UDP it is
-//! the address the datagrams come from, whatever Contact and Via say (RFC 3581), and this side keeps it open. Requests
-//! to a contact go over its flow and nowhere else, so that a contact can name any host without anything ever being sent
-//! there.
+//! A binding belongs to the flow that the answer to its REGISTER goes over. Over TCP and TLS it ends with the connection;
+//! over UDP it is the address the datagrams come from, whatever its Contact says, and their port unless the Via names
+//! another and does not ask for it (RFC 3581, RFC 3261 §18.2.2: phones that send from one port and listen at another),
+//! and this side keeps it open. Requests to a contact go over its flow and nowhere else, so that a contact can name any
+//! host without anything ever being sent there.
 //!
 //! A request is judged as a whole before anything changes. The order of §10.3 is kept: Call-ID and CSeq tell which of
 //! two requests is the later. Instance and `reg-id` (RFC 5626) identify a binding within its address of record only, so

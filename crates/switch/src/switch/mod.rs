@@ -271,7 +271,10 @@ impl Switch {
     /// Answers a request outside calls: REGISTER and OPTIONS are taken, nothing else is (A09).
     fn handle_request(&mut self, now: Instant, transaction: ServerId, flow: Flow, message: &Message) {
         let reply = match message.method() {
-            Some(Method::Register) => self.handle_register(now, flow, message),
+            Some(Method::Register) => {
+                let way_back = self.agent.reply_flow(transaction).unwrap_or(flow);
+                self.handle_register(now, flow, way_back, message)
+            }
             Some(Method::Options) => {
                 self.counters.requests.options += 1;
                 Reply::new(StatusCode::OK).header("Accept", "application/sdp")

@@ -21,7 +21,14 @@ const LINE_BREAKS: &[u8] = b"\r\n\r\n";
 
 impl Switch {
     /// Answers a REGISTER in the order of RFC 3261 §10.3: domain, credentials, whose address it is, bindings.
-    pub(super) fn handle_register(&mut self, now: Instant, flow: Flow, message: &Message) -> Reply {
+    /// The bindings lead where this answer goes, which is not always where the request came from.
+    pub(super) fn handle_register(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        way_back: Flow,
+        message: &Message,
+    ) -> Reply {
         self.counters.registrations.received += 1;
         if !self.identity.is_serving() {
             // A zone that has just started knows no domain; 404 would be taken for a final word.
@@ -45,7 +52,7 @@ impl Switch {
             }
         };
         let outcome = if claimed == user.as_str() {
-            self.registrar.register(now, &user, flow, message)
+            self.registrar.register(now, &user, way_back, message)
         } else {
             Err(RegisterOffence::OtherUser)
         };

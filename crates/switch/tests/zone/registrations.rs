@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use model::directory::{DigestAlgorithm, Edit, Epoch, Update};
 use model::status::{RegistrationRefusal, ZoneEvent};
-use sip::flow::Transport;
+use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
+use sip::flow::{Flow, Transport};
 use sip::message::{HeaderName, Message};
 use switch::registrar::{
     BINDINGS_PER_USER_MAX, LIFETIME_DATAGRAM_MAX, LIFETIME_DEFAULT, LIFETIME_MAX, LIFETIME_MIN,
@@ -342,6 +343,48 @@ fn a_udp_flow_is_kept_open_and_a_stream_is_not() {
 
     assert_eq!((world.phones[0].keep_alives, world.phones[1].keep_alives), (4, 0));
     assert_eq!(world.zone.counters().registrations.keep_alives, 4);
+}
+
+#[test]
+fn a_phone_that_sends_from_one_port_and_listens_at_another_is_reached_where_it_listens() {
+    let mut settings = config();
+    settings.keep_alive = Some(KeepAlive {
+        manner: KeepAliveManner::LineBreaks,
+        every: KEEP_ALIVE_EVERY,
+    });
+    for (rport, port) in [("", 5_070), (";rport", 49_152)] {
+        let mut world = World::with_config(settings.clone(), &["mallory"]);
+        let mut flow = stranger::flow(Transport::Udp);
+        flow.remote.set_port(49_152);
+
+        register_by_hand(&mut world, flow, rport);
+        world.run(KEEP_ALIVE_EVERY);
+
+        let (way, octets) = world.stray.last().unwrap();
+        assert_eq!((way.remote.port(), octets.as_slice()), (port, &b"\r\n\r\n"[..]));
+    }
+}
+
+/// Registers mallory over a flow with requests whose Via has this parameter.
+fn register_by_hand(world: &mut World, flow: Flow, rport: &str) {
+    let uri = format!("sip:{DOMAIN}");
+    let to = format!("<sip:mallory@{DOMAIN}>");
+    let request = |number, headers: &[(&str, &str)]| {
+        let message = stranger::request("REGISTER", &uri, number, headers);
+        let text = String::from_utf8(message.into_bytes()).unwrap();
+        Message::parse_datagram(text.replace(";rport", rport).into_bytes()).unwrap()
+    };
+    let refused = world.ask(flow, request(1, &[("To", &to)]));
+    let challenge = refused[0].header(HeaderName::WwwAuthenticate).unwrap();
+    let challenge = Challenge::choose([challenge], Algorithm::Md5).unwrap();
+    let credentials = ClientCredentials {
+        username: "id-mallory".to_owned(),
+        password: Secret::from("secret-mallory"),
+        weakest: Algorithm::Md5,
+    };
+    let answer = answer(&challenge, &credentials, "REGISTER", &uri, 1, "cnonce");
+    let accepted = request(2, &[("To", &to), ("Authorization", &answer)]);
+    assert_eq!(world.status_of(flow, accepted), 200);
 }
 
 #[test]
