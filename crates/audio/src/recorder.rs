@@ -124,7 +124,7 @@ impl Sink for Recorder {
 
     fn write(&mut self, samples: &[i16]) -> Result<(), SinkError> {
         let Some(recording) = &mut self.file else {
-            return Ok(());
+            return Err(SinkError::NotOpen);
         };
         let full = u64::from(self.rate) * u64::from(STRETCH_SECONDS_MAX);
         for sample in samples {
@@ -204,6 +204,18 @@ mod tests {
             .map(Result::unwrap)
             .collect();
         assert_eq!(samples, [1, 2, 3]);
+    }
+
+    #[test]
+    fn sound_outside_a_stretch_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(folder.path(), "hall", 8_000).unwrap();
+        assert!(matches!(recorder.write(&[1]), Err(SinkError::NotOpen)));
+
+        fs::remove_dir(folder.path()).unwrap();
+        recorder.begin("page").unwrap_err();
+
+        assert!(matches!(recorder.write(&[1]), Err(SinkError::NotOpen)));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     ///
-    /// When they were not taken, or not all.
+    /// When they were not taken, or not all; so also outside a stretch.
     fn write(&mut self, samples: &[i16]) -> Result<(), SinkError>;
 
     /// The stretch is over. Gives the file that holds it, where there is one.
@@ -52,6 +52,9 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// No stretch has begun, or its beginning failed.
+    #[error("no recording is open")]
+    NotOpen,
 }
 
 /// Swallows everything, and says so: nobody hears a page that is played into it.

@@ -124,7 +124,10 @@ impl Driver {
 
     fn take_report(&mut self, report: Report) {
         match report {
-            Report::Health(health) => self.give(Input::Sink(health)),
+            Report::Health(own) => {
+                let health = self.player.judge(own);
+                self.give(Input::Sink(health));
+            }
             Report::Recorded(file) => {
                 let _subscribers = self.reports.send(DeviceReport::Recorded(file)).unwrap_or(0);
             }

@@ -2,6 +2,8 @@
 //!
 //! A sink may wait: for a sound card, for a disk. So it has a thread of its own with a short queue, and a queue that is full means a
 //! sink that has stalled.
+//!
+//! A sink that failed counts as faulty until a stretch begins in good order: what it lost is lost, however well it takes what follows.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -22,7 +24,7 @@ pub(crate) const PERIOD: Duration = Duration::from_millis(20);
 /// What the sink has to say.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// The sink is in another state.
+    /// The sink is in another state, as far as it knows itself; see [`Player::judge`].
     Health(SinkHealth),
     /// A stretch of sound is in this file.
     Recorded(PathBuf),
@@ -37,7 +39,19 @@ enum Order {
 /// A sink on its thread.
 pub(crate) struct Player {
     orders: SyncSender<Order>,
-    has_stalled: bool,
+    queue: Queue,
+    /// What the sink said of itself last.
+    own: SinkHealth,
+}
+
+/// Whether orders reach the sink.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Flowing,
+    /// Orders have been lost since the sink last made room.
+    Stalled,
+    /// The thread is gone.
+    Ended,
 }
 
 impl Player {
@@ -51,7 +65,10 @@ impl Player {
         Ok((
             Self {
                 orders,
-                has_stalled: false,
+                queue: Queue::Flowing,
+                own: SinkHealth::Faulty {
+                    reason: "the output is being opened".to_owned(),
+                },
             },
             report_receiver,
         ))
@@ -72,24 +89,30 @@ impl Player {
         self.order(Order::End)
     }
 
+    /// Takes what the sink says of itself; gives the health of the whole way to it.
+    pub(crate) fn judge(&mut self, own: SinkHealth) -> SinkHealth {
+        self.own = own;
+        self.health()
+    }
+
     fn order(&mut self, order: Order) -> Option<SinkHealth> {
-        let faulty = |reason: &str| {
-            Some(SinkHealth::Faulty {
-                reason: reason.to_owned(),
-            })
+        let queue = match self.orders.try_send(order) {
+            Ok(()) => Queue::Flowing,
+            Err(TrySendError::Full(_)) => Queue::Stalled,
+            Err(TrySendError::Disconnected(_)) => Queue::Ended,
         };
-        match self.orders.try_send(order) {
-            Ok(()) if self.has_stalled => {
-                self.has_stalled = false;
-                Some(SinkHealth::Healthy)
-            }
-            Ok(()) => None,
-            Err(TrySendError::Full(_)) if self.has_stalled => None,
-            Err(TrySendError::Full(_)) => {
-                self.has_stalled = true;
-                faulty("the output has stalled")
-            }
-            Err(TrySendError::Disconnected(_)) => faulty("the output has ended"),
+        let has_changed = std::mem::replace(&mut self.queue, queue) != queue;
+        has_changed.then(|| self.health())
+    }
+
+    fn health(&self) -> SinkHealth {
+        let reason = match self.queue {
+            Queue::Flowing => return self.own.clone(),
+            Queue::Stalled => "the output has stalled",
+            Queue::Ended => "the output has ended",
+        };
+        SinkHealth::Faulty {
+            reason: reason.to_owned(),
         }
     }
 }
@@ -103,23 +126,30 @@ fn feed(mut sink: Box<dyn Sink>, orders: &Receiver<Order>, reports: &mpsc::Sende
         }
     };
     let mut health = fitness.clone();
+    let mut has_failed = false;
     // A driver that is gone ends this thread by its queue.
     let _is_told = reports.blocking_send(Report::Health(fitness.clone())).is_ok();
     while let Ok(order) = orders.recv() {
+        let begins = matches!(order, Order::Begin(_));
         let outcome = match order {
             Order::Begin(label) => sink.begin(&label).map(|()| None),
             Order::Samples(samples) => sink.write(&samples).map(|()| None),
             Order::End => sink.end(),
         };
-        let found = match &outcome {
-            Ok(_) => fitness.clone(),
+        let found = match outcome {
+            Ok(file) => {
+                if let Some(file) = file {
+                    let _is_told = reports.blocking_send(Report::Recorded(file)).is_ok();
+                }
+                if begins { fitness.clone() } else { health.clone() }
+            }
+            // The first error names the cause; those of the same stretch follow from it.
+            Err(_) if has_failed && !begins => health.clone(),
             Err(error) => SinkHealth::Faulty {
-                reason: reason(error),
+                reason: reason(&error),
             },
         };
-        if let Ok(Some(file)) = outcome {
-            let _is_told = reports.blocking_send(Report::Recorded(file)).is_ok();
-        }
+        has_failed = found != fitness;
         if found != health {
             health = found;
             let _is_told = reports.blocking_send(Report::Health(health.clone())).is_ok();
@@ -187,15 +217,84 @@ mod tests {
         assert!(matches!(changes[..], [SinkHealth::Faulty { .. }]), "{changes:?}");
     }
 
+    /// Fails where it is told to, and says after each order that it was carried out.
+    struct Script {
+        outcomes: Receiver<bool>,
+    }
+
+    impl Script {
+        fn next(&self) -> Result<(), SinkError> {
+            match self.outcomes.recv() {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(SinkError::NotOpen),
+            }
+        }
+    }
+
+    impl Sink for Script {
+        fn name(&self) -> String {
+            "script".to_owned()
+        }
+        fn is_audible(&self) -> bool {
+            true
+        }
+        fn begin(&mut self, _: &str) -> Result<(), SinkError> {
+            self.next()
+        }
+        fn write(&mut self, _: &[i16]) -> Result<(), SinkError> {
+            self.next()
+        }
+        fn end(&mut self) -> Result<Option<PathBuf>, SinkError> {
+            self.next().map(|()| Some(PathBuf::from("file")))
+        }
+    }
+
     #[tokio::test]
-    async fn a_sink_that_fails_is_reported_and_reported_again_when_it_is_fit() {
-        let (open, gate) = sync_channel(0);
-        let (mut player, mut reports) = Player::start(Box::new(Gate(gate))).unwrap();
+    async fn a_sink_that_failed_is_faulty_until_a_stretch_begins_in_good_order() {
+        let (outcomes, script) = sync_channel(16);
+        let (mut player, mut reports) = Player::start(Box::new(Script { outcomes: script })).unwrap();
         assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
-        drop(open);
+
+        for outcome in [false, true, true, true] {
+            outcomes.send(outcome).unwrap();
+        }
+        player.begin("page".to_owned());
         player.play(vec![0]);
-        assert!(matches!(health(&mut reports).await, SinkHealth::Faulty { .. }));
         player.end();
-        assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
+        player.begin("page".to_owned());
+
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            told.push(reports.recv().await.unwrap());
+        }
+        // The stretch that failed ends, and nothing says before the next one that the sink is fit.
+        assert!(
+            matches!(
+                told[..],
+                [
+                    Report::Health(SinkHealth::Faulty { .. }),
+                    Report::Recorded(_),
+                    Report::Health(SinkHealth::Healthy)
+                ]
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_stall_does_not_make_a_faulty_sink_healthy() {
+        let (open, gate) = sync_channel(0);
+        let (mut player, _reports) = Player::start(Box::new(Gate(gate))).unwrap();
+        let own = SinkHealth::Faulty {
+            reason: "the disk is full".to_owned(),
+        };
+        assert_eq!(player.judge(own.clone()), own);
+        let stalled = (0..ORDERS_KEPT * 3).find_map(|_| player.play(vec![0]));
+        assert!(matches!(stalled, Some(SinkHealth::Faulty { reason }) if reason.contains("stalled")));
+
+        open.send(()).unwrap();
+        open.send(()).unwrap();
+
+        assert_eq!(player.play(vec![0]), Some(own));
     }
 }
