@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     consumed: u64,
     /// How many of them were made up.
     concealed: u64,
+    /// Samples by which the sound was put off in the middle, because packets were late.
+    interrupted: u64,
     first_audio: Option<Instant>,
     was_muted: bool,
     was_faulty: bool,
@@ -38,6 +40,7 @@ impl Tally {
             answered_at,
             consumed: 0,
             concealed: 0,
+            interrupted: 0,
             first_audio: None,
             was_muted: false,
             was_faulty: false,
@@ -50,12 +53,18 @@ impl Tally {
     pub(crate) fn consumed(&mut self, now: Instant, pulled: Pulled, output: OutputState) {
         self.was_muted |= output.is_muted;
         self.was_faulty |= !output.is_healthy;
+        self.interrupted = self.interrupted.saturating_add(count(pulled.interrupted));
         if pulled.page_samples == 0 || !output.is_healthy {
             return;
         }
         self.consumed = self.consumed.saturating_add(count(pulled.page_samples));
         self.concealed = self.concealed.saturating_add(count(pulled.concealed));
         self.first_audio.get_or_insert(now);
+    }
+
+    /// The sink has failed while the page sounded.
+    pub(crate) fn note_fault(&mut self) {
+        self.was_faulty = true;
     }
 
     /// Says whether the page has been heard in another dialog before.
@@ -91,6 +100,7 @@ impl Tally {
                 .max(played_ms),
             lost: self.lost_before.saturating_add(statistics.lost),
             concealed_ms: millis(rate.duration_of(self.concealed)),
+            interrupted_ms: millis(rate.duration_of(self.interrupted)),
             first_audio_ms: self
                 .first_audio
                 .map(|first| millis_since(self.answered_at, first)),

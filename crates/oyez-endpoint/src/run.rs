@@ -165,8 +165,8 @@ fn narrate(report: &DeviceReport) -> Option<String> {
                 Some(format!("{slot}: refused a call with {status}: {why}"))
             }
             DeviceEvent::PagePlayed { receipt } => Some(format!(
-                "played {} ms of page {}, {} packets lost",
-                receipt.played_ms, receipt.page, receipt.lost
+                "played {} ms of page {}, {} packets lost, interrupted for {} ms",
+                receipt.played_ms, receipt.page, receipt.lost, receipt.interrupted_ms
             )),
             DeviceEvent::SinkChanged { .. } => None,
         },

@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::state::StateFolder;
 use crate::up::describe;
 use crate::up::installation::{ANNOUNCER, Installation};
+use crate::up::report;
 use crate::up::stage::caller_profile;
 
 /// Rate at which a page is spoken into the call, in samples a second.
@@ -166,20 +167,29 @@ async fn report_on(lines: &mut EventLines, extension: &str) -> Result<PageReport
     Err(anyhow!("the zone has ended"))
 }
 
-fn text(report: &PageReport) -> String {
+fn text(page: &PageReport) -> String {
     let mut lines = vec![format!(
         "Paged {}: {:.1} s, heard by {} of {}.",
-        report.extension,
-        Duration::from_millis(report.duration_ms).as_secs_f64(),
-        report.heard_count(),
-        report.listeners.len()
+        page.extension,
+        Duration::from_millis(page.duration_ms).as_secs_f64(),
+        page.heard_count(),
+        page.listeners.len()
     )];
-    for listener in &report.listeners {
+    for listener in &page.listeners {
         let first = listener
             .first_audio_ms
             .map_or(String::new(), |ms| format!(", first audio after {ms} ms"));
-        let verdict = crate::up::report::verdict(Some(listener));
-        lines.push(format!("  {:<10} {verdict}{first}", listener.name));
+        let verdict = report::verdict(Some(listener));
+        let devices = match listener.devices {
+            0 | 1 => String::new(),
+            of => format!(", heard on {} of {of} devices", listener.heard_devices),
+        };
+        let receipt = listener.receipt.as_ref();
+        let interruption = report::interruption(receipt.map_or(0, |receipt| receipt.interrupted_ms));
+        lines.push(format!(
+            "  {:<10} {verdict}{devices}{first}{interruption}",
+            listener.name
+        ));
     }
     lines.join("\n")
 }

@@ -1,7 +1,9 @@
 //! The life of one page, from the invitation of its listeners to the last receipt.
 //!
+//! A listener is a user. It may have several devices, each with a leg of its own, and has heard a page only if each of them has.
+//!
 //! ```text
-//!   each listener:   invited ──answered──▶ listening ──ended──▶ ended ──receipt──▶ (judged)
+//!   each device:     invited ──answered──▶ listening ──ended──▶ ended ──receipt──▶ (judged)
 //!                       │ refused, failed, no answer      │ receipt may come first
 //!                       ▼
 //!                    missing
@@ -10,6 +12,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use model::status::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
@@ -19,11 +22,17 @@ use super::judge;
 
 /// Listeners of one page: as many as a group may have members.
 pub const LISTENERS_MAX: usize = model::directory::MEMBERS_MAX;
+/// Devices of one listener: as many as a user may have registered.
+pub const DEVICES_MAX: usize = 10;
 /// How long an invited listener may take to answer: an endpoint's pre-tone and a few lost datagrams.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// How long after the end of a page its receipts are waited for: an endpoint plays out for up to 500 ms, and a lost
 /// BYE is repeated 0.5, 1.5 and 3.5 s after it (RFC 3261 §17.1.2.2).
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(5);
+
+/// Numbers the leg to one device of a listener; the caller's to choose, and unique within a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegNumber(pub u64);
 
 /// The ledger of one page.
 #[derive(Clone, Debug)]
@@ -46,6 +55,14 @@ struct End {
 #[derive(Clone, Debug)]
 struct Listener {
     name: String,
+    /// Why none of its devices could be invited. What is known of a device comes before it.
+    missing: Option<MissingReason>,
+    /// At most [`DEVICES_MAX`].
+    device_by_leg: BTreeMap<LegNumber, Device>,
+}
+
+#[derive(Clone, Debug)]
+struct Device {
     state: State,
     receipt: Option<Receipt>,
 }
@@ -81,8 +98,8 @@ pub enum ReceiptRefusal {
     /// The listener has not answered, so it cannot have played anything.
     #[error("the receipt comes from a listener that has not answered")]
     NotAnswered,
-    /// The listener has given a receipt.
-    #[error("the listener has given its receipt")]
+    /// The listener's device has given a receipt.
+    #[error("the device of the listener has given its receipt")]
     Duplicate,
 }
 
@@ -106,41 +123,49 @@ impl Page {
         &self.page
     }
 
-    /// Enters a listener that has been sent an invitation. Beyond [`LISTENERS_MAX`] it is not entered and `false` is
-    /// returned: it must not be invited.
-    pub fn invite(&mut self, now: Instant, user: SipUser, name: String) -> bool {
-        self.enter(
-            user,
-            name,
-            State::Invited {
-                answer_until: now + ANSWER_WAIT,
-            },
-        )
+    /// Enters a device of a listener, which is sent an invitation. Beyond [`LISTENERS_MAX`] and [`DEVICES_MAX`] it is
+    /// not entered and `false` is returned: it must not be invited.
+    pub fn invite(&mut self, now: Instant, user: SipUser, leg: LegNumber, name: String) -> bool {
+        let Some(listener) = self.enter(user, name) else {
+            return false;
+        };
+        let is_full = listener.device_by_leg.len() >= DEVICES_MAX;
+        if is_full || listener.device_by_leg.contains_key(&leg) {
+            return false;
+        }
+        let state = State::Invited {
+            answer_until: now + ANSWER_WAIT,
+        };
+        listener
+            .device_by_leg
+            .insert(leg, Device { state, receipt: None });
+        true
     }
 
-    /// Enters a listener that cannot be invited; with the limit of [`Page::invite`].
+    /// Enters a listener of which no device can be invited; with the limit of [`Page::invite`].
     pub fn miss(&mut self, user: SipUser, name: String, why: MissingReason) -> bool {
-        self.enter(user, name, State::Missing { why })
+        let listener = self.enter(user, name);
+        listener.is_some_and(|listener| listener.missing.replace(why).is_none())
     }
 
-    /// The listener answered. `owes_receipt` says whether it is of a kind that gives receipts.
-    pub fn answered(&mut self, now: Instant, user: &SipUser, owes_receipt: bool) {
-        if let Some(listener) = self.listener_by_user.get_mut(user)
-            && let State::Invited { .. } = listener.state
+    /// The listener answered over a leg. `owes_receipt` says whether it is of a kind that gives receipts.
+    pub fn answered(&mut self, now: Instant, user: &SipUser, leg: LegNumber, owes_receipt: bool) {
+        if let Some(device) = self.device_mut(user, leg)
+            && let State::Invited { .. } = device.state
         {
-            listener.state = State::Listening {
+            device.state = State::Listening {
                 answered: now,
                 owes_receipt,
             };
         }
     }
 
-    /// The listener will not answer.
-    pub fn failed(&mut self, user: &SipUser, why: MissingReason) {
-        if let Some(listener) = self.listener_by_user.get_mut(user)
-            && let State::Invited { .. } = listener.state
+    /// The listener will not answer over a leg.
+    pub fn failed(&mut self, user: &SipUser, leg: LegNumber, why: MissingReason) {
+        if let Some(device) = self.device_mut(user, leg)
+            && let State::Invited { .. } = device.state
         {
-            listener.state = State::Missing { why };
+            device.state = State::Missing { why };
         }
     }
 
@@ -149,15 +174,15 @@ impl Page {
         self.first_audio.get_or_insert(now);
     }
 
-    /// The listener's leg has ended; `loss_permille` is the loss it reported by RTCP, if it did.
-    pub fn left(&mut self, user: &SipUser, loss_permille: Option<u16>) {
-        if let Some(listener) = self.listener_by_user.get_mut(user)
+    /// A leg of the listener has ended; `loss_permille` is the loss it reported by RTCP, if it did.
+    pub fn left(&mut self, user: &SipUser, leg: LegNumber, loss_permille: Option<u16>) {
+        if let Some(device) = self.device_mut(user, leg)
             && let State::Listening {
                 answered,
                 owes_receipt,
-            } = listener.state
+            } = device.state
         {
-            listener.state = State::Ended {
+            device.state = State::Ended {
                 answered,
                 owes_receipt,
                 loss_permille,
@@ -165,27 +190,29 @@ impl Page {
         }
     }
 
-    /// Takes a listener's receipt; the first one counts.
+    /// Takes the receipt of a listener's device; the first one that comes over a leg counts.
     ///
     /// # Errors
     ///
     /// Says why the receipt is not taken.
-    pub fn receive(&mut self, user: &SipUser, receipt: Receipt) -> Result<(), ReceiptRefusal> {
+    pub fn receive(
+        &mut self,
+        user: &SipUser,
+        leg: LegNumber,
+        receipt: Receipt,
+    ) -> Result<(), ReceiptRefusal> {
         if receipt.page != self.page {
             return Err(ReceiptRefusal::OtherPage);
         }
-        let listener = self
-            .listener_by_user
-            .get_mut(user)
-            .ok_or(ReceiptRefusal::Stranger)?;
-        match listener.state {
+        let device = self.device_mut(user, leg).ok_or(ReceiptRefusal::Stranger)?;
+        match device.state {
             State::Invited { .. } | State::Missing { .. } => return Err(ReceiptRefusal::NotAnswered),
             State::Listening { .. } | State::Ended { .. } => {}
         }
-        if listener.receipt.is_some() {
+        if device.receipt.is_some() {
             return Err(ReceiptRefusal::Duplicate);
         }
-        listener.receipt = Some(receipt);
+        device.receipt = Some(receipt);
         Ok(())
     }
 
@@ -199,9 +226,9 @@ impl Page {
             receipts_until: now + RECEIPT_WAIT,
             audio_ms,
         });
-        for listener in self.listener_by_user.values_mut() {
-            if let State::Invited { .. } = listener.state {
-                listener.state = State::Missing {
+        for device in self.devices_mut() {
+            if let State::Invited { .. } = device.state {
+                device.state = State::Missing {
                     why: MissingReason::PageEnded,
                 };
             }
@@ -217,20 +244,23 @@ impl Page {
             None => self
                 .listener_by_user
                 .values()
-                .filter_map(Listener::answer_until)
+                .flat_map(|listener| listener.device_by_leg.values())
+                .filter_map(Device::answer_until)
                 .min(),
         }
     }
 
-    /// Counts listeners as missing whose answer is overdue and returns them, to be cancelled.
-    pub fn handle_timeout(&mut self, now: Instant) -> Vec<SipUser> {
+    /// Counts devices as missing whose answer is overdue and returns their legs, to be cancelled.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<LegNumber> {
         let mut overdue = Vec::new();
-        for (user, listener) in &mut self.listener_by_user {
-            if listener.answer_until().is_some_and(|until| until <= now) {
-                listener.state = State::Missing {
-                    why: MissingReason::NoAnswer,
-                };
-                overdue.push(user.clone());
+        for listener in self.listener_by_user.values_mut() {
+            for (leg, device) in &mut listener.device_by_leg {
+                if device.answer_until().is_some_and(|until| until <= now) {
+                    device.state = State::Missing {
+                        why: MissingReason::NoAnswer,
+                    };
+                    overdue.push(*leg);
+                }
             }
         }
         overdue
@@ -243,20 +273,21 @@ impl Page {
             .is_some_and(|end| now >= end.receipts_until || self.owed().next().is_none())
     }
 
-    /// Listeners whose receipt is still owed.
+    /// Listeners of which a receipt is still owed.
     pub fn owed(&self) -> impl Iterator<Item = &SipUser> {
         self.listener_by_user
             .iter()
-            .filter(|(_, listener)| listener.owes_receipt())
+            .filter(|(_, listener)| listener.device_by_leg.values().any(Device::owes_receipt))
             .map(|(user, _)| user)
     }
 
-    /// Listeners that have answered so far.
+    /// Listeners of which a device has answered so far.
     #[must_use]
     pub fn answered_count(&self) -> usize {
+        let has_answered = |device: &Device| device.answer().is_some();
         self.listener_by_user
             .values()
-            .filter(|listener| listener.answer().is_some())
+            .filter(|listener| listener.device_by_leg.values().any(has_answered))
             .count()
     }
 
@@ -267,13 +298,7 @@ impl Page {
         let listeners = self
             .listener_by_user
             .iter()
-            .map(|(user, listener)| ListenerReport {
-                user: user.clone(),
-                name: listener.name.clone(),
-                verdict: listener.verdict(audio_ms),
-                first_audio_ms: listener.first_audio_ms(self.first_audio),
-                receipt: listener.receipt.clone(),
-            });
+            .map(|(user, listener)| listener.report(user, audio_ms, self.first_audio));
         PageReport {
             page: self.page.clone(),
             extension: self.extension.clone(),
@@ -283,24 +308,70 @@ impl Page {
         }
     }
 
-    fn enter(&mut self, user: SipUser, name: String, state: State) -> bool {
+    fn enter(&mut self, user: SipUser, name: String) -> Option<&mut Listener> {
         let is_full = self.listener_by_user.len() >= LISTENERS_MAX;
-        if is_full || self.listener_by_user.contains_key(&user) {
-            return false;
-        }
-        self.listener_by_user.insert(
-            user,
-            Listener {
+        match self.listener_by_user.entry(user) {
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(place) => Some(place.insert(Listener {
                 name,
-                state,
-                receipt: None,
-            },
-        );
-        true
+                missing: None,
+                device_by_leg: BTreeMap::new(),
+            })),
+            Entry::Occupied(place) => Some(place.into_mut()),
+        }
+    }
+
+    fn device_mut(&mut self, user: &SipUser, leg: LegNumber) -> Option<&mut Device> {
+        self.listener_by_user.get_mut(user)?.device_by_leg.get_mut(&leg)
+    }
+
+    fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+        self.listener_by_user
+            .values_mut()
+            .flat_map(|listener| listener.device_by_leg.values_mut())
     }
 }
 
 impl Listener {
+    /// Judges the listener by the device that did worst: where one of two loudspeakers of a hall was silent, the hall
+    /// has not heard.
+    fn report(&self, user: &SipUser, audio_ms: u64, talker: Option<Instant>) -> ListenerReport {
+        let judged = self
+            .device_by_leg
+            .values()
+            .map(|device| (device.verdict(audio_ms), device));
+        let heard = judged.clone().filter(|(verdict, _)| *verdict == Verdict::Heard);
+        let heard_devices = heard.count();
+        let (verdict, worst) = match judged.min_by_key(|(verdict, _)| rank(verdict)) {
+            Some((verdict, device)) => (verdict, Some(device)),
+            None => {
+                let why = self.missing.unwrap_or(MissingReason::NotRegistered);
+                (Verdict::Missing { why }, None)
+            }
+        };
+        ListenerReport {
+            user: user.clone(),
+            name: self.name.clone(),
+            verdict,
+            first_audio_ms: worst.and_then(|device| device.first_audio_ms(talker)),
+            receipt: worst.and_then(|device| device.receipt.clone()),
+            devices: self.device_by_leg.len(),
+            heard_devices,
+        }
+    }
+}
+
+/// The order of verdicts, the worst first.
+fn rank(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Missing { .. } => 0,
+        Verdict::NotHeard { .. } => 1,
+        Verdict::Answered { .. } => 2,
+        Verdict::Heard => 3,
+    }
+}
+
+impl Device {
     fn answer_until(&self) -> Option<Instant> {
         match self.state {
             State::Invited { answer_until } => Some(answer_until),
@@ -347,7 +418,7 @@ impl Listener {
         }
     }
 
-    /// Milliseconds from the talker's first audio to the listener's: the listener counts from its answer, which may
+    /// Milliseconds from the talker's first audio to the device's: the device counts from its answer, which may
     /// have come before or after the talker's first audio.
     fn first_audio_ms(&self, talker: Option<Instant>) -> Option<u64> {
         let from_answer = Duration::from_millis(self.receipt.as_ref()?.first_audio_ms?);

@@ -97,6 +97,7 @@ mod tests {
             expected_ms: played_ms,
             lost: 0,
             concealed_ms: 0,
+            interrupted_ms: 0,
             first_audio_ms: Some(20),
             level_dbfs: Some(-20.0),
             muted: false,

@@ -21,7 +21,7 @@
 
 use std::net::SocketAddr;
 
-use media::sdp::{Negotiated, Origin, PendingOffer, SecurityOffer};
+use media::sdp::{Hidden, Negotiated, Origin, PendingOffer, SecurityOffer};
 use model::SipUser;
 use sip::flow::Flow;
 use sip::user_agent::SessionId;
@@ -64,9 +64,9 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) enum Prepared {
     /// The answer to its offer, and what it agrees to.
-    Answer(String, Box<Negotiated>),
+    Answer(Hidden<String>, Box<Negotiated>),
     /// An offer, because it made none; it answers in its ACK (RFC 3264 §5 with RFC 3261 §13.2.1).
-    Offer(String, PendingOffer),
+    Offer(Hidden<String>, PendingOffer),
 }
 
 /// The media ports of a leg.
@@ -92,7 +92,7 @@ pub(crate) struct LegMedia {
     /// Version of our `o=`.
     pub(crate) version: u64,
     /// Our last description.
-    pub(crate) description: String,
+    pub(crate) description: Hidden<String>,
     /// Origin of the peer's last description, to know an unchanged one by.
     pub(crate) remote: Option<Origin>,
     /// An offer made in a response, which the ACK answers.
@@ -123,7 +123,7 @@ impl Leg {
             security,
             session_id,
             version: 0,
-            description: String::new(),
+            description: Hidden::default(),
             remote: None,
             pending: None,
         };
@@ -150,5 +150,24 @@ impl Leg {
             Stage::Opening | Stage::Ready(_) | Stage::Inviting(_) | Stage::Joined => true,
             Stage::Leaving | Stage::Over => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_of_a_legs_media_shows_no_key() {
+        let media = LegMedia {
+            security: SecurityOffer::Standard,
+            session_id: 1,
+            version: 1,
+            description: Hidden("a=crypto:1 x inline:secret".to_owned()),
+            remote: None,
+            pending: None,
+        };
+
+        assert!(!format!("{media:?}").contains("secret"));
     }
 }

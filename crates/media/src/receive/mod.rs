@@ -83,6 +83,9 @@ pub struct Pulled {
     pub page_samples: usize,
     /// How much of that was made up in place of packets that never came.
     pub concealed: usize,
+    /// How long an interruption lasted that ended with this pull: sound that was made up in earlier pulls because
+    /// packets were late, and that put off what followed.
+    pub interrupted: usize,
 }
 
 /// What happened on a leg so far.
@@ -101,6 +104,9 @@ pub struct ReceiveStatistics {
     pub played_samples: u64,
     /// How much of [`ReceiveStatistics::played_samples`] was made up.
     pub concealed_samples: u64,
+    /// How much was made up in the middle because packets were late, and put off what followed; no part of
+    /// [`ReceiveStatistics::played_samples`].
+    pub interrupted_samples: u64,
     /// When the sink took the first sample of the stream.
     pub first_audio: Option<Instant>,
     /// Level of the received speech without its pauses, in dBFS.
@@ -173,11 +179,15 @@ impl Receiver {
     ///
     /// Allocates nothing itself; the Opus decoder does, a dozen small pieces for each packet.
     pub fn pull(&mut self, now: Instant, out: &mut [i16]) -> Pulled {
-        let before = (self.playout.counts.played, self.playout.counts.concealed);
+        let counts = &self.playout.counts;
+        let before = (counts.played, counts.concealed, counts.interrupted);
         self.playout.pull(now, self.ingress.sequencer(), out);
+        let counts = &self.playout.counts;
+        let samples = |ticks| usize::try_from(self.samples(ticks)).unwrap_or(0);
         Pulled {
-            page_samples: usize::try_from(self.samples(self.playout.counts.played - before.0)).unwrap_or(0),
-            concealed: usize::try_from(self.samples(self.playout.counts.concealed - before.1)).unwrap_or(0),
+            page_samples: samples(counts.played - before.0),
+            concealed: samples(counts.concealed - before.1),
+            interrupted: samples(counts.interrupted - before.2),
         }
     }
 
@@ -222,6 +232,7 @@ impl Receiver {
             rejected: self.ingress.rejected(),
             played_samples: self.samples(counts.played),
             concealed_samples: self.samples(counts.concealed),
+            interrupted_samples: self.samples(counts.interrupted),
             first_audio: counts.first_audio,
             level_dbfs: counts.level.dbfs(),
             jitter_ms: u64::try_from(self.ingress.jitter().as_millis()).unwrap_or(u64::MAX),

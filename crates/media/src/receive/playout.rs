@@ -91,6 +91,8 @@ pub(super) struct Counts {
     pub(super) played: u64,
     pub(super) concealed: u64,
     pub(super) late: u64,
+    /// Sound made up while the buffer was empty, by which what followed came later than it would have.
+    pub(super) interrupted: u64,
     pub(super) first_audio: Option<Instant>,
     pub(super) level: LevelMeter,
 }
@@ -256,10 +258,10 @@ impl Playout {
         let passed = gap.clamp(0, self.playhead.stalled);
         self.playhead.position += passed;
         self.counts.advance(passed, lost);
-        self.pace.delay = self
-            .pace
-            .delay
-            .map(|delay| delay + self.playhead.stalled - passed);
+        // What was made up for a pause of the talker's, or in place of lost packets, is no interruption.
+        let interrupted = self.playhead.stalled - passed;
+        self.counts.interrupted += u64::try_from(interrupted).unwrap_or(0);
+        self.pace.delay = self.pace.delay.map(|delay| delay + interrupted);
         self.playhead.stalled = 0;
     }
 

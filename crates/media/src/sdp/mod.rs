@@ -7,6 +7,7 @@ mod answer;
 mod crypto;
 mod error;
 mod format;
+mod hidden;
 mod negotiate;
 mod offer;
 mod remote;
@@ -22,6 +23,7 @@ pub use answer::answer;
 pub use crypto::CryptoOffence;
 pub use error::{OfferError, SdpError};
 pub use format::OpusParameters;
+pub use hidden::Hidden;
 pub use offer::{PendingOffer, offer};
 
 /// Longest description read, in octets; those of phones have 300 to 3,000.

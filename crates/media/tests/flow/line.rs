@@ -88,6 +88,14 @@ impl Line {
         }
     }
 
+    /// Says one frame, and gives its packet to be sent later.
+    pub(crate) fn hold_back(&mut self, frame: &[i16]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        self.pass(FRAME);
+        self.sender.packetize(self.now, frame, &mut packet).unwrap();
+        packet
+    }
+
     /// Makes the packets of something said, all at once.
     pub(crate) fn burst(&mut self, samples: &[i16]) {
         let mut packet = Vec::new();

@@ -63,6 +63,36 @@ fn a_burst_of_two_seconds_is_played_whole_and_what_follows_joins_on() {
 }
 
 #[test]
+fn packets_that_come_late_are_an_interruption_and_a_pause_of_the_talker_is_none() {
+    let mut line = Line::pcmu();
+    let said = sine(8_000, 300.0, 2 * 8_000);
+    let (before, rest) = said.split_at(8_000);
+    let (held, after) = rest.split_at(15 * 160);
+    line.say(before);
+    let held: Vec<Vec<u8>> = held
+        .chunks_exact(160)
+        .map(|frame| line.hold_back(frame))
+        .collect();
+    for packet in held {
+        line.network.send(line.now, &packet);
+    }
+    line.say(after);
+    line.drain();
+
+    let late = line.receiver.statistics();
+    assert_eq!((late.played_samples, late.concealed_samples), (2 * 8_000, 0));
+    let interrupted = late.interrupted_samples / 8;
+    assert!((220..=300).contains(&interrupted), "{interrupted} ms");
+
+    line.pass(Duration::from_secs(4));
+    line.say(before);
+    line.drain();
+
+    let paused = line.receiver.statistics().interrupted_samples / 8;
+    assert!(paused - interrupted <= 20, "{paused} ms");
+}
+
+#[test]
 fn a_backlog_is_worked_off_in_pauses_only() {
     let mut line = Line::pcmu();
     let said = speech(8_000, 20 * 8_000);

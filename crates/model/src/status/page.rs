@@ -17,13 +17,17 @@ pub struct Receipt {
     pub lost: u64,
     /// Milliseconds of `played_ms` that were made up in place of lost packets.
     pub concealed_ms: u64,
+    /// Milliseconds of sound that were made up in the middle of the page because its packets came late: it paused where
+    /// the talker did not, and no sample was left out. A receipt without it says nothing of interruptions.
+    #[serde(default)]
+    pub interrupted_ms: u64,
     /// Milliseconds from the endpoint's answer to the first audio at the sink; `None` if there was none.
     pub first_audio_ms: Option<u64>,
     /// Mean level in dB below full scale; `None` if nothing was played.
     pub level_dbfs: Option<f32>,
     /// The output was muted or its volume zero for some of the page.
     pub muted: bool,
-    /// The sink consumed samples in time and reported no fault.
+    /// The sink consumed samples in time and reported no fault from the first of them to the last.
     pub sink_healthy: bool,
 }
 
@@ -65,12 +69,18 @@ pub struct ListenerReport {
     pub user: SipUser,
     /// The name people know it by.
     pub name: String,
-    /// The judgement.
+    /// The judgement: that of the device that did worst.
     pub verdict: Verdict,
-    /// Milliseconds from the talker's first audio to this listener's; `None` if not known.
+    /// Milliseconds from the talker's first audio to that device's; `None` if not known.
     pub first_audio_ms: Option<u64>,
-    /// What the listener said of itself, if it did.
+    /// What that device said of itself, if it did.
     pub receipt: Option<Receipt>,
+    /// Its devices that were invited.
+    #[serde(default)]
+    pub devices: usize,
+    /// How many of them are known to have heard the page.
+    #[serde(default)]
+    pub heard_devices: usize,
 }
 
 /// The judgement on one listener.

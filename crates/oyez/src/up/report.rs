@@ -61,6 +61,8 @@ pub struct LoudspeakerPart {
     pub played_ms: u64,
     /// Packets that never came.
     pub lost: u64,
+    /// Milliseconds by which the sound paused where the talker did not.
+    pub interrupted_ms: u64,
     /// The file that holds what came out.
     pub recording: Option<PathBuf>,
     /// What the recording says.
@@ -113,6 +115,7 @@ impl Report {
                     first_audio_ms: listener.and_then(|listener| listener.first_audio_ms),
                     played_ms: receipt.map_or(0, |receipt| receipt.played_ms),
                     lost: receipt.map_or(0, |receipt| receipt.lost),
+                    interrupted_ms: receipt.map_or(0, |receipt| receipt.interrupted_ms),
                     recording: recording.clone(),
                     judgement: judge(reference, recording.as_deref()),
                 }
@@ -222,10 +225,11 @@ impl Report {
             1 => "1 packet lost".to_owned(),
             lost => format!("{lost} packets lost"),
         };
+        let interruption = interruption(part.interrupted_ms);
         line(
             text,
             &format!(
-                "  {:<10} {verdict}: {first}, {:.1} s played, {packets}",
+                "  {:<10} {verdict}: {first}, {:.1} s played, {packets}{interruption}",
                 part.name,
                 seconds(part.played_ms)
             ),
@@ -254,6 +258,14 @@ impl Report {
             text,
             &format!("  Dial       {} and speak after the chime", phone.dial),
         );
+    }
+}
+
+/// How long a page was interrupted at a listener, as the end of a line about it; empty if it was not.
+pub fn interruption(interrupted_ms: u64) -> String {
+    match interrupted_ms {
+        0 => String::new(),
+        ms => format!(", interrupted for {ms} ms"),
     }
 }
 

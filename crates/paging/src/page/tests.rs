@@ -2,9 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{ANSWER_WAIT, LISTENERS_MAX, Page, RECEIPT_WAIT, ReceiptRefusal};
+use crate::{ANSWER_WAIT, DEVICES_MAX, LISTENERS_MAX, LegNumber, Page, RECEIPT_WAIT, ReceiptRefusal};
 use model::SipUser;
 use model::status::{MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
+
+/// The leg of a listener with one device.
+const LEG: LegNumber = LegNumber(1);
+/// The leg of a second device.
+const OTHER_LEG: LegNumber = LegNumber(2);
 
 #[test]
 fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
@@ -12,20 +17,21 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     let at = |milliseconds| began + Duration::from_millis(milliseconds);
     let mut page = page();
     for name in ["early", "late", "phone", "absent", "silent"] {
-        assert!(page.invite(began, user(name), name.to_uppercase()));
+        assert!(page.invite(began, user(name), LEG, name.to_uppercase()));
     }
-    page.answered(at(100), &user("early"), true);
+    page.answered(at(100), &user("early"), LEG, true);
     page.audio_began(at(150));
     page.audio_began(at(170));
-    page.answered(at(900), &user("late"), true);
-    page.answered(at(900), &user("phone"), false);
-    page.answered(at(900), &user("silent"), true);
-    page.failed(&user("absent"), MissingReason::Refused { status: 486 });
+    page.answered(at(900), &user("late"), LEG, true);
+    page.answered(at(900), &user("phone"), LEG, false);
+    page.answered(at(900), &user("silent"), LEG, true);
+    page.failed(&user("absent"), LEG, MissingReason::Refused { status: 486 });
 
     page.ended(at(5_150), Duration::from_secs(5));
-    page.left(&user("phone"), Some(12));
+    page.left(&user("phone"), LEG, Some(12));
     page.receive(
         &user("early"),
+        LEG,
         Receipt {
             first_audio_ms: Some(80),
             ..receipt(5_000)
@@ -34,6 +40,7 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     .unwrap();
     page.receive(
         &user("late"),
+        LEG,
         Receipt {
             first_audio_ms: Some(40),
             muted: true,
@@ -81,14 +88,14 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
 fn a_page_is_settled_when_every_receipt_has_come() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), String::new());
-    page.answered(began, &user("a"), true);
+    page.invite(began, user("a"), LEG, String::new());
+    page.answered(began, &user("a"), LEG, true);
     assert!(!page.is_settled(began));
     page.ended(began, Duration::from_secs(1));
     assert!(!page.is_settled(began));
     assert_eq!(page.next_timeout(), Some(began + RECEIPT_WAIT));
 
-    page.receive(&user("a"), receipt(1_000)).unwrap();
+    page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
 
     assert!(page.is_settled(began));
     assert_eq!(page.next_timeout(), None);
@@ -98,8 +105,8 @@ fn a_page_is_settled_when_every_receipt_has_come() {
 fn a_page_is_settled_when_its_receipts_are_overdue() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), String::new());
-    page.answered(began, &user("a"), true);
+    page.invite(began, user("a"), LEG, String::new());
+    page.answered(began, &user("a"), LEG, true);
     page.ended(began, Duration::from_secs(1));
 
     assert!(!page.is_settled(began + RECEIPT_WAIT - Duration::from_millis(1)));
@@ -110,8 +117,8 @@ fn a_page_is_settled_when_its_receipts_are_overdue() {
 fn phones_do_not_delay_the_report() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("phone"), String::new());
-    page.answered(began, &user("phone"), false);
+    page.invite(began, user("phone"), LEG, String::new());
+    page.answered(began, &user("phone"), LEG, false);
 
     page.ended(began, Duration::from_secs(1));
 
@@ -122,17 +129,17 @@ fn phones_do_not_delay_the_report() {
 fn a_listener_that_does_not_answer_in_time_is_missing_and_named_to_be_cancelled() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), String::new());
-    page.invite(began + Duration::from_secs(1), user("b"), String::new());
+    page.invite(began, user("a"), LEG, String::new());
+    page.invite(began + Duration::from_secs(1), user("b"), LEG, String::new());
     assert_eq!(page.next_timeout(), Some(began + ANSWER_WAIT));
 
     assert_eq!(
         page.handle_timeout(began + ANSWER_WAIT - Duration::from_millis(1)),
         []
     );
-    assert_eq!(page.handle_timeout(began + ANSWER_WAIT), [user("a")]);
+    assert_eq!(page.handle_timeout(began + ANSWER_WAIT), [LEG]);
 
-    page.answered(began + ANSWER_WAIT, &user("a"), true);
+    page.answered(began + ANSWER_WAIT, &user("a"), LEG, true);
     assert_eq!(
         verdict(&page.report(), "a"),
         Verdict::Missing {
@@ -149,7 +156,7 @@ fn a_listener_that_does_not_answer_in_time_is_missing_and_named_to_be_cancelled(
 fn a_listener_still_invited_when_the_page_ends_is_missing_for_that() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), String::new());
+    page.invite(began, user("a"), LEG, String::new());
     page.miss(user("b"), String::new(), MissingReason::NotRegistered);
 
     page.ended(began, Duration::from_secs(1));
@@ -173,10 +180,10 @@ fn a_listener_still_invited_when_the_page_ends_is_missing_for_that() {
 fn a_listener_that_left_early_is_judged_by_the_whole_page() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), String::new());
-    page.answered(began, &user("a"), true);
-    page.receive(&user("a"), receipt(4_000)).unwrap();
-    page.left(&user("a"), None);
+    page.invite(began, user("a"), LEG, String::new());
+    page.answered(began, &user("a"), LEG, true);
+    page.receive(&user("a"), LEG, receipt(4_000)).unwrap();
+    page.left(&user("a"), LEG, None);
 
     page.ended(began, Duration::from_secs(10));
 
@@ -192,30 +199,99 @@ fn a_listener_that_left_early_is_judged_by_the_whole_page() {
 fn only_the_first_receipt_of_a_listener_that_answered_this_page_counts() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), String::new());
-    page.invite(began, user("b"), String::new());
-    page.answered(began, &user("a"), true);
-    page.receive(&user("a"), receipt(1_000)).unwrap();
+    page.invite(began, user("a"), LEG, String::new());
+    page.invite(began, user("b"), LEG, String::new());
+    page.answered(began, &user("a"), LEG, true);
+    page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
 
     let other = Receipt {
         page: "other".parse().unwrap(),
         ..receipt(1_000)
     };
-    assert_eq!(page.receive(&user("a"), other), Err(ReceiptRefusal::OtherPage));
     assert_eq!(
-        page.receive(&user("a"), receipt(9)),
+        page.receive(&user("a"), LEG, other),
+        Err(ReceiptRefusal::OtherPage)
+    );
+    assert_eq!(
+        page.receive(&user("a"), LEG, receipt(9)),
         Err(ReceiptRefusal::Duplicate)
     );
     assert_eq!(
-        page.receive(&user("b"), receipt(9)),
+        page.receive(&user("b"), LEG, receipt(9)),
         Err(ReceiptRefusal::NotAnswered)
     );
     assert_eq!(
-        page.receive(&user("c"), receipt(9)),
+        page.receive(&user("c"), LEG, receipt(9)),
         Err(ReceiptRefusal::Stranger)
     );
     page.ended(began, Duration::from_secs(1));
     assert_eq!(verdict(&page.report(), "a"), Verdict::Heard);
+}
+
+#[test]
+fn a_listener_with_two_devices_is_judged_by_the_worse_whichever_receipt_comes_first() {
+    let deaf = Receipt {
+        sink_healthy: false,
+        ..receipt(1_000)
+    };
+    for (first, second) in [(receipt(1_000), deaf.clone()), (deaf.clone(), receipt(1_000))] {
+        let mut page = two_devices();
+        page.receive(&user("a"), LEG, first).unwrap();
+        assert!(!page.is_settled(Instant::now()), "a receipt is still owed");
+
+        page.receive(&user("a"), OTHER_LEG, second).unwrap();
+
+        let report = page.report();
+        let entry = listener(&report, "a");
+        let why = NotHeardReason::SinkFault;
+        assert_eq!(entry.verdict, Verdict::NotHeard { why });
+        assert_eq!(entry.receipt.as_ref(), Some(&deaf));
+        assert_eq!((entry.devices, entry.heard_devices), (2, 1));
+        assert_eq!((report.heard_count(), report.listeners.len()), (0, 1));
+    }
+}
+
+#[test]
+fn a_listener_has_heard_when_each_of_its_devices_has() {
+    let mut page = two_devices();
+    page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
+    page.receive(&user("a"), OTHER_LEG, receipt(990)).unwrap();
+
+    let report = page.report();
+
+    assert_eq!(report.heard_count(), 1);
+    assert_eq!(listener(&report, "a").heard_devices, 2);
+}
+
+#[test]
+fn a_device_that_does_not_answer_keeps_its_listener_from_having_heard() {
+    let began = Instant::now();
+    let mut page = page();
+    page.invite(began, user("a"), LEG, String::new());
+    page.invite(began, user("a"), OTHER_LEG, String::new());
+    page.answered(began, &user("a"), LEG, true);
+    let why = MissingReason::Refused { status: 486 };
+    page.failed(&user("a"), OTHER_LEG, why);
+    page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
+
+    page.ended(began, Duration::from_secs(1));
+
+    assert_eq!(verdict(&page.report(), "a"), Verdict::Missing { why });
+    assert_eq!(listener(&page.report(), "a").heard_devices, 1);
+}
+
+#[test]
+fn the_devices_of_a_listener_are_limited_and_each_is_entered_once() {
+    let began = Instant::now();
+    let mut page = page();
+    for number in 0..DEVICES_MAX {
+        let leg = LegNumber(u64::try_from(number).unwrap());
+        assert!(page.invite(began, user("a"), leg, String::new()));
+        assert!(!page.invite(began, user("a"), leg, String::new()));
+    }
+
+    assert!(!page.invite(began, user("a"), LegNumber(99), String::new()));
+    assert_eq!(listener(&page.report(), "a").devices, DEVICES_MAX);
 }
 
 #[test]
@@ -234,12 +310,24 @@ fn the_number_of_listeners_is_limited_and_each_is_entered_once() {
     let began = Instant::now();
     let mut page = page();
     for number in 0..LISTENERS_MAX {
-        assert!(page.invite(began, user(&format!("u{number}")), String::new()));
+        assert!(page.invite(began, user(&format!("u{number}")), LEG, String::new()));
     }
 
-    assert!(!page.invite(began, user("one-more"), String::new()));
-    assert!(!page.invite(began, user("u0"), String::new()));
+    assert!(!page.invite(began, user("one-more"), LEG, String::new()));
+    assert!(!page.invite(began, user("u0"), LEG, String::new()));
     assert_eq!(page.report().listeners.len(), LISTENERS_MAX);
+}
+
+/// A page of one second that has ended, and whose listener `a` answered with two devices.
+fn two_devices() -> Page {
+    let began = Instant::now();
+    let mut page = page();
+    for leg in [LEG, OTHER_LEG] {
+        page.invite(began, user("a"), leg, String::new());
+        page.answered(began, &user("a"), leg, true);
+    }
+    page.ended(began, Duration::from_secs(1));
+    page
 }
 
 fn page() -> Page {
@@ -257,6 +345,7 @@ fn receipt(played_ms: u64) -> Receipt {
         expected_ms: played_ms,
         lost: 0,
         concealed_ms: 0,
+        interrupted_ms: 0,
         first_audio_ms: Some(0),
         level_dbfs: None,
         muted: false,

@@ -24,13 +24,14 @@ impl Announcement {
     pub(crate) fn new(extension: &ExtensionRecord, from: String, hops_left: u8) -> Self {
         let priority = match &extension.role {
             ExtensionRole::Alert { .. } => Some("emergency"),
-            ExtensionRole::PageGroup {
+            // An exercise sounds wherever the real thing would, and ends when that comes.
+            ExtensionRole::Drill { .. }
+            | ExtensionRole::PageGroup {
                 urgency: Urgency::Priority,
                 ..
             } => Some("urgent"),
             ExtensionRole::Phone { .. }
             | ExtensionRole::Slot { .. }
-            | ExtensionRole::Drill { .. }
             | ExtensionRole::PageGroup {
                 urgency: Urgency::Normal,
                 ..

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use media::sdp::SecurityOffer;
+use media::sdp::{Hidden, SecurityOffer};
 use model::SipUser;
 use model::directory::{Action, ExtensionRecord, ExtensionRole};
 use model::status::ZoneEvent;
@@ -95,7 +95,7 @@ impl Switch {
         self.calls.insert(leg, caller_leg);
         let announcement = Announcement::new(&extension, self.address_of(caller), hops_left);
         let plan = Plan {
-            offer: message.body().to_vec(),
+            offer: Hidden(message.body().to_vec()),
             dialled: number,
             invitees,
         };

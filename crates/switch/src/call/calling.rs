@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use media::bridge::LegId;
-use media::sdp::{self, SecurityOffer};
+use media::sdp::{self, Hidden, SecurityOffer};
 use model::status::{MissingReason, ZoneEvent};
 use model::{PageId, SipUser};
-use paging::Page;
+use paging::{LegNumber, Page};
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
@@ -78,10 +78,10 @@ impl Switch {
             devices,
             is_barred,
         } = invitee;
+        let not_acceptable = MissingReason::Refused {
+            status: StatusCode::NOT_ACCEPTABLE_HERE.code(),
+        };
         if devices.is_empty() {
-            let not_acceptable = MissingReason::Refused {
-                status: StatusCode::NOT_ACCEPTABLE_HERE.code(),
-            };
             let why = if is_barred {
                 not_acceptable
             } else {
@@ -92,34 +92,44 @@ impl Switch {
             }
             return false;
         }
-        if let Some(page) = &mut call.page
-            && !page.invite(now, user.clone(), name)
-        {
-            return false;
-        }
+        let mut is_called = false;
         for targets in devices {
-            self.add_device(id, &user, targets);
+            is_called |= self.add_device(now, id, &user, &name, targets).is_some();
         }
-        true
+        let call = self.calls.call_by_id.get_mut(&id);
+        if let Some(page) = call.and_then(|call| call.page.as_mut()).filter(|_| !is_called) {
+            page.miss(user, name, not_acceptable);
+        }
+        is_called
     }
 
-    /// Makes a leg for one device, and asks for its ports.
-    fn add_device(&mut self, id: CallId, user: &SipUser, targets: Vec<Target>) {
-        let flow = targets.last().map(|target| target.flow);
-        let Some((flow, security)) = flow.and_then(|flow| Some((flow, self.security(&flow)?))) else {
-            return;
-        };
+    /// Enters one device in the ledger, makes a leg for it, and asks for its ports.
+    fn add_device(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        user: &SipUser,
+        name: &str,
+        targets: Vec<Target>,
+    ) -> Option<()> {
+        let flow = targets.last()?.flow;
+        let security = self.security(&flow)?;
         let leg = self.calls.next_leg();
-        let mut state = Leg::new(id, user.clone(), flow, security, self.random_number());
+        let session_id = self.random_number();
+        let call = self.calls.call_by_id.get_mut(&id)?;
+        if let Some(page) = &mut call.page
+            && !page.invite(now, user.clone(), LegNumber(leg.0), name.to_owned())
+        {
+            return None;
+        }
+        call.legs.insert(leg);
+        call.called.insert(leg);
+        let mut state = Leg::new(id, user.clone(), flow, security, session_id);
         state.alternatives = targets;
         self.calls.insert(leg, state);
-        if let Some(call) = self.calls.call_by_id.get_mut(&id) {
-            call.legs.insert(leg);
-            call.called.insert(leg);
-            *call.called_by_user.entry(user.clone()).or_default() += 1;
-        }
         let local = flow.local.ip();
         self.outputs.push_back(Output::OpenMedia { leg, local });
+        Some(())
     }
 
     /// Sends the INVITE of a called leg that has its ports, to the best of its targets.
@@ -148,7 +158,7 @@ impl Switch {
         let local = local_media(&self.config.media, leg, spoken)?;
         let (text, offer) = sdp::offer(&local, &mut self.rng).ok()?;
         request.body = Some(Body::sdp(text.clone()));
-        leg.media.description = text;
+        leg.media.description = Hidden(text);
         leg.stage = Stage::Inviting(Box::new(offer));
         let session = self.agent.invite(now, target.flow, request);
         leg.session = Some(session);
@@ -213,7 +223,7 @@ impl Switch {
         };
         if let Some(page) = &mut known.page {
             let owes_receipt = message.header(HeaderName::Other(PAGE_HEADER)) == Some(page.id().as_str());
-            page.answered(now, &user, owes_receipt);
+            page.answered(now, &user, LegNumber(id.0), owes_receipt);
         }
         let is_first = matches!(known.phase, Phase::Calling);
         if is_first {
@@ -239,13 +249,13 @@ impl Switch {
             return;
         };
         let (text, negotiated) = match *prepared {
-            Prepared::Answer(text, negotiated) => (text, Some(negotiated)),
-            Prepared::Offer(text, offer) => {
+            Prepared::Answer(Hidden(text), negotiated) => (text, Some(negotiated)),
+            Prepared::Offer(Hidden(text), offer) => {
                 caller.media.pending = Some(Box::new(offer));
                 (text, None)
             }
         };
-        caller.media.description.clone_from(&text);
+        caller.media.description = Hidden(text.clone());
         if let Some(session) = caller.session {
             self.agent
                 .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(text)));

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use media::bridge::LegId;
 use model::status::{MissingReason, ZoneEvent};
+use paging::LegNumber;
 use sip::message::StatusCode;
 use sip::user_agent::{EndCause, Reply, SessionId};
 
@@ -140,7 +141,7 @@ impl Switch {
         self.forget_if_done(now, id);
     }
 
-    /// Takes a leg off the list of those who may still hear, and tells the ledger when it was its user's last.
+    /// Takes a leg off the list of those who may still hear, and tells the ledger.
     fn retire(&mut self, id: LegId, why: MissingReason) {
         let Some(user) = self.calls.leg_by_id.get(&id).map(|leg| leg.user.clone()) else {
             return;
@@ -151,16 +152,8 @@ impl Switch {
         if !call.called.remove(&id) {
             return;
         }
-        let Some(count) = call.called_by_user.get_mut(&user) else {
-            return;
-        };
-        *count = count.saturating_sub(1);
-        if *count > 0 {
-            return;
-        }
-        call.called_by_user.remove(&user);
         if let Some(page) = &mut call.page {
-            page.failed(&user, why);
+            page.failed(&user, LegNumber(id.0), why);
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use media::bridge::{Command, Event, LegId, LegStatistics, Role};
 use media::codec::Codec;
-use media::sdp::{self, Direction, LocalMedia, Negotiated};
+use media::sdp::{self, Direction, Hidden, LocalMedia, Negotiated};
+use paging::LegNumber;
 use sip::message::StatusCode;
 
 use super::{CallId, CallOffence, Phase, Plan};
@@ -109,8 +110,8 @@ impl Switch {
         {
             if call.caller == leg {
                 page.ended(now, statistics.duration);
-            } else if !call.called_by_user.contains_key(&known.user) {
-                page.left(&known.user, loss_permille(statistics));
+            } else {
+                page.left(&known.user, LegNumber(leg.0), loss_permille(statistics));
             }
         }
         self.forget_if_done(now, leg);
@@ -152,7 +153,7 @@ impl Switch {
             dialled,
             invitees,
         } = *plan;
-        match self.prepare(id, leg, &offer) {
+        match self.prepare(id, leg, &offer.0) {
             Ok(()) => self.start_calling(now, id, invitees),
             Err(offence) => self.refuse_call(now, id, dialled, &offence),
         }
@@ -168,12 +169,12 @@ impl Switch {
         let local = local_media(&self.config.media, known, None).ok_or(CallOffence::NoPorts)?;
         let prepared = if offer.is_empty() {
             let (text, pending) = sdp::offer(&local, &mut self.rng)?;
-            Prepared::Offer(text, pending)
+            Prepared::Offer(Hidden(text), pending)
         } else {
             let (text, negotiated) = sdp::answer(offer, &local, &mut self.rng)?;
             known.media.remote = sdp::origin(offer).ok();
             call.spoken = Some((negotiated.codec, negotiated.ptime));
-            Prepared::Answer(text, Box::new(negotiated))
+            Prepared::Answer(Hidden(text), Box::new(negotiated))
         };
         known.stage = Stage::Ready(Box::new(prepared));
         Ok(())

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use ::media::bridge::{BridgeId, LegId};
 use ::media::codec::Codec;
+use ::media::sdp::Hidden;
 use model::{Extension, SipUser};
 use paging::Page;
 use sip::user_agent::SessionId;
@@ -78,8 +79,6 @@ pub(crate) struct Call {
     pub(crate) legs: BTreeSet<LegId>,
     /// Legs that are called and live.
     pub(crate) called: BTreeSet<LegId>,
-    /// How many of them each user has; no entry is zero.
-    pub(crate) called_by_user: BTreeMap<SipUser, usize>,
     /// Codec and packet time the caller sends, once they are known.
     pub(crate) spoken: Option<(Codec, Duration)>,
     /// What those said who will not answer.
@@ -109,7 +108,6 @@ impl Call {
             phase: Phase::Opening(Box::new(plan)),
             legs: BTreeSet::from([caller]),
             called: BTreeSet::new(),
-            called_by_user: BTreeMap::new(),
             spoken: None,
             refusals: Refusals::default(),
             has_rung: false,
@@ -136,7 +134,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// The caller's description; empty where it made no offer.
-    pub(crate) offer: Vec<u8>,
+    pub(crate) offer: Hidden<Vec<u8>>,
     /// What was dialled, for a report.
     pub(crate) dialled: String,
     pub(crate) invitees: Vec<Invitee>,

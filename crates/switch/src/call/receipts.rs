@@ -2,6 +2,7 @@
 
 use media::bridge::LegId;
 use model::status::Receipt;
+use paging::LegNumber;
 use sip::message::Message;
 
 use crate::switch::Switch;
@@ -20,7 +21,7 @@ impl Switch {
         };
         let page = self.calls.call_of(id).and_then(|(_, call)| call.page.as_mut());
         let is_taken = match (read(message.body()), page) {
-            (Some(receipt), Some(page)) => page.receive(&user, receipt).is_ok(),
+            (Some(receipt), Some(page)) => page.receive(&user, LegNumber(id.0), receipt).is_ok(),
             (None, _) | (_, None) => false,
         };
         if is_taken {

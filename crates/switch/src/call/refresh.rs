@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use media::bridge::LegId;
-use media::sdp::{self, LocalMedia};
+use media::sdp::{self, Hidden, LocalMedia};
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, Reply, ServerId, SessionId};
 
@@ -60,7 +60,7 @@ impl Switch {
         let origin = sdp::origin(offer).ok();
         if origin.is_some() && origin == leg.media.remote {
             // An unchanged offer gets the unchanged answer, and the streams go on (RFC 3264 §8).
-            return Reply::new(StatusCode::OK).body(Body::sdp(leg.media.description.clone()));
+            return Reply::new(StatusCode::OK).body(Body::sdp(leg.media.description.0.clone()));
         }
         match self.describe_anew(id, offer) {
             Ok(text) => Reply::new(StatusCode::OK).body(Body::sdp(text)),
@@ -87,7 +87,7 @@ impl Switch {
             (text, Some(negotiated))
         };
         leg.media.version = version;
-        leg.media.description.clone_from(&text);
+        leg.media.description = Hidden(text.clone());
         if let Some(negotiated) = negotiated {
             self.connect(id, negotiated);
         }

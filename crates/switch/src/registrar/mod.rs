@@ -40,6 +40,10 @@ use crate::peers::DatagramPeers;
 /// Bindings of one user: a desk phone, a soft phone and a mobile with two flows each, and room for contacts that
 /// changed without being removed. One more pushes out the one that was refreshed longest ago.
 pub const BINDINGS_PER_USER_MAX: usize = 10;
+const _: () = assert!(
+    BINDINGS_PER_USER_MAX <= paging::DEVICES_MAX,
+    "a page has room for every device of a user"
+);
 /// Contacts of one request: as many as a user can have.
 pub const BINDINGS_PER_REQUEST_MAX: usize = BINDINGS_PER_USER_MAX;
 /// Octets of one contact, parameters included, and of one Path value: several times those of any phone.

@@ -4,6 +4,7 @@ mod registration;
 mod reporting;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -74,7 +75,6 @@ pub enum Input {
 }
 
 /// What a [`Switch`] wants done, in this order.
-#[derive(Debug)]
 pub enum Output {
     /// Send these octets, one whole message, on this flow.
     Transmit {
@@ -113,6 +113,20 @@ pub(crate) enum Service {
     Closing,
     /// It has said [`Output::Stopped`].
     Closed,
+}
+
+/// Shows of a message the length only: headers and bodies carry credentials and keys.
+impl fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit { flow, bytes } => write!(formatter, "Transmit({flow:?}, {} octets)", bytes.len()),
+            Self::OpenMedia { leg, local } => write!(formatter, "OpenMedia({leg:?}, {local})"),
+            Self::Media(command) => write!(formatter, "Media({command:?})"),
+            Self::Event(event) => write!(formatter, "Event({event:?})"),
+            Self::Disconnect { connection } => write!(formatter, "Disconnect({connection:?})"),
+            Self::Stopped => formatter.write_str("Stopped"),
+        }
+    }
 }
 
 /// The core of a zone or node; see the [crate](crate).

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use media::bridge::{Event, Role};
 use media::sdp::SecurityOffer;
-use model::status::{MissingReason, Verdict, ZoneEvent};
+use model::status::{MissingReason, NotHeardReason, Verdict, ZoneEvent};
 use sip::flow::Transport;
 use sip::message::{HeaderName, StatusCode};
 use sip::user_agent::EndCause;
@@ -348,6 +348,32 @@ fn every_device_of_a_member_is_called() {
 }
 
 #[test]
+fn a_member_of_whose_devices_one_was_deaf_has_not_heard_whichever_receipt_comes_first() {
+    for deaf in [0, 1] {
+        let mut world = hall(&["north"]);
+        let second = world.register("north", Transport::Tls);
+        world.phones[second].script = Script::Endpoint;
+        page(&mut world);
+        for (place, phone) in [1, second].into_iter().enumerate() {
+            let mut receipt = crate::phone::heard(&page_of(&world.phones[phone].invites[0]).unwrap());
+            receipt.sink_healthy = place != deaf;
+            world.phones[phone].receipt = Some(receipt);
+        }
+
+        end(&mut world);
+
+        let why = NotHeardReason::SinkFault;
+        assert_eq!(
+            *verdict(world.report(), "north"),
+            Verdict::NotHeard { why },
+            "{deaf}"
+        );
+        let entry = &world.report().listeners[0];
+        assert_eq!((entry.devices, entry.heard_devices), (2, 1));
+    }
+}
+
+#[test]
 fn a_device_with_two_flows_is_called_once_and_over_the_other_flow_if_the_first_fails() {
     let mut world = World::new(&["talker", "north"]);
     world.register("talker", Transport::Tls);
@@ -517,8 +543,8 @@ fn the_invitation_asks_the_device_to_answer_in_each_known_way() {
 }
 
 #[test]
-fn an_alert_says_that_it_is_one_and_an_exercise_does_not() {
-    for (number, priority) in [("700", None), ("800", Some("emergency")), ("801", None)] {
+fn an_alert_says_that_it_is_one_and_an_exercise_ranks_below_it() {
+    for (number, priority) in [("700", None), ("800", Some("emergency")), ("801", Some("urgent"))] {
         let mut world = hall(&["north"]);
 
         world.phones[0].call(world.now, number);
@@ -529,6 +555,21 @@ fn an_alert_says_that_it_is_one_and_an_exercise_does_not() {
             priority,
             "{number}"
         );
+    }
+}
+
+#[test]
+fn a07_a_page_is_as_important_as_its_extension_whatever_its_talker_claims() {
+    for (number, priority) in [("700", None), ("801", Some("urgent")), ("800", Some("emergency"))] {
+        let mut world = hall(&["north"]);
+        let offer = world.phones[0].offer();
+
+        world.phones[0].call_with(world.now, number, &[("Priority", "EMERGENCY")], Some(offer));
+        world.settle();
+
+        let invite = &world.phones[1].invites[0];
+        let told: Vec<&str> = invite.headers(HeaderName::Priority).collect();
+        assert_eq!(told, priority.into_iter().collect::<Vec<_>>(), "{number}");
     }
 }
 

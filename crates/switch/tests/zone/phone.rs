@@ -400,6 +400,7 @@ pub(crate) fn heard(page: &str) -> Receipt {
         expected_ms: 4_000,
         lost: 0,
         concealed_ms: 0,
+        interrupted_ms: 0,
         first_audio_ms: Some(40),
         level_dbfs: Some(-20.0),
         muted: false,
