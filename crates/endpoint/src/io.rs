@@ -106,7 +106,6 @@ pub enum Input {
 }
 
 /// Something a core wants done; `E` is what it tells those who watch it.
-#[derive(Debug)]
 pub enum Output<E = DeviceEvent> {
     /// Send these bytes, a whole message or a ping.
     Transmit {
@@ -161,6 +160,26 @@ pub enum Output<E = DeviceEvent> {
     Stopped,
 }
 
+/// Shows of what is sent the length only: headers and bodies carry credentials and keys.
+impl<E: fmt::Debug> fmt::Debug for Output<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit { flow, bytes } => write!(formatter, "Transmit({flow:?}, {} octets)", bytes.len()),
+            Self::Connect { token, target } => write!(formatter, "Connect({token:?}, {target:?})"),
+            Self::Abandon { token } => write!(formatter, "Abandon({token:?})"),
+            Self::Disconnect { connection } => write!(formatter, "Disconnect({connection:?})"),
+            Self::Resolve(query) => write!(formatter, "Resolve({query:?})"),
+            Self::OpenMedia { call, local } => write!(formatter, "OpenMedia({call:?}, {local:?})"),
+            Self::CloseMedia { call } => write!(formatter, "CloseMedia({call:?})"),
+            Self::SendMedia { call, to, bytes } => {
+                write!(formatter, "SendMedia({call:?}, {to:?}, {} octets)", bytes.len())
+            }
+            Self::Event(event) => write!(formatter, "Event({event:?})"),
+            Self::Stopped => formatter.write_str("Stopped"),
+        }
+    }
+}
+
 impl<E> Output<E> {
     /// The ping of RFC 5626 section 4.4.1.
     pub(crate) fn ping(flow: Flow) -> Self {
@@ -168,5 +187,28 @@ impl<E> Output<E> {
             flow,
             bytes: Bytes::from_static(b"\r\n\r\n"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::flow::Transport;
+
+    use super::*;
+
+    #[test]
+    fn debug_output_shows_nothing_of_a_message() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 5061));
+        let output: Output = Output::Transmit {
+            flow: Flow {
+                transport: Transport::Tls,
+                local: address,
+                remote: address,
+                connection: ConnectionId(1),
+            },
+            bytes: Bytes::from_static(b"a=crypto:1 x inline:secret"),
+        };
+
+        assert!(!format!("{output:?}").contains("inline"));
     }
 }

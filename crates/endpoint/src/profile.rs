@@ -8,8 +8,8 @@ use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
 use model::config::{
-    EndpointConfig, HostPort, KeepAliveMethod, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, Tone,
-    TransportChoice,
+    EndpointConfig, HostPort, KeepAliveMethod, PriorityTrust, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite,
+    Tone, TransportChoice,
 };
 use model::status::TargetRole;
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
@@ -43,6 +43,8 @@ pub struct Profile {
     pub media: MediaProfile,
     /// How the device sounds.
     pub sound: SoundProfile,
+    /// When the Priority header of a call decides how important it is.
+    pub priority: PriorityTrust,
     /// Times.
     pub times: Times,
 }
@@ -192,6 +194,7 @@ impl Profile {
                 page_volume_db: volume_db,
                 ring_volume_db: volume_db,
             },
+            priority: config.interop.priority,
             times: times(config),
         }
     }

@@ -11,6 +11,7 @@ use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
+use model::config::PriorityTrust;
 use model::directory::{
     Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Generation,
     Permission, Snapshot, Subject, Urgency, User, UserKind, Who,
@@ -253,6 +254,7 @@ fn device(chance: &mut Chance, number: usize) -> Profile {
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
+        priority: PriorityTrust::WithPage,
         times: Times {
             registration: RegistrationTimes {
                 expires: Duration::from_secs(chance.pick(&expires).unwrap_or(3_600)),

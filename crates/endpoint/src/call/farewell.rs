@@ -14,6 +14,8 @@ pub(crate) enum Farewell {
     PreEmpted(Class),
     /// The page goes on in another dialog.
     Moved,
+    /// Its caller has left it, and another call takes its place.
+    Succeeded,
     /// Somebody has called the cancel extension.
     AlertCancelled,
     /// The device leaves the network.
@@ -29,6 +31,7 @@ impl Farewell {
             // RFC 4411 section 5.1: cause 1 is pre-emption by the user agent.
             Self::PreEmpted(by) => format!("preemption;cause=1;text=\"{by} takes its place\""),
             Self::Moved => "SIP;cause=200;text=\"page continues in another dialog\"".to_owned(),
+            Self::Succeeded => "SIP;cause=200;text=\"another call takes its place\"".to_owned(),
             Self::AlertCancelled => "SIP;cause=200;text=\"alert cancelled\"".to_owned(),
             Self::ShutDown => "SIP;cause=480;text=\"device shuts down\"".to_owned(),
         }
@@ -38,7 +41,9 @@ impl Farewell {
     pub(crate) fn refusal(self) -> StatusCode {
         match self {
             Self::TooLong | Self::Silent | Self::ShutDown => StatusCode::TEMPORARILY_UNAVAILABLE,
-            Self::PreEmpted(_) | Self::Moved | Self::AlertCancelled => StatusCode::BUSY_HERE,
+            Self::PreEmpted(_) | Self::Moved | Self::Succeeded | Self::AlertCancelled => {
+                StatusCode::BUSY_HERE
+            }
         }
     }
 
@@ -47,7 +52,12 @@ impl Farewell {
         match self {
             // A page has one receipt: it comes with the dialog the page ends in.
             Self::Moved => false,
-            Self::TooLong | Self::Silent | Self::PreEmpted(_) | Self::AlertCancelled | Self::ShutDown => true,
+            Self::TooLong
+            | Self::Silent
+            | Self::PreEmpted(_)
+            | Self::Succeeded
+            | Self::AlertCancelled
+            | Self::ShutDown => true,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::PageId;
+use paging::Class;
 use sip::user_agent::SessionId;
 
 pub(crate) use self::media::CallMedia;
@@ -90,6 +91,15 @@ impl Calls {
             .map(|about| about.id)
     }
 
+    /// The calls of a class that nobody speaks into any more, as far as can be told.
+    pub(crate) fn left_by_their_callers(&self, now: Instant, class: Class) -> Vec<CallId> {
+        self.page_by_id
+            .values()
+            .filter(|call| call.about().class == class && call.is_left(now))
+            .map(|call| call.about().id)
+            .collect()
+    }
+
     /// Fills `out` with what all calls play.
     pub(crate) fn render(&mut self, now: Instant, output: OutputState, mixing: &mut Mixing, out: &mut [i16]) {
         let Mixing { mixer, scratch } = mixing;
@@ -129,6 +139,13 @@ impl Calls {
         }
         if let Some(call) = self.ring_by_id.get_mut(&id) {
             call.set_may_sound(may_sound);
+        }
+    }
+
+    /// Notes for the receipts of what sounds that the sink failed, be it fit again before it takes the next samples.
+    pub(crate) fn note_fault(&mut self) {
+        for call in self.page_by_id.values_mut() {
+            call.note_fault();
         }
     }
 

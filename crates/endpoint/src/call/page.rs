@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use media::mix::Gain;
 use media::sample::SampleRate;
-use media::sdp::{self, Origin};
+use media::sdp::{self, Hidden, Origin};
 use model::PageId;
 use model::status::Receipt;
 use paging::Class;
@@ -40,6 +40,9 @@ const TONE_GRACE: Duration = Duration::from_millis(500);
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The same for a page whose signalling is gone: nobody can end it any more but its silence.
 pub(crate) const ORPHAN_SILENCE_MAX: Duration = Duration::from_secs(5);
+/// Such a page gives way to another one after so long without a packet: several packet times, and less than it takes
+/// to call again.
+pub(crate) const ORPHAN_QUIET: Duration = Duration::from_millis(200);
 
 /// Whose call it is.
 #[derive(Debug, Clone)]
@@ -59,7 +62,7 @@ pub(crate) struct About {
 #[derive(Debug, Clone)]
 pub(crate) struct Agreed {
     /// Our answer.
-    pub(crate) sdp: String,
+    pub(crate) sdp: Hidden<String>,
     /// The origin of the offer it answers.
     pub(crate) offered: Origin,
 }
@@ -68,7 +71,7 @@ pub(crate) struct Agreed {
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Answer 200 with this description.
-    Answer { sdp: String },
+    Answer { sdp: Hidden<String> },
     /// Send a packet.
     Send { to: SocketAddr, bytes: Vec<u8> },
     /// Everything has been played: answer the BYE, if one is waiting.
@@ -161,11 +164,11 @@ impl PageCall {
     pub(crate) fn answer_to_repeated(&self, offer: &[u8]) -> Option<&str> {
         let agreed = self.agreed.as_ref()?;
         let origin = sdp::origin(offer).ok()?;
-        (origin == agreed.offered).then_some(agreed.sdp.as_str())
+        (origin == agreed.offered).then_some(agreed.sdp.0.as_str())
     }
 
     /// Ends the ringing and says what to answer with. Media flows from here on.
-    fn answer(&mut self, now: Instant) -> Option<String> {
+    fn answer(&mut self, now: Instant) -> Option<Hidden<String>> {
         match std::mem::replace(&mut self.state, State::Over { media: None }) {
             State::PreTone { mut media, .. } => {
                 media.begin(now);
@@ -191,6 +194,20 @@ impl PageCall {
         matches!(self.state, State::Live { .. } | State::Draining { .. })
     }
 
+    /// Says whether nobody speaks into the call any more: its caller has hung up, or its signalling is gone and no
+    /// packet comes.
+    pub(crate) fn is_left(&self, now: Instant) -> bool {
+        match &self.state {
+            State::Live {
+                media,
+                answered_at,
+                orphaned_at: Some(_),
+            } => media.heard_at().unwrap_or(*answered_at) + ORPHAN_QUIET <= now,
+            State::Draining { .. } => true,
+            State::Live { .. } | State::Opening { .. } | State::PreTone { .. } | State::Over { .. } => false,
+        }
+    }
+
     /// Says whether the call wants to be heard or is being heard.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Over { .. })
@@ -202,6 +219,13 @@ impl PageCall {
 
     pub(crate) fn set_may_sound(&mut self, may_sound: bool) {
         self.may_sound = may_sound;
+    }
+
+    /// The sink has failed.
+    pub(crate) fn note_fault(&mut self) {
+        if self.may_sound && self.is_answered() {
+            self.tally.note_fault();
+        }
     }
 
     /// Takes over what another dialog has played of the same page.

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::mix::Gain;
-use media::sdp::{self, Direction, LocalMedia};
+use media::sdp::{self, Direction, Hidden, LocalMedia};
+use model::config::PriorityTrust;
 use model::status::DeviceEvent;
 use model::{PageId, SlotKind, SlotPosition};
 use paging::{Class, SoundId};
@@ -36,8 +37,9 @@ impl Endpoint {
     /// Lets a call in, or refuses it.
     ///
     /// A page slot answers whatever comes over the flow it is registered on, and nothing else: that flow leads to a
-    /// server whose certificate was checked, and which checked the caller. No header of the INVITE (Alert-Info,
-    /// Call-Info, Answer-Mode) makes a difference, so a stranger gains nothing by sending one.
+    /// server whose certificate was checked, and which checked the caller. Of the headers of the INVITE only Priority
+    /// makes a difference, and only from a server that is known to have set it itself: no caller gains anything by
+    /// Alert-Info, Call-Info or Answer-Mode.
     pub(super) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, invite: &Message) {
         let admitted = self.admit(now, flow, invite);
         let (slot, position) = match admitted {
@@ -53,7 +55,7 @@ impl Endpoint {
             session,
             slot,
             flow,
-            class: class_of(position),
+            class: class_of(position, self.priority(invite)),
             page: invite
                 .header(HeaderName::Other(PAGE_HEADER))
                 .and_then(|page| page.trim().parse::<PageId>().ok()),
@@ -77,6 +79,26 @@ impl Endpoint {
                 });
             }
             SlotKind::Ring => self.ring(now, about),
+        }
+    }
+
+    /// The Priority that an INVITE of our server gives to its call, where that is to be believed.
+    fn priority(&self, invite: &Message) -> Option<Priority> {
+        let is_believed = match self.profile.priority {
+            PriorityTrust::WithPage => invite.header(HeaderName::Other(PAGE_HEADER)).is_some(),
+            PriorityTrust::Always => true,
+            PriorityTrust::Never => false,
+        };
+        let value = invite
+            .header(HeaderName::Priority)
+            .filter(|_| is_believed)?
+            .trim();
+        if value.eq_ignore_ascii_case("emergency") {
+            Some(Priority::Emergency)
+        } else if value.eq_ignore_ascii_case("urgent") {
+            Some(Priority::Urgent)
+        } else {
+            None
         }
     }
 
@@ -146,12 +168,13 @@ impl Endpoint {
         }
         let (sdp, negotiated) = sdp::answer(offer, &local_media, &mut self.rng).map_err(Refusal::Media)?;
         let agreed = Agreed {
-            sdp,
+            sdp: Hidden(sdp),
             offered: sdp::origin(offer).map_err(Refusal::Media)?,
         };
         let rate = self.sound.profile().output_rate;
         let media = CallMedia::new(&negotiated, rate, &mut self.rng).map_err(|_| Refusal::NoCodec)?;
         let continues = self.take_over_page(now, &about);
+        self.make_way(now, about.class);
         let sound = SoundId(id.0);
         let effects = self.sound.arbiter.request(sound, about.class);
         self.follow_arbiter(now, &effects)?;
@@ -208,6 +231,14 @@ impl Endpoint {
         was_answered
     }
 
+    /// Ends the calls of a class that are over at their callers': the next call of the class would be refused for what
+    /// nobody speaks into any more.
+    fn make_way(&mut self, now: Instant, class: Class) {
+        for id in self.calls.left_by_their_callers(now, class) {
+            self.hang_up(now, id, Farewell::Succeeded);
+        }
+    }
+
     fn ring(&mut self, now: Instant, about: About) {
         let id = about.id;
         let session = about.session;
@@ -260,13 +291,24 @@ impl Endpoint {
     }
 }
 
-fn class_of(position: SlotPosition) -> Class {
-    match position.kind() {
+/// The values of Priority (RFC 3261 section 20.26) that rank a call above others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Priority {
+    Emergency,
+    Urgent,
+}
+
+/// What kind of sound a call is: the server knows what was dialled, and the slot only who was called. So an exercise
+/// that reaches an alert slot ends when an alert comes.
+fn class_of(position: SlotPosition, priority: Option<Priority>) -> Class {
+    match (position.kind(), priority) {
         // Who cancels an alert may say so, but not in the place of another one.
-        SlotKind::Alert if position == SlotPosition::CANCEL => Class::Page,
-        SlotKind::Page => Class::Page,
-        SlotKind::Alert => Class::EmergencyAlert,
-        SlotKind::Ring => Class::Ring,
+        (SlotKind::Alert, _) if position == SlotPosition::CANCEL => Class::Page,
+        (SlotKind::Ring, _) => Class::Ring,
+        (SlotKind::Page | SlotKind::Alert, Some(Priority::Emergency)) => Class::EmergencyAlert,
+        (SlotKind::Page | SlotKind::Alert, Some(Priority::Urgent)) => Class::PriorityPage,
+        (SlotKind::Page, None) => Class::Page,
+        (SlotKind::Alert, None) => Class::EmergencyAlert,
     }
 }
 

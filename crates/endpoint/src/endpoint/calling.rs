@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use media::sdp::Hidden;
 use model::status::{DeviceEvent, Receipt};
 use paging::{Class, SoundId};
 use sip::message::{Message, Method, StatusCode};
@@ -84,7 +85,7 @@ impl Endpoint {
             return false;
         };
         match step {
-            Step::Answer { sdp } => self.answer(now, id, sdp),
+            Step::Answer { sdp: Hidden(sdp) } => self.answer(now, id, sdp),
             Step::Send { to, bytes } => self.outputs.push_back(Output::SendMedia { call: id, to, bytes }),
             Step::Drained { reply } => {
                 let receipt = self.receipt(now, id);

@@ -281,6 +281,7 @@ impl Endpoint {
 
     /// Carries consequences from machine to machine until nothing is left to do, and says what has changed.
     fn settle(&mut self, now: Instant) {
+        self.register_idle(now);
         self.carry_on(now);
         self.finish_leaving(now);
         self.publish_statuses(now);

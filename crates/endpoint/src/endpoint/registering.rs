@@ -127,6 +127,18 @@ impl Endpoint {
     }
 
     fn register_all(&mut self, now: Instant, flow: Flow) {
+        self.register_where(now, flow, |_| true);
+    }
+
+    /// Registers what stands on nothing while a server serves: a slot that the server refused stays with another one, and
+    /// has lost it.
+    pub(super) fn register_idle(&mut self, now: Instant) {
+        if let Some(flow) = self.uplinks.serving() {
+            self.register_where(now, flow, |slot| slot.registration.is_idle());
+        }
+    }
+
+    fn register_where(&mut self, now: Instant, flow: Flow, is_meant: impl Fn(&Slot) -> bool) {
         if self.phase != Phase::Running {
             return;
         }
@@ -134,7 +146,7 @@ impl Endpoint {
             let due = self
                 .slots
                 .get_mut(index)
-                .filter(|slot| slot.account().is_some())
+                .filter(|slot| slot.account().is_some() && is_meant(slot))
                 .and_then(|slot| slot.registration.handle_flow_up(now, flow));
             self.send_register(now, index, due);
         }

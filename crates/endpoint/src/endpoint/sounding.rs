@@ -27,7 +27,7 @@ impl Endpoint {
     /// Whether [`fill`](Self::fill) has anything to play, or soon will: while this is false a shell need not call it.
     #[must_use]
     pub fn wants_audio(&self) -> bool {
-        self.calls.is_busy()
+        self.calls.abouts().next().is_some()
     }
 
     /// Lets calls sound, fall silent or end, as the arbiter says; an error if the requested sound is refused.
@@ -45,6 +45,9 @@ impl Endpoint {
     }
 
     pub(super) fn handle_sink(&mut self, health: SinkHealth) {
+        if health != SinkHealth::Healthy {
+            self.calls.note_fault();
+        }
         if self.sound.set_health(health) {
             self.tell(DeviceEvent::SinkChanged {
                 sink: self.sound.status(),

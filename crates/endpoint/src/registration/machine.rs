@@ -294,6 +294,11 @@ impl Registration {
         self.wish
     }
 
+    /// Says whether nothing is under way, planned or registered.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
     /// Says whether the slot is done with the network for good.
     pub(crate) fn is_off(&self) -> bool {
         matches!(self.state, State::Off)

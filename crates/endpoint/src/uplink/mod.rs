@@ -388,6 +388,7 @@ impl Uplinks {
             LinkChange::Up(_) => Vec::new(),
             LinkChange::Lost { flow, cause } => {
                 let mut changes = vec![Change::Lost { flow, cause }];
+                self.retiring = self.retiring.filter(|left| *left != index);
                 if self.serving == Some(index) {
                     self.serving = self.links.iter().position(|link| link.flow().is_some());
                     // The way back is cut: what the device was moving away from serves on.

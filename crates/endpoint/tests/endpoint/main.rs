@@ -13,6 +13,8 @@ mod calling;
 mod configuration;
 mod credentials;
 mod page;
+mod precedence;
+mod receipt;
 mod registration;
 mod server;
 mod world;

@@ -635,6 +635,36 @@ fn a_slot_that_the_first_server_does_not_serve_stays_with_the_second() {
     let role = |slot| world.registration(slot).target.unwrap().role;
     assert_eq!((world.shown(0), role(0)), ("Successful", TargetRole::Primary));
     assert_eq!((world.shown(1), role(1)), ("Successful", TargetRole::Secondary));
+
+    world.close_connections(SECONDARY);
+    world.run_for(SECOND);
+    assert_eq!(world.shown(1), "No reply from server");
+    assert!(world.registration(1).next_try_ms.is_some());
+    world.server().unserved_user = None;
+    world.run_for(2 * MINUTE);
+    assert_eq!(
+        (world.shown(1), world.registration(1).target.unwrap().role),
+        ("Successful", TargetRole::Primary)
+    );
+}
+
+#[test]
+fn a_slot_that_the_first_server_refuses_is_tried_there_again_once_the_second_is_lost() {
+    let mut world = World::new(with_secondary(), answering(403));
+    world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });
+    world.set_reach(PRIMARY, Reach::Fails(Cause::TcpRefused));
+    world.begin();
+    world.set_reach(PRIMARY, Reach::Open);
+    world.run_for(5 * MINUTE);
+    assert_eq!(world.shown(0), "Successful");
+
+    world.close_connections(SECONDARY);
+    world.run_for(SECOND);
+    assert_eq!(world.cause(0), Some(Cause::Forbidden));
+    world.server().registrar = Registrar::Accepts { expires: 600 };
+    world.run_for(2 * MINUTE);
+
+    assert_eq!(world.shown(0), "Successful");
 }
 
 #[test]

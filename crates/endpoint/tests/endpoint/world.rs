@@ -11,6 +11,7 @@ use media::sample::SampleRate;
 use media::sdp::{self, Direction, LocalMedia, Negotiated, PendingOffer, SecurityOffer};
 use media::send::{Sender, SenderConfig};
 use media::srtp::Suite;
+use model::config::PriorityTrust;
 use model::status::{Cause, DeviceEvent, Receipt, RegistrationStatus, SinkHealth, TargetRole};
 use model::{Secret, SlotPosition};
 use rand_chacha::ChaCha20Rng;
@@ -78,6 +79,9 @@ pub(crate) struct World {
     pub(crate) frozen: Vec<ConnectionId>,
     /// Media packets that are lost on the way, by their number from the first one spoken.
     pub(crate) lost_packets: std::ops::Range<u64>,
+    /// Media packets that come late, all at once with the one behind them, by their number.
+    pub(crate) late_packets: std::ops::Range<u64>,
+    held_packets: Vec<(CallId, SocketAddr, Vec<u8>)>,
     packets_spoken: u64,
     pub(crate) dns: BTreeMap<(RecordKind, String), Answer>,
     next_tick: Instant,
@@ -148,6 +152,7 @@ pub(crate) fn profile() -> Profile {
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
+        priority: PriorityTrust::WithPage,
         times: Times::default(),
     }
 }
@@ -176,6 +181,8 @@ impl World {
             translated_to: None,
             frozen: Vec::new(),
             lost_packets: 0..0,
+            late_packets: 0..0,
+            held_packets: Vec::new(),
             packets_spoken: 0,
             dns: BTreeMap::new(),
             next_tick: start + Duration::from_millis(7),
@@ -427,7 +434,10 @@ impl World {
         self.pump();
         if self.sink_runs && self.next_tick <= now {
             let mut out = [0; TICK_SAMPLES];
-            self.device.fill(now, &mut out);
+            // A shell does not ask for what nobody plays.
+            if self.device.wants_audio() {
+                self.device.fill(now, &mut out);
+            }
             self.played.extend_from_slice(&out);
             self.next_tick += TICK;
             self.pump();
@@ -458,8 +468,14 @@ impl World {
             if self.lost_packets.contains(&number) {
                 continue;
             }
-            if self.open_media.contains_key(&call) {
-                self.input(Input::Media { call, from, bytes });
+            self.held_packets.push((call, from, bytes));
+            if self.late_packets.contains(&number) {
+                continue;
+            }
+            for (call, from, bytes) in std::mem::take(&mut self.held_packets) {
+                if self.open_media.contains_key(&call) {
+                    self.input(Input::Media { call, from, bytes });
+                }
             }
         }
     }

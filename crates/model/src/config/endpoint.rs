@@ -187,6 +187,20 @@ pub struct InteropConfig {
     pub contact_port: bool,
     /// What a check-sync notification does.
     pub check_sync: CheckSync,
+    /// When a Priority header decides how important a call is.
+    pub priority: PriorityTrust,
+}
+
+/// When the Priority header of a call from a slot's own server decides how important it is. A zone of Oyez sets the
+/// header itself and drops a caller's own; other servers may pass on what any caller claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PriorityTrust {
+    /// Where the call names a page of an Oyez zone.
+    WithPage,
+    /// In any case.
+    Always,
+    /// Never: the slot alone decides.
+    Never,
 }
 
 /// What a check-sync notification does.

@@ -16,8 +16,9 @@ mod reader;
 
 pub use document::{ConfigError, DOCUMENT_LENGTH_MAX, Document, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX};
 pub use endpoint::{
-    CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, RedundancyConfig,
-    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
+    CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, PriorityTrust,
+    RedundancyConfig, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
+    TransportChoice,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind};

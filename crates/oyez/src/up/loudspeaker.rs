@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::profile::{Account, PageTone, Profile, SlotProfile, SoundProfile, Times};
 use media::sample::SampleRate;
+use model::config::PriorityTrust;
 use model::status::{DeviceEvent, Shown, SlotStatus};
 use model::{SipUser, SlotKind, SlotPosition};
 use tokio::sync::broadcast;
@@ -100,6 +101,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
+        priority: PriorityTrust::WithPage,
         times: Times::default(),
     })
 }

@@ -2,11 +2,11 @@
 
 use super::slots::tone;
 use super::{
-    CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, RedundancyConfig, SecurityConfig,
-    ServerConfig, SrtpOffer, SrtpSuite, TlsVersion, TransportChoice, conflict,
+    CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, PriorityTrust, RedundancyConfig,
+    SecurityConfig, ServerConfig, SrtpOffer, SrtpSuite, TlsVersion, TransportChoice, conflict,
 };
 use crate::config::keys::{
-    CHECK_SYNCS, KEEP_ALIVE_METHODS, SRTP_OFFERS, SRTP_SUITES, TLS_VERSIONS, TRANSPORTS,
+    CHECK_SYNCS, KEEP_ALIVE_METHODS, PRIORITY_TRUSTS, SRTP_OFFERS, SRTP_SUITES, TLS_VERSIONS, TRANSPORTS,
 };
 use crate::config::reader::Reader;
 use crate::config::{ConfigError, HostPort};
@@ -104,6 +104,11 @@ pub(super) fn interop(reader: &Reader<'_>) -> InteropConfig {
         check_sync: match reader.choice("sip.interop.checksync", CHECK_SYNCS) {
             "always-reboot" => CheckSync::Always,
             _ => CheckSync::Conditional,
+        },
+        priority: match reader.choice("oyez.priority", PRIORITY_TRUSTS) {
+            "always" => PriorityTrust::Always,
+            "never" => PriorityTrust::Never,
+            _ => PriorityTrust::WithPage,
         },
     }
 }
