@@ -10,7 +10,7 @@ use net::tls::{ClientCertificates, Identity, MinimumVersion, ServerTls};
 use net::transport::{Advertise, DATAGRAM_BYTES_MAX, Limits, ListenerConfig, ListenerKind};
 use sip::flow::Transport;
 use sip::user_agent::Advertised;
-use switch::{MediaPolicy, PlainMedia};
+use switch::{MediaPolicy, PlainMedia, admission};
 use tokio::sync::broadcast;
 use zone::config::{PlainRtp, ZoneConfig};
 use zone::{DirectoryFile, Zone, ZoneSetup};
@@ -30,14 +30,17 @@ use crate::up::{installation, narrate};
 pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     let config =
         ZoneConfig::read(&arguments.config).map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-    let mut directory = DirectoryFile::new(&config.directory);
+    let limits = admission::Limits::within(ports(&config)?.pairs());
+    // One leg is the talker's.
+    let members_max = limits.legs_per_page.saturating_sub(1);
+    let mut directory = DirectoryFile::new(&config.directory).with_members_max(members_max);
     let snapshot = directory
         .read()
         .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
     installation::check(&snapshot)?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let zone = Zone::start(setup(&config, snapshot)?)
+    let zone = Zone::start(setup(&config, snapshot, limits)?)
         .await
         .map_err(|error| anyhow!(error))?;
     for bound in zone.bound() {
@@ -77,7 +80,12 @@ async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>) {
     }
 }
 
-fn setup(config: &ZoneConfig, snapshot: Snapshot) -> Result<ZoneSetup, Failure> {
+fn ports(config: &ZoneConfig) -> Result<PortRange, Failure> {
+    let ports = &config.media.ports.0;
+    PortRange::new(*ports.start(), *ports.end()).map_err(|error| Failure::BadConfiguration(anyhow!(error)))
+}
+
+fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> Result<ZoneSetup, Failure> {
     let mut core = switch::Config::new(config.name.clone(), snapshot.account.clone());
     let plain = match config.media.plain {
         PlainRtp::Never => PlainMedia::Never,
@@ -88,14 +96,12 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot) -> Result<ZoneSetup, Failure> 
         plain,
         ..MediaPolicy::default()
     };
+    core.limits = limits;
     core.hosts.clone_from(&config.listen.names);
     if let Some(address) = config.listen.advertise {
         core.hosts.push(address.to_string());
         core.advertised = advertised(config, address);
     }
-    let ports = &config.media.ports.0;
-    let ports = PortRange::new(*ports.start(), *ports.end())
-        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
     Ok(ZoneSetup {
@@ -109,7 +115,7 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot) -> Result<ZoneSetup, Failure> 
                 addresses => MediaAddresses::new(addresses),
             },
             advertise: config.listen.advertise,
-            ports,
+            ports: ports(config)?,
             seed,
         },
         control: Some(config.control.clone()),

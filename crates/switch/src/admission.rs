@@ -1,7 +1,8 @@
 //! How much the zone takes on at once: calls, legs, legs of one page, calls of one user.
 //!
 //! A call is admitted before its first leg exists, with room for every leg it is going to have, so that a page
-//! that starts never finds itself without room for its last loudspeakers.
+//! that starts never finds itself without room for its last loudspeakers. Each leg has a pair of media ports, so there
+//! are never more legs than pairs ([`Limits::within`]), and what is kept for alerts is there.
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,22 @@ impl Default for Limits {
             calls_per_caller: CALLS_PER_CALLER_MAX,
             legs_kept_for_alerts: LEGS_KEPT_FOR_ALERTS,
             pages_kept_for_alerts: PAGES_KEPT_FOR_ALERTS,
+        }
+    }
+}
+
+impl Limits {
+    /// The default limits for a zone with this many pairs of media ports: one page takes at most half of them, and as many
+    /// are kept for an alert, so that a full alert goes out beside whatever ordinary calls are under way.
+    #[must_use]
+    pub fn within(port_pairs: usize) -> Self {
+        let legs = LEGS_MAX.min(port_pairs);
+        let half = legs / 2;
+        Self {
+            legs_per_page: LEGS_PER_PAGE_MAX.min(half),
+            legs,
+            legs_kept_for_alerts: LEGS_KEPT_FOR_ALERTS.min(half),
+            ..Self::default()
         }
     }
 }
@@ -184,6 +201,13 @@ impl Admission {
         }
     }
 
+    /// Legs that an alert finds, its talker's included.
+    #[must_use]
+    pub fn legs_for_alert(&self) -> usize {
+        let left = self.limits.legs.saturating_sub(self.legs);
+        left.min(self.limits.legs_per_page)
+    }
+
     /// Legs taken.
     #[must_use]
     pub fn legs(&self) -> usize {
@@ -307,6 +331,28 @@ mod tests {
             Err(Full::Calls),
             "alerts are bounded too"
         );
+    }
+
+    #[test]
+    fn a_full_alert_finds_ports_beside_ordinary_calls_however_few_there_are() {
+        for pairs in [2, 3, 50, 1_000, 5_000, 8_191] {
+            let limits = Limits::within(pairs);
+            assert_eq!(limits.legs, pairs);
+            let mut admission = Admission::new(Limits {
+                conversations: pairs,
+                calls_per_caller: pairs,
+                ..limits
+            });
+            while admission.admit(&user("a"), Load::Conversation, 1).is_ok() {}
+
+            assert_eq!(admission.legs_for_alert(), limits.legs_per_page, "{pairs} pairs");
+            let alert = admission.admit(&user("b"), Load::Alert, limits.legs_per_page);
+
+            assert!(alert.is_ok(), "{pairs} pairs");
+            assert!(admission.legs() <= pairs, "{pairs} pairs");
+        }
+        assert_eq!(Limits::within(LEGS_MAX), Limits::default());
+        assert_eq!(Limits::within(LEGS_MAX + 1), Limits::default());
     }
 
     #[test]

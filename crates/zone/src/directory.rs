@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use model::directory::{Epoch, Snapshot, Update};
+use model::Extension;
+use model::directory::{Epoch, ExtensionRole, Snapshot, Update};
 use model::directory_file::{self, FILE_LENGTH_MAX};
 use tokio::sync::mpsc;
 
@@ -31,6 +32,21 @@ pub enum DirectoryFileError {
         /// Its length.
         length: u64,
     },
+    /// A page group has more members than a page of this zone may have listeners.
+    #[error(
+        "{}: the page group {extension} has {members} members, and a page of this zone reaches {members_max} at most; split the \
+         group, or widen media.ports in zone.toml", .path.display()
+    )]
+    GroupTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The extension of the group.
+        extension: Extension,
+        /// How many it has.
+        members: usize,
+        /// How many a page reaches.
+        members_max: usize,
+    },
     /// It says something that cannot be.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Wrong(Vec<directory_file::FileError>),
@@ -40,6 +56,7 @@ pub enum DirectoryFileError {
 #[derive(Debug)]
 pub struct DirectoryFile {
     path: PathBuf,
+    members_max: usize,
     read_at: Option<Stamp>,
     epoch: Epoch,
 }
@@ -56,9 +73,17 @@ impl DirectoryFile {
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            members_max: usize::MAX,
             read_at: None,
             epoch: Epoch::default(),
         }
+    }
+
+    /// Has groups refused whose pages would have more listeners than this. An alert is not refused: it goes out to as many
+    /// as there is room for, and that it may be too large is logged.
+    #[must_use]
+    pub fn with_members_max(self, members_max: usize) -> Self {
+        Self { members_max, ..self }
     }
 
     /// Reads the file as the next epoch's snapshot.
@@ -82,9 +107,39 @@ impl DirectoryFile {
         let text = fs::read_to_string(&self.path).map_err(unreadable)?;
         let mut snapshot = directory_file::parse(&self.path.display().to_string(), &text)
             .map_err(DirectoryFileError::Wrong)?;
+        self.check_groups(&snapshot)?;
         self.epoch = self.epoch.next();
         snapshot.epoch = self.epoch;
         Ok(snapshot)
+    }
+
+    fn check_groups(&self, snapshot: &Snapshot) -> Result<(), DirectoryFileError> {
+        for record in &snapshot.extensions {
+            let members = record.role.users().len();
+            if members <= self.members_max {
+                continue;
+            }
+            match record.role {
+                ExtensionRole::Alert { .. } | ExtensionRole::Drill { .. } => {
+                    tracing::warn!(
+                        members,
+                        most = self.members_max,
+                        "an alert has more members than it reaches at once"
+                    );
+                }
+                ExtensionRole::PageGroup { .. }
+                | ExtensionRole::Phone { .. }
+                | ExtensionRole::Slot { .. } => {
+                    return Err(DirectoryFileError::GroupTooLarge {
+                        path: self.path.clone(),
+                        extension: record.extension.clone(),
+                        members,
+                        members_max: self.members_max,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sends a snapshot whenever the file has changed and is right; what is wrong with it is logged, and the zone goes on with
@@ -118,5 +173,41 @@ impl DirectoryFile {
             modified: metadata.modified()?,
             length: metadata.len(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "account = \"a\"\ndomain = \"b\"\n[[device]]\nuser = \"hall\"\npassword = \"one\"\nkind = \"page\"\n\
+                        [[device]]\nuser = \"yard\"\npassword = \"two\"\nkind = \"page\"\n";
+
+    fn read(group: &str, members_max: usize) -> Result<Snapshot, DirectoryFileError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("directory.toml");
+        fs::write(
+            &path,
+            format!("{HEAD}[[{group}]]\nextension = \"700\"\nmembers = [\"hall\", \"yard\"]\n"),
+        )
+        .unwrap();
+        DirectoryFile::new(&path).with_members_max(members_max).read()
+    }
+
+    #[test]
+    fn a_group_may_have_as_many_members_as_a_page_reaches_and_not_one_more() {
+        read("page-group", 2).unwrap();
+
+        let refused = read("page-group", 1).unwrap_err().to_string();
+
+        assert!(
+            refused.contains("page group 700 has 2 members") && refused.contains("media.ports"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn an_alert_to_more_than_it_reaches_at_once_is_taken() {
+        read("alert", 1).unwrap();
     }
 }

@@ -94,6 +94,7 @@ pub(super) async fn start_zone(setup: &StageSetup, installation: &Installation) 
     )
     .map_err(|error| anyhow!(error))?;
     let (bind, sip_port, tls_port, ports) = setup.listening.sockets()?;
+    core.limits = switch::admission::Limits::within(ports.pairs());
     let listener = |kind, port| ListenerConfig {
         kind,
         bind: SocketAddr::new(bind, port),

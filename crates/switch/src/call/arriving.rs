@@ -7,10 +7,10 @@ use std::time::Instant;
 use media::sdp::{Hidden, SecurityOffer};
 use model::SipUser;
 use model::directory::{Action, ExtensionRecord, ExtensionRole};
-use model::status::ZoneEvent;
+use model::status::{MissingReason, ZoneEvent};
 use sip::flow::Flow;
 use sip::header::quote;
-use sip::message::{HeaderName, Message};
+use sip::message::{HeaderName, Message, StatusCode};
 use sip::uri::{Host, Uri};
 use sip::user_agent::{Reply, SessionId};
 
@@ -20,7 +20,7 @@ use crate::admission::Load;
 use crate::config::PlainMedia;
 use crate::leg::{Leg, Target};
 use crate::permission::{Destination, Manner, destination};
-use crate::registrar::Binding;
+use crate::registrar::{BINDINGS_PER_USER_MAX, Binding};
 use crate::switch::{Output, Service, Switch};
 
 impl Switch {
@@ -80,15 +80,18 @@ impl Switch {
         let number = self.dialled_here(&flow, message)?;
         let Destination { extension, manner } = destination(&self.directory, caller, &number)?;
         let security = self.security(&flow).ok_or(CallOffence::FlowBarred)?;
-        let invitees = self.invitees(caller, &extension);
+        let mut invitees = self.invitees(caller, &extension);
+        let load = load(manner, &extension);
+        if load == Load::Alert {
+            // An alert that is too large goes out to as many as there is room for.
+            fit(&mut invitees, self.admission.legs_for_alert().saturating_sub(1));
+        }
         let devices: usize = invitees.iter().map(|invitee| invitee.devices.len()).sum();
         // A page to nobody is carried out all the same, so that its report says who is missing.
         if manner == Manner::Conversation && devices == 0 {
             return Err(CallOffence::NobodyRegistered);
         }
-        let room = self
-            .admission
-            .admit(caller, load(manner, &extension), 1 + devices)?;
+        let room = self.admission.admit(caller, load, 1 + devices)?;
         let (id, leg) = (self.calls.next_call(), self.calls.next_leg());
         let mut caller_leg = Leg::new(id, caller.clone(), flow, security, self.random_number());
         caller_leg.session = Some(session);
@@ -177,7 +180,12 @@ impl Switch {
         Invitee {
             user: user.clone(),
             name,
-            is_barred: devices.is_empty() && !barred.is_empty(),
+            // It is registered, but none of its flows may carry media.
+            missing: if devices.is_empty() && !barred.is_empty() {
+                refused(StatusCode::NOT_ACCEPTABLE_HERE)
+            } else {
+                MissingReason::NotRegistered
+            },
             devices,
         }
     }
@@ -225,6 +233,31 @@ impl Switch {
             reason.count(&mut self.counters.identity);
             reason.reply(answers)
         })
+    }
+}
+
+/// Leaves out devices until no more than `places` are left: everybody keeps one device before anybody keeps two.
+fn fit(invitees: &mut [Invitee], mut places: usize) {
+    let mut kept = vec![0; invitees.len()];
+    for round in 0..BINDINGS_PER_USER_MAX {
+        for (invitee, kept) in invitees.iter().zip(&mut kept) {
+            if places > 0 && invitee.devices.len() > round {
+                *kept += 1;
+                places -= 1;
+            }
+        }
+    }
+    for (invitee, kept) in invitees.iter_mut().zip(kept) {
+        if kept == 0 && !invitee.devices.is_empty() {
+            invitee.missing = refused(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        invitee.devices.truncate(kept);
+    }
+}
+
+fn refused(status: StatusCode) -> MissingReason {
+    MissingReason::Refused {
+        status: status.code(),
     }
 }
 

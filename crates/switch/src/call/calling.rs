@@ -76,19 +76,14 @@ impl Switch {
             user,
             name,
             devices,
-            is_barred,
+            missing,
         } = invitee;
         let not_acceptable = MissingReason::Refused {
             status: StatusCode::NOT_ACCEPTABLE_HERE.code(),
         };
         if devices.is_empty() {
-            let why = if is_barred {
-                not_acceptable
-            } else {
-                MissingReason::NotRegistered
-            };
             if let Some(page) = &mut call.page {
-                page.miss(user, name, why);
+                page.miss(user, name, missing);
             }
             return false;
         }

@@ -33,6 +33,7 @@ use std::time::Duration;
 use ::media::bridge::{BridgeId, LegId};
 use ::media::codec::Codec;
 use ::media::sdp::Hidden;
+use model::status::MissingReason;
 use model::{Extension, SipUser};
 use paging::Page;
 use sip::user_agent::SessionId;
@@ -148,8 +149,8 @@ pub(crate) struct Invitee {
     pub(crate) name: String,
     /// Its devices, each with the flows that lead to it, the best last. Empty where it cannot be reached.
     pub(crate) devices: Vec<Vec<Target>>,
-    /// It is registered, but none of its flows may carry media.
-    pub(crate) is_barred: bool,
+    /// What is told of it where it has no devices to be called.
+    pub(crate) missing: MissingReason,
 }
 
 /// All calls of a zone and their legs.

@@ -600,3 +600,32 @@ fn an_alert_goes_out_of_a_zone_that_ordinary_calls_have_filled() {
 
     assert_eq!(world.phones[0].answers.len(), 2);
 }
+
+#[test]
+fn an_alert_to_more_than_there_is_room_for_goes_out_to_as_many_as_fit_and_names_the_others() {
+    let mut settings = crate::world::config();
+    settings.limits = Limits::within(6);
+    let mut world = World::with_config(settings, &["talker", "east", "north", "south"]);
+    for name in ["talker", "east", "east", "north", "south"] {
+        let phone = world.register(name, Transport::Tls);
+        world.phones[phone].script = Script::Endpoint;
+    }
+    page(&mut world);
+    assert_eq!(
+        world.phones[0].rejected[0].status(),
+        Some(StatusCode::SERVICE_UNAVAILABLE),
+        "an ordinary page is refused"
+    );
+
+    world.phones[0].call(world.now, "800");
+    world.settle();
+    end(&mut world);
+
+    let invited = world.phones.iter().filter(|phone| !phone.invites.is_empty());
+    assert_eq!(invited.count(), 2, "three legs in all: the talker and two users");
+    assert_eq!(world.report().heard_count(), 2);
+    assert_eq!(
+        *verdict(world.report(), "south"),
+        missing(MissingReason::Refused { status: 503 })
+    );
+}
