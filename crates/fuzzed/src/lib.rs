@@ -19,6 +19,7 @@ mod sdp;
 mod sip_message;
 mod srtp;
 mod stream_framing;
+mod stun;
 mod uri;
 
 pub use configuration::configuration;
@@ -30,4 +31,5 @@ pub use sdp::sdp;
 pub use sip_message::sip_message;
 pub use srtp::srtp;
 pub use stream_framing::stream_framing;
+pub use stun::stun;
 pub use uri::uri;

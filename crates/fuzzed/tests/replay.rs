@@ -33,7 +33,7 @@ macro_rules! replays {
     };
 }
 
-replays! { configuration digest directory rtcp rtp sdp sip_message srtp stream_framing uri }
+replays! { configuration digest directory rtcp rtp sdp sip_message srtp stream_framing stun uri }
 
 #[test]
 fn every_target_is_replayed_and_every_corpus_has_a_target() {

@@ -9,6 +9,7 @@
 //! - [`locate`]: the servers of a destination, found with a resolver that the caller brings.
 //! - [`user_agent`]: transactions, dialogs and INVITE sessions in virtual time, for both ends of a call;
 //!   [`registration`] is what a client needs of REGISTER beside it.
+//! - [`stun`]: the answer to keep-alives of phones over UDP.
 //!
 //! ```
 //! use sip::message::{Message, Method};
@@ -45,6 +46,7 @@ pub mod locate;
 pub mod message;
 pub mod registration;
 mod schedule;
+pub mod stun;
 mod syntax;
 mod transaction;
 pub mod uri;

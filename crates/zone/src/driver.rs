@@ -12,6 +12,7 @@ use net::reply_budget::ReplyBudget;
 use net::transport::{Incoming, Transports};
 use sip::flow::{Flow, Transport};
 use sip::message::Message;
+use sip::stun;
 use switch::{Input, Output, Switch};
 use tokio::sync::{broadcast, oneshot};
 
@@ -121,6 +122,9 @@ impl Driver {
             Incoming::Datagram { flow, bytes } => {
                 self.strangers.earn(flow.remote.ip(), bytes.len());
                 self.known.earn(flow.remote.ip(), bytes.len());
+                if stun::is_stun(&bytes) {
+                    return self.answer_stun(&flow, &bytes);
+                }
                 match Message::parse_datagram(bytes) {
                     Ok(message) => self.give(Input::Sip { flow, message }),
                     Err(error) => self.give(Input::Framing { flow, error }),
@@ -137,6 +141,18 @@ impl Driver {
             | Incoming::Connected { .. }
             | Incoming::ConnectFailed { .. }
             | Incoming::Pong { .. } => {}
+        }
+    }
+
+    /// Answers a keep-alive of RFC 5626 §8.
+    fn answer_stun(&mut self, flow: &Flow, datagram: &[u8]) {
+        let Some(answer) = stun::answer(datagram, flow.remote) else {
+            return;
+        };
+        if !self.may_answer(flow, answer.len()) {
+            tracing::debug!("the reply budget of a datagram source is used up");
+        } else if let Err(error) = self.transports.send(flow, answer) {
+            tracing::debug!(%error, "not sent");
         }
     }
 

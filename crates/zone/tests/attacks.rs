@@ -279,6 +279,55 @@ async fn a11_datagrams_that_are_no_messages_cost_nothing() {
     assert!(buffer.get(..length).unwrap().starts_with(b"SIP/2.0 200 OK"));
 }
 
+/// A Binding Request without attributes.
+const BINDING_REQUEST: [u8; 20] = *b"\x00\x01\x00\x00\x21\x12\xa4\x42twelveoctets";
+
+#[tokio::test]
+async fn a_keep_alive_by_stun_is_answered_on_the_sip_socket_with_the_address_it_came_from() {
+    let zone = zone(Limits::default()).await;
+    let phone = UdpSocket::bind((LOOPBACK, 0)).await.unwrap();
+    let server = address(&zone, Transport::Udp);
+
+    phone.send_to(&BINDING_REQUEST, server).await.unwrap();
+
+    let mut buffer = [0; 512];
+    let (length, from) = timeout(PATIENCE, phone.recv_from(&mut buffer))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((length, from), (32, server));
+    let port = u16::from_be_bytes([buffer[26], buffer[27]]) ^ 0x2112;
+    assert_eq!(port, phone.local_addr().unwrap().port());
+}
+
+#[tokio::test]
+async fn a09_a_stranger_flooding_stun_gets_no_more_than_the_budget() {
+    let zone = zone(Limits::default()).await;
+    let server = address(&zone, Transport::Udp);
+    let stranger = UdpSocket::bind((LOOPBACK, 0)).await.unwrap();
+    let other = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    let mut buffer = [0; 512];
+    let began = Instant::now();
+
+    let (mut sent, mut received) = (0, 0);
+    for number in 0..6_000 {
+        sent += stranger.send_to(&BINDING_REQUEST, server).await.unwrap();
+        if number % 50 == 49 {
+            // An answer to someone else shows that the zone has dealt with everything before.
+            other.send_to(options(number).as_bytes(), server).await.unwrap();
+            timeout(PATIENCE, other.recv(&mut buffer)).await.unwrap().unwrap();
+            while let Ok(length) = stranger.try_recv(&mut buffer) {
+                received += length;
+            }
+        }
+    }
+
+    let earned_by_time = BYTES_PER_SECOND * (began.elapsed().as_secs() + 1);
+    let allowed = sent + usize::try_from(BURST_BYTES + earned_by_time).unwrap();
+    assert!(received <= allowed, "{received} bytes for {sent} bytes");
+    assert!(received < sent / 20 * 32, "some were not answered");
+}
+
 #[tokio::test]
 async fn w07_sixty_silent_connections_of_one_source_leave_the_others_their_places() {
     let zone = zone(Limits {

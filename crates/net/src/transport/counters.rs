@@ -29,11 +29,13 @@ pub enum Counter {
     DatagramsTooLong,
     /// Datagrams that only kept a path open.
     DatagramKeepAlives,
+    /// Datagrams of STUN, answered or not.
+    DatagramsStun,
     /// Datagrams that the kernel did not take.
     DatagramsNotSent,
 }
 
-const COUNTERS: usize = 13;
+const COUNTERS: usize = 14;
 
 /// All counters, from zero at the start.
 #[derive(Debug, Default)]

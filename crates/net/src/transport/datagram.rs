@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sip::flow::{ConnectionId, Flow, Transport};
+use sip::stun;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -105,6 +106,9 @@ impl DatagramSocket {
         } else if is_keep_alive(bytes) {
             shared.counters.add(Counter::DatagramKeepAlives);
         } else {
+            if stun::is_stun(bytes) {
+                shared.counters.add(Counter::DatagramsStun);
+            }
             match shared.incoming.try_send(Incoming::Datagram {
                 flow,
                 bytes: bytes.to_vec(),

@@ -26,7 +26,7 @@ impl fmt::Display for DialToken {
     reason = "nearly every event is a message, and boxing it costs an allocation"
 )]
 pub enum Incoming {
-    /// A datagram that is not a mere keep-alive, not longer than its listener allows.
+    /// A datagram that is no blank keep-alive, not longer than its listener allows. It may be STUN.
     Datagram {
         /// From where and on which socket.
         flow: Flow,
