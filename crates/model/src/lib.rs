@@ -30,10 +30,12 @@ mod nearest;
 mod secret;
 mod slot;
 pub mod status;
+mod utf8;
 mod validated_text;
 
 pub use id::{AccountId, DeviceId, PageId, SlotId};
 pub use identity::{AuthorizationId, Extension, SipUser};
 pub use secret::Secret;
 pub use slot::{SlotKind, SlotPosition, SlotPositionError};
+pub use utf8::{NotUtf8, text_of};
 pub use validated_text::TextError;

@@ -12,6 +12,7 @@ use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{Document, EndpointConfig, TlsVersion};
 use model::status::DeviceEvent;
+use model::text_of;
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,14 +82,16 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<EndpointConfig, Failure> {
-    let text = fs::read_to_string(path)
+    let octets = fs::read(path)
         .with_context(|| {
             format!(
-                "{}: cannot be read; name an existing file with --config",
+                "{}: cannot be read; name a readable file with --config",
                 path.display()
             )
         })
         .map_err(Failure::BadConfiguration)?;
+    let text = text_of(octets)
+        .map_err(|error| Failure::BadConfiguration(anyhow!("{}:{}: {error}", path.display(), error.line)))?;
     let wrong = |errors: Vec<model::config::ConfigError>| {
         let lines: Vec<String> = errors
             .iter()

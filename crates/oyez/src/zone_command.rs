@@ -82,7 +82,8 @@ async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>) {
 
 fn ports(config: &ZoneConfig) -> Result<PortRange, Failure> {
     let ports = &config.media.ports.0;
-    PortRange::new(*ports.start(), *ports.end()).map_err(|error| Failure::BadConfiguration(anyhow!(error)))
+    PortRange::new(*ports.start(), *ports.end())
+        .map_err(|error| Failure::BadConfiguration(anyhow!(config.wrong("media.ports", &error.to_string()))))
 }
 
 fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> Result<ZoneSetup, Failure> {
@@ -143,8 +144,12 @@ fn listeners(config: &ZoneConfig) -> Result<Vec<ListenerConfig>, Failure> {
         .collect();
     listeners.extend(listen.tcp.iter().map(|bind| listener(ListenerKind::Tcp, *bind)));
     if let Some(files) = &config.tls {
-        let identity = Identity::from_files(&files.certificate, &files.key)
-            .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
+        let identity = Identity::from_files(&files.certificate, &files.key).map_err(|error| {
+            let is_key = error.file() == files.key;
+            let key = if is_key { "tls.key" } else { "tls.certificate" };
+            let what = format!("{error}; name a PEM file that can be read");
+            Failure::BadConfiguration(anyhow!(config.wrong(key, &what)))
+        })?;
         let server = ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::NotAsked)
             .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
         listeners.extend(

@@ -249,11 +249,12 @@ fn a_missing_certificate_is_bad_configuration() {
     .unwrap();
     let output = oyez(&["zone", "--config", config.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(64));
+    let said = standard_error(&output);
     assert!(
-        standard_error(&output).contains("no.pem"),
-        "{}",
-        standard_error(&output)
+        said.contains("zone.toml:6: tls.certificate: the file ") && said.contains("no.pem"),
+        "{said}"
     );
+    assert!(said.contains("name a PEM file that can be read"), "{said}");
 }
 
 #[test]

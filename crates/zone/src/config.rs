@@ -1,14 +1,18 @@
 //! The configuration file of a zone: one TOML file, read and checked before anything is bound.
 
-use std::fmt;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use model::text_of;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use thiserror::Error;
+
+mod place;
+
+use place::WrongLine;
 
 /// Largest configuration file, in bytes; a real one has a few hundred.
 pub const FILE_LENGTH_MAX: u64 = 64 * 1024;
@@ -33,6 +37,16 @@ pub struct ZoneConfig {
     pub directory: PathBuf,
     /// The control socket that `oyez status` and `oyez page` speak to.
     pub control: PathBuf,
+    /// Where all this was read.
+    #[serde(skip)]
+    source: Source,
+}
+
+/// The file of a configuration, to name the line of what later proves wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Source {
+    path: PathBuf,
+    text: String,
 }
 
 /// Sockets of a zone, by transport.
@@ -117,9 +131,7 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>
             .count()
     };
     if addresses.is_empty() || of_family(true) > 1 || of_family(false) > 1 {
-        return Err(D::Error::custom(
-            "media.bind names one address, or one of each family: [\"192.0.2.1\", \"2001:db8::1\"]",
-        ));
+        return Err(D::Error::custom("is neither one address nor one of each family"));
     }
     Ok(addresses)
 }
@@ -131,17 +143,13 @@ pub struct MediaPorts(pub RangeInclusive<u16>);
 impl<'de> Deserialize<'de> for MediaPorts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = || {
-            D::Error::custom(format!(
-                "media ports `{text}` are no range; write them as \"20000-29999\""
-            ))
-        };
+        let wrong = || D::Error::custom(format!("`{text}` is no range"));
         let (first, last) = text.split_once('-').ok_or_else(wrong)?;
         let first: u16 = first.trim().parse().map_err(|_| wrong())?;
         let last: u16 = last.trim().parse().map_err(|_| wrong())?;
         if first == 0 || last < first || last - first + 1 < MEDIA_PORTS_MIN {
             return Err(D::Error::custom(format!(
-                "media ports `{text}` hold fewer than {MEDIA_PORTS_MIN} ports; write them as \"20000-29999\""
+                "`{text}` holds fewer than {MEDIA_PORTS_MIN} ports"
             )));
         }
         Ok(Self(first..=last))
@@ -152,7 +160,7 @@ impl<'de> Deserialize<'de> for MediaPorts {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot be read ({source}); name an existing file with --config", .path.display())]
+    #[error("{}: cannot be read ({source}); name a readable file with --config", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -191,31 +199,52 @@ impl ZoneConfig {
                 what,
             });
         }
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        let mut config = Self::parse(&text).map_err(|WrongLine { line, what }| ConfigError::Wrong {
+        let octets = fs::read(path).map_err(unreadable)?;
+        let wrong = |WrongLine { line, what }| ConfigError::Wrong {
             path: path.to_owned(),
             line,
             what,
+        };
+        let text = text_of(octets).map_err(|error| {
+            wrong(WrongLine {
+                line: error.line,
+                what: error.to_string(),
+            })
         })?;
+        let mut config = Self::parse(&text).map_err(wrong)?;
+        config.source = Source {
+            path: path.to_owned(),
+            text,
+        };
         let folder = path.parent().unwrap_or(Path::new("."));
         config.resolve_paths(folder);
         Ok(config)
     }
 
     fn parse(text: &str) -> Result<Self, WrongLine> {
-        let config: Self = toml::from_str(text).map_err(|error| WrongLine {
-            line: error.span().map_or(1, |span| line_of(text, span.start)),
-            what: error.message().replace('\n', "; "),
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            place::explain(text, offset, error.message())
         })?;
         config.check(text)?;
         Ok(config)
+    }
+
+    /// What the file says under `key`, as `section.key`, cannot be used: `what` says why.
+    #[must_use]
+    pub fn wrong(&self, key: &str, what: &str) -> ConfigError {
+        ConfigError::Wrong {
+            path: self.source.path.clone(),
+            line: place::line_of_key(&self.source.text, key),
+            what: format!("{key}: {what}"),
+        }
     }
 
     /// Rules that concern more than one key.
     fn check(&self, text: &str) -> Result<(), WrongLine> {
         let listen = &self.listen;
         if listen.udp.is_empty() && listen.tcp.is_empty() && listen.tls.is_empty() {
-            return Err(WrongLine::at_section(
+            return Err(place::at_section(
                 text,
                 "listen",
                 "names no address; add for example tls = [\"0.0.0.0:5061\"]",
@@ -223,7 +252,7 @@ impl ZoneConfig {
         }
         if !listen.tls.is_empty() && self.tls.is_none() {
             let what = "has TLS addresses but there is no [tls] section; add one with certificate and key";
-            return Err(WrongLine::at_section(text, "listen", what));
+            return Err(place::at_section(text, "listen", what));
         }
         Ok(())
     }
@@ -239,38 +268,8 @@ impl ZoneConfig {
     }
 }
 
-#[derive(Debug)]
-struct WrongLine {
-    line: usize,
-    what: String,
-}
-
-impl WrongLine {
-    fn at_section(text: &str, section: &str, what: &str) -> Self {
-        let header = format!("[{section}]");
-        let line = text
-            .lines()
-            .position(|line| line.trim() == header)
-            .map_or(1, |index| index + 1);
-        Self {
-            line,
-            what: format!("{section}: {what}"),
-        }
-    }
-}
-
-impl fmt::Display for WrongLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.line, self.what)
-    }
-}
-
 fn default_name() -> String {
     "zone".to_owned()
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 #[cfg(test)]
@@ -296,35 +295,104 @@ mod tests {
     #[test]
     fn each_fault_is_named_with_its_line_and_a_remedy() {
         let faults = [
-            (GOOD.replace("udp", "upd"), 5, "unknown field `upd`"),
+            (
+                GOOD.replace("udp", "upd"),
+                5,
+                "listen.upd: unknown field `upd`, expected one of",
+            ),
             (
                 GOOD.replace("127.0.0.1:5060", "localhost"),
                 5,
-                "invalid socket address",
+                "listen.udp: invalid socket address syntax; right would be udp = [\"0.0.0.0:5060\"]",
             ),
-            (GOOD.replace("30000-30999", "30000"), 13, "20000-29999"),
-            (GOOD.replace("30000-30999", "30000-30002"), 13, "fewer than 4"),
+            (
+                GOOD.replace("[\"[::1]:5061\"]", "[\n  \"[::1]:5061\",\n  \"all\",\n]"),
+                8,
+                "listen.tls: invalid socket address syntax; right would be tls = [\"0.0.0.0:5061\"]",
+            ),
+            (
+                GOOD.replace("\"directory.toml\"", "7"),
+                1,
+                "directory: invalid type: integer `7`, expected path string; right would be directory = \"directory.toml\"",
+            ),
+            (
+                GOOD.replace("directory = \"directory.toml\"\n", ""),
+                1,
+                "directory: is missing; right would be directory = \"directory.toml\"",
+            ),
+            (
+                GOOD.replace("key = \"/etc/oyez/zone.key\"", ""),
+                8,
+                "tls.key: is missing; right would be key = \"zone.key\"",
+            ),
+            (
+                GOOD.replace("30000-30999", "30000"),
+                13,
+                "media.ports: `30000` is no range; right would be ports = \"20000-29999\"",
+            ),
+            (
+                GOOD.replace("30000-30999", "30000-30002"),
+                13,
+                "media.ports: `30000-30002` holds fewer than 4 ports; right would be ports = \"20000-29999\"",
+            ),
+            (
+                format!("{GOOD}bind = [\"192.0.2.1\", \"192.0.2.2\"]\n"),
+                14,
+                "media.bind: is neither one address nor one of each family; right would be bind = [\"0.0.0.0\", \"::\"]",
+            ),
+            (
+                format!("{GOOD}plain = \"always\"\n"),
+                14,
+                "media.plain: unknown variant `always`, expected one of",
+            ),
             (
                 GOOD.replace("[tls]", "#")
                     .replace("certificate", "#")
                     .replace("key", "#"),
                 4,
-                "no [tls] section",
+                "listen: has TLS addresses but there is no [tls] section",
             ),
             (
                 GOOD.replace("udp = [\"127.0.0.1:5060\"]", "")
                     .replace("tls = [\"[::1]:5061\"]", ""),
                 4,
-                "names no address",
+                "listen: names no address",
             ),
         ];
         for (text, line, words) in faults {
             let found = ZoneConfig::parse(&text).unwrap_err();
             assert!(
-                found.line == line && found.what.contains(words),
-                "{found} for {words}"
+                found.line == line && found.what.starts_with(words),
+                "{}: {} for {words}",
+                found.line,
+                found.what
             );
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_told_so_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zone.toml");
+        fs::write(&path, b"directory = \"d\"\nname = \"S\xfcd\"\n").unwrap();
+        let said = ZoneConfig::read(&path).unwrap_err().to_string();
+        assert!(
+            said.ends_with("zone.toml:2: is not UTF-8; save the file as UTF-8 text"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn what_proves_wrong_later_is_named_with_its_line_and_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zone.toml");
+        fs::write(&path, GOOD).unwrap();
+        let config = ZoneConfig::read(&path).unwrap();
+        let said = config.wrong("tls.key", "cannot be opened").to_string();
+        assert!(
+            said.ends_with("zone.toml:10: tls.key: cannot be opened"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use model::Extension;
 use model::directory::{Epoch, ExtensionRole, Snapshot, Update};
 use model::directory_file::{self, FILE_LENGTH_MAX};
+use model::{Extension, NotUtf8, text_of};
 use tokio::sync::mpsc;
 
 /// How often the file is looked at for a change.
@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryFileError {
     /// It cannot be read.
-    #[error("{}: cannot be read ({source}); name an existing file", .path.display())]
+    #[error("{}: cannot be read ({source}); name a readable file", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -31,6 +31,14 @@ pub enum DirectoryFileError {
         path: PathBuf,
         /// Its length.
         length: u64,
+    },
+    /// It is no text.
+    #[error("{}:{}: {what}", .path.display(), .what.line)]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Which line is not, and the remedy.
+        what: NotUtf8,
     },
     /// A page group has more members than a page of this zone may have listeners.
     #[error(
@@ -104,7 +112,11 @@ impl DirectoryFile {
                 length: stamp.length,
             });
         }
-        let text = fs::read_to_string(&self.path).map_err(unreadable)?;
+        let octets = fs::read(&self.path).map_err(unreadable)?;
+        let text = text_of(octets).map_err(|what| DirectoryFileError::NotText {
+            path: self.path.clone(),
+            what,
+        })?;
         let mut snapshot = directory_file::parse(&self.path.display().to_string(), &text)
             .map_err(DirectoryFileError::Wrong)?;
         self.check_groups(&snapshot)?;
@@ -202,6 +214,20 @@ mod tests {
 
         assert!(
             refused.contains("page group 700 has 2 members") && refused.contains("media.ports"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_told_so_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("directory.toml");
+        fs::write(&path, b"account = \"a\"\ndomain = \"\xff\"\n").unwrap();
+
+        let refused = DirectoryFile::new(&path).read().unwrap_err().to_string();
+
+        assert!(
+            refused.ends_with("directory.toml:2: is not UTF-8; save the file as UTF-8 text"),
             "{refused}"
         );
     }

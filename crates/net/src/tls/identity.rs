@@ -200,6 +200,22 @@ pub enum IdentityError {
     },
 }
 
+impl IdentityError {
+    /// The file that is at fault; the key's where the two do not fit each other.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Unreadable { file, .. }
+            | Self::TooLong { file, .. }
+            | Self::NotPem { file, .. }
+            | Self::NoCertificate { file }
+            | Self::NoKey { file }
+            | Self::Unusable { file, .. } => file,
+            Self::Mismatch { key, .. } => key,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
