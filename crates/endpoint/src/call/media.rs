@@ -65,6 +65,15 @@ impl CallMedia {
         self.keepalive_at = Some(now);
     }
 
+    /// The peer has the answer, and by it our keys: what was sent before may have been too early. So it begins again,
+    /// unless the way is known to be open.
+    pub(crate) fn handle_confirmed(&mut self, now: Instant) {
+        if self.keepalive_at.is_some() && self.heard_at.is_none() {
+            self.keepalive_at = Some(now);
+            self.pause = KEEPALIVE_FIRST;
+        }
+    }
+
     /// Takes a packet; says whether it was the peer's.
     pub(crate) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> bool {
         let is_the_peers = match self.receiver.handle_packet(now, from, bytes) {

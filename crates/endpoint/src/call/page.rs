@@ -189,6 +189,13 @@ impl PageCall {
         }
     }
 
+    /// The caller has taken our answer.
+    pub(crate) fn handle_confirmed(&mut self, now: Instant) {
+        if let State::Live { media, .. } = &mut self.state {
+            media.handle_confirmed(now);
+        }
+    }
+
     /// Says whether the call has been answered.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(self.state, State::Live { .. } | State::Draining { .. })

@@ -33,7 +33,12 @@ impl Endpoint {
                 flow,
                 message,
             } => self.handle_invite(now, session, flow, &message),
-            Event::Confirmed { .. } => {}
+            Event::Confirmed { session, .. } => {
+                let call = self.calls.id_of(session).and_then(|id| self.calls.page_mut(id));
+                if let Some(call) = call {
+                    call.handle_confirmed(now);
+                }
+            }
             Event::SessionRequest {
                 session,
                 transaction,

@@ -12,6 +12,7 @@ mod attack;
 mod calling;
 mod configuration;
 mod credentials;
+mod opening;
 mod page;
 mod precedence;
 mod receipt;

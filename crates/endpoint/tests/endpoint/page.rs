@@ -423,7 +423,7 @@ fn packets_go_out_from_the_answer_on_less_and_less_often_until_media_comes_then_
         .collect();
     assert_eq!(
         times,
-        [0, 20, 60, 140, 300, 620, 1_260, 2_260, 3_260, 8_260, 13_260]
+        [0, 0, 20, 60, 140, 300, 620, 1_260, 2_260, 3_260, 8_260, 13_260]
     );
     assert!(
         world
