@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use model::SipUser;
 use model::directory::{Applied, Update};
 use model::status::{AccountStatus, ZoneEvent, ZoneStatus};
 
 use super::Switch;
+use crate::registrar::Binding;
 use crate::status::{Counters, Holdings};
 
 impl Switch {
@@ -52,6 +54,12 @@ impl Switch {
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             accounts: vec![account],
         }
+    }
+
+    /// Where a user is reached.
+    #[must_use]
+    pub fn bindings(&self, user: &SipUser) -> &[Binding] {
+        self.registrar.bindings(user)
     }
 
     /// What the switch holds.
