@@ -63,6 +63,11 @@ impl Chance {
         from.get(self.index(from.len())).copied()
     }
 
+    /// The sequence itself, for who draws by himself.
+    pub(crate) fn rng(&mut self) -> &mut impl Rng {
+        &mut self.0
+    }
+
     /// The seed of a core.
     pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use model::PageId;
 use model::status::PageReport;
+use model::{PageId, SipUser};
 
 use crate::plan::PagePlan;
-use crate::site::Member;
+use crate::site::{ALERT, Member};
 use crate::sound::{PERIOD, Tag, Taken};
 use crate::station::StationId;
 
@@ -28,8 +28,8 @@ pub(crate) struct PageRecord {
     pub(crate) report: Option<PageReport>,
     pub(crate) reported_at: Option<Instant>,
     pub(crate) taken_by_device: BTreeMap<StationId, Taken>,
-    /// Members that knew when it began that they were not registered.
-    pub(crate) unready: BTreeSet<StationId>,
+    /// Members that the zone did not reach when it began.
+    pub(crate) unreached: BTreeSet<SipUser>,
 }
 
 /// The zone has begun a page.
@@ -45,14 +45,16 @@ pub(crate) struct Start {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) pages: Vec<PageRecord>,
-    troubles_by_station: BTreeMap<StationId, Vec<(Instant, Trouble)>>,
-    zone_troubles: Vec<Instant>,
+    /// Somebody has talked who may not.
+    pub(crate) has_strangers: bool,
+    spells_by_station: BTreeMap<StationId, Vec<Spell>>,
+    zone_spells: Vec<Spell>,
 }
 
 /// Something that explains why a page was not heard, or why that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// A fault hit the station.
+    /// A fault hit the station or the zone.
     Fault,
     /// Its loudspeaker was not as it should be.
     Sink,
@@ -60,6 +62,14 @@ pub(crate) enum Trouble {
     SignallingLost,
     /// Sound was lost, late or doubled on its way to or from it.
     SoundDisturbed,
+}
+
+/// A trouble, and from when to when it lasted.
+#[derive(Clone, Copy, Debug)]
+struct Spell {
+    trouble: Trouble,
+    from: Instant,
+    to: Instant,
 }
 
 impl Ledger {
@@ -77,7 +87,7 @@ impl Ledger {
             report: None,
             reported_at: None,
             taken_by_device: BTreeMap::new(),
-            unready: BTreeSet::new(),
+            unreached: BTreeSet::new(),
         });
     }
 
@@ -90,15 +100,32 @@ impl Ledger {
         self.pages.iter_mut().find(is_meant)
     }
 
-    pub(crate) fn trouble(&mut self, now: Instant, station: StationId, trouble: Trouble) {
-        self.troubles_by_station
-            .entry(station)
-            .or_default()
-            .push((now, trouble));
+    /// Enters what hit a station, until it is mended.
+    pub(crate) fn trouble(&mut self, station: StationId, trouble: Trouble, from: Instant, to: Instant) {
+        let spells = self.spells_by_station.entry(station).or_default();
+        spells.push(Spell { trouble, from, to });
     }
 
-    pub(crate) fn zone_trouble(&mut self, now: Instant) {
-        self.zone_troubles.push(now);
+    /// Enters what hit the zone, until it is mended.
+    pub(crate) fn zone_trouble(&mut self, from: Instant, to: Instant) {
+        let trouble = Trouble::Fault;
+        self.zone_spells.push(Spell { trouble, from, to });
+    }
+
+    /// How often such troubles hit a station between two instants.
+    pub(crate) fn troubles(
+        &self,
+        station: StationId,
+        from: Instant,
+        to: Instant,
+        counts: impl Fn(Trouble) -> bool,
+    ) -> usize {
+        let known = self.spells_by_station.get(&station);
+        known
+            .into_iter()
+            .flatten()
+            .filter(|spell| spell.touches(from, to) && counts(spell.trouble))
+            .count()
     }
 
     /// Whether any of these troubles hit a station between two instants.
@@ -109,16 +136,28 @@ impl Ledger {
         to: Instant,
         counts: impl Fn(Trouble) -> bool,
     ) -> bool {
-        let known = self.troubles_by_station.get(&station);
-        known
-            .into_iter()
-            .flatten()
-            .any(|(at, trouble)| (from..=to).contains(at) && counts(*trouble))
+        self.troubles(station, from, to, counts) > 0
     }
 
     /// Whether the zone had trouble between two instants.
     pub(crate) fn zone_had_trouble(&self, from: Instant, to: Instant) -> bool {
-        self.zone_troubles.iter().any(|at| (from..=to).contains(at))
+        self.zone_spells.iter().any(|spell| spell.touches(from, to))
+    }
+
+    /// Whether another page could take a device's loudspeaker from a page, or keep it from it.
+    pub(crate) fn is_outranked(&self, page: &PageRecord, device: StationId, now: Instant) -> bool {
+        self.pages.iter().any(|other| {
+            other.plan.number != page.plan.number
+                && other.is_member(device)
+                && other.is_alert() >= page.is_alert()
+                && other.overlaps(page, now)
+        })
+    }
+}
+
+impl Spell {
+    fn touches(&self, from: Instant, to: Instant) -> bool {
+        self.from <= to && from <= self.to
     }
 }
 
@@ -135,5 +174,95 @@ impl PageRecord {
 
     pub(crate) fn is_member(&self, device: StationId) -> bool {
         self.members.iter().any(|member| member.device == device)
+    }
+
+    /// Whether it is an alert, which no page may stop.
+    pub(crate) fn is_alert(&self) -> bool {
+        self.plan.extension == ALERT
+    }
+
+    /// Whether both were on at the same time.
+    fn overlaps(&self, other: &Self, now: Instant) -> bool {
+        let span = |page: &Self| {
+            let start = page.start.as_ref()?.at;
+            Some((start, page.reported_at.unwrap_or(now)))
+        };
+        match (span(self), span(other)) {
+            (Some((from, to)), Some((since, until))) => from <= until && since <= to,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::site::ALL;
+
+    const DEVICE: StationId = StationId(0);
+
+    #[test]
+    fn a_page_does_not_excuse_an_alert_and_an_alert_excuses_a_page() {
+        let now = Instant::now();
+        let ledger = ledger(now, [(ALERT, 0), (ALL, 1)]);
+        let [alert, page] = ledger.pages.as_slice() else {
+            panic!("two pages");
+        };
+
+        assert!(!ledger.is_outranked(alert, DEVICE, now));
+        assert!(ledger.is_outranked(page, DEVICE, now));
+        assert!(!ledger.is_outranked(page, StationId(1), now), "no member");
+    }
+
+    #[test]
+    fn pages_of_one_class_excuse_each_other_while_both_are_on() {
+        let now = Instant::now();
+        let together = ledger(now, [(ALL, 0), (ALL, 2)]);
+        let apart = ledger(now, [(ALL, 0), (ALL, 3)]);
+
+        assert!(together.is_outranked(&together.pages[1], DEVICE, now));
+        assert!(!apart.is_outranked(&apart.pages[1], DEVICE, now));
+    }
+
+    #[test]
+    fn a_trouble_counts_for_as_long_as_it_lasts() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut ledger = Ledger::default();
+        ledger.trouble(DEVICE, Trouble::Fault, at(2), at(4));
+        let had = |from, to| ledger.had_trouble(DEVICE, at(from), at(to), |_any| true);
+
+        assert!(had(0, 2) && had(3, 3) && had(4, 9));
+        assert!(!had(0, 1) && !had(5, 9));
+    }
+
+    /// Two pages to the device, each two seconds long, beginning at these seconds.
+    fn ledger(now: Instant, pages: [(&'static str, u64); 2]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (number, (extension, second)) in pages.into_iter().enumerate() {
+            let plan = PagePlan {
+                number,
+                extension,
+                periods: 1,
+                is_last: false,
+            };
+            let member = Member {
+                user: "d000".parse().unwrap(),
+                device: DEVICE,
+            };
+            let at = now + Duration::from_secs(second);
+            ledger.call(at, plan, StationId(9), vec![member]);
+            let page = ledger.pages.last_mut().unwrap();
+            let id = PageId::from_random(u128::try_from(number).unwrap());
+            page.start = Some(Start {
+                page: id,
+                at,
+                zone: 1,
+            });
+            page.reported_at = Some(at + Duration::from_secs(2));
+        }
+        ledger
     }
 }

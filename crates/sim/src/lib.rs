@@ -37,8 +37,8 @@ mod world;
 mod zone;
 
 pub use campaign::{Campaign, Progress};
-pub use outcome::{Invariant, Outcome, Tally, Violation};
-pub use scenario::{DEVICES_MAX, Faults, PAGES_MAX, Scenario};
+pub use outcome::{Excused, Invariant, Outcome, Tally, Violation};
+pub use scenario::{DEVICES_MAX, Defect, Faults, PAGES_MAX, Scenario, Weather};
 use world::World;
 
 /// Runs one seed to its end, or to the first broken invariant.

@@ -2,6 +2,7 @@
 
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -18,9 +19,9 @@ struct Arguments {
     /// How many seeds
     #[arg(long, default_value_t = 100)]
     seeds: u64,
-    /// How many at a time
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    /// How many at a time; as many as there are processors if not given
+    #[arg(long)]
+    threads: Option<usize>,
     /// Devices of the site
     #[arg(long)]
     devices: Option<usize>,
@@ -85,16 +86,16 @@ fn campaign(arguments: &Arguments) -> Result<bool> {
     let campaign = Campaign {
         first: arguments.first,
         seeds: arguments.seeds,
-        threads: arguments.threads,
+        threads: arguments.threads.unwrap_or_else(processors),
         scenario: arguments.scenario(),
     };
     let progress = campaign.run(|progress| {
         let line = format!(
-            "\r{} of {} seeds, {} failed, {:.0} s",
+            "\r{} of {} seeds, {:.0} s, failed: {}",
             progress.done,
             campaign.seeds,
-            progress.failed.len(),
-            began.elapsed().as_secs_f64()
+            began.elapsed().as_secs_f64(),
+            seeds(&progress.failed)
         );
         // A progress line that cannot be written is not worth a failure.
         stderr().write_all(line.as_bytes()).unwrap_or_default();
@@ -108,19 +109,24 @@ fn campaign(arguments: &Arguments) -> Result<bool> {
     Ok(!progress.failed.is_empty())
 }
 
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
 fn summary(out: &mut impl Write, progress: &Progress) -> Result<()> {
     let hours = progress.elapsed.as_secs_f64() / 3_600.0;
     writeln!(out, "{} seeds, {hours:.1} virtual hours", progress.done)?;
     writeln!(out, "{:?}", progress.tally)?;
-    if !progress.failed.is_empty() {
-        let seeds: Vec<String> = progress
-            .failed
-            .iter()
-            .map(|failed| failed.seed.to_string())
-            .collect();
-        writeln!(out, "failed: {}", seeds.join(" "))?;
-    }
+    writeln!(out, "failed: {}", seeds(&progress.failed))?;
     Ok(())
+}
+
+fn seeds(outcomes: &[Outcome]) -> String {
+    if outcomes.is_empty() {
+        return "none".to_owned();
+    }
+    let seeds: Vec<String> = outcomes.iter().map(|outcome| outcome.seed.to_string()).collect();
+    seeds.join(" ")
 }
 
 fn write_outcome(out: &mut impl Write, outcome: &Outcome) -> Result<()> {

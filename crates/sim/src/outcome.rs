@@ -31,12 +31,33 @@ pub struct Tally {
     pub lost: u64,
     /// Faults that were injected.
     pub faults: u64,
+    /// Times a stranger tried to be heard.
+    pub intrusions: u64,
     /// Pages that the zone began.
     pub pages: u64,
     /// Entries of page reports that say *heard*.
     pub heard: u64,
     /// Entries of page reports that say anything else.
     pub unheard: u64,
+    /// Entries, heard or not, of members whom nothing excused from hearing the page.
+    pub owed: u64,
+    /// What excuses the entries that say anything else than *heard*.
+    pub excused: Excused,
+}
+
+/// What explains that pages were not heard, in numbers of entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Excused {
+    /// The zone did not reach the member when the page began.
+    pub unreached: u64,
+    /// The zone had trouble during the page.
+    pub zone: u64,
+    /// The device had.
+    pub device: u64,
+    /// The talker had.
+    pub talker: u64,
+    /// Something at least as important sounded.
+    pub outranked: u64,
 }
 
 impl Tally {
@@ -47,9 +68,16 @@ impl Tally {
         self.packets += other.packets;
         self.lost += other.lost;
         self.faults += other.faults;
+        self.intrusions += other.intrusions;
         self.pages += other.pages;
         self.heard += other.heard;
         self.unheard += other.unheard;
+        self.owed += other.owed;
+        self.excused.unreached += other.excused.unreached;
+        self.excused.zone += other.excused.zone;
+        self.excused.device += other.excused.device;
+        self.excused.talker += other.excused.talker;
+        self.excused.outranked += other.excused.outranked;
     }
 }
 
@@ -69,7 +97,8 @@ pub struct Violation {
 /// What always holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Invariant {
-    /// Faults heal: a while after the last one every device is registered.
+    /// Faults heal: every device runs, and the zone reaches each of its users, a while after the last thing that explains
+    /// why not. Nobody else is registered in their place.
     #[error("every device is registered after the faults")]
     Registered,
     /// Faults heal: the last page is heard by every device.
@@ -81,6 +110,9 @@ pub enum Invariant {
     /// No device plays a page that was not meant for it.
     #[error("only members of the group play a page")]
     OnlyMembers,
+    /// Nothing that a stranger sends is heard, begins a page, or registers.
+    #[error("no stranger is heard")]
+    NoStranger,
     /// Each page that begins has a report, with an entry for each member.
     #[error("each page has a report with an entry for each member")]
     Reported,
@@ -90,9 +122,10 @@ pub enum Invariant {
     /// Who is said to have heard a page has: its sink took at least 95 % of it.
     #[error("who is said to have heard a page has consumed it")]
     HeardIsTrue,
-    /// A page that a device took whole is reported as heard, unless a fault explains why that is not known.
-    #[error("who has consumed a page is said to have heard it")]
-    ConsumedIsTold,
+    /// A page is heard by each member that the zone reaches, unless a fault during the page, or a sound of at least its
+    /// class, explains why not.
+    #[error("who is reached hears the page")]
+    HeardUnlessExplained,
     /// When all timers have run out, no call, leg, session, transaction or media socket is left.
     #[error("nothing is left of calls when all timers have run out")]
     NothingLeft,

@@ -9,8 +9,7 @@
 use std::time::Duration;
 
 use crate::chance::{Chance, Purpose};
-use crate::network::Weather;
-use crate::scenario::{Faults, PAGES_MAX, Scenario};
+use crate::scenario::{Faults, PAGES_MAX, Scenario, Weather};
 use crate::site::{ALERT, ALL, GROUPS};
 use crate::sound::PERIOD;
 use crate::station::StationId;
@@ -21,8 +20,11 @@ const POWER_ON: Duration = Duration::from_secs(3);
 const BEGIN: Duration = Duration::from_secs(15);
 /// What is left of the last page after this time is too much.
 const LAST_PAGE_TIME: Duration = Duration::from_secs(15);
-/// How often the bounds of what everybody holds are looked at.
-const BOUNDS_EVERY: Duration = Duration::from_secs(5);
+/// How often everybody is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Of a thousand pages, those that begin soon after the one before, and how soon.
+const RIVAL_PERMILLE: u16 = 300;
+const RIVAL_WITHIN: Duration = Duration::from_secs(2);
 /// Time in which everything is gone that was left after all devices were shut down: the longest SIP timer and some more.
 const FAREWELL_TIME: Duration = Duration::from_secs(40);
 
@@ -43,8 +45,12 @@ pub(crate) enum Act {
     MendSink(StationId),
     /// The weather changes.
     Weather(Weather),
-    /// What everybody holds must be bounded.
-    CheckBounds,
+    /// From here on nothing goes wrong.
+    Calm,
+    /// A stranger calls, registers and talks into whatever is open.
+    Intrude(StationId),
+    /// What everybody holds must be bounded, and everybody must be reached who has been left alone for long enough.
+    Look,
     /// Everything must have healed.
     CheckHealed,
     /// Every page must be over.
@@ -99,20 +105,22 @@ impl Plan {
             chance: Chance::new(seed, Purpose::Plan),
             devices: scenario.devices,
             acts: Vec::new(),
+            paged_at: Vec::new(),
         };
         drawing.power_on();
         drawing.pages(scenario);
         drawing.faults(scenario);
         let calm = BEGIN + scenario.busy;
-        drawing.add(calm, Act::Weather(Weather::CALM));
+        drawing.add(calm, Act::Calm);
         let check = calm + scenario.healing;
         drawing.add(check, Act::CheckHealed);
         drawing.last_page(check, scenario);
+        drawing.intrusions(scenario);
         let over = check + LAST_PAGE_TIME;
         let mut look = BEGIN;
         while look < over {
-            drawing.add(look, Act::CheckBounds);
-            look += BOUNDS_EVERY;
+            drawing.add(look, Act::Look);
+            look += LOOK_EVERY;
         }
         drawing.add(over, Act::CheckIdle);
         drawing.add(over, Act::ShutDown);
@@ -129,6 +137,8 @@ struct Drawing {
     chance: Chance,
     devices: usize,
     acts: Vec<(Duration, Act)>,
+    /// When pages are called.
+    paged_at: Vec<Duration>,
 }
 
 impl Drawing {
@@ -147,7 +157,14 @@ impl Drawing {
 
     fn pages(&mut self, scenario: &Scenario) {
         for number in 0..scenario.pages.min(PAGES_MAX) {
-            let at = BEGIN + self.chance.duration(Duration::ZERO, scenario.busy);
+            let at = match self.paged_at.last() {
+                // Two pages at a time want the same loudspeakers.
+                Some(before) if self.chance.happens(RIVAL_PERMILLE) => {
+                    *before + self.chance.duration(Duration::ZERO, RIVAL_WITHIN)
+                }
+                Some(_) | None => BEGIN + self.chance.duration(Duration::ZERO, scenario.busy),
+            };
+            self.paged_at.push(at);
             let extension = match self.chance.below(10) {
                 0..=2 => ALL,
                 3..=4 => ALERT,
@@ -161,6 +178,7 @@ impl Drawing {
     fn last_page(&mut self, at: Duration, scenario: &Scenario) {
         let number = scenario.pages.min(PAGES_MAX);
         let page = self.page(number, ALL, scenario);
+        self.paged_at.push(at);
         self.add(
             at,
             Act::Page(PagePlan {
@@ -183,12 +201,15 @@ impl Drawing {
 
     fn faults(&mut self, scenario: &Scenario) {
         let Faults {
-            loss_permille,
-            double_permille,
-            detour_permille,
+            weather:
+                Weather {
+                    loss_permille,
+                    double_permille,
+                    detour_permille,
+                    delay,
+                    jitter,
+                },
             dns_permille: _,
-            delay,
-            jitter,
             device_crashes,
             device_power_cuts,
             device_restarts,
@@ -199,6 +220,7 @@ impl Drawing {
             zone_crashes,
             zone_power_cuts,
             zone_cuts,
+            intrusions: _,
         } = scenario.faults;
         let weather = Weather {
             loss_permille: self.level(loss_permille),
@@ -244,6 +266,23 @@ impl Drawing {
         self.some(scenario, zone_cuts, |drawing| {
             Fault::ZoneCut(seconds(drawing, 0, 20))
         });
+    }
+
+    /// A stranger is there while a page is on; it is no fault, and stays when everything else has healed.
+    fn intrusions(&mut self, scenario: &Scenario) {
+        if scenario.faults.intrusions == 0 {
+            return;
+        }
+        for _intrusion in 0..=self.chance.below(scenario.faults.intrusions) {
+            let offset = self
+                .chance
+                .duration(Duration::from_millis(200), scenario.page_max);
+            let paged_at = self.paged_at.clone();
+            if let Some(at) = self.chance.pick(&paged_at) {
+                let device = self.device();
+                self.add(at + offset, Act::Intrude(device));
+            }
+        }
     }
 
     /// Some faults of a kind at any time; none at all in a third of all runs, so that kinds are also seen without each

@@ -19,23 +19,51 @@ pub struct Scenario {
     pub healing: Duration,
     /// What goes wrong.
     pub faults: Faults,
+    /// What is broken on purpose, so that the judge has something to find.
+    pub defect: Option<Defect>,
+}
+
+/// Something broken on purpose, always at the first device: no invariant is worth more than the proof that it can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// Its loudspeaker takes nothing.
+    Deaf,
+    /// It plays everything twice.
+    Echo,
+    /// Its loudspeaker takes nothing, and reports say that it has heard.
+    Lie,
+    /// Reports do not come.
+    Unreported,
+    /// It never starts.
+    Absent,
+    /// The zone forgets it, and does not tell.
+    Forgotten,
+    /// It plays what strangers say.
+    Credulous,
+}
+
+/// What packets have to put up with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// Datagrams lost, of a thousand. What a stream loses comes later.
+    pub loss_permille: u16,
+    /// Datagrams doubled, of a thousand.
+    pub double_permille: u16,
+    /// Datagrams of a thousand that take a much longer way, so that others overtake them.
+    pub detour_permille: u16,
+    /// Time each packet takes.
+    pub delay: Duration,
+    /// Time by which packets differ.
+    pub jitter: Duration,
 }
 
 /// What goes wrong at most. Each seed leaves out some kinds, and draws the number of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// Datagrams lost, of a thousand.
-    pub loss_permille: u16,
-    /// Datagrams doubled, of a thousand.
-    pub double_permille: u16,
-    /// Datagrams that others overtake, of a thousand.
-    pub detour_permille: u16,
+    /// The worst weather.
+    pub weather: Weather,
     /// Questions to the DNS that fail, of a thousand.
     pub dns_permille: u16,
-    /// Time a packet takes.
-    pub delay: Duration,
-    /// Time by which packets differ.
-    pub jitter: Duration,
     /// Devices whose process crashes.
     pub device_crashes: u64,
     /// Devices that lose their power.
@@ -56,6 +84,8 @@ pub struct Faults {
     pub zone_power_cuts: u64,
     /// Cuts of the zone's line.
     pub zone_cuts: u64,
+    /// Pages into which a stranger talks, and calls and registrations it tries.
+    pub intrusions: u64,
 }
 
 /// Devices that have addresses and names.
@@ -63,15 +93,22 @@ pub const DEVICES_MAX: usize = 1_000;
 /// Pages that can be told apart by their sound: one is kept for the last.
 pub const PAGES_MAX: usize = 15;
 
-impl Faults {
-    /// Nothing goes wrong.
-    pub const NONE: Self = Self {
+impl Weather {
+    /// A local network on a quiet day.
+    pub const CALM: Self = Self {
         loss_permille: 0,
         double_permille: 0,
         detour_permille: 0,
-        dns_permille: 0,
         delay: Duration::from_micros(400),
         jitter: Duration::from_micros(300),
+    };
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    pub const NONE: Self = Self {
+        weather: Weather::CALM,
+        dns_permille: 0,
         device_crashes: 0,
         device_power_cuts: 0,
         device_restarts: 0,
@@ -82,6 +119,7 @@ impl Faults {
         zone_crashes: 0,
         zone_power_cuts: 0,
         zone_cuts: 0,
+        intrusions: 0,
     };
 }
 
@@ -97,6 +135,7 @@ impl Scenario {
             busy: Duration::from_secs(60),
             healing: Duration::from_secs(5),
             faults: Faults::NONE,
+            defect: None,
         }
     }
 }
@@ -116,12 +155,14 @@ impl Default for Scenario {
             busy: Duration::from_secs(120),
             healing: Duration::from_secs(240),
             faults: Faults {
-                loss_permille: 60,
-                double_permille: 20,
-                detour_permille: 20,
+                weather: Weather {
+                    loss_permille: 60,
+                    double_permille: 20,
+                    detour_permille: 20,
+                    delay: Duration::from_millis(40),
+                    jitter: Duration::from_millis(30),
+                },
                 dns_permille: 200,
-                delay: Duration::from_millis(40),
-                jitter: Duration::from_millis(30),
                 device_crashes: 8,
                 device_power_cuts: 8,
                 device_restarts: 8,
@@ -132,7 +173,9 @@ impl Default for Scenario {
                 zone_crashes: 1,
                 zone_power_cuts: 1,
                 zone_cuts: 1,
+                intrusions: 6,
             },
+            defect: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who takes part: the devices, the talkers, the zone, and the directory that they share.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -54,10 +55,19 @@ pub(crate) struct Site {
     pub(crate) stations: Vec<Station>,
     pub(crate) devices: usize,
     pub(crate) zone: Config,
-    pub(crate) directory: Snapshot,
+    pub(crate) roster: Roster,
 }
 
-/// What a call to a group does.
+/// Who there is.
+#[derive(Clone, Debug)]
+pub(crate) struct Roster {
+    pub(crate) directory: Snapshot,
+    /// Every user of every device.
+    pub(crate) everybody: Vec<Member>,
+    pub(crate) members_by_group: BTreeMap<&'static str, Vec<Member>>,
+}
+
+/// A user, and the device that registers as it.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) user: SipUser,
@@ -96,40 +106,51 @@ impl Site {
         let directory = directory(&mut chance, &stations);
         Self {
             zone: zone(&mut chance),
-            directory,
+            roster: Roster::new(directory, &stations),
             devices,
             stations,
         }
     }
+}
 
-    /// The members of a group.
-    pub(crate) fn members(&self, extension: &str) -> Vec<Member> {
-        let record = self
-            .directory
-            .extensions
+impl Roster {
+    fn new(directory: Snapshot, stations: &[Station]) -> Self {
+        let is_device = |station: &&Station| matches!(station.setup, Setup::Device(_));
+        let everybody: Vec<Member> = stations
             .iter()
-            .find(|record| record.extension.as_str() == extension);
-        let users = record.map_or(&[][..], |record| record.role.users());
-        users
-            .iter()
-            .filter_map(|user| {
-                let station = self.stations.iter().find(|station| has_user(station, user))?;
-                Some(Member {
+            .filter(is_device)
+            .flat_map(|station| {
+                users(station).map(|(user, _)| Member {
                     user: user.clone(),
                     device: station.incarnation.station,
                 })
             })
-            .collect()
+            .collect();
+        let members = |group: &str| {
+            let record = directory
+                .extensions
+                .iter()
+                .find(|record| record.extension.as_str() == group);
+            let users = record.map_or(&[][..], |record| record.role.users());
+            everybody
+                .iter()
+                .filter(|member| users.contains(&member.user))
+                .cloned()
+                .collect()
+        };
+        let groups = [ALL, ALERT].into_iter().chain(GROUPS);
+        let members_by_group = groups.map(|group| (group, members(group))).collect();
+        Self {
+            directory,
+            everybody,
+            members_by_group,
+        }
     }
 }
 
 /// The user a talker calls as.
 pub(crate) fn talker_user(number: usize) -> String {
     format!("t{number:03}")
-}
-
-fn has_user(station: &Station, user: &SipUser) -> bool {
-    users(station).any(|(known, _)| known == user)
 }
 
 /// The users of a station with their kinds of slot.

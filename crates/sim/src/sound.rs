@@ -20,7 +20,7 @@ const AMPLITUDE: f32 = 8_000.0;
 /// Share of a full tone below which nothing is said to sound: what the codec and cut neighbours leave.
 const AUDIBLE: f32 = 0.12;
 
-/// The tone of a page.
+/// The tone of a page, or of somebody who may not page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tag(u8);
 
@@ -30,6 +30,9 @@ impl Tag {
         let place = number % usize::from(TAGS);
         Self(u8::try_from(place).unwrap_or(0))
     }
+
+    /// The tone of a stranger: above those of pages, and below the attention tone.
+    pub(crate) const STRANGER: Self = Self(TAGS);
 
     fn hertz(self) -> f32 {
         300.0 + 200.0 * f32::from(self.0)
@@ -101,14 +104,18 @@ mod tests {
 
     #[test]
     fn a_tone_is_found_in_itself_and_in_no_other() {
-        for page in 0..usize::from(TAGS) {
-            let sound = Tag::of_page(page).period();
-            for other in 0..usize::from(TAGS) {
-                let strength = Tag::of_page(other).strength_in(&sound);
-                if page == other {
-                    assert!((0.98..1.02).contains(&strength), "{page}: {strength}");
+        let tags: Vec<Tag> = (0..usize::from(TAGS))
+            .map(Tag::of_page)
+            .chain([Tag::STRANGER])
+            .collect();
+        for tag in &tags {
+            let sound = tag.period();
+            for other in &tags {
+                let strength = other.strength_in(&sound);
+                if tag == other {
+                    assert!((0.98..1.02).contains(&strength), "{tag:?}: {strength}");
                 } else {
-                    assert_eq!(strength, 0.0, "{page} in {other}");
+                    assert_eq!(strength, 0.0, "{tag:?} in {other:?}");
                 }
             }
         }
@@ -134,5 +141,6 @@ mod tests {
         let sound = attention(PERIOD);
 
         assert!((0..usize::from(TAGS)).all(|page| Tag::of_page(page).strength_in(&sound) == 0.0));
+        assert_eq!(Tag::STRANGER.strength_in(&sound), 0.0);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Incarnation {
 /// The connection number of every station's datagram socket; streams count from 1.
 pub(crate) const DATAGRAMS: ConnectionId = ConnectionId(0);
 /// The port of a station's datagram socket.
-const SIP_PORT: u16 = 5_060;
+pub(crate) const SIP_PORT: u16 = 5_060;
 /// The first port for media, and the first for streams.
 const MEDIA_PORT_FIRST: u16 = 16_384;
 const STREAM_PORT_FIRST: u16 = 40_000;
@@ -70,6 +70,8 @@ pub(crate) struct Station {
 pub(crate) struct Sockets {
     pub(crate) port_by_call: BTreeMap<CallId, u16>,
     pub(crate) call_by_port: BTreeMap<u16, CallId>,
+    /// Who sends to each port; those that nothing has come to are missing.
+    pub(crate) peer_by_port: BTreeMap<u16, MediaPeer>,
     next_media: u16,
     next_stream: u16,
 }
@@ -186,11 +188,41 @@ pub(crate) enum Socket {
     Media(CallId),
 }
 
+/// Who sends media to a port.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MediaPeer {
+    pub(crate) source: SocketAddr,
+    /// RTP packets so far.
+    packets: u32,
+}
+
+impl MediaPeer {
+    /// Counts a packet of a peer, who may be heard for the first time.
+    pub(crate) fn count(peer_by_port: &mut BTreeMap<u16, Self>, port: u16, source: SocketAddr, bytes: &[u8]) {
+        let fresh = Self { source, packets: 0 };
+        let peer = peer_by_port.entry(port).or_insert(fresh);
+        // RTCP shares the port (RFC 5761 section 4).
+        let is_rtp = bytes.get(1).is_some_and(|kind| !(192..=223).contains(kind));
+        if is_rtp && peer.source == source {
+            peer.packets += 1;
+        }
+    }
+
+    /// Whether it is known by its packets, where there is nothing else to know it by.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.packets >= SETTLED_PACKETS
+    }
+}
+
+/// A stream is believed when one packet follows another; some of them may be copies, or late.
+const SETTLED_PACKETS: u32 = 5;
+
 impl Sockets {
     fn new() -> Self {
         Self {
             port_by_call: BTreeMap::new(),
             call_by_port: BTreeMap::new(),
+            peer_by_port: BTreeMap::new(),
             next_media: MEDIA_PORT_FIRST,
             next_stream: STREAM_PORT_FIRST,
         }
@@ -208,6 +240,7 @@ impl Sockets {
     pub(crate) fn close(&mut self, call: CallId) {
         if let Some(port) = self.port_by_call.remove(&call) {
             self.call_by_port.remove(&port);
+            self.peer_by_port.remove(&port);
         }
     }
 
@@ -221,6 +254,7 @@ impl Sockets {
     fn close_all(&mut self) {
         self.port_by_call.clear();
         self.call_by_port.clear();
+        self.peer_by_port.clear();
     }
 }
 

@@ -8,7 +8,7 @@ use media::bridge::{LegId, Plane};
 use sip::flow::{ConnectionId, Flow, Transport};
 use switch::{Config, Switch};
 
-use crate::station::DATAGRAMS;
+use crate::station::{DATAGRAMS, MediaPeer};
 
 /// The zone's address.
 pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -49,6 +49,8 @@ pub(crate) struct Process {
 pub(crate) struct Ports {
     pub(crate) port_by_leg: BTreeMap<LegId, u16>,
     pub(crate) leg_by_port: BTreeMap<u16, LegId>,
+    /// Who sends to each port; those that nothing has come to are missing.
+    pub(crate) peer_by_port: BTreeMap<u16, MediaPeer>,
     next: u16,
 }
 
@@ -110,6 +112,7 @@ impl Ports {
         Self {
             port_by_leg: BTreeMap::new(),
             leg_by_port: BTreeMap::new(),
+            peer_by_port: BTreeMap::new(),
             next: MEDIA_PORT_FIRST,
         }
     }
@@ -125,6 +128,7 @@ impl Ports {
     pub(crate) fn close(&mut self, leg: LegId) {
         if let Some(port) = self.port_by_leg.remove(&leg) {
             self.leg_by_port.remove(&port);
+            self.peer_by_port.remove(&port);
         }
     }
 

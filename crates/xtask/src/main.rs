@@ -14,7 +14,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Format, layers, lints and every test
+    /// Format, layers, lints, every test and fifty simulations
     Test,
     /// Check the I/O line and the direction of every edge between crates
     CheckLayers,

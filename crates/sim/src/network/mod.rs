@@ -18,32 +18,7 @@ pub(crate) use stream::{Direction, End, StreamId, Streams};
 pub(crate) use translator::Translators;
 
 use crate::chance::{Chance, Purpose};
-
-/// What packets have to put up with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Weather {
-    /// Datagrams lost of a thousand.
-    pub(crate) loss_permille: u16,
-    /// Datagrams doubled of a thousand.
-    pub(crate) double_permille: u16,
-    /// Datagrams of a thousand that take a much longer way, so that others overtake them.
-    pub(crate) detour_permille: u16,
-    /// Time each packet takes.
-    pub(crate) delay: Duration,
-    /// Time by which packets differ.
-    pub(crate) jitter: Duration,
-}
-
-impl Weather {
-    /// A local network on a quiet day.
-    pub(crate) const CALM: Self = Self {
-        loss_permille: 0,
-        double_permille: 0,
-        detour_permille: 0,
-        delay: Duration::from_micros(400),
-        jitter: Duration::from_micros(300),
-    };
-}
+use crate::scenario::Weather;
 
 /// Longest detour.
 const DETOUR_MAX: Duration = Duration::from_millis(120);
@@ -86,6 +61,8 @@ pub(crate) enum Loss {
 pub(crate) struct Network {
     chance: Chance,
     weather: Weather,
+    /// Of a thousand questions to the DNS, those that fail.
+    dns_permille: u16,
     pub(crate) translators: Translators,
     pub(crate) streams: Streams,
     /// Until when the lines of these hosts are cut.
@@ -97,6 +74,7 @@ impl Network {
         Self {
             chance: Chance::new(seed, Purpose::Network),
             weather: Weather::CALM,
+            dns_permille: 0,
             translators: Translators::default(),
             streams: Streams::default(),
             cut_until: BTreeMap::new(),
@@ -105,6 +83,11 @@ impl Network {
 
     pub(crate) fn set_weather(&mut self, weather: Weather) {
         self.weather = weather;
+    }
+
+    /// Sets how many of a thousand questions to the DNS fail.
+    pub(crate) fn set_dns(&mut self, permille: u16) {
+        self.dns_permille = permille;
     }
 
     /// Cuts a host's line.
@@ -193,9 +176,9 @@ impl Network {
         self.weather.delay + self.chance.duration(Duration::ZERO, self.weather.jitter)
     }
 
-    /// Whether a question to the DNS fails, as it does so many times in a thousand.
-    pub(crate) fn fails(&mut self, permille: u16) -> bool {
-        self.chance.happens(permille)
+    /// Whether a question to the DNS fails.
+    pub(crate) fn dns_fails(&mut self) -> bool {
+        self.chance.happens(self.dns_permille)
     }
 }
 

@@ -16,6 +16,7 @@ use endpoint::ConnectToken;
 use sip::flow::{ConnectionId, Flow, Transport};
 use sip::framing::{Side, StreamFramer};
 
+use super::REPEAT_MAX;
 use crate::station::{Incarnation, StationId};
 
 /// Numbers a stream.
@@ -109,6 +110,14 @@ impl Stream {
         &mut self.way(direction.back()).end
     }
 
+    /// Whether what either end sends reaches the other soon: both are there, and nothing is stuck before it.
+    pub(crate) fn flows(&self, now: Instant) -> bool {
+        [&self.up, &self.down].iter().all(|way| {
+            let is_stuck = way.last_arrival.is_some_and(|at| at > now + REPEAT_MAX);
+            way.end == End::Open && !way.is_doomed && !is_stuck
+        }) && !self.is_severed
+    }
+
     fn is_over(&self) -> bool {
         self.up.end == End::Closed && self.down.end == End::Closed
     }
@@ -150,6 +159,10 @@ impl Streams {
         };
         self.stream_by_id.insert(id, stream);
         id
+    }
+
+    pub(crate) fn get(&self, id: StreamId) -> Option<&Stream> {
+        self.stream_by_id.get(&id)
     }
 
     pub(crate) fn get_mut(&mut self, id: StreamId) -> Option<&mut Stream> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use endpoint::Input;
-use model::directory::Update;
+use model::directory::{Epoch, Update};
 use model::status::SinkHealth;
 
 use super::World;
@@ -12,6 +12,7 @@ use crate::agenda::Event;
 use crate::ledger::Trouble;
 use crate::network::Direction;
 use crate::plan::{Act, Fault, PagePlan};
+use crate::scenario::{Defect, Weather};
 use crate::sound::Tag;
 use crate::station::{Setup, Speech, StationId};
 use crate::zone;
@@ -24,10 +25,7 @@ impl World<'_> {
         match act {
             Act::Boot(id) => self.boot(id),
             Act::BootZone => self.boot_zone(),
-            Act::Directory => {
-                let directory = Update::Snapshot(self.directory.clone());
-                self.give_zone(switch::Input::Directory(directory));
-            }
+            Act::Directory => self.directory(Epoch(1)),
             Act::Page(plan) => self.page(plan),
             Act::Fault(fault) => self.fault(fault),
             Act::MendSink(id) => self.mend_sink(id),
@@ -35,11 +33,18 @@ impl World<'_> {
                 let at = self.elapsed();
                 self.trace.note(at, None, format_args!("weather: {weather:?}"));
                 self.network.set_weather(weather);
-                if weather.loss_permille == 0 {
-                    self.dns_permille = 0;
-                }
             }
-            Act::CheckBounds => self.check_bounds(),
+            Act::Calm => {
+                self.network.set_weather(Weather::CALM);
+                self.network.set_dns(0);
+            }
+            Act::Intrude(near) => self.intrude(near),
+            Act::Look => {
+                if self.defect == Some(Defect::Forgotten) {
+                    self.directory(Epoch(2));
+                }
+                self.look();
+            }
             Act::CheckHealed => self.check_healed(),
             Act::CheckIdle => self.check_idle(),
             Act::ShutDown => self.shut_down(),
@@ -53,6 +58,9 @@ impl World<'_> {
 
     fn boot(&mut self, id: StationId) {
         let (now, seed) = (self.now, self.cores.seed());
+        if self.has(Defect::Absent, id) {
+            return;
+        }
         let Some(station) = self.stations.get_mut(id).filter(|station| station.core.is_none()) else {
             // It was to be started twice: by two faults at a time.
             return;
@@ -75,9 +83,21 @@ impl World<'_> {
         let seeds = (self.cores.seed(), self.cores.seed());
         self.zone.boot(seeds.0, seeds.1);
         self.note_zone(format_args!("starts"));
-        self.ledger.zone_trouble(self.now);
         let delay = self.cores.duration(Duration::ZERO, DIRECTORY_DELAY_MAX);
+        if self.zone.incarnation > 1 {
+            self.ledger.zone_trouble(self.now, self.now + delay);
+        }
         self.after(delay, Act::Directory);
+    }
+
+    fn directory(&mut self, epoch: Epoch) {
+        let mut directory = self.roster.directory.clone();
+        if epoch > directory.epoch {
+            // A user without a credential loses its binding, and hears nothing of it.
+            directory.epoch = epoch;
+            directory.credentials.remove(0);
+        }
+        self.give_zone(switch::Input::Directory(Update::Snapshot(directory)));
     }
 
     /// A talker calls a group.
@@ -94,7 +114,7 @@ impl World<'_> {
             left: plan.periods,
             silence: 0,
         });
-        let members = self.members_by_group.get(plan.extension).cloned();
+        let members = self.roster.members_by_group.get(plan.extension).cloned();
         self.ledger.call(self.now, plan, id, members.unwrap_or_default());
         self.boot(id);
     }
@@ -104,9 +124,10 @@ impl World<'_> {
         let at = self.elapsed();
         let about = fault.station();
         self.trace.note(at, about, format_args!("FAULT {fault:?}"));
+        let until = self.now + fault.length();
         match about {
-            Some(id) => self.ledger.trouble(self.now, id, fault.trouble()),
-            None => self.ledger.zone_trouble(self.now),
+            Some(id) => self.ledger.trouble(id, fault.trouble(), self.now, until),
+            None => self.ledger.zone_trouble(self.now, until),
         }
         match fault {
             Fault::Crash(id, pause) => {
@@ -206,7 +227,6 @@ impl World<'_> {
     }
 
     fn mend_sink(&mut self, id: StationId) {
-        self.ledger.trouble(self.now, id, Trouble::Sink);
         let Some(station) = self.stations.get_mut(id) else {
             return;
         };
@@ -251,6 +271,23 @@ impl Fault {
             | Self::SinkStandsStill(id, _)
             | Self::Muted(id, _) => Some(id),
             Self::ZoneCrash(_) | Self::ZonePowerCut(_) | Self::ZoneCut(_) => None,
+        }
+    }
+
+    /// How long it lasts, or until it is made good.
+    fn length(self) -> Duration {
+        match self {
+            Self::Crash(_, length)
+            | Self::PowerCut(_, length)
+            | Self::Cut(_, length)
+            | Self::SinkFails(_, length)
+            | Self::SinkStandsStill(_, length)
+            | Self::Muted(_, length)
+            | Self::ZoneCrash(length)
+            | Self::ZonePowerCut(length)
+            | Self::ZoneCut(length) => length,
+            Self::Restart(_, length) => length + RESTART_MIN,
+            Self::Reset(_) | Self::Rebind(_) => Duration::ZERO,
         }
     }
 

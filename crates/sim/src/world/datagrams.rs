@@ -9,7 +9,7 @@ use super::World;
 use crate::agenda::Event;
 use crate::ledger::Trouble;
 use crate::network::{Fate, Loss};
-use crate::station::{Socket, StationId};
+use crate::station::{MediaPeer, Socket, StationId};
 use crate::trace::Summary;
 use crate::zone::{self, ZoneSocket};
 
@@ -84,7 +84,7 @@ impl World<'_> {
 
     fn trouble(&mut self, station: Option<StationId>, trouble: Trouble) {
         if let Some(station) = station {
-            self.ledger.trouble(self.now, station, trouble);
+            self.ledger.trouble(station, trouble, self.now, self.now);
         }
     }
 
@@ -116,6 +116,7 @@ impl World<'_> {
             }
             Some(ZoneSocket::Rtp(leg)) => {
                 self.tally.packets += 1;
+                MediaPeer::count(&mut process.ports.peer_by_port, to.port(), from, &bytes);
                 process.plane.handle_packet(now, leg, from, &mut bytes);
                 self.settle_plane();
             }
@@ -128,7 +129,13 @@ impl World<'_> {
         }
     }
 
-    fn datagram_reaches_station(&mut self, id: StationId, from: SocketAddr, port: u16, bytes: Vec<u8>) {
+    pub(super) fn datagram_reaches_station(
+        &mut self,
+        id: StationId,
+        from: SocketAddr,
+        port: u16,
+        bytes: Vec<u8>,
+    ) {
         let Some(station) = self.stations.get_mut(id) else {
             return;
         };
@@ -147,6 +154,7 @@ impl World<'_> {
             Some(Socket::Media(call)) => {
                 self.tally.packets += 1;
                 let now = self.now;
+                MediaPeer::count(&mut station.sockets.peer_by_port, port, from, &bytes);
                 // Packets come by the hundred a second, change no timer and have no output of their own.
                 if let Some(core) = &mut station.core {
                     core.handle_input(now, Input::Media { call, from, bytes });

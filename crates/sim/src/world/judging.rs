@@ -9,7 +9,7 @@ use super::World;
 use crate::ledger::{PageRecord, Start};
 use crate::outcome::Invariant;
 use crate::site::talker_user;
-use crate::sound::{PERIOD_SAMPLES, Taken};
+use crate::sound::{PERIOD_SAMPLES, Tag, Taken};
 use crate::station::StationId;
 
 /// A page can sound at a device for so long after its report.
@@ -28,6 +28,9 @@ impl World<'_> {
     pub(super) fn sink_takes(&mut self, id: StationId, sound: &[i16; PERIOD_SAMPLES]) {
         let now = self.now;
         let mut found = None;
+        if self.ledger.has_strangers && Tag::STRANGER.strength_in(sound) > 0.0 {
+            self.broken(Invariant::NoStranger, Some(id), "plays what a stranger says");
+        }
         for page in &mut self.ledger.pages {
             let may_sound =
                 page.start.is_some() && page.reported_at.is_none_or(|at| now < at + SOUNDS_AFTER_REPORT);
@@ -56,7 +59,6 @@ impl World<'_> {
     pub(super) fn page_started(&mut self, page: PageId, talker: &SipUser) {
         self.tally.pages += 1;
         let (now, zone) = (self.now, self.zone.incarnation);
-        let stations = &self.stations;
         let known = self
             .ledger
             .pages
@@ -64,14 +66,34 @@ impl World<'_> {
             .find(|known| talker_user(known.plan.number) == talker.as_str());
         match known {
             Some(known) if known.start.is_none() => {
-                let members = known.members.iter().map(|member| member.device);
-                known.unready = members.filter(|id| !stations.is_registered(*id, now)).collect();
                 known.start = Some(Start { page, at: now, zone });
+                let number = known.plan.number;
+                self.note_reach(number);
             }
             Some(_) | None => {
                 let found = format!("page {page} of {talker} was not called for, or began before");
                 self.broken(Invariant::NothingUnexpected, None, &found);
             }
+        }
+    }
+
+    /// Notes which members of a page that begins the zone does not reach.
+    fn note_reach(&mut self, number: usize) {
+        let is_meant = |page: &&PageRecord| page.plan.number == number;
+        let members = self.ledger.pages.iter().find(is_meant);
+        let members = members.map(|page| page.members.clone()).unwrap_or_default();
+        let unreached = members
+            .into_iter()
+            .filter(|member| !self.reaches(member))
+            .map(|member| member.user)
+            .collect();
+        if let Some(page) = self
+            .ledger
+            .pages
+            .iter_mut()
+            .find(|page| page.plan.number == number)
+        {
+            page.unreached = unreached;
         }
     }
 

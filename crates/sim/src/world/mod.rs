@@ -3,7 +3,9 @@
 mod acts;
 mod datagrams;
 mod judging;
+mod reach;
 mod stations;
+mod strangers;
 mod streams;
 mod verdicts;
 mod zone;
@@ -13,17 +15,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use model::directory::Snapshot;
-use model::status::Shown;
-
 use crate::agenda::{Agenda, Event};
 use crate::chance::{Chance, Purpose};
 use crate::ledger::Ledger;
 use crate::network::Network;
 use crate::outcome::{Invariant, Outcome, Tally, Violation};
 use crate::plan::{Act, Plan};
-use crate::scenario::Scenario;
-use crate::site::{ALERT, ALL, GROUPS, Member, Site};
+use crate::scenario::{Defect, Scenario};
+use crate::site::{Roster, Site};
 use crate::station::{Core, Station, StationId};
 use crate::trace::{Echo, Trace};
 use crate::zone::Zone;
@@ -40,9 +39,8 @@ pub(crate) struct World<'a> {
     network: Network,
     stations: Stations,
     zone: Zone,
-    directory: Snapshot,
-    members_by_group: BTreeMap<&'static str, Vec<Member>>,
-    dns_permille: u16,
+    roster: Roster,
+    defect: Option<Defect>,
     cores: Chance,
     ledger: Ledger,
     trace: Trace<'a>,
@@ -90,17 +88,6 @@ impl Stations {
         StationId(self.devices + page)
     }
 
-    /// Whether a device runs and takes itself for registered.
-    fn is_registered(&self, id: StationId, now: Instant) -> bool {
-        let device = self.get(id).and_then(Station::device);
-        device.is_some_and(|device| {
-            let slots = device.status(now).slots;
-            slots
-                .iter()
-                .all(|slot| slot.registration.shown == Shown::Successful)
-        })
-    }
-
     fn device_ids(&self) -> impl Iterator<Item = StationId> + use<> {
         (0..self.devices).map(StationId)
     }
@@ -112,8 +99,7 @@ impl<'a> World<'a> {
         let mut network = Network::new(seed);
         let site = Site::draw(seed, scenario, &mut network.translators);
         let plan = Plan::draw(seed, scenario);
-        let groups = [ALL, ALERT].into_iter().chain(GROUPS);
-        let members_by_group = groups.map(|group| (group, site.members(group))).collect();
+        network.set_dns(plan.dns_permille);
         let mut agenda = Agenda::default();
         for (at, act) in plan.acts {
             agenda.add(start + at, Event::Act(act));
@@ -126,9 +112,8 @@ impl<'a> World<'a> {
             network,
             stations: Stations::new(site.stations, site.devices),
             zone: Zone::new(site.zone),
-            directory: site.directory,
-            members_by_group,
-            dns_permille: plan.dns_permille,
+            roster: site.roster,
+            defect: scenario.defect,
             cores: Chance::new(seed, Purpose::Cores),
             ledger: Ledger::default(),
             trace: Trace::new(echo),
@@ -186,6 +171,11 @@ impl<'a> World<'a> {
             Event::Speech(station) => self.speech(station),
             Event::Act(act) => self.act(act),
         }
+    }
+
+    /// Whether this station has this defect.
+    fn has(&self, defect: Defect, id: StationId) -> bool {
+        self.defect == Some(defect) && id == StationId(0)
     }
 
     /// Virtual time since the start.

@@ -14,7 +14,8 @@ use crate::agenda::Event;
 use crate::ledger::Trouble;
 use crate::network::Direction;
 use crate::outcome::Invariant;
-use crate::sound::{PERIOD, PERIOD_SAMPLES};
+use crate::scenario::Defect;
+use crate::sound::{PERIOD, PERIOD_SAMPLES, Tag};
 use crate::station::{DATAGRAMS, HANGUP_PERIODS, Incarnation, StationId, Told};
 use crate::zone;
 
@@ -106,7 +107,7 @@ impl World<'_> {
             return;
         };
         let answer = if fails {
-            self.ledger.trouble(self.now, id, Trouble::Fault);
+            self.ledger.trouble(id, Trouble::Fault, self.now, self.now);
             Answer::Failed
         } else if query.kind == RecordKind::A && query.name == zone::NAME {
             Answer::Records(vec![Record::Address(zone::ADDRESS)])
@@ -126,10 +127,11 @@ impl World<'_> {
         let Some(id) = self.alive(incarnation) else {
             return;
         };
+        let is_deaf = self.has(Defect::Deaf, id) || self.has(Defect::Lie, id);
         let Some(station) = self.stations.get_mut(id) else {
             return;
         };
-        let stands_still = station.sink.stands_still;
+        let stands_still = station.sink.stands_still || is_deaf;
         let works = station.sink.health == model::status::SinkHealth::Healthy;
         let Some(device) = station.device_mut().filter(|device| device.wants_audio()) else {
             station.sink.is_due = false;
@@ -138,7 +140,13 @@ impl World<'_> {
         if !stands_still {
             let mut sound = [0; PERIOD_SAMPLES];
             device.fill(now, &mut sound);
+            if self.has(Defect::Credulous, id) {
+                sound.copy_from_slice(&Tag::STRANGER.period());
+            }
             if works {
+                self.sink_takes(id, &sound);
+            }
+            if self.has(Defect::Echo, id) {
                 self.sink_takes(id, &sound);
             }
             self.settle(id);
@@ -243,7 +251,7 @@ impl World<'_> {
         let Some(station) = self.stations.get(id).map(|station| station.incarnation) else {
             return;
         };
-        let fails = self.network.fails(self.dns_permille);
+        let fails = self.network.dns_fails();
         let at = self.now + self.network.transit();
         self.agenda.add(
             at,

@@ -1,19 +1,13 @@
 //! Invariants that are checked at certain moments: when everything has healed, when all is quiet, at the end.
 
-use std::time::Duration;
-
-use model::status::{Shown, Verdict};
+use model::status::Verdict;
 
 use super::World;
-use crate::ledger::{PageRecord, Trouble};
-use crate::outcome::Invariant;
+use crate::ledger::PageRecord;
+use crate::outcome::{Excused, Invariant};
+use crate::site::Member;
 use crate::station::StationId;
 
-/// So long after it was hit a device may take itself for registered and not be: until a keep-alive tells it, lost packets
-/// included.
-const DETECTION_TIME: Duration = Duration::from_secs(70);
-/// The same after trouble of the zone: until a registration over datagrams is renewed.
-const ZONE_DETECTION_TIME: Duration = Duration::from_secs(150);
 /// Transactions of the zone for each of its users: registrations, keep-alives of both sides, and what is left of calls.
 const TRANSACTIONS_PER_USER_MAX: usize = 16;
 /// Transactions of a device for each of its slots.
@@ -32,22 +26,24 @@ impl World<'_> {
         }
     }
 
-    /// Everything that broke has mended itself: all are registered.
+    /// Everything that broke has mended itself: every device runs, and the zone reaches every user where it is, and
+    /// nowhere else.
     pub(super) fn check_healed(&mut self) {
         for id in self.stations.device_ids() {
-            let now = self.now;
-            let Some(device) = self.stations.get(id).and_then(|station| station.device()) else {
+            if self.stations.get(id).is_none_or(|station| station.core.is_none()) {
                 self.broken(Invariant::Registered, Some(id), "does not run");
-                continue;
-            };
-            let bad = device
-                .status(now)
-                .slots
-                .into_iter()
-                .find(|slot| slot.registration.shown != Shown::Successful);
-            if let Some(slot) = bad {
-                let found = format!("{slot:?}");
-                self.broken(Invariant::Registered, Some(id), &found);
+            }
+        }
+        for member in self.roster.everybody.clone() {
+            let process = self.zone.process.as_ref();
+            let bindings = process.map_or(0, |process| process.switch.bindings(&member.user).len());
+            if bindings != 1 || !self.reaches(&member) {
+                let found = format!(
+                    "{} has {bindings} bindings; {}",
+                    member.user,
+                    self.where_it_is(&member)
+                );
+                self.broken(Invariant::Registered, Some(member.device), &found);
             }
         }
     }
@@ -57,13 +53,13 @@ impl World<'_> {
         self.check_devices_idle();
         self.check_zone_idle();
         self.check_nothing_unexpected();
-        for page in 0..self.ledger.pages.len() {
-            let finding = self
+        for number in 0..self.ledger.pages.len() {
+            let unreported = self
                 .ledger
                 .pages
-                .get(page)
-                .and_then(|page| self.unreported(page).or_else(|| self.untold(page)));
-            if let Some((invariant, about, found)) = finding {
+                .get(number)
+                .and_then(|page| self.unreported(page));
+            if let Some((invariant, about, found)) = unreported.or_else(|| self.unheard(number)) {
                 self.broken(invariant, about, &found);
             }
         }
@@ -106,9 +102,15 @@ impl World<'_> {
         }
     }
 
+    /// Looks at everybody.
+    pub(super) fn look(&mut self) {
+        self.check_bounds();
+        self.check_reach();
+    }
+
     /// What everybody holds is bounded by the size of the site, whatever happens.
-    pub(super) fn check_bounds(&mut self) {
-        let users = self.directory.users.len();
+    fn check_bounds(&mut self) {
+        let users = self.roster.directory.users.len();
         if let Some(process) = &self.zone.process {
             let holdings = process.switch.holdings();
             if holdings.bindings > users || holdings.transactions > users * TRANSACTIONS_PER_USER_MAX {
@@ -170,66 +172,62 @@ impl World<'_> {
         }
     }
 
-    /// A member that has not heard a page, though no fault explains that.
-    fn untold(&self, page: &PageRecord) -> Option<(Invariant, Option<StationId>, String)> {
-        let report = page.report.as_ref()?;
-        report
-            .listeners
-            .iter()
-            .filter(|listener| listener.verdict != Verdict::Heard)
-            .find_map(|listener| {
-                let member = page.members.iter().find(|member| member.user == listener.user)?;
-                if self.is_explained(page, member.device) {
-                    return None;
-                }
+    /// A member that has not heard a page, though nothing explains that. Counts what explains the others.
+    fn unheard(&mut self, number: usize) -> Option<(Invariant, Option<StationId>, String)> {
+        let mut finding = None;
+        let page = self.ledger.pages.get(number)?;
+        for listener in page.report.iter().flat_map(|report| &report.listeners) {
+            let Some(member) = page.members.iter().find(|member| member.user == listener.user) else {
+                continue;
+            };
+            let excuse = self.excuse(page, member);
+            let is_heard = listener.verdict == Verdict::Heard;
+            match excuse {
+                Some(_) if is_heard => {}
+                Some(excuse) => self.tally.excused.count(excuse),
+                None => self.tally.owed += 1,
+            }
+            if excuse.is_none() && !is_heard {
                 let taken = page.taken_by_device.get(&member.device);
-                let found = format!(
-                    "page {} of {:?}, of which {taken:?}: {listener:?}",
-                    page.plan.number,
-                    page.length(),
-                );
+                let (number, length) = (page.plan.number, page.length());
+                let found = format!("page {number} of {length:?}, of which {taken:?}: {listener:?}");
                 let invariant = if page.plan.is_last {
                     Invariant::LastPageHeard
                 } else {
-                    Invariant::ConsumedIsTold
+                    Invariant::HeardUnlessExplained
                 };
-                Some((invariant, Some(member.device), found))
-            })
+                finding = finding.or(Some((invariant, Some(member.device), found)));
+            }
+        }
+        finding
     }
 
-    /// Whether something happened that explains why a device has not heard a page, or why that is not known.
-    fn is_explained(&self, page: &PageRecord, device: StationId) -> bool {
+    /// What explains that a member has not heard a page, or that it is not known whether it has. Where it was not reached
+    /// when the page began, it is judged elsewhere whether it should have been.
+    fn excuse(&self, page: &PageRecord, member: &Member) -> Option<Excuse> {
         let Some(start) = &page.start else {
-            return true;
+            return Some(Excuse::Unreached);
         };
         let (from, to) = (start.at, page.reported_at.unwrap_or(self.now));
-        // Who knows that it is not registered has been hit at some time; whether it recovers is judged elsewhere.
-        let (since, zone_since) = if page.unready.contains(&device) {
-            (self.start, self.start)
-        } else {
-            (
-                from.checked_sub(DETECTION_TIME).unwrap_or(from),
-                from.checked_sub(ZONE_DETECTION_TIME).unwrap_or(from),
-            )
-        };
-        let is_fault = |trouble| trouble == Trouble::Fault || trouble == Trouble::Sink;
         let ledger = &self.ledger;
-        ledger.zone_had_trouble(zone_since, to)
-            || ledger.had_trouble(device, since, to, is_fault)
-            || ledger.had_trouble(device, from, to, |_any| true)
-            || ledger.had_trouble(page.talker, from, to, |_any| true)
-            || self.is_occupied(page, device)
-    }
-
-    /// Whether another page took the device's loudspeaker.
-    fn is_occupied(&self, page: &PageRecord, device: StationId) -> bool {
-        let (from, to) = (page.called_at, page.reported_at.unwrap_or(self.now));
-        self.ledger.pages.iter().any(|other| {
-            other.plan.number != page.plan.number
-                && other.is_member(device)
-                && other.start.as_ref().is_some_and(|start| start.at <= to)
-                && other.reported_at.is_none_or(|at| from <= at)
-        })
+        [
+            (page.unreached.contains(&member.user), Excuse::Unreached),
+            (ledger.zone_had_trouble(from, to), Excuse::Zone),
+            (
+                ledger.is_outranked(page, member.device, self.now),
+                Excuse::Outranked,
+            ),
+            (
+                ledger.had_trouble(member.device, from, to, |_any| true),
+                Excuse::Device,
+            ),
+            (
+                ledger.had_trouble(page.talker, from, to, |_any| true),
+                Excuse::Talker,
+            ),
+        ]
+        .into_iter()
+        .find_map(|(holds, excuse)| holds.then_some(excuse))
     }
 
     /// After all devices have taken their leave nothing is left in the zone.
@@ -262,5 +260,28 @@ fn is_unexpected(counters: &sip::user_agent::Counters) -> bool {
         + counters.refused
         + counters.overflow
         + counters.unsent
+        + counters.late_replies
         > 0
+}
+
+/// What explains that a page was not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Excuse {
+    Unreached,
+    Zone,
+    Device,
+    Talker,
+    Outranked,
+}
+
+impl Excused {
+    fn count(&mut self, excuse: Excuse) {
+        *match excuse {
+            Excuse::Unreached => &mut self.unreached,
+            Excuse::Zone => &mut self.zone,
+            Excuse::Device => &mut self.device,
+            Excuse::Talker => &mut self.talker,
+            Excuse::Outranked => &mut self.outranked,
+        } += 1;
+    }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use media::bridge::{self, Command, LegId};
-use model::status::ZoneEvent;
+use model::status::{Verdict, ZoneEvent};
 use sip::flow::Transport;
 use switch::{Input, Output};
 
@@ -13,6 +13,7 @@ use super::datagrams::Kind;
 use crate::agenda::Event;
 use crate::network::Direction;
 use crate::outcome::Invariant;
+use crate::scenario::Defect;
 use crate::zone;
 
 /// Outputs of the zone's core to one input, for each device of the site: a page to all of them asks for ports, sends and
@@ -191,7 +192,13 @@ impl World<'_> {
                 ));
                 self.page_started(page, &talker);
             }
-            ZoneEvent::PageEnded { report, .. } => {
+            ZoneEvent::PageEnded { .. } if self.defect == Some(Defect::Unreported) => {}
+            ZoneEvent::PageEnded { mut report, .. } => {
+                if self.defect == Some(Defect::Lie) {
+                    for listener in &mut report.listeners {
+                        listener.verdict = Verdict::Heard;
+                    }
+                }
                 self.note_zone(format_args!("page {} is reported", report.page));
                 self.page_reported(report);
             }

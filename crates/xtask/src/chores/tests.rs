@@ -5,7 +5,10 @@ use anyhow::{Result, bail};
 use super::{announce, cargo, root};
 use crate::layers;
 
-/// Everything a change must pass: format, lints, layers, tests.
+/// Simulated runs of full size that every change must pass: a minute of processor time.
+const SEEDS_OF_A_TEST_RUN: u64 = 50;
+
+/// Everything a change must pass: format, lints, layers, tests, simulations.
 ///
 /// # Errors
 ///
@@ -22,7 +25,8 @@ pub fn test() -> Result<()> {
         "-D",
         "warnings",
     ])?;
-    cargo(&["test", "--workspace", "--locked"])
+    cargo(&["test", "--workspace", "--locked"])?;
+    sim(1, SEEDS_OF_A_TEST_RUN)
 }
 
 /// Fails if a crate stands in the wrong place or knows what its place forbids.
