@@ -1,7 +1,7 @@
 //! Both directions against libsrtp2, an implementation that is not ours, where it is installed.
 //!
 //! The library is loaded at run time, so nothing is needed to build this. It is skipped with a line on standard
-//! output where the library is missing, and fails instead if `OYEZ_REQUIRE_PEERS` is 1.
+//! error where the library is missing, and fails instead if `OYEZ_REQUIRE_PEERS` is 1.
 
 #![expect(unsafe_code, reason = "the peer is a C library")]
 
@@ -196,16 +196,10 @@ struct Peer {
 }
 
 impl Peer {
-    #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     fn loaded() -> Option<MutexGuard<'static, Peer>> {
         static PEER: OnceLock<Option<Mutex<Peer>>> = OnceLock::new();
         let Some(peer) = PEER.get_or_init(|| Peer::load().map(Mutex::new)) else {
-            assert_ne!(
-                std::env::var("OYEZ_REQUIRE_PEERS").as_deref(),
-                Ok("1"),
-                "{LIBRARY} is missing"
-            );
-            println!("skipped: {LIBRARY} is missing");
+            peers::skip(&format!("{LIBRARY} is missing; `cargo xtask peers` installs it"));
             return None;
         };
         Some(peer.lock().unwrap_or_else(PoisonError::into_inner))

@@ -14,6 +14,6 @@ mod stoi;
 pub use baresip::{Account, Baresip, Media};
 pub use linphone::Linphone;
 pub use network::{Home, Internet};
-pub use program::{Program, available, skip};
+pub use program::{Program, SKIPPED_LIST, available, skip};
 pub use sipp::play_scenario;
 pub use stoi::stoi;

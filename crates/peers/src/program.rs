@@ -1,5 +1,6 @@
 //! A foreign program as a child process.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -34,16 +35,36 @@ pub fn available(programs: &[&str]) -> bool {
     false
 }
 
-/// Says that a test is skipped and why.
+/// Environment variable that names the file in which skipped tests are listed, a line each.
+pub const SKIPPED_LIST: &str = "OYEZ_SKIPPED_LIST";
+
+/// Says that the test that calls it is skipped and why: on standard error, also where the test harness keeps back what
+/// a passing test prints, and in the file that [`SKIPPED_LIST`] names.
 ///
 /// # Panics
 ///
-/// When `OYEZ_REQUIRE_PEERS=1` is set.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+/// When `OYEZ_REQUIRE_PEERS=1` is set, or the list cannot be written.
 pub fn skip(why: &str) {
     let required = std::env::var_os("OYEZ_REQUIRE_PEERS").is_some_and(|value| value == "1");
     assert!(!required, "{why}");
-    eprintln!("skipped: {why}");
+    // The harness names the thread of a test after it.
+    let line = match thread::current().name() {
+        Some(test) if test != "main" => format!("{test}: {why}\n"),
+        Some(_) | None => format!("{why}\n"),
+    };
+    // `eprint!` would be captured.
+    let shown = std::io::stderr().write_all(format!("skipped {line}").as_bytes());
+    shown.expect("standard error takes a line");
+    if let Some(list) = std::env::var_os(SKIPPED_LIST) {
+        let mut list = File::options()
+            .append(true)
+            .create(true)
+            .open(list)
+            .expect("the list of skipped tests can be opened");
+        // One write: other tests append at the same time.
+        list.write_all(line.as_bytes())
+            .expect("the list of skipped tests can be written");
+    }
 }
 
 fn on_path(program: &str) -> bool {
