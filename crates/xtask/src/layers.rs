@@ -99,9 +99,10 @@ impl fmt::Display for Violation {
 pub fn check(manifest: &Path) -> Result<Vec<Violation>> {
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(manifest)
+        .no_deps()
         .exec()
         .with_context(|| format!("cannot read the workspace of {}", manifest.display()))?;
-    let mut violations = graph::check(&metadata);
+    let mut violations = graph::check(manifest, &metadata)?;
     for package in metadata.workspace_packages() {
         if place(&package.name).is_some_and(|place| place.pure) {
             let root = package

@@ -5,3 +5,5 @@
 
 pub mod chores;
 pub mod layers;
+pub mod supply;
+mod tree;

@@ -34,7 +34,7 @@ fn tokio_through_a_dependency_is_named_with_its_path() {
     assert!(
         found
             .iter()
-            .any(|line| line.starts_with("sip:") && line.contains("sip -> wrapper -> tokio")),
+            .any(|line| line.starts_with("sip:") && line.contains("sip -> bytes -> tokio")),
         "{found:?}"
     );
     assert!(
@@ -45,6 +45,19 @@ fn tokio_through_a_dependency_is_named_with_its_path() {
         !found.iter().any(|line| line.starts_with("zone:")),
         "below the line tokio is free: {found:?}"
     );
+}
+
+#[test]
+fn a_foreign_crate_is_named_unless_it_is_known_to_be_pure() {
+    let found = violations("foreign_crate");
+    for (place, path) in [("sip:", "sip -> libc"), ("paging:", "paging -> fastrand")] {
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with(place) && line.contains(path)),
+            "{path}: {found:?}"
+        );
+    }
 }
 
 #[test]

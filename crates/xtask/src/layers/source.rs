@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -16,7 +17,9 @@ const FORBIDDEN_MODULES: &[(&str, &str)] = &[
     ("std::env", "take the value as an argument"),
     ("std::fs", "take the contents as an argument"),
     ("std::io", "take bytes as arguments and return them"),
+    ("std::arch", "leave the processor to the crates that ask it"),
     ("std::os", "leave the operating system to the shells"),
+    ("std::path", "take names as text and contents as arguments"),
     ("std::process", "return an error; a program decides to exit"),
     ("std::thread", "a core is one value with one owner"),
     ("std::sync::Barrier", "a core is one value with one owner"),
@@ -30,25 +33,72 @@ const FORBIDDEN_MODULES: &[(&str, &str)] = &[
     ("std::sync::mpsc", "return effects as values"),
     ("std::time::SystemTime", "take the time as an argument"),
     ("std::time::UNIX_EPOCH", "take the time as an argument"),
-    ("std::time::Instant::now", "take `now` as an argument"),
+    ("std::collections::HashMap", ORDERED),
+    ("std::collections::HashSet", ORDERED),
+    ("std::collections::hash_map", ORDERED),
+    ("std::collections::hash_set", ORDERED),
+    ("std::hash::RandomState", ORDERED),
+    (
+        "aws_lc_rs::aead::RandomizedNonceKey",
+        "take the nonce as an argument",
+    ),
 ];
 
-/// All that a pure crate may name of `std::net`: addresses.
-const ALLOWED_IN_NET: &[&str] = &[
-    "AddrParseError",
-    "IpAddr",
-    "Ipv4Addr",
-    "Ipv6Addr",
-    "SocketAddr",
-    "SocketAddrV4",
-    "SocketAddrV6",
+const ORDERED: &str = "it is seeded by the system; use a BTreeMap or BTreeSet";
+
+/// Modules of which only some names may stand in a pure crate, with what these are.
+const ALLOWED_IN: &[(&str, &[&str], &str)] = &[
+    (
+        "std::net",
+        &[
+            "AddrParseError",
+            "IpAddr",
+            "Ipv4Addr",
+            "Ipv6Addr",
+            "SocketAddr",
+            "SocketAddrV4",
+            "SocketAddrV6",
+        ],
+        "addresses",
+    ),
+    (
+        "aws_lc_rs",
+        &["aead", "constant_time", "digest", "error", "hmac"],
+        "what draws no random numbers",
+    ),
+];
+
+/// Functions of a type that read the clock. They are forbidden by their last name alone, since a type has many names:
+/// `Instant`, `<Instant>`, an alias, a type parameter.
+const READ_THE_CLOCK: &[(&str, &str)] = &[
+    ("now", "take `now` as an argument"),
+    (
+        "elapsed",
+        "take `now` as an argument and call `saturating_duration_since`",
+    ),
 ];
 
 /// Modules that hold both allowed and forbidden names: their names are imported one by one, so that each is seen.
-const IMPORT_BY_NAME: &[&str] = &["std", "std::net", "std::sync", "std::time"];
+const IMPORT_BY_NAME: &[&str] = &[
+    "aws_lc_rs",
+    "std",
+    "std::collections",
+    "std::hash",
+    "std::net",
+    "std::sync",
+    "std::time",
+];
 
-/// Macros that hide a thread-local or a print.
-const FORBIDDEN_MACROS: &[&str] = &["thread_local", "println", "eprintln", "print", "eprint", "dbg"];
+/// Macros that hide a thread-local, a print, or a source that is not checked.
+const FORBIDDEN_MACROS: &[(&str, &str)] = &[
+    ("thread_local", "a core is one value with one owner"),
+    ("println", "return the value instead"),
+    ("eprintln", "return the value instead"),
+    ("print", "return the value instead"),
+    ("eprint", "return the value instead"),
+    ("dbg", "return the value instead"),
+    ("include", "make it a module, where it is checked"),
+];
 
 /// Checks every `.rs` file under `folder`, except the files of test modules.
 pub(super) fn check_folder(folder: &Path) -> Result<Vec<Violation>> {
@@ -140,6 +190,9 @@ impl Imports {
                 self.add(line, last_segment(prefix), prefix);
             }
             syn::UseTree::Name(name) => self.add(line, name.ident.to_string(), &join(&name.ident)),
+            syn::UseTree::Rename(rename) if rename.ident == "self" => {
+                self.add(line, rename.rename.to_string(), prefix);
+            }
             syn::UseTree::Rename(rename) => self.add(line, rename.rename.to_string(), &join(&rename.ident)),
             syn::UseTree::Glob(_) => self.all.push((line, format!("{}::*", normal(prefix)))),
             syn::UseTree::Group(group) => group
@@ -187,7 +240,7 @@ fn imports_violations(name: &str, imports: &Imports) -> Vec<Violation> {
         .collect()
 }
 
-/// Judges every path outside imports.
+/// Judges every path outside imports, also those in the arguments of macros.
 struct Judge<'a> {
     name: &'a str,
     imports: &'a [(String, String)],
@@ -209,40 +262,133 @@ impl<'ast> Visit<'ast> for Judge<'_> {
 
     fn visit_item_use(&mut self, _: &'ast syn::ItemUse) {}
 
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<String> = path
-            .segments
-            .iter()
-            .map(|segment| segment.ident.to_string())
-            .collect();
-        let full = self.resolve(&segments);
-        if let Some(what) = forbidden(&full) {
-            self.violations.push(Violation {
-                place: format!("{}:{}", self.name, path.span().start().line),
-                what,
-            });
+    fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
+        self.report(
+            item,
+            format!("gives the crate `{}` a name; write its paths in full", item.ident),
+        );
+    }
+
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if module.attrs.iter().any(sets_path) {
+            self.report(
+                module,
+                "takes a module from elsewhere by `path`; put the file where it is found".to_owned(),
+            );
         }
+        visit::visit_item_mod(self, module);
+    }
+
+    fn visit_expr_path(&mut self, path: &'ast syn::ExprPath) {
+        // With a type in front (`<T>::now`) the path itself may have one segment.
+        if path.qself.is_some()
+            && let [only] = names(&path.path).as_slice()
+            && let Some(what) = reads_the_clock(only)
+        {
+            self.report(path, what);
+        }
+        visit::visit_expr_path(self, path);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.judge_path(path, &names(path));
         visit::visit_path(self, path);
     }
 
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        if call.method == "elapsed"
+            && let Some(what) = reads_the_clock("elapsed")
+        {
+            self.report(&call.method, what);
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
     fn visit_macro(&mut self, called: &'ast syn::Macro) {
-        let name = called
-            .path
-            .segments
-            .last()
-            .map(|segment| segment.ident.to_string())
-            .unwrap_or_default();
-        if FORBIDDEN_MACROS.contains(&name.as_str()) {
-            self.violations.push(Violation {
-                place: format!("{}:{}", self.name, called.span().start().line),
-                what: format!("calls `{name}!` above the I/O line; return the value instead"),
-            });
+        let name = names(&called.path).pop().unwrap_or_default();
+        if let Some(what) = forbidden_macro(&name) {
+            self.report(called, what);
         }
         visit::visit_macro(self, called);
+        self.judge_tokens(called.tokens.clone());
     }
 }
 
 impl Judge<'_> {
+    fn report(&mut self, at: &impl Spanned, what: String) {
+        self.violations.push(Violation {
+            place: format!("{}:{}", self.name, at.span().start().line),
+            what,
+        });
+    }
+
+    fn judge_path(&mut self, at: &impl Spanned, segments: &[String]) {
+        let what = forbidden(&self.resolve(segments)).or_else(|| match segments {
+            [_, .., last] => reads_the_clock(last),
+            _ => None,
+        });
+        if let Some(what) = what {
+            self.report(at, what);
+        }
+    }
+
+    /// What a macro is given need not be Rust: paths, calls of methods and of macros are picked out of its tokens.
+    fn judge_tokens(&mut self, tokens: TokenStream) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut rest = tokens.as_slice();
+        let mut before = Before::Other;
+        while let Some((token, after)) = rest.split_first() {
+            rest = after;
+            match token {
+                TokenTree::Group(group) => {
+                    self.judge_tokens(group.stream());
+                    before = Before::Other;
+                }
+                TokenTree::Punct(punct) => before = before.then(punct.as_char()),
+                TokenTree::Literal(_) => before = Before::Other,
+                TokenTree::Ident(first) => {
+                    let mut segments = vec![first.to_string()];
+                    while let [
+                        TokenTree::Punct(one),
+                        TokenTree::Punct(two),
+                        TokenTree::Ident(next),
+                        behind @ ..,
+                    ] = rest
+                        && one.as_char() == ':'
+                        && two.as_char() == ':'
+                    {
+                        segments.push(next.to_string());
+                        rest = behind;
+                    }
+                    let is_macro =
+                        matches!(rest.first(), Some(TokenTree::Punct(punct)) if punct.as_char() == '!');
+                    if let Some(what) = segments
+                        .last()
+                        .filter(|_| is_macro)
+                        .and_then(|name| forbidden_macro(name))
+                    {
+                        self.report(first, what);
+                    }
+                    match (before, segments.as_slice()) {
+                        (Before::Colons, [only]) => {
+                            if let Some(what) = reads_the_clock(only) {
+                                self.report(first, what);
+                            }
+                        }
+                        (Before::Dot, [only]) if only == "elapsed" => {
+                            if let Some(what) = reads_the_clock(only) {
+                                self.report(first, what);
+                            }
+                        }
+                        (Before::Dot, _) => {}
+                        (_, segments) => self.judge_path(first, segments),
+                    }
+                    before = Before::Other;
+                }
+            }
+        }
+    }
+
     fn resolve(&self, segments: &[String]) -> String {
         let written = segments.join("::");
         let Some((first, rest)) = segments.split_first() else {
@@ -256,13 +402,65 @@ impl Judge<'_> {
     }
 }
 
+/// What stands in front of a token.
+#[derive(Clone, Copy)]
+enum Before {
+    Dot,
+    Colon,
+    Colons,
+    Other,
+}
+
+impl Before {
+    fn then(self, character: char) -> Self {
+        match (self, character) {
+            (Self::Colon, ':') => Self::Colons,
+            (_, ':') => Self::Colon,
+            (_, '.') => Self::Dot,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn names(path: &syn::Path) -> Vec<String> {
+    path.segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect()
+}
+
+/// `#[path = "…"]`, also behind a condition.
+fn sets_path(attribute: &syn::Attribute) -> bool {
+    attribute.path().is_ident("path")
+        || (attribute.path().is_ident("cfg_attr")
+            && attribute
+                .meta
+                .require_list()
+                .is_ok_and(|list| list.tokens.to_string().contains("path =")))
+}
+
+fn reads_the_clock(function: &str) -> Option<String> {
+    let (name, remedy) = READ_THE_CLOCK.iter().find(|(name, _)| *name == function)?;
+    Some(format!("calls `{name}` of a type above the I/O line; {remedy}"))
+}
+
+fn forbidden_macro(name: &str) -> Option<String> {
+    let (name, remedy) = FORBIDDEN_MACROS.iter().find(|(known, _)| *known == name)?;
+    Some(format!("calls `{name}!` above the I/O line; {remedy}"))
+}
+
 /// The reason why `path` may not be named above the line, if it may not.
 fn forbidden(path: &str) -> Option<String> {
-    if let Some(name) = path.strip_prefix("std::net::") {
-        let first = name.split("::").next().unwrap_or(name);
-        return (!ALLOWED_IN_NET.contains(&first)).then(|| {
-            format!("names `{path}` above the I/O line; only addresses of std::net may stand here")
-        });
+    for (module, allowed, these) in ALLOWED_IN {
+        let inside = path.strip_prefix(module).and_then(|rest| rest.strip_prefix("::"));
+        if let Some(name) = inside {
+            let first = name.split("::").next().unwrap_or(name);
+            if !allowed.contains(&first) {
+                return Some(format!(
+                    "names `{path}` above the I/O line; of {module} only {these} may stand here"
+                ));
+            }
+        }
     }
     FORBIDDEN_MODULES
         .iter()
@@ -274,6 +472,7 @@ fn forbidden(path: &str) -> Option<String> {
 fn normal(path: &str) -> String {
     match path.split_once("::") {
         Some(("core" | "alloc", rest)) => format!("std::{rest}"),
+        None if matches!(path, "core" | "alloc") => "std".to_owned(),
         _ => path.trim_start_matches("::").to_owned(),
     }
 }
@@ -363,11 +562,70 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_is_seen_under_any_name_of_its_type() {
+        for text in [
+            "use std::time::Instant; fn f() { <Instant>::now(); }",
+            "type T = std::time::Instant; fn f() { T::now(); }",
+            "use std::time::Instant; fn f(x: Option<Instant>) { x.unwrap_or_else(Instant::now); }",
+            "use std::time::Instant; fn f(x: Instant) { x.elapsed(); }",
+            "use std::time::Instant; fn f(x: Instant) { Instant::elapsed(&x); }",
+            "use std::{self as s};",
+            "use core as c;",
+            "extern crate std as s;",
+            "fn f() -> u64 { unsafe { core::arch::x86_64::_rdtsc() } }",
+        ] {
+            assert_eq!(violations(text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_of_macros_are_seen() {
+        for text in [
+            "use std::time::Instant; fn f(x: Instant) { assert!(Instant::now() > x); }",
+            "use std::time::Instant; fn f(x: Instant) { assert!(<Instant>::now() > x); }",
+            "use std::time::Instant; fn f(x: Instant) { assert!({ x.elapsed().is_zero() }, \"late\"); }",
+            "fn f() { format!(\"{:?}\", vec![std::env::var(\"HOME\")]); }",
+            "macro_rules! home { () => { std::env::var(\"HOME\") } }",
+            "fn f() { assert!(dbg!(true)); }",
+        ] {
+            assert_eq!(violations(text).len(), 1, "{text}");
+        }
+        let text =
+            "fn f(now: u8, s: S) { assert!(s.now == now && s.now() == now, \"{now}: {}\", x::y::<u8>()); }";
+        assert_eq!(violations(text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn paths_random_numbers_and_foreign_sources_are_seen() {
+        for text in [
+            "fn f() -> bool { std::path::Path::new(\"x\").exists() }",
+            "use std::path::{Path, PathBuf};",
+            "fn f() { let _ = std::collections::HashMap::<u8, u8>::new(); }",
+            "use std::collections::HashSet as Set;",
+            "use std::collections::*;",
+            "use std::hash::RandomState;",
+            "fn f() { let _ = aws_lc_rs::rand::SystemRandom::new(); }",
+            "use aws_lc_rs::{aead::Aad, rand};",
+            "use aws_lc_rs as crypto;",
+            "use aws_lc_rs::aead::RandomizedNonceKey;",
+            "#[path = \"../elsewhere.rs\"] mod elsewhere;",
+            "#[cfg_attr(unix, path = \"unix.rs\")] mod platform;",
+            "include!(\"elsewhere.rs\");",
+            "fn f() { include!(\"elsewhere.rs\") }",
+        ] {
+            assert!(!violations(text).is_empty(), "{text}");
+        }
+        let text = "use std::collections::{BTreeMap, VecDeque}; use std::hash::Hash; use aws_lc_rs::aead::Aad;\n\
+                    const X: &str = include_str!(\"x.txt\");";
+        assert_eq!(violations(text), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_violation_names_the_line_and_the_remedy() {
         let found = violations("use std::time::Instant;\n\nfn f() -> Instant { Instant::now() }\n");
         assert_eq!(
             found,
-            ["fixture.rs:3: names `std::time::Instant::now` above the I/O line; take `now` as an argument"]
+            ["fixture.rs:3: calls `now` of a type above the I/O line; take `now` as an argument"]
         );
     }
 
