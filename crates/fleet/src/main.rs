@@ -16,17 +16,24 @@ const RUN_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Measure Oyez beside its peers.
 #[derive(Debug, Parser)]
-#[command(name = "fleet")]
+#[command(name = "fleet", arg_required_else_help = true, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     benchmark: Benchmark,
 }
 
+const EXAMPLES: &str = "\
+Examples (`cargo xtask bench` builds in release mode before):
+  cargo xtask bench registrar
+  cargo xtask bench page -- --help";
+
 #[derive(Debug, Subcommand)]
 enum Benchmark {
     /// Registrations over UDP and TLS, beside Kamailio
+    #[command(after_help = "Examples:\n  cargo xtask bench registrar")]
     Registrar(registrar::Arguments),
     /// Pages to many loudspeakers, beside the kernel's own sendto
+    #[command(after_help = "Examples:\n  cargo xtask bench page")]
     Page(page::Arguments),
 }
 
@@ -65,4 +72,25 @@ fn run(benchmark: Benchmark) -> Result<()> {
             _ = terminate.recv() => bail!("told to end"),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_command_has_examples() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(
+                help.is_some_and(|help| help.contains("Examples")),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
 }

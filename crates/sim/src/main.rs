@@ -11,7 +11,7 @@ use sim::{Campaign, Outcome, Progress, Scenario, run_traced};
 
 /// Simulates a zone and its devices on a network on which everything goes wrong.
 #[derive(Debug, Parser)]
-#[command(name = "sim")]
+#[command(name = "sim", after_help = EXAMPLES)]
 struct Arguments {
     /// The first seed
     #[arg(long, default_value_t = 1)]
@@ -35,6 +35,12 @@ struct Arguments {
     #[arg(long)]
     trace: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples (`cargo xtask sim` builds with optimisation before):
+  sim --seeds 100                   a hundred seeds; each that breaks an invariant is named
+  sim --first 4711 --trace          one of them again, with everything that happens
+  sim --devices 20 --pages 3 --calm   a small site on which nothing goes wrong";
 
 impl Arguments {
     fn scenario(&self) -> Scenario {
@@ -136,4 +142,18 @@ fn write_outcome(out: &mut impl Write, outcome: &Outcome) -> Result<()> {
         None => writeln!(out, "seed {seed} (trace {trace_hash:016x}) holds")?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_help_has_examples() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        assert!(command.get_after_help().is_some());
+    }
 }

@@ -4,6 +4,7 @@ mod fuzz;
 mod peers;
 mod tests;
 
+use fuzz::check_fuzz_targets;
 pub use fuzz::fuzz;
 pub use peers::install_peers;
 pub use tests::{bench, check_layers, sim, test};

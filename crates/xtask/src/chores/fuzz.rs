@@ -11,9 +11,9 @@ use super::{root, run};
 ///
 /// # Errors
 ///
-/// When cargo-fuzz is not installed or a target finds a crash.
+/// When there is no such target, cargo-fuzz is not installed, or a target finds a crash.
 pub fn fuzz(target: Option<&str>, seconds: u64) -> Result<()> {
-    let folder = root().join("fuzz");
+    let names = chosen(names()?, target)?;
     let installed = Command::new("cargo")
         .args(["fuzz", "--version"])
         .output()
@@ -21,28 +21,60 @@ pub fn fuzz(target: Option<&str>, seconds: u64) -> Result<()> {
     if !installed {
         bail!("cargo-fuzz is not installed; run `cargo install cargo-fuzz --locked`");
     }
-    for name in names()?
-        .iter()
-        .filter(|name| target.is_none_or(|wanted| wanted == name.as_str()))
-    {
+    for name in names {
         let limit = format!("-max_total_time={seconds}");
         run(Command::new("cargo")
             .args([
                 "fuzz",
                 "run",
-                name,
+                &name,
                 "--",
                 &limit,
                 "-rss_limit_mb=2048",
                 "-timeout=5",
             ])
             .env("RUSTC_BOOTSTRAP", "1")
-            .current_dir(&folder))
+            .current_dir(root().join("fuzz")))
         .with_context(|| {
             format!("the target {name} found something; its input is under fuzz/artifacts/{name}")
         })?;
     }
     Ok(())
+}
+
+/// Lints the targets, which stand in a workspace of their own.
+///
+/// Their libFuzzer is C++ and is linked only when they run: the build is told that it exists, so that no C++ compiler is
+/// needed.
+pub(super) fn check_fuzz_targets() -> Result<()> {
+    let root = root();
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(program)
+        .args([
+            "clippy",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+            "--target-dir",
+            "target/fuzz",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ])
+        .env("CUSTOM_LIBFUZZER_PATH", root.join("target/fuzz/libfuzzer.a"))
+        .current_dir(&root))
+}
+
+/// All of `names`, or the one that is wanted.
+fn chosen(names: Vec<String>, wanted: Option<&str>) -> Result<Vec<String>> {
+    let Some(wanted) = wanted else {
+        return Ok(names);
+    };
+    if !names.iter().any(|name| name == wanted) {
+        bail!("there is no target `{wanted}`; there are {}", names.join(", "));
+    }
+    Ok(vec![wanted.to_owned()])
 }
 
 /// The targets are the files of `fuzz/fuzz_targets`.
@@ -54,4 +86,26 @@ fn names() -> Result<Vec<String>> {
         .collect();
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{chosen, names};
+
+    #[test]
+    fn a_target_that_does_not_exist_is_refused_and_the_others_are_listed() {
+        let error = chosen(names().unwrap(), Some("sip_mesage"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`sip_mesage`") && error.contains("sip_message, srtp"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn one_target_is_chosen_by_name_and_all_without() {
+        assert_eq!(chosen(names().unwrap(), Some("uri")).unwrap(), ["uri"]);
+        assert!(chosen(names().unwrap(), None).unwrap().len() > 1);
+    }
 }
