@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use model::config::HostPort;
 
 /// Be heard, and know who heard it: paging, ringing and alerting over SIP.
 #[derive(Debug, Parser)]
@@ -75,29 +76,68 @@ pub enum SinkKind {
 
 /// Arguments of `oyez page`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  oyez page 700 notice.wav\n  espeak-ng --stdout 'All clear' | oyez page 700 -"
-)]
+#[command(after_help = PAGE_HELP)]
 pub struct PageArguments {
     /// Extension of the page group
     pub extension: String,
     /// WAV file to speak; `-` reads it from standard input
     #[arg(value_name = "FILE.wav")]
     pub file: PathBuf,
-    /// State folder of the running zone
-    #[arg(long, value_name = "FOLDER")]
+    /// State folder of a running `oyez up`
+    #[arg(long, value_name = "FOLDER", conflicts_with = "server")]
     pub state: Option<PathBuf>,
+    /// Any other zone.
+    #[command(flatten)]
+    pub zone: ZoneOptions,
     /// Print the report as JSON alone on standard output
     #[arg(long)]
     pub json: bool,
 }
 
+const PAGE_HELP: &str = "\
+Examples:
+  oyez page 700 notice.wav                         into the zone of `oyez up`
+  espeak-ng --stdout 'All clear' | oyez page 700 -
+  OYEZ_PASSWORD=… oyez page 700 notice.wav --server pbx.example.com --user desk --control zone.sock
+
+Without --server the page goes into the zone of `oyez up` on this machine. With it, it goes to any zone over TLS; the
+password is taken from OYEZ_PASSWORD or --password-file.
+
+Exit code 0: everybody who gives receipts heard the page, and everybody else answered. Exit code 1: somebody did not,
+or the page failed. Without --control a zone elsewhere cannot say who heard the page; then 0 means that it was spoken.";
+
+/// A zone that `oyez up` does not run.
+#[derive(Debug, Clone, Args)]
+pub struct ZoneOptions {
+    /// Page through the zone at this address, over TLS
+    #[arg(long, value_name = "HOST[:PORT]", requires = "user")]
+    pub server: Option<HostPort>,
+    /// User to page as; its domain, if the server's name is not the zone's domain
+    #[arg(long, value_name = "USER[@DOMAIN]", requires = "server")]
+    pub user: Option<String>,
+    /// Certificates of the authorities to trust (PEM), in place of the system's
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub ca: Option<PathBuf>,
+    /// File with the user's password in its first line, in place of OYEZ_PASSWORD
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub password_file: Option<PathBuf>,
+    /// Control socket of the zone, which tells who heard the page
+    #[arg(long, value_name = "SOCKET", requires = "server")]
+    pub control: Option<PathBuf>,
+}
+
 /// Arguments of `oyez status`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez status\n  oyez status --control /run/oyez/zone.sock\n  oyez status --json | jq .accounts"
+)]
 pub struct StatusArguments {
-    /// State folder of the running zone
-    #[arg(long, value_name = "FOLDER")]
+    /// State folder of a running `oyez up`
+    #[arg(long, value_name = "FOLDER", conflicts_with = "control")]
     pub state: Option<PathBuf>,
+    /// Control socket of a running `oyez zone`
+    #[arg(long, value_name = "SOCKET")]
+    pub control: Option<PathBuf>,
     /// Print JSON alone on standard output
     #[arg(long)]
     pub json: bool,
@@ -105,6 +145,9 @@ pub struct StatusArguments {
 
 /// Arguments of `oyez zone`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez zone --config /etc/oyez/zone.toml\n  OYEZ_LOG=info oyez zone --config zone.toml   tell what happens"
+)]
 pub struct ZoneArguments {
     /// The zone's configuration file
     #[arg(long, value_name = "FILE")]
@@ -113,7 +156,7 @@ pub struct ZoneArguments {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::Arguments;
 
@@ -123,9 +166,29 @@ mod tests {
     }
 
     #[test]
-    fn every_command_says_what_it_does() {
-        for command in Arguments::command().get_subcommands() {
+    fn every_command_says_what_it_does_and_has_examples() {
+        let command = Arguments::command();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
             assert!(command.get_about().is_some(), "{}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(
+                help.is_some_and(|help| help.contains("Examples:")),
+                "{}",
+                command.get_name()
+            );
         }
+    }
+
+    #[test]
+    fn a_password_is_no_argument_and_a_server_needs_a_user() {
+        let parse = |more: &[&str]| {
+            let all = ["oyez", "page", "700", "x.wav"].iter().chain(more);
+            Arguments::try_parse_from(all).is_ok()
+        };
+        assert!(parse(&["--server", "pbx.example.com:5061", "--user", "desk"]));
+        assert!(!parse(&["--server", "pbx.example.com:5061"]));
+        assert!(!parse(&["--server", "pbx.example.com:port", "--user", "desk"]));
+        assert!(!parse(&["--user", "desk"]));
+        assert!(!parse(&["--password", "x"]));
     }
 }

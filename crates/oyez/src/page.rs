@@ -1,19 +1,19 @@
 //! `oyez page`: places a page into a running zone.
 
+pub mod target;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use audio::Sound;
-use device::{CallSetup, place_call};
+use device::{CallOutcome, CallSetup, place_call};
 use endpoint::CallerEvent;
-use endpoint::profile::Account;
-use model::status::{PageReport, ZoneEvent};
+use model::SipUser;
+use model::status::{PageReport, Verdict, ZoneEvent};
 use net::control::{EventLines, subscribe};
 use net::resolver::Resolver;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -22,9 +22,9 @@ use crate::console::{self, Progress};
 use crate::failure::Failure;
 use crate::state::StateFolder;
 use crate::up::describe;
-use crate::up::installation::{ANNOUNCER, Installation};
 use crate::up::report;
 use crate::up::stage::caller_profile;
+use target::Target;
 
 /// Rate at which a page is spoken into the call, in samples a second.
 const RATE: u32 = 16_000;
@@ -33,87 +33,78 @@ const REPORT_MAX: Duration = Duration::from_secs(10);
 /// Events of the call kept for the progress line.
 const EVENTS_KEPT: usize = 16;
 
-/// How a running zone is reached from the same machine; kept in the state folder while it runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reach {
-    /// Port of the TLS listener on loopback.
-    pub tls_port: u16,
-}
-
-impl Reach {
-    /// Writes it for `oyez page`.
-    ///
-    /// # Errors
-    ///
-    /// When the state folder cannot be written.
-    pub fn write(&self, state: &StateFolder) -> Result<()> {
-        let path = state.talker();
-        let text = serde_json::to_string(self).context("a port is JSON")?;
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    fn read(state: &StateFolder) -> Result<Self> {
-        let path = state.talker();
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!(
-                "no zone has run with the state folder of {}; start one with `oyez up`",
-                path.display()
-            )
-        })?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged; start the zone again", path.display()))
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// When the file cannot be played, no zone runs, the call fails, or not everybody heard it.
+/// When the file cannot be played, no zone runs, the call fails, or somebody did not hear it.
 pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
     let sound = read_sound(&arguments.file).map_err(|error| anyhow!(error))?;
-    let state = StateFolder::choose(arguments.state.as_deref())?;
-    let mut lines = subscribe(&state.zone_control()).await.with_context(|| {
-        format!(
-            "no zone answers at {}; start one with `oyez up`",
-            state.zone_control().display()
-        )
-    })?;
-    let reach = Reach::read(&state)?;
-    let installation = Installation::prepare(&state, &[])?;
-    let (authorization_id, password) = installation.credentials(ANNOUNCER)?;
-    let account = Account {
-        user: ANNOUNCER.parse().context("the announcer's name is a SIP user")?,
-        authorization_id,
-        password: Some(password),
-        answers_md5: true,
-        display_name: "Announcer".to_owned(),
+    let target = match &arguments.zone.server {
+        Some(server) => Target::of_zone(&arguments.zone, server)?,
+        None => Target::of_installation(&StateFolder::choose(arguments.state.as_deref())?)?,
     };
+    let mut lines = match &target.control {
+        Some(socket) => Some(subscribe(socket).await.with_context(|| {
+            format!(
+                "no zone answers at {}; start one with `oyez up` or `oyez zone`",
+                socket.display()
+            )
+        })?),
+        None => None,
+    };
+    let talker = target.account.user.clone();
     let setup = CallSetup {
         profile: caller_profile(
-            account,
-            &installation.snapshot.domain,
+            target.account,
+            &target.domain,
             &arguments.extension,
-            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), reach.tls_port),
+            target.server,
         ),
-        tls: installation.tls.clone(),
-        resolver: Resolver::from_system().map_err(|error| anyhow!(error))?,
-        bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+        tls: target.tls,
+        resolver: Resolver::from_system()
+            .or_else(|_| Resolver::with_name_servers(&[]))
+            .map_err(|error| anyhow!(error))?,
+        bind: target.bind,
     };
     let progress = Progress::new(arguments.json);
-    speak(setup, sound, &progress).await?;
-    let report = timeout(REPORT_MAX, report_on(&mut lines, &arguments.extension))
-        .await
-        .map_err(|_| anyhow!("the zone gave no report within {} s", REPORT_MAX.as_secs()))??;
+    let call = speak(setup, sound, &progress).await?;
+    let report = match &mut lines {
+        Some(lines) => Some(
+            timeout(REPORT_MAX, report_on(lines, &arguments.extension, &talker))
+                .await
+                .map_err(|_| anyhow!("the zone gave no report within {} s", REPORT_MAX.as_secs()))??,
+        ),
+        None => None,
+    };
     progress.clear();
+    tell(report.as_ref(), &call, &arguments)
+}
+
+/// Prints the report; without one, that nobody can say who heard the page.
+fn tell(report: Option<&PageReport>, call: &CallOutcome, arguments: &PageArguments) -> Result<(), Failure> {
     if arguments.json {
         console::say(&serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?);
     } else {
-        console::say(&text(&report));
+        console::say(&report.map_or_else(|| unreported(call, &arguments.extension), text));
     }
-    let is_heard = !report.listeners.is_empty() && report.heard_count() == report.listeners.len();
-    if is_heard { Ok(()) } else { Err(Failure::NotHeard) }
+    match report {
+        Some(report) if !is_done(report) => Err(Failure::NotHeard),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Everybody did what it can do: who gives receipts has heard the page, and who gives none has answered.
+fn is_done(report: &PageReport) -> bool {
+    let did = |verdict: &Verdict| matches!(verdict, Verdict::Heard | Verdict::Answered { .. });
+    !report.listeners.is_empty() && report.listeners.iter().all(|listener| did(&listener.verdict))
+}
+
+fn unreported(call: &CallOutcome, extension: &str) -> String {
+    format!(
+        "Paged {extension}: {:.1} s. Who heard it stands in the zone's report; name its control socket with --control to see it.",
+        Duration::from_millis(call.sent_ms).as_secs_f64()
+    )
 }
 
 fn read_sound(file: &Path) -> Result<Sound, audio::SourceError> {
@@ -124,7 +115,7 @@ fn read_sound(file: &Path) -> Result<Sound, audio::SourceError> {
     }
 }
 
-async fn speak(setup: CallSetup, sound: Sound, progress: &Progress) -> Result<(), Failure> {
+async fn speak(setup: CallSetup, sound: Sound, progress: &Progress) -> Result<CallOutcome, Failure> {
     let seconds = sound.seconds();
     let (events, mut happened) = mpsc::channel(EVENTS_KEPT);
     let calling = place_call(setup, sound, events);
@@ -134,7 +125,7 @@ async fn speak(setup: CallSetup, sound: Sound, progress: &Progress) -> Result<()
     loop {
         tokio::select! {
             outcome = &mut calling => {
-                return outcome.map(|_| ()).map_err(|error| Failure::Failed(anyhow!(error).context("the page failed")));
+                return outcome.map_err(|error| Failure::Failed(anyhow!(error).context("the page failed")));
             }
             Some(event) = happened.recv() => {
                 if matches!(event, CallerEvent::Answered { .. }) {
@@ -152,11 +143,11 @@ async fn speak(setup: CallSetup, sound: Sound, progress: &Progress) -> Result<()
     }
 }
 
-async fn report_on(lines: &mut EventLines, extension: &str) -> Result<PageReport> {
+async fn report_on(lines: &mut EventLines, extension: &str, talker: &SipUser) -> Result<PageReport> {
     while let Some(line) = lines.next().await.context("the zone's control socket broke")? {
         match serde_json::from_str(&line) {
             Ok(ZoneEvent::PageEnded { report, .. })
-                if report.extension.as_str() == extension && report.talker.as_str() == ANNOUNCER =>
+                if report.extension.as_str() == extension && report.talker == *talker =>
             {
                 return Ok(report);
             }
@@ -168,11 +159,20 @@ async fn report_on(lines: &mut EventLines, extension: &str) -> Result<PageReport
 }
 
 fn text(page: &PageReport) -> String {
+    let heard = page.heard_count();
+    let answered = page
+        .listeners
+        .iter()
+        .filter(|listener| matches!(listener.verdict, Verdict::Answered { .. }))
+        .count();
+    let receipts = match answered {
+        0 => String::new(),
+        count => format!(" ({count} without receipts answered)"),
+    };
     let mut lines = vec![format!(
-        "Paged {}: {:.1} s, heard by {} of {}.",
+        "Paged {}: {:.1} s, heard by {heard} of {}{receipts}.",
         page.extension,
         Duration::from_millis(page.duration_ms).as_secs_f64(),
-        page.heard_count(),
         page.listeners.len()
     )];
     for listener in &page.listeners {
@@ -192,4 +192,65 @@ fn text(page: &PageReport) -> String {
         ));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use model::status::{ListenerReport, MissingReason, NotHeardReason};
+
+    use super::*;
+
+    fn report(verdicts: &[Verdict]) -> PageReport {
+        PageReport {
+            page: "01J00000000000000000000000".parse().unwrap(),
+            extension: "700".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            duration_ms: 1_500,
+            listeners: verdicts
+                .iter()
+                .map(|verdict| ListenerReport {
+                    user: "hall".parse().unwrap(),
+                    name: "Hall".to_owned(),
+                    verdict: verdict.clone(),
+                    first_audio_ms: None,
+                    receipt: None,
+                    devices: 1,
+                    heard_devices: 0,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_page_is_done_when_receipts_say_heard_and_the_others_answered() {
+        let answered = Verdict::Answered {
+            loss_permille: Some(0),
+        };
+        let cut = Verdict::NotHeard {
+            why: NotHeardReason::TooLittle,
+        };
+        let absent = Verdict::Missing {
+            why: MissingReason::NoAnswer,
+        };
+        for (verdicts, expected) in [
+            (vec![Verdict::Heard], true),
+            (vec![Verdict::Heard, answered.clone()], true),
+            (vec![answered.clone()], true),
+            (vec![Verdict::Heard, cut], false),
+            (vec![answered, absent], false),
+            (vec![], false),
+        ] {
+            assert_eq!(is_done(&report(&verdicts)), expected, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_tells_who_answered_without_receipts() {
+        let answered = Verdict::Answered { loss_permille: None };
+        let said = text(&report(&[Verdict::Heard, answered]));
+        assert!(
+            said.starts_with("Paged 700: 1.5 s, heard by 1 of 2 (1 without receipts answered)."),
+            "{said}"
+        );
+    }
 }

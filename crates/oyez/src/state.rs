@@ -85,7 +85,7 @@ impl StateFolder {
 
     /// What `oyez page` needs to reach the running zone.
     pub fn talker(&self) -> PathBuf {
-        self.root.join("talker.toml")
+        self.root.join("talker.json")
     }
 
     /// What the virtual loudspeakers played, a WAV file for each time they sounded.

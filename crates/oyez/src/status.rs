@@ -17,10 +17,16 @@ use crate::state::StateFolder;
 ///
 /// When no zone answers.
 pub async fn run(arguments: StatusArguments) -> Result<(), Failure> {
-    let path = StateFolder::choose(arguments.state.as_deref())?.zone_control();
-    let line = ask_status(&path)
-        .await
-        .with_context(|| format!("no zone answers at {}; start one with `oyez up`", path.display()))?;
+    let path = match arguments.control {
+        Some(socket) => socket,
+        None => StateFolder::choose(arguments.state.as_deref())?.zone_control(),
+    };
+    let line = ask_status(&path).await.with_context(|| {
+        format!(
+            "no zone answers at {}; start one with `oyez up` or `oyez zone`",
+            path.display()
+        )
+    })?;
     if arguments.json {
         console::say(line.trim_end());
         return Ok(());

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
-use model::directory::{CredentialSecret, Directory, Snapshot};
+use model::directory::{CredentialSecret, Directory, ExtensionRole, Snapshot};
 use model::{AuthorizationId, Secret};
 use net::authority::{AuthorityDirectory, Purpose, Subject};
 use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust};
@@ -36,11 +36,11 @@ pub struct Installation {
     /// The certificate of the zone.
     pub identity: Identity,
     /// The authority's certificate, as a file to be trusted by phones.
-    pub authority_file: std::path::PathBuf,
+    pub authority_file: PathBuf,
     /// Trusts that authority and no other.
     pub tls: ClientTls,
-    /// The directory file, read once.
-    pub directory_file: DirectoryFile,
+    /// The directory file.
+    pub directory: PathBuf,
     /// What it says.
     pub snapshot: Snapshot,
     /// Addresses the zone is reached at, loopback ones last.
@@ -79,15 +79,14 @@ impl Installation {
         if !state.directory().exists() {
             write_private(&state.directory(), &first_directory()?)?;
         }
-        let mut directory_file = DirectoryFile::new(&state.directory());
-        let snapshot = directory_file
+        let snapshot = DirectoryFile::new(&state.directory())
             .read()
             .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
         Ok(Self {
             identity,
             authority_file: authority.certificate_file(),
             tls,
-            directory_file,
+            directory: state.directory(),
             snapshot,
             addresses,
         })
@@ -99,29 +98,67 @@ impl Installation {
     ///
     /// When the directory does not have the user, or only a hash of its password.
     pub fn credentials(&self, user: &str) -> Result<(AuthorizationId, Secret), Failure> {
-        credentials(&self.snapshot, user)
+        credentials(&self.directory, &self.snapshot, user)
+    }
+
+    /// Checks that the directory has everything that `oyez up` uses: its users and its page group.
+    ///
+    /// # Errors
+    ///
+    /// Names the file, what is missing in it, and what to do.
+    pub fn check_for_up(&self) -> Result<(), Failure> {
+        let loudspeakers = LOUDSPEAKERS.map(|(user, _)| user);
+        for user in loudspeakers.iter().chain(&[PHONE, ANNOUNCER]) {
+            self.credentials(user)?;
+        }
+        let group = self
+            .snapshot
+            .extensions
+            .iter()
+            .find(|record| record.extension.as_str() == ALL);
+        let members = match group.map(|group| &group.role) {
+            Some(ExtensionRole::PageGroup { members, .. }) => members,
+            Some(_) | None => return Err(unfit(&self.directory, &format!("has no page group `{ALL}`"))),
+        };
+        for user in loudspeakers {
+            if !members.iter().any(|member| member.as_str() == user) {
+                let what = format!("does not name `{user}` among the members of the page group `{ALL}`");
+                return Err(unfit(&self.directory, &what));
+            }
+        }
+        Ok(())
     }
 }
 
-/// Authorization id and password of a user of `snapshot`.
+/// Authorization id and password of a user of `snapshot`, which was read from `file`.
 ///
 /// # Errors
 ///
 /// When it does not have the user, or only a hash of its password.
-pub fn credentials(snapshot: &Snapshot, user: &str) -> Result<(AuthorizationId, Secret), Failure> {
+pub fn credentials(
+    file: &Path,
+    snapshot: &Snapshot,
+    user: &str,
+) -> Result<(AuthorizationId, Secret), Failure> {
     let found = snapshot
         .credentials
         .iter()
         .find(|credential| credential.user.as_str() == user);
     match found.map(|credential| (&credential.authorization_id, &credential.secret)) {
         Some((id, CredentialSecret::Password(password))) => Ok((id.clone(), password.clone())),
-        Some((_, CredentialSecret::Ha1(_))) => Err(Failure::BadConfiguration(anyhow!(
-            "the directory has only a hash for the user `{user}`; give it a password, or remove the file to have it made anew"
-        ))),
-        None => Err(Failure::BadConfiguration(anyhow!(
-            "the directory has no user `{user}`; add it, or remove the file to have it made anew"
-        ))),
+        Some((_, CredentialSecret::Ha1(_))) => Err(unfit(
+            file,
+            &format!("has only a hash of the password of the user `{user}`"),
+        )),
+        None => Err(unfit(file, &format!("has no user `{user}`"))),
     }
+}
+
+fn unfit(directory: &Path, what: &str) -> Failure {
+    Failure::BadConfiguration(anyhow!(
+        "{}: {what}, which this command needs; add it, or move the file away so that `oyez up` makes it anew",
+        directory.display()
+    ))
 }
 
 /// Checks a snapshot as a zone would.
@@ -226,6 +263,37 @@ mod tests {
         let second = Installation::prepare(&state, &[]).unwrap();
         assert_eq!(first.snapshot.credentials, second.snapshot.credentials);
         assert_eq!(first.identity.chain(), second.identity.chain());
+    }
+
+    #[test]
+    fn a_directory_without_what_up_uses_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::choose(Some(folder.path())).unwrap();
+        Installation::prepare(&state, &[])
+            .unwrap()
+            .check_for_up()
+            .unwrap();
+        let whole = fs::read_to_string(state.directory()).unwrap();
+        for (from, to, words) in [
+            ("\"hall\"", "\"hall2\"", "has no user `hall`"),
+            ("\"corridor\"", "\"passage\"", "has no user `corridor`"),
+            ("\"desk\"", "\"table\"", "has no user `desk`"),
+            ("\"announcer\"", "\"speaker\"", "has no user `announcer`"),
+            ("\"700\"", "\"701\"", "has no page group `700`"),
+            ("[\"hall\", ", "[", "does not name `hall`"),
+        ] {
+            fs::write(state.directory(), whole.replace(from, to)).unwrap();
+            let failure = Installation::prepare(&state, &[])
+                .unwrap()
+                .check_for_up()
+                .unwrap_err();
+            assert!(matches!(failure, Failure::BadConfiguration(_)), "{failure}");
+            let said = failure.to_string();
+            assert!(
+                said.contains("directory.toml: ") && said.contains(words) && said.contains("move the file"),
+                "{said}"
+            );
+        }
     }
 
     #[test]

@@ -20,9 +20,9 @@ use crate::cli::UpArguments;
 use crate::console::{self, Progress};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::page::Reach;
+use crate::page::target::Reach;
 use crate::state::StateFolder;
-use installation::{ALL, LOUDSPEAKERS};
+use installation::{ALL, Installation, LOUDSPEAKERS};
 use listening::Listening;
 use report::Report;
 use stage::{Stage, StageSetup};
@@ -65,9 +65,13 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let sound = spoken_page()?;
     let progress = Progress::new(arguments.json);
-    let mut stage = Stage::start(&setup, &|what| progress.show(what)).await?;
+    progress.show("preparing keys and directory");
+    let installation = Installation::prepare(&setup.state, &setup.listening.addresses()?)?;
+    installation.check_for_up()?;
+    let mut stage = Stage::start_prepared(&setup, installation, &|what| progress.show(what)).await?;
     Reach {
         tls_port: stage.server(Transport::Tls).port(),
+        authority: stage.installation.authority_file.clone(),
     }
     .write(&setup.state)?;
     let report = page_and_report(&mut stage, &progress, &sound, &sound).await?;

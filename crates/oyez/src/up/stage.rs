@@ -80,6 +80,22 @@ impl Stage {
     pub async fn start(setup: &StageSetup, progress: &(dyn Fn(&str) + Sync)) -> Result<Self, Failure> {
         progress("preparing keys and directory");
         let installation = Installation::prepare(&setup.state, &setup.listening.addresses()?)?;
+        Self::start_prepared(setup, installation, progress).await
+    }
+
+    /// As [`start`](Self::start), of an installation that has been prepared.
+    ///
+    /// # Errors
+    ///
+    /// As there. Nothing is bound before the directory is known to have the loudspeakers.
+    pub async fn start_prepared(
+        setup: &StageSetup,
+        installation: Installation,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, Failure> {
+        for (user, _) in setup.loudspeakers {
+            installation.credentials(user)?;
+        }
         progress("starting the zone");
         let zone = listening::start_zone(setup, &installation).await?;
         let mut stage = Self {
@@ -175,7 +191,7 @@ impl Stage {
                 account,
                 &self.installation.snapshot.domain,
                 extension,
-                self.server(Transport::Tls),
+                target(self.server(Transport::Tls)),
             ),
             tls: self.installation.tls.clone(),
             resolver: self.resolver.clone(),
@@ -250,7 +266,8 @@ pub(super) fn media_profile() -> MediaProfile {
     }
 }
 
-pub(super) fn target(server: SocketAddr) -> TargetProfile {
+/// The TLS listener at `server` as a program's only server.
+pub fn target(server: SocketAddr) -> TargetProfile {
     TargetProfile {
         role: TargetRole::Primary,
         host: server.ip().to_string(),
@@ -260,12 +277,17 @@ pub(super) fn target(server: SocketAddr) -> TargetProfile {
     }
 }
 
-/// What a call of `account` to `extension` is told, through the zone's TLS listener.
-pub fn caller_profile(account: Account, domain: &str, extension: &str, server: SocketAddr) -> CallerProfile {
+/// What a call of `account` to `extension` through `server` is told.
+pub fn caller_profile(
+    account: Account,
+    domain: &str,
+    extension: &str,
+    server: TargetProfile,
+) -> CallerProfile {
     CallerProfile {
         user_agent: USER_AGENT.to_owned(),
         domain: domain.to_owned(),
-        targets: vec![target(server)],
+        targets: vec![server],
         account,
         dialled: extension.to_owned(),
         sips: false,
