@@ -147,6 +147,15 @@ async fn page(folder: &Path, zone: &RunningZone, more: &[&str], password: Option
         .unwrap()
 }
 
+#[test]
+fn the_documents_configuration_is_taken_as_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zone.toml");
+    fs::write(&file, example("toml", "[listen]")).unwrap();
+    let config = zone::config::ZoneConfig::read(&file).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.listen.names, ["pbx.example.com"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_into_the_documents_zone_is_heard_and_the_exit_code_says_so() {
     let folder = tempfile::tempdir().unwrap();

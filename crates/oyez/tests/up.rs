@@ -8,20 +8,28 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
+use std::time::Instant;
 
+use audio::Sound;
+use device::CallOutcome;
 use fleet::link::Channel;
-use fleet::{CallOptions, Talker, TalkerSetup};
+use fleet::{CallOptions, Talker, TalkerError, TalkerSetup};
+use media::codec::g711::encode_mu_law;
 use model::status::ZoneEvent;
 use oyez::cli::SinkKind;
 use oyez::console::Progress;
 use oyez::state::StateFolder;
 use oyez::up::installation::{ANNOUNCER, LOUDSPEAKERS};
-use oyez::up::judge::judge;
 use oyez::up::listening::Listening;
-use oyez::up::stage::{Stage, StageSetup};
+use oyez::up::report::Report;
+use oyez::up::stage::{PlacedPage, Stage, StageSetup};
 use oyez::up::{page_and_report, spoken_page};
 use sip::flow::Transport;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
+/// Samples a second of G.711.
+const G711_RATE: u32 = 8_000;
 
 fn oyez(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_oyez"))
@@ -147,9 +155,27 @@ async fn a_cut_beginning_is_not_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_under_a_wrong_srtp_key_is_not_heard() {
+async fn a_page_is_heard_under_the_agreed_srtp_key_and_not_under_a_wrong_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = stage(folder.path()).await;
+
+    let right = page_by_a_foreign_talker(&mut stage, false).await;
+    let wrong = page_by_a_foreign_talker(&mut stage, true).await;
+    stage.stop().await;
+
+    assert_eq!((right.heard, right.of), (2, 2), "{right:?}");
+    assert!(right.verdict().is_ok());
+    assert_eq!((wrong.heard, wrong.of), (0, 2), "{wrong:?}");
+    for loudspeaker in &wrong.loudspeakers {
+        assert!(!loudspeaker.judgement.is_heard, "{loudspeaker:?}");
+        assert_ne!(loudspeaker.receipt, "heard");
+    }
+    let failure = wrong.verdict().unwrap_err();
+    assert_eq!(failure.exit_code(), ExitCode::from(1));
+}
+
+/// The report of the spoken page, placed by a talker that may protect it under another key than it has agreed upon.
+async fn page_by_a_foreign_talker(stage: &mut Stage, wrong_srtp_key: bool) -> Report {
     let mut events = stage.subscribe();
     let (id, password) = stage.installation.credentials(ANNOUNCER).unwrap();
     let mut talker = Talker::connect(TalkerSetup {
@@ -165,25 +191,42 @@ async fn a_page_under_a_wrong_srtp_key_is_not_heard() {
     })
     .await
     .unwrap();
-    let wrong = CallOptions {
-        wrong_srtp_key: true,
+    let options = CallOptions {
+        wrong_srtp_key,
         ..CallOptions::default()
     };
+    let page = Sound::open(Path::new(PAGE), G711_RATE).unwrap();
+    let octets: Vec<u8> = page.samples.iter().copied().map(encode_mu_law).collect();
 
-    let mut call = talker.call("700", &wrong).await.unwrap();
-    call.speak(&[0x55; 8_000]).await.unwrap();
-    call.hang_up().await.unwrap();
+    let began = Instant::now();
+    let mut call = talker.call("700", &options).await.unwrap();
+    let answered = Instant::now();
+    let packets = match call.speak(&octets).await {
+        Ok(packets) => {
+            call.hang_up().await.unwrap();
+            packets
+        }
+        // The zone does not wait for ever for a talker whose packets it cannot read.
+        Err(TalkerError::Ended) if wrong_srtp_key => 0,
+        Err(error) => panic!("{error}"),
+    };
 
     let report = loop {
         if let ZoneEvent::PageEnded { report, .. } = events.recv().await.unwrap() {
             break report;
         }
     };
-    assert_eq!((report.heard_count(), report.listeners.len()), (0, 2));
-    for recording in stage.recordings(&report.page).await {
-        assert!(!judge(&spoken_page().unwrap(), recording.as_deref()).is_heard);
-    }
-    stage.stop().await;
+    let placed = PlacedPage {
+        call: CallOutcome {
+            began,
+            answered,
+            sent_ms: packets * 20,
+            by_peer: false,
+        },
+        recordings: stage.recordings(&report.page).await,
+        report,
+    };
+    Report::new(stage, &placed, &spoken_page().unwrap()).unwrap()
 }
 
 #[test]
@@ -216,6 +259,27 @@ fn a_wrong_directory_names_file_line_and_key() {
     let said = standard_error(&output);
     assert!(
         said.contains("directory.toml:5") && said.contains("usr") && said.contains("user"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_directory_without_a_loudspeaker_is_refused_before_anything_is_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("directory.toml"),
+        "account = \"a\"\ndomain = \"b\"\n\n[[phone]]\nuser = \"desk\"\npassword = \"secret\"\n",
+    )
+    .unwrap();
+    // The port is taken, and this is not what it says.
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let state = folder.path().to_str().unwrap();
+    let output = oyez(&["up", "--state", state, "--sip-port", &port]);
+    assert_eq!(output.status.code(), Some(64));
+    let said = standard_error(&output);
+    assert!(
+        said.contains("directory.toml: has no user `hall`") && said.contains("add it"),
         "{said}"
     );
 }
@@ -260,9 +324,10 @@ fn a_missing_certificate_is_bad_configuration() {
 #[test]
 fn a_page_without_a_running_zone_says_how_to_start_one() {
     let folder = tempfile::tempdir().unwrap();
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
-    let output = oyez(&["page", "700", page, "--state", folder.path().to_str().unwrap()]);
+    let state = folder.path().join("state");
+    let output = oyez(&["page", "700", PAGE, "--state", state.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
+    assert!(!state.exists(), "looking for a zone makes nothing");
     assert!(
         standard_error(&output).contains("oyez up"),
         "{}",

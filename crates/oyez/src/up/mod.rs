@@ -81,11 +81,7 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
     } else {
         console::say(report.to_text(console::is_coloured(), !arguments.once).trim_end());
     }
-    let verdict = if report.is_heard_by_all() {
-        Ok(())
-    } else {
-        Err(Failure::NotHeard)
-    };
+    let verdict = report.verdict();
     if !arguments.once {
         // The verdict of the first page is on the screen; the installation runs on whatever it was.
         return go_on(stage, &setup, arguments.json).await;

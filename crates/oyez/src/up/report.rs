@@ -155,6 +155,19 @@ impl Report {
         self.of > 0 && self.heard == self.of
     }
 
+    /// How `oyez up --once` ends.
+    ///
+    /// # Errors
+    ///
+    /// When a loudspeaker did not hear the page.
+    pub fn verdict(&self) -> Result<(), Failure> {
+        if self.is_heard_by_all() {
+            Ok(())
+        } else {
+            Err(Failure::NotHeard)
+        }
+    }
+
     /// The report for a person; `with_phone` adds what to try next.
     pub fn to_text(&self, is_coloured: bool, with_phone: bool) -> String {
         let mut text = String::new();
