@@ -189,7 +189,7 @@ impl Profile {
                 codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             },
             sound: SoundProfile {
-                sink: config.sink.clone(),
+                sink: config.sink.to_string(),
                 output_rate,
                 page_volume_db: volume_db,
                 ring_volume_db: volume_db,

@@ -38,6 +38,9 @@ pub(crate) enum Command {
 
 /// Arguments of `oyez-endpoint run`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez-endpoint run --config lobby.conf\n  OYEZ_LOG=info oyez-endpoint run --config /etc/oyez/lobby.conf --state /var/lib/oyez-endpoint"
+)]
 pub(crate) struct RunArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
@@ -49,6 +52,9 @@ pub(crate) struct RunArguments {
 
 /// Arguments of `oyez-endpoint status`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez-endpoint status\n  oyez-endpoint status --state /var/lib/oyez-endpoint --json | jq .slots"
+)]
 pub(crate) struct StatusArguments {
     /// State folder of the running endpoint
     #[arg(long, value_name = "FOLDER")]
@@ -67,5 +73,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        let command = Arguments::command();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(
+                help.is_some_and(|help| help.contains("Examples:")),
+                "{}",
+                command.get_name()
+            );
+        }
     }
 }

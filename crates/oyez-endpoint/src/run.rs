@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use audio::{NullSink, Recorder, Sink};
+use audio::{NullSink, Recorder, Sink, SinkError};
 use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
-use model::config::{Document, EndpointConfig, TlsVersion};
+use model::config::{ConfigError, Document, EndpointConfig, SinkChoice, TlsVersion, WITHOUT_EFFECT};
 use model::status::DeviceEvent;
 use model::text_of;
 use net::resolver::Resolver;
@@ -31,11 +31,18 @@ const OPEN_FILES_WANTED: u64 = 1_024;
 
 /// Runs the command until it is interrupted or told to end.
 pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
-    let config = read(&arguments.config)?;
-    let tls = client_tls(&config).map_err(Failure::BadConfiguration)?;
-    let choice = SinkChoice::read(&config.sink)?;
+    let source = Source::read(&arguments.config)?;
+    let config = EndpointConfig::from_document(&source.document).map_err(|errors| source.wrong(&errors))?;
+    source.warn();
+    let tls = source.client_tls(&config)?;
     let state = StateFolder::choose(arguments.state.as_deref())?;
+    // A folder that is configured is tried before anything of the state is made.
+    let configured = source.configured_sink(&config.sink)?;
     state.prepare()?;
+    let sink = match configured {
+        Some(sink) => sink,
+        None => recorder(&state.recordings()).map_err(anyhow::Error::new)?,
+    };
     let instance = state.instance()?;
     let identity = Identity {
         device: instance
@@ -48,7 +55,6 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
     if let Err(error) = net::raise_open_files(OPEN_FILES_WANTED) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    let sink = choice.open(&state)?;
     let mut profile = Profile::from_config(&config, identity, OUTPUT_RATE);
     profile.sound.sink = sink.name();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for a signal")?;
@@ -81,78 +87,112 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<EndpointConfig, Failure> {
-    let octets = fs::read(path)
-        .with_context(|| {
-            format!(
-                "{}: cannot be read; name a readable file with --config",
-                path.display()
-            )
+fn recorder(folder: &Path) -> Result<Box<dyn Sink>, SinkError> {
+    Ok(Box::new(Recorder::new(folder, "endpoint", OUTPUT_RATE.hertz())?))
+}
+
+/// The configuration file: what it says, and where.
+struct Source {
+    path: PathBuf,
+    document: Document,
+}
+
+impl Source {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let octets = fs::read(path)
+            .with_context(|| {
+                format!(
+                    "{}: cannot be read; name a readable file with --config",
+                    path.display()
+                )
+            })
+            .map_err(Failure::BadConfiguration)?;
+        let text = text_of(octets).map_err(|error| {
+            Failure::BadConfiguration(anyhow!("{}:{}: {error}", path.display(), error.line))
+        })?;
+        let document = Document::parse(&text).map_err(|errors| wrong(path, &errors))?;
+        Ok(Self {
+            path: path.to_owned(),
+            document,
         })
-        .map_err(Failure::BadConfiguration)?;
-    let text = text_of(octets)
-        .map_err(|error| Failure::BadConfiguration(anyhow!("{}:{}: {error}", path.display(), error.line)))?;
-    let wrong = |errors: Vec<model::config::ConfigError>| {
-        let lines: Vec<String> = errors
-            .iter()
-            .map(|error| format!("{}: {error}", path.display()))
-            .collect();
-        Failure::BadConfiguration(anyhow!(lines.join("\n")))
-    };
-    let document = Document::parse(&text).map_err(wrong)?;
-    for unknown in document.unknown_keys() {
-        tracing::warn!(key = %unknown.key, line = unknown.line, "this key means nothing here; it is kept as it is");
     }
-    EndpointConfig::from_document(&document).map_err(wrong)
-}
 
-fn client_tls(config: &EndpointConfig) -> Result<ClientTls> {
-    let security = &config.security;
-    let trust = match (&security.trusted_ca_file, security.validates_server) {
-        (_, false) => Trust::Anyone,
-        (Some(file), true) => Trust::Authorities(certificates_from_file(Path::new(file))?),
-        (None, true) => Trust::Platform,
-    };
-    let minimum = match security.tls_version_min {
-        TlsVersion::Tls12 => MinimumVersion::Tls12,
-        TlsVersion::Tls13 => MinimumVersion::Tls13,
-    };
-    Ok(ClientTls::new(ClientTlsConfig {
-        trust,
-        minimum,
-        identity: None,
-    })?)
-}
+    fn wrong(&self, errors: &[ConfigError]) -> Failure {
+        wrong(&self.path, errors)
+    }
 
-/// Where sound goes, of what is built into this program.
-enum SinkChoice {
-    /// WAV files in this folder, or in the state folder's own.
-    Files(Option<PathBuf>),
-    /// Nowhere.
-    Null,
-}
+    /// A value that is right by itself and cannot be used here.
+    fn unusable(&self, key: &str, problem: String, right: &str) -> Failure {
+        self.wrong(&[ConfigError {
+            line: self.document.line_of(key),
+            key: key.to_owned(),
+            problem,
+            right: right.to_owned(),
+        }])
+    }
 
-impl SinkChoice {
-    fn read(choice: &str) -> Result<Self, Failure> {
-        match choice.split_once(':') {
-            Some(("wav", folder)) => Ok(Self::Files(Some(PathBuf::from(folder)))),
-            None if choice == "auto" => Ok(Self::Files(None)),
-            None if choice == "null" => Ok(Self::Null),
-            _ => Err(Failure::BadConfiguration(anyhow!(
-                "oyez.sink: `{choice}` is not built into this program; `wav:FOLDER`, `auto` or `null` would be right"
-            ))),
+    /// Names the keys that are set and change nothing.
+    fn warn(&self) {
+        for unknown in self.document.unknown_keys() {
+            tracing::warn!(key = %unknown.key, line = unknown.line, "this key means nothing here; it is kept as it is");
+        }
+        for key in WITHOUT_EFFECT {
+            if let Some(line) = self.document.line_of(key) {
+                tracing::warn!(key, line, "this key has no effect in this program");
+            }
         }
     }
 
-    fn open(self, state: &StateFolder) -> Result<Box<dyn Sink>> {
-        Ok(match self {
-            Self::Files(folder) => {
-                let folder = folder.unwrap_or_else(|| state.recordings());
-                Box::new(Recorder::new(&folder, "endpoint", OUTPUT_RATE.hertz())?)
-            }
-            Self::Null => Box::new(NullSink),
-        })
+    /// A path in the file is taken from the file's folder.
+    fn beside(&self, path: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
     }
+
+    fn client_tls(&self, config: &EndpointConfig) -> Result<ClientTls, Failure> {
+        let security = &config.security;
+        let unusable = |problem: String| {
+            let right = "a PEM file with the certificates of the authorities to trust";
+            self.unusable("oyez.tls.ca", problem, right)
+        };
+        let trust = match (&security.trusted_ca_file, security.validates_server) {
+            (_, false) => Trust::Anyone,
+            (Some(file), true) => Trust::Authorities(
+                certificates_from_file(&self.beside(file))
+                    .map_err(|error| unusable(format!("{:#}", anyhow!(error))))?,
+            ),
+            (None, true) => Trust::Platform,
+        };
+        let minimum = match security.tls_version_min {
+            TlsVersion::Tls12 => MinimumVersion::Tls12,
+            TlsVersion::Tls13 => MinimumVersion::Tls13,
+        };
+        ClientTls::new(ClientTlsConfig {
+            trust,
+            minimum,
+            identity: None,
+        })
+        .map_err(|error| unusable(format!("{:#}", anyhow!(error))))
+    }
+
+    /// The sink that is configured; `None` for the state folder's own.
+    fn configured_sink(&self, choice: &SinkChoice) -> Result<Option<Box<dyn Sink>>, Failure> {
+        match choice {
+            SinkChoice::Auto => Ok(None),
+            SinkChoice::Null => Ok(Some(Box::new(NullSink))),
+            SinkChoice::Wav(folder) => recorder(&self.beside(folder)).map(Some).map_err(|error| {
+                let right = "wav: with a folder that can be made and written";
+                self.unusable("oyez.sink", format!("{:#}", anyhow!(error)), right)
+            }),
+        }
+    }
+}
+
+fn wrong(path: &Path, errors: &[ConfigError]) -> Failure {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: {error}", path.display()))
+        .collect();
+    Failure::BadConfiguration(anyhow!(lines.join("\n")))
 }
 
 fn narrate(report: &DeviceReport) -> Option<String> {

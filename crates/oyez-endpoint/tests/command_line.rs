@@ -56,16 +56,38 @@ fn a_sink_that_is_not_built_in_is_bad_configuration() {
     let (code, said) = run_with("oyez.sink = alsa:default\n");
     assert_eq!(code, Some(64));
     assert!(
-        said.contains("oyez.sink") && said.contains("wav:FOLDER"),
+        said.contains("line 1: oyez.sink: ") && said.contains("auto, null or wav:FOLDER would be right"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_sink_that_cannot_be_written_is_bad_configuration() {
+    let (code, said) = run_with("\noyez.sink = wav:lobby.conf/recordings\n");
+    assert_eq!(code, Some(64));
+    assert!(
+        said.contains("lobby.conf: line 2: oyez.sink: ") && said.contains("a folder that can be made"),
         "{said}"
     );
 }
 
 #[test]
 fn a_missing_authority_file_is_bad_configuration() {
-    let (code, said) = run_with("oyez.tls.ca = no-such.pem\n");
+    let (code, said) = run_with("# trust\noyez.tls.ca = no-such.pem\n");
     assert_eq!(code, Some(64));
-    assert!(said.contains("no-such.pem"), "{said}");
+    assert!(
+        said.contains("lobby.conf: line 2: oyez.tls.ca: ") && said.contains("a PEM file"),
+        "{said}"
+    );
+    // It is looked for beside the file.
+    let beside = said
+        .split("/no-such.pem")
+        .next()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap();
+    assert!(beside.starts_with(".tmp"), "{said}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl RunningZone {
             .map(|line| {
                 line.replace("0.0.0.0:5060", "127.0.0.1:0")
                     .replace("0.0.0.0:5061", "127.0.0.1:0")
-                    .replace("0.0.0.0", "127.0.0.1")
+                    .replace("\"0.0.0.0\", \"::\"", "\"127.0.0.1\"")
             })
             .collect();
         let file = folder.join("zone.toml");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use self::slots::SlotKeys;
 use super::reader::Reader;
-use super::{ConfigError, Document, HostPort};
+use super::{ConfigError, Document, HostPort, SinkChoice};
 use crate::{AuthorizationId, Secret, SipUser, SlotPosition};
 
 /// The configuration of an endpoint.
@@ -28,8 +28,8 @@ pub struct EndpointConfig {
     pub interop: InteropConfig,
     /// How pages sound.
     pub page: PageConfig,
-    /// Where sound goes: `auto`, `null`, `alsa`, `pulse`, or `alsa:`, `pulse:` or `wav:` with a name.
-    pub sink: String,
+    /// Where sound goes.
+    pub sink: SinkChoice,
     /// The slots that have an account and are in use, in the order of kind and port.
     pub slots: Vec<SlotConfig>,
 }
@@ -269,7 +269,7 @@ impl EndpointConfig {
             redundancy: sections::redundancy(&reader, &mut errors),
             interop: sections::interop(&reader),
             page: sections::page(&reader),
-            sink: reader.text("oyez.sink").to_owned(),
+            sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
             slots: slots::slots(&reader, &mut errors),
         };
         config.check(&reader, &mut errors);

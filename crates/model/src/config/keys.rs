@@ -138,6 +138,16 @@ pub fn find(key: &str) -> Option<&'static KeySpec> {
     KEYS.iter().find(|spec| spec.pattern.matches(key))
 }
 
+/// Keys that are read and checked, so that a back-up of the hardware is taken, but change nothing.
+pub const WITHOUT_EFFECT: &[&str] = &[
+    "audio.codec.g722",
+    "sip.interop.checksync",
+    "sip.interop.cport",
+    "sip.interop.cuser",
+    "sip.ssr.chkact",
+    "sip.ssr.method",
+];
+
 const ON: &str = "1";
 const OFF: &str = "0";
 const UNSET: &str = "";
@@ -405,7 +415,7 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Sink,
         "auto",
         Tab::AdvancedAudio,
-        "Loudspeaker to play to.",
+        "Where sound goes: auto is WAV files in the state folder, null is nowhere.",
     )),
     seen(
         one("sip.transp"),
@@ -668,6 +678,13 @@ mod tests {
                 "{}",
                 spec.pattern
             );
+        }
+    }
+
+    #[test]
+    fn keys_without_effect_are_keys() {
+        for key in WITHOUT_EFFECT {
+            assert!(find(key).is_some(), "{key}");
         }
     }
 

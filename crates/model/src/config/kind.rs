@@ -43,7 +43,7 @@ pub enum Kind {
     AuthorizationId,
     /// `Default`, `None` or the name of a sound file.
     Tone,
-    /// Where sound goes: `auto`, `null`, or a kind of sink and its name.
+    /// Where sound goes: see [`SinkChoice`].
     Sink,
     /// Any text without control characters.
     Text,
@@ -107,11 +107,52 @@ impl fmt::Display for Kind {
                 )
             }
             Self::Tone => formatter.write_str("Default, None, or the name of a .wav file"),
-            Self::Sink => formatter.write_str("auto, null, alsa:DEVICE, pulse:SINK or wav:FILE"),
+            Self::Sink => formatter.write_str("auto, null or wav:FOLDER"),
             Self::Text => write!(
                 formatter,
                 "up to {TEXT_LENGTH_MAX} bytes of text without control characters"
             ),
+        }
+    }
+}
+
+/// Where sound goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkChoice {
+    /// Where the endpoint thinks best.
+    Auto,
+    /// Nowhere.
+    Null,
+    /// WAV files in the folder of this name.
+    Wav(String),
+}
+
+/// A text that names no sink.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not auto, null or wav: with a folder")]
+pub struct SinkChoiceError;
+
+impl std::str::FromStr for SinkChoice {
+    type Err = SinkChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("wav", folder)) if !folder.is_empty() && is_text(folder) => {
+                Ok(Self::Wav(folder.to_owned()))
+            }
+            None if text == "auto" => Ok(Self::Auto),
+            None if text == "null" => Ok(Self::Null),
+            Some(_) | None => Err(SinkChoiceError),
+        }
+    }
+}
+
+impl fmt::Display for SinkChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => formatter.write_str("auto"),
+            Self::Null => formatter.write_str("null"),
+            Self::Wav(folder) => write!(formatter, "wav:{folder}"),
         }
     }
 }
@@ -246,11 +287,7 @@ fn is_tone(value: &str) -> bool {
 }
 
 fn is_sink(value: &str) -> bool {
-    match value.split_once(':') {
-        Some(("alsa" | "pulse" | "wav", name)) => !name.is_empty() && is_text(name),
-        Some(_) => false,
-        None => matches!(value, "auto" | "null" | "alsa" | "pulse"),
-    }
+    value.parse::<SinkChoice>().is_ok()
 }
 
 fn is_text(value: &str) -> bool {
@@ -299,8 +336,8 @@ mod tests {
             ),
             (
                 Kind::Sink,
-                vec!["auto", "null", "alsa:hw:0,0", "wav:out.wav"],
-                vec!["oss", "wav:", "wav"],
+                vec!["auto", "null", "wav:recordings", "wav:/var/lib/oyez:2"],
+                vec!["alsa:hw:0,0", "pulse", "wav:", "wav"],
             ),
             (Kind::Text, vec!["a b = c # d"], vec!["a\tb"]),
         ] {

@@ -20,5 +20,5 @@ pub use endpoint::{
     RedundancyConfig, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
     TransportChoice,
 };
-pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
-pub use kind::{HostPort, Kind};
+pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, WITHOUT_EFFECT, find};
+pub use kind::{HostPort, Kind, SinkChoice};

@@ -21,7 +21,7 @@ fn an_empty_file_gives_the_defaults_and_no_slot() {
     assert!(config.security.validates_server);
     assert_eq!(config.security.suites, [SrtpSuite::AesCm128HmacSha1_80]);
     assert!(config.redundancy.fails_back);
-    assert_eq!(config.sink, "auto");
+    assert_eq!(config.sink, SinkChoice::Auto);
 }
 
 #[test]
