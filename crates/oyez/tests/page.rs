@@ -1,6 +1,7 @@
 //! `oyez page` into a zone that `oyez zone` runs, as docs/zone.md tells it.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "helpers of tests state what they expect, as tests do"
 )]
 

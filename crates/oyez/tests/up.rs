@@ -201,14 +201,13 @@ async fn page_by_a_foreign_talker(stage: &mut Stage, wrong_srtp_key: bool) -> Re
     let began = Instant::now();
     let mut call = talker.call("700", &options).await.unwrap();
     let answered = Instant::now();
-    let packets = match call.speak(&octets).await {
-        Ok(packets) => {
-            call.hang_up().await.unwrap();
-            packets
-        }
-        // The zone does not wait for ever for a talker whose packets it cannot read.
-        Err(TalkerError::Ended) if wrong_srtp_key => 0,
-        Err(error) => panic!("{error}"),
+    let spoken = call.speak(&octets).await;
+    // The zone does not wait for ever for a talker whose packets it cannot read.
+    let packets = if wrong_srtp_key && matches!(spoken, Err(TalkerError::Ended)) {
+        0
+    } else {
+        call.hang_up().await.unwrap();
+        spoken.unwrap()
     };
 
     let report = loop {

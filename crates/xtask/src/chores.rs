@@ -2,12 +2,12 @@
 
 mod fuzz;
 mod peers;
-mod tests;
+mod runs;
 
 use fuzz::check_fuzz_targets;
 pub use fuzz::fuzz;
 pub use peers::install_peers;
-pub use tests::{bench, check_layers, sim, test};
+pub use runs::{bench, check_layers, sim, test};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
