@@ -131,6 +131,10 @@ enum State {
         local: SocketAddr,
         deadline: Instant,
     },
+    /// The INVITE is too large for a datagram, and a stream is being made.
+    Widening {
+        local: SocketAddr,
+    },
     Talking {
         session: SessionId,
         voice: Box<Voice>,
@@ -248,6 +252,7 @@ impl Caller {
             | State::Reaching { .. }
             | State::Opening { .. }
             | State::Calling { .. }
+            | State::Widening { .. }
             | State::Talking { .. }
             | State::Leaving { .. }
             | State::Over => {}
@@ -262,7 +267,11 @@ impl Caller {
             State::Reaching { deadline }
             | State::Calling { deadline, .. }
             | State::Leaving { deadline, .. } => Some(*deadline),
-            State::Idle | State::Opening { .. } | State::Talking { .. } | State::Over => None,
+            State::Idle
+            | State::Opening { .. }
+            | State::Widening { .. }
+            | State::Talking { .. }
+            | State::Over => None,
         };
         [own, self.agent.next_timeout(), self.uplinks.next_timeout(true)]
             .into_iter()
@@ -310,7 +319,7 @@ impl Caller {
                 };
                 self.leave(now, session, end);
             }
-            State::Idle | State::Reaching { .. } | State::Opening { .. } => {
+            State::Idle | State::Reaching { .. } | State::Opening { .. } | State::Widening { .. } => {
                 self.finish(
                     now,
                     CallerEvent::Ended {
@@ -368,6 +377,10 @@ impl Caller {
                         local: flow.local.ip(),
                     });
                 }
+                (&State::Widening { local }, Change::Serving(flow)) => {
+                    self.state = State::Opening { flow };
+                    self.call(now, local);
+                }
                 (State::Reaching { .. }, Change::Unreachable(cause)) => {
                     self.failed += 1;
                     if self.failed >= self.profile.targets.len() {
@@ -375,7 +388,10 @@ impl Caller {
                     }
                 }
                 (
-                    State::Opening { .. } | State::Calling { .. } | State::Talking { .. },
+                    State::Opening { .. }
+                    | State::Widening { .. }
+                    | State::Calling { .. }
+                    | State::Talking { .. },
                     Change::Lost { cause, .. },
                 ) => {
                     self.fail(now, CallerFailure::ConnectionLost(cause));
@@ -440,6 +456,7 @@ impl Caller {
             State::Idle
             | State::Reaching { .. }
             | State::Opening { .. }
+            | State::Widening { .. }
             | State::Calling { .. }
             | State::Leaving { .. }
             | State::Over => 0,

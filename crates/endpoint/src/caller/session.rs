@@ -8,7 +8,7 @@ use model::status::Cause;
 use rand_core::Rng;
 use sip::flow::Flow;
 use sip::message::{Message, Method, StatusCode};
-use sip::user_agent::{Body, EndCause, Event, OutgoingRequest, Reply, SessionId};
+use sip::user_agent::{Body, EndCause, Event, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::voice::Voice;
 use super::{Caller, CallerEvent, CallerFailure, State};
@@ -47,8 +47,7 @@ impl Caller {
             .collect();
         invite.credentials = request::credentials(account);
         invite.body = Some(Body::sdp(offer));
-        // An offer with keys of six suites is larger than what RFC 3261 sends by datagram; networks carry it in parts.
-        invite.large_datagram = true;
+        invite.large_datagram = self.uplinks.takes_large_datagrams(flow);
         let session = self.agent.invite(now, flow, invite);
         let deadline = now + self.profile.answer_max;
         self.state = State::Calling {
@@ -89,7 +88,7 @@ impl Caller {
                 failure,
                 ..
             } => {
-                self.rejected(now, status, message.as_ref(), failure.is_some());
+                self.rejected(now, status, message.as_ref(), failure);
             }
             Event::Ended { cause, .. } => self.session_ended(now, &cause),
             Event::SessionRequest {
@@ -139,8 +138,18 @@ impl Caller {
         }
     }
 
-    fn rejected(&mut self, now: Instant, status: StatusCode, response: Option<&Message>, is_local: bool) {
+    fn rejected(
+        &mut self,
+        now: Instant,
+        status: StatusCode,
+        response: Option<&Message>,
+        failure: Option<RequestFailure>,
+    ) {
         match &self.state {
+            &State::Calling { flow, local, .. } if failure == Some(RequestFailure::NeedsStream) => {
+                self.state = State::Widening { local };
+                self.uplinks.handle_too_large(now, flow, &mut self.rng);
+            }
             // A peer that does not know RFC 8643 may refuse RTP/AVP with keys, and take it without them.
             State::Calling { flow, local, .. }
                 if status == StatusCode::NOT_ACCEPTABLE_HERE && self.security == SecurityOffer::Optional =>
@@ -150,7 +159,7 @@ impl Caller {
                 self.state = State::Opening { flow };
                 self.call(now, local);
             }
-            State::Calling { .. } if is_local && status == StatusCode::REQUEST_TIMEOUT => {
+            State::Calling { .. } if failure == Some(RequestFailure::Timeout) => {
                 self.fail(now, CallerFailure::NoAnswer);
             }
             State::Calling { .. } => {
@@ -170,6 +179,7 @@ impl Caller {
             State::Idle
             | State::Reaching { .. }
             | State::Opening { .. }
+            | State::Widening { .. }
             | State::Talking { .. }
             | State::Over => {}
         }
@@ -195,6 +205,7 @@ impl Caller {
             State::Idle
             | State::Reaching { .. }
             | State::Opening { .. }
+            | State::Widening { .. }
             | State::Calling { .. }
             | State::Over => {}
         }

@@ -41,7 +41,7 @@ impl Endpoint {
         let sequence = slot.sequence.advance();
         let Some(account) = slot.account() else { return };
         let target = self.uplinks.target_of(due.flow);
-        let request = registration::request::register(
+        let mut request = registration::request::register(
             &self.profile,
             account,
             target,
@@ -50,6 +50,7 @@ impl Endpoint {
             slot.names_flow,
             sequence,
         );
+        request.large_datagram = self.uplinks.takes_large_datagrams(due.flow);
         let id = self.agent.request(now, due.flow, request);
         self.asked_by_request.insert(
             id,
@@ -166,6 +167,9 @@ impl Endpoint {
             Judgement::Served => {
                 self.uplinks.handle_served(now, flow, flow_timer, &mut self.rng);
                 return self.finish_move(now);
+            }
+            Judgement::TooLarge => {
+                return self.uplinks.handle_too_large(now, flow, &mut self.rng);
             }
             Judgement::Silent { sent_at } if !self.uplinks.heard_since(flow, sent_at) => {
                 let changes = self.uplinks.handle_dead(now, flow, &mut self.rng);

@@ -5,7 +5,7 @@
 //!   Idle ───────────────▶ Registering ───────────────▶ Registered ── refresh time ─▶ Registering
 //!    ▲                     │  ▲   │ TooBrief: again, with the server's Min-Expires
 //!    │ flow lost           │  └───┘
-//!    │ (from every state)  │ Refused, Unavailable, Silent
+//!    │ (from every state)  │ Refused, Unavailable, Silent, TooLarge
 //!    │                     ▼
 //!    └──────────────── Waiting ── wait over ─▶ Registering
 //!
@@ -116,6 +116,8 @@ pub(crate) enum Judgement {
         /// What the server asked for, within bounds.
         retry_after: Option<Duration>,
     },
+    /// Nothing was sent: the flow is to give way to one that takes requests of any size.
+    TooLarge,
     /// Nothing came back since `sent_at`: the flow may be dead.
     Silent { sent_at: Instant },
 }
@@ -376,6 +378,13 @@ impl Registration {
                     .max(retry_after.unwrap_or_default());
                 self.wait(now, attempt.flow, wait, cause.clone());
                 Judgement::Unserved { cause, retry_after }
+            }
+            Outcome::TooLarge => {
+                // No failure: the flow that follows starts a new attempt before this wait is over.
+                let until = now + self.recovery.failed(rng, false);
+                let flow = attempt.flow;
+                self.state = State::Waiting { flow, until };
+                Judgement::TooLarge
             }
             Outcome::Silent => {
                 let wait = self.recovery.failed(rng, false);

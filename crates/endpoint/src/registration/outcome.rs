@@ -38,6 +38,8 @@ pub(crate) enum Outcome {
     },
     /// No answer at all.
     Silent,
+    /// Nothing was sent: the request is too large for a datagram.
+    TooLarge,
 }
 
 impl Outcome {
@@ -103,8 +105,8 @@ impl Outcome {
                 cause: Cause::ConnectionClosed,
                 retry_after: None,
             },
-            RequestFailure::NeedsStream
-            | RequestFailure::NeedsTls
+            RequestFailure::NeedsStream => Self::TooLarge,
+            RequestFailure::NeedsTls
             | RequestFailure::Malformed
             | RequestFailure::Overload
             | RequestFailure::BadAnswer

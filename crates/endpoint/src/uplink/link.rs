@@ -8,6 +8,8 @@
 //!    └── wait, then again ◀──────────────────┘◀─────────────────────┘
 //! ```
 
+mod stream;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use rand_core::Rng;
 use sip::flow::{ConnectionId, Flow, Transport};
 use sip::locate::{Answer, Query};
 
+use self::stream::Stream;
 use super::Effects;
 use super::search::{Search, Step};
 use crate::io::ConnectToken;
@@ -48,6 +51,8 @@ pub(crate) enum LinkChange {
     Up(Flow),
     /// The flow is gone.
     Lost { flow: Flow, cause: Cause },
+    /// Requests that were too large may be sent over this flow.
+    Roomy(Flow),
     /// An attempt has failed and no address is left.
     Failed(Cause),
 }
@@ -86,7 +91,7 @@ enum State {
         since: Instant,
         deadline: Instant,
     },
-    Up(Established),
+    Up(Box<Established>),
 }
 
 /// Not asked to do anything.
@@ -107,6 +112,7 @@ struct Established {
     /// Where the last accepted registration came from, as the server saw it.
     registered_at: Option<SocketAddr>,
     keepalive: Option<Keepalive>,
+    stream: Stream,
 }
 
 impl Link {
@@ -196,7 +202,10 @@ impl Link {
     pub(crate) fn stop(&mut self, context: &mut Context<'_>) {
         match &self.state {
             State::Connecting { token, .. } => context.effects.abandon(*token),
-            State::Up(established) => context.effects.disconnect(established.flow),
+            State::Up(established) => {
+                established.abandon_stream(context.effects);
+                context.effects.disconnect(established.flow);
+            }
             State::Down { .. } | State::Locating { .. } => {}
         }
         self.state = DOWN;
@@ -254,10 +263,8 @@ impl Link {
                 token: expected,
                 ..
             } if token == expected => {
-                let keepalive = self
-                    .keepalive
-                    .map(|times| Keepalive::new(context.now, times, context.rng));
-                self.state = State::Up(Established {
+                let keepalive = self.new_keepalive(context);
+                self.state = State::Up(Box::new(Established {
                     flow,
                     search,
                     since: context.now,
@@ -265,8 +272,13 @@ impl Link {
                     served: false,
                     registered_at: None,
                     keepalive,
-                });
+                    stream: Stream::Unneeded,
+                }));
                 Some(LinkChange::Up(flow))
+            }
+            State::Up(established) if established.awaits(token) => {
+                self.state = State::Up(established);
+                self.stream_connected(flow, context)
             }
             other => {
                 self.state = other;
@@ -288,6 +300,10 @@ impl Link {
                 since,
                 ..
             } if token == expected => self.proceed(search, since, Some(cause.clone()), context),
+            State::Up(established) if established.awaits(token) => {
+                self.state = State::Up(established);
+                self.stream_refused()
+            }
             other => {
                 self.state = other;
                 None
@@ -318,6 +334,7 @@ impl Link {
         let State::Up(established) = self.take() else {
             return None;
         };
+        established.abandon_stream(context.effects);
         context.effects.disconnect(established.flow);
         let lost = LinkChange::Lost {
             flow: established.flow,
@@ -389,10 +406,8 @@ impl Link {
     /// Notes the answer to a keep-alive.
     pub(crate) fn handle_keepalive_answer(&mut self, now: Instant) {
         self.handle_heard(now);
-        if let State::Up(Established {
-            keepalive: Some(keepalive),
-            ..
-        }) = &mut self.state
+        if let State::Up(established) = &mut self.state
+            && let Some(keepalive) = &mut established.keepalive
         {
             keepalive.handle_answer();
         }
@@ -417,7 +432,16 @@ impl Link {
                 self.proceed(search, since, Some(Cause::TcpTimeout), context)
             }
             State::Up(established) => {
+                let is_too_late = established
+                    .stream_deadline()
+                    .is_some_and(|deadline| deadline <= now);
+                if is_too_late {
+                    established.abandon_stream(context.effects);
+                }
                 self.state = State::Up(established);
+                if is_too_late {
+                    return self.stream_refused();
+                }
                 self.keep_alive(context)
             }
             other => {
@@ -433,8 +457,16 @@ impl Link {
             State::Down { .. } => None,
             State::Locating { since, .. } => Some(*since + LOCATE_TIME),
             State::Connecting { deadline, .. } => Some(*deadline),
-            State::Up(established) => established.keepalive.as_ref().map(Keepalive::next_timeout),
+            State::Up(established) => {
+                let keepalive = established.keepalive.as_ref().map(Keepalive::next_timeout);
+                keepalive.into_iter().chain(established.stream_deadline()).min()
+            }
         }
+    }
+
+    fn new_keepalive(&self, context: &mut Context<'_>) -> Option<Keepalive> {
+        self.keepalive
+            .map(|times| Keepalive::new(context.now, times, context.rng))
     }
 
     fn keep_alive(&mut self, context: &mut Context<'_>) -> Option<LinkChange> {
@@ -466,6 +498,7 @@ impl Link {
         let State::Up(established) = self.take() else {
             return LinkChange::Failed(cause);
         };
+        established.abandon_stream(context.effects);
         let hopeful = established.served && cause == Cause::ConnectionClosed;
         let wait = if established.served {
             jitter::between(context.rng, Duration::ZERO, RECONNECT_SPREAD)

@@ -190,6 +190,24 @@ impl Uplinks {
             .is_some_and(|heard| heard > instant)
     }
 
+    /// Notes that a request is too large for `flow`: [`Change::Serving`] follows once there is a way for it.
+    pub(crate) fn handle_too_large(&mut self, now: Instant, flow: Flow, rng: &mut ChaCha20Rng) {
+        let mut context = Context {
+            now,
+            rng,
+            effects: &mut self.effects,
+            others_up: true,
+        };
+        for link in self.links.iter_mut().filter(|link| link.flow() == Some(flow)) {
+            link.handle_too_large(&mut context);
+        }
+    }
+
+    /// Says whether requests of any size are sent over `flow`.
+    pub(crate) fn takes_large_datagrams(&self, flow: Flow) -> bool {
+        self.link_of(flow).is_some_and(Link::takes_large_datagrams)
+    }
+
     /// Leaves a flow that is dead.
     pub(crate) fn handle_dead(&mut self, now: Instant, flow: Flow, rng: &mut ChaCha20Rng) -> Vec<Change> {
         self.give_up_flow(now, flow, &Cause::Timeout, None, rng)
@@ -386,6 +404,8 @@ impl Uplinks {
                 vec![Change::Serving(flow)]
             }
             LinkChange::Up(_) => Vec::new(),
+            LinkChange::Roomy(flow) if self.serving == Some(index) => vec![Change::Serving(flow)],
+            LinkChange::Roomy(_) => Vec::new(),
             LinkChange::Lost { flow, cause } => {
                 let mut changes = vec![Change::Lost { flow, cause }];
                 self.retiring = self.retiring.filter(|left| *left != index);

@@ -200,6 +200,29 @@ fn a_lost_connection_ends_the_call() {
     );
 }
 
+#[test]
+fn an_invite_too_large_for_a_datagram_takes_a_stream_or_is_sent_in_parts_where_there_is_none() {
+    for (refuses_tcp, transport) in [(false, Transport::Tcp), (true, Transport::Udp)] {
+        let mut profile = caller_profile();
+        profile.targets[0].transport = Some(Transport::Udp);
+        profile.media.security = SecurityOffer::Disabled;
+        profile.account.display_name = "x".repeat(sip::user_agent::DATAGRAM_MAX);
+        let mut line = Line::new(profile, Answer::Accepts(SecurityOffer::Disabled));
+        line.refuses_tcp = refuses_tcp;
+
+        line.begin();
+        line.speak(Duration::from_secs(1));
+
+        assert!(
+            line.events
+                .iter()
+                .any(|event| matches!(event, CallerEvent::Answered { .. }))
+        );
+        assert!(!line.transports.is_empty());
+        assert!(line.transports.iter().all(|used| *used == transport));
+    }
+}
+
 fn caller_profile() -> CallerProfile {
     let profile = crate::world::profile();
     CallerProfile {
@@ -250,6 +273,9 @@ struct Line {
     server: CalledServer,
     reach: Reach,
     unreachable: Option<std::net::SocketAddr>,
+    refuses_tcp: bool,
+    /// Over what the caller's requests came, in order.
+    transports: Vec<Transport>,
     events: Vec<CallerEvent>,
     stopped: bool,
 }
@@ -272,6 +298,8 @@ impl Line {
             server,
             reach: Reach::Open,
             unreachable: None,
+            refuses_tcp: false,
+            transports: Vec::new(),
             events: Vec::new(),
             stopped: false,
         }
@@ -351,18 +379,26 @@ impl Line {
             Output::Transmit { bytes, .. } if *bytes == *b"\r\n\r\n" => {}
             Output::Transmit { flow, bytes } => {
                 let message = Message::parse_datagram(bytes.to_vec()).unwrap();
+                self.transports.push(flow.transport);
                 self.server
                     .agent
                     .handle_message(self.now, mirrored(flow), message);
             }
             Output::Connect { token, target } => {
-                let reach = if self.unreachable == Some(target.address) {
+                let is_refused = target.transport == Transport::Tcp && self.refuses_tcp;
+                let reach = if is_refused || self.unreachable == Some(target.address) {
                     Reach::Fails(Cause::TcpRefused)
                 } else {
                     self.reach.clone()
                 };
                 let input = match reach {
-                    Reach::Open => Input::Connected { token, flow: flow() },
+                    Reach::Open => Input::Connected {
+                        token,
+                        flow: Flow {
+                            transport: target.transport,
+                            ..flow()
+                        },
+                    },
                     Reach::Fails(cause) => Input::ConnectFailed { token, cause },
                     Reach::After(_) | Reach::BlackHole => return,
                 };

@@ -18,4 +18,5 @@ mod precedence;
 mod receipt;
 mod registration;
 mod server;
+mod streams;
 mod world;

@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) device: Endpoint,
     pub(crate) servers: BTreeMap<SocketAddr, Server>,
     pub(crate) reach: BTreeMap<SocketAddr, Reach>,
+    /// Whether TCP connections come about, where that is another matter than for datagrams.
+    pub(crate) tcp_reach: Option<Reach>,
     pub(crate) flows: Vec<Flow>,
     pub(crate) connects: Vec<(Instant, SocketAddr)>,
     pub(crate) events: Vec<(Instant, DeviceEvent)>,
@@ -167,6 +169,7 @@ impl World {
             device: Endpoint::new([1; 32], profile),
             servers: BTreeMap::from([(address(PRIMARY), Server::new(2, registrar))]),
             reach: BTreeMap::new(),
+            tcp_reach: None,
             flows: Vec::new(),
             connects: Vec::new(),
             events: Vec::new(),
@@ -528,7 +531,12 @@ impl World {
             Output::Transmit { flow, bytes } => self.transmit(flow, &bytes),
             Output::Connect { token, target } => {
                 self.connects.push((now, target.address));
-                match self.reach.get(&target.address).cloned().unwrap_or(Reach::Open) {
+                let of_address = self.reach.get(&target.address).cloned();
+                let of_transport = self
+                    .tcp_reach
+                    .clone()
+                    .filter(|_| target.transport == Transport::Tcp);
+                match of_transport.or(of_address).unwrap_or(Reach::Open) {
                     Reach::Open => self.connected(token, &target),
                     Reach::After(time) => self.connecting.push((now + time, token, target)),
                     Reach::Fails(cause) => self

@@ -168,7 +168,8 @@ impl Switch {
         let mut request = OutgoingRequest::new(OwnedMethod::from(Method::Invite), &target.uri, from, to);
         request.route.clone_from(&target.route);
         request.headers = call.announcement.headers(domain, call.page.as_ref());
-        // A description with keys does not fit into 1,300 octets, and a phone registered over UDP has no stream.
+        // A description with keys does not fit into 1,300 octets, and a phone registered over UDP has no stream: the zone
+        // opens no connections, since a page cannot wait to learn that an address translator lets none through.
         request.large_datagram = true;
         request
     }

@@ -183,6 +183,7 @@ impl Bench {
             Judgement::Settled
             | Judgement::Served
             | Judgement::Unserved { .. }
+            | Judgement::TooLarge
             | Judgement::Silent { .. } => None,
         }
     }
