@@ -75,7 +75,7 @@ fn check_challenge(header: &str) {
             why: ChallengeReason::Unanswered,
             ..
         } => challenge.nonce().is_empty(),
-        Verdict::Refused(Refusal::NoQop) => !header.contains(", qop=auth, nc="),
+        Verdict::Refused(Refusal::NoQop) => !challenge.has_quality_of_protection(),
         // Quoting can make the answer longer than what the server reads.
         Verdict::Refused(Refusal::Malformed(_)) => header.len() > 4_096,
         Verdict::Accepted { .. } | Verdict::Challenge { .. } | Verdict::Refused(_) => false,

@@ -147,6 +147,12 @@ impl Challenge {
         self.algorithm
     }
 
+    /// It asks for the quality of protection `auth`, so that answers are counted.
+    #[must_use]
+    pub fn has_quality_of_protection(&self) -> bool {
+        self.qop_auth
+    }
+
     /// The answer before this challenge was right but for its nonce: the same credentials are to be tried again.
     #[must_use]
     pub fn is_stale(&self) -> bool {
