@@ -1,7 +1,8 @@
 //! The control socket of a running program: a Unix socket, mode 0600, that speaks lines.
 //!
 //! A client sends one word and a line end. `status` is answered with one line and the connection closes; `events` is
-//! answered with a line per event until the client goes away. What stands in the lines (JSON) is the program's affair.
+//! answered with a line per event until the client goes away or closes its side. What stands in the lines (JSON) is the
+//! program's affair. A client for whom there is no place is told so.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Clients served at once; a person, a page of the device's own and a monitor need three.
@@ -85,20 +86,16 @@ impl ControlSocket {
     /// Serves clients until the owner drops the future: status through `status`, events from `events`.
     pub async fn serve(self, status: mpsc::Sender<StatusRequest>, events: broadcast::Sender<Arc<str>>) {
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+        let refusals = Arc::new(Semaphore::new(CLIENTS_MAX));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let (status, events) = (status.clone(), events.clone());
-                    tokio::spawn(async move {
-                        let served = serve_client(stream, status, events).await;
-                        if let Err(error) = served {
-                            tracing::debug!(%error, "control client went away");
-                        }
-                        drop(place);
-                    });
+                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                        spawn_with(place, serve_client(stream, status, events));
+                    } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+                        spawn_with(place, refuse_client(stream));
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "control socket cannot accept");
@@ -117,18 +114,35 @@ impl Drop for ControlSocket {
     }
 }
 
+fn spawn_with(place: OwnedSemaphorePermit, client: impl Future<Output = io::Result<()>> + Send + 'static) {
+    tokio::spawn(async move {
+        if let Err(error) = client.await {
+            tracing::debug!(%error, "control client went away");
+        }
+        drop(place);
+    });
+}
+
+async fn refuse_client(mut stream: UnixStream) -> io::Result<()> {
+    // A stream that is closed with something unread takes the answer with it.
+    read_request(&mut stream).await?;
+    let refusal = format!("{{\"error\":\"all {CLIENTS_MAX} places are taken; end another client first\"}}");
+    write_line(&mut stream, &refusal).await
+}
+
+async fn read_request(stream: &mut UnixStream) -> io::Result<String> {
+    let mut request = String::new();
+    let mut reading = BufReader::new((&mut *stream).take(REQUEST_LENGTH_MAX));
+    timeout(PATIENCE, reading.read_line(&mut request)).await??;
+    Ok(request)
+}
+
 async fn serve_client(
     mut stream: UnixStream,
     status: mpsc::Sender<StatusRequest>,
     events: broadcast::Sender<Arc<str>>,
 ) -> io::Result<()> {
-    let mut request = String::new();
-    let (read, _) = stream.split();
-    timeout(
-        PATIENCE,
-        BufReader::new(read.take(REQUEST_LENGTH_MAX)).read_line(&mut request),
-    )
-    .await??;
+    let request = read_request(&mut stream).await?;
     match request.trim() {
         "status" => {
             let (answer, line) = oneshot::channel();
@@ -145,12 +159,19 @@ async fn serve_client(
 
 async fn send_events(stream: &mut UnixStream, mut events: broadcast::Receiver<Arc<str>>) -> io::Result<()> {
     loop {
-        match events.recv().await {
-            Ok(line) => write_line(stream, &line).await?,
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                write_line(stream, &format!("{{\"missed\":{missed}}}")).await?;
-            }
-            Err(broadcast::error::RecvError::Closed) => return Ok(()),
+        let mut more = [0; 64];
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(line) => write_line(stream, &line).await?,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    write_line(stream, &format!("{{\"missed\":{missed}}}")).await?;
+                }
+                Err(broadcast::error::RecvError::Closed) => return Ok(()),
+            },
+            // A client has nothing more to say; that it has gone shows here and nowhere else while nothing happens.
+            read = stream.read(&mut more) => if read? == 0 {
+                return Ok(());
+            },
         }
     }
 }
@@ -239,6 +260,43 @@ mod tests {
         }
         events.send("{\"event\":1}".into()).unwrap();
         assert_eq!(lines.next().await.unwrap().as_deref(), Some("{\"event\":1}"));
+    }
+
+    #[tokio::test]
+    async fn the_last_place_is_given_one_more_client_is_told_so_and_who_leaves_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let (mut requests, events) = served(&path).await;
+        tokio::spawn(async move {
+            while let Some(request) = requests.recv().await {
+                request.send("{}".into()).unwrap();
+            }
+        });
+        let mut subscribers = Vec::new();
+        for _ in 1..CLIENTS_MAX {
+            subscribers.push(subscribe(&path).await.unwrap());
+        }
+        subscribed(&events, CLIENTS_MAX - 1).await;
+        assert_eq!(ask_status(&path).await.unwrap(), "{}\n", "the last place");
+        subscribers.push(subscribe(&path).await.unwrap());
+        subscribed(&events, CLIENTS_MAX).await;
+
+        let refused = ask_status(&path).await.unwrap();
+        assert!(
+            refused.starts_with("{\"error\":\"all 16 places are taken"),
+            "{refused}"
+        );
+
+        // Nothing happens that could be written to those who go.
+        drop(subscribers);
+        subscribed(&events, 0).await;
+        assert_eq!(ask_status(&path).await.unwrap(), "{}\n");
+    }
+
+    async fn subscribed(events: &broadcast::Sender<Arc<str>>, clients: usize) {
+        while events.receiver_count() != clients {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
