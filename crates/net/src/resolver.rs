@@ -2,9 +2,16 @@
 //!
 //! The order of servers, their weights and their fail-over are the locator's; here are only records. Answers are
 //! cached as long as they say, but never for longer than [`CACHE_TIME_MAX`].
+//!
+//! The system's name servers are read again whenever their file has changed, as it does when a network comes up or a lease
+//! brings others. A machine that has none yet fails its queries until it has.
 
+use std::fs;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -13,6 +20,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::parse_resolv_conf;
 use sip::locate::{Answer, Naptr, Query, Record, RecordKind, Srv};
 
 /// Time for one question to one name server before it is asked again.
@@ -31,14 +39,71 @@ pub const CACHE_TIME_MIN: Duration = Duration::from_secs(5);
 pub const CACHE_TIME_MISSING_MAX: Duration = Duration::from_secs(60);
 /// Characters of the longest name that a message can hold, without the dot at its end (RFC 1035 section 2.3.4).
 const NAME_LENGTH_MAX: usize = 253;
+/// The file of the system's name servers.
+const SYSTEM_FILE: &str = "/etc/resolv.conf";
 /// Answers in the cache at most.
 const CACHE_ANSWERS: u64 = 1_024;
 
 /// Asks name servers; clones share the cache.
 #[derive(Clone)]
 pub struct Resolver {
-    resolver: TokioResolver,
+    servers: Servers,
     timeout: Duration,
+}
+
+/// Where the name servers stand.
+#[derive(Clone)]
+enum Servers {
+    Given(Box<TokioResolver>),
+    System(Arc<Mutex<SystemServers>>),
+}
+
+/// The system's name servers as they were last read.
+struct SystemServers {
+    file: PathBuf,
+    /// Time and length of the file that `resolver` was made of.
+    read_at: Option<(SystemTime, u64)>,
+    /// The servers, and what asks them.
+    resolver: Option<(Vec<IpAddr>, TokioResolver)>,
+}
+
+impl SystemServers {
+    fn new(file: &Path) -> Self {
+        Self {
+            file: file.to_owned(),
+            read_at: None,
+            resolver: None,
+        }
+    }
+
+    /// The resolver for the servers that the file names; the one before where it cannot be read.
+    fn current(&mut self) -> Option<TokioResolver> {
+        let stamp = stamp(&self.file).ok();
+        if stamp.is_some() && stamp != self.read_at {
+            match read_servers(&self.file) {
+                Ok(resolver) => {
+                    self.resolver = Some(resolver);
+                    self.read_at = stamp;
+                }
+                Err(error) => tracing::debug!(%error, "the name servers of this machine cannot be read"),
+            }
+        }
+        self.resolver.as_ref().map(|(_, resolver)| resolver.clone())
+    }
+}
+
+fn stamp(file: &Path) -> io::Result<(SystemTime, u64)> {
+    let metadata = fs::metadata(file)?;
+    Ok((metadata.modified()?, metadata.len()))
+}
+
+fn read_servers(file: &Path) -> Result<(Vec<IpAddr>, TokioResolver), NetError> {
+    let (config, options) = parse_resolv_conf(fs::read(file)?)?;
+    let servers = config.name_servers().iter().map(|server| server.ip).collect();
+    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    *builder.options_mut() = options;
+    set_options(builder.options_mut());
+    Ok((servers, builder.build()?))
 }
 
 impl std::fmt::Debug for Resolver {
@@ -47,23 +112,20 @@ impl std::fmt::Debug for Resolver {
     }
 }
 
-/// The system's name servers cannot be had.
+/// The resolver cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("the name servers of this machine cannot be used: {0}")]
+#[error("the name servers cannot be used: {0}")]
 pub struct ResolverError(#[source] NetError);
 
 impl Resolver {
-    /// Asks the name servers that the system is configured with.
-    ///
-    /// # Errors
-    /// The system's configuration is missing or unreadable.
-    pub fn from_system() -> Result<Self, ResolverError> {
-        let mut builder = TokioResolver::builder_tokio().map_err(ResolverError)?;
-        set_options(builder.options_mut());
-        Ok(Self {
-            resolver: builder.build().map_err(ResolverError)?,
+    /// Asks the name servers that the system is configured with at the time of each query.
+    #[must_use]
+    pub fn from_system() -> Self {
+        let system = SystemServers::new(Path::new(SYSTEM_FILE));
+        Self {
+            servers: Servers::System(Arc::new(Mutex::new(system))),
             timeout: QUERY_TIMEOUT,
-        })
+        }
     }
 
     /// Asks the given name servers, over UDP and where an answer is long over TCP.
@@ -76,7 +138,7 @@ impl Resolver {
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         set_options(builder.options_mut());
         Ok(Self {
-            resolver: builder.build().map_err(ResolverError)?,
+            servers: Servers::Given(Box::new(builder.build().map_err(ResolverError)?)),
             timeout: QUERY_TIMEOUT,
         })
     }
@@ -96,7 +158,10 @@ impl Resolver {
         };
         // A SIP domain is never relative to this machine's own.
         name.set_fqdn(true);
-        match self.resolver.lookup(name, record_type(query.kind)).await {
+        let Some(resolver) = self.servers.current() else {
+            return Answer::Failed;
+        };
+        match resolver.lookup(name, record_type(query.kind)).await {
             Ok(lookup) => {
                 let records = lookup
                     .answers()
@@ -114,6 +179,15 @@ impl Resolver {
                 tracing::debug!(%error, "a DNS query failed");
                 Answer::Failed
             }
+        }
+    }
+}
+
+impl Servers {
+    fn current(&self) -> Option<TokioResolver> {
+        match self {
+            Self::Given(resolver) => Some(TokioResolver::clone(resolver)),
+            Self::System(system) => system.lock().unwrap_or_else(PoisonError::into_inner).current(),
         }
     }
 }
@@ -178,4 +252,52 @@ fn plain(name: &Name) -> String {
 
 fn text(octets: &[u8]) -> Option<String> {
     std::str::from_utf8(octets).ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The addresses that the system would ask, if it asked anybody.
+    fn servers(system: &mut SystemServers) -> Option<Vec<IpAddr>> {
+        system.current()?;
+        system.resolver.as_ref().map(|(servers, _)| servers.clone())
+    }
+
+    #[tokio::test]
+    async fn the_systems_servers_are_read_when_they_come_and_again_when_they_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("resolv.conf");
+        let mut system = SystemServers::new(&file);
+        assert_eq!(servers(&mut system), None, "there is no file yet");
+
+        fs::write(&file, "nameserver 192.0.2.1\n").unwrap();
+        assert_eq!(servers(&mut system), Some(vec![[192, 0, 2, 1].into()]));
+
+        fs::write(&file, "nameserver 192.0.2.77\n").unwrap();
+        assert_eq!(servers(&mut system), Some(vec![[192, 0, 2, 77].into()]));
+
+        fs::remove_file(&file).unwrap();
+        assert_eq!(
+            servers(&mut system),
+            Some(vec![[192, 0, 2, 77].into()]),
+            "better than none"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_machine_without_name_servers_fails_its_queries() {
+        let folder = tempfile::tempdir().unwrap();
+        let system = SystemServers::new(&folder.path().join("resolv.conf"));
+        let resolver = Resolver {
+            servers: Servers::System(Arc::new(Mutex::new(system))),
+            timeout: QUERY_TIMEOUT,
+        };
+        let query = Query {
+            kind: RecordKind::A,
+            name: "example.com".to_owned(),
+        };
+
+        assert_eq!(resolver.answer(&query).await, Answer::Failed);
+    }
 }

@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
     let device = Device::start(DeviceSetup {
         profile,
         tls,
-        resolver: Resolver::from_system().map_err(|error| anyhow!(error))?,
+        resolver: Resolver::from_system(),
         bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
         sink,
         control: Some(state.control()),

@@ -62,9 +62,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
             target.server,
         ),
         tls: target.tls,
-        resolver: Resolver::from_system()
-            .or_else(|_| Resolver::with_name_servers(&[]))
-            .map_err(|error| anyhow!(error))?,
+        resolver: Resolver::from_system(),
         bind: target.bind,
     };
     let progress = Progress::new(arguments.json);

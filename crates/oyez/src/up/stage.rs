@@ -101,9 +101,7 @@ impl Stage {
         let mut stage = Self {
             address: setup.listening.reached_at(),
             loudspeakers: Vec::new(),
-            resolver: Resolver::from_system()
-                .or_else(|_| Resolver::with_name_servers(&[]))
-                .map_err(|error| anyhow!(error))?,
+            resolver: Resolver::from_system(),
             installation,
             zone,
         };
