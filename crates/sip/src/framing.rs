@@ -172,6 +172,12 @@ impl StreamFramer {
         self.failed.is_none() && !matches!(self.pending(), [] | b"\r" | b"\r\n" | b"\r\n\r")
     }
 
+    /// Octets that have arrived and were not handed out.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.pending().len()
+    }
+
     /// The next message or keep-alive, or `None` until more octets arrive.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::byte_budget::Share;
+use super::limits::PARTIAL_BYTES_FREE;
 use super::liveness::{Due, Liveness};
 use super::outbox::{Item, Outbox};
 use super::table::DialKey;
@@ -40,6 +42,8 @@ struct Connection<S> {
     flow: Flow,
     outbox: Arc<Outbox>,
     framer: StreamFramer,
+    /// What the framer holds of a long message.
+    partial: Share,
     liveness: Liveness,
     sleep: Pin<Box<Sleep>>,
     /// What is being written; empty when nothing is.
@@ -74,7 +78,7 @@ pub(super) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
     } else {
         Side::Accepted
     };
-    let mut connection = Connection::new(stream, flow, side, Arc::clone(&outbox), liveness);
+    let mut connection = Connection::new(stream, flow, side, Arc::clone(&outbox), liveness, shared);
     let cause = connection.run(shared).await;
     // The stream ends before its end is told.
     drop(connection);
@@ -97,12 +101,20 @@ pub(super) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(stream: S, flow: Flow, side: Side, outbox: Arc<Outbox>, liveness: Liveness) -> Self {
+    fn new(
+        stream: S,
+        flow: Flow,
+        side: Side,
+        outbox: Arc<Outbox>,
+        liveness: Liveness,
+        shared: &Shared,
+    ) -> Self {
         Self {
             stream,
             flow,
             outbox,
             framer: StreamFramer::new(side),
+            partial: Share::of(&shared.partials),
             liveness,
             sleep: Box::pin(sleep_until(Instant::now())),
             writing: Bytes::new(),
@@ -171,6 +183,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Ok(None) => {
                     self.liveness.on_framed(now(), self.framer.is_within_message());
+                    let beyond = self.framer.waiting().saturating_sub(PARTIAL_BYTES_FREE);
+                    if !self.partial.hold(beyond) {
+                        shared.counters.add(Counter::PartialsRefused);
+                        return Err(CloseCause::PartialsFull);
+                    }
                     return Ok(None);
                 }
                 Err(error) => {
@@ -352,7 +369,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, DuplexStream};
 
     use super::super::admission::Admission;
-    use super::super::outbox::Backlog;
+    use super::super::byte_budget::ByteBudget;
     use super::super::table::Table;
     use super::super::{Counters, Limits};
     use super::*;
@@ -428,7 +445,8 @@ mod tests {
         let limits = Limits::default();
         Shared {
             admission: Admission::new(&limits),
-            backlog: Backlog::new(&limits),
+            backlog: ByteBudget::new(limits.queue_bytes_total_max),
+            partials: ByteBudget::new(limits.partial_bytes_total_max),
             table: Table::default(),
             counters: Counters::default(),
             limits,

@@ -21,6 +21,8 @@ pub enum Counter {
     QueueOverflows,
     /// Streams that could not be framed.
     BadStreams,
+    /// Connections closed because all together held too much of messages that had begun.
+    PartialsRefused,
     /// Outgoing connections that failed.
     DialsFailed,
     /// Datagrams dropped because the driver was busy.
@@ -35,7 +37,7 @@ pub enum Counter {
     DatagramsNotSent,
 }
 
-const COUNTERS: usize = 14;
+const COUNTERS: usize = 15;
 
 /// All counters, from zero at the start.
 #[derive(Debug, Default)]

@@ -147,6 +147,9 @@ pub enum CloseCause {
     /// A message began and did not end.
     #[error("a message was begun and not ended in time")]
     PartialMessageTimeout,
+    /// All connections together hold as much of messages that have begun as they may, and this one wanted more.
+    #[error("there is no room for the rest of a long message")]
+    PartialsFull,
     /// Nothing came for very long.
     #[error("the connection was idle for too long")]
     Idle,
@@ -186,6 +189,7 @@ impl CloseCause {
             | Self::Local
             | Self::FirstMessageTimeout
             | Self::PartialMessageTimeout
+            | Self::PartialsFull
             | Self::Idle
             | Self::PongMissing => true,
             Self::Reset

@@ -35,6 +35,11 @@ pub const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that may wait to be written on all connections. A peer that does not read is closed long before, unless
 /// many do it together.
 pub const QUEUE_BYTES_TOTAL_MAX: usize = 512 * 1024 * 1024;
+/// Bytes of a message that has begun which every connection may hold; nearly all messages are shorter.
+pub const PARTIAL_BYTES_FREE: usize = 4 * 1024;
+/// Bytes beyond those that all connections may hold of messages that have begun. Peers that begin long messages and do not
+/// end them close each other's connections, and nobody's who sends short ones.
+pub const PARTIAL_BYTES_TOTAL_MAX: usize = 256 * 1024 * 1024;
 /// Length of the queue of connections that the kernel has accepted and we have not.
 pub const LISTEN_BACKLOG: i32 = 4_096;
 /// Time after which the kernel gives up a connection whose sent bytes are not acknowledged.
@@ -79,6 +84,8 @@ pub struct Limits {
     pub queue_bytes_max: usize,
     /// See [`QUEUE_BYTES_TOTAL_MAX`].
     pub queue_bytes_total_max: usize,
+    /// See [`PARTIAL_BYTES_TOTAL_MAX`].
+    pub partial_bytes_total_max: usize,
 }
 
 impl Default for Limits {
@@ -98,6 +105,7 @@ impl Default for Limits {
             queue_messages_max: QUEUE_MESSAGES_MAX,
             queue_bytes_max: QUEUE_BYTES_MAX,
             queue_bytes_total_max: QUEUE_BYTES_TOTAL_MAX,
+            partial_bytes_total_max: PARTIAL_BYTES_TOTAL_MAX,
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod accept;
 mod admission;
+mod byte_budget;
 mod connection;
 mod counters;
 mod datagram;
@@ -43,7 +44,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use admission::Admission;
-use outbox::Backlog;
+use byte_budget::ByteBudget;
 use table::Table;
 
 /// The transports of one core: listeners, accepted connections and dialled ones.
@@ -62,7 +63,10 @@ struct Shared {
     limits: Limits,
     table: Table,
     admission: Arc<Admission>,
-    backlog: Arc<Backlog>,
+    /// Bytes that wait to be written.
+    backlog: Arc<ByteBudget>,
+    /// Bytes of long messages that have begun.
+    partials: Arc<ByteBudget>,
     counters: Counters,
     incoming: mpsc::Sender<Incoming>,
 }
@@ -80,7 +84,8 @@ impl Transports {
     ) -> Result<Self, BindError> {
         let shared = Arc::new(Shared {
             admission: Admission::new(&limits),
-            backlog: Backlog::new(&limits),
+            backlog: ByteBudget::new(limits.queue_bytes_total_max),
+            partials: ByteBudget::new(limits.partial_bytes_total_max),
             table: Table::default(),
             counters: Counters::default(),
             limits,
@@ -148,6 +153,12 @@ impl Transports {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Bytes that all connections hold of long messages which have begun.
+    #[must_use]
+    pub fn partial_bytes(&self) -> usize {
+        self.shared.partials.held()
     }
 
     /// How many connections are open, datagram sockets included.

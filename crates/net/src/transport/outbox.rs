@@ -4,12 +4,12 @@
 //! not read must not become ours to keep.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::byte_budget::ByteBudget;
 use super::limits::Limits;
 use super::{CloseCause, DialToken, SendError};
 
@@ -24,39 +24,13 @@ pub(crate) enum Item {
     Close(CloseCause),
 }
 
-/// The bytes that wait in all queues of one set of transports.
-#[derive(Debug)]
-pub(crate) struct Backlog {
-    bytes: AtomicUsize,
-    bytes_max: usize,
-}
-
-impl Backlog {
-    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
-        Arc::new(Self {
-            bytes: AtomicUsize::new(0),
-            bytes_max: limits.queue_bytes_total_max,
-        })
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        let fits = |waiting: usize| waiting.checked_add(bytes).filter(|sum| *sum <= self.bytes_max);
-        self.bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .is_ok()
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
 /// The queue; shared between the table of connections and the task of the one.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     messages_max: usize,
     bytes_max: usize,
-    backlog: Arc<Backlog>,
+    /// The bytes that wait in all queues of one set of transports.
+    backlog: Arc<ByteBudget>,
     state: Mutex<State>,
 }
 
@@ -73,7 +47,7 @@ struct State {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: &Limits, backlog: &Arc<Backlog>) -> Self {
+    pub(crate) fn new(limits: &Limits, backlog: &Arc<ByteBudget>) -> Self {
         Self {
             messages_max: limits.queue_messages_max,
             bytes_max: limits.queue_bytes_max,
@@ -208,7 +182,7 @@ mod tests {
             queue_bytes_max: bytes_max,
             ..Limits::default()
         };
-        Outbox::new(&limits, &Backlog::new(&limits))
+        Outbox::new(&limits, &ByteBudget::new(limits.queue_bytes_total_max))
     }
 
     fn poll(outbox: &Outbox) -> Poll<Item> {
@@ -241,7 +215,7 @@ mod tests {
             queue_bytes_total_max: 8,
             ..Limits::default()
         };
-        let backlog = Backlog::new(&limits);
+        let backlog = ByteBudget::new(limits.queue_bytes_total_max);
         let (one, other) = (Outbox::new(&limits, &backlog), Outbox::new(&limits, &backlog));
         assert_eq!(one.push(Bytes::from_static(b"four")), Ok(()));
         assert_eq!(other.push(Bytes::from_static(b"four")), Ok(()));
@@ -255,7 +229,7 @@ mod tests {
         );
         drop(other);
         one.finish();
-        assert_eq!(backlog.bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(backlog.held(), 0);
     }
 
     #[test]

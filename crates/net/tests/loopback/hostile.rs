@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use net::tls::MinimumVersion;
 use net::transport::{
-    Channel, CloseCause, ConnectFailure, Counter, Dial, Incoming, KeepAlive, Limits, ListenerKind, SendError,
+    Channel, CloseCause, ConnectFailure, Counter, Dial, Incoming, KeepAlive, Limits, ListenerKind,
+    PARTIAL_BYTES_FREE, SendError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
@@ -56,6 +57,8 @@ async fn t4_w07_silent_clients_of_the_tls_port_occupy_no_handshake() {
     let flow = client.connected(dial(server.local(), channel)).await;
 
     assert_eq!(server.opened().await.remote, flow.local);
+    // Whoever waits for others to give up gets a place too, ten seconds later.
+    assert_eq!(server.transports.counters().count(Counter::HandshakesTimedOut), 0);
     drop(silent);
 }
 
@@ -86,7 +89,44 @@ async fn w07_sixty_half_handshakes_of_one_source_delay_no_other_source() {
     let flow = client.connected(dial(server.local(), channel)).await;
 
     assert_eq!(server.opened().await.remote, flow.local);
+    // Whoever waits for others to give up gets a place too, ten seconds later.
+    assert_eq!(server.transports.counters().count(Counter::HandshakesTimedOut), 0);
     drop(half);
+}
+
+#[tokio::test]
+async fn a11_long_messages_that_do_not_end_hold_a_bounded_part_of_memory_and_no_short_one_up() {
+    const HELD: usize = 10_000;
+    let limits = Limits {
+        partial_bytes_total_max: HELD,
+        ..Limits::default()
+    };
+    let mut server = Side::limited("127.0.0.1:0", ListenerKind::Tcp, limits, 8);
+    let begun = |held: usize| {
+        let head = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\nSubject: ";
+        [&head[..], &vec![b'x'; PARTIAL_BYTES_FREE + held - head.len()]].concat()
+    };
+    let mut first = TcpStream::connect(server.local()).await.unwrap();
+    first.write_all(&begun(HELD)).await.unwrap();
+    server.opened().await;
+    while server.transports.partial_bytes() < HELD {
+        tokio::task::yield_now().await;
+    }
+
+    let mut second = TcpStream::connect(server.local()).await.unwrap();
+    second.write_all(&begun(1)).await.unwrap();
+    server.opened().await;
+    assert_eq!(server.closed().await, CloseCause::PartialsFull);
+    assert_eq!(server.transports.counters().count(Counter::PartialsRefused), 1);
+
+    let mut short = TcpStream::connect(server.local()).await.unwrap();
+    short.write_all(&begun(0)).await.unwrap();
+    short.write_all(b"\r\n\r\n").await.unwrap();
+    server.opened().await;
+    server.message().await;
+    drop(first);
+    assert_eq!(server.closed().await, CloseCause::PeerClosed);
+    assert_eq!(server.transports.partial_bytes(), 0);
 }
 
 #[tokio::test]
