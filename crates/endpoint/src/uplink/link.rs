@@ -30,8 +30,9 @@ use crate::recovery::{Recovery, RecoveryTimes};
 
 /// Time for all DNS answers of one search: a stub resolver gives up after about five seconds itself.
 const LOCATE_TIME: Duration = Duration::from_secs(6);
-/// Time to connect, TLS handshake included, on a slow device over a slow line.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Time to connect, TLS handshake included: longer than a shell tries (4 s for TCP, 10 s for TLS), because the shell can
+/// say what was not answered.
+const CONNECT_TIME: Duration = Duration::from_secs(15);
 /// After a server has closed a good connection, its devices come back spread over this time.
 const RECONNECT_SPREAD: Duration = Duration::from_millis(500);
 

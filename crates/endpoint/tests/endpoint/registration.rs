@@ -274,7 +274,7 @@ fn a_connection_attempt_without_answer_ends_as_a_timeout() {
     world.set_reach(PRIMARY, Reach::BlackHole);
     world.begin();
 
-    world.run_for(9 * SECOND);
+    world.run_for(14 * SECOND);
     assert_eq!(world.shown(0), "Connecting");
     world.run_for(2 * SECOND);
 
