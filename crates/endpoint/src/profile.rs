@@ -161,8 +161,8 @@ pub struct Identity {
 impl Profile {
     /// The profile that a configuration asks for.
     ///
-    /// Tone files are the shell's to load: a slot with one gets the chime here, and the shell puts the recording there. Which certificates are trusted, and
-    /// where sound goes, is the shell's business too.
+    /// Tone files are the shell's to load: a slot with one gets the chime here, and the shell puts the recording there
+    /// ([`tone_of`]). Which certificates are trusted, and where sound goes, is the shell's business too.
     #[must_use]
     pub fn from_config(config: &EndpointConfig, identity: Identity, output_rate: SampleRate) -> Self {
         let volume_db = i16::try_from(config.page.volume_db).map_or(0.0, f32::from);
@@ -255,12 +255,18 @@ fn targets(config: &EndpointConfig) -> Vec<TargetProfile> {
         .collect()
 }
 
-fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
-    let tone = if slot.position == SlotPosition::BASE_PAGE {
+/// The tone that a configuration has for a slot: of the base slot, the one that stands with the page settings.
+#[must_use]
+pub fn tone_of<'a>(config: &'a EndpointConfig, slot: &'a SlotConfig) -> &'a Tone {
+    if slot.position == SlotPosition::BASE_PAGE {
         &config.page.tone
     } else {
         &slot.tone
-    };
+    }
+}
+
+fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
+    let tone = tone_of(config, slot);
     SlotProfile {
         position: slot.position,
         account: Some(Account {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::config::{Document, EndpointConfig, Evidence, KEYS, KeySpec, WITHOUT_EFFECT};
+use model::config::{Document, EndpointConfig, Evidence, KEYS, KeySpec};
 
 /// What stands before and behind the table of keys in docs/endpoint.md.
 const BEGIN: &str =
@@ -59,7 +59,7 @@ fn row(spec: &KeySpec) -> String {
         value => format!("`{value}`"),
     };
     let mut meaning = spec.help.to_owned();
-    if WITHOUT_EFFECT.contains(&pattern.as_str()) {
+    if !spec.has_effect {
         meaning.push_str(" *Read and checked, without effect.*");
     }
     if spec.evidence == Evidence::Inferred {

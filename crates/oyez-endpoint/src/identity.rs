@@ -57,6 +57,11 @@ impl StateFolder {
         self.root.join("recordings")
     }
 
+    /// Sound files that a configuration names as tones.
+    pub(crate) fn tones(&self) -> PathBuf {
+        self.root.join("tones")
+    }
+
     /// The device's URN (RFC 5626 4.1), made at the first start and kept.
     pub(crate) fn instance(&self) -> Result<String> {
         let path = self.root.join("instance");

@@ -4,6 +4,7 @@ mod cli;
 mod identity;
 mod run;
 mod status;
+mod tones;
 mod voice;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
-use model::config::{ConfigError, Document, EndpointConfig, SinkChoice, TlsVersion, WITHOUT_EFFECT};
+use model::config::{ConfigError, Document, EndpointConfig, SinkChoice, TlsVersion};
 use model::status::DeviceEvent;
 use model::text_of;
 use net::resolver::Resolver;
@@ -21,6 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::cli::RunArguments;
 use crate::identity::StateFolder;
 use crate::status::registration_text;
+use crate::tones::load_tones;
 use crate::voice::{Failure, say};
 
 /// Rate of the samples that the sink is given.
@@ -57,6 +58,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
     }
     let mut profile = Profile::from_config(&config, identity, OUTPUT_RATE);
     profile.sound.sink = sink.name();
+    load_tones(&config, &state.tones(), &mut profile);
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for a signal")?;
     let device = Device::start(DeviceSetup {
         profile,
@@ -131,15 +133,13 @@ impl Source {
         }])
     }
 
-    /// Names the keys that are set and change nothing.
+    /// Names the keys that ask for what is not done.
     fn warn(&self) {
         for unknown in self.document.unknown_keys() {
             tracing::warn!(key = %unknown.key, line = unknown.line, "this key means nothing here; it is kept as it is");
         }
-        for key in WITHOUT_EFFECT {
-            if let Some(line) = self.document.line_of(key) {
-                tracing::warn!(key, line, "this key has no effect in this program");
-            }
+        for idle in self.document.idle_keys() {
+            tracing::warn!(key = %idle.key, line = idle.line, "this key has no effect in this version");
         }
     }
 

@@ -45,6 +45,16 @@ fn a_bad_value_names_file_line_key_and_what_would_be_right() {
 }
 
 #[test]
+fn a_key_without_effect_is_named_with_its_line() {
+    let (_, said) = run_with("sip.interop.cport = 1\nsip.interop.cuser = 0\noyez.tls.ca = no-such.pem\n");
+    assert!(
+        said.contains("no effect") && said.contains("sip.interop.cuser") && said.contains("line=2"),
+        "{said}"
+    );
+    assert!(!said.contains("sip.interop.cport"), "{said}");
+}
+
+#[test]
 fn a_password_is_not_repeated_in_an_error() {
     let (code, said) = run_with("sip.proxy = pbx.example.com:no-port\nsip.u1.pwd = swordfish\n");
     assert_eq!(code, Some(64));

@@ -63,6 +63,15 @@ pub struct UnknownKey {
     pub suggestion: Option<String>,
 }
 
+/// A key that has no effect in this version, and asks for something else than what is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdleKey {
+    /// The line, from 1.
+    pub line: usize,
+    /// The key.
+    pub key: String,
+}
+
 impl Document {
     /// Reads a file as a whole.
     ///
@@ -124,6 +133,27 @@ impl Document {
             })
             .collect();
         keys.sort_by_key(|unknown| unknown.line);
+        keys
+    }
+
+    /// Lists the keys that ask for something else than what this version does whatever they say, in the order of the file.
+    #[must_use]
+    pub fn idle_keys(&self) -> Vec<IdleKey> {
+        let asks_in_vain = |key: &str| {
+            let spec = find(key).filter(|spec| !spec.has_effect);
+            let value = self.value(key);
+            spec.is_some_and(|spec| value.is_some_and(|value| !value.eq_ignore_ascii_case(spec.default)))
+        };
+        let mut keys: Vec<_> = self
+            .place_by_key
+            .iter()
+            .filter(|(key, _)| asks_in_vain(key))
+            .map(|(key, place)| IdleKey {
+                line: place + 1,
+                key: key.clone(),
+            })
+            .collect();
+        keys.sort_by_key(|idle| idle.line);
         keys
     }
 

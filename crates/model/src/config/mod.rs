@@ -14,11 +14,13 @@ mod keys;
 mod kind;
 mod reader;
 
-pub use document::{ConfigError, DOCUMENT_LENGTH_MAX, Document, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX};
+pub use document::{
+    ConfigError, DOCUMENT_LENGTH_MAX, Document, IdleKey, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX,
+};
 pub use endpoint::{
     CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, PriorityTrust,
     RedundancyConfig, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
     TransportChoice,
 };
-pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, WITHOUT_EFFECT, find};
+pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};
