@@ -41,6 +41,10 @@ pub(crate) struct Start {
     pub(crate) zone: u32,
 }
 
+/// Packets of sound lost, late or doubled on both ways that keep nobody from hearing a page: it has seventy packets or more,
+/// the silence at its end included, of which one in twenty may be missing.
+const DISTURBED_MAX: usize = 3;
+
 /// All pages of a run, and what has happened to whom.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -137,6 +141,26 @@ impl Ledger {
         counts: impl Fn(Trouble) -> bool,
     ) -> bool {
         self.troubles(station, from, to, counts) > 0
+    }
+
+    /// Whether anything but disturbed sound hit a station between two instants.
+    pub(crate) fn was_hindered(&self, station: StationId, from: Instant, to: Instant) -> bool {
+        self.had_trouble(station, from, to, |trouble| trouble != Trouble::SoundDisturbed)
+    }
+
+    /// Whether the sound between two stations was disturbed so much that it may have been too little.
+    pub(crate) fn was_disturbed(&self, stations: [StationId; 2], from: Instant, to: Instant) -> bool {
+        let disturbed = stations
+            .map(|station| self.troubles(station, from, to, |trouble| trouble == Trouble::SoundDisturbed));
+        disturbed.iter().sum::<usize>() > DISTURBED_MAX
+    }
+
+    /// How many faults have ended connections of a station so far, or may have.
+    pub(crate) fn faults(&self, station: StationId, now: Instant) -> u64 {
+        let known = self.spells_by_station.get(&station);
+        let spells = known.into_iter().flatten().chain(&self.zone_spells);
+        let faults = spells.filter(|spell| spell.trouble == Trouble::Fault && spell.from <= now);
+        u64::try_from(faults.count()).unwrap_or(u64::MAX)
     }
 
     /// Whether the zone had trouble between two instants.

@@ -33,7 +33,7 @@ use crate::zone::{NAME, TLS_PORT, UDP_PORT};
 const DOMAIN: &str = "acme.example";
 /// Everybody.
 pub(crate) const ALL: &str = "700";
-/// Every device that has a slot for alerts.
+/// Every device, at its slot for alerts if it has one, else at the one for pages.
 pub(crate) const ALERT: &str = "800";
 /// The groups of some of the devices, each device being in one of them or two.
 pub(crate) const GROUPS: [&str; 4] = ["701", "702", "703", "704"];
@@ -163,6 +163,20 @@ fn users(station: &Station) -> impl Iterator<Item = (&SipUser, Option<SlotKind>)
         .iter()
         .filter_map(|slot| Some((&slot.account.as_ref()?.user, Some(slot.position.kind()))))
         .chain(talker)
+}
+
+/// The users of a station with their kinds of slot, and whether alerts come to them: to the slot for them, or else to the
+/// one for pages.
+fn users_and_alerts(station: &Station) -> impl Iterator<Item = (&SipUser, Option<SlotKind>, bool)> {
+    let has_slot = users(station).any(|(_, kind)| kind == Some(SlotKind::Alert));
+    users(station).map(move |(user, kind)| {
+        let hears_alerts = match kind {
+            Some(SlotKind::Alert) => true,
+            Some(SlotKind::Page) => !has_slot,
+            Some(SlotKind::Ring) | None => false,
+        };
+        (user, kind, hears_alerts)
+    })
 }
 
 /// Gives a host an address, and perhaps a translator.
@@ -320,7 +334,7 @@ fn directory(chance: &mut Chance, stations: &[Station]) -> Snapshot {
     let mut credentials = Vec::new();
     let (mut all, mut alert) = (Vec::new(), Vec::new());
     let mut groups: Vec<Vec<SipUser>> = vec![Vec::new(); GROUPS.len()];
-    for (user, kind) in stations.iter().flat_map(users) {
+    for (user, kind, hears_alerts) in stations.iter().flat_map(users_and_alerts) {
         users_known.push(User {
             user: user.clone(),
             name: format!("The {user}"),
@@ -330,6 +344,9 @@ fn directory(chance: &mut Chance, stations: &[Station]) -> Snapshot {
         match kind {
             Some(SlotKind::Page) => {
                 all.push(user.clone());
+                if hears_alerts {
+                    alert.push(user.clone());
+                }
                 let home = chance.index(GROUPS.len());
                 let second = chance.index(GROUPS.len());
                 for (place, group) in groups.iter_mut().enumerate() {

@@ -23,7 +23,7 @@ use crate::scenario::Weather;
 /// Longest detour.
 const DETOUR_MAX: Duration = Duration::from_millis(120);
 /// Shortest time after which a system repeats what a stream has lost.
-const REPEAT_MIN: Duration = Duration::from_millis(200);
+pub(crate) const REPEAT_MIN: Duration = Duration::from_millis(200);
 /// Longest time for the first repetition.
 const REPEAT_MAX: Duration = Duration::from_millis(400);
 /// Time after which the shells' systems give up a stream whose octets are not acknowledged (`TCP_USER_TIMEOUT`).

@@ -9,7 +9,8 @@ use sip::framing::Framed;
 
 use super::World;
 use crate::agenda::{Event, StreamEvent};
-use crate::network::{DIAL_PATIENCE, Direction, End, PATIENCE, StreamId};
+use crate::ledger::Trouble;
+use crate::network::{DIAL_PATIENCE, Direction, End, PATIENCE, REPEAT_MIN, StreamId};
 use crate::station::StationId;
 use crate::trace::Summary;
 use crate::zone;
@@ -107,6 +108,10 @@ impl World<'_> {
                 let way = known.way(direction);
                 let at = way.last_arrival.map_or(at, |last| at.max(last));
                 way.last_arrival = Some(at);
+                if at > now + REPEAT_MIN {
+                    let id = known.station.station;
+                    self.ledger.trouble(id, Trouble::SignallingLost, now, at);
+                }
                 self.later(at, stream, StreamEvent::Octets { direction, bytes });
             }
             None => {
