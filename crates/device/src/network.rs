@@ -351,6 +351,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a09_a_flood_of_one_queue_leaves_the_other_its_turn() {
+        const FLOOD: usize = 1_000;
+        let (packet_sender, mut packets) = mpsc::channel(FLOOD);
+        let (incoming_sender, mut incoming) = mpsc::channel(FLOOD);
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: ([127, 0, 0, 1], 5_060).into(),
+            remote: ([127, 0, 0, 2], 5_060).into(),
+            connection: ConnectionId(1),
+        };
+        for _ in 0..FLOOD {
+            packet_sender
+                .try_send(Packet {
+                    socket: MediaSocketId(1),
+                    kind: PacketKind::Rtp,
+                    from: flow.remote,
+                    bytes: Vec::new(),
+                })
+                .unwrap();
+            incoming_sender
+                .try_send(Incoming::Datagram {
+                    flow,
+                    bytes: Vec::new(),
+                })
+                .unwrap();
+        }
+
+        let (mut of_packets, mut of_incoming) = (0, 0);
+        for _ in 0..FLOOD / 2 {
+            match arrival(&mut packets, &mut incoming).await.unwrap() {
+                Arrival::Packet(_) => of_packets += 1,
+                Arrival::Incoming(_) => of_incoming += 1,
+            }
+        }
+
+        assert!(
+            of_packets > 0 && of_incoming > 0,
+            "{of_packets} and {of_incoming}"
+        );
+    }
+
+    #[tokio::test]
     async fn servers_over_udp_are_remembered_up_to_the_limit() {
         let mut network = network();
         let server =

@@ -14,7 +14,7 @@ fn endpoint(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn run_with(configuration: &str) -> (Option<i32>, String) {
+fn run_with(configuration: impl AsRef<[u8]>) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lobby.conf");
     fs::write(&file, configuration).unwrap();
@@ -59,6 +59,16 @@ fn a_password_is_not_repeated_in_an_error() {
     let (code, said) = run_with("sip.proxy = pbx.example.com:no-port\nsip.u1.pwd = swordfish\n");
     assert_eq!(code, Some(64));
     assert!(!said.contains("swordfish"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_is_no_text_is_told_so_with_its_line() {
+    let (code, said) = run_with(b"# lobby\noyez.name = S\xfcd\n");
+    assert_eq!(code, Some(64));
+    assert!(
+        said.contains("lobby.conf:2: is not UTF-8; save the file as UTF-8 text"),
+        "{said}"
+    );
 }
 
 #[test]

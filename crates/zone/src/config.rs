@@ -371,6 +371,20 @@ mod tests {
     }
 
     #[test]
+    fn media_is_bound_to_one_address_or_one_of_each_family() {
+        let bound = |bind: &str| {
+            ZoneConfig::parse(&format!("{GOOD}bind = {bind}\n"))
+                .unwrap()
+                .media
+                .bind
+        };
+        let (v4, v6): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
+        assert_eq!(bound("\"192.0.2.1\""), [v4]);
+        assert_eq!(bound("[\"2001:db8::1\"]"), [v6]);
+        assert_eq!(bound("[\"192.0.2.1\", \"2001:db8::1\"]"), [v4, v6]);
+    }
+
+    #[test]
     fn a_file_that_is_no_text_is_told_so_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("zone.toml");
