@@ -1,6 +1,8 @@
 //! URIs, alone and compared.
 
-use sip::uri::{Host, OwnedUri, Uri, UriBuilder, escape_parameter, escape_user, unescape};
+use sip::uri::{
+    COMPARED_PARAMETERS_MAX, Host, OwnedUri, Uri, UriBuilder, escape_parameter, escape_user, unescape,
+};
 
 /// Reads one URI on each line, writes it from its parts, and compares the first two.
 ///
@@ -74,7 +76,8 @@ fn check_parts(uri: &Uri<'_>, host: Host<'_>) {
     };
     assert_eq!(decoded_parameters(&built), decoded_parameters(uri));
     // A parameter that stands there twice has no comparison to speak of (RFC 3261 section 19.1.1 forbids it).
-    if uri.password().is_none() && uri.headers().is_none() && uri.is_equivalent_to(uri) {
+    let is_compared = uri.parameters().count() < COMPARED_PARAMETERS_MAX;
+    if is_compared && uri.password().is_none() && uri.headers().is_none() && uri.is_equivalent_to(uri) {
         assert!(built.is_equivalent_to(uri) && uri.is_equivalent_to(&built));
     }
 }

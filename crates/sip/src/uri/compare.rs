@@ -11,8 +11,9 @@ use super::{Scheme, Uri, UriParameter};
 // default value.
 const NEVER_IGNORED: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
-/// The cost of comparing grows with the product of the counts; no sound URI comes near this one.
-const COMPARED_PARAMETERS_MAX: usize = 64;
+/// URIs with so many parameters or headers are compared octet by octet: the cost of comparing grows with the product of the
+/// counts, and no sound URI comes near this one.
+pub const COMPARED_PARAMETERS_MAX: usize = 64;
 
 pub(super) fn are_equivalent(left: &Uri<'_>, right: &Uri<'_>) -> bool {
     match (left.scheme, right.scheme) {

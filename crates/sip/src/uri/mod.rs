@@ -17,6 +17,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use self::builder::{OwnedUri, UriBuilder};
+pub use self::compare::COMPARED_PARAMETERS_MAX;
 pub use self::escape::{escape_parameter, escape_user, unescape};
 pub use self::host::Host;
 pub use self::parameters::{UriParameter, UriParameters};

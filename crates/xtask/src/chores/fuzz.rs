@@ -14,6 +14,7 @@ use super::{root, run};
 /// When there is no such target, cargo-fuzz is not installed, or a target finds a crash.
 pub fn fuzz(target: Option<&str>, seconds: u64) -> Result<()> {
     let names = chosen(names()?, target)?;
+    let fuzz = root().join("fuzz");
     let installed = Command::new("cargo")
         .args(["fuzz", "--version"])
         .output()
@@ -23,18 +24,24 @@ pub fn fuzz(target: Option<&str>, seconds: u64) -> Result<()> {
     }
     for name in names {
         let limit = format!("-max_total_time={seconds}");
+        // libFuzzer adds what it finds to the first folder: the corpus of the repository is the second.
+        let found = format!("target/corpus/{name}");
+        fs::create_dir_all(fuzz.join(&found)).with_context(|| format!("cannot make {found}"))?;
+        let corpus = format!("corpus/{name}");
         run(Command::new("cargo")
             .args([
                 "fuzz",
                 "run",
                 &name,
+                &found,
+                &corpus,
                 "--",
                 &limit,
                 "-rss_limit_mb=2048",
                 "-timeout=5",
             ])
             .env("RUSTC_BOOTSTRAP", "1")
-            .current_dir(root().join("fuzz")))
+            .current_dir(&fuzz))
         .with_context(|| {
             format!("the target {name} found something; its input is under fuzz/artifacts/{name}")
         })?;
