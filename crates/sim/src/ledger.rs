@@ -42,8 +42,8 @@ pub(crate) struct Start {
 }
 
 /// Packets of sound lost, late or doubled on both ways that keep nobody from hearing a page: it has seventy packets or more,
-/// the silence at its end included, of which one in twenty may be missing.
-const DISTURBED_MAX: usize = 3;
+/// the silence at its end included, of which one in twenty may be missing, and jitter has its share of those.
+const DISTURBED_MAX: usize = 1;
 
 /// All pages of a run, and what has happened to whom.
 #[derive(Debug, Default)]
