@@ -21,8 +21,9 @@ use oyez::cli::SinkKind;
 use oyez::console::Progress;
 use oyez::state::StateFolder;
 use oyez::up::installation::{ANNOUNCER, LOUDSPEAKERS};
+use oyez::up::judge::MEDIAN_MIN;
 use oyez::up::listening::Listening;
-use oyez::up::report::Report;
+use oyez::up::report::{LoudspeakerPart, Report};
 use oyez::up::stage::{PlacedPage, Stage, StageSetup};
 use oyez::up::{page_and_report, spoken_page};
 use sip::flow::Transport;
@@ -163,12 +164,20 @@ async fn a_page_is_heard_under_the_agreed_srtp_key_and_not_under_a_wrong_one() {
     let wrong = page_by_a_foreign_talker(&mut stage, true).await;
     stage.stop().await;
 
-    assert_eq!((right.heard, right.of), (2, 2), "{right:?}");
-    assert!(right.verdict().is_ok());
-    assert_eq!((wrong.heard, wrong.of), (0, 2), "{wrong:?}");
+    // A machine that has other things to do may interrupt the page, which costs it its verdict and not its words.
+    let is_recorded = |part: &LoudspeakerPart| {
+        let correlation = part.judgement.correlation;
+        correlation.is_some_and(|correlation| correlation >= MEDIAN_MIN)
+    };
+    assert_eq!((right.of, wrong.of), (2, 2));
+    for loudspeaker in &right.loudspeakers {
+        assert_eq!(loudspeaker.receipt, "heard");
+        assert!(is_recorded(loudspeaker), "{loudspeaker:?}");
+    }
+    assert_eq!(wrong.heard, 0, "{wrong:?}");
     for loudspeaker in &wrong.loudspeakers {
-        assert!(!loudspeaker.judgement.is_heard, "{loudspeaker:?}");
         assert_ne!(loudspeaker.receipt, "heard");
+        assert!(!is_recorded(loudspeaker), "{loudspeaker:?}");
     }
     let failure = wrong.verdict().unwrap_err();
     assert_eq!(failure.exit_code(), ExitCode::from(1));
