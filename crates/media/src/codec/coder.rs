@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::g722::{G722Decoder, G722Encoder};
 use super::opus::{self, OpusDecoder, OpusEncoder};
 use super::{Codec, g711};
 use crate::sample::SampleRate;
@@ -29,6 +30,7 @@ impl Codec {
     pub fn sample_rate(self) -> SampleRate {
         match self {
             Codec::Pcmu | Codec::Pcma => SampleRate::Hz8000,
+            Codec::G722 => SampleRate::Hz16000,
             Codec::Opus => SampleRate::Hz48000,
         }
     }
@@ -41,6 +43,9 @@ impl Codec {
             Codec::Pcmu | Codec::Pcma => (1..=PACKET_MS_MAX * 8)
                 .contains(&payload.len())
                 .then_some(payload.len()),
+            Codec::G722 => (1..=PACKET_MS_MAX * 8)
+                .contains(&payload.len())
+                .then_some(payload.len() * 2),
             Codec::Opus => opus::packet_samples(payload),
         }
     }
@@ -52,6 +57,8 @@ pub enum Encoder {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722; boxed, since its state is large.
+    G722(Box<G722Encoder>),
     /// Opus; boxed, since its state is large.
     Opus(Box<OpusEncoder>),
 }
@@ -65,6 +72,7 @@ impl Encoder {
         Ok(match codec {
             Codec::Pcmu => Encoder::Pcmu,
             Codec::Pcma => Encoder::Pcma,
+            Codec::G722 => Encoder::G722(Box::default()),
             Codec::Opus => Encoder::Opus(Box::new(OpusEncoder::new()?)),
         })
     }
@@ -77,6 +85,7 @@ impl Encoder {
         let law = match self {
             Encoder::Pcmu => g711::encode_mu_law,
             Encoder::Pcma => g711::encode_a_law,
+            Encoder::G722(encoder) => return encode_g722(encoder, samples, payload),
             Encoder::Opus(encoder) => return encoder.encode(samples, payload),
         };
         if samples.is_empty() || samples.len() > PACKET_MS_MAX * 8 {
@@ -87,12 +96,32 @@ impl Encoder {
     }
 }
 
+/// Two samples make an octet, so an odd number of them makes no frame.
+fn encode_g722(encoder: &mut G722Encoder, samples: &[i16], payload: &mut Vec<u8>) -> Result<(), CodecError> {
+    let (pairs, rest) = samples.as_chunks::<2>();
+    if pairs.is_empty() || !rest.is_empty() || pairs.len() > PACKET_MS_MAX * 8 {
+        return Err(CodecError::FrameLength(samples.len()));
+    }
+    payload.extend(pairs.iter().map(|&pair| encoder.encode(pair)));
+    Ok(())
+}
+
+fn decode_g722(decoder: &mut G722Decoder, payload: &[u8], samples: &mut Vec<i16>) -> Result<(), CodecError> {
+    if payload.is_empty() || payload.len() > PACKET_MS_MAX * 8 {
+        return Err(CodecError::Malformed);
+    }
+    samples.extend(payload.iter().flat_map(|&octet| decoder.decode(octet)));
+    Ok(())
+}
+
 /// Turns payloads into samples.
 pub enum Decoder {
     /// G.711 µ-law.
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722; boxed, since its state is large.
+    G722(Box<G722Decoder>),
     /// Opus; boxed, since its state is large.
     Opus(Box<OpusDecoder>),
 }
@@ -106,6 +135,7 @@ impl Decoder {
         Ok(match codec {
             Codec::Pcmu => Decoder::Pcmu,
             Codec::Pcma => Decoder::Pcma,
+            Codec::G722 => Decoder::G722(Box::default()),
             Codec::Opus => Decoder::Opus(Box::new(OpusDecoder::new()?)),
         })
     }
@@ -118,6 +148,7 @@ impl Decoder {
         let law = match self {
             Decoder::Pcmu => g711::decode_mu_law,
             Decoder::Pcma => g711::decode_a_law,
+            Decoder::G722(decoder) => return decode_g722(decoder, payload, samples),
             Decoder::Opus(decoder) => return decoder.decode(payload, samples),
         };
         if payload.is_empty() || payload.len() > PACKET_MS_MAX * 8 {

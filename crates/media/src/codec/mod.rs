@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod coder;
 pub mod g711;
+pub mod g722;
 pub mod opus;
 
 pub use coder::{CodecError, Decoder, Encoder, PACKET_MS_MAX};
@@ -15,19 +16,22 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, RFC 3551 section 4.5.14.
     Pcma,
+    /// G.722, RFC 3551 section 4.5.2: its timestamps count 8,000 a second, its samples are 16,000.
+    G722,
     /// Opus, RFC 6716 and RFC 7587.
     Opus,
 }
 
 impl Codec {
     /// Every codec, in the order of the table.
-    pub const ALL: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::Opus];
+    pub const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 
     /// Is the encoding name of `a=rtpmap`, in its registered spelling.
     pub fn name(self) -> &'static str {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
             Codec::Opus => "opus",
         }
     }
@@ -35,7 +39,7 @@ impl Codec {
     /// Is the rate of the RTP timestamp in hertz, which is not always the rate of the samples.
     pub fn clock_rate(self) -> u32 {
         match self {
-            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
             Codec::Opus => 48_000,
         }
     }
@@ -45,6 +49,7 @@ impl Codec {
         match self {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
+            Codec::G722 => Some(9),
             Codec::Opus => None,
         }
     }
@@ -52,17 +57,17 @@ impl Codec {
     /// Is the number of channels written in `a=rtpmap`; RFC 7587 section 7 asks for 2 even of mono Opus.
     pub fn rtpmap_channels(self) -> u8 {
         match self {
-            Codec::Pcmu | Codec::Pcma => 1,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 1,
             Codec::Opus => 2,
         }
     }
 
     /// Lists the packet times the codec is sent with, shortest first.
     ///
-    /// RFC 7587 section 6.1 fixes those of Opus. Those of G.711 are whole 10 ms up to what still leaves an
+    /// RFC 7587 section 6.1 fixes those of Opus. Those of the others, all 64 kbit/s, are whole 10 ms up to what still leaves an
     /// SRTP packet far below every path MTU.
     pub fn packet_times(self) -> &'static [Duration] {
-        const G711: [Duration; 6] = [
+        const OCTETS_8_000: [Duration; 6] = [
             Duration::from_millis(10),
             Duration::from_millis(20),
             Duration::from_millis(30),
@@ -77,7 +82,7 @@ impl Codec {
             Duration::from_millis(60),
         ];
         match self {
-            Codec::Pcmu | Codec::Pcma => &G711,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => &OCTETS_8_000,
             Codec::Opus => &OPUS,
         }
     }
@@ -119,9 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn only_g711_has_static_payload_types() {
+    fn all_but_opus_have_static_payload_types() {
         assert_eq!(Codec::from_static_payload_type(8), Some(Codec::Pcma));
-        assert_eq!(Codec::from_static_payload_type(9), None);
+        assert_eq!(Codec::from_static_payload_type(9), Some(Codec::G722));
+        assert_eq!(Codec::from_static_payload_type(10), None);
         assert_eq!(Codec::Opus.static_payload_type(), None);
     }
 }

@@ -42,7 +42,7 @@ impl Voice {
     pub(crate) fn new(codec: Codec, output: SampleRate) -> Result<Voice, CodecError> {
         let rate = codec.sample_rate();
         let source = match codec {
-            Codec::Pcmu | Codec::Pcma => Source::Waveform {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => Source::Waveform {
                 decoder: Decoder::new(codec)?,
                 concealer: Concealer::new(rate),
             },

@@ -95,7 +95,7 @@ fn make_keys(local: &LocalMedia, rng: &mut (impl CryptoRng + ?Sized)) -> Vec<Cry
 
 fn offered_payload_type(codec: Codec) -> u8 {
     match codec {
-        Codec::Pcmu | Codec::Pcma => codec.static_payload_type().unwrap_or_default(),
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => codec.static_payload_type().unwrap_or_default(),
         Codec::Opus => OPUS_PAYLOAD_TYPE,
     }
 }

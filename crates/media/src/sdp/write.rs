@@ -95,7 +95,7 @@ fn write_codec(media: &mut Media, payload_type: u8, codec: Codec) {
     attribute(media, "rtpmap", &mapping);
     match codec {
         Codec::Opus => attribute(media, "fmtp", &format!("{payload_type} useinbandfec=1")),
-        Codec::Pcmu | Codec::Pcma => {}
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => {}
     }
 }
 

@@ -16,6 +16,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),
     ("kamailio-tls-modules", "the foreign service's TLS"),
+    ("libspandsp2", "the other G.722, in both directions"),
     ("libsrtp2-1", "the other SRTP, in both directions"),
     ("linphone-cli", "a second real phone"),
     ("nftables", "address translation in the NAT tests"),
