@@ -186,7 +186,7 @@ impl Profile {
                     SrtpOffer::Disabled => SecurityOffer::Disabled,
                 },
                 suites: config.security.suites.iter().copied().map(suite).collect(),
-                codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+                codecs: codecs(config.page.g722),
             },
             sound: SoundProfile {
                 sink: config.sink.to_string(),
@@ -198,6 +198,16 @@ impl Profile {
             times: times(config),
         }
     }
+}
+
+/// The wider band first.
+fn codecs(with_g722: bool) -> Vec<Codec> {
+    let wide = with_g722.then_some(Codec::G722);
+    [Codec::Opus]
+        .into_iter()
+        .chain(wide)
+        .chain([Codec::Pcmu, Codec::Pcma])
+        .collect()
 }
 
 /// The servers in the order they are tried in: outbound proxies, or the domain's own server where there are none; then

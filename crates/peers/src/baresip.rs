@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Media {
     /// G.711 µ-law in SRTP, and nothing else.
     SecurePcmu,
+    /// G.722 in SRTP, and nothing else.
+    SecureG722,
     /// Opus in SRTP, and nothing else.
     SecureOpus,
     /// G.711 µ-law in plain RTP.
@@ -30,6 +32,7 @@ impl Media {
     pub fn codec(self) -> &'static str {
         match self {
             Self::SecurePcmu | Self::PlainPcmu => "PCMU",
+            Self::SecureG722 => "G722",
             Self::SecureOpus => "opus",
         }
     }
@@ -38,6 +41,7 @@ impl Media {
     pub fn rate(self) -> u32 {
         match self {
             Self::SecurePcmu | Self::PlainPcmu => 8_000,
+            Self::SecureG722 => 16_000,
             Self::SecureOpus => 48_000,
         }
     }
@@ -45,7 +49,7 @@ impl Media {
     /// Channels of the sound file that the phone is given.
     pub fn channels(self) -> u16 {
         match self {
-            Self::SecurePcmu | Self::PlainPcmu => 1,
+            Self::SecurePcmu | Self::PlainPcmu | Self::SecureG722 => 1,
             Self::SecureOpus => 2,
         }
     }
@@ -134,7 +138,7 @@ impl Baresip {
 fn config(account: &Account<'_>, address: IpAddr, speech: &Path, folder: &Path) -> String {
     let mut text = format!(
         "poll_method epoll\nsip_listen {address}:0\naudio_player aufile,{played}\naudio_source aufile,{speech}\n\
-         audio_alert aufile,{alert}\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\n\
+         audio_alert aufile,{alert}\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\n\
          module aufile.so\nmodule srtp.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n",
         played = folder.join("played.wav").display(),
         alert = folder.join("alert.wav").display(),
@@ -148,7 +152,7 @@ fn config(account: &Account<'_>, address: IpAddr, speech: &Path, folder: &Path) 
 
 fn accounts(account: &Account<'_>) -> String {
     let security = match account.media {
-        Media::SecurePcmu | Media::SecureOpus => ";mediaenc=srtp-mand",
+        Media::SecurePcmu | Media::SecureG722 | Media::SecureOpus => ";mediaenc=srtp-mand",
         Media::PlainPcmu => "",
     };
     let outbound = account

@@ -76,7 +76,9 @@ fn config(account: &Account<'_>) -> String {
         .map(|file| format!("root_ca={}\n", file.display()))
         .unwrap_or_default();
     let encryption = match account.media {
-        Media::SecurePcmu | Media::SecureOpus => "media_encryption=srtp\nmedia_encryption_mandatory=1\n",
+        Media::SecurePcmu | Media::SecureG722 | Media::SecureOpus => {
+            "media_encryption=srtp\nmedia_encryption_mandatory=1\n"
+        }
         Media::PlainPcmu => "media_encryption=none\n",
     };
     // A port of 0 is off, -1 any free one, -2 none for a transport that only connects.

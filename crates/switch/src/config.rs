@@ -98,7 +98,7 @@ impl Default for MediaPolicy {
     fn default() -> Self {
         Self {
             plain: PlainMedia::Never,
-            codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::Opus],
+            codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus],
             suites: vec![
                 Suite::AesCm128HmacSha1_80,
                 Suite::AeadAes128Gcm,

@@ -260,7 +260,7 @@ pub(super) fn media_profile() -> MediaProfile {
             Suite::AeadAes128Gcm,
             Suite::AeadAes256Gcm,
         ],
-        codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::Opus],
+        codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus],
     }
 }
 

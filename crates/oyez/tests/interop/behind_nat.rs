@@ -103,7 +103,7 @@ fn page_from_home(site: &mut Site, home: &Home, transport: Transport, media: Med
     assert_registered_through(site, PHONE, home);
     let are_good = match media {
         Media::SecureOpus => Figures::are_good_for_opus,
-        Media::SecurePcmu | Media::PlainPcmu => Figures::are_good,
+        Media::SecurePcmu | Media::SecureG722 | Media::PlainPcmu => Figures::are_good,
     };
     assert_heard_by_three(site, &mut phone, &speech, are_good);
 }

@@ -25,6 +25,11 @@ fn a_page_of_baresip_over_tls_in_g711_is_heard_by_three_loudspeakers() {
 }
 
 #[test]
+fn a_page_of_baresip_over_tls_in_g722_is_heard_by_three_loudspeakers() {
+    page_by_baresip(Media::SecureG722, Figures::are_good);
+}
+
+#[test]
 fn a_page_of_baresip_over_tls_in_opus_is_heard_by_three_loudspeakers() {
     page_by_baresip(Media::SecureOpus, Figures::are_good_for_opus);
 }
