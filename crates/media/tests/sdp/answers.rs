@@ -158,6 +158,21 @@ fn g711_needs_no_rtpmap_but_obeys_one() {
     assert_eq!(answered(contradicting).err(), Some(SdpError::NoCommonCodec));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc3551#section-4.5.2
+//# Even though the actual sampling rate for G.722 audio is 16,000 Hz,
+//# the RTP clock rate for the G722 payload format is 8,000 Hz because
+//# that value was erroneously assigned in RFC 1890 and must remain
+//# unchanged for backward compatibility.
+#[test]
+fn g722_is_offered_by_its_clock_and_decoded_at_its_rate() {
+    let (_, view) = answered("m=audio 4000 RTP/AVP 9\r\n").unwrap();
+    assert_eq!((view.codec, view.send_payload_type), (Codec::G722, 9));
+    assert_eq!(view.codec.clock_rate(), 8_000);
+    assert_eq!(view.codec.sample_rate().hertz(), 16_000);
+    let lie = "m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n";
+    assert_eq!(answered(lie).err(), Some(SdpError::NoCommonCodec));
+}
+
 #[test]
 fn opus_without_its_second_channel_is_no_opus() {
     for rtpmap in ["opus/48000", "opus/48000/1", "opus/8000/2", "opus/48000/x"] {

@@ -284,13 +284,13 @@ pub const KEYS: &[KeySpec] = &[
         Tab::BasicFeatures,
         "Tone before a page.",
     ),
-    idle(seen(
+    seen(
         one("audio.codec.g722"),
         Kind::Flag,
-        OFF,
+        ON,
         Tab::BasicFeatures,
         "Offer G.722 for pages.",
-    )),
+    ),
     seen(
         one("phone.timeout.inbound"),
         Kind::Integer {
