@@ -1,7 +1,7 @@
 //! G.722 against libspandsp2, an implementation that is not ours, where it is installed.
 //!
 //! The library is loaded at run time, so nothing is needed to build this. It is skipped with a line on standard
-//! output where the library is missing, and fails instead if `OYEZ_REQUIRE_PEERS` is 1.
+//! error where the library is missing, and fails instead if `OYEZ_REQUIRE_PEERS` is 1.
 
 #![expect(unsafe_code, reason = "the peer is a C library")]
 
@@ -70,6 +70,10 @@ fn assert_alike(name: &str, ours: &[i16], theirs: &[i16]) {
 }
 
 /// A sweep through both bands, noise, square waves at full scale, and silence between bursts.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "thirty thousand times a sine fits into 16 bits"
+)]
 fn signals() -> [(&'static str, Vec<i16>); 4] {
     let count = SECONDS * 16_000;
     let sweep = (0..count).map(|n| {
@@ -106,12 +110,7 @@ fn peer() -> Option<Library> {
     if let Ok(library) = unsafe { Library::new(LIBRARY) } {
         return Some(library);
     }
-    assert_ne!(
-        std::env::var("OYEZ_REQUIRE_PEERS").as_deref(),
-        Ok("1"),
-        "{LIBRARY} is missing"
-    );
-    println!("skipped: {LIBRARY} is missing");
+    peers::skip(&format!("{LIBRARY} is missing; `cargo xtask peers` installs it"));
     None
 }
 
@@ -120,13 +119,13 @@ fn encoded(peer: &Library, samples: &[i16]) -> Vec<u8> {
     // SAFETY: the types are those of the library's header; the output has room for an octet a sample, twice of what is written.
     let length = unsafe {
         let state = function::<Init>(peer, b"g722_encode_init")(ptr::null_mut(), BIT_RATE, OPTIONS);
-        let count = c_int::try_from(samples.len()).unwrap();
+        let count = c_int::try_from(samples.len()).expect("lengths are positive and short");
         let length =
             function::<Encode>(peer, b"g722_encode")(state, octets.as_mut_ptr(), samples.as_ptr(), count);
         function::<Free>(peer, b"g722_encode_free")(state);
         length
     };
-    octets.truncate(usize::try_from(length).unwrap());
+    octets.truncate(usize::try_from(length).expect("lengths are positive and short"));
     octets
 }
 
@@ -135,13 +134,13 @@ fn decoded(peer: &Library, octets: &[u8]) -> Vec<i16> {
     // SAFETY: the types are those of the library's header; the output has room for two samples an octet, which it writes.
     let length = unsafe {
         let state = function::<Init>(peer, b"g722_decode_init")(ptr::null_mut(), BIT_RATE, OPTIONS);
-        let count = c_int::try_from(octets.len()).unwrap();
+        let count = c_int::try_from(octets.len()).expect("lengths are positive and short");
         let length =
             function::<Decode>(peer, b"g722_decode")(state, samples.as_mut_ptr(), octets.as_ptr(), count);
         function::<Free>(peer, b"g722_decode_free")(state);
         length
     };
-    samples.truncate(usize::try_from(length).unwrap());
+    samples.truncate(usize::try_from(length).expect("lengths are positive and short"));
     samples
 }
 

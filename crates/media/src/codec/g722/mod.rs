@@ -164,6 +164,10 @@ mod tests {
     use super::*;
 
     /// A second of a tone at half of full scale.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "sixteen thousand fits into 16 bits"
+    )]
     fn tone(hertz: f64) -> Vec<i16> {
         let step = hertz * std::f64::consts::TAU / 16_000.0;
         (0..16_000)
