@@ -91,7 +91,7 @@ fn the_program_of_an_endpoint_behind_nat() {
     });
     assert!(
         is_heard,
-        "no page of {PAGES_MAX} was heard undisturbed:\n{}",
+        "no page of {PAGES_MAX} was heard without interruption:\n{}",
         endpoint.said()
     );
 }

@@ -52,7 +52,7 @@ fn a_page_in_plain_rtp_is_heard_until_the_phone_hangs_up() {
         play(site, transport, "page.xml", &format!("{ALL}@{DOMAIN}"), None);
         let report = site.report();
         assert_eq!(report.heard_count(), LOUDSPEAKERS.len(), "{report:#?}");
-        site.figures(&report, &speech);
+        site.recordings(&report, &speech);
     });
 }
 

@@ -84,6 +84,12 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a loudspeaker has recorded of a page, and what its receipt says of that.
+pub(crate) struct Recording {
+    pub(crate) figures: Figures,
+    pub(crate) interrupted_ms: u64,
+}
+
 /// A running zone with its loudspeakers; it is ended with this value.
 pub(crate) struct Site {
     stage: Stage,
@@ -235,8 +241,8 @@ impl Site {
         })
     }
 
-    /// How much of `speech` each loudspeaker has recorded of a page; prints the figures.
-    pub(crate) fn figures(&mut self, report: &PageReport, speech: &Speech) -> Vec<Figures> {
+    /// What each loudspeaker has recorded of a page; prints the figures.
+    pub(crate) fn recordings(&mut self, report: &PageReport, speech: &Speech) -> Vec<Recording> {
         let recordings = self.runtime.block_on(self.stage.recordings(&report.page));
         let recorded = self.stage.loudspeakers.iter().zip(recordings);
         recorded
@@ -246,14 +252,19 @@ impl Site {
                 let listener = report.listeners.iter().find(|listener| listener.name == *name);
                 let receipt = listener.and_then(|listener| listener.receipt.as_ref()).unwrap();
                 println!(
-                    "{:?}, {name}: {figures}; first audio after {:?} ms, {} of {} ms played, {} packets lost",
+                    "{:?}, {name}: {figures}; first audio after {:?} ms, {} of {} ms played, {} ms interrupted, \
+                     {} packets lost",
                     speech.media,
                     receipt.first_audio_ms,
                     receipt.played_ms,
                     receipt.expected_ms,
+                    receipt.interrupted_ms,
                     receipt.lost
                 );
-                figures
+                Recording {
+                    figures,
+                    interrupted_ms: receipt.interrupted_ms,
+                }
             })
             .collect()
     }
