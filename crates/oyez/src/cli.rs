@@ -40,13 +40,13 @@ pub enum Command {
 /// Arguments of `oyez up`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  oyez up\n  oyez up --state /var/lib/oyez --sip-port 6060\n  oyez up --once --json | jq .heard"
+    after_help = "Examples:\n  oyez up\n  oyez up --state /var/lib/oyez --sip-port 6060\n  oyez up --once --state try          keep the recordings\n  oyez up --once --json | jq .heard"
 )]
 pub struct UpArguments {
     /// Folder that keeps keys, directory and recordings from run to run
-    #[arg(long, value_name = "FOLDER", conflicts_with = "once")]
+    #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
-    /// Use a temporary state and free ports on loopback, place one page, and end
+    /// Use free ports on loopback, and a temporary state unless one is named; place one page, and end
     #[arg(long)]
     pub once: bool,
     /// Print the report as JSON alone on standard output

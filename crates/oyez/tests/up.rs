@@ -79,7 +79,23 @@ fn once_ends_with_a_heard_page_and_json_alone_on_standard_output() {
     );
     for loudspeaker in report["loudspeakers"].as_array().unwrap() {
         assert_eq!(loudspeaker["receipt"], "heard");
+        assert!(
+            loudspeaker["recording"].is_null(),
+            "it goes with the temporary state"
+        );
         assert_eq!(loudspeaker["judgement"]["is_heard"], true);
+    }
+}
+
+#[test]
+fn once_keeps_the_recordings_in_a_state_that_was_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let output = oyez(&["up", "--once", "--json", "--state", state]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for loudspeaker in report["loudspeakers"].as_array().unwrap() {
+        let recording = Path::new(loudspeaker["recording"].as_str().unwrap());
+        assert!(recording.starts_with(folder.path()) && recording.is_file());
     }
 }
 

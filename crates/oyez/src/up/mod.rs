@@ -40,7 +40,7 @@ const EVENTS_KEPT: usize = 16;
 ///
 /// When something cannot be started, or the page was not heard and `--once` was given.
 pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
-    let temporary = if arguments.once {
+    let temporary = if arguments.once && arguments.state.is_none() {
         Some(tempfile::tempdir().context("cannot make a temporary folder")?)
     } else {
         None
@@ -74,12 +74,18 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
         authority: stage.installation.authority_file.clone(),
     }
     .write(&setup.state)?;
-    let report = page_and_report(&mut stage, &progress, &sound, &sound).await?;
+    let mut report = page_and_report(&mut stage, &progress, &sound, &sound).await?;
     progress.clear();
+    if temporary.is_some() {
+        report.leave_out_recordings();
+    }
     if arguments.json {
         console::say(&serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?);
     } else {
         console::say(report.to_text(console::is_coloured(), !arguments.once).trim_end());
+        if temporary.is_some() {
+            console::say("The recordings went with the temporary state; --state FOLDER keeps them.");
+        }
     }
     let verdict = report.verdict();
     if !arguments.once {

@@ -63,7 +63,7 @@ pub struct LoudspeakerPart {
     pub lost: u64,
     /// Milliseconds by which the sound paused where the talker did not.
     pub interrupted_ms: u64,
-    /// The file that holds what came out.
+    /// The file that holds what came out, where it is kept.
     pub recording: Option<PathBuf>,
     /// What the recording says.
     pub judgement: Judgement,
@@ -165,6 +165,13 @@ impl Report {
             Ok(())
         } else {
             Err(Failure::NotHeard)
+        }
+    }
+
+    /// Names no recordings, since they are about to be deleted with the state.
+    pub fn leave_out_recordings(&mut self) {
+        for loudspeaker in &mut self.loudspeakers {
+            loudspeaker.recording = None;
         }
     }
 
