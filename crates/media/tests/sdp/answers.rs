@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use media::codec::Codec;
-use media::sdp::{Direction, OpusParameters, SdpError, SecurityOffer, answer};
+use media::sdp::{Direction, LocalMedia, OpusParameters, SdpError, SecurityOffer, answer};
 use media::srtp::Suite;
 
 use super::{KEY, answered, answered_by, crypto, lines, local, rng, session};
@@ -165,12 +165,16 @@ fn g711_needs_no_rtpmap_but_obeys_one() {
 //# unchanged for backward compatibility.
 #[test]
 fn g722_is_offered_by_its_clock_and_decoded_at_its_rate() {
-    let (_, view) = answered("m=audio 4000 RTP/AVP 9\r\n").unwrap();
+    let local = LocalMedia {
+        codecs: vec![Codec::G722],
+        ..local(SecurityOffer::Optional)
+    };
+    let (_, view) = answered_by(&local, "m=audio 4000 RTP/AVP 9\r\n").unwrap();
     assert_eq!((view.codec, view.send_payload_type), (Codec::G722, 9));
     assert_eq!(view.codec.clock_rate(), 8_000);
     assert_eq!(view.codec.sample_rate().hertz(), 16_000);
     let lie = "m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n";
-    assert_eq!(answered(lie).err(), Some(SdpError::NoCommonCodec));
+    assert_eq!(answered_by(&local, lie).err(), Some(SdpError::NoCommonCodec));
 }
 
 #[test]
