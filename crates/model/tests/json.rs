@@ -34,6 +34,24 @@ const WORDS: &[&str] = &[
     "transport",
 ];
 
+/// Stands for a sentence, where a field has one instead of a word of a list.
+const IN_WORDS: &str = "in words";
+
+/// One value of each variant of an enumeration. The patterns are those of a match, so that a variant which is missing
+/// here does not compile.
+macro_rules! one_of_each {
+    ($($variant:pat => $value:expr),+ $(,)?) => {{
+        let values = vec![$($value),+];
+        for value in &values {
+            match value {
+                $($variant => {})+
+            }
+        }
+        $(assert!(values.iter().any(|value| matches!(value, $variant)));)+
+        values
+    }};
+}
+
 fn section(title: &str) -> &'static str {
     let (_, rest) = DOCUMENT.split_once(&format!("## {title}\n")).unwrap();
     rest.split("\n## ").next().unwrap()
@@ -83,7 +101,9 @@ fn collect(
                 if !part.is_object() && !part.is_array() {
                     fields.insert(path.clone());
                 }
-                if let (Value::String(word), true) = (part, WORDS.contains(&name.as_str())) {
+                if let (Value::String(word), true) = (part, WORDS.contains(&name.as_str()))
+                    && word != IN_WORDS
+                {
                     words.insert(word.clone());
                 }
                 collect(&path, part, elsewhere, fields, words);
@@ -118,29 +138,28 @@ fn receipt() -> Receipt {
 }
 
 fn report() -> PageReport {
-    let refused = MissingReason::Refused { status: 486 };
-    let missing = [
-        MissingReason::NotRegistered,
-        MissingReason::NoAnswer,
-        refused,
-        MissingReason::ConnectionFailed,
-        MissingReason::PageEnded,
+    let missing = one_of_each![
+        MissingReason::NotRegistered => MissingReason::NotRegistered,
+        MissingReason::NoAnswer => MissingReason::NoAnswer,
+        MissingReason::Refused { .. } => MissingReason::Refused { status: 486 },
+        MissingReason::ConnectionFailed => MissingReason::ConnectionFailed,
+        MissingReason::PageEnded => MissingReason::PageEnded,
     ];
-    let not_heard = [
-        NotHeardReason::TooLittle,
-        NotHeardReason::Muted,
-        NotHeardReason::SinkFault,
-        NotHeardReason::NoReceipt,
+    let not_heard = one_of_each![
+        NotHeardReason::TooLittle => NotHeardReason::TooLittle,
+        NotHeardReason::Muted => NotHeardReason::Muted,
+        NotHeardReason::SinkFault => NotHeardReason::SinkFault,
+        NotHeardReason::NoReceipt => NotHeardReason::NoReceipt,
     ];
-    let verdicts = [
-        Verdict::Heard,
-        Verdict::Answered {
-            loss_permille: Some(1),
-        },
+    let verdicts = one_of_each![
+        Verdict::Heard => Verdict::Heard,
+        Verdict::NotHeard { .. } => Verdict::NotHeard { why: NotHeardReason::TooLittle },
+        Verdict::Answered { .. } => Verdict::Answered { loss_permille: Some(1) },
+        Verdict::Missing { .. } => Verdict::Missing { why: MissingReason::NoAnswer },
     ]
     .into_iter()
-    .chain(missing.map(|why| Verdict::Missing { why }))
-    .chain(not_heard.map(|why| Verdict::NotHeard { why }));
+    .chain(missing.into_iter().map(|why| Verdict::Missing { why }))
+    .chain(not_heard.into_iter().map(|why| Verdict::NotHeard { why }));
     let listeners = verdicts.map(|verdict| ListenerReport {
         user: "hall".parse().unwrap(),
         name: "Hall".to_owned(),
@@ -182,60 +201,73 @@ fn the_status_of_a_zone_is_documented() {
 
 fn causes() -> Vec<Cause> {
     let name = || "pbx.example.com".to_owned();
-    let mut causes = vec![
-        Cause::DnsNoRecords { name: name() },
-        Cause::DnsFailed { name: name() },
-        Cause::TcpRefused,
-        Cause::TcpUnreachable,
-        Cause::TcpTimeout,
-        Cause::ConnectionClosed,
-        Cause::TlsVersion,
-        Cause::TlsName { expected: name() },
-        Cause::TlsClientCertificate,
-        Cause::TlsHandshake,
-        Cause::Timeout,
-        Cause::RequestTimeout,
-        Cause::TemporarilyUnavailable,
-        Cause::RetryAfter {
-            status: 503,
-            retry_after_s: 1,
-        },
-        Cause::ServerFailure { status: 500 },
-        Cause::ChallengedAgain { status: 401 },
-        Cause::NoUsableChallenge,
-        Cause::Forbidden,
-        Cause::NotFound,
-        Cause::Refused { status: 488 },
-        Cause::IntervalTooBrief { min_expires_s: 1 },
+    let mut causes = one_of_each![
+        Cause::DnsNoRecords { .. } => Cause::DnsNoRecords { name: name() },
+        Cause::DnsFailed { .. } => Cause::DnsFailed { name: name() },
+        Cause::TcpRefused => Cause::TcpRefused,
+        Cause::TcpUnreachable => Cause::TcpUnreachable,
+        Cause::TcpTimeout => Cause::TcpTimeout,
+        Cause::ConnectionClosed => Cause::ConnectionClosed,
+        Cause::TlsVersion => Cause::TlsVersion,
+        Cause::TlsCertificate { .. } => Cause::TlsCertificate { fault: CertificateFault::Unusable },
+        Cause::TlsName { .. } => Cause::TlsName { expected: name() },
+        Cause::TlsClientCertificate => Cause::TlsClientCertificate,
+        Cause::TlsHandshake => Cause::TlsHandshake,
+        Cause::Timeout => Cause::Timeout,
+        Cause::RequestTimeout => Cause::RequestTimeout,
+        Cause::TemporarilyUnavailable => Cause::TemporarilyUnavailable,
+        Cause::RetryAfter { .. } => Cause::RetryAfter { status: 503, retry_after_s: 1 },
+        Cause::ServerFailure { .. } => Cause::ServerFailure { status: 500 },
+        Cause::ChallengedAgain { .. } => Cause::ChallengedAgain { status: 401 },
+        Cause::NoPassword => Cause::NoPassword,
+        Cause::NoUsableChallenge => Cause::NoUsableChallenge,
+        Cause::Forbidden => Cause::Forbidden,
+        Cause::NotFound => Cause::NotFound,
+        Cause::Refused { .. } => Cause::Refused { status: 488 },
+        Cause::IntervalTooBrief { .. } => Cause::IntervalTooBrief { min_expires_s: 1 },
+        Cause::Provisioning { .. } => Cause::Provisioning { step: ProvisioningStep::File },
     ];
-    let faults = [
-        CertificateFault::UnknownIssuer,
-        CertificateFault::Expired,
-        CertificateFault::NotYetValid,
-        CertificateFault::Revoked,
-        CertificateFault::Unusable,
+    let faults = one_of_each![
+        CertificateFault::UnknownIssuer => CertificateFault::UnknownIssuer,
+        CertificateFault::Expired => CertificateFault::Expired,
+        CertificateFault::NotYetValid => CertificateFault::NotYetValid,
+        CertificateFault::Revoked => CertificateFault::Revoked,
+        CertificateFault::Unusable => CertificateFault::Unusable,
     ];
-    causes.extend(faults.map(|fault| Cause::TlsCertificate { fault }));
-    let steps = [
-        ProvisioningStep::Discovery,
-        ProvisioningStep::Connection,
-        ProvisioningStep::Certificate,
-        ProvisioningStep::Download,
-        ProvisioningStep::File,
-        ProvisioningStep::Credentials,
+    let faults = faults.into_iter().map(|fault| Cause::TlsCertificate { fault });
+    causes.extend(faults);
+    let steps = one_of_each![
+        ProvisioningStep::Discovery => ProvisioningStep::Discovery,
+        ProvisioningStep::Connection => ProvisioningStep::Connection,
+        ProvisioningStep::Certificate => ProvisioningStep::Certificate,
+        ProvisioningStep::Download => ProvisioningStep::Download,
+        ProvisioningStep::File => ProvisioningStep::File,
+        ProvisioningStep::Credentials => ProvisioningStep::Credentials,
     ];
-    causes.extend(steps.map(|step| Cause::Provisioning { step }));
+    causes.extend(steps.into_iter().map(|step| Cause::Provisioning { step }));
     causes
 }
 
 fn slots() -> Vec<SlotStatus> {
-    let roles = [
-        TargetRole::Primary,
-        TargetRole::Secondary,
-        TargetRole::Backup,
-        TargetRole::LocalNode,
+    let roles = one_of_each![
+        TargetRole::Primary => TargetRole::Primary,
+        TargetRole::Secondary => TargetRole::Secondary,
+        TargetRole::Backup => TargetRole::Backup,
+        TargetRole::LocalNode => TargetRole::LocalNode,
     ];
-    let kinds = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert];
+    let kinds = one_of_each![
+        SlotKind::Page => SlotKind::Page,
+        SlotKind::Ring => SlotKind::Ring,
+        SlotKind::Alert => SlotKind::Alert,
+    ];
+    let shown = one_of_each![
+        Shown::Successful => Shown::Successful,
+        Shown::RejectedByServer => Shown::RejectedByServer,
+        Shown::NoReplyFromServer => Shown::NoReplyFromServer,
+        Shown::AssistedProvisioningFailed => Shown::AssistedProvisioningFailed,
+        Shown::Connecting => Shown::Connecting,
+        Shown::NoAccount => Shown::NoAccount,
+    ];
     let registrations = causes().into_iter().map(Some).chain([None]).enumerate();
     registrations
         .map(|(number, cause)| SlotStatus {
@@ -254,12 +286,15 @@ fn slots() -> Vec<SlotStatus> {
                 next_try_ms: None,
             },
         })
-        .chain([SlotStatus {
+        .chain(shown.into_iter().map(|shown| SlotStatus {
             slot: "page-2".parse().unwrap(),
             kind: SlotKind::Page,
             user: None,
-            registration: RegistrationStatus::no_account(),
-        }])
+            registration: RegistrationStatus {
+                shown,
+                ..RegistrationStatus::no_account()
+            },
+        }))
         .collect()
 }
 
@@ -282,21 +317,23 @@ fn sink(health: SinkHealth) -> SinkStatus {
 
 #[test]
 fn the_status_of_an_endpoint_is_documented() {
-    let faulty = SinkHealth::Faulty {
-        reason: "no sound card".to_owned(),
-    };
-    let status = |sounding, health| DeviceStatus {
-        device: "lobby".parse().unwrap(),
-        slots: slots(),
-        sounding,
-        sink: sink(health),
-    };
-    let mut samples = [
-        json(status(None, SinkHealth::Healthy)),
-        json(status(Some(sounding()), faulty)),
+    let healths = one_of_each![
+        SinkHealth::Healthy => SinkHealth::Healthy,
+        SinkHealth::Faulty { .. } => SinkHealth::Faulty { reason: IN_WORDS.to_owned() },
     ];
-    // What the system reports is in words of its own.
-    samples[1]["sink"]["health"]["reason"] = Value::Null;
+    let sounds = [None, Some(sounding())];
+    let samples: Vec<Value> = healths
+        .into_iter()
+        .zip(sounds)
+        .map(|(health, sounding)| {
+            json(DeviceStatus {
+                device: "lobby".parse().unwrap(),
+                slots: slots(),
+                sounding,
+                sink: sink(health),
+            })
+        })
+        .collect();
     check("The status of an endpoint", &samples, &[]);
 }
 
@@ -304,44 +341,61 @@ fn the_status_of_an_endpoint_is_documented() {
 fn the_events_of_a_zone_are_documented() {
     let account = || "acme".parse().unwrap();
     let text = |text: &str| text.to_owned();
-    let mut samples = vec![
-        json(ZoneEvent::Registered {
+    let events = one_of_each![
+        ZoneEvent::Registered { .. } => ZoneEvent::Registered {
             account: account(),
             user: "hall".parse().unwrap(),
             from: text("192.0.2.1:5060"),
             user_agent: None,
-        }),
-        json(ZoneEvent::Unregistered {
+        },
+        ZoneEvent::Unregistered { .. } => ZoneEvent::Unregistered {
             account: account(),
             user: "hall".parse().unwrap(),
-        }),
-        json(ZoneEvent::PageStarted {
+        },
+        ZoneEvent::RegistrationRefused { .. } => ZoneEvent::RegistrationRefused {
+            account: None,
+            user: text("mallory"),
+            from: text("192.0.2.1:5060"),
+            why: RegistrationRefusal::OtherUser,
+        },
+        ZoneEvent::CallRefused { .. } => ZoneEvent::CallRefused {
+            account: account(),
+            caller: "desk".parse().unwrap(),
+            target: text("700"),
+            why: CallRefusal::Overloaded,
+        },
+        ZoneEvent::PageStarted { .. } => ZoneEvent::PageStarted {
             account: account(),
             page: PageId::from_random(1),
             extension: "700".parse().unwrap(),
             talker: "desk".parse().unwrap(),
             listeners: 1,
-        }),
-        json(ZoneEvent::PageEnded {
+        },
+        ZoneEvent::PageEnded { .. } => ZoneEvent::PageEnded {
             account: account(),
             report: report(),
-        }),
-        json(ZoneEvent::SnapshotWanted {
+        },
+        ZoneEvent::SnapshotWanted { .. } => ZoneEvent::SnapshotWanted {
             account: account(),
             epoch: None,
-        }),
-        json(ZoneEvent::DirectoryApplied {
+        },
+        ZoneEvent::DirectoryApplied { .. } => ZoneEvent::DirectoryApplied {
             account: account(),
             epoch: Epoch(1),
-        }),
+        },
+        ZoneEvent::DirectoryRefused { .. } => ZoneEvent::DirectoryRefused {
+            account: account(),
+            why: text(IN_WORDS),
+        },
     ];
-    let registration_refusals = [
-        RegistrationRefusal::WrongCredentials,
-        RegistrationRefusal::OtherUser,
-        RegistrationRefusal::BadRequest,
-        RegistrationRefusal::TooManyAttempts,
+    let mut samples: Vec<Value> = events.into_iter().map(json).collect();
+    let registration_refusals = one_of_each![
+        RegistrationRefusal::WrongCredentials => RegistrationRefusal::WrongCredentials,
+        RegistrationRefusal::OtherUser => RegistrationRefusal::OtherUser,
+        RegistrationRefusal::BadRequest => RegistrationRefusal::BadRequest,
+        RegistrationRefusal::TooManyAttempts => RegistrationRefusal::TooManyAttempts,
     ];
-    samples.extend(registration_refusals.map(|why| {
+    samples.extend(registration_refusals.into_iter().map(|why| {
         json(ZoneEvent::RegistrationRefused {
             account: None,
             user: text("mallory"),
@@ -349,16 +403,16 @@ fn the_events_of_a_zone_are_documented() {
             why,
         })
     }));
-    let call_refusals = [
-        CallRefusal::UnknownExtension,
-        CallRefusal::NotPermitted,
-        CallRefusal::WrongPin,
-        CallRefusal::NobodyRegistered,
-        CallRefusal::PreEmpted,
-        CallRefusal::NoCommonMedia,
-        CallRefusal::Overloaded,
+    let call_refusals = one_of_each![
+        CallRefusal::UnknownExtension => CallRefusal::UnknownExtension,
+        CallRefusal::NotPermitted => CallRefusal::NotPermitted,
+        CallRefusal::WrongPin => CallRefusal::WrongPin,
+        CallRefusal::NobodyRegistered => CallRefusal::NobodyRegistered,
+        CallRefusal::PreEmpted => CallRefusal::PreEmpted,
+        CallRefusal::NoCommonMedia => CallRefusal::NoCommonMedia,
+        CallRefusal::Overloaded => CallRefusal::Overloaded,
     ];
-    samples.extend(call_refusals.map(|why| {
+    samples.extend(call_refusals.into_iter().map(|why| {
         json(ZoneEvent::CallRefused {
             account: account(),
             caller: "desk".parse().unwrap(),
@@ -366,37 +420,30 @@ fn the_events_of_a_zone_are_documented() {
             why,
         })
     }));
-    let mut refused = json(ZoneEvent::DirectoryRefused {
-        account: account(),
-        why: text("in words"),
-    });
-    refused["why"] = Value::Null;
-    samples.push(refused);
     check("The events of a zone", &samples, &["report"]);
 }
 
 #[test]
 fn the_events_of_an_endpoint_are_documented() {
     let slot = || "page-1".parse().unwrap();
-    let mut refused = json(DeviceEvent::CallRefused {
-        slot: slot(),
-        status: 486,
-        why: "in words".to_owned(),
-    });
-    refused["why"] = Value::Null;
-    let samples = [
-        refused,
-        json(DeviceEvent::RegistrationChanged {
+    let events = one_of_each![
+        DeviceEvent::RegistrationChanged { .. } => DeviceEvent::RegistrationChanged {
             slot: slot(),
             registration: RegistrationStatus::no_account(),
-        }),
-        json(DeviceEvent::Started { sounding: sounding() }),
-        json(DeviceEvent::Stopped { sounding: sounding() }),
-        json(DeviceEvent::PagePlayed { receipt: receipt() }),
-        json(DeviceEvent::SinkChanged {
+        },
+        DeviceEvent::Started { .. } => DeviceEvent::Started { sounding: sounding() },
+        DeviceEvent::Stopped { .. } => DeviceEvent::Stopped { sounding: sounding() },
+        DeviceEvent::CallRefused { .. } => DeviceEvent::CallRefused {
+            slot: slot(),
+            status: 486,
+            why: IN_WORDS.to_owned(),
+        },
+        DeviceEvent::PagePlayed { .. } => DeviceEvent::PagePlayed { receipt: receipt() },
+        DeviceEvent::SinkChanged { .. } => DeviceEvent::SinkChanged {
             sink: sink(SinkHealth::Healthy),
-        }),
+        },
     ];
+    let samples: Vec<Value> = events.into_iter().map(json).collect();
     let elsewhere = ["registration", "sounding", "receipt", "sink"];
     check("The events of an endpoint", &samples, &elsewhere);
 }
