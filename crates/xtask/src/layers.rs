@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use cargo_metadata::{Package, TargetKind};
 
 /// Where a crate stands. A crate may depend on crates of a lower height only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +110,34 @@ pub fn check(manifest: &Path) -> Result<Vec<Violation>> {
                 .manifest_path
                 .parent()
                 .context("a manifest has a folder")?;
+            violations.extend(roots(package, root.as_std_path()));
             violations.extend(source::check_folder(&root.join("src").into_std_path_buf())?);
         }
     }
     Ok(violations)
+}
+
+/// What is linked begins where the sources are read, and modules are found from there.
+fn roots(package: &Package, folder: &Path) -> Vec<Violation> {
+    let usual = ["lib.rs", "main.rs"].map(|file| folder.join("src").join(file));
+    let is_built_in = |target: &&cargo_metadata::Target| {
+        !target
+            .kind
+            .iter()
+            .all(|kind| matches!(kind, TargetKind::Test | TargetKind::Bench | TargetKind::Example))
+    };
+    let elsewhere = package
+        .targets
+        .iter()
+        .filter(is_built_in)
+        .filter(|target| !usual.iter().any(|file| target.src_path == *file));
+    elsewhere
+        .map(|target| Violation {
+            place: package.name.to_string(),
+            what: format!(
+                "stands above the I/O line and is built from {}, which is not checked; begin in src/lib.rs",
+                target.src_path
+            ),
+        })
+        .collect()
 }

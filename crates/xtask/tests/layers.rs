@@ -80,3 +80,38 @@ fn a_product_must_not_link_the_load_generator() {
         "{found:?}"
     );
 }
+
+#[test]
+fn a_dependency_of_another_name_is_named() {
+    let found = violations("renamed_dependency");
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("sip:") && line.contains("calls bytes `crypto`")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_module_for_tests_and_for_the_product_is_read() {
+    let found = violations("module_of_two_builds");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|line| line.contains("sip/src/x.rs:2") && line.contains("std::fs::read")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_crate_that_begins_outside_its_sources_is_named() {
+    let found = violations("root_elsewhere");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|line| line.starts_with("sip:") && line.contains("elsewhere.rs")),
+        "{found:?}"
+    );
+}

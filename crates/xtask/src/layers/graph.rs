@@ -88,6 +88,7 @@ pub(super) fn check(manifest: &Path, metadata: &Metadata) -> Result<Vec<Violatio
         };
         violations.extend(edges(package, own, &ours));
         if own.pure {
+            violations.extend(other_names(package));
             let name = package.name.as_str();
             let tree = tree::entries(
                 manifest,
@@ -134,6 +135,24 @@ fn edges(package: &Package, own: super::Place, ours: &BTreeSet<&str>) -> Vec<Vio
         }
     }
     violations
+}
+
+/// Dependencies of a pure crate under names of its own: what its sources name is judged by the crates' own names.
+fn other_names(package: &Package) -> impl Iterator<Item = Violation> {
+    let linked = package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind != DependencyKind::Development);
+    linked.filter_map(|dependency| {
+        let name = dependency.rename.as_ref()?;
+        Some(Violation {
+            place: package.name.to_string(),
+            what: format!(
+                "stands above the I/O line and calls {} `{name}`; leave it its name, by which its paths are judged",
+                dependency.name
+            ),
+        })
+    })
 }
 
 /// Follows normal dependencies from a pure crate and names the path to each crate that is not allowed there.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -119,16 +120,13 @@ pub(super) fn check_folder(folder: &Path) -> Result<Vec<Violation>> {
             }
         }
     }
-    let test_modules: Vec<PathBuf> = files
-        .iter()
-        .flat_map(|(path, file)| test_module_paths(path, file))
-        .collect();
+    let mut modules = Modules::default();
+    for (path, file) in &files {
+        modules.add(&folder_of_modules(path), &file.items, false);
+    }
     let mut violations = Vec::new();
     for (path, file) in &files {
-        let is_test = test_modules
-            .iter()
-            .any(|module| path.starts_with(module) || *path == module.with_extension("rs"));
-        if !is_test {
+        if !modules.is_for_tests(path) {
             violations.extend(check_file(&path.display().to_string(), file));
         }
     }
@@ -136,22 +134,51 @@ pub(super) fn check_folder(folder: &Path) -> Result<Vec<Violation>> {
     Ok(violations)
 }
 
-/// Where the modules live that the file at `path` declares under `#[cfg(test)]` without a body: the folder of
-/// each, beside which its file has the same name with `.rs`.
-fn test_module_paths(path: &Path, file: &syn::File) -> Vec<PathBuf> {
+/// Where the modules live that are declared: the folder of each, beside which its file has the same name with `.rs`.
+#[derive(Default)]
+struct Modules {
+    of_tests: Vec<PathBuf>,
+    /// A name may be declared for tests and once more for the product.
+    of_the_product: Vec<PathBuf>,
+}
+
+impl Modules {
+    /// Adds what stands among `items`, whose modules without a body live in `folder`.
+    fn add(&mut self, folder: &Path, items: &[syn::Item], in_tests: bool) {
+        for item in items {
+            let syn::Item::Mod(module) = item else { continue };
+            let inside = folder.join(plain(&module.ident));
+            let in_tests = in_tests || is_test(&module.attrs);
+            if let Some((_, items)) = &module.content {
+                self.add(&inside, items, in_tests);
+            }
+            match (in_tests, module.content.is_some()) {
+                (true, true) => {}
+                (true, false) => self.of_tests.push(inside),
+                (false, _) => self.of_the_product.push(inside),
+            }
+        }
+    }
+
+    /// Whether nothing but tests declare the file at `path`, or the module that it stands in.
+    fn is_for_tests(&self, path: &Path) -> bool {
+        let holds = |module: &PathBuf| path.starts_with(module) || *path == module.with_extension("rs");
+        self.of_tests
+            .iter()
+            .any(|module| holds(module) && !self.of_the_product.contains(module))
+    }
+}
+
+/// The folder of the modules that the file at `path` declares without a body.
+fn folder_of_modules(path: &Path) -> PathBuf {
     let is_root = path
         .file_stem()
         .is_some_and(|stem| stem == "mod" || stem == "lib" || stem == "main");
-    let folder = if is_root {
+    if is_root {
         path.with_file_name("")
     } else {
         path.with_extension("")
-    };
-    let declared = file.items.iter().filter_map(|item| match item {
-        syn::Item::Mod(module) if module.content.is_none() && is_test(&module.attrs) => Some(&module.ident),
-        _ => None,
-    });
-    declared.map(|name| folder.join(name.to_string())).collect()
+    }
 }
 
 /// Checks one source file; `name` stands in the violations.
@@ -179,9 +206,9 @@ impl Imports {
     fn add_tree(&mut self, line: usize, prefix: &str, tree: &syn::UseTree) {
         let join = |ident: &syn::Ident| {
             if prefix.is_empty() {
-                ident.to_string()
+                plain(ident)
             } else {
-                format!("{prefix}::{ident}")
+                format!("{prefix}::{}", plain(ident))
             }
         };
         match tree {
@@ -189,11 +216,11 @@ impl Imports {
             syn::UseTree::Name(name) if name.ident == "self" => {
                 self.add(line, last_segment(prefix), prefix);
             }
-            syn::UseTree::Name(name) => self.add(line, name.ident.to_string(), &join(&name.ident)),
+            syn::UseTree::Name(name) => self.add(line, plain(&name.ident), &join(&name.ident)),
             syn::UseTree::Rename(rename) if rename.ident == "self" => {
-                self.add(line, rename.rename.to_string(), prefix);
+                self.add(line, plain(&rename.rename), prefix);
             }
-            syn::UseTree::Rename(rename) => self.add(line, rename.rename.to_string(), &join(&rename.ident)),
+            syn::UseTree::Rename(rename) => self.add(line, plain(&rename.rename), &join(&rename.ident)),
             syn::UseTree::Glob(_) => self.all.push((line, format!("{}::*", normal(prefix)))),
             syn::UseTree::Group(group) => group
                 .items
@@ -296,7 +323,7 @@ impl<'ast> Visit<'ast> for Judge<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
-        if call.method == "elapsed"
+        if plain(&call.method) == "elapsed"
             && let Some(what) = reads_the_clock("elapsed")
         {
             self.report(&call.method, what);
@@ -347,7 +374,13 @@ impl Judge<'_> {
                 TokenTree::Punct(punct) => before = before.then(punct.as_char()),
                 TokenTree::Literal(_) => before = Before::Other,
                 TokenTree::Ident(first) => {
-                    let mut segments = vec![first.to_string()];
+                    if first == "mod" {
+                        self.report(
+                            first,
+                            "makes a module within a macro; write it out, where it is found".to_owned(),
+                        );
+                    }
+                    let mut segments = vec![plain(first)];
                     while let [
                         TokenTree::Punct(one),
                         TokenTree::Punct(two),
@@ -357,7 +390,7 @@ impl Judge<'_> {
                         && one.as_char() == ':'
                         && two.as_char() == ':'
                     {
-                        segments.push(next.to_string());
+                        segments.push(plain(next));
                         rest = behind;
                     }
                     let is_macro =
@@ -422,16 +455,21 @@ impl Before {
     }
 }
 
+/// A name without the `r#` that makes no other name of it.
+fn plain(name: &proc_macro2::Ident) -> String {
+    name.unraw().to_string()
+}
+
 fn names(path: &syn::Path) -> Vec<String> {
     path.segments
         .iter()
-        .map(|segment| segment.ident.to_string())
+        .map(|segment| plain(&segment.ident))
         .collect()
 }
 
 /// `#[path = "…"]`, also behind a condition.
 fn sets_path(attribute: &syn::Attribute) -> bool {
-    attribute.path().is_ident("path")
+    names(attribute.path()) == ["path"]
         || (attribute.path().is_ident("cfg_attr")
             && attribute
                 .meta
@@ -505,7 +543,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{check_file, test_module_paths};
+    use super::{Modules, check_file, folder_of_modules};
 
     fn violations(text: &str) -> Vec<String> {
         let file = syn::parse_file(text).unwrap();
@@ -515,21 +553,53 @@ mod tests {
             .collect()
     }
 
+    fn modules(path: &str, text: &str) -> Modules {
+        let mut modules = Modules::default();
+        let items = syn::parse_file(text).unwrap().items;
+        modules.add(&folder_of_modules(Path::new(path)), &items, false);
+        modules
+    }
+
     #[test]
     fn the_files_of_test_modules_are_found_beside_their_parents() {
-        let parent = "mod product; #[cfg(test)] mod tests; #[cfg(test)] mod inline { }";
-        let file = syn::parse_file(parent).unwrap();
-
-        for (path, expected) in [
-            ("src/lib.rs", "src/tests"),
-            ("src/a/mod.rs", "src/a/tests"),
-            ("src/a.rs", "src/a/tests"),
+        let parent = "mod product; #[cfg(test)] mod tests; mod inline { #[cfg(test)] mod tests; }";
+        for (path, folder) in [
+            ("src/lib.rs", "src"),
+            ("src/a/mod.rs", "src/a"),
+            ("src/a.rs", "src/a"),
         ] {
-            assert_eq!(
-                test_module_paths(Path::new(path), &file),
-                [Path::new(expected)],
-                "{path}"
-            );
+            let modules = modules(path, parent);
+            for (file, is_for_tests) in [
+                ("tests.rs", true),
+                ("tests/mod.rs", true),
+                ("tests/inner.rs", true),
+                ("inline/tests.rs", true),
+                ("product.rs", false),
+                ("product/tests.rs", false),
+            ] {
+                let file = Path::new(folder).join(file);
+                assert_eq!(modules.is_for_tests(&file), is_for_tests, "{}", file.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_module_that_the_product_declares_too_is_none_of_tests() {
+        for parent in [
+            "#[cfg(test)] mod x; #[cfg(not(test))] mod x;",
+            "#[cfg(test)] mod r#x; #[cfg(not(test))] mod x;",
+            "#[cfg(test)] mod x; #[cfg(not(test))] mod x { mod y; }",
+        ] {
+            let modules = modules("src/lib.rs", parent);
+            assert!(!modules.is_for_tests(Path::new("src/x.rs")), "{parent}");
+            assert!(!modules.is_for_tests(Path::new("src/x/y.rs")), "{parent}");
+        }
+    }
+
+    #[test]
+    fn a_raw_name_is_the_same_name() {
+        for text in include_str!("../../fixtures/raw_names.rs.txt").lines() {
+            assert_eq!(violations(text).len(), 1, "{text}");
         }
     }
 
@@ -587,6 +657,7 @@ mod tests {
             "fn f() { format!(\"{:?}\", vec![std::env::var(\"HOME\")]); }",
             "macro_rules! home { () => { std::env::var(\"HOME\") } }",
             "fn f() { assert!(dbg!(true)); }",
+            "macro_rules! hidden { () => { #[cfg(not(test))] mod x; } }",
         ] {
             assert_eq!(violations(text).len(), 1, "{text}");
         }
