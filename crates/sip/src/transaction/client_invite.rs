@@ -17,7 +17,8 @@
 //!          Terminated <---------+-----------------+
 //! ```
 //!
-//! The ACK for a 2xx is not sent here: it belongs to the dialog.
+//! The ACK for a 2xx is not sent here: it belongs to the dialog. A user that withdraws its request while in Calling stops
+//! Timer A; all else stays as it is.
 
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ pub(crate) enum Input {
     Timer(Timer),
     /// The request or ACK could not be sent, or the connection is gone.
     FlowFailed,
+    /// The user wants no answer any more: a request that has not arrived yet had better not.
+    Withdraw,
     /// The user no longer waits for the final response (RFC 3261 9.1: 64*T1 after a CANCEL).
     GiveUp,
 }
@@ -115,6 +118,10 @@ impl ClientInvite {
             }
             Input::Timer(Timer::B) => self.terminate(Effect::TimedOut),
             Input::FlowFailed => self.terminate(Effect::FlowFailed),
+            Input::Withdraw => {
+                self.running.stop(Timer::A);
+                Effects::new()
+            }
             Input::GiveUp => self.terminate(Effect::TimedOut),
             Input::Timer(_) => Effects::new(),
         }
@@ -126,7 +133,7 @@ impl ClientInvite {
             Input::Response(class) => self.final_response(class, now, timers),
             Input::FlowFailed => self.terminate(Effect::FlowFailed),
             Input::GiveUp => self.terminate(Effect::TimedOut),
-            Input::Timer(_) => Effects::new(),
+            Input::Timer(_) | Input::Withdraw => Effects::new(),
         }
     }
 
@@ -154,9 +161,10 @@ impl ClientInvite {
                 self.state = State::Terminated;
                 Effects::new()
             }
-            Input::Response(Class::Provisional | Class::Success) | Input::Timer(_) | Input::GiveUp => {
-                Effects::new()
-            }
+            Input::Response(Class::Provisional | Class::Success)
+            | Input::Timer(_)
+            | Input::Withdraw
+            | Input::GiveUp => Effects::new(),
         }
     }
 
@@ -168,9 +176,10 @@ impl ClientInvite {
                 self.state = State::Terminated;
                 Effects::new()
             }
-            Input::Response(Class::Provisional | Class::Failure) | Input::Timer(_) | Input::GiveUp => {
-                Effects::new()
-            }
+            Input::Response(Class::Provisional | Class::Failure)
+            | Input::Timer(_)
+            | Input::Withdraw
+            | Input::GiveUp => Effects::new(),
         }
     }
 
@@ -221,7 +230,7 @@ mod tests {
         }
     }
 
-    const INPUTS: [Input; 8] = [
+    const INPUTS: [Input; 9] = [
         Input::Response(Class::Provisional),
         Input::Response(Class::Success),
         Input::Response(Class::Failure),
@@ -230,6 +239,7 @@ mod tests {
         Input::Timer(Timer::D),
         Input::Timer(Timer::M),
         Input::FlowFailed,
+        Input::Withdraw,
     ];
 
     #[test]

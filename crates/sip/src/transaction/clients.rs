@@ -188,6 +188,18 @@ impl Clients {
         }
     }
 
+    /// Sends an INVITE no more that has no response. One that comes all the same finds the transaction.
+    pub(crate) fn withdraw(&mut self, now: Instant, id: TransactionId, out: &mut Outbox) {
+        if let Some(Client {
+            machine: Machine::Invite(machine),
+            ..
+        }) = self.client_by_id.get_mut(&id)
+        {
+            let effects = machine.step(client_invite::Input::Withdraw, now, &self.timers);
+            self.settle(id, effects, out);
+        }
+    }
+
     /// Ends an INVITE that is no longer waited for; its user learns of it as of a timeout. `false` says that it has ended
     /// before, so that its user learns nothing.
     pub(crate) fn give_up(&mut self, now: Instant, id: TransactionId, out: &mut Outbox) -> bool {

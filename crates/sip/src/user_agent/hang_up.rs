@@ -14,7 +14,8 @@ use crate::transaction::{ClientKey, TransactionId};
 
 impl UserAgent {
     /// Ends a session in the way its state asks for: CANCEL once a provisional response has come, BYE after the
-    /// answer (and after the ACK where we were called), 480 to an INVITE that waits for us.
+    /// answer (and after the ACK where we were called), 480 to an INVITE that waits for us. An INVITE without any
+    /// response is not sent again: it would begin at the peer what has ended here.
     ///
     /// `headers` (for example Reason) and `body` go into the BYE; the headers alone into a CANCEL or 480.
     /// [`Event::Ended`] follows, with the peer's answer.
@@ -31,6 +32,7 @@ impl UserAgent {
                 Phase::Calling { invite } => {
                     state.phase = Phase::Withdrawing { invite };
                     state.farewell = Some(farewell);
+                    self.clients.withdraw(now, invite, &mut self.outbox);
                 }
                 Phase::Proceeding { invite } => {
                     state.farewell = Some(farewell);

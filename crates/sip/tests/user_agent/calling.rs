@@ -26,6 +26,40 @@ fn a_cancel_waits_for_a_provisional_response() {
 }
 
 #[test]
+fn an_invite_withdrawn_before_any_response_is_not_sent_again() {
+    let mut lone = Lone::new(Transport::Udp);
+    let (session, _) = lone.call();
+    lone.pass(ms(499));
+    lone.agent.hang_up(lone.now, session, Vec::new(), None);
+
+    lone.pass(ms(31_500));
+    lone.expect_nothing_sent();
+    lone.expect_no_event();
+    lone.pass(ms(1));
+
+    assert!(matches!(
+        lone.event(),
+        Event::Ended {
+            cause: EndCause::HungUp { answer: None },
+            ..
+        }
+    ));
+    assert_eq!(lone.agent.transactions() + lone.agent.sessions(), 0);
+}
+
+#[test]
+fn a_2xx_to_a_withdrawn_invite_is_acknowledged_and_ended() {
+    let mut lone = Lone::new(Transport::Udp);
+    let (session, invite) = lone.call();
+    lone.agent.hang_up(lone.now, session, Vec::new(), None);
+    lone.pass(ms(31_999));
+
+    lone.answer(&invite, StatusCode::OK, &[("Contact", "<sip:bob@192.0.2.9>")]);
+
+    assert_eq!(lone.sent_lines(), ["ACK", "BYE"]);
+}
+
+#[test]
 fn a_cancelled_call_ends_with_487() {
     let mut lone = Lone::new(Transport::Tcp);
     let (session, invite) = lone.call();
