@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use model::PageId;
 use paging::Class;
+use sip::flow::Flow;
 use sip::user_agent::SessionId;
 
 pub(crate) use self::media::CallMedia;
@@ -98,6 +99,15 @@ impl Calls {
             .filter(|call| call.about().class == class && call.is_left(now))
             .map(|call| call.about().id)
             .collect()
+    }
+
+    /// No request arrives any more over `flow` in the dialogs that stand on it.
+    pub(crate) fn handle_unreachable(&mut self, now: Instant, flow: Flow) {
+        for call in self.page_by_id.values_mut() {
+            if call.about().flow == flow {
+                call.handle_unreachable(now);
+            }
+        }
     }
 
     /// Fills `out` with what all calls play.

@@ -91,6 +91,8 @@ pub(crate) struct PageCall {
     page_max: Option<Duration>,
     /// Whether the arbiter lets it be heard.
     may_sound: bool,
+    /// When it was found that its caller cannot end it any more.
+    orphaned_at: Option<Instant>,
 }
 
 enum State {
@@ -105,7 +107,6 @@ enum State {
     Live {
         media: CallMedia,
         answered_at: Instant,
-        orphaned_at: Option<Instant>,
     },
     Draining {
         media: CallMedia,
@@ -134,6 +135,7 @@ impl PageCall {
             gain,
             page_max,
             may_sound: false,
+            orphaned_at: None,
         }
     }
 
@@ -178,7 +180,6 @@ impl PageCall {
                 self.state = State::Live {
                     media,
                     answered_at: now,
-                    orphaned_at: None,
                 };
                 self.agreed.as_ref().map(|agreed| agreed.sdp.clone())
             }
@@ -205,13 +206,11 @@ impl PageCall {
     /// packet comes.
     pub(crate) fn is_left(&self, now: Instant) -> bool {
         match &self.state {
-            State::Live {
-                media,
-                answered_at,
-                orphaned_at: Some(_),
-            } => media.heard_at().unwrap_or(*answered_at) + ORPHAN_QUIET <= now,
+            State::Live { media, answered_at } => {
+                self.orphaned_at.is_some() && media.heard_at().unwrap_or(*answered_at) + ORPHAN_QUIET <= now
+            }
             State::Draining { .. } => true,
-            State::Live { .. } | State::Opening { .. } | State::PreTone { .. } | State::Over { .. } => false,
+            State::Opening { .. } | State::PreTone { .. } | State::Over { .. } => false,
         }
     }
 
@@ -274,13 +273,16 @@ impl PageCall {
         }
     }
 
+    /// Requests of the caller do not arrive any more, while ours may: the page goes on for as long as its media comes.
+    pub(crate) fn handle_unreachable(&mut self, now: Instant) {
+        self.orphaned_at.get_or_insert(now);
+    }
+
     /// The signalling is gone; the page goes on for as long as its media comes. Says whether it does.
     pub(crate) fn handle_orphaned(&mut self, now: Instant) -> bool {
+        self.handle_unreachable(now);
         match &mut self.state {
-            State::Live { orphaned_at, .. } => {
-                orphaned_at.get_or_insert(now);
-                true
-            }
+            State::Live { .. } => true,
             State::Draining { reply, .. } => {
                 *reply = None;
                 true
@@ -319,18 +321,14 @@ impl PageCall {
                     None
                 }
             }
-            State::Live {
-                media,
-                answered_at,
-                orphaned_at,
-            } => {
+            State::Live { media, answered_at } => {
                 if let Some((to, bytes)) = media.handle_timeout(now) {
                     return Some(Step::Send { to, bytes });
                 }
                 if self.page_max.is_some_and(|longest| *answered_at + longest <= now) {
                     return Some(Step::HangUp(Farewell::TooLong));
                 }
-                let ends_at = silence_ends_at(media, *answered_at, *orphaned_at);
+                let ends_at = silence_ends_at(media, *answered_at, self.orphaned_at);
                 (ends_at <= now).then_some(Step::HangUp(Farewell::Silent))
             }
             State::Draining { media, reply, began } => {
@@ -344,13 +342,9 @@ impl PageCall {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::PreTone { deadline, .. } => Some(*deadline),
-            State::Live {
-                media,
-                answered_at,
-                orphaned_at,
-            } => {
+            State::Live { media, answered_at } => {
                 let longest = self.page_max.map(|longest| *answered_at + longest);
-                let silence = silence_ends_at(media, *answered_at, *orphaned_at);
+                let silence = silence_ends_at(media, *answered_at, self.orphaned_at);
                 [media.next_timeout(), longest, Some(silence)]
                     .into_iter()
                     .flatten()

@@ -93,6 +93,10 @@ impl Endpoint {
             .registration
             .handle_outcome(now, attempt, outcome, &mut self.rng);
         if judgement == Judgement::Served {
+            if self.uplinks.has_moved(flow, seen_at) {
+                // The registrar knows the way to the device again; the dialogs of its calls lead to the old address.
+                self.calls.handle_unreachable(now, flow);
+            }
             self.uplinks.handle_registered_at(flow, seen_at);
         }
         self.follow_judgement(now, index, flow, flow_timer, judgement);

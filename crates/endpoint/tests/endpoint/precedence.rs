@@ -7,12 +7,14 @@ use media::sdp::SecurityOffer;
 use model::config::PriorityTrust;
 use model::status::Receipt;
 use model::{SlotKind, SlotPosition};
+use sip::flow::Transport;
 use sip::message::HeaderName;
 use sip::user_agent::SessionId;
 
-use crate::world::{PRIMARY, TICK, World, profile, slot, speech};
+use crate::world::{PRIMARY, TICK, World, address, profile, slot, speech};
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long after its last packet a page without signalling gives way.
 const ORPHAN_QUIET: Duration = Duration::from_millis(200);
@@ -159,6 +161,31 @@ fn a_page_whose_zone_has_died_goes_on_for_as_long_as_it_is_spoken_into() {
     let (next, _) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-2")]);
 
     assert_eq!(world.server().statuses(next), [486]);
+}
+
+#[test]
+fn a_page_that_an_address_translator_has_cut_off_from_its_zone_gives_way_to_the_next() {
+    let mut profile = profile();
+    profile.targets[0].transport = Some(Transport::Udp);
+    profile.media.security = SecurityOffer::Disabled;
+    let mut world = World::sounding(profile);
+    world.translated_to = Some(address("203.0.113.1:10000"));
+    world.run_for(MINUTE);
+    let (cut_off, pending) = world.call("hall", SecurityOffer::Disabled, PAGE);
+    let call = *world.media_opened.last().expect("a socket was opened");
+    world.speak(cut_off, &pending, call, &speech(SECOND));
+    world.run_for(SECOND);
+    world.translated_to = Some(address("203.0.113.1:10001"));
+    world.hang_up(cut_off);
+    let registrations = world.server().registers.len();
+    world.run_for(28 * SECOND);
+    assert_eq!(world.server().registers.len(), registrations + 1);
+
+    let (next, _) = world.call("hall", SecurityOffer::Disabled, &[("Oyez-Page", "page-2")]);
+
+    assert_eq!(world.server().statuses(next), [200]);
+    assert_eq!(receipts(&world).len(), 1);
+    assert_eq!(receipts(&world)[0].played_ms, 1_000);
 }
 
 fn trusting(trust: PriorityTrust) -> Profile {

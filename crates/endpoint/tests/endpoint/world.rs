@@ -319,7 +319,7 @@ impl World {
     ) -> (SessionId, PendingOffer) {
         let (offer, pending) =
             sdp::offer(&talker_media(security), &mut self.rng).expect("the offer can be made");
-        let flow = mirrored(self.flow());
+        let flow = mirrored(self.outside(self.flow()));
         let now = self.now;
         let uri = format!("sip:{user}@198.51.100.7:40000;transport=tls");
         let session = self.server().call(now, flow, &uri, Some(offer), headers);
@@ -513,6 +513,14 @@ impl World {
         }
     }
 
+    /// The flow as the servers know it.
+    fn outside(&self, flow: Flow) -> Flow {
+        Flow {
+            local: self.translated_to.unwrap_or(flow.local),
+            ..flow
+        }
+    }
+
     /// The flow as the device knows it; `None` where an address translator has forgotten the way.
     fn inside(&self, flow: Flow) -> Option<Flow> {
         match self.translated_to {
@@ -604,6 +612,7 @@ impl World {
             return;
         }
         let now = self.now;
+        let outside = mirrored(self.outside(flow));
         // What strangers send in these tests is sent by the first server, from another address.
         let at = if self.servers.contains_key(&flow.remote) {
             flow.remote
@@ -620,11 +629,7 @@ impl World {
             return;
         }
         let message = Message::parse_datagram(bytes.to_vec()).expect("the device sends messages");
-        let outside = Flow {
-            local: self.translated_to.unwrap_or(flow.local),
-            ..flow
-        };
-        server.agent.handle_message(now, mirrored(outside), message);
+        server.agent.handle_message(now, outside, message);
     }
 }
 
