@@ -49,13 +49,20 @@ impl Endpoint {
         if position == SlotPosition::CANCEL {
             self.cancel_alerts(now);
         }
+        let class = class_of(position, self.priority(invite));
+        if !self.calls.admits(slot) {
+            self.make_way(now, class);
+        }
+        if !self.calls.admits(slot) {
+            return self.refuse(now, session, Some(slot), &Refusal::TooManyCalls);
+        }
         let id = self.calls.next_id();
         let about = About {
             id,
             session,
             slot,
             flow,
-            class: class_of(position, self.priority(invite)),
+            class,
             page: invite
                 .header(HeaderName::Other(PAGE_HEADER))
                 .and_then(|page| page.trim().parse::<PageId>().ok()),
@@ -138,11 +145,7 @@ impl Endpoint {
             }
             known = Some(index);
             if slot.is_bound_to(now, flow) {
-                return if self.calls.admits(index) {
-                    Ok((index, slot.profile().position))
-                } else {
-                    Err((known, Refusal::TooManyCalls))
-                };
+                return Ok((index, slot.profile().position));
             }
         }
         let from_our_server = self.slots.iter().any(|slot| slot.is_bound_to(now, flow));

@@ -22,6 +22,8 @@ impl Endpoint {
                     for slot in &mut self.slots {
                         slot.registration.handle_flow_lost(flow, &cause);
                     }
+                    // A connection that is closed ends its sessions, and a socket stays open.
+                    self.calls.handle_unreachable(now, flow);
                 }
                 Change::Unreachable(cause) => {
                     for slot in &mut self.slots {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::Profile;
+use endpoint::{CALLS_PER_SLOT_MAX, Profile};
 use media::sdp::SecurityOffer;
 use model::config::PriorityTrust;
 use model::status::Receipt;
@@ -165,15 +165,10 @@ fn a_page_whose_zone_has_died_goes_on_for_as_long_as_it_is_spoken_into() {
 
 #[test]
 fn a_page_that_an_address_translator_has_cut_off_from_its_zone_gives_way_to_the_next() {
-    let mut profile = profile();
-    profile.targets[0].transport = Some(Transport::Udp);
-    profile.media.security = SecurityOffer::Disabled;
-    let mut world = World::sounding(profile);
+    let mut world = World::sounding(over_datagrams());
     world.translated_to = Some(address("203.0.113.1:10000"));
     world.run_for(MINUTE);
-    let (cut_off, pending) = world.call("hall", SecurityOffer::Disabled, PAGE);
-    let call = *world.media_opened.last().expect("a socket was opened");
-    world.speak(cut_off, &pending, call, &speech(SECOND));
+    let cut_off = page_in_the_clear(&mut world, PAGE, SECOND);
     world.run_for(SECOND);
     world.translated_to = Some(address("203.0.113.1:10001"));
     world.hang_up(cut_off);
@@ -186,6 +181,56 @@ fn a_page_that_an_address_translator_has_cut_off_from_its_zone_gives_way_to_the_
     assert_eq!(world.server().statuses(next), [200]);
     assert_eq!(receipts(&world).len(), 1);
     assert_eq!(receipts(&world)[0].played_ms, 1_000);
+}
+
+#[test]
+fn a_page_whose_zone_did_not_answer_over_datagrams_gives_way_to_the_next() {
+    let mut world = World::sounding(over_datagrams());
+    world.run_for(MINUTE);
+    let spoke_at = world.now;
+    page_in_the_clear(&mut world, PAGE, 2 * MINUTE);
+    world.frozen.push(world.flow().connection);
+    world.run_until(MINUTE, |world| world.shown(0) == "No reply from server");
+    world.frozen.clear();
+    world.run_until(2 * MINUTE, |world| world.shown(0) == "Successful");
+    assert_eq!(what_sounds(&world), "page from Front desk");
+    world.run_for(spoke_at + 2 * MINUTE + ORPHAN_QUIET - world.now);
+
+    let (next, _) = world.call("hall", SecurityOffer::Disabled, &[("Oyez-Page", "page-2")]);
+
+    assert_eq!(world.server().statuses(next), [200]);
+}
+
+#[test]
+fn calls_that_their_callers_have_left_do_not_fill_a_slot() {
+    let mut world = World::sounding(profile());
+    let left = (0..CALLS_PER_SLOT_MAX).map(|number| {
+        let page = format!("left-{number}");
+        world.page("hall", &[("Oyez-Page", page.as_str()), ("Priority", "emergency")])
+    });
+    let left: Vec<SessionId> = left.map(|page| page.session).collect();
+    for session in left {
+        world.hang_up(session);
+    }
+
+    let next = world.page("hall", &[("Oyez-Page", "next"), ("Priority", "emergency")]);
+
+    assert_eq!(world.server().statuses(next.session), [200]);
+}
+
+fn over_datagrams() -> Profile {
+    let mut profile = profile();
+    profile.targets[0].transport = Some(Transport::Udp);
+    profile.media.security = SecurityOffer::Disabled;
+    profile
+}
+
+/// Calls without keys, as datagrams carry none, and speaks for this long.
+fn page_in_the_clear(world: &mut World, headers: &[(&str, &str)], length: Duration) -> SessionId {
+    let (session, pending) = world.call("hall", SecurityOffer::Disabled, headers);
+    let call = *world.media_opened.last().expect("a socket was opened");
+    world.speak(session, &pending, call, &speech(length));
+    session
 }
 
 fn trusting(trust: PriorityTrust) -> Profile {
