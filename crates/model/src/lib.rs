@@ -27,6 +27,7 @@ pub mod directory_file;
 pub mod id;
 pub mod identity;
 mod nearest;
+mod priority_header;
 mod secret;
 mod slot;
 pub mod status;
@@ -35,6 +36,7 @@ mod validated_text;
 
 pub use id::{AccountId, DeviceId, PageId, SlotId};
 pub use identity::{AuthorizationId, Extension, SipUser};
+pub use priority_header::{PRIORITY_HEADER, PRIORITY_OF_ZONE};
 pub use secret::Secret;
 pub use slot::{SlotKind, SlotPosition, SlotPositionError};
 pub use utf8::{NotUtf8, text_of};

@@ -151,6 +151,19 @@ impl Arbiter {
             .map(|sound| (sound.id, sound.class))
     }
 
+    /// Says whether a sound of class `newer` takes the loudspeaker from one of class `older`.
+    #[must_use]
+    pub fn takes_over(&self, newer: Class, older: Class) -> bool {
+        if newer == older {
+            match newer.meets_its_like() {
+                MeetsItsLike::NewerSounds | MeetsItsLike::OlderStops => true,
+                MeetsItsLike::NewerWaits | MeetsItsLike::NewerIsRefused => false,
+            }
+        } else {
+            self.order.place(newer) < self.order.place(older)
+        }
+    }
+
     /// Says whether a sound is wanted: full, ducked or waiting.
     #[must_use]
     pub fn is_wanted(&self, sound: SoundId) -> bool {

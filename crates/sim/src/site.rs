@@ -289,7 +289,7 @@ fn device(chance: &mut Chance, number: usize) -> Profile {
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
-        priority: PriorityTrust::WithPage,
+        priority: PriorityTrust::Zone,
         times: Times {
             registration: RegistrationTimes {
                 expires: Duration::from_secs(chance.pick(&expires).unwrap_or(3_600)),

@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::PageId;
-use paging::Class;
 use sip::flow::Flow;
 use sip::user_agent::SessionId;
 
@@ -43,10 +42,18 @@ impl Calls {
         CallId(self.last_id)
     }
 
-    /// Says whether one more call to `slot` is within the limits.
-    pub(crate) fn admits(&self, slot: usize) -> bool {
-        let of_slot = self.abouts().filter(|about| about.slot == slot).count();
-        of_slot < CALLS_PER_SLOT_MAX && self.abouts().count() < CALLS_MAX
+    /// The calls one of which must end before one more to `slot` is within the limits, the oldest first; none while
+    /// there is room.
+    pub(crate) fn rivals(&self, slot: usize) -> Vec<&About> {
+        let mut rivals: Vec<&About> = self.abouts().filter(|about| about.slot == slot).collect();
+        if rivals.len() < CALLS_PER_SLOT_MAX {
+            rivals = self.abouts().collect();
+            if rivals.len() < CALLS_MAX {
+                return Vec::new();
+            }
+        }
+        rivals.sort_by_key(|about| about.id);
+        rivals
     }
 
     pub(crate) fn insert_page(&mut self, call: PageCall) {
@@ -92,13 +99,9 @@ impl Calls {
             .map(|about| about.id)
     }
 
-    /// The calls of a class that nobody speaks into any more, as far as can be told.
-    pub(crate) fn left_by_their_callers(&self, now: Instant, class: Class) -> Vec<CallId> {
-        self.page_by_id
-            .values()
-            .filter(|call| call.about().class == class && call.is_left(now))
-            .map(|call| call.about().id)
-            .collect()
+    /// Says whether nobody speaks into a page any more, as far as can be told.
+    pub(crate) fn is_left(&self, now: Instant, id: CallId) -> bool {
+        self.page(id).is_some_and(|call| call.is_left(now))
     }
 
     /// No request arrives any more over `flow` in the dialogs that stand on it.

@@ -8,7 +8,7 @@ use media::sdp::{self, Direction, Hidden, LocalMedia};
 use model::config::PriorityTrust;
 use model::status::DeviceEvent;
 use model::{PageId, SlotKind, SlotPosition};
-use paging::{Class, SoundId};
+use paging::{Class, Effect, SoundId};
 use rand_core::Rng;
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, StatusCode};
@@ -38,8 +38,8 @@ impl Endpoint {
     ///
     /// A page slot answers whatever comes over the flow it is registered on, and nothing else: that flow leads to a
     /// server whose certificate was checked, and which checked the caller. Of the headers of the INVITE only Priority
-    /// makes a difference, and only from a server that is known to have set it itself: no caller gains anything by
-    /// Alert-Info, Call-Info or Answer-Mode.
+    /// makes a difference, and only from a server that has said that it sets it itself, or of which the configuration
+    /// says so. What else a caller writes (Alert-Info, Call-Info, Answer-Mode, `Oyez-…`) ranks no call.
     pub(super) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, invite: &Message) {
         let admitted = self.admit(now, flow, invite);
         let (slot, position) = match admitted {
@@ -47,14 +47,12 @@ impl Endpoint {
             Err((slot, refusal)) => return self.refuse(now, session, slot, &refusal),
         };
         if position == SlotPosition::CANCEL {
+            // Before anything that could refuse the call: what it asks for is done by its coming.
             self.cancel_alerts(now);
         }
-        let class = class_of(position, self.priority(invite));
-        if !self.calls.admits(slot) {
-            self.make_way(now, class);
-        }
-        if !self.calls.admits(slot) {
-            return self.refuse(now, session, Some(slot), &Refusal::TooManyCalls);
+        let class = self.class_of(now, flow, slot, position, invite);
+        if let Err(refusal) = self.make_room(now, slot, class) {
+            return self.refuse(now, session, Some(slot), &refusal);
         }
         let id = self.calls.next_id();
         let about = About {
@@ -89,23 +87,39 @@ impl Endpoint {
         }
     }
 
-    /// The Priority that an INVITE of our server gives to its call, where that is to be believed.
-    fn priority(&self, invite: &Message) -> Option<Priority> {
+    /// What kind of sound a call is, by its slot and by its Priority where that is to be believed.
+    fn class_of(
+        &self,
+        now: Instant,
+        flow: Flow,
+        slot: usize,
+        position: SlotPosition,
+        invite: &Message,
+    ) -> Class {
+        let is_of_zone = self
+            .slots
+            .get(slot)
+            .is_some_and(|slot| slot.registration.sets_priority(now, flow));
         let is_believed = match self.profile.priority {
-            PriorityTrust::WithPage => invite.header(HeaderName::Other(PAGE_HEADER)).is_some(),
+            PriorityTrust::Zone => is_of_zone,
             PriorityTrust::Always => true,
             PriorityTrust::Never => false,
         };
-        let value = invite
+        let priority = invite
             .header(HeaderName::Priority)
-            .filter(|_| is_believed)?
-            .trim();
-        if value.eq_ignore_ascii_case("emergency") {
-            Some(Priority::Emergency)
-        } else if value.eq_ignore_ascii_case("urgent") {
-            Some(Priority::Urgent)
-        } else {
-            None
+            .filter(|_| is_believed)
+            .and_then(Priority::read);
+        match (position.kind(), priority) {
+            // Who cancels an alert may say so, but not in the place of another one.
+            (SlotKind::Alert, _) if position == SlotPosition::CANCEL => Class::Page,
+            (SlotKind::Ring, _) => Class::Ring,
+            (SlotKind::Page | SlotKind::Alert, Some(Priority::Emergency)) => Class::EmergencyAlert,
+            // A zone knows what was dialled, and the slot only who was called: its urgent call to an alert slot is an
+            // exercise, which ends when an alert comes. Elsewhere urgent is more than nothing, and lowers no alert.
+            (SlotKind::Alert, Some(Priority::Urgent)) if is_of_zone => Class::PriorityPage,
+            (SlotKind::Page, Some(Priority::Urgent)) => Class::PriorityPage,
+            (SlotKind::Page, None) => Class::Page,
+            (SlotKind::Alert, Some(Priority::Urgent) | None) => Class::EmergencyAlert,
         }
     }
 
@@ -177,10 +191,11 @@ impl Endpoint {
         let rate = self.sound.profile().output_rate;
         let media = CallMedia::new(&negotiated, rate, &mut self.rng).map_err(|_| Refusal::NoCodec)?;
         let continues = self.take_over_page(now, &about);
-        self.make_way(now, about.class);
-        let sound = SoundId(id.0);
-        let effects = self.sound.arbiter.request(sound, about.class);
-        self.follow_arbiter(now, &effects)?;
+        match self.request_sound(now, &about) {
+            // Its caller must not take the alert for going on: the call is answered, though its words are not heard.
+            Err(Refusal::Sound(_)) if self.is_cancel(about.slot) => {}
+            requested => requested?,
+        }
         let tone = match self.slots.get(about.slot).map(|slot| &slot.profile().tone) {
             Some(tone) if !continues => Tone::new(tone, rate),
             Some(_) | None => Tone::new(&PageTone::None, rate),
@@ -234,12 +249,66 @@ impl Endpoint {
         was_answered
     }
 
-    /// Ends the calls of a class that are over at their callers': the next call of the class would be refused for what
-    /// nobody speaks into any more.
-    fn make_way(&mut self, now: Instant, class: Class) {
-        for id in self.calls.left_by_their_callers(now, class) {
-            self.hang_up(now, id, Farewell::Succeeded);
+    /// Ends a call where one more would be beyond the limits: one that its caller has left, else the one that is missed
+    /// least of those that the newcomer silences, the oldest of its like.
+    fn make_room(&mut self, now: Instant, slot: usize, class: Class) -> Result<(), Refusal> {
+        let rivals = self.calls.rivals(slot);
+        if rivals.is_empty() {
+            return Ok(());
         }
+        let arbiter = &self.sound.arbiter;
+        let left = rivals.iter().find(|about| self.calls.is_left(now, about.id));
+        let (id, farewell) = if let Some(left) = left {
+            (left.id, Farewell::Succeeded)
+        } else {
+            let is_cancelled_again = |about: &About| about.slot == slot && self.is_cancel(slot);
+            let silenced = rivals
+                .iter()
+                .filter(|about| arbiter.takes_over(class, about.class) || is_cancelled_again(about))
+                .reduce(|least, about| {
+                    let matters_less =
+                        about.class != least.class && arbiter.takes_over(least.class, about.class);
+                    if matters_less { about } else { least }
+                })
+                .ok_or(Refusal::TooManyCalls)?;
+            (silenced.id, Farewell::PreEmpted(class))
+        };
+        self.hang_up(now, id, farewell);
+        Ok(())
+    }
+
+    fn is_cancel(&self, slot: usize) -> bool {
+        self.slots
+            .get(slot)
+            .is_some_and(|slot| slot.profile().position == SlotPosition::CANCEL)
+    }
+
+    /// Asks for the loudspeaker. A call that holds it although its caller has left ends, and it is asked for once more.
+    fn request_sound(&mut self, now: Instant, about: &About) -> Result<(), Refusal> {
+        let sound = SoundId(about.id.0);
+        let mut effects = self.sound.arbiter.request(sound, about.class);
+        if let Some(left) = self.left_behind(now, &effects) {
+            self.hang_up(now, left, Farewell::Succeeded);
+            effects = self.sound.arbiter.request(sound, about.class);
+        }
+        self.follow_arbiter(now, &effects)
+    }
+
+    /// The call that a sound has been refused for and that its caller has left. Not one of a class whose like wait for
+    /// each other: an alert that pauses is not over, and nothing less ends it.
+    fn left_behind(&self, now: Instant, effects: &[Effect]) -> Option<CallId> {
+        let is_busy = effects.iter().any(|effect| {
+            matches!(
+                effect,
+                Effect::Refuse {
+                    refusal: paging::Refusal::Busy { .. },
+                    ..
+                }
+            )
+        });
+        let (sound, class) = self.sound.arbiter.sounding().filter(|_| is_busy)?;
+        let id = CallId(sound.0);
+        (!self.sound.arbiter.takes_over(class, class) && self.calls.is_left(now, id)).then_some(id)
     }
 
     fn ring(&mut self, now: Instant, about: About) {
@@ -301,17 +370,16 @@ enum Priority {
     Urgent,
 }
 
-/// What kind of sound a call is: the server knows what was dialled, and the slot only who was called. So an exercise
-/// that reaches an alert slot ends when an alert comes.
-fn class_of(position: SlotPosition, priority: Option<Priority>) -> Class {
-    match (position.kind(), priority) {
-        // Who cancels an alert may say so, but not in the place of another one.
-        (SlotKind::Alert, _) if position == SlotPosition::CANCEL => Class::Page,
-        (SlotKind::Ring, _) => Class::Ring,
-        (SlotKind::Page | SlotKind::Alert, Some(Priority::Emergency)) => Class::EmergencyAlert,
-        (SlotKind::Page | SlotKind::Alert, Some(Priority::Urgent)) => Class::PriorityPage,
-        (SlotKind::Page, None) => Class::Page,
-        (SlotKind::Alert, None) => Class::EmergencyAlert,
+impl Priority {
+    fn read(value: &str) -> Option<Self> {
+        let value = value.trim();
+        if value.eq_ignore_ascii_case("emergency") {
+            Some(Self::Emergency)
+        } else if value.eq_ignore_ascii_case("urgent") {
+            Some(Self::Urgent)
+        } else {
+            None
+        }
     }
 }
 

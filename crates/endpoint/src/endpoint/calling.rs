@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use media::sdp::Hidden;
 use model::status::{DeviceEvent, Receipt};
+use model::{SlotKind, SlotPosition};
 use paging::{Class, SoundId};
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, EndCause, Reply, ServerId, SessionId};
@@ -119,12 +120,18 @@ impl Endpoint {
         }
     }
 
-    /// Ends every alert: somebody has called the cancel extension.
+    /// Ends every alert, and every exercise in the slot of one: somebody has called the cancel extension.
     pub(super) fn cancel_alerts(&mut self, now: Instant) {
-        let alerts = self
-            .calls
-            .abouts()
-            .filter(|about| about.class == Class::EmergencyAlert);
+        let alerts = self.calls.abouts().filter(|about| {
+            about.class == Class::EmergencyAlert
+                || self
+                    .slots
+                    .get(about.slot)
+                    .map(|slot| slot.profile().position)
+                    .is_some_and(|position| {
+                        position.kind() == SlotKind::Alert && position != SlotPosition::CANCEL
+                    })
+        });
         let ids: Vec<CallId> = alerts.map(|about| about.id).collect();
         for id in ids {
             self.hang_up(now, id, Farewell::AlertCancelled);

@@ -79,6 +79,8 @@ pub(crate) struct Binding {
     pub(crate) flow: Flow,
     pub(crate) refresh_at: Instant,
     expires_at: Instant,
+    /// Whether the server says that it sets the Priority of its calls itself.
+    sets_priority: bool,
 }
 
 #[derive(Debug)]
@@ -312,6 +314,11 @@ impl Registration {
             .is_some_and(|binding| binding.flow == flow && now < binding.expires_at)
     }
 
+    /// Says whether calls over `flow` have their Priority from a server that says so itself.
+    pub(crate) fn sets_priority(&self, now: Instant, flow: Flow) -> bool {
+        self.is_bound_to(now, flow) && self.binding.is_some_and(|binding| binding.sets_priority)
+    }
+
     /// The binding the registrar holds, if any.
     pub(crate) fn binding(&self) -> Option<Binding> {
         self.binding
@@ -348,8 +355,15 @@ impl Registration {
 
     fn judge(&mut self, now: Instant, attempt: Attempt, outcome: Outcome, rng: &mut impl Rng) -> Judgement {
         match outcome {
-            Outcome::Accepted { expires } => {
-                self.accept(now, attempt.flow, expires, rng);
+            Outcome::Accepted {
+                expires,
+                sets_priority,
+            } => {
+                self.binding = Some(grant(now, attempt.flow, expires, sets_priority, rng));
+                self.state = State::Registered;
+                self.trouble = None;
+                self.recovery.succeeded();
+                self.refusals.succeeded();
                 Judgement::Served
             }
             Outcome::TooBrief { min } if self.may_lengthen_to(min, attempt) => {
@@ -380,7 +394,8 @@ impl Registration {
                 Judgement::Unserved { cause, retry_after }
             }
             Outcome::TooLarge => {
-                // No failure: the flow that follows starts a new attempt before this wait is over.
+                // The flow that follows mostly starts a new attempt before this wait is over; it is a failure's, so
+                // that a server that no flow reaches is not tried in haste. Nothing was refused: no trouble is shown.
                 let until = now + self.recovery.failed(rng, false);
                 let flow = attempt.flow;
                 self.state = State::Waiting { flow, until };
@@ -398,22 +413,6 @@ impl Registration {
 
     fn may_lengthen_to(&self, min: Duration, attempt: Attempt) -> bool {
         self.wish < min && attempt.too_brief < TOO_BRIEF_MAX
-    }
-
-    fn accept(&mut self, now: Instant, flow: Flow, expires: Duration, rng: &mut impl Rng) {
-        let expires = expires.min(EXPIRES_MAX);
-        let latest = refresh_after(expires);
-        let refresh = jitter::between(rng, latest * 9 / 10, latest).max(REFRESH_MIN);
-        let expires_at = now + expires.max(refresh * 2);
-        self.binding = Some(Binding {
-            flow,
-            refresh_at: now + refresh,
-            expires_at,
-        });
-        self.state = State::Registered;
-        self.trouble = None;
-        self.recovery.succeeded();
-        self.refusals.succeeded();
     }
 
     fn wait(&mut self, now: Instant, flow: Flow, wait: Duration, cause: Cause) {
@@ -441,6 +440,18 @@ impl Registration {
     fn switch_off(&mut self) {
         self.state = State::Off;
         self.binding = None;
+    }
+}
+
+fn grant(now: Instant, flow: Flow, expires: Duration, sets_priority: bool, rng: &mut impl Rng) -> Binding {
+    let expires = expires.min(EXPIRES_MAX);
+    let latest = refresh_after(expires);
+    let refresh = jitter::between(rng, latest * 9 / 10, latest).max(REFRESH_MIN);
+    Binding {
+        flow,
+        refresh_at: now + refresh,
+        expires_at: now + expires.max(refresh * 2),
+        sets_priority,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::status::{Cause, Shown};
+use model::{PRIORITY_HEADER, PRIORITY_OF_ZONE};
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::registration::Granted;
 use sip::user_agent::{ChallengeFault, RequestFailure};
@@ -26,7 +27,11 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// 200, with the time the registrar grants.
-    Accepted { expires: Duration },
+    Accepted {
+        expires: Duration,
+        /// Whether the server says that it sets Priority itself.
+        sets_priority: bool,
+    },
     /// 423 with a Min-Expires.
     TooBrief { min: Duration },
     /// A refusal that will not mend by itself.
@@ -51,8 +56,12 @@ impl Outcome {
             Ok(message) => message,
             Err(failure) => return Self::of_failure(failure),
         };
+        let sets_priority = sets_priority(&message);
         match Granted::read(&message, contact, wish_s) {
-            Granted::Bound(expires) => Self::Accepted { expires },
+            Granted::Bound(expires) => Self::Accepted {
+                expires,
+                sets_priority,
+            },
             Granted::TooBrief(seconds) => Self::TooBrief {
                 min: Duration::from_secs(u64::from(seconds)),
             },
@@ -65,6 +74,7 @@ impl Outcome {
                 },
                 seconds => Self::Accepted {
                     expires: Duration::from_secs(u64::from(seconds)),
+                    sets_priority,
                 },
             },
             Granted::Refused => Self::of_refusal(&message, answer.unanswered),
@@ -117,6 +127,14 @@ impl Outcome {
             },
         }
     }
+}
+
+/// Says whether the server sets the Priority of its calls itself. The registrar writes this answer and no caller has a
+/// part in it, as one has in the headers of an INVITE.
+fn sets_priority(message: &Message) -> bool {
+    message
+        .header(HeaderName::Other(PRIORITY_HEADER))
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case(PRIORITY_OF_ZONE))
 }
 
 /// The server's Flow-Timer (RFC 5626 section 4.4): how often it wants to hear of us.

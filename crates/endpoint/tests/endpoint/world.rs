@@ -154,7 +154,7 @@ pub(crate) fn profile() -> Profile {
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
-        priority: PriorityTrust::WithPage,
+        priority: PriorityTrust::Zone,
         times: Times::default(),
     }
 }

@@ -195,8 +195,8 @@ pub struct InteropConfig {
 /// header itself and drops a caller's own; other servers may pass on what any caller claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PriorityTrust {
-    /// Where the call names a page of an Oyez zone.
-    WithPage,
+    /// Where the server says in its answer to a REGISTER that it does ([`PRIORITY_HEADER`](crate::PRIORITY_HEADER)).
+    Zone,
     /// In any case.
     Always,
     /// Never: the slot alone decides.

@@ -157,7 +157,7 @@ pub(super) const SRTP_SUITES: &[&str] = &[
 ];
 pub(super) const KEEP_ALIVE_METHODS: &[&str] = &["none", "crlf"];
 pub(super) const CHECK_SYNCS: &[&str] = &["always-reboot", "conditional-reboot"];
-pub(super) const PRIORITY_TRUSTS: &[&str] = &["page", "always", "never"];
+pub(super) const PRIORITY_TRUSTS: &[&str] = &["zone", "always", "never"];
 pub(super) const TLS_VERSIONS: &[&str] = &["1.2", "1.3"];
 
 /// A row of a key whose name was seen on hardware and whose value may be shown.
@@ -605,9 +605,9 @@ pub const KEYS: &[KeySpec] = &[
     own(seen(
         one("oyez.priority"),
         Kind::Choice(PRIORITY_TRUSTS),
-        "page",
+        "zone",
         Tab::AdvancedSip,
-        "When a server's Priority header decides how important a call is: page is where it names an Oyez page too.",
+        "When a server's Priority header decides how important a call is: zone is where the server says that it sets it itself.",
     )),
     own(seen(
         one("oyez.survivability.use"),

@@ -101,7 +101,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
-        priority: PriorityTrust::WithPage,
+        priority: PriorityTrust::Zone,
         times: Times::default(),
     })
 }

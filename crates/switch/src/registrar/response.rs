@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
+use model::{PRIORITY_HEADER, PRIORITY_OF_ZONE};
 use sip::message::StatusCode;
 use sip::user_agent::Reply;
 
@@ -12,7 +13,8 @@ use super::{Binding, FLOW_TIMER};
 /// Lists all bindings with their parameters as given and the time each has left (RFC 3261 §10.3, step 8).
 pub(super) fn ok(now: Instant, bindings: &[Binding], registration: &Registration<'_>) -> Reply {
     let mut reply = Reply::new(StatusCode::OK);
-    reply.headers.reserve(bindings.len() + 3);
+    reply.headers.reserve(bindings.len() + 4);
+    reply = reply.header(PRIORITY_HEADER, PRIORITY_OF_ZONE);
     for binding in bindings {
         let mut contact = String::with_capacity(binding.uri.len() + binding.parameters.len() + 24);
         let seconds = binding.seconds_left(now);

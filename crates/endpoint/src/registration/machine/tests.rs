@@ -74,7 +74,10 @@ fn an_outcome_of_an_attempt_that_was_given_up_is_ignored() {
     let given_up = bench.attempt;
     bench.input("other flow up");
 
-    let outcome = Outcome::Accepted { expires: GRANTED };
+    let outcome = Outcome::Accepted {
+        expires: GRANTED,
+        sets_priority: false,
+    };
     bench
         .registration
         .handle_outcome(bench.now, given_up, outcome, &mut bench.rng);
@@ -149,7 +152,10 @@ impl Bench {
                     .handle_flow_lost(flow(1), &Cause::ConnectionClosed);
                 None
             }
-            "accepted" => self.outcome(Outcome::Accepted { expires: GRANTED }),
+            "accepted" => self.outcome(Outcome::Accepted {
+                expires: GRANTED,
+                sets_priority: false,
+            }),
             "too brief" => self.outcome(Outcome::TooBrief { min: GRANTED * 2 }),
             "refused" => self.outcome(Outcome::Refused {
                 cause: Cause::Forbidden,

@@ -108,7 +108,7 @@ pub(super) fn interop(reader: &Reader<'_>) -> InteropConfig {
         priority: match reader.choice("oyez.priority", PRIORITY_TRUSTS) {
             "always" => PriorityTrust::Always,
             "never" => PriorityTrust::Never,
-            _ => PriorityTrust::WithPage,
+            _ => PriorityTrust::Zone,
         },
     }
 }

@@ -61,6 +61,18 @@ fn a07_a_forged_page_id_is_replaced_by_the_zones_own() {
 }
 
 #[test]
+fn a07_a_zone_says_that_it_sets_priority_itself() {
+    let mut world = World::new(&["north"]);
+
+    world.register("north", Transport::Udp);
+
+    let phone = &world.phones[0];
+    assert_eq!(phone.register_statuses, [200]);
+    let answer = phone.responses.last().expect("the REGISTER was answered");
+    assert_eq!(answer.header(HeaderName::Other("Oyez-Priority")), Some("zone"));
+}
+
+#[test]
 fn a08_a_request_without_hops_left_goes_nowhere() {
     let mut world = hall(&["north"]);
     world.phones[0].tap = true;
