@@ -59,7 +59,12 @@ fn play(data: &[u8]) {
     let remote = SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), 4_000);
     let mut receiver = Receiver::new(&ReceiverConfig {
         remote,
-        formats: vec![(0, Codec::Pcmu), (8, Codec::Pcma), (96, Codec::Opus)],
+        formats: vec![
+            (0, Codec::Pcmu),
+            (8, Codec::Pcma),
+            (9, Codec::G722),
+            (96, Codec::Opus),
+        ],
         telephone_event: Some(101),
         key: None,
         output_rate: SampleRate::Hz48000,

@@ -268,6 +268,8 @@ mod tests {
         for (codec, ticks) in [
             (Codec::Pcmu, 960),
             (Codec::Pcmu, 240),
+            (Codec::G722, 960),
+            (Codec::G722, 240),
             (Codec::Opus, 960),
             (Codec::Opus, 120),
         ] {

@@ -163,6 +163,68 @@ fn saturate_to_sample(value: i32) -> i16 {
 mod tests {
     use super::*;
 
+    /// What libspandsp 0.0.6 makes of the short [`signal`], so that this is held to another implementation where it is missing.
+    const OCTETS: [u8; 120] = [
+        0x27, 0x84, 0x20, 0x84, 0x20, 0x84, 0x04, 0x9b, 0xab, 0x22, 0x25, 0xb8, 0x0f, 0x87, 0x8a, 0x1d, 0xac,
+        0x23, 0x27, 0xfc, 0x11, 0x88, 0xcc, 0x5e, 0xad, 0x24, 0x68, 0xfc, 0x52, 0x88, 0xcd, 0x7e, 0xaf, 0x25,
+        0x6a, 0xfd, 0x53, 0x89, 0xd0, 0x7f, 0xf0, 0x25, 0xec, 0x3a, 0x8d, 0x36, 0xb2, 0x1d, 0x1c, 0xbd, 0x38,
+        0x3e, 0xbe, 0x3c, 0x3f, 0xbd, 0x7c, 0x3e, 0xbd, 0x7b, 0x1e, 0xbc, 0x7a, 0x1e, 0xbc, 0x7b, 0x1d, 0xbc,
+        0xfb, 0x1d, 0xbc, 0x7a, 0x1d, 0xbc, 0x7a, 0x1c, 0xbb, 0xfa, 0x1d, 0xbb, 0x79, 0x1e, 0x9d, 0x6d, 0x0b,
+        0x61, 0xcc, 0x71, 0x15, 0x30, 0x56, 0xb9, 0xeb, 0x14, 0x3d, 0x79, 0xd6, 0x6e, 0x9b, 0x9e, 0xf3, 0x6d,
+        0x1d, 0x3f, 0x74, 0x6c, 0x67, 0x1a, 0xee, 0xb6, 0x70, 0x1e, 0x3f, 0xd6, 0xb5, 0x7c, 0xf9, 0xcd, 0xf4,
+        0x2e,
+    ];
+    /// Samples of each part of the short and of the long signal.
+    const SHORT: usize = 80;
+    const LONG: usize = 8_000;
+    /// [`digest`] of the octets that it makes of the long signal, and of the samples that it makes of these.
+    const LONG_OCTETS: u32 = 2_783_124_788;
+    const LONG_SAMPLES: u32 = 1_221_590_627;
+
+    /// A triangle of 1 kHz, a wave of 5.3 kHz and noise, of so many samples each.
+    fn signal(length: usize) -> Vec<[i16; 2]> {
+        let triangle = (0..16_i16)
+            .cycle()
+            .map(|place| (place.min(16 - place) - 4) * 5_000);
+        let wave = [15_000, -15_000, 0].into_iter().cycle().skip(length % 3);
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            i16::try_from((state >> 16) & 0x3fff).unwrap() - 0x2000
+        });
+        let parts = triangle.take(length).chain(wave.take(length));
+        let samples: Vec<i16> = parts.chain(noise.take(length)).collect();
+        samples.as_chunks::<2>().0.to_vec()
+    }
+
+    fn encoded(length: usize) -> Vec<u8> {
+        let mut encoder = G722Encoder::default();
+        signal(length)
+            .into_iter()
+            .map(|pair| encoder.encode(pair))
+            .collect()
+    }
+
+    fn digest(values: impl Iterator<Item = u16>) -> u32 {
+        values.fold(0, |digest: u32, value| {
+            digest.wrapping_mul(31).wrapping_add(u32::from(value))
+        })
+    }
+
+    #[test]
+    fn the_octets_are_those_of_another_implementation() {
+        assert_eq!(encoded(SHORT), OCTETS);
+        assert_eq!(digest(encoded(LONG).into_iter().map(u16::from)), LONG_OCTETS);
+    }
+
+    #[test]
+    fn the_samples_are_those_of_another_implementation() {
+        let mut decoder = G722Decoder::default();
+        let octets = encoded(LONG);
+        let samples = octets.iter().flat_map(|&octet| decoder.decode(octet));
+        assert_eq!(digest(samples.map(i16::cast_unsigned)), LONG_SAMPLES);
+    }
+
     /// A second of a tone at half of full scale.
     #[expect(
         clippy::cast_possible_truncation,

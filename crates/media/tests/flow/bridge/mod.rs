@@ -105,6 +105,8 @@ fn codecs_are_translated_with_their_quality() {
         (Codec::Pcmu, Codec::Pcma, 30.0),
         (Codec::Pcma, Codec::Opus, 8.0),
         (Codec::Opus, Codec::Pcmu, 8.0),
+        (Codec::G722, Codec::Pcmu, 10.0),
+        (Codec::Opus, Codec::G722, 10.0),
     ] {
         let mut site = Site::new();
         let mut talker = site.peer(TALKER, from);
