@@ -236,7 +236,8 @@ impl Switch {
     }
 }
 
-/// Leaves out devices until no more than `places` are left: everybody keeps one device before anybody keeps two.
+/// Leaves out devices until no more than `places` are left: everybody keeps one device before anybody keeps two, and the
+/// ones refreshed last, since a phone that was unplugged stays registered for a while.
 fn fit(invitees: &mut [Invitee], mut places: usize) {
     let mut kept = vec![0; invitees.len()];
     for round in 0..BINDINGS_PER_USER_MAX {
@@ -303,11 +304,11 @@ fn dialled(message: &Message) -> String {
 const DIALLED_SHOWN_MAX: usize = 64;
 
 /// Groups contacts by device: those of one instance are flows to the same device, of which one is used at a time
-/// (RFC 5626 §7). The flow that was refreshed last is the best.
+/// (RFC 5626 §7). The device that was refreshed last comes first; of its flows, the one that was refreshed last comes last.
 fn devices(mut bindings: Vec<&Binding>) -> Vec<Vec<Target>> {
     bindings.sort_by_key(|binding| binding.refreshed_at);
     let mut devices: Vec<(Option<&str>, Vec<Target>)> = Vec::with_capacity(bindings.len());
-    for binding in bindings {
+    for binding in bindings.into_iter().rev() {
         let instance = binding.instance.as_deref();
         let target = target(binding);
         match devices
@@ -317,6 +318,9 @@ fn devices(mut bindings: Vec<&Binding>) -> Vec<Vec<Target>> {
             Some((_, targets)) => targets.push(target),
             None => devices.push((instance, vec![target])),
         }
+    }
+    for (_, targets) in &mut devices {
+        targets.reverse();
     }
     devices.into_iter().map(|(_, targets)| targets).collect()
 }

@@ -609,7 +609,10 @@ fn an_alert_to_more_than_there_is_room_for_goes_out_to_as_many_as_fit_and_names_
     for name in ["talker", "east", "east", "north", "south"] {
         let phone = world.register(name, Transport::Tls);
         world.phones[phone].script = Script::Endpoint;
+        world.run(Duration::from_secs(1));
     }
+    // The older device of a user that has two was unplugged.
+    world.phones[1].is_deaf = true;
     page(&mut world);
     assert_eq!(
         world.phones[0].rejected[0].status(),
