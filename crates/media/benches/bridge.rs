@@ -75,7 +75,7 @@ fn packet_to_a_sink(bencher: Bencher<'_, '_>, codec: Codec) {
 }
 
 fn connect(plane: &mut Plane, now: Instant, leg: LegId, role: Role, side: &Negotiated) {
-    plane.handle_command(now, Command::Open { leg });
+    plane.handle_opened(leg);
     let negotiated = Box::new(side.clone());
     plane.handle_command(
         now,

@@ -133,7 +133,7 @@ fn allocations() -> u64 {
 }
 
 fn connect(plane: &mut Plane, now: Instant, leg: LegId, role: Role, side: &Negotiated) {
-    plane.handle_command(now, Command::Open { leg });
+    plane.handle_opened(leg);
     let negotiated = Box::new(side.clone());
     plane.handle_command(
         now,

@@ -60,11 +60,6 @@ pub enum Role {
 /// What a plane is told to do.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// A socket was opened for a leg; its packets are dropped until it is connected.
-    Open {
-        /// The leg.
-        leg: LegId,
-    },
     /// The leg's media were agreed. Given again for a connected leg, it applies a renegotiation: the stream
     /// towards the peer goes on with its numbers, and the peer's source is learnt anew if its address
     /// changed.

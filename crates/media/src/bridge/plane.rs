@@ -13,7 +13,7 @@ use super::egress::Listening;
 use super::leg::{Leg, Media};
 use super::slots::Slots;
 use super::stream::Stream;
-use super::{BridgeId, Command, Event, LegId, LegStatistics, Transmit};
+use super::{BridgeId, Command, Event, LegId, LegStatistics, Refusal, Transmit};
 use crate::ingress::Taken;
 
 mod membership;
@@ -66,10 +66,16 @@ impl Plane {
         }
     }
 
+    /// Learns that a leg has a socket; its packets are dropped until it is connected. [`Event::Refused`] tells that there
+    /// are too many.
+    pub fn handle_opened(&mut self, leg: LegId) {
+        let done = self.open(leg);
+        self.refuse_unless(leg, done);
+    }
+
     /// Carries a command out; what cannot be done is told by [`Event::Refused`].
     pub fn handle_command(&mut self, now: Instant, command: Command) {
         let (leg, done) = match command {
-            Command::Open { leg } => (leg, self.open(leg)),
             Command::Connect {
                 leg,
                 negotiated,
@@ -78,6 +84,10 @@ impl Plane {
             } => (leg, self.connect(now, leg, *negotiated, bridge, role)),
             Command::Close { leg } => (leg, self.close(now, leg)),
         };
+        self.refuse_unless(leg, done);
+    }
+
+    fn refuse_unless(&mut self, leg: LegId, done: Result<(), Refusal>) {
         if let Err(refusal) = done {
             self.events.push_back(Event::Refused { leg, refusal });
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use media::bridge::{BridgeId, Command, LegId, Role};
+use media::bridge::{BridgeId, LegId, Role};
 use media::codec::Codec;
 use media::receive::BUFFERED_TIME_MAX;
 use media::rtp::Header;
@@ -89,7 +89,7 @@ proptest! {
         for (number, action, sequence, timestamp, bridge) in steps {
             let peer = &mut peers[number as usize];
             match action {
-                0 => site.plane.handle_command(site.now, Command::Open { leg: peer.leg }),
+                0 => site.plane.handle_opened(peer.leg),
                 1 => site.connect_to(peer, BridgeId(bridge), Role::Talker),
                 2 => site.connect_to(peer, BridgeId(bridge), Role::Listener),
                 3 => site.connect_to(peer, BridgeId(bridge), Role::Both),

@@ -124,7 +124,7 @@ impl Site {
             send: pair.receive,
             receive: pair.send,
         });
-        self.plane.handle_command(self.start, Command::Open { leg });
+        self.plane.handle_opened(leg);
         let negotiated = Box::new(ours);
         self.plane.handle_command(
             self.start,

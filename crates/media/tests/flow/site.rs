@@ -80,8 +80,7 @@ impl Site {
     }
 
     pub(crate) fn connect(&mut self, peer: &Peer, role: Role) {
-        self.plane
-            .handle_command(self.now, Command::Open { leg: peer.leg });
+        self.plane.handle_opened(peer.leg);
         self.connect_to(peer, BRIDGE, role);
     }
 

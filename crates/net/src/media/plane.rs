@@ -186,8 +186,7 @@ impl MediaPlane {
         self.order(Order::Open(leg, local))
     }
 
-    /// Gives a command to the plane. [`Command::Close`] also closes the leg's sockets. A leg that is opened without
-    /// [`open`](Self::open) has none.
+    /// Gives a command to the plane. [`Command::Close`] also closes the leg's sockets.
     ///
     /// # Errors
     /// The thread has more commands than it can hold, or has ended.
@@ -289,21 +288,27 @@ impl Worker {
             let Ok(order) = self.orders.try_recv() else {
                 return false;
             };
-            let command = match order {
-                Order::Open(leg, local) => {
-                    self.sockets.open(leg, local, self.poll.registry());
-                    Command::Open { leg }
-                }
-                Order::Plane(command) => command,
-            };
-            match &command {
-                Command::Open { .. } => {}
-                Command::Connect { leg, negotiated, .. } => self.sockets.set_mux(*leg, negotiated.rtcp_mux),
-                Command::Close { leg } => self.sockets.close(*leg, self.poll.registry()),
+            match order {
+                Order::Open(leg, local) => self.open(leg, local),
+                Order::Plane(command) => self.carry_out(command),
             }
-            self.plane.handle_command(Instant::now(), command);
         }
         true
+    }
+
+    /// The bridge does not learn of a leg without sockets, since nobody would close it there.
+    fn open(&mut self, leg: LegId, local: IpAddr) {
+        if self.sockets.open(leg, local, self.poll.registry()) {
+            self.plane.handle_opened(leg);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match &command {
+            Command::Connect { leg, negotiated, .. } => self.sockets.set_mux(*leg, negotiated.rtcp_mux),
+            Command::Close { leg } => self.sockets.close(*leg, self.poll.registry()),
+        }
+        self.plane.handle_command(Instant::now(), command);
     }
 
     fn receive(&mut self, now: Instant) -> bool {

@@ -50,12 +50,14 @@ impl Sockets {
         }
     }
 
-    /// Opens the sockets of a leg in the family of `local`; the outcome is told by [`Sockets::next_outcome`].
-    pub(super) fn open(&mut self, leg: LegId, local: IpAddr, registry: &Registry) {
+    /// Opens the sockets of a leg in the family of `local`, and says whether it has them; [`Sockets::next_outcome`] tells the
+    /// driver.
+    pub(super) fn open(&mut self, leg: LegId, local: IpAddr, registry: &Registry) -> bool {
         let opened = match self.sockets_by_leg.get(&leg) {
             Some(sockets) => Ok(sockets.bound),
             None => self.open_pair(leg, local, registry),
         };
+        let is_open = opened.is_ok();
         self.outcomes.push_back(match opened {
             Ok(bound) => MediaEvent::Opened {
                 leg,
@@ -63,6 +65,7 @@ impl Sockets {
             },
             Err(cause) => MediaEvent::OpenFailed { leg, cause },
         });
+        is_open
     }
 
     /// How peers reach a bound socket; the advertised address stands for those of its family.

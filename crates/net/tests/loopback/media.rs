@@ -172,6 +172,14 @@ async fn a_leg_without_a_port_is_told_so() {
             cause: OpenError::Exhausted(1)
         })
     ));
+    plane.command(Command::Close { leg: LISTENER }).unwrap();
+    assert!(
+        matches!(
+            events.recv().await,
+            Some(MediaEvent::Bridge(Event::Refused { leg: LISTENER, .. }))
+        ),
+        "the bridge has no such leg"
+    );
 }
 
 #[tokio::test]

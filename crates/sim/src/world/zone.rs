@@ -161,8 +161,8 @@ impl World<'_> {
         let zone = self.zone.incarnation;
         if let Some(process) = &mut self.zone.process {
             process.ports.open(leg);
+            process.plane.handle_opened(leg);
         }
-        self.command(Command::Open { leg });
         let at = self.now + self.network.errand();
         self.agenda.add(at, Event::LegOpened { zone, leg });
     }

@@ -83,8 +83,9 @@ pub enum Output {
         /// The message.
         bytes: Bytes,
     },
-    /// Open the leg in the bridge ([`bridge::Command::Open`]) with RTP and RTCP ports of the family of `local`, and say so with
-    /// [`Input::MediaOpened`]. They close with the [`bridge::Command::Close`] of the leg.
+    /// Open RTP and RTCP ports of the family of `local`, and the leg in the bridge ([`bridge::Plane::handle_opened`]); say so
+    /// with [`Input::MediaOpened`]. They close with the [`bridge::Command::Close`] of the leg. Where there are no ports, there
+    /// is no leg in the bridge either, and [`Input::MediaFailed`] is all.
     OpenMedia {
         /// The leg.
         leg: LegId,

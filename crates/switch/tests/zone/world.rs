@@ -180,7 +180,7 @@ impl World {
     pub(crate) fn joined(&self) -> Vec<(LegId, Role)> {
         let joined = self.media.iter().filter_map(|command| match command {
             Command::Connect { leg, role, .. } => Some((*leg, *role)),
-            Command::Open { .. } | Command::Close { .. } => None,
+            Command::Close { .. } => None,
         });
         joined.collect()
     }
@@ -228,7 +228,7 @@ impl World {
 
     fn open(&mut self, leg: LegId) {
         self.open.insert(leg);
-        self.plane.handle_command(self.now, Command::Open { leg });
+        self.plane.handle_opened(leg);
         let port = 20_000 + 2 * u16::try_from(leg.0).unwrap();
         let address = SocketAddr::from(([192, 0, 2, 1], port));
         self.zone

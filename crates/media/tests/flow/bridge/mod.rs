@@ -4,7 +4,7 @@ mod reports;
 
 use std::time::Duration;
 
-use media::bridge::{BACKLOG_TIME_MAX, BridgeId, Command, Event, LEGS_MAX, LegId, Refusal, Role};
+use media::bridge::{BACKLOG_TIME_MAX, BridgeId, Event, LEGS_MAX, LegId, Refusal, Role};
 use media::codec::{Codec, Decoder};
 use media::dtmf::Key;
 use media::rtp::Header;
@@ -525,7 +525,7 @@ fn a_plane_holds_as_many_legs_as_its_limit_and_no_more() {
     let mut site = Site::new();
     let open = |site: &mut Site, number: usize| {
         let leg = LegId(u64::try_from(number).unwrap());
-        site.plane.handle_command(site.now, Command::Open { leg });
+        site.plane.handle_opened(leg);
         site.events()
     };
 
