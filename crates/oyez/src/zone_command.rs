@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use anyhow::{Context, anyhow};
 use model::directory::Snapshot;
 use model::status::ZoneEvent;
-use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
+use net::media::{MediaAddresses, MediaPlaneConfig};
 use net::tls::{ClientCertificates, Identity, MinimumVersion, ServerTls};
 use net::transport::{Advertise, DATAGRAM_BYTES_MAX, Limits, ListenerConfig, ListenerKind};
 use sip::flow::Transport;
@@ -30,7 +30,7 @@ use crate::up::{installation, narrate};
 pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     let config =
         ZoneConfig::read(&arguments.config).map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-    let limits = admission::Limits::within(ports(&config)?.pairs());
+    let limits = admission::Limits::within(config.media.ports.pairs());
     // One leg is the talker's.
     let members_max = limits.legs_per_page.saturating_sub(1);
     let mut directory = DirectoryFile::new(&config.directory).with_members_max(members_max);
@@ -80,12 +80,6 @@ async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>) {
     }
 }
 
-fn ports(config: &ZoneConfig) -> Result<PortRange, Failure> {
-    let ports = &config.media.ports.0;
-    PortRange::new(*ports.start(), *ports.end())
-        .map_err(|error| Failure::BadConfiguration(anyhow!(config.wrong("media.ports", &error.to_string()))))
-}
-
 fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> Result<ZoneSetup, Failure> {
     let mut core = switch::Config::new(config.name.clone(), snapshot.account.clone());
     let plain = match config.media.plain {
@@ -116,7 +110,7 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> 
                 addresses => MediaAddresses::new(addresses),
             },
             advertise: config.listen.advertise,
-            ports: ports(config)?,
+            ports: config.media.ports,
             seed,
         },
         control: Some(config.control.clone()),

@@ -10,6 +10,9 @@ use model::SipUser;
 
 /// Legs of one page: the design's 1,000 with room for devices that register twice.
 pub const LEGS_PER_PAGE_MAX: usize = 2_048;
+/// Fewest pairs of media ports that carry a page: half of them are kept for an alert, and both the page and the alert have a
+/// talker and a listener.
+pub const PORT_PAIRS_MIN: usize = 4;
 /// Legs of the zone: two full pages and the calls beside them; each leg holds two sockets and about 10 kB.
 pub const LEGS_MAX: usize = 8_192;
 /// Pages under way at once: a large site has tens of groups, and more talkers at once are not understood anyway.
@@ -60,7 +63,8 @@ impl Default for Limits {
 
 impl Limits {
     /// The default limits for a zone with this many pairs of media ports: one page takes at most half of them, and as many
-    /// are kept for an alert, so that a full alert goes out beside whatever ordinary calls are under way.
+    /// are kept for an alert, so that a full alert goes out beside whatever ordinary calls are under way. Fewer than
+    /// [`PORT_PAIRS_MIN`] carry no page.
     #[must_use]
     pub fn within(port_pairs: usize) -> Self {
         let legs = LEGS_MAX.min(port_pairs);
@@ -335,9 +339,13 @@ mod tests {
 
     #[test]
     fn a_full_alert_finds_ports_beside_ordinary_calls_however_few_there_are() {
-        for pairs in [2, 3, 50, 1_000, 5_000, 8_191] {
+        for pairs in [PORT_PAIRS_MIN, 5, 50, 1_000, 5_000, 8_191] {
             let limits = Limits::within(pairs);
             assert_eq!(limits.legs, pairs);
+            assert!(
+                limits.legs_per_page >= 2,
+                "a talker and a listener of {pairs} pairs"
+            );
             let mut admission = Admission::new(Limits {
                 conversations: pairs,
                 calls_per_caller: pairs,
@@ -351,6 +359,7 @@ mod tests {
             assert!(alert.is_ok(), "{pairs} pairs");
             assert!(admission.legs() <= pairs, "{pairs} pairs");
         }
+        assert!(Limits::within(PORT_PAIRS_MIN - 1).legs_per_page < 2);
         assert_eq!(Limits::within(LEGS_MAX), Limits::default());
         assert_eq!(Limits::within(LEGS_MAX + 1), Limits::default());
     }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use model::text_of;
+use net::media::PortRange;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use switch::admission::PORT_PAIRS_MIN;
 use thiserror::Error;
 
 mod place;
@@ -16,8 +17,6 @@ use place::WrongLine;
 
 /// Largest configuration file, in bytes; a real one has a few hundred.
 pub const FILE_LENGTH_MAX: u64 = 64 * 1024;
-/// Fewest media ports that make sense: one call has two legs of two ports each.
-pub const MEDIA_PORTS_MIN: u16 = 4;
 
 /// Everything a zone needs to know before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -79,8 +78,9 @@ pub struct TlsFiles {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MediaConfig {
-    /// The range of UDP ports, written `first-last`.
-    pub ports: MediaPorts,
+    /// The range of UDP ports, written `first-last`, with [`PORT_PAIRS_MIN`] pairs at least.
+    #[serde(deserialize_with = "port_range")]
+    pub ports: PortRange,
     /// The addresses media sockets are bound to, one of each family at most; all addresses if none is given.
     #[serde(deserialize_with = "one_or_more")]
     pub bind: Vec<IpAddr>,
@@ -104,7 +104,7 @@ pub enum PlainRtp {
 impl Default for MediaConfig {
     fn default() -> Self {
         Self {
-            ports: MediaPorts(20_000..=29_999),
+            ports: PortRange::new(20_000, 29_999).unwrap_or_default(),
             bind: Vec::new(),
             plain: PlainRtp::Never,
         }
@@ -136,24 +136,21 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>
     Ok(addresses)
 }
 
-/// An inclusive range of UDP ports for media.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MediaPorts(pub RangeInclusive<u16>);
-
-impl<'de> Deserialize<'de> for MediaPorts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || D::Error::custom(format!("`{text}` is no range"));
-        let (first, last) = text.split_once('-').ok_or_else(wrong)?;
-        let first: u16 = first.trim().parse().map_err(|_| wrong())?;
-        let last: u16 = last.trim().parse().map_err(|_| wrong())?;
-        if first == 0 || last < first || last - first + 1 < MEDIA_PORTS_MIN {
-            return Err(D::Error::custom(format!(
-                "`{text}` holds fewer than {MEDIA_PORTS_MIN} ports"
-            )));
-        }
-        Ok(Self(first..=last))
-    }
+/// Reads an inclusive range of UDP ports.
+fn port_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PortRange, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("`{text}` is no range"));
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let first: u16 = first.trim().parse().map_err(|_| wrong())?;
+    let last: u16 = last.trim().parse().map_err(|_| wrong())?;
+    PortRange::new(first, last)
+        .ok()
+        .filter(|range| range.pairs() >= PORT_PAIRS_MIN)
+        .ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` holds fewer than {PORT_PAIRS_MIN} pairs of an even port and the next one"
+            ))
+        })
 }
 
 /// Why a configuration file cannot be used: one sentence with place and remedy.
@@ -244,7 +241,7 @@ impl ZoneConfig {
     fn check(&self, text: &str) -> Result<(), WrongLine> {
         let listen = &self.listen;
         if listen.udp.is_empty() && listen.tcp.is_empty() && listen.tls.is_empty() {
-            return Err(place::at_section(
+            return Err(place::at_key(
                 text,
                 "listen",
                 "names no address; add for example tls = [\"0.0.0.0:5061\"]",
@@ -252,9 +249,37 @@ impl ZoneConfig {
         }
         if !listen.tls.is_empty() && self.tls.is_none() {
             let what = "has TLS addresses but there is no [tls] section; add one with certificate and key";
-            return Err(place::at_section(text, "listen", what));
+            return Err(place::at_key(text, "listen", what));
         }
-        Ok(())
+        self.check_families(text)
+    }
+
+    /// Media follows the family of the signalling, so a listener of a family without media would refuse every call.
+    fn check_families(&self, text: &str) -> Result<(), WrongLine> {
+        let (listen, bind) = (&self.listen, &self.media.bind);
+        let is_ipv4 = |address: IpAddr| address.to_canonical().is_ipv4();
+        let has_media = |of: IpAddr| bind.is_empty() || bind.iter().any(|one| is_ipv4(*one) == is_ipv4(of));
+        let listeners = [
+            ("listen.udp", &listen.udp),
+            ("listen.tcp", &listen.tcp),
+            ("listen.tls", &listen.tls),
+        ];
+        let silent = listeners.into_iter().find_map(|(key, addresses)| {
+            let address = addresses.iter().find(|address| !has_media(address.ip()))?;
+            Some((key, address))
+        });
+        let Some((key, address)) = silent else {
+            return Ok(());
+        };
+        let (family, any) = if is_ipv4(address.ip()) {
+            ("IPv4", "0.0.0.0")
+        } else {
+            ("IPv6", "::")
+        };
+        let what = format!(
+            "has no {family} address, but {key} has {address}, where no call could be heard; add for example \"{any}\""
+        );
+        Err(place::at_key(text, "media.bind", &what))
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
@@ -289,7 +314,7 @@ mod tests {
         let tls = config.tls.unwrap();
         assert_eq!(tls.certificate, folder.path().join("zone.pem"));
         assert_eq!(tls.key, Path::new("/etc/oyez/zone.key"));
-        assert_eq!(config.media.ports, MediaPorts(30_000..=30_999));
+        assert_eq!(config.media.ports, PortRange::new(30_000, 30_999).unwrap());
     }
 
     #[test]
@@ -331,9 +356,19 @@ mod tests {
                 "media.ports: `30000` is no range; right would be ports = \"20000-29999\"",
             ),
             (
-                GOOD.replace("30000-30999", "30000-30002"),
+                GOOD.replace("30000-30999", "30001-30008"),
                 13,
-                "media.ports: `30000-30002` holds fewer than 4 ports; right would be ports = \"20000-29999\"",
+                "media.ports: `30001-30008` holds fewer than 4 pairs of an even port and the next one; right would be",
+            ),
+            (
+                format!("{GOOD}bind = \"0.0.0.0\"\n"),
+                14,
+                "media.bind: has no IPv6 address, but listen.tls has [::1]:5061, where no call could be heard; add for example \"::\"",
+            ),
+            (
+                format!("{GOOD}bind = \"::\"\n"),
+                14,
+                "media.bind: has no IPv4 address, but listen.udp has 127.0.0.1:5060",
             ),
             (
                 format!("{GOOD}bind = [\"192.0.2.1\", \"192.0.2.2\"]\n"),
@@ -373,7 +408,13 @@ mod tests {
     #[test]
     fn media_is_bound_to_one_address_or_one_of_each_family() {
         let bound = |bind: &str| {
-            ZoneConfig::parse(&format!("{GOOD}bind = {bind}\n"))
+            let listeners: String = GOOD
+                .lines()
+                .filter(|line| !line.starts_with("udp") || bind.contains("192.0.2.1"))
+                .filter(|line| !line.starts_with("tls =") || bind.contains("2001:db8::1"))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            ZoneConfig::parse(&format!("{listeners}bind = {bind}\n"))
                 .unwrap()
                 .media
                 .bind
@@ -382,6 +423,21 @@ mod tests {
         assert_eq!(bound("\"192.0.2.1\""), [v4]);
         assert_eq!(bound("[\"2001:db8::1\"]"), [v6]);
         assert_eq!(bound("[\"192.0.2.1\", \"2001:db8::1\"]"), [v4, v6]);
+    }
+
+    #[test]
+    fn the_fewest_media_ports_are_four_pairs_and_there_are_five_thousand_by_default() {
+        assert_eq!(MediaConfig::default().ports.pairs(), 5_000);
+        for few in ["30000-30007", "30001-30009"] {
+            let config = ZoneConfig::parse(&GOOD.replace("30000-30999", few)).unwrap();
+            assert_eq!(config.media.ports.pairs(), PORT_PAIRS_MIN, "{few}");
+        }
+        for fewer in ["30000-30006", "30001-30008", "0-0", "30009-30000"] {
+            assert!(
+                ZoneConfig::parse(&GOOD.replace("30000-30999", fewer)).is_err(),
+                "{fewer}"
+            );
+        }
     }
 
     #[test]

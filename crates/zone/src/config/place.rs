@@ -53,11 +53,11 @@ pub(super) fn explain(text: &str, offset: usize, message: &str) -> WrongLine {
     WrongLine { line, what }
 }
 
-/// Says what is wrong with a section as a whole.
-pub(super) fn at_section(text: &str, section: &str, what: &str) -> WrongLine {
+/// Says what is wrong with a key, as `section.key`, or with a section as a whole.
+pub(super) fn at_key(text: &str, key: &str, what: &str) -> WrongLine {
     WrongLine {
-        line: line_of_key(text, section),
-        what: format!("{section}: {what}"),
+        line: line_of_key(text, key),
+        what: format!("{key}: {what}"),
     }
 }
 
