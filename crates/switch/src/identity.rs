@@ -45,10 +45,10 @@ pub(crate) enum Unidentified {
 }
 
 impl Unidentified {
-    /// The response: 401 where the sender answers with Authorization, 407 where with Proxy-Authorization.
+    /// The response, which leaves no state: 401 where the sender answers with Authorization, 407 where with Proxy-Authorization.
     pub(crate) fn reply(&self, answers: HeaderName<'_>) -> Reply {
         let is_proxy = answers == HeaderName::ProxyAuthorization;
-        match self {
+        let reply = match self {
             Self::NotServing => {
                 Reply::new(StatusCode::SERVICE_UNAVAILABLE).header("Retry-After", RETRY_AFTER)
             }
@@ -64,7 +64,8 @@ impl Unidentified {
             Self::Refused(
                 Refusal::OtherRealm | Refusal::OtherUri | Refusal::OtherAlgorithm | Refusal::NoQop,
             ) => Reply::new(StatusCode::FORBIDDEN),
-        }
+        };
+        reply.without_state()
     }
 
     /// Says whether the sender gave a wrong password, or a user that does not exist.

@@ -346,7 +346,19 @@ impl Endpoint {
             | Refusal::NoSocket
             | Refusal::Sound(_) => self.counters.calls_refused += 1,
         }
-        self.agent.reject(now, session, Reply::new(refusal.status()));
+        let reply = Reply::new(refusal.status());
+        let reply = match refusal {
+            Refusal::Stranger => reply.without_state(),
+            Refusal::Nobody
+            | Refusal::Leaving
+            | Refusal::TooManyCalls
+            | Refusal::NoOffer
+            | Refusal::Media(_)
+            | Refusal::NoCodec
+            | Refusal::NoSocket
+            | Refusal::Sound(_) => reply,
+        };
+        self.agent.reject(now, session, reply);
         // Strangers may call by the thousand: they are counted, and not told one by one.
         let Some(slot) = slot
             .and_then(|slot| self.slots.get(slot))

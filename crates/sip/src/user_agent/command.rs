@@ -122,6 +122,8 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Body>,
+    /// Whether it is forgotten when it has been sent; see [`without_state`](Self::without_state).
+    pub(super) is_forgotten: bool,
 }
 
 impl Reply {
@@ -132,7 +134,16 @@ impl Reply {
             contact: None,
             headers: Vec::new(),
             body: None,
+            is_forgotten: false,
         }
+    }
+
+    /// Makes a refusal of an INVITE leave no state: it is sent once, and a copy of the INVITE comes up again. For senders
+    /// that have not shown who they are, who could otherwise fill the agent.
+    #[must_use]
+    pub fn without_state(mut self) -> Self {
+        self.is_forgotten = true;
+        self
     }
 
     /// Adds a header field.

@@ -238,20 +238,6 @@ impl UserAgent {
     }
 }
 
-/// Whether an INVITE is refused for who asks or how, as strangers are. The refusal leaves no state then: a copy of the
-/// INVITE that comes after it is refused again. Other refusals (486) may turn into a session when asked again.
-pub(super) fn is_for_strangers(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_REQUEST
-            | StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            | StatusCode::TOO_MANY_HOPS
-            | StatusCode::SERVICE_UNAVAILABLE
-    )
-}
-
 /// Whether a response to INVITE makes a dialog, confirmed or early.
 fn is_dialog_forming(status: StatusCode) -> bool {
     status.is_success() || (status.is_provisional() && status != StatusCode::TRYING)

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::config::{PROVISIONAL_REFRESH, RINGING_MAX};
-use super::reply::{DialogPart, Written, is_for_strangers};
+use super::reply::{DialogPart, Written};
 use super::session::{Phase, Session, SessionTimer, Unacknowledged};
 use super::sessions::Deadline;
 use super::{EndCause, Event, Reply, ServerUser, SessionId, UserAgent};
@@ -57,9 +57,8 @@ impl UserAgent {
 
     /// Refuses the INVITE with a final response (300-699); the session is over without a further event.
     ///
-    /// 400, 401, 403, 407, 483 and 503 before any other response are sent once and leave no state, so that strangers
-    /// cannot fill the agent: the INVITE may come up again. A reply with another status, or to a session in another
-    /// state, is counted and not sent.
+    /// It is sent until its ACK comes; only a reply [`without_state`](Reply::without_state), before any other response, is
+    /// sent once. A reply with another status, or to a session in another state, is counted and not sent.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a reply is used up: it belongs to one request"
@@ -78,9 +77,7 @@ impl UserAgent {
     /// the final response arrives.
     fn refuse_invite(&mut self, now: Instant, session: SessionId, reply: &Reply) {
         match self.sessions.get(session).map(|state| &state.phase) {
-            Some(&Phase::Ringing { invite })
-                if is_for_strangers(reply.status) && !self.servers.has_responded(invite) =>
-            {
+            Some(&Phase::Ringing { invite }) if reply.is_forgotten && !self.servers.has_responded(invite) => {
                 self.reply(now, invite, reply);
             }
             Some(_) | None => {

@@ -68,7 +68,7 @@ fn a_challenged_invite_leaves_no_state_and_neither_does_what_follows_it() {
         let mut lone = Lone::new(transport);
         let challenge = |lone: &mut Lone| {
             let session = lone.called(&invite("z9hG4bK1"));
-            let reply = Reply::new(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+            let reply = Reply::new(StatusCode::PROXY_AUTHENTICATION_REQUIRED).without_state();
             lone.agent
                 .reject(lone.now, session, reply.header("Proxy-Authenticate", MD5));
             lone.sent()
@@ -98,12 +98,36 @@ fn a_refusal_after_a_provisional_response_is_sent_until_it_is_acknowledged() {
         .provisional(lone.now, session, Reply::new(StatusCode::RINGING));
     lone.sent();
 
-    lone.agent
-        .reject(lone.now, session, Reply::new(StatusCode::FORBIDDEN));
+    lone.agent.reject(
+        lone.now,
+        session,
+        Reply::new(StatusCode::FORBIDDEN).without_state(),
+    );
     lone.pass(ms(500));
 
     assert_eq!(lone.sent_lines(), ["403", "403"]);
     assert_eq!(lone.agent.transactions(), 1);
+}
+
+#[test]
+fn any_other_refusal_is_sent_until_it_is_acknowledged_and_its_invite_comes_up_once() {
+    for status in [400, 403, 483, 486, 503] {
+        let mut lone = Lone::new(Transport::Udp);
+        let session = lone.called(&invite("z9hG4bK1"));
+        let status = StatusCode::new(status).unwrap();
+        lone.agent.reject(lone.now, session, Reply::new(status));
+        let answer = lone.sent();
+
+        lone.receive(&invite("z9hG4bK1"));
+        lone.pass(ms(500));
+
+        lone.expect_no_event();
+        assert_eq!(lone.sent_lines().len(), 2, "for the copy, and by the timer");
+        let tag = answer.to().expect("To").tag().expect("a tag").to_owned();
+        lone.receive(&in_dialog("ACK", 1, &tag, "z9hG4bK1"));
+        lone.pass(ms(5_000));
+        lone.expect_nothing_sent();
+    }
 }
 
 #[test]

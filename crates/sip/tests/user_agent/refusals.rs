@@ -153,8 +153,11 @@ fn one_branch_of_two_senders_is_two_requests() {
 fn the_next_attempt_of_a_challenged_request_is_not_merged() {
     let mut lone = Lone::new(Transport::Udp);
     let session = lone.called(&invite("z9hG4bKone"));
-    lone.agent
-        .reject(lone.now, session, Reply::new(StatusCode::UNAUTHORIZED));
+    lone.agent.reject(
+        lone.now,
+        session,
+        Reply::new(StatusCode::UNAUTHORIZED).without_state(),
+    );
     lone.sent_lines();
 
     lone.called(&invite("z9hG4bKtwo").replace("CSeq: 1", "CSeq: 2"));

@@ -30,12 +30,12 @@ impl Switch {
         let Some(hops_left) = hops_left(message) else {
             let offence = CallOffence::NoHopsLeft;
             offence.count(&mut self.counters.calls);
-            return self.agent.reject(now, session, offence.reply());
+            return self.agent.reject(now, session, offence.reply().without_state());
         };
         if self.service != Service::Open {
             let offence = CallOffence::Stopping;
             offence.count(&mut self.counters.calls);
-            return self.agent.reject(now, session, offence.reply());
+            return self.agent.reject(now, session, offence.reply().without_state());
         }
         let claimed = claimed_user(message);
         let caller = match self.identify(now, message, HeaderName::ProxyAuthorization, &claimed) {
