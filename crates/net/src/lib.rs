@@ -12,7 +12,6 @@ pub mod deadline;
 pub mod media;
 pub mod reply_budget;
 pub mod resolver;
-mod source;
 mod system;
 pub mod tls;
 pub mod transport;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::source::Source;
+use sip::flow::Source;
 
 /// Bytes that one source may be sent at once: about forty challenges, enough for a whole site's phones behind
 /// one address to begin.

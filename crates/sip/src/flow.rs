@@ -1,7 +1,7 @@
 //! Where a message came from and where it goes: transport, addresses and connection.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A transport protocol that carries SIP (RFC 3261 section 18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,6 +100,22 @@ pub struct Flow {
     pub connection: ConnectionId,
 }
 
+/// The peers that count as one in every limit per source: an IPv4 address, or the IPv6 /64 that one subscriber has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source(IpAddr);
+
+impl Source {
+    /// The source that an address belongs to.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        const SUBSCRIBER_PREFIX: u128 = u128::MAX << 64;
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(v4.into()),
+            IpAddr::V6(v6) => Self(IpAddr::V6((v6.to_bits() & SUBSCRIBER_PREFIX).into())),
+        }
+    }
+}
+
 /// An address as it may stand in a message: without the scope of an IPv6 address, which means something on this
 /// machine only and is not in the grammar (RFC 3261 section 25.1), and as IPv4 where it is an IPv4-mapped one.
 #[must_use]
@@ -118,5 +134,14 @@ mod tests {
             assert_eq!(Transport::from_token(transport.uri_token()), Some(transport));
         }
         assert_eq!(Transport::from_token("sctp"), None);
+    }
+
+    #[test]
+    fn addresses_of_one_subscriber_are_one_source() {
+        let source = |text: &str| Source::of(text.parse().unwrap());
+
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:2"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
     }
 }

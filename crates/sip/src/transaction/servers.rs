@@ -2,7 +2,6 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use super::key::MergeKey;
 use super::server_invite::{self, ServerInvite};
 use super::server_non_invite::{self, ServerNonInvite};
 use super::{Class, Effect, Effects, Outbox, Outgoing, ServerKey, Timers, TransactionId};
-use crate::flow::{ConnectionId, Flow};
+use crate::flow::{ConnectionId, Flow, Source};
 use crate::message::Message;
 use crate::schedule::Schedule;
 
@@ -44,7 +43,7 @@ pub(crate) struct Servers {
     id_by_key: BTreeMap<ServerKey, TransactionId>,
     id_by_merge_key: BTreeMap<MergeKey, TransactionId>,
     count_by_flow: BTreeMap<Flow, usize>,
-    count_by_source: BTreeMap<IpAddr, usize>,
+    count_by_source: BTreeMap<Source, usize>,
     /// Transactions over transports that are not reliable.
     datagram_count: usize,
     id_by_connection: BTreeSet<(ConnectionId, TransactionId)>,
@@ -356,15 +355,9 @@ fn count_down<K: Ord>(count_by_key: &mut BTreeMap<K, usize>, key: K) {
     }
 }
 
-/// Whose requests are counted together: an IPv4 address, or the 64 bits of an IPv6 address that one subscriber has.
-fn source(flow: &Flow) -> IpAddr {
-    match flow.remote.ip().to_canonical() {
-        address @ IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let subscriber = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(subscriber))
-        }
-    }
+/// Whose requests are counted together.
+fn source(flow: &Flow) -> Source {
+    Source::of(flow.remote.ip())
 }
 
 impl Server {
