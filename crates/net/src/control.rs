@@ -1,8 +1,8 @@
 //! The control socket of a running program: a Unix socket, mode 0600, that speaks lines.
 //!
 //! A client sends one word and a line end. `status` is answered with one line and the connection closes; `events` is
-//! answered with a line per event until the client goes away or closes its side. What stands in the lines (JSON) is the
-//! program's affair. A client for whom there is no place is told so.
+//! answered with `{"subscribed":true}`, and then a line per event until the client goes away or closes its side. What else
+//! stands in the lines (JSON) is the program's affair. A client for whom there is no place is told so.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -24,6 +24,8 @@ pub const REQUEST_LENGTH_MAX: u64 = 64;
 pub const EVENTS_KEPT: usize = 256;
 /// Longest wait for a client's request line, and for a client to take one line.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The line that a subscriber gets before the first event.
+const SUBSCRIBED: &str = "{\"subscribed\":true}";
 
 /// A request for the status line; the program answers through the sender.
 pub type StatusRequest = oneshot::Sender<String>;
@@ -46,6 +48,17 @@ pub enum ControlError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Why a running program gave no answer.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// Nobody serves the path, or the connection broke.
+    #[error(transparent)]
+    Unanswered(#[from] io::Error),
+    /// The program says why not.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// A bound control socket; the file goes away with it.
@@ -126,8 +139,8 @@ fn spawn_with(place: OwnedSemaphorePermit, client: impl Future<Output = io::Resu
 async fn refuse_client(mut stream: UnixStream) -> io::Result<()> {
     // A stream that is closed with something unread takes the answer with it.
     read_request(&mut stream).await?;
-    let refusal = format!("{{\"error\":\"all {CLIENTS_MAX} places are taken; end another client first\"}}");
-    write_line(&mut stream, &refusal).await
+    let refusal = format!("all {CLIENTS_MAX} places are taken; end another client first");
+    write_line(&mut stream, &refusal_line(&refusal)).await
 }
 
 async fn read_request(stream: &mut UnixStream) -> io::Result<String> {
@@ -149,11 +162,15 @@ async fn serve_client(
             let asked = status.send(answer).await.is_ok();
             match line.await {
                 Ok(line) if asked => write_line(&mut stream, &line).await,
-                Ok(_) | Err(_) => write_line(&mut stream, "{\"error\":\"the program is stopping\"}").await,
+                Ok(_) | Err(_) => write_line(&mut stream, &refusal_line("the program is stopping")).await,
             }
         }
-        "events" => send_events(&mut stream, events.subscribe()).await,
-        _ => write_line(&mut stream, "{\"error\":\"ask for status or events\"}").await,
+        "events" => {
+            let events = events.subscribe();
+            write_line(&mut stream, SUBSCRIBED).await?;
+            send_events(&mut stream, events).await
+        }
+        _ => write_line(&mut stream, &refusal_line("ask for status or events")).await,
     }
 }
 
@@ -181,30 +198,52 @@ async fn write_line(stream: &mut UnixStream, line: &str) -> io::Result<()> {
     timeout(PATIENCE, stream.write_all(&bytes)).await?
 }
 
+const REFUSAL_BEGINS: &str = "{\"error\":\"";
+const REFUSAL_ENDS: &str = "\"}";
+
+/// `why` has nothing that JSON escapes.
+fn refusal_line(why: &str) -> String {
+    [REFUSAL_BEGINS, why, REFUSAL_ENDS].concat()
+}
+
 /// Asks the program that serves `path` for its status line.
 ///
 /// # Errors
 ///
-/// When nobody serves the path, or the answer does not come whole within five seconds.
-pub async fn ask_status(path: &Path) -> io::Result<String> {
-    let mut stream = UnixStream::connect(path).await?;
-    stream.write_all(b"status\n").await?;
-    let mut answer = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut answer)).await??;
-    Ok(answer)
+/// When nobody serves the path, the answer does not come whole within five seconds, or it is a refusal.
+pub async fn ask_status(path: &Path) -> Result<String, AskError> {
+    ask(path, "status\n").await.map(|(line, _)| line)
 }
 
-/// The events of the program that serves `path`, a line each.
+/// The events that the program that serves `path` has from now on, a line each.
 ///
 /// # Errors
 ///
-/// When nobody serves the path.
-pub async fn subscribe(path: &Path) -> io::Result<EventLines> {
+/// As [`ask_status`].
+pub async fn subscribe(path: &Path) -> Result<EventLines, AskError> {
+    let (_subscribed, reader) = ask(path, "events\n").await?;
+    Ok(EventLines { reader })
+}
+
+/// Sends a request line and waits for the first line of the answer.
+async fn ask(path: &Path, request: &str) -> Result<(String, BufReader<UnixStream>), AskError> {
     let mut stream = UnixStream::connect(path).await?;
-    stream.write_all(b"events\n").await?;
-    Ok(EventLines {
-        reader: BufReader::new(stream),
-    })
+    stream.write_all(request.as_bytes()).await?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    let waiting = timeout(PATIENCE, reader.read_line(&mut line));
+    let length = waiting.await.map_err(io::Error::from)??;
+    if length == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    let line = line.trim_end();
+    let refusal = line
+        .strip_prefix(REFUSAL_BEGINS)
+        .and_then(|rest| rest.strip_suffix(REFUSAL_ENDS));
+    match refusal {
+        Some(why) => Err(AskError::Refused(why.to_owned())),
+        None => Ok((line.to_owned(), reader)),
+    }
 }
 
 /// The event lines of a running program.
@@ -245,7 +284,7 @@ mod tests {
         let (mut requests, _events) = served(&path).await;
         let answered =
             tokio::spawn(async move { requests.recv().await.unwrap().send("{\"up\":true}".into()) });
-        assert_eq!(ask_status(&path).await.unwrap(), "{\"up\":true}\n");
+        assert_eq!(ask_status(&path).await.unwrap(), "{\"up\":true}");
         answered.await.unwrap().unwrap();
     }
 
@@ -255,9 +294,6 @@ mod tests {
         let path = folder.path().join("control.sock");
         let (_requests, events) = served(&path).await;
         let mut lines = subscribe(&path).await.unwrap();
-        while events.receiver_count() == 0 {
-            tokio::task::yield_now().await;
-        }
         events.send("{\"event\":1}".into()).unwrap();
         assert_eq!(lines.next().await.unwrap().as_deref(), Some("{\"event\":1}"));
     }
@@ -276,27 +312,51 @@ mod tests {
         for _ in 1..CLIENTS_MAX {
             subscribers.push(subscribe(&path).await.unwrap());
         }
-        subscribed(&events, CLIENTS_MAX - 1).await;
-        assert_eq!(ask_status(&path).await.unwrap(), "{}\n", "the last place");
-        subscribers.push(subscribe(&path).await.unwrap());
-        subscribed(&events, CLIENTS_MAX).await;
+        assert_eq!(ask_status(&path).await.unwrap(), "{}", "the last place");
+        // Who asked for the status gives its place back when it has read the answer.
+        subscribers.push(subscribed(&path).await);
 
-        let refused = ask_status(&path).await.unwrap();
-        assert!(
-            refused.starts_with("{\"error\":\"all 16 places are taken"),
-            "{refused}"
-        );
+        let refusals = [
+            ask_status(&path).await.map(drop),
+            subscribe(&path).await.map(drop),
+        ];
+        for refused in refusals {
+            let Err(AskError::Refused(why)) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(why, "all 16 places are taken; end another client first");
+        }
 
         // Nothing happens that could be written to those who go.
         drop(subscribers);
-        subscribed(&events, 0).await;
-        assert_eq!(ask_status(&path).await.unwrap(), "{}\n");
-    }
-
-    async fn subscribed(events: &broadcast::Sender<Arc<str>>, clients: usize) {
-        while events.receiver_count() != clients {
+        while events.receiver_count() != 0 {
             tokio::task::yield_now().await;
         }
+        assert_eq!(ask_status(&path).await.unwrap(), "{}");
+    }
+
+    async fn subscribed(path: &Path) -> EventLines {
+        loop {
+            match subscribe(path).await {
+                Ok(lines) => return lines,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_stopping_says_so_and_one_that_says_nothing_gave_no_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let (requests, _events) = served(&path).await;
+        drop(requests);
+        let refused = ask_status(&path).await.unwrap_err();
+        assert_eq!(refused.to_string(), "the program is stopping");
+
+        let silent = folder.path().join("silent.sock");
+        let listener = UnixListener::bind(&silent).unwrap();
+        tokio::spawn(async move { listener.accept().await.map(drop) });
+        assert!(matches!(ask_status(&silent).await, Err(AskError::Unanswered(_))));
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
 //! `oyez-endpoint status`: what a running endpoint says of itself.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use model::status::{DeviceStatus, RegistrationStatus, SinkHealth, SlotStatus};
-use net::control::ask_status;
+use net::control::{AskError, ask_status};
 
 use crate::cli::StatusArguments;
 use crate::identity::StateFolder;
@@ -13,14 +14,11 @@ use crate::voice::{Failure, say};
 /// Runs the command.
 pub(crate) async fn run(arguments: StatusArguments) -> Result<(), Failure> {
     let path = StateFolder::choose(arguments.state.as_deref())?.control();
-    let line = ask_status(&path).await.with_context(|| {
-        format!(
-            "no endpoint answers at {}; start one with `oyez-endpoint run`",
-            path.display()
-        )
-    })?;
+    let line = ask_status(&path)
+        .await
+        .map_err(|error| unanswered(&path, error))?;
     if arguments.json {
-        say(line.trim_end());
+        say(&line);
         return Ok(());
     }
     let status: DeviceStatus =
@@ -40,6 +38,16 @@ pub(crate) async fn run(arguments: StatusArguments) -> Result<(), Failure> {
         None => say("  silent"),
     }
     Ok(())
+}
+
+fn unanswered(socket: &Path, error: AskError) -> anyhow::Error {
+    let place = socket.display();
+    match error {
+        AskError::Unanswered(error) => anyhow!(error).context(format!(
+            "no endpoint answers at {place}; start one with `oyez-endpoint run`"
+        )),
+        AskError::Refused(why) => anyhow!("the endpoint at {place} refuses: {why}"),
+    }
 }
 
 fn slot_text(slot: &SlotStatus) -> String {

@@ -1,7 +1,11 @@
 //! How a command ends: exit codes and the one sentence that goes with each.
 
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::anyhow;
+use net::control::AskError;
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
@@ -21,6 +25,17 @@ impl Failure {
             Self::Failed(_) | Self::NotHeard => ExitCode::from(1),
             Self::BadConfiguration(_) => ExitCode::from(64),
         }
+    }
+}
+
+/// What to tell of a zone that did not do what its control socket was asked for.
+pub fn unanswered(socket: &Path, error: AskError) -> anyhow::Error {
+    let place = socket.display();
+    match error {
+        AskError::Unanswered(error) => anyhow!(error).context(format!(
+            "no zone answers at {place}; start one with `oyez up` or `oyez zone`"
+        )),
+        AskError::Refused(why) => anyhow!("the zone at {place} refuses: {why}"),
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::cli::PageArguments;
 use crate::console::{self, Progress};
-use crate::failure::Failure;
+use crate::failure::{Failure, unanswered};
 use crate::state::StateFolder;
 use crate::up::describe;
 use crate::up::report;
@@ -45,12 +45,11 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         None => Target::of_installation(&StateFolder::choose(arguments.state.as_deref())?)?,
     };
     let mut lines = match &target.control {
-        Some(socket) => Some(subscribe(socket).await.with_context(|| {
-            format!(
-                "no zone answers at {}; start one with `oyez up` or `oyez zone`",
-                socket.display()
-            )
-        })?),
+        Some(socket) => Some(
+            subscribe(socket)
+                .await
+                .map_err(|error| unanswered(socket, error))?,
+        ),
         None => None,
     };
     let talker = target.account.user.clone();

@@ -8,27 +8,24 @@ use net::control::ask_status;
 
 use crate::cli::StatusArguments;
 use crate::console;
-use crate::failure::Failure;
+use crate::failure::{Failure, unanswered};
 use crate::state::StateFolder;
 
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// When no zone answers.
+/// When no zone answers, or the zone refuses to.
 pub async fn run(arguments: StatusArguments) -> Result<(), Failure> {
     let path = match arguments.control {
         Some(socket) => socket,
         None => StateFolder::choose(arguments.state.as_deref())?.zone_control(),
     };
-    let line = ask_status(&path).await.with_context(|| {
-        format!(
-            "no zone answers at {}; start one with `oyez up` or `oyez zone`",
-            path.display()
-        )
-    })?;
+    let line = ask_status(&path)
+        .await
+        .map_err(|error| unanswered(&path, error))?;
     if arguments.json {
-        console::say(line.trim_end());
+        console::say(&line);
         return Ok(());
     }
     let status: ZoneStatus =
