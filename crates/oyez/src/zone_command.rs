@@ -40,7 +40,7 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     installation::check(&snapshot)?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let zone = Zone::start(setup(&config, snapshot, limits)?)
+    let mut zone = Zone::start(setup(&config, snapshot, limits)?)
         .await
         .map_err(|error| anyhow!(error))?;
     for bound in zone.bound() {
@@ -51,10 +51,10 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
         ));
     }
     tokio::spawn(directory.watch(zone.updates()));
-    let mut narrating = tokio::spawn(narrate_all(zone.subscribe()));
+    let narrating = tokio::spawn(narrate_all(zone.subscribe()));
     tokio::select! {
         () = interrupt.asked() => {}
-        _ = &mut narrating => return Err(anyhow!("the zone has ended by itself").into()),
+        lost = zone.ended() => return Err(anyhow!(lost).context("the zone has ended by itself").into()),
     }
     let farewell = async {
         zone.stop().await;

@@ -16,7 +16,7 @@ use sip::stun;
 use switch::{Input, Output, Switch};
 use tokio::sync::{broadcast, oneshot};
 
-use crate::inputs::{Inputs, Round};
+use crate::inputs::{Inputs, Lost, Round};
 
 /// Longest wait at the end for what is queued to be written.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
@@ -71,9 +71,10 @@ impl Driver {
         self.give(Input::Directory(update));
     }
 
-    /// Runs until it is told to stop and the core has ended its calls, or until its queues are gone. Inputs in the order of
+    /// Runs until it is told to stop and the core has ended its calls, or until it has lost what it cannot go on without, which
+    /// it returns. Inputs in the order of
     /// their urgency: timers, then those of [`Inputs`].
-    pub(crate) async fn run(mut self, mut inputs: Inputs) {
+    pub(crate) async fn run(mut self, mut inputs: Inputs) -> Option<Lost> {
         let mut round = Round::default();
         while !self.has_stopped {
             let timer = self.switch.next_timeout();
@@ -101,6 +102,7 @@ impl Driver {
             }
         }
         self.transports.shutdown(FAREWELL_MAX).await;
+        round.lost
     }
 
     fn take_request(&mut self, request: Request) {

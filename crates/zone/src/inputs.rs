@@ -1,6 +1,5 @@
 //! The queues that feed the driver, and how much is taken of each before the others get their turn.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -41,25 +40,18 @@ pub(crate) struct Round {
     pub(crate) lost: Option<Lost>,
 }
 
-/// A queue that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// The zone's owner.
+/// What a zone lost that has ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Its owner.
+    #[error("its owner is gone")]
     Owner,
-    /// The media thread.
+    /// The thread that carries its media.
+    #[error("the media thread has ended")]
     Media,
-    /// The transports.
-    Network,
-}
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Owner => "its owner is gone",
-            Self::Media => "the media thread has ended",
-            Self::Network => "the transports have ended",
-        })
-    }
+    /// The task that drives it.
+    #[error("its driver has ended")]
+    Driver,
 }
 
 impl Inputs {
@@ -91,10 +83,8 @@ impl Inputs {
                 poll_queue(&mut self.media, context, &mut round.media),
                 Some(Lost::Media),
             ),
-            (
-                poll_queue(&mut self.network, context, &mut round.network),
-                Some(Lost::Network),
-            ),
+            // The driver owns the transports: this queue does not end before it.
+            (poll_queue(&mut self.network, context, &mut round.network), None),
         ];
         let mut has_come = false;
         for (count, owner) in taken {
@@ -230,13 +220,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_feed_that_has_ended_ends_nothing_and_the_owner_the_zone() {
+    async fn a_feed_that_has_ended_ends_nothing_and_the_media_thread_and_the_owner_end_the_zone() {
         let (mut inputs, feeds) = inputs();
         drop(feeds.updates);
         feeds.network.try_send(closed()).unwrap();
         let mut round = Round::default();
         inputs.next_round(None, &mut round).await;
         assert_eq!((round.network.len(), round.lost), (1, None));
+
+        drop(feeds.media);
+        let mut round = Round::default();
+        inputs.next_round(None, &mut round).await;
+        assert_eq!(round.lost, Some(Lost::Media));
 
         drop(feeds.requests);
         let mut round = Round::default();

@@ -20,6 +20,7 @@ mod inputs;
 mod start;
 
 pub use directory::{DirectoryFile, DirectoryFileError};
+pub use inputs::Lost;
 pub use start::{StartError, Zone, ZoneSetup};
 
 /// Zone events kept for a subscriber that reads slowly.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::EVENTS_KEPT;
 use crate::driver::{Driver, Request};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Lost};
 
 /// Events of the transports kept for the driver; past that streams wait and datagrams are dropped.
 const INCOMING_KEPT: usize = 8_192;
@@ -66,7 +66,10 @@ pub struct Zone {
     requests: mpsc::Sender<Request>,
     updates: mpsc::Sender<Update>,
     events: broadcast::Sender<ZoneEvent>,
-    tasks: Vec<JoinHandle<()>>,
+    /// `None` when it has been waited for.
+    driver: Option<JoinHandle<Option<Lost>>>,
+    /// What serves the control socket.
+    control: Vec<JoinHandle<()>>,
 }
 
 impl Zone {
@@ -92,12 +95,12 @@ impl Zone {
         let transports = Transports::bind(setup.listeners, setup.limits, incoming_sender)?;
         let media = MediaPlane::start(&setup.media, media_sender).map_err(StartError::Media)?;
 
-        let mut tasks = Vec::new();
+        let mut control_tasks = Vec::new();
         if let Some(control) = control {
             let (status, mut asked) = mpsc::channel(REQUESTS_KEPT);
-            tasks.push(tokio::spawn(control.serve(status, lines.clone())));
+            control_tasks.push(tokio::spawn(control.serve(status, lines.clone())));
             let requests = requests.clone();
-            tasks.push(tokio::spawn(async move {
+            control_tasks.push(tokio::spawn(async move {
                 while let Some(answer) = asked.recv().await {
                     if requests.send(Request::StatusLine(answer)).await.is_err() {
                         return;
@@ -114,18 +117,19 @@ impl Zone {
             lines,
         );
         driver.apply(Update::Snapshot(setup.directory));
-        tasks.push(tokio::spawn(driver.run(Inputs {
+        let driver = tokio::spawn(driver.run(Inputs {
             requests: request_receiver,
             updates: update_receiver,
             media: media_events,
             network: incoming,
-        })));
+        }));
         Ok(Self {
             bound,
             requests,
             updates,
             events,
-            tasks,
+            driver: Some(driver),
+            control: control_tasks,
         })
     }
 
@@ -151,11 +155,21 @@ impl Zone {
         status.await.ok()
     }
 
+    /// Waits until the zone has ended by itself, and says what it lost.
+    pub async fn ended(&mut self) -> Lost {
+        let lost = match &mut self.driver {
+            Some(driver) => driver.await.ok().flatten(),
+            None => None,
+        };
+        self.driver = None;
+        lost.unwrap_or(Lost::Driver)
+    }
+
     /// Ends the zone: its calls are hung up on, receipts are waited for as at the end of any page, pages are reported, and what
     /// is queued is sent.
     pub async fn stop(mut self) {
         if self.requests.send(Request::Stop).await.is_ok()
-            && let Some(driver) = self.tasks.pop()
+            && let Some(driver) = self.driver.take()
             && let Err(error) = driver.await
         {
             tracing::error!(%error, "the zone's driver did not end by itself");
@@ -165,8 +179,65 @@ impl Zone {
 
 impl Drop for Zone {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in &self.control {
             task.abort();
         }
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::directory::{DigestAlgorithm, Epoch};
+    use net::media::{MediaAddresses, PortRange};
+
+    use super::*;
+
+    async fn zone() -> Zone {
+        Zone::start(ZoneSetup {
+            core: switch::Config::new("zone-a", "acme".parse().unwrap()),
+            directory: Snapshot {
+                account: "acme".parse().unwrap(),
+                epoch: Epoch(1),
+                realm: "acct-7".to_owned(),
+                domain: "acme.example".to_owned(),
+                default_algorithm: DigestAlgorithm::Sha256,
+                users: Vec::new(),
+                credentials: Vec::new(),
+                extensions: Vec::new(),
+                permissions: Vec::new(),
+            },
+            listeners: Vec::new(),
+            limits: Limits::default(),
+            media: MediaPlaneConfig {
+                bind: MediaAddresses::ALL,
+                advertise: None,
+                ports: PortRange::default(),
+                seed: [1; 32],
+            },
+            control: None,
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_zone_whose_driver_dies_has_ended_though_its_subscribers_wait_on() {
+        let mut zone = zone().await;
+        let mut events = zone.subscribe();
+        zone.driver.as_ref().unwrap().abort();
+
+        assert_eq!(zone.ended().await, Lost::Driver);
+        assert_eq!(zone.ended().await, Lost::Driver, "however often it is asked");
+
+        assert!(
+            matches!(
+                events.try_recv(),
+                Ok(_) | Err(broadcast::error::TryRecvError::Empty)
+            ),
+            "the owner of the zone can still be subscribed to"
+        );
     }
 }

@@ -153,10 +153,10 @@ async fn go_on(mut stage: Stage, setup: &StageSetup, is_quiet: bool) -> Result<(
     if !is_quiet {
         console::say("\nOyez is up; Ctrl-C ends it. What happens:");
     }
-    let mut narrating = tokio::spawn(narrate_all(stage.subscribe(), is_quiet));
+    let narrating = tokio::spawn(narrate_all(stage.subscribe(), is_quiet));
     tokio::select! {
         () = interrupt.asked() => {}
-        _ = &mut narrating => return Err(anyhow!("the zone has ended").into()),
+        lost = stage.ended() => return Err(anyhow!(lost).context("the zone has ended by itself").into()),
     }
     let farewell = async {
         stage.stop().await;

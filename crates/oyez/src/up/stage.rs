@@ -19,7 +19,7 @@ use net::resolver::Resolver;
 use sip::flow::Transport;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
-use zone::Zone;
+use zone::{Lost, Zone};
 
 use super::installation::{ANNOUNCER, Installation};
 use super::listening::{self, Listening};
@@ -229,6 +229,11 @@ impl Stage {
             sink,
             control: None,
         })
+    }
+
+    /// Waits until the zone has ended by itself, and says what it lost.
+    pub async fn ended(&mut self) -> Lost {
+        self.zone.ended().await
     }
 
     /// Ends the loudspeakers, then the zone.
