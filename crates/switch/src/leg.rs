@@ -17,6 +17,9 @@
 //! Leaving ---- answer to our BYE or CANCEL ------> over
 //! ```
 //!
+//! A called leg whose flow proves dead is invited over the next one; where that is of the other address family, it is
+//! opening again until it has ports of that family.
+//!
 //! A leg that is over stays in the table until its ports are closed too, because their closing tells what was heard.
 
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@ use media::sdp::{self, Hidden, SecurityOffer};
 use model::status::{MissingReason, ZoneEvent};
 use model::{PageId, SipUser};
 use paging::{LegNumber, Page};
+use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
@@ -147,9 +148,6 @@ impl Switch {
         let spoken = call.spoken;
         let leg = self.calls.leg_by_id.get_mut(&id)?;
         leg.media.security = security;
-        self.calls.peers.remove(&leg.flow);
-        self.calls.peers.add(&target.flow);
-        leg.flow = target.flow;
         let local = local_media(&self.config.media, leg, spoken)?;
         let (text, offer) = sdp::offer(&local, &mut self.rng).ok()?;
         request.body = Some(Body::sdp(text.clone()));
@@ -329,6 +327,9 @@ impl Switch {
         if is_dead_flow && leg.alternatives.len() > 1 {
             leg.alternatives.pop();
             self.counters.legs.other_flow += 1;
+            if self.move_to_next_flow(id)? {
+                return Some(());
+            }
         } else if wants_plain {
             leg.media.security = SecurityOffer::Disabled;
         } else {
@@ -336,6 +337,21 @@ impl Switch {
         }
         self.invite(now, id);
         Some(())
+    }
+
+    /// Takes the flow of the best target that is left; says whether ports of another family have to be opened first.
+    fn move_to_next_flow(&mut self, id: LegId) -> Option<bool> {
+        let leg = self.calls.leg_by_id.get_mut(&id)?;
+        let next = leg.alternatives.last()?.flow;
+        let is_other_family = is_ipv4(&leg.flow) != is_ipv4(&next);
+        self.calls.peers.remove(&leg.flow);
+        self.calls.peers.add(&next);
+        leg.flow = next;
+        if is_other_family {
+            leg.stage = Stage::Opening;
+            self.close_ports(id);
+        }
+        Some(is_other_family)
     }
 
     /// A called leg fails for a reason of ours.
@@ -381,4 +397,9 @@ impl Switch {
         }
         self.end_if_alone(now, id);
     }
+}
+
+/// Whether the media of a leg over this flow goes over IPv4.
+fn is_ipv4(flow: &Flow) -> bool {
+    flow.local.ip().to_canonical().is_ipv4()
 }

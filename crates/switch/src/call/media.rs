@@ -104,6 +104,13 @@ impl Switch {
         let Some(known) = self.calls.leg_by_id.get_mut(&leg) else {
             return;
         };
+        if matches!(known.stage, Stage::Opening) {
+            // It is called over a flow of the other family.
+            known.ports = Ports::Awaited;
+            let local = known.flow.local.ip();
+            self.outputs.push_back(Output::OpenMedia { leg, local });
+            return;
+        }
         known.ports = Ports::Closed;
         if let Some(call) = self.calls.call_by_id.get_mut(&known.call)
             && let Some(page) = &mut call.page

@@ -412,6 +412,61 @@ fn a_device_with_two_flows_is_called_once_and_over_the_other_flow_if_the_first_f
 }
 
 #[test]
+fn a_device_called_over_a_flow_of_the_other_family_is_told_ports_of_that_family() {
+    for stops_meanwhile in [false, true] {
+        let mut world = World::new(&["talker", "north"]);
+        world.register("talker", Transport::Tls);
+        let flows = [
+            world.add("north", Transport::Tls),
+            world.add("north", Transport::Tls),
+        ];
+        let flow = &mut world.phones[flows[1]].flow;
+        flow.local = "[2001:db8::7]:5060".parse().unwrap();
+        flow.remote = "[2001:db8::1]:5061".parse().unwrap();
+        for (number, phone) in flows.into_iter().enumerate() {
+            let contact = world.phones[phone].contact();
+            let contact = format!("{contact};+sip.instance=\"<urn:uuid:1>\";reg-id={}", number + 1);
+            world.run(SECOND);
+            let headers = [("Contact", contact.as_str()), ("Supported", "path, outbound")];
+            world.phones[phone].register_with(world.now, &headers);
+            world.settle();
+        }
+        world.phones[flows[1]].script = Script::Ignore;
+        page(&mut world);
+        let description = |world: &World, phone: usize| {
+            String::from_utf8(world.phones[phone].invites[0].body().to_vec()).unwrap()
+        };
+        assert!(description(&world, flows[1]).contains("IN IP6 2001:db8::1"));
+
+        world.holds_ports = true;
+        world.disconnect(flows[1]);
+        if stops_meanwhile {
+            // The talker gives up when it has heard 100.
+            world.run(SECOND);
+            world.phones[0].hang_up(world.now);
+            world.settle();
+        }
+        world.release_ports();
+
+        if stops_meanwhile {
+            assert!(world.phones[flows[0]].invites.is_empty());
+        } else {
+            let told = description(&world, flows[0]);
+            assert!(
+                told.contains("c=IN IP4 192.0.2.1") && !told.contains("IP6"),
+                "{told}"
+            );
+            assert_eq!(world.phones[0].answers.len(), 1);
+            end(&mut world);
+        }
+        world.run(SECOND * 40);
+        assert_eq!(world.report().listeners[0].devices, 1);
+        assert_eq!(world.open_ports(), 0);
+        assert_eq!(world.plane_refusals, []);
+    }
+}
+
+#[test]
 fn a_page_mixes_tls_and_udp_listeners_where_the_account_allows_plain_rtp() {
     let mut world = World::new(&["talker", "tls", "udp"]);
     world.register("talker", Transport::Tls);

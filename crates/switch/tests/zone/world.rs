@@ -1,7 +1,7 @@
 //! A switch, its phones, and a network without delay between them; the bridge and the service are logs.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use media::bridge::{Command, Event, LegId, LegStatistics, Plane, Role};
@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The zone has said that it has stopped.
     pub(crate) has_stopped: bool,
     open: BTreeSet<LegId>,
+    /// The address of the zone that each leg's ports were last asked for.
+    local_by_leg: BTreeMap<LegId, IpAddr>,
     /// A bridge that carries every command out; its own events are for the test to check.
     plane: Plane,
     pub(crate) plane_refusals: Vec<Event>,
@@ -66,6 +68,7 @@ impl World {
             reported_lost: None,
             has_stopped: false,
             open: BTreeSet::new(),
+            local_by_leg: BTreeMap::new(),
             plane: Plane::new([6; 32]),
             plane_refusals: Vec::new(),
         };
@@ -193,8 +196,14 @@ impl World {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Transmit { flow, bytes } => self.deliver(flow, bytes.to_vec()),
-            Output::OpenMedia { leg, .. } if self.holds_ports => self.held.push(leg),
-            Output::OpenMedia { leg, .. } => self.open(leg),
+            Output::OpenMedia { leg, local } => {
+                self.local_by_leg.insert(leg, local);
+                if self.holds_ports {
+                    self.held.push(leg);
+                } else {
+                    self.open(leg);
+                }
+            }
             Output::Media(command) => {
                 self.plane.handle_command(self.now, command.clone());
                 let plane_events = std::iter::from_fn(|| self.plane.poll_event());
@@ -230,7 +239,7 @@ impl World {
         self.open.insert(leg);
         self.plane.handle_opened(leg);
         let port = 20_000 + 2 * u16::try_from(leg.0).unwrap();
-        let address = SocketAddr::from(([192, 0, 2, 1], port));
+        let address = SocketAddr::new(self.local_by_leg[&leg], port);
         self.zone
             .handle_input(self.now, Input::MediaOpened { leg, address });
     }
