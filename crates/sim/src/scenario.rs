@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Scenario {
     /// Devices of the site; at most [`DEVICES_MAX`].
     pub devices: usize,
+    /// Devices and talkers, of a thousand, that speak over datagrams; the others have streams.
+    pub datagram_permille: u16,
     /// Pages while faults happen; one more follows when they have healed. At most [`PAGES_MAX`].
     pub pages: usize,
     /// Shortest page.
@@ -88,6 +90,8 @@ pub struct Faults {
     pub intrusions: u64,
 }
 
+/// What a usual site has of datagrams.
+const DATAGRAM_PERMILLE: u16 = 400;
 /// Devices that have addresses and names.
 pub const DEVICES_MAX: usize = 1_000;
 /// Pages that can be told apart by their sound: one is kept for the last.
@@ -129,6 +133,7 @@ impl Scenario {
     pub fn calm(devices: usize, pages: usize) -> Self {
         Self {
             devices,
+            datagram_permille: DATAGRAM_PERMILLE,
             pages,
             page_min: Duration::from_secs(1),
             page_max: Duration::from_secs(2),
@@ -149,6 +154,7 @@ impl Default for Scenario {
     fn default() -> Self {
         Self {
             devices: 200,
+            datagram_permille: DATAGRAM_PERMILLE,
             pages: 6,
             page_min: Duration::from_secs(1),
             page_max: Duration::from_secs(2),

@@ -39,10 +39,8 @@ pub(crate) const ALERT: &str = "800";
 pub(crate) const GROUPS: [&str; 4] = ["701", "702", "703", "704"];
 /// Devices behind one address translator.
 const DEVICES_PER_TRANSLATOR: usize = 40;
-/// Of a thousand devices: those behind a translator, those on datagrams, those with a slot for alerts, those that play a
-/// tone before a page.
+/// Of a thousand devices: those behind a translator, those with a slot for alerts, those that play a tone before a page.
 const HIDDEN_PERMILLE: u16 = 700;
-const DATAGRAM_PERMILLE: u16 = 400;
 const ALERT_PERMILLE: u16 = 330;
 const TONE_PERMILLE: u16 = 500;
 /// The longest tone before a page. Who answers later than others hears the page later by as much, and has to be done half
@@ -84,7 +82,8 @@ impl Site {
         for number in 0..devices {
             let id = StationId(number);
             let address = place(&mut chance, 1, number, translators);
-            let profile = device(&mut chance, number);
+            let target = target(&mut chance, scenario.datagram_permille);
+            let profile = device(&mut chance, number, target);
             stations.push(Station::new(
                 id,
                 format!("device {number}"),
@@ -95,7 +94,8 @@ impl Site {
         for number in 0..talkers {
             let id = StationId(devices + number);
             let address = place(&mut chance, 2, number, translators);
-            let profile = talker(&mut chance, number);
+            let target = target(&mut chance, scenario.datagram_permille);
+            let profile = talker(&mut chance, number, target);
             stations.push(Station::new(
                 id,
                 format!("talker {number}"),
@@ -193,8 +193,8 @@ fn place(chance: &mut Chance, net: u8, number: usize, translators: &mut Translat
     address
 }
 
-fn target(chance: &mut Chance) -> TargetProfile {
-    let (transport, port) = if chance.happens(DATAGRAM_PERMILLE) {
+fn target(chance: &mut Chance, datagram_permille: u16) -> TargetProfile {
+    let (transport, port) = if chance.happens(datagram_permille) {
         (Transport::Udp, UDP_PORT)
     } else {
         (Transport::Tls, TLS_PORT)
@@ -243,8 +243,7 @@ fn password(user: &str) -> String {
     format!("secret-{user}")
 }
 
-fn device(chance: &mut Chance, number: usize) -> Profile {
-    let target = target(chance);
+fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile {
     let codecs = if chance.happens(800) {
         vec![Codec::Pcmu, Codec::Pcma]
     } else {
@@ -300,8 +299,7 @@ fn device(chance: &mut Chance, number: usize) -> Profile {
     }
 }
 
-fn talker(chance: &mut Chance, number: usize) -> CallerProfile {
-    let target = target(chance);
+fn talker(chance: &mut Chance, number: usize, target: TargetProfile) -> CallerProfile {
     let codec = chance.pick(&[Codec::Pcmu, Codec::Pcmu, Codec::Pcma]);
     CallerProfile {
         user_agent: "Oyez".to_owned(),
