@@ -51,10 +51,14 @@ impl Tally {
 
     /// Counts what was taken out of the stream for the sink.
     pub(crate) fn consumed(&mut self, now: Instant, pulled: Pulled, output: OutputState) {
+        self.interrupted = self.interrupted.saturating_add(count(pulled.interrupted));
+        if pulled.page_samples == 0 {
+            // Nothing of the page was lost, whatever the output is like.
+            return;
+        }
         self.was_muted |= output.is_muted;
         self.was_faulty |= !output.is_healthy;
-        self.interrupted = self.interrupted.saturating_add(count(pulled.interrupted));
-        if pulled.page_samples == 0 || !output.is_healthy {
+        if !output.is_healthy {
             return;
         }
         self.consumed = self.consumed.saturating_add(count(pulled.page_samples));
@@ -62,9 +66,9 @@ impl Tally {
         self.first_audio.get_or_insert(now);
     }
 
-    /// The sink has failed while the page sounded.
+    /// The sink has failed. What it took of the page before may be lost with it; there is nothing to lose before.
     pub(crate) fn note_fault(&mut self) {
-        self.was_faulty = true;
+        self.was_faulty |= self.first_audio.is_some();
     }
 
     /// Says whether the page has been heard in another dialog before.

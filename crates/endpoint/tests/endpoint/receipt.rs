@@ -35,6 +35,46 @@ fn a_fault_before_the_answer_that_is_mended_is_not() {
 }
 
 #[test]
+fn a_fault_of_before_that_is_mended_before_the_first_words_is_not() {
+    let mut world = World::sounding(profile());
+    let faulty = || SinkHealth::Faulty {
+        reason: "the output led nowhere".to_owned(),
+    };
+    world.input(Input::Sink(faulty()));
+    world.input(Input::Muted(true));
+    let named = world.page("hall", &[("Oyez-Page", "page-1")]);
+    world.run_for(SECOND);
+    world.input(Input::Sink(faulty()));
+    world.input(Input::Sink(SinkHealth::Healthy));
+    world.input(Input::Muted(false));
+
+    world.speak_page(&named, &speech(SECOND));
+    world.run_for(SECOND);
+    world.hang_up(named.session);
+    world.run_for(SECOND);
+
+    let receipt = world.receipt(named.session);
+    assert!(receipt.sink_healthy && !receipt.muted, "{receipt:?}");
+    assert!(receipt.played_ms >= 900, "{receipt:?}");
+}
+
+#[test]
+fn a_fault_during_the_first_words_is_in_the_receipt() {
+    let mut world = World::sounding(profile());
+    world.input(Input::Sink(SinkHealth::Faulty {
+        reason: "unplugged".to_owned(),
+    }));
+    world.input(Input::Muted(true));
+
+    let receipt = page(&mut world, |world| {
+        world.input(Input::Sink(SinkHealth::Healthy));
+        world.input(Input::Muted(false));
+    });
+
+    assert!(!receipt.sink_healthy && receipt.muted, "{receipt:?}");
+}
+
+#[test]
 fn packets_that_come_late_in_the_middle_are_told_as_an_interruption() {
     let mut world = World::sounding(profile());
     world.late_packets = 50..75;
