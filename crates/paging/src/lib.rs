@@ -24,5 +24,5 @@ mod verdict;
 
 pub use arbiter::{Arbiter, Effect, Refusal, SOUNDS_MAX, SoundId};
 pub use class::{Class, Order, OrderError};
-pub use page::{ANSWER_WAIT, DEVICES_MAX, LISTENERS_MAX, LegNumber, Page, RECEIPT_WAIT, ReceiptRefusal};
+pub use page::{DEVICES_MAX, LISTENERS_MAX, LegNumber, Page, RECEIPT_WAIT, ReceiptRefusal};
 pub use verdict::{HEARD_PERCENT_MIN, judge};

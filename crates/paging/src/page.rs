@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   each device:     invited ──answered──▶ listening ──ended──▶ ended ──receipt──▶ (judged)
-//!                       │ refused, failed, no answer      │ receipt may come first
+//!     left out ─────────┤ refused, failed, no answer      │ receipt may come first
 //!                       ▼
 //!                    missing
 //!
@@ -24,8 +24,6 @@ use super::judge;
 pub const LISTENERS_MAX: usize = model::directory::MEMBERS_MAX;
 /// Devices of one listener: as many as a user may have registered.
 pub const DEVICES_MAX: usize = 10;
-/// How long an invited listener may take to answer: an endpoint's pre-tone and a few lost datagrams.
-pub const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// How long after the end of a page its receipts are waited for: an endpoint plays out for up to 500 ms, and a lost
 /// BYE is repeated 0.5, 1.5 and 3.5 s after it (RFC 3261 §17.1.2.2).
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(5);
@@ -55,7 +53,7 @@ struct End {
 #[derive(Clone, Debug)]
 struct Listener {
     name: String,
-    /// Why none of its devices could be invited. What is known of a device comes before it.
+    /// Why no device of it is known. What is known of a device comes before it.
     missing: Option<MissingReason>,
     /// At most [`DEVICES_MAX`].
     device_by_leg: BTreeMap<LegNumber, Device>,
@@ -69,9 +67,7 @@ struct Device {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    Invited {
-        answer_until: Instant,
-    },
+    Invited,
     Listening {
         answered: Instant,
         owes_receipt: bool,
@@ -125,24 +121,16 @@ impl Page {
 
     /// Enters a device of a listener, which is sent an invitation. Beyond [`LISTENERS_MAX`] and [`DEVICES_MAX`] it is
     /// not entered and `false` is returned: it must not be invited.
-    pub fn invite(&mut self, now: Instant, user: SipUser, leg: LegNumber, name: String) -> bool {
-        let Some(listener) = self.enter(user, name) else {
-            return false;
-        };
-        let is_full = listener.device_by_leg.len() >= DEVICES_MAX;
-        if is_full || listener.device_by_leg.contains_key(&leg) {
-            return false;
-        }
-        let state = State::Invited {
-            answer_until: now + ANSWER_WAIT,
-        };
-        listener
-            .device_by_leg
-            .insert(leg, Device { state, receipt: None });
-        true
+    pub fn invite(&mut self, user: SipUser, leg: LegNumber, name: String) -> bool {
+        self.enter_device(user, leg, name, State::Invited)
     }
 
-    /// Enters a listener of which no device can be invited; with the limit of [`Page::invite`].
+    /// Enters a device of a listener that is known and cannot be invited; with the limits of [`Page::invite`].
+    pub fn leave_out(&mut self, user: SipUser, leg: LegNumber, name: String, why: MissingReason) -> bool {
+        self.enter_device(user, leg, name, State::Missing { why })
+    }
+
+    /// Enters a listener of which no device is known; with the limit of [`Page::invite`].
     pub fn miss(&mut self, user: SipUser, name: String, why: MissingReason) -> bool {
         let listener = self.enter(user, name);
         listener.is_some_and(|listener| listener.missing.replace(why).is_none())
@@ -151,7 +139,7 @@ impl Page {
     /// The listener answered over a leg. `owes_receipt` says whether it is of a kind that gives receipts.
     pub fn answered(&mut self, now: Instant, user: &SipUser, leg: LegNumber, owes_receipt: bool) {
         if let Some(device) = self.device_mut(user, leg)
-            && let State::Invited { .. } = device.state
+            && let State::Invited = device.state
         {
             device.state = State::Listening {
                 answered: now,
@@ -163,7 +151,7 @@ impl Page {
     /// The listener will not answer over a leg.
     pub fn failed(&mut self, user: &SipUser, leg: LegNumber, why: MissingReason) {
         if let Some(device) = self.device_mut(user, leg)
-            && let State::Invited { .. } = device.state
+            && let State::Invited = device.state
         {
             device.state = State::Missing { why };
         }
@@ -206,7 +194,7 @@ impl Page {
         }
         let device = self.device_mut(user, leg).ok_or(ReceiptRefusal::Stranger)?;
         match device.state {
-            State::Invited { .. } | State::Missing { .. } => return Err(ReceiptRefusal::NotAnswered),
+            State::Invited | State::Missing { .. } => return Err(ReceiptRefusal::NotAnswered),
             State::Listening { .. } | State::Ended { .. } => {}
         }
         if device.receipt.is_some() {
@@ -227,43 +215,12 @@ impl Page {
             audio_ms,
         });
         for device in self.devices_mut() {
-            if let State::Invited { .. } = device.state {
+            if let State::Invited = device.state {
                 device.state = State::Missing {
                     why: MissingReason::PageEnded,
                 };
             }
         }
-    }
-
-    /// The next instant at which a listener's answer or the receipts are overdue.
-    #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
-        match self.end {
-            Some(end) if self.owed().next().is_some() => Some(end.receipts_until),
-            Some(_) => None,
-            None => self
-                .listener_by_user
-                .values()
-                .flat_map(|listener| listener.device_by_leg.values())
-                .filter_map(Device::answer_until)
-                .min(),
-        }
-    }
-
-    /// Counts devices as missing whose answer is overdue and returns their legs, to be cancelled.
-    pub fn handle_timeout(&mut self, now: Instant) -> Vec<LegNumber> {
-        let mut overdue = Vec::new();
-        for listener in self.listener_by_user.values_mut() {
-            for (leg, device) in &mut listener.device_by_leg {
-                if device.answer_until().is_some_and(|until| until <= now) {
-                    device.state = State::Missing {
-                        why: MissingReason::NoAnswer,
-                    };
-                    overdue.push(*leg);
-                }
-            }
-        }
-        overdue
     }
 
     /// Says whether the report is final: the page has ended, and every receipt has come or is overdue.
@@ -281,16 +238,6 @@ impl Page {
             .map(|(user, _)| user)
     }
 
-    /// Listeners of which a device has answered so far.
-    #[must_use]
-    pub fn answered_count(&self) -> usize {
-        let has_answered = |device: &Device| device.answer().is_some();
-        self.listener_by_user
-            .values()
-            .filter(|listener| listener.device_by_leg.values().any(has_answered))
-            .count()
-    }
-
     /// Judges every listener by what is known. Before the page has ended, its length counts as zero.
     #[must_use]
     pub fn report(&self) -> PageReport {
@@ -306,6 +253,20 @@ impl Page {
             duration_ms: audio_ms,
             listeners: listeners.collect(),
         }
+    }
+
+    fn enter_device(&mut self, user: SipUser, leg: LegNumber, name: String, state: State) -> bool {
+        let Some(listener) = self.enter(user, name) else {
+            return false;
+        };
+        let is_full = listener.device_by_leg.len() >= DEVICES_MAX;
+        if is_full || listener.device_by_leg.contains_key(&leg) {
+            return false;
+        }
+        listener
+            .device_by_leg
+            .insert(leg, Device { state, receipt: None });
+        true
     }
 
     fn enter(&mut self, user: SipUser, name: String) -> Option<&mut Listener> {
@@ -372,17 +333,10 @@ fn rank(verdict: &Verdict) -> u8 {
 }
 
 impl Device {
-    fn answer_until(&self) -> Option<Instant> {
-        match self.state {
-            State::Invited { answer_until } => Some(answer_until),
-            State::Listening { .. } | State::Ended { .. } | State::Missing { .. } => None,
-        }
-    }
-
     fn answer(&self) -> Option<Instant> {
         match self.state {
             State::Listening { answered, .. } | State::Ended { answered, .. } => Some(answered),
-            State::Invited { .. } | State::Missing { .. } => None,
+            State::Invited | State::Missing { .. } => None,
         }
     }
 
@@ -391,14 +345,14 @@ impl Device {
             State::Listening { owes_receipt, .. } | State::Ended { owes_receipt, .. } => {
                 owes_receipt && self.receipt.is_none()
             }
-            State::Invited { .. } | State::Missing { .. } => false,
+            State::Invited | State::Missing { .. } => false,
         }
     }
 
     fn verdict(&self, audio_ms: u64) -> Verdict {
         match (self.state, &self.receipt) {
             (State::Missing { why }, _) => Verdict::Missing { why },
-            (State::Invited { .. }, _) => Verdict::Missing {
+            (State::Invited, _) => Verdict::Missing {
                 why: MissingReason::NoAnswer,
             },
             (State::Listening { .. } | State::Ended { .. }, Some(receipt)) => judge(audio_ms, receipt),

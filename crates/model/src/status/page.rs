@@ -75,7 +75,7 @@ pub struct ListenerReport {
     pub first_audio_ms: Option<u64>,
     /// What that device said of itself, if it did.
     pub receipt: Option<Receipt>,
-    /// Its devices that were invited.
+    /// Its devices that were registered; those that were not invited count as missing.
     #[serde(default)]
     pub devices: usize,
     /// How many of them are known to have heard the page.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{ANSWER_WAIT, DEVICES_MAX, LISTENERS_MAX, LegNumber, Page, RECEIPT_WAIT, ReceiptRefusal};
+use crate::{DEVICES_MAX, LISTENERS_MAX, LegNumber, Page, RECEIPT_WAIT, ReceiptRefusal};
 use model::SipUser;
 use model::status::{MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 
@@ -17,7 +17,7 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     let at = |milliseconds| began + Duration::from_millis(milliseconds);
     let mut page = page();
     for name in ["early", "late", "phone", "absent", "silent"] {
-        assert!(page.invite(began, user(name), LEG, name.to_uppercase()));
+        assert!(page.invite(user(name), LEG, name.to_uppercase()));
     }
     page.answered(at(100), &user("early"), LEG, true);
     page.audio_began(at(150));
@@ -88,24 +88,22 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
 fn a_page_is_settled_when_every_receipt_has_come() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
+    page.invite(user("a"), LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
     assert!(!page.is_settled(began));
     page.ended(began, Duration::from_secs(1));
     assert!(!page.is_settled(began));
-    assert_eq!(page.next_timeout(), Some(began + RECEIPT_WAIT));
 
     page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
 
     assert!(page.is_settled(began));
-    assert_eq!(page.next_timeout(), None);
 }
 
 #[test]
 fn a_page_is_settled_when_its_receipts_are_overdue() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
+    page.invite(user("a"), LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
     page.ended(began, Duration::from_secs(1));
 
@@ -117,7 +115,7 @@ fn a_page_is_settled_when_its_receipts_are_overdue() {
 fn phones_do_not_delay_the_report() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("phone"), LEG, String::new());
+    page.invite(user("phone"), LEG, String::new());
     page.answered(began, &user("phone"), LEG, false);
 
     page.ended(began, Duration::from_secs(1));
@@ -126,37 +124,28 @@ fn phones_do_not_delay_the_report() {
 }
 
 #[test]
-fn a_listener_that_does_not_answer_in_time_is_missing_and_named_to_be_cancelled() {
+fn a_listener_has_not_heard_where_one_of_its_devices_was_left_out() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
-    page.invite(began + Duration::from_secs(1), user("b"), LEG, String::new());
-    assert_eq!(page.next_timeout(), Some(began + ANSWER_WAIT));
+    page.invite(user("a"), LEG, String::new());
+    page.answered(began, &user("a"), LEG, true);
+    let why = MissingReason::Refused { status: 488 };
 
-    assert_eq!(
-        page.handle_timeout(began + ANSWER_WAIT - Duration::from_millis(1)),
-        []
-    );
-    assert_eq!(page.handle_timeout(began + ANSWER_WAIT), [LEG]);
+    assert!(page.leave_out(user("a"), OTHER_LEG, String::new(), why));
 
-    page.answered(began + ANSWER_WAIT, &user("a"), LEG, true);
-    assert_eq!(
-        verdict(&page.report(), "a"),
-        Verdict::Missing {
-            why: MissingReason::NoAnswer
-        }
-    );
-    assert_eq!(
-        page.next_timeout(),
-        Some(began + Duration::from_secs(1) + ANSWER_WAIT)
-    );
+    page.ended(began, Duration::from_secs(1));
+    page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
+    let report = page.report();
+    assert_eq!(verdict(&report, "a"), Verdict::Missing { why });
+    assert_eq!(report.listeners[0].devices, 2);
+    assert_eq!(report.listeners[0].heard_devices, 1);
 }
 
 #[test]
 fn a_listener_still_invited_when_the_page_ends_is_missing_for_that() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
+    page.invite(user("a"), LEG, String::new());
     page.miss(user("b"), String::new(), MissingReason::NotRegistered);
 
     page.ended(began, Duration::from_secs(1));
@@ -180,7 +169,7 @@ fn a_listener_still_invited_when_the_page_ends_is_missing_for_that() {
 fn a_listener_that_left_early_is_judged_by_the_whole_page() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
+    page.invite(user("a"), LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
     page.receive(&user("a"), LEG, receipt(4_000)).unwrap();
     page.left(&user("a"), LEG, None);
@@ -199,8 +188,8 @@ fn a_listener_that_left_early_is_judged_by_the_whole_page() {
 fn only_the_first_receipt_of_a_listener_that_answered_this_page_counts() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
-    page.invite(began, user("b"), LEG, String::new());
+    page.invite(user("a"), LEG, String::new());
+    page.invite(user("b"), LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
     page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
 
@@ -267,8 +256,8 @@ fn a_listener_has_heard_when_each_of_its_devices_has() {
 fn a_device_that_does_not_answer_keeps_its_listener_from_having_heard() {
     let began = Instant::now();
     let mut page = page();
-    page.invite(began, user("a"), LEG, String::new());
-    page.invite(began, user("a"), OTHER_LEG, String::new());
+    page.invite(user("a"), LEG, String::new());
+    page.invite(user("a"), OTHER_LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
     let why = MissingReason::Refused { status: 486 };
     page.failed(&user("a"), OTHER_LEG, why);
@@ -282,15 +271,14 @@ fn a_device_that_does_not_answer_keeps_its_listener_from_having_heard() {
 
 #[test]
 fn the_devices_of_a_listener_are_limited_and_each_is_entered_once() {
-    let began = Instant::now();
     let mut page = page();
     for number in 0..DEVICES_MAX {
         let leg = LegNumber(u64::try_from(number).unwrap());
-        assert!(page.invite(began, user("a"), leg, String::new()));
-        assert!(!page.invite(began, user("a"), leg, String::new()));
+        assert!(page.invite(user("a"), leg, String::new()));
+        assert!(!page.invite(user("a"), leg, String::new()));
     }
 
-    assert!(!page.invite(began, user("a"), LegNumber(99), String::new()));
+    assert!(!page.invite(user("a"), LegNumber(99), String::new()));
     assert_eq!(listener(&page.report(), "a").devices, DEVICES_MAX);
 }
 
@@ -307,14 +295,13 @@ fn a_page_ends_once() {
 
 #[test]
 fn the_number_of_listeners_is_limited_and_each_is_entered_once() {
-    let began = Instant::now();
     let mut page = page();
     for number in 0..LISTENERS_MAX {
-        assert!(page.invite(began, user(&format!("u{number}")), LEG, String::new()));
+        assert!(page.invite(user(&format!("u{number}")), LEG, String::new()));
     }
 
-    assert!(!page.invite(began, user("one-more"), LEG, String::new()));
-    assert!(!page.invite(began, user("u0"), LEG, String::new()));
+    assert!(!page.invite(user("one-more"), LEG, String::new()));
+    assert!(!page.invite(user("u0"), LEG, String::new()));
     assert_eq!(page.report().listeners.len(), LISTENERS_MAX);
 }
 
@@ -323,7 +310,7 @@ fn two_devices() -> Page {
     let began = Instant::now();
     let mut page = page();
     for leg in [LEG, OTHER_LEG] {
-        page.invite(began, user("a"), leg, String::new());
+        page.invite(user("a"), leg, String::new());
         page.answered(began, &user("a"), leg, true);
     }
     page.ended(began, Duration::from_secs(1));

@@ -167,12 +167,16 @@ impl Switch {
     }
 
     fn invitee(&mut self, user: &SipUser) -> Invitee {
-        let bindings = self.registrar.bindings(user);
-        let (open, barred): (Vec<&Binding>, Vec<&Binding>) = bindings
-            .iter()
-            .partition(|binding| self.security(&binding.flow).is_some());
-        let devices = devices(open);
-        self.counters.legs.barred_flows += u64::try_from(barred.len()).unwrap_or(u64::MAX);
+        let mut devices = devices(self.registrar.bindings(user).iter().collect());
+        let known = devices.len();
+        let mut barred_flows = 0;
+        for targets in &mut devices {
+            let flows = targets.len();
+            targets.retain(|target| self.security(&target.flow).is_some());
+            barred_flows += flows - targets.len();
+        }
+        devices.retain(|targets| !targets.is_empty());
+        self.counters.legs.barred_flows += u64::try_from(barred_flows).unwrap_or(u64::MAX);
         let name = self
             .directory
             .user(user.as_str())
@@ -180,12 +184,8 @@ impl Switch {
         Invitee {
             user: user.clone(),
             name,
-            // It is registered, but none of its flows may carry media.
-            missing: if devices.is_empty() && !barred.is_empty() {
-                refused(StatusCode::NOT_ACCEPTABLE_HERE)
-            } else {
-                MissingReason::NotRegistered
-            },
+            // They are registered, but none of their flows may carry media.
+            left_out: vec![refused(StatusCode::NOT_ACCEPTABLE_HERE); known - devices.len()],
             devices,
         }
     }
@@ -249,14 +249,14 @@ fn fit(invitees: &mut [Invitee], mut places: usize) {
         }
     }
     for (invitee, kept) in invitees.iter_mut().zip(kept) {
-        if kept == 0 && !invitee.devices.is_empty() {
-            invitee.missing = refused(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        invitee.devices.truncate(kept);
+        let without_place = invitee.devices.drain(kept..);
+        invitee
+            .left_out
+            .extend(without_place.map(|_| refused(StatusCode::SERVICE_UNAVAILABLE)));
     }
 }
 
-fn refused(status: StatusCode) -> MissingReason {
+pub(super) fn refused(status: StatusCode) -> MissingReason {
     MissingReason::Refused {
         status: status.code(),
     }

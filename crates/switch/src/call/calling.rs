@@ -12,6 +12,7 @@ use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::announcement::PAGE_HEADER;
+use super::arriving::refused;
 use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
@@ -38,7 +39,7 @@ impl Switch {
         }
         let mut listeners = 0;
         for invitee in invitees {
-            if self.enlist(now, id, invitee) {
+            if self.enlist(id, invitee) {
                 listeners += 1;
             }
         }
@@ -69,7 +70,7 @@ impl Switch {
     }
 
     /// Enters one user in the ledger and makes a leg for each of its devices; `false` where it is not called.
-    fn enlist(&mut self, now: Instant, id: CallId, invitee: Invitee) -> bool {
+    fn enlist(&mut self, id: CallId, invitee: Invitee) -> bool {
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return false;
         };
@@ -77,44 +78,41 @@ impl Switch {
             user,
             name,
             devices,
-            missing,
+            mut left_out,
         } = invitee;
-        let not_acceptable = MissingReason::Refused {
-            status: StatusCode::NOT_ACCEPTABLE_HERE.code(),
-        };
-        if devices.is_empty() {
-            if let Some(page) = &mut call.page {
-                page.miss(user, name, missing);
-            }
-            return false;
+        if devices.is_empty()
+            && left_out.is_empty()
+            && let Some(page) = &mut call.page
+        {
+            page.miss(user.clone(), name.clone(), MissingReason::NotRegistered);
         }
         let mut is_called = false;
         for targets in devices {
-            is_called |= self.add_device(now, id, &user, &name, targets).is_some();
+            match self.add_device(id, &user, &name, targets) {
+                Some(()) => is_called = true,
+                None => left_out.push(refused(StatusCode::NOT_ACCEPTABLE_HERE)),
+            }
         }
-        let call = self.calls.call_by_id.get_mut(&id);
-        if let Some(page) = call.and_then(|call| call.page.as_mut()).filter(|_| !is_called) {
-            page.miss(user, name, not_acceptable);
+        for why in left_out {
+            // A number of its own, for a leg that is never made: the listener is judged by this device too.
+            let leg = LegNumber(self.calls.next_leg().0);
+            let call = self.calls.call_by_id.get_mut(&id);
+            if let Some(page) = call.and_then(|call| call.page.as_mut()) {
+                page.leave_out(user.clone(), leg, name.clone(), why);
+            }
         }
         is_called
     }
 
     /// Enters one device in the ledger, makes a leg for it, and asks for its ports.
-    fn add_device(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        user: &SipUser,
-        name: &str,
-        targets: Vec<Target>,
-    ) -> Option<()> {
+    fn add_device(&mut self, id: CallId, user: &SipUser, name: &str, targets: Vec<Target>) -> Option<()> {
         let flow = targets.last()?.flow;
         let security = self.security(&flow)?;
         let leg = self.calls.next_leg();
         let session_id = self.random_number();
         let call = self.calls.call_by_id.get_mut(&id)?;
         if let Some(page) = &mut call.page
-            && !page.invite(now, user.clone(), LegNumber(leg.0), name.to_owned())
+            && !page.invite(user.clone(), LegNumber(leg.0), name.to_owned())
         {
             return None;
         }
@@ -381,9 +379,6 @@ impl Switch {
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return;
         };
-        if let Some(page) = &mut call.page {
-            page.handle_timeout(now);
-        }
         let called = call.called.clone();
         for leg in called {
             let is_waiting = self

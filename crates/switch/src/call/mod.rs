@@ -51,8 +51,8 @@ pub(crate) use offence::CallOffence;
 pub use receipts::RECEIPT_LENGTH_MAX;
 use refusals::Refusals;
 
-/// How long those who are called by a page may take to answer.
-pub const PAGE_ANSWER_MAX: Duration = paging::ANSWER_WAIT;
+/// How long those who are called by a page may take to answer: an endpoint's pre-tone and a few lost datagrams.
+pub const PAGE_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How long a phone rings: the time it takes to walk to it.
 pub const RINGING_MAX: Duration = Duration::from_secs(60);
 /// How long a call waits at its end for BYEs to be answered, receipts to come and ports to close.
@@ -147,10 +147,10 @@ pub(crate) struct Invitee {
     pub(crate) user: SipUser,
     /// The name people know it by.
     pub(crate) name: String,
-    /// Its devices, each with the flows that lead to it, the best last. Empty where it cannot be reached.
+    /// Its devices, each with the flows that lead to it, the best last. Empty where none can be called.
     pub(crate) devices: Vec<Vec<Target>>,
-    /// What is told of it where it has no devices to be called.
-    pub(crate) missing: MissingReason,
+    /// Of each other device of it, why it cannot be called.
+    pub(crate) left_out: Vec<MissingReason>,
 }
 
 /// All calls of a zone and their legs.
