@@ -154,6 +154,13 @@ fn a07_replaces_of_64_kilobytes_is_refused_and_the_longest_that_fits_replaces_no
 
     assert_eq!(answers.iter().map(code).collect::<Vec<_>>(), [403]);
     assert!(world.open_media.contains_key(&page.call), "the page goes on");
+
+    answers_to(&mut world, stranger, invite(60_000));
+    assert_eq!(
+        world.device.counters().calls_from_strangers,
+        2,
+        "nothing was kept of the first"
+    );
 }
 
 #[test]

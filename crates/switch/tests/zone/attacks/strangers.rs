@@ -156,3 +156,26 @@ fn a12_a_connection_that_claims_to_be_an_alias_of_another_gets_none_of_its_calls
         "the thief's connection carries nothing of it"
     );
 }
+
+#[test]
+fn a09_an_invite_refused_before_its_sender_is_known_leaves_no_state_and_is_judged_again() {
+    for (what, headers) in [
+        ("challenged", &[][..]),
+        ("bad answer", &[("Proxy-Authorization", "Digest nonsense")]),
+        ("no hops left", &[("Max-Forwards", "0")]),
+        ("stopping", &[]),
+    ] {
+        let mut world = World::new(&["anna"]);
+        if what == "stopping" {
+            world.input(Input::Shutdown);
+        }
+        for _ in 0..2 {
+            let invite = request("INVITE", "sip:anna@acme.example", 1, headers);
+            world.status_of(stranger::flow(Transport::Udp), invite);
+        }
+
+        let counters = world.zone.counters();
+        let judged = counters.identity.challenged + counters.identity.refused + counters.calls.refused_other;
+        assert_eq!(judged, 2, "{what}");
+    }
+}
