@@ -89,7 +89,7 @@ pub struct ListenerReport {
 pub enum Verdict {
     /// It consumed the page, was not muted, and its output was healthy.
     Heard,
-    /// It took part, and says itself that it was not heard.
+    /// It took part, and its receipt says that it was not heard, or did not come.
     NotHeard {
         /// Why.
         why: NotHeardReason,

@@ -11,7 +11,7 @@ use super::run;
 
 /// Debian packages of the peers, each with what the tests use it for.
 const PACKAGES: &[(&str, &str)] = &[
-    ("baresip-core", "the real phone: TLS, SRTP, G.711 and Opus"),
+    ("baresip-core", "the real phone: TLS, SRTP, G.711, G.722 and Opus"),
     ("espeak-ng", "speech for the pages that phones place"),
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),
