@@ -23,6 +23,9 @@ pub(crate) struct PageRecord {
     pub(crate) spoken: u32,
     /// Periods of silence that it has sent since.
     pub(crate) silence: u32,
+    /// Periods of either that it has sent since the zone hung up.
+    pub(crate) sent_in_vain: u32,
+    pub(crate) is_hung_up: bool,
     /// What the zone says of it.
     pub(crate) start: Option<Start>,
     pub(crate) report: Option<PageReport>,
@@ -87,6 +90,8 @@ impl Ledger {
             called_at: now,
             spoken: 0,
             silence: 0,
+            sent_in_vain: 0,
+            is_hung_up: false,
             start: None,
             report: None,
             reported_at: None,
@@ -196,6 +201,23 @@ impl PageRecord {
         PERIOD * (self.spoken + self.silence)
     }
 
+    /// How much was sent before the zone hung up, if it did.
+    pub(crate) fn sent_into_call(&self) -> Duration {
+        self.sent().saturating_sub(PERIOD * self.sent_in_vain)
+    }
+
+    /// The talker has sent a period.
+    pub(crate) fn count_period(&mut self, is_speech: bool) {
+        if is_speech {
+            self.spoken += 1;
+        } else {
+            self.silence += 1;
+        }
+        if self.is_hung_up {
+            self.sent_in_vain += 1;
+        }
+    }
+
     pub(crate) fn is_member(&self, device: StationId) -> bool {
         self.members.iter().any(|member| member.device == device)
     }
@@ -226,6 +248,20 @@ mod tests {
     use crate::site::ALL;
 
     const DEVICE: StationId = StationId(0);
+
+    #[test]
+    fn what_a_talker_sends_once_the_zone_has_hung_up_is_not_of_the_call() {
+        let mut ledger = ledger(Instant::now(), [(ALL, 0), (ALL, 3)]);
+        let page = ledger.pages.first_mut().unwrap();
+        for is_speech in [true, false] {
+            page.count_period(is_speech);
+        }
+
+        page.is_hung_up = true;
+        page.count_period(false);
+
+        assert_eq!((page.sent(), page.sent_into_call()), (PERIOD * 3, PERIOD * 2));
+    }
 
     #[test]
     fn a_page_does_not_excuse_an_alert_and_an_alert_excuses_a_page() {

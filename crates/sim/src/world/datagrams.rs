@@ -46,7 +46,10 @@ impl World<'_> {
         if kind == Kind::Signalling {
             let lost = lost(&fate);
             match station {
-                Some(id) => self.note(id, format_args!("is sent {}{lost}", Summary(&bytes))),
+                Some(id) => {
+                    self.note(id, format_args!("is sent {}{lost}", Summary(&bytes)));
+                    self.note_farewell(id, &bytes);
+                }
                 None => self.note_zone(format_args!("sends {} to {to}{lost}", Summary(&bytes))),
             }
         }

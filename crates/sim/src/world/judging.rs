@@ -97,6 +97,15 @@ impl World<'_> {
         }
     }
 
+    /// Notes that the zone hangs up on a talker: what it says until it learns of that is not of the page.
+    pub(super) fn note_farewell(&mut self, station: StationId, message: &[u8]) {
+        if message.starts_with(b"BYE ")
+            && let Some(page) = self.ledger.of_talker(station)
+        {
+            page.is_hung_up = true;
+        }
+    }
+
     /// The zone reports a page.
     pub(super) fn page_reported(&mut self, report: PageReport) {
         let now = self.now;
@@ -177,7 +186,8 @@ fn strangers(report: &PageReport) -> Option<Finding> {
 /// A report says how long the talker spoke.
 fn length(page: &PageRecord, report: &PageReport) -> Option<Finding> {
     let told = Duration::from_millis(report.duration_ms);
-    (told.abs_diff(page.sent()) > LENGTH_TOLERANCE).then(|| {
+    let (least, most) = (page.sent_into_call(), page.sent());
+    (told + LENGTH_TOLERANCE < least || most + LENGTH_TOLERANCE < told).then(|| {
         let (number, sent) = (page.plan.number, page.sent());
         let found = format!("page {number} is said to have lasted {told:?}, and {sent:?} was sent");
         (Invariant::LengthIsTrue, Some(page.talker), found)

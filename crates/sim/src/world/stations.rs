@@ -173,13 +173,13 @@ impl World<'_> {
             caller.send_audio(now, &speech.tag.period());
             speech.left -= 1;
             if let Some(page) = self.ledger.of_talker(id) {
-                page.spoken += 1;
+                page.count_period(true);
             }
         } else if speech.silence < HANGUP_PERIODS {
             caller.send_audio(now, &[0; PERIOD_SAMPLES]);
             speech.silence += 1;
             if let Some(page) = self.ledger.of_talker(id) {
-                page.silence += 1;
+                page.count_period(false);
             }
         } else {
             caller.hang_up(now);

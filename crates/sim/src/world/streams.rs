@@ -83,7 +83,10 @@ impl World<'_> {
         let id = known.station.station;
         match direction {
             Direction::Up => self.note(id, format_args!("sends {}", Summary(&bytes))),
-            Direction::Down => self.note(id, format_args!("is sent {}", Summary(&bytes))),
+            Direction::Down => {
+                self.note(id, format_args!("is sent {}", Summary(&bytes)));
+                self.note_farewell(id, &bytes);
+            }
         }
         if let Some(place) = self.network.cut_place(bytes.len()) {
             let rest = bytes.split_off(place);
