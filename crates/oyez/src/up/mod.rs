@@ -31,6 +31,8 @@ use stage::{Stage, StageSetup};
 const PAGE: &[u8] = include_bytes!("../../assets/page.wav");
 /// Rate at which it is spoken and compared, in samples a second.
 const RATE: u32 = 16_000;
+/// Open files that a trial needs: one for each connection and two for each leg of a call, of a site of some hundred phones.
+const OPEN_FILES: u64 = 4_096;
 /// Events of the call kept for the progress line.
 const EVENTS_KEPT: usize = 16;
 
@@ -62,7 +64,7 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
         loudspeakers: &LOUDSPEAKERS,
         sink: arguments.sink,
     };
-    net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
+    net::raise_open_files(OPEN_FILES).context("cannot read the limit of open files")?;
     let sound = spoken_page()?;
     let progress = Progress::new(arguments.json);
     progress.show("preparing keys and directory");
