@@ -104,11 +104,11 @@ mod tests {
 
     #[test]
     fn a_tree_is_read_with_paths_sources_and_licences() {
-        let text = "0sip v0.1.0 (/work/sip)|MIT OR Apache-2.0\n\
+        let text = "0sip v0.1.0 (/src/sip)|MIT OR Apache-2.0\n\
                     1bytes v1.12.0|MIT\n\
                     2derive v2.0.0 (proc-macro)|MIT (*)\n\
                     1forked v0.3.0 (https://example.com/forked.git#0123abcd)|\n\n\
-                    0model v0.1.0 (/work/model)|MIT OR Apache-2.0 (*)\n";
+                    0model v0.1.0 (/src/model)|MIT OR Apache-2.0 (*)\n";
         let entries = read(text).unwrap();
         let paths: Vec<String> = entries.iter().map(|entry| entry.path.join(" ")).collect();
         assert_eq!(
