@@ -1,6 +1,5 @@
 //! Registrations: what the uplinks and the registrar's answers mean for the slots.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::status::Cause;
@@ -82,7 +81,7 @@ impl Endpoint {
             return self.send_register(now, index, again);
         }
         let flow_timer = answer.outcome.as_ref().ok().and_then(registration::flow_timer);
-        let seen_at = answer.outcome.as_ref().ok().and_then(seen_at);
+        let seen_at = answer.outcome.as_ref().ok().and_then(registration::seen_at);
         let Some(flow) = slot.registration.flow_of_attempt(attempt) else {
             return;
         };
@@ -124,12 +123,14 @@ impl Endpoint {
         self.asked_by_request.insert(id, Asked::Keepalive { flow });
     }
 
-    /// Notes the answer to an OPTIONS that keeps a datagram flow open, and registers anew where an address translator has
-    /// given the device another address: what the registrar knows leads nowhere, and nobody else can tell it.
+    /// Notes the answer to an OPTIONS that keeps a datagram flow open, and registers anew what the registrar knows at
+    /// another address than the one an address translator has given the device since: nobody else can tell it. Each
+    /// slot is asked, as one that was refreshed meanwhile is known at the right one. Answers to REGISTER start
+    /// nothing: a translator that changes the address with every packet would never let the slots come to rest.
     pub(super) fn handle_options_answered(&mut self, now: Instant, flow: Flow, answer: &Message) {
         self.uplinks.handle_keepalive_answer(now, flow);
-        if self.uplinks.has_moved(flow, seen_at(answer)) {
-            self.register_all(now, flow);
+        if let Some(seen_at) = registration::seen_at(answer) {
+            self.register_where(now, flow, |slot| slot.registration.has_moved(flow, seen_at));
         }
     }
 
@@ -203,10 +204,4 @@ impl Endpoint {
             self.uplinks.finish_move(now, &mut self.rng);
         }
     }
-}
-
-/// Where the server says a request of ours came from (RFC 3581 section 4).
-fn seen_at(response: &Message) -> Option<SocketAddr> {
-    let via = response.top_via().ok()?;
-    Some(SocketAddr::new(via.received()?, via.rport()??))
 }

@@ -15,6 +15,7 @@
 //! The machine knows flows but not how they come about; which flow it gets is decided by
 //! [`uplink`](crate::uplink).
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::status::Cause;
@@ -81,6 +82,8 @@ pub(crate) struct Binding {
     expires_at: Instant,
     /// Whether the server says that it sets the Priority of its calls itself.
     sets_priority: bool,
+    /// Where the registration came from, as the server saw it.
+    seen_at: Option<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -314,6 +317,15 @@ impl Registration {
             .is_some_and(|binding| binding.flow == flow && now < binding.expires_at)
     }
 
+    /// Says whether the server sees `flow` come from another address than when it registered the slot over it: what the
+    /// registrar knows of the slot leads nowhere.
+    pub(crate) fn has_moved(&self, flow: Flow, seen_at: SocketAddr) -> bool {
+        self.binding
+            .filter(|binding| binding.flow == flow)
+            .and_then(|binding| binding.seen_at)
+            .is_some_and(|known| known != seen_at)
+    }
+
     /// Says whether calls over `flow` have their Priority from a server that says so itself.
     pub(crate) fn sets_priority(&self, now: Instant, flow: Flow) -> bool {
         self.is_bound_to(now, flow) && self.binding.is_some_and(|binding| binding.sets_priority)
@@ -358,8 +370,16 @@ impl Registration {
             Outcome::Accepted {
                 expires,
                 sets_priority,
+                seen_at,
             } => {
-                self.binding = Some(grant(now, attempt.flow, expires, sets_priority, rng));
+                let times = grant(expires, rng);
+                self.binding = Some(Binding {
+                    flow: attempt.flow,
+                    refresh_at: now + times.refresh,
+                    expires_at: now + times.expires,
+                    sets_priority,
+                    seen_at,
+                });
                 self.state = State::Registered;
                 self.trouble = None;
                 self.recovery.succeeded();
@@ -443,15 +463,19 @@ impl Registration {
     }
 }
 
-fn grant(now: Instant, flow: Flow, expires: Duration, sets_priority: bool, rng: &mut impl Rng) -> Binding {
+/// How long a binding counts, and when it is refreshed before.
+struct GrantedTimes {
+    refresh: Duration,
+    expires: Duration,
+}
+
+fn grant(expires: Duration, rng: &mut impl Rng) -> GrantedTimes {
     let expires = expires.min(EXPIRES_MAX);
     let latest = refresh_after(expires);
     let refresh = jitter::between(rng, latest * 9 / 10, latest).max(REFRESH_MIN);
-    Binding {
-        flow,
-        refresh_at: now + refresh,
-        expires_at: now + expires.max(refresh * 2),
-        sets_priority,
+    GrantedTimes {
+        refresh,
+        expires: expires.max(refresh * 2),
     }
 }
 

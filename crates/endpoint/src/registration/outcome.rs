@@ -1,5 +1,6 @@
 //! What the answer to a REGISTER means for the slot.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::status::{Cause, Shown};
@@ -31,6 +32,8 @@ pub(crate) enum Outcome {
         expires: Duration,
         /// Whether the server says that it sets Priority itself.
         sets_priority: bool,
+        /// Where the registration came from, as the server saw it.
+        seen_at: Option<SocketAddr>,
     },
     /// 423 with a Min-Expires.
     TooBrief { min: Duration },
@@ -57,10 +60,12 @@ impl Outcome {
             Err(failure) => return Self::of_failure(failure),
         };
         let sets_priority = sets_priority(&message);
+        let seen_at = seen_at(&message);
         match Granted::read(&message, contact, wish_s) {
             Granted::Bound(expires) => Self::Accepted {
                 expires,
                 sets_priority,
+                seen_at,
             },
             Granted::TooBrief(seconds) => Self::TooBrief {
                 min: Duration::from_secs(u64::from(seconds)),
@@ -75,6 +80,7 @@ impl Outcome {
                 seconds => Self::Accepted {
                     expires: Duration::from_secs(u64::from(seconds)),
                     sets_priority,
+                    seen_at,
                 },
             },
             Granted::Refused => Self::of_refusal(&message, answer.unanswered),
@@ -135,6 +141,12 @@ fn sets_priority(message: &Message) -> bool {
     message
         .header(HeaderName::Other(PRIORITY_HEADER))
         .is_some_and(|value| value.trim().eq_ignore_ascii_case(PRIORITY_OF_ZONE))
+}
+
+/// Where the server says a request of ours came from (RFC 3581 section 4).
+pub(crate) fn seen_at(response: &Message) -> Option<SocketAddr> {
+    let via = response.top_via().ok()?;
+    Some(SocketAddr::new(via.received()?, via.rport()??))
 }
 
 /// The server's Flow-Timer (RFC 5626 section 4.4): how often it wants to hear of us.

@@ -19,4 +19,5 @@ mod receipt;
 mod registration;
 mod server;
 mod streams;
+mod translator;
 mod world;

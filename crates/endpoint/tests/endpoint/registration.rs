@@ -498,27 +498,6 @@ fn a_datagram_flow_is_kept_alive_by_requests_and_registered_anew_when_silent() {
 }
 
 #[test]
-fn a_device_whose_address_translator_forgot_it_registers_anew_once() {
-    let mut profile = profile();
-    profile.targets[0].transport = Some(Transport::Udp);
-    let mut world = World::new(profile, Registrar::Accepts { expires: 3600 });
-    world.translated_to = Some(address("203.0.113.1:10000"));
-    world.begin();
-    world.run_for(MINUTE);
-    assert_eq!(
-        world.server().registers.len(),
-        1,
-        "keep-alives alone change nothing"
-    );
-
-    world.translated_to = Some(address("203.0.113.1:10001"));
-    world.run_for(MINUTE);
-
-    assert_eq!(world.server().registers.len(), 2);
-    assert_eq!(world.shown(0), "Successful");
-}
-
-#[test]
 fn the_second_server_takes_over_when_the_first_is_out_of_reach() {
     let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 600 });
     world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });

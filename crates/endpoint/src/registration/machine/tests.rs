@@ -77,6 +77,7 @@ fn an_outcome_of_an_attempt_that_was_given_up_is_ignored() {
     let outcome = Outcome::Accepted {
         expires: GRANTED,
         sets_priority: false,
+        seen_at: None,
     };
     bench
         .registration
@@ -155,6 +156,7 @@ impl Bench {
             "accepted" => self.outcome(Outcome::Accepted {
                 expires: GRANTED,
                 sets_priority: false,
+                seen_at: None,
             }),
             "too brief" => self.outcome(Outcome::TooBrief { min: GRANTED * 2 }),
             "refused" => self.outcome(Outcome::Refused {
