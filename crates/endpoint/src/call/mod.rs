@@ -104,6 +104,11 @@ impl Calls {
         self.page(id).is_some_and(|call| call.is_left(now))
     }
 
+    /// The same, but for a page whose end is being played.
+    pub(crate) fn is_abandoned(&self, now: Instant, id: CallId) -> bool {
+        self.page(id).is_some_and(|call| call.is_abandoned(now))
+    }
+
     /// No request arrives any more over `flow` in the dialogs that stand on it.
     pub(crate) fn handle_unreachable(&mut self, now: Instant, flow: Flow) {
         for call in self.page_by_id.values_mut() {

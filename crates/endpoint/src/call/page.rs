@@ -14,6 +14,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use media::bridge::{REPORT_INTERVAL, TALKER_SILENCE};
 use media::mix::Gain;
 use media::sample::SampleRate;
 use media::sdp::{self, Hidden, Origin};
@@ -41,8 +42,13 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The same for a page whose signalling is gone: nobody can end it any more but its silence.
 pub(crate) const ORPHAN_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Such a page gives way to another one after so long without a packet: several packet times, and less than it takes
-/// to call again.
+/// to call again. An alert may pause, and does so after [`ORPHAN_SILENCE_MAX`].
 pub(crate) const ORPHAN_QUIET: Duration = Duration::from_millis(200);
+/// Any page gives way to another one after so long without a packet: a zone has ended it by then, and its BYE is what was
+/// lost.
+pub(crate) const LEFT_SILENCE: Duration = TALKER_SILENCE;
+/// The same for an alert: twice the time after which a caller that only pauses sends a report.
+pub(crate) const LEFT_ALERT_SILENCE: Duration = REPORT_INTERVAL.saturating_mul(2);
 
 /// Whose call it is.
 #[derive(Debug, Clone)]
@@ -202,15 +208,24 @@ impl PageCall {
         matches!(self.state, State::Live { .. } | State::Draining { .. })
     }
 
-    /// Says whether nobody speaks into the call any more: its caller has hung up, or its signalling is gone and no
-    /// packet comes.
+    /// Says whether nobody speaks into the call any more: its caller has hung up, or has abandoned it.
     pub(crate) fn is_left(&self, now: Instant) -> bool {
+        matches!(self.state, State::Draining { .. }) || self.is_abandoned(now)
+    }
+
+    /// Says whether no packet comes any more, be it that the caller has hung up and its BYE was lost.
+    pub(crate) fn is_abandoned(&self, now: Instant) -> bool {
+        let longest = match (self.about.class == Class::EmergencyAlert, self.orphaned_at) {
+            (false, Some(_)) => ORPHAN_QUIET,
+            (false, None) => LEFT_SILENCE,
+            (true, Some(_)) => ORPHAN_SILENCE_MAX,
+            (true, None) => LEFT_ALERT_SILENCE,
+        };
         match &self.state {
-            State::Live { media, answered_at } => {
-                self.orphaned_at.is_some() && media.heard_at().unwrap_or(*answered_at) + ORPHAN_QUIET <= now
+            State::Live { media, answered_at } => media.heard_at().unwrap_or(*answered_at) + longest <= now,
+            State::Opening { .. } | State::PreTone { .. } | State::Draining { .. } | State::Over { .. } => {
+                false
             }
-            State::Draining { .. } => true,
-            State::Opening { .. } | State::PreTone { .. } | State::Over { .. } => false,
         }
     }
 

@@ -16,11 +16,11 @@ use sip::uri::Uri;
 use sip::user_agent::{Reply, SessionId};
 
 use super::{Endpoint, Phase};
-use crate::call::CallMedia;
 use crate::call::farewell::Farewell;
 use crate::call::page::{About, Agreed, PageCall};
 use crate::call::ring::RingCall;
 use crate::call::tone::Tone;
+use crate::call::{CALLS_MAX, CallMedia};
 use crate::io::{CallId, Output};
 use crate::profile::PageTone;
 use crate::refusal::Refusal;
@@ -283,19 +283,23 @@ impl Endpoint {
             .is_some_and(|slot| slot.profile().position == SlotPosition::CANCEL)
     }
 
-    /// Asks for the loudspeaker. A call that holds it although its caller has left ends, and it is asked for once more.
+    /// Asks for the loudspeaker. A call that holds it although its caller has left ends, and it is asked for once more;
+    /// another one may have waited behind it.
     fn request_sound(&mut self, now: Instant, about: &About) -> Result<(), Refusal> {
         let sound = SoundId(about.id.0);
         let mut effects = self.sound.arbiter.request(sound, about.class);
-        if let Some(left) = self.left_behind(now, &effects) {
+        for _call in 0..CALLS_MAX {
+            let Some(left) = self.left_behind(now, &effects) else {
+                break;
+            };
             self.hang_up(now, left, Farewell::Succeeded);
             effects = self.sound.arbiter.request(sound, about.class);
         }
         self.follow_arbiter(now, &effects)
     }
 
-    /// The call that a sound has been refused for and that its caller has left. Not one of a class whose like wait for
-    /// each other: an alert that pauses is not over, and nothing less ends it.
+    /// The call that a sound has been refused for and that its caller has left. One of a class whose like wait for each
+    /// other is heard to its end.
     fn left_behind(&self, now: Instant, effects: &[Effect]) -> Option<CallId> {
         let is_busy = effects.iter().any(|effect| {
             matches!(
@@ -308,7 +312,12 @@ impl Endpoint {
         });
         let (sound, class) = self.sound.arbiter.sounding().filter(|_| is_busy)?;
         let id = CallId(sound.0);
-        (!self.sound.arbiter.takes_over(class, class) && self.calls.is_left(now, id)).then_some(id)
+        let is_left = if self.sound.arbiter.takes_over(class, class) {
+            self.calls.is_abandoned(now, id)
+        } else {
+            self.calls.is_left(now, id)
+        };
+        is_left.then_some(id)
     }
 
     fn ring(&mut self, now: Instant, about: About) {

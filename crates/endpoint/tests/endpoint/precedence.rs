@@ -20,6 +20,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long after its last packet a page without signalling gives way.
 const ORPHAN_QUIET: Duration = Duration::from_millis(200);
+/// The same for an alert.
+const ORPHAN_SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long after its last packet any page gives way, and how long after it an alert does.
+const LEFT_SILENCE: Duration = Duration::from_secs(5);
+const LEFT_ALERT_SILENCE: Duration = Duration::from_secs(10);
 const PAGE: &[(&str, &str)] = &[("Oyez-Page", "page-1")];
 const ALERT: &[(&str, &str)] = &[("Oyez-Page", "alert-1"), ("Priority", "emergency")];
 const NAMELESS: &[(&str, &str)] = &[("Priority", "emergency")];
@@ -390,6 +395,66 @@ fn a_page_whose_zone_did_not_answer_over_datagrams_gives_way_to_the_next() {
     let (next, _) = world.call("hall", SecurityOffer::Disabled, &[("Oyez-Page", "page-2")]);
 
     assert_eq!(world.server().statuses(next), [200]);
+}
+
+#[test]
+fn a_page_whose_bye_is_lost_gives_way_to_the_next() {
+    let mut world = World::sounding(profile());
+    let left = world.page("hall", PAGE);
+    let spoke_at = world.now;
+    world.speak_page(&left, &speech(SECOND));
+    world.run_for(SECOND);
+    world.run_for(spoke_at + SECOND - TICK + LEFT_SILENCE - MILLISECOND - world.now);
+    let (early, _) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-2")]);
+    assert_eq!(world.server().statuses(early), [486]);
+    world.run_for(MILLISECOND);
+
+    let (next, _) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-2")]);
+
+    assert_eq!(world.server().statuses(next), [200]);
+    assert!(reason(&mut world, left.session).contains("another call takes its place"));
+    assert_eq!(receipts(&world)[0].played_ms, 1_000);
+}
+
+#[test]
+fn an_alert_whose_bye_is_lost_gives_way_to_a_page_when_it_cannot_be_a_pause() {
+    let mut world = in_a_zone(profile());
+    let left = world.page("hall", ALERT);
+    let spoke_at = world.now;
+    world.speak_page(&left, &speech(SECOND));
+    world.run_for(SECOND);
+    world.run_for(spoke_at + SECOND - TICK + LEFT_ALERT_SILENCE - MILLISECOND - world.now);
+    let (early, _) = world.call("hall", SecurityOffer::Standard, PAGE);
+    assert_eq!(world.server().statuses(early), [486]);
+    world.run_for(MILLISECOND);
+
+    let (next, _) = world.call("hall", SecurityOffer::Standard, PAGE);
+
+    assert_eq!(world.server().statuses(next), [200]);
+    assert!(reason(&mut world, left.session).contains("another call takes its place"));
+}
+
+#[test]
+fn a_page_does_not_wait_for_two_alerts_whose_zone_has_died() {
+    let mut world = in_a_zone(profile());
+    let first = world.page("hall", ALERT);
+    world.speak_page(&first, &speech(SECOND));
+    let second = world.page("hall", &[("Oyez-Page", "alert-2"), ("Priority", "emergency")]);
+    let spoke_at = world.now;
+    world.speak_page(&second, &speech(SECOND));
+    world.run_for(3 * SECOND);
+    world.close_connections(PRIMARY);
+    world.run_for(spoke_at + SECOND - TICK + ORPHAN_SILENCE_MAX - MILLISECOND - world.now);
+    assert_eq!(world.shown(0), "Successful");
+    assert_eq!(world.device.holdings().calls, 2);
+    let (early, _) = world.call("hall", SecurityOffer::Standard, PAGE);
+    assert_eq!(world.server().statuses(early), [486]);
+    world.run_for(MILLISECOND);
+
+    let (next, _) = world.call("hall", SecurityOffer::Standard, PAGE);
+
+    assert_eq!(world.server().statuses(next), [200]);
+    assert_eq!(world.device.holdings().calls, 1);
 }
 
 #[test]
