@@ -51,6 +51,11 @@ impl Slot {
     }
 
     /// Says whether a call over `flow` is one the registrar sent.
+    pub(crate) fn is_called_over(&self, now: Instant, flow: Flow) -> bool {
+        self.registration.is_called_over(now, flow)
+    }
+
+    /// Says whether the slot is registered over `flow`.
     pub(crate) fn is_bound_to(&self, now: Instant, flow: Flow) -> bool {
         self.registration.is_bound_to(now, flow)
     }

@@ -36,8 +36,8 @@ const CALLER_SHOWN_MAX: usize = 64;
 impl Endpoint {
     /// Lets a call in, or refuses it.
     ///
-    /// A page slot answers whatever comes over the flow it is registered on, and nothing else: that flow leads to a
-    /// server whose certificate was checked, and which checked the caller. Of the headers of the INVITE only Priority
+    /// A page slot answers whatever comes over the flow that its registrar knows it by, and nothing else: that flow leads
+    /// to a server whose certificate was checked, and which checked the caller. Of the headers of the INVITE only Priority
     /// makes a difference, and only from a server that has said that it sets it itself, or of which the configuration
     /// says so. What else a caller writes (Alert-Info, Call-Info, Answer-Mode, `Oyez-…`) ranks no call.
     pub(super) fn handle_invite(&mut self, now: Instant, session: SessionId, flow: Flow, invite: &Message) {
@@ -158,11 +158,11 @@ impl Endpoint {
                 continue;
             }
             known = Some(index);
-            if slot.is_bound_to(now, flow) {
+            if slot.is_called_over(now, flow) {
                 return Ok((index, slot.profile().position));
             }
         }
-        let from_our_server = self.slots.iter().any(|slot| slot.is_bound_to(now, flow));
+        let from_our_server = self.slots.iter().any(|slot| slot.is_called_over(now, flow));
         Err((
             known,
             if from_our_server && known.is_none() {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use model::status::Cause;
 use rand_core::Rng;
-use sip::flow::Flow;
+use sip::flow::{Flow, Transport};
 use sip::registration::refresh_after;
 
 use super::outcome::Outcome;
@@ -86,6 +86,12 @@ pub(crate) struct Binding {
     seen_at: Option<SocketAddr>,
 }
 
+impl Binding {
+    fn holds(&self, now: Instant, flow: Flow) -> bool {
+        self.flow == flow && now < self.expires_at
+    }
+}
+
 #[derive(Debug)]
 enum State {
     Idle,
@@ -133,6 +139,8 @@ pub(crate) struct Registration {
     state: State,
     /// `Some` whenever the state is `Registered`; in other states a binding of before may still stand.
     binding: Option<Binding>,
+    /// A binding over a datagram flow that was given up: the registrar may hold it still.
+    given_up: Option<Binding>,
     /// Time to live asked for: the configured one, or what a 423 demanded.
     wish: Duration,
     attempts: u64,
@@ -146,6 +154,7 @@ impl Registration {
         Self {
             state: State::Idle,
             binding: None,
+            given_up: None,
             wish: times.expires,
             attempts: 0,
             trouble: None,
@@ -164,10 +173,13 @@ impl Registration {
         }
     }
 
-    /// Forgets everything that stood on a flow that is gone.
+    /// Forgets everything that stood on a flow that is gone. Over datagrams nothing is closed by that: what was lost was
+    /// the answer to a keep-alive, and the registrar calls over the flow for as long as it holds the binding.
     pub(crate) fn handle_flow_lost(&mut self, lost: Flow, cause: &Cause) {
-        if self.binding.is_some_and(|binding| binding.flow == lost) {
-            self.binding = None;
+        if let Some(binding) = self.binding.take_if(|binding| binding.flow == lost)
+            && lost.transport == Transport::Udp
+        {
+            self.given_up = Some(binding);
         }
         let stood_on_it = match self.state {
             State::Registering(Attempt { flow, .. }) | State::Waiting { flow, .. } => flow == lost,
@@ -311,10 +323,19 @@ impl Registration {
         matches!(self.state, State::Off)
     }
 
-    /// Says whether the registrar knows the slot under `flow`: only then may a call come over it.
+    /// Says whether the registrar knows the slot under `flow`.
     pub(crate) fn is_bound_to(&self, now: Instant, flow: Flow) -> bool {
-        self.binding
-            .is_some_and(|binding| binding.flow == flow && now < binding.expires_at)
+        self.binding.is_some_and(|binding| binding.holds(now, flow))
+    }
+
+    /// Says whether the registrar may know the slot under `flow`: only then may a call come over it.
+    pub(crate) fn is_called_over(&self, now: Instant, flow: Flow) -> bool {
+        self.called_by(now, flow).is_some()
+    }
+
+    fn called_by(&self, now: Instant, flow: Flow) -> Option<&Binding> {
+        let mut bindings = self.binding.iter().chain(&self.given_up);
+        bindings.find(|binding| binding.holds(now, flow))
     }
 
     /// Says whether the server sees `flow` come from another address than when it registered the slot over it: what the
@@ -328,7 +349,8 @@ impl Registration {
 
     /// Says whether calls over `flow` have their Priority from a server that says so itself.
     pub(crate) fn sets_priority(&self, now: Instant, flow: Flow) -> bool {
-        self.is_bound_to(now, flow) && self.binding.is_some_and(|binding| binding.sets_priority)
+        self.called_by(now, flow)
+            .is_some_and(|binding| binding.sets_priority)
     }
 
     /// The binding the registrar holds, if any.
@@ -380,6 +402,7 @@ impl Registration {
                     sets_priority,
                     seen_at,
                 });
+                self.given_up = None;
                 self.state = State::Registered;
                 self.trouble = None;
                 self.recovery.succeeded();
@@ -460,6 +483,7 @@ impl Registration {
     fn switch_off(&mut self) {
         self.state = State::Off;
         self.binding = None;
+        self.given_up = None;
     }
 }
 

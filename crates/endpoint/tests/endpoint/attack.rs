@@ -71,10 +71,7 @@ fn a07_a_stranger_does_not_learn_which_users_exist() {
 
 #[test]
 fn a07_another_peer_on_the_datagram_socket_is_a_stranger() {
-    let mut profile = profile();
-    profile.targets[0].transport = Some(Transport::Udp);
-    profile.media.security = SecurityOffer::Disabled;
-    let mut world = World::sounding(profile);
+    let mut world = World::sounding(over_datagrams());
     let stranger = Flow {
         remote: address("203.0.113.66:5060"),
         ..world.flow()
@@ -90,6 +87,28 @@ fn a07_another_peer_on_the_datagram_socket_is_a_stranger() {
     world.run_for(SECOND);
 
     assert_eq!(world.server().statuses(session), [403]);
+}
+
+#[test]
+fn a07_a_server_whose_keep_alive_answer_was_lost_over_datagrams_is_no_stranger() {
+    let mut world = World::sounding(over_datagrams());
+    world.run_for(60 * SECOND);
+    world.frozen.push(world.flow().connection);
+    world.run_until(60 * SECOND, |world| world.shown(0) == "No reply from server");
+    world.frozen.clear();
+
+    let stranger = Flow {
+        remote: address("203.0.113.66:5060"),
+        ..world.flow()
+    };
+    world.flows.push(stranger);
+    let offered = Some(offer(SecurityOffer::Disabled).0);
+    let refused = world.call_with(mirrored(stranger), "hall", offered, AUTO_ANSWER);
+    let (answered, _) = world.call("hall", SecurityOffer::Disabled, &[]);
+
+    assert_eq!(world.shown(0), "No reply from server");
+    assert_eq!(world.server().statuses(answered), [200]);
+    assert_eq!(world.server().statuses(refused), [403]);
 }
 
 #[test]
@@ -349,4 +368,11 @@ fn without_crypto(offer: &str) -> String {
 
 fn offer(security: SecurityOffer) -> (String, media::sdp::PendingOffer) {
     crate::world::offer(security)
+}
+
+fn over_datagrams() -> Profile {
+    let mut profile = profile();
+    profile.targets[0].transport = Some(Transport::Udp);
+    profile.media.security = SecurityOffer::Disabled;
+    profile
 }

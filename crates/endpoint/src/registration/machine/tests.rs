@@ -99,6 +99,48 @@ fn a_binding_that_is_not_refreshed_in_time_is_forgotten() {
     assert!(!bench.registration.is_bound_to(bench.now, flow(1)));
 }
 
+#[test]
+fn a_datagram_flow_that_was_given_up_brings_calls_until_its_binding_runs_out() {
+    let mut bench = Bench::new();
+    let given_up = datagram_flow();
+    bench.grant_over(given_up);
+    let end = bench.registration.binding().expect("it is granted").expires_at;
+
+    bench.registration.handle_flow_lost(given_up, &Cause::Timeout);
+
+    let last = end - Duration::from_millis(1);
+    assert_eq!(bench.state(), "Idle");
+    assert!(!bench.registration.is_bound_to(last, given_up));
+    assert!(bench.registration.is_called_over(last, given_up));
+    assert!(bench.registration.sets_priority(last, given_up));
+    assert!(!bench.registration.is_called_over(last, flow(1)));
+    assert!(!bench.registration.is_called_over(end, given_up));
+}
+
+#[test]
+fn a_datagram_flow_that_was_given_up_brings_no_calls_once_another_one_is_registered() {
+    let mut bench = Bench::new();
+    bench.grant_over(datagram_flow());
+    bench
+        .registration
+        .handle_flow_lost(datagram_flow(), &Cause::Timeout);
+
+    bench.grant_over(flow(2));
+
+    assert!(!bench.registration.is_called_over(bench.now, datagram_flow()));
+    assert!(bench.registration.is_called_over(bench.now, flow(2)));
+}
+
+#[test]
+fn a_connection_that_is_lost_brings_no_calls() {
+    let mut bench = Bench::new();
+    bench.grant_over(flow(1));
+
+    bench.input("flow lost");
+
+    assert!(!bench.registration.is_called_over(bench.now, flow(1)));
+}
+
 /// How to bring a registration into a state.
 type Arrange = fn(&mut Bench);
 
@@ -182,6 +224,17 @@ impl Bench {
         }
     }
 
+    /// Registers over a flow, with a server that sets Priority.
+    fn grant_over(&mut self, flow: Flow) {
+        let register = self.registration.handle_flow_up(self.now, flow);
+        self.attempt = register.expect("a registration is sent").attempt;
+        self.outcome(Outcome::Accepted {
+            expires: GRANTED,
+            sets_priority: true,
+            seen_at: None,
+        });
+    }
+
     fn outcome(&mut self, outcome: Outcome) -> Option<Register> {
         match self
             .registration
@@ -214,5 +267,12 @@ fn flow(connection: u64) -> Flow {
         local: "198.51.100.7:40000".parse().unwrap(),
         remote: "192.0.2.10:5061".parse().unwrap(),
         connection: ConnectionId(connection),
+    }
+}
+
+fn datagram_flow() -> Flow {
+    Flow {
+        transport: Transport::Udp,
+        ..flow(1_000)
     }
 }
