@@ -31,7 +31,7 @@ pub(crate) struct PageRecord {
     pub(crate) report: Option<PageReport>,
     pub(crate) reported_at: Option<Instant>,
     pub(crate) taken_by_device: BTreeMap<StationId, Taken>,
-    /// Members that the zone did not reach when it began.
+    /// Members that the zone did not reach when it was called for, or when it began.
     pub(crate) unreached: BTreeSet<SipUser>,
 }
 
@@ -222,6 +222,25 @@ impl PageRecord {
         self.members.iter().any(|member| member.device == device)
     }
 
+    /// Whether the zone of this incarnation may begin it: once, and once more where an earlier zone has died before it
+    /// answered the talker, who calls on.
+    pub(crate) fn may_begin(&self, zone: u32) -> bool {
+        self.start
+            .as_ref()
+            .is_none_or(|start| start.zone < zone && self.sent().is_zero())
+    }
+
+    /// The zone is called: it chooses those whom it reaches.
+    pub(crate) fn is_called_for(&mut self, unreached: BTreeSet<SipUser>) {
+        self.unreached = unreached;
+    }
+
+    /// It begins, when the ports of its talker are open. Who has come since it was called for is not among those chosen.
+    pub(crate) fn begins(&mut self, start: Start, unreached: BTreeSet<SipUser>) {
+        self.start = Some(start);
+        self.unreached.extend(unreached);
+    }
+
     /// Whether it is an alert, which no page may stop.
     pub(crate) fn is_alert(&self) -> bool {
         self.plan.extension == ALERT
@@ -261,6 +280,33 @@ mod tests {
         page.count_period(false);
 
         assert_eq!((page.sent(), page.sent_into_call()), (PERIOD * 3, PERIOD * 2));
+    }
+
+    #[test]
+    fn a_page_begins_once_and_once_more_in_a_zone_that_took_the_place_of_one_that_had_not_answered() {
+        let mut ledger = ledger(Instant::now(), [(ALL, 0), (ALL, 3)]);
+        let page = ledger.pages.first_mut().unwrap();
+        assert!(!page.may_begin(1) && page.may_begin(2));
+
+        page.count_period(true);
+
+        assert!(!page.may_begin(2), "its talker was answered");
+        page.start = None;
+        assert!(page.may_begin(1));
+    }
+
+    #[test]
+    fn who_is_reached_when_a_page_is_called_for_and_when_it_begins_is_owed_it() {
+        let mut ledger = ledger(Instant::now(), [(ALL, 0), (ALL, 3)]);
+        let page = ledger.pages.first_mut().unwrap();
+        let users = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let start = page.start.take().unwrap();
+        page.is_called_for(users(&["before"]));
+
+        page.is_called_for(users(&["late"]));
+        page.begins(start, users(&["lost"]));
+
+        assert_eq!(page.unreached, users(&["late", "lost"]));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Pages judged as they happen: who plays what, and what the zone says of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::status::{PageReport, Verdict};
 use model::{PageId, SipUser};
+use sip::message::{Message, Method};
 
 use super::World;
 use crate::ledger::{PageRecord, Start};
@@ -55,46 +57,54 @@ impl World<'_> {
         }
     }
 
-    /// The zone says that a page has begun.
-    pub(super) fn page_started(&mut self, page: PageId, talker: &SipUser) {
-        self.tally.pages += 1;
-        let (now, zone) = (self.now, self.zone.incarnation);
-        let known = self
-            .ledger
-            .pages
-            .iter_mut()
-            .find(|known| talker_user(known.plan.number) == talker.as_str());
-        match known {
-            Some(known) if known.start.is_none() => {
-                known.start = Some(Start { page, at: now, zone });
-                let number = known.plan.number;
-                self.note_reach(number);
-            }
-            Some(_) | None => {
-                let found = format!("page {page} of {talker} was not called for, or began before");
-                self.broken(Invariant::NothingUnexpected, None, &found);
-            }
+    /// Notes whom the zone reaches when the INVITE of a talker comes to it.
+    pub(super) fn note_invitation(&mut self, message: &Message) {
+        if message.method() != Some(Method::Invite) {
+            return;
+        }
+        let from = message.from().ok();
+        let caller = from
+            .as_ref()
+            .and_then(|from| from.uri().user())
+            .unwrap_or_default();
+        let Some(number) = self.page_to_begin(caller) else {
+            return;
+        };
+        let unreached = self.unreached(number);
+        if let Some(page) = self.ledger.pages.get_mut(number) {
+            page.is_called_for(unreached);
         }
     }
 
-    /// Notes which members of a page that begins the zone does not reach.
-    fn note_reach(&mut self, number: usize) {
-        let is_meant = |page: &&PageRecord| page.plan.number == number;
-        let members = self.ledger.pages.iter().find(is_meant);
-        let members = members.map(|page| page.members.clone()).unwrap_or_default();
-        let unreached = members
-            .into_iter()
-            .filter(|member| !self.reaches(member))
-            .map(|member| member.user)
-            .collect();
-        if let Some(page) = self
-            .ledger
-            .pages
-            .iter_mut()
-            .find(|page| page.plan.number == number)
-        {
-            page.unreached = unreached;
+    /// The zone says that a page has begun.
+    pub(super) fn page_started(&mut self, page: PageId, talker: &SipUser) {
+        self.tally.pages += 1;
+        let Some(number) = self.page_to_begin(talker.as_str()) else {
+            let found = format!("page {page} of {talker} was not called for, or began before");
+            return self.broken(Invariant::NothingUnexpected, None, &found);
+        };
+        let (at, zone) = (self.now, self.zone.incarnation);
+        let unreached = self.unreached(number);
+        if let Some(known) = self.ledger.pages.get_mut(number) {
+            known.begins(Start { page, at, zone }, unreached);
         }
+    }
+
+    /// The place in the ledger of the page that this talker has called for and that may begin.
+    fn page_to_begin(&self, talker: &str) -> Option<usize> {
+        let zone = self.zone.incarnation;
+        let mut pages = self.ledger.pages.iter();
+        pages.position(|page| talker_user(page.plan.number) == talker && page.may_begin(zone))
+    }
+
+    /// Members of a page that the zone does not reach.
+    fn unreached(&self, place: usize) -> BTreeSet<SipUser> {
+        let page = self.ledger.pages.get(place);
+        page.into_iter()
+            .flat_map(|page| &page.members)
+            .filter(|member| !self.reaches(member))
+            .map(|member| member.user.clone())
+            .collect()
     }
 
     /// Notes that the zone hangs up on a talker: what it says until it learns of that is not of the page.

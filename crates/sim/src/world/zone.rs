@@ -26,6 +26,9 @@ impl World<'_> {
     /// Gives the zone's core an input.
     pub(super) fn give_zone(&mut self, input: Input) {
         let now = self.now;
+        if let Input::Sip { message, .. } = &input {
+            self.note_invitation(message);
+        }
         if let Some(process) = &mut self.zone.process {
             process.switch.handle_input(now, input);
             self.settle_zone();
