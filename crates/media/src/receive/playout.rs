@@ -258,6 +258,10 @@ impl Playout {
         let passed = gap.clamp(0, self.playhead.stalled);
         self.playhead.position += passed;
         self.counts.advance(passed, lost);
+        let speaker = self.playhead.codec.filter(|_| lost);
+        if let Some(voice) = speaker.and_then(|codec| voice(&mut self.voices, codec)) {
+            voice.lose(passed);
+        }
         // What was made up for a pause of the talker's, or in place of lost packets, is no interruption.
         let interrupted = self.playhead.stalled - passed;
         self.counts.interrupted += u64::try_from(interrupted).unwrap_or(0);
@@ -320,7 +324,10 @@ impl Playout {
             .codec
             .and_then(|codec| voice(&mut self.voices, codec))
         {
-            voice.conceal(ticks, next, &mut self.chunk.samples);
+            match kind {
+                Kind::Filler => voice.hold(ticks, &mut self.chunk.samples),
+                Kind::Received | Kind::Concealed => voice.conceal(ticks, next, &mut self.chunk.samples),
+            }
         }
         self.chunk.samples.resize(count, 0);
     }

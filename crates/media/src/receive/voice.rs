@@ -5,7 +5,7 @@ use crate::codec::opus::OpusDecoder;
 use crate::codec::{Codec, CodecError, Decoder, PACKET_MS_MAX};
 use crate::conceal::Concealer;
 use crate::resample::Resampler;
-use crate::sample::{SampleRate, to_float, to_sample};
+use crate::sample::{SampleRate, to_float, to_sample, unsigned};
 
 /// Opus extrapolates well for this long; then its sound begins to fade.
 const OPUS_FULL_SAMPLES: usize = 40 * 48;
@@ -35,6 +35,8 @@ enum Source {
     Opus {
         decoder: Box<OpusDecoder>,
         concealed: usize,
+        // Fills in while nothing is lost: what the decoder extrapolates, it takes for a part of the stream.
+        concealer: Concealer,
     },
 }
 
@@ -49,6 +51,7 @@ impl Voice {
             Codec::Opus => Source::Opus {
                 decoder: Box::new(OpusDecoder::new()?),
                 concealed: 0,
+                concealer: Concealer::new(rate),
             },
         };
         let longest = rate.samples_in(std::time::Duration::from_millis(1)) * PACKET_MS_MAX;
@@ -79,10 +82,15 @@ impl Voice {
                 decoder.decode(payload, &mut self.decoded)?;
                 concealer.receive(&mut self.decoded);
             }
-            Source::Opus { decoder, concealed } => {
+            Source::Opus {
+                decoder,
+                concealed,
+                concealer,
+            } => {
                 decoder.decode(payload, &mut self.decoded)?;
                 let start = opus_gain(*concealed);
                 ramp_up(&mut self.decoded, start);
+                concealer.receive(&mut self.decoded);
                 *concealed = 0;
             }
         }
@@ -109,22 +117,48 @@ impl Voice {
     /// Appends `ticks` of sound for what is missing; `next` is the payload directly behind the gap, if it is
     /// here.
     ///
-    /// Returns the ticks really appended: Opus rounds up to its step.
-    pub(crate) fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, output: &mut Vec<i16>) -> i64 {
-        let scale = self.ticks_per_sample();
-        let mut count = usize::try_from(ticks / scale).unwrap_or(0).max(1);
+    /// Opus rounds up to its step.
+    pub(crate) fn conceal(&mut self, ticks: i64, next: Option<&[u8]>, output: &mut Vec<i16>) {
+        let mut count = unsigned(ticks / self.ticks_per_sample()).max(1);
         self.decoded.clear();
         match &mut self.source {
             Source::Waveform { concealer, .. } => concealer.conceal(count, &mut self.decoded),
-            Source::Opus { decoder, concealed } => {
+            Source::Opus {
+                decoder,
+                concealed,
+                concealer,
+            } => {
                 count = count.next_multiple_of(OPUS_STEP_SAMPLES);
                 extrapolate(decoder, *concealed, count, next, &mut self.decoded);
+                concealer.receive(&mut self.decoded);
                 *concealed = concealed.saturating_add(count);
             }
         }
         self.decoded.resize(count, 0);
         self.render(0, output);
-        i64::try_from(count).unwrap_or(0) * scale
+    }
+
+    /// Appends `ticks` of sound between two packets that follow each other, or a packet and its concealment.
+    pub(crate) fn hold(&mut self, ticks: i64, output: &mut Vec<i16>) {
+        let count = unsigned(ticks / self.ticks_per_sample());
+        self.decoded.clear();
+        let (Source::Waveform { concealer, .. } | Source::Opus { concealer, .. }) = &mut self.source;
+        concealer.conceal(count, &mut self.decoded);
+        self.render(0, output);
+    }
+
+    /// Lets the decoder know of `ticks` that are lost, and for which [`Voice::hold`] has stood in.
+    pub(crate) fn lose(&mut self, ticks: i64) {
+        let count = unsigned(ticks / self.ticks_per_sample()).min(OPUS_FADED_SAMPLES);
+        if let Source::Opus {
+            decoder, concealed, ..
+        } = &mut self.source
+        {
+            self.decoded.clear();
+            let count = count.next_multiple_of(OPUS_STEP_SAMPLES);
+            extrapolate(decoder, *concealed, count, None, &mut self.decoded);
+            *concealed = concealed.saturating_add(count);
+        }
     }
 
     /// What would follow at the sink's rate, to be blended with another codec's beginning; the voice ends
@@ -275,8 +309,8 @@ mod tests {
         ] {
             let mut voice = Voice::new(codec, SampleRate::Hz48000).unwrap();
             let mut heard = Vec::new();
-            assert_eq!(voice.conceal(ticks, None, &mut heard), ticks, "{codec:?}");
-            assert_eq!(i64::try_from(heard.len()).unwrap(), ticks);
+            voice.conceal(ticks, None, &mut heard);
+            assert_eq!(i64::try_from(heard.len()).unwrap(), ticks, "{codec:?}");
         }
     }
 

@@ -45,6 +45,38 @@ fn a_telephone_sink_hears_opus_at_its_own_rate() {
 }
 
 #[test]
+fn late_packets_sound_as_if_they_had_been_in_time() {
+    let mut punctual = Line::new(Codec::Opus, SampleRate::Hz48000, Weather::CALM);
+    let mut late = Line::new(Codec::Opus, SampleRate::Hz48000, Weather::CALM);
+    let said = speech(48_000, 48_000);
+    // A syllable begins in the thirteenth frame.
+    let (before, rest) = said.split_at(13 * 960);
+    let (held, after) = rest.split_at(5 * 960);
+
+    punctual.say(&said);
+    punctual.drain();
+    late.say(before);
+    let held: Vec<Vec<u8>> = held
+        .chunks_exact(960)
+        .map(|frame| late.hold_back(frame))
+        .collect();
+    for packet in &held {
+        late.network.send(late.now, packet);
+    }
+    late.say(after);
+    late.drain();
+
+    let statistics = late.receiver.statistics();
+    assert_eq!(statistics.concealed_samples, 0);
+    let put_off = usize::try_from(statistics.interrupted_samples).unwrap();
+    assert!(put_off > 2 * 960, "{put_off}");
+    let start = lag(&said, &punctual.heard, 5_000) + 13 * 960;
+    let frames = start..start + 5 * 960;
+    let quality = signal_to_noise(&punctual.heard[frames.clone()], &late.heard[put_off..][frames]);
+    assert!(quality > 30.0, "{quality:.1} dB");
+}
+
+#[test]
 fn the_bit_rate_is_as_set() {
     let mut encoder = OpusEncoder::new().unwrap();
     let mut payload = Vec::new();
