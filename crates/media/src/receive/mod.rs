@@ -83,8 +83,8 @@ pub struct Pulled {
     pub page_samples: usize,
     /// How much of that was made up in place of packets that never came.
     pub concealed: usize,
-    /// How long an interruption lasted that ended with this pull: sound that was made up in earlier pulls because
-    /// packets were late, and that put off what followed.
+    /// How much was made up because packets were late, and put off what followed. An interruption counts when it has
+    /// ended.
     pub interrupted: usize,
 }
 

@@ -9,7 +9,8 @@
 //!
 //! The playhead moves along the stream's timeline. A stall does not move it, so packets that are merely late
 //! are played, later; what turns out to be lost during a stall is skipped, as its time has passed. Too much
-//! delay is worked off in pauses of the speech only, and too little is made up there.
+//! delay is worked off in pauses of the speech only. Too little is made up there, and where a packet is missing that
+//! others have overtaken: it may be on its way.
 
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,9 @@ use crate::sequence::Sequencer;
 const STALL_STEP_TICKS: i64 = 240;
 /// Sound made up at a time over a gap between packets.
 const GAP_STEP_TICKS: i64 = 960;
+/// A packet that others have overtaken is waited for so long at most: it may be lost, and what is made up is good
+/// for so long.
+const WAIT_TICKS_MAX: i64 = 1_920;
 /// Delay below the target that is not worth making up, and what is left above it when a packet is left out.
 const TOLERANCE_TICKS: i64 = 480;
 /// Pauses are shortened only behind this much of them, so that words do not run into each other.
@@ -69,6 +73,8 @@ struct Playhead {
     codec: Option<Codec>,
     /// Sound made up since the buffer ran empty.
     stalled: i64,
+    /// Sound made up at this position for a packet that others have overtaken.
+    waited: i64,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +118,7 @@ impl Playout {
                 refused: 0,
                 codec: None,
                 stalled: 0,
+                waited: 0,
             },
             chunk: Chunk::with_capacity(longest),
             pace: Pace::default(),
@@ -221,6 +228,10 @@ impl Playout {
             let gap = front.position - self.playhead.position;
             if gap > 0 {
                 let lost = self.is_lost_before(sequencer, front.index);
+                if lost && self.may_wait() {
+                    self.wait();
+                    continue;
+                }
                 self.bridge(gap, lost);
             } else {
                 self.play_front();
@@ -238,6 +249,20 @@ impl Playout {
         self.conceal(STALL_STEP_TICKS, None, Kind::Filler);
         self.playhead.stalled += STALL_STEP_TICKS;
         true
+    }
+
+    /// Whether a packet that has been overtaken is waited for: with the delay that the network asks for it might
+    /// not be late. Where the delay is as long as that, the packet is taken for lost.
+    fn may_wait(&self) -> bool {
+        self.playhead.waited < WAIT_TICKS_MAX && self.shortfall() > TOLERANCE_TICKS
+    }
+
+    /// Makes the delay longer at a packet that is missing.
+    fn wait(&mut self) {
+        self.conceal(STALL_STEP_TICKS, None, Kind::Filler);
+        self.playhead.waited += STALL_STEP_TICKS;
+        self.counts.interrupted += u64::try_from(STALL_STEP_TICKS).unwrap_or(0);
+        self.pace.delay = self.pace.delay.map(|delay| delay + STALL_STEP_TICKS);
     }
 
     /// Makes the delay longer by what is owed, within a pause.
@@ -347,9 +372,10 @@ impl Playout {
     fn play(&mut self, entry: &Entry, passed: i64) {
         let from = self.playhead.position;
         self.playhead.position = entry.end();
+        self.playhead.waited = 0;
         self.playhead.index = self.playhead.index.max(entry.index);
         let excess = self.excess();
-        let target = self.delay.target(self.pace.quantum);
+        let shortfall = self.shortfall();
         let Some(voice) = voice(&mut self.voices, entry.codec) else {
             return;
         };
@@ -370,12 +396,8 @@ impl Playout {
             return;
         }
         self.pace.shortened = false;
-        if let Some(delay) = self
-            .pace
-            .delay
-            .filter(|&delay| quiet && delay + TOLERANCE_TICKS < target)
-        {
-            self.pace.owed = (target - delay).min(GAP_STEP_TICKS) / TOLERANCE_TICKS * TOLERANCE_TICKS;
+        if quiet && shortfall > TOLERANCE_TICKS {
+            self.pace.owed = shortfall.min(GAP_STEP_TICKS) / TOLERANCE_TICKS * TOLERANCE_TICKS;
         }
         let skip = unsigned(passed / voice.ticks_per_sample());
         voice.render(skip, &mut self.chunk.samples);
@@ -414,6 +436,12 @@ impl Playout {
         self.pace
             .delay
             .map_or(0, |delay| (delay - target).min(spare).max(0))
+    }
+
+    /// Delay that the network asks for beyond what there is.
+    fn shortfall(&self) -> i64 {
+        let target = self.delay.target(self.pace.quantum);
+        self.pace.delay.map_or(0, |delay| (target - delay).max(0))
     }
 
     fn count(&mut self, now: Instant, kind: Kind, ticks: i64) {

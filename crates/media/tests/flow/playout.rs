@@ -7,7 +7,7 @@ use media::receive::{BUFFERED_TIME_MAX, Received, Rejection};
 use media::sample::SampleRate;
 
 use crate::line::{FRAME, Line};
-use crate::network::Weather;
+use crate::network::{Network, Weather};
 use crate::speech::{lag, sine, speech};
 
 #[test]
@@ -212,6 +212,76 @@ fn jitter_does_not_cost_a_sample_where_the_talker_never_pauses() {
 }
 
 #[test]
+fn a_short_page_through_jitter_is_heard_although_the_talker_never_pauses() {
+    let rough = Weather {
+        jitter: Duration::from_millis(60),
+        ..Weather::CALM
+    };
+    for seed in 0..50 {
+        let mut line = Line::new(Codec::Pcmu, SampleRate::Hz8000, rough);
+        line.network = Network::new(rough, seed);
+
+        line.say(&sine(8_000, 300.0, 12_000));
+        line.drain();
+
+        let statistics = line.receiver.statistics();
+        assert_eq!(statistics.played_samples, 12_000);
+        assert!(
+            statistics.concealed_samples <= 2 * 160,
+            "{} concealed with seed {seed}",
+            statistics.concealed_samples
+        );
+        assert!(
+            statistics.interrupted_samples <= 60 * 8,
+            "{} put off with seed {seed}",
+            statistics.interrupted_samples
+        );
+    }
+}
+
+#[test]
+fn a_packet_that_others_overtake_is_waited_for_until_the_limit() {
+    // The delay as it is when the packet is due, and 40 ms.
+    for (late_ms, concealed) in [(86, 0), (87, 160)] {
+        let mut line = delayed_less_than_it_should_be();
+        let before = line.receiver.statistics();
+        let said = sine(8_000, 300.0, 21 * 160);
+        let packet = line.hold_back(&said[..160]);
+        let late = late_ms / 20;
+        line.say(&said[160..(1 + late) * 160]);
+        line.pass(Duration::from_millis(u64::try_from(late_ms % 20).unwrap()));
+        line.network.send(line.now, &packet);
+        line.say(&said[(1 + late) * 160..]);
+        line.drain();
+
+        let after = line.receiver.statistics();
+        assert_eq!(after.interrupted_samples - before.interrupted_samples, 40 * 8);
+        assert_eq!(
+            after.concealed_samples - before.concealed_samples,
+            concealed,
+            "{late_ms} ms"
+        );
+    }
+}
+
+#[test]
+fn a_packet_that_is_lost_is_waited_for_only_where_the_delay_is_short() {
+    let mut line = Line::pcmu();
+    let said = sine(8_000, 300.0, 8_000);
+
+    line.say(&said);
+    let _lost = line.hold_back(&said[..160]);
+    line.say(&said);
+    line.drain();
+
+    let statistics = line.receiver.statistics();
+    assert_eq!(
+        (statistics.concealed_samples, statistics.interrupted_samples),
+        (160, 0)
+    );
+}
+
+#[test]
 fn a_network_that_stands_still_for_ten_seconds_leaves_a_bounded_delay() {
     let mut line = Line::pcmu();
     let said = speech(8_000, 40 * 8_000);
@@ -355,6 +425,21 @@ fn the_level_of_speech_is_told_without_its_pauses() {
 
     let level = line.receiver.statistics().level_dbfs.unwrap();
     assert!((level - -9.2).abs() < 0.3, "{level} dBFS");
+}
+
+/// A line whose packets are sometimes late by a fifth of a second, which its listener has learnt but not had the time
+/// to provide for.
+fn delayed_less_than_it_should_be() -> Line {
+    let mut line = Line::pcmu();
+    let said = sine(8_000, 300.0, 10 * 160);
+    line.say(&said);
+    let held = [&said[..160], &said[160..320]].map(|frame| line.hold_back(frame));
+    line.say(&said);
+    for packet in held {
+        line.network.send(line.now, &packet);
+    }
+    line.say(&said);
+    line
 }
 
 /// What µ-law makes of it.

@@ -10,7 +10,7 @@ use media::sample::SampleRate;
 
 use crate::line::{FRAME, Line, receiver, sender, talker};
 use crate::network::Weather;
-use crate::speech::{signal_to_noise, sine, speech, steepest};
+use crate::speech::{lag, signal_to_noise, sine, speech, steepest};
 
 /// Bits to be turned in a header: none.
 const UNCHANGED: Header = Header {
@@ -338,6 +338,39 @@ fn a_lost_packet_of_opus_is_recovered_from_the_next_one() {
         recovered > extrapolated + 2.0,
         "{recovered:.1} dB, extrapolated {extrapolated:.1} dB"
     );
+}
+
+#[test]
+fn a_lost_packet_of_opus_is_recovered_although_it_was_waited_for() {
+    const LOST: usize = 16;
+    let mut clean = Line::new(Codec::Opus, SampleRate::Hz48000, Weather::CALM);
+    let mut lossy = Line::new(Codec::Opus, SampleRate::Hz48000, Weather::CALM);
+    let said = speech(48_000, 48_000);
+    let packets = packets(&mut clean, &said);
+
+    send_in_step(&mut clean, &packets);
+    for number in 0..packets.len() {
+        lossy.pass(FRAME);
+        // Two late packets before the syllable let the listener learn that its delay is too short.
+        let arriving: &[usize] = match number {
+            9 | 10 | LOST => &[],
+            14 => &[9, 10, 14],
+            _ => &[number],
+        };
+        for arrived in arriving {
+            lossy.network.send(lossy.now, &packets[*arrived]);
+        }
+    }
+    lossy.drain();
+
+    let statistics = lossy.receiver.statistics();
+    assert_eq!(statistics.lost, 1);
+    let put_off = usize::try_from(statistics.interrupted_samples).unwrap();
+    assert_eq!(put_off, 40 * 48);
+    let start = lag(&said, &clean.heard, 5_000) + LOST * 960;
+    let frames = start..start + 3 * 960;
+    let recovered = signal_to_noise(&clean.heard[frames.clone()], &lossy.heard[put_off..][frames]);
+    assert!(recovered > 12.0, "{recovered:.1} dB");
 }
 
 /// How close the decoder comes to the whole stream if it only extrapolates over what is lost.
