@@ -248,12 +248,14 @@ impl Switch {
             }
         };
         caller.media.description = Hidden(text.clone());
-        if let Some(session) = caller.session {
-            self.agent
-                .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(text)));
-        }
+        let session = caller.session;
+        // Joined first, because it speaks as soon as it has its answer.
         if let Some(negotiated) = negotiated {
             self.connect(leg, *negotiated);
+        }
+        if let Some(session) = session {
+            self.agent
+                .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(text)));
         }
     }
 

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use media::bridge::{Event, Role};
+use media::bridge::{Command, Event, Role};
 use media::sdp::SecurityOffer;
 use model::status::{MissingReason, NotHeardReason, Verdict, ZoneEvent};
 use sip::flow::Transport;
-use sip::message::{HeaderName, StatusCode};
+use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::EndCause;
 use switch::admission::Limits;
-use switch::{Input, PAGE_ANSWER_MAX};
+use switch::{Input, Output, PAGE_ANSWER_MAX};
 
 use crate::phone::{Script, page_of};
-use crate::world::{World, verdict};
+use crate::world::{World, reversed, verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -73,6 +73,32 @@ fn a_page_is_answered_bridged_ended_and_reported() {
     assert_eq!(world.open_ports(), 0);
     assert_eq!(world.zone.status(world.now).accounts[0].pages, 0);
     assert_eq!(world.zone.counters().calls.receipts, 3);
+}
+
+#[test]
+fn a_talker_is_joined_before_the_answer_that_lets_it_speak() {
+    let mut world = hall(&["north"]);
+    world.phones[1].script = Script::Ring;
+    page(&mut world);
+
+    world.phones[1].answer(world.now);
+    let (flow, bytes) = world.phones[1].poll(world.now).unwrap();
+    let message = Message::parse_datagram(bytes).unwrap();
+    let flow = reversed(flow);
+    world.zone.handle_input(world.now, Input::Sip { flow, message });
+
+    let outputs: Vec<Output> = std::iter::from_fn(|| world.zone.poll_output()).collect();
+    let joined = outputs.iter().position(|output| {
+        let Output::Media(Command::Connect { role, .. }) = output else {
+            return false;
+        };
+        *role == Role::Talker
+    });
+    let talker = reversed(world.phones[0].flow);
+    let answered = outputs.iter().position(
+        |output| matches!(output, Output::Transmit { flow, bytes } if *flow == talker && bytes.starts_with(b"SIP/2.0 200")),
+    );
+    assert!(joined.is_some() && joined < answered, "{joined:?}, {answered:?}");
 }
 
 #[test]
