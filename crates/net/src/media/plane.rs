@@ -7,8 +7,12 @@
 //!                                 a pair of sockets per leg
 //! ```
 //!
-//! Each round takes, in this order and with a budget each: commands, timers, received packets, packets to send,
-//! events. What a full kernel buffer does not take is lost, as on any network; an event waits instead.
+//! Each round takes, in this order and with a budget each: commands, timers, received packets, packets to send, legs to be
+//! opened, events. What a full kernel buffer does not take is lost, as on any network; an event waits instead.
+//!
+//! Media and signalling come by different ways, and neither end of what a peer says is lost by that. A peer that has been
+//! answered sends at once: as long as commands wait, the sockets of legs that are not connected are not read. A peer that
+//! hangs up has just sent: what its sockets hold is sent on before they are closed.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +32,7 @@ use super::sockets::Sockets;
 
 /// Commands that may wait: a page to the most legs that a plane can have, opened and connected.
 const COMMANDS_MAX: usize = 65_536;
-/// Commands carried out in one round, so that packets do not wait for long.
+/// Commands carried out in one round, and legs opened in one, so that packets do not wait for long.
 const COMMANDS_PER_ROUND: usize = 64;
 /// Packets received from one socket in one round, so that one flooded leg does not silence the others.
 const PACKETS_PER_SOCKET: usize = 32;
@@ -126,19 +130,19 @@ impl MediaCounters {
 /// A running media plane. Dropping it ends its thread and closes its sockets.
 #[derive(Debug)]
 pub struct MediaPlane {
-    orders: SyncSender<Order>,
+    commands: SyncSender<Command>,
+    openings: SyncSender<Opening>,
     waker: Arc<Waker>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread is told.
+/// A leg that is to have sockets of the family of an address. It gets no command before it has told that it is open, so
+/// commands need not wait behind the openings of a large page.
 #[derive(Debug)]
-enum Order {
-    /// Open a leg with sockets of the family of an address.
-    Open(LegId, IpAddr),
-    /// Anything else.
-    Plane(Command),
+struct Opening {
+    leg: LegId,
+    local: IpAddr,
 }
 
 #[derive(Debug, Default)]
@@ -155,11 +159,13 @@ impl MediaPlane {
     pub fn start(config: &MediaPlaneConfig, events: mpsc::Sender<MediaEvent>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let (orders, queue) = sync_channel(COMMANDS_MAX);
+        let (commands, command_queue) = sync_channel(COMMANDS_MAX);
+        let (openings, opening_queue) = sync_channel(COMMANDS_MAX);
         let shared = Arc::new(Shared::default());
         let worker = Worker {
             poll,
-            orders: queue,
+            commands: command_queue,
+            openings: opening_queue,
             events,
             event_waits: false,
             sockets: Sockets::new(config.ports, config.bind, config.advertise),
@@ -170,7 +176,8 @@ impl MediaPlane {
             .name("media".to_owned())
             .spawn(move || worker.run())?;
         Ok(Self {
-            orders,
+            commands,
+            openings,
             waker,
             shared,
             thread: Some(thread),
@@ -183,7 +190,7 @@ impl MediaPlane {
     /// # Errors
     /// As [`command`](Self::command).
     pub fn open(&self, leg: LegId, local: IpAddr) -> Result<(), CommandError> {
-        self.order(Order::Open(leg, local))
+        self.wake_after(self.openings.try_send(Opening { leg, local }))
     }
 
     /// Gives a command to the plane. [`Command::Close`] also closes the leg's sockets.
@@ -191,11 +198,11 @@ impl MediaPlane {
     /// # Errors
     /// The thread has more commands than it can hold, or has ended.
     pub fn command(&self, command: Command) -> Result<(), CommandError> {
-        self.order(Order::Plane(command))
+        self.wake_after(self.commands.try_send(command))
     }
 
-    fn order(&self, order: Order) -> Result<(), CommandError> {
-        self.orders.try_send(order).map_err(|error| match error {
+    fn wake_after<T>(&self, queued: Result<(), TrySendError<T>>) -> Result<(), CommandError> {
+        queued.map_err(|error| match error {
             TrySendError::Full(_) => CommandError::Full,
             TrySendError::Disconnected(_) => CommandError::Stopped,
         })?;
@@ -225,7 +232,8 @@ impl Drop for MediaPlane {
 /// What the thread owns.
 struct Worker {
     poll: Poll,
-    orders: Receiver<Order>,
+    commands: Receiver<Command>,
+    openings: Receiver<Opening>,
     events: mpsc::Sender<MediaEvent>,
     /// The driver's queue was full at the last look.
     event_waits: bool,
@@ -233,6 +241,10 @@ struct Worker {
     plane: Plane,
     shared: Arc<Shared>,
 }
+
+/// Nobody takes the events any more.
+#[derive(Debug)]
+struct DriverGone;
 
 impl Worker {
     fn run(mut self) {
@@ -250,19 +262,26 @@ impl Worker {
                 return;
             }
             self.sockets.mark_readable(&ready);
-            let commands_left = self.carry_out_commands();
-            let now = Instant::now();
-            if self.plane.next_timeout().is_some_and(|due| due <= now) {
-                self.plane.handle_timeout(now);
+            match self.round(&mut packet) {
+                Ok(finished) => is_finished = finished,
+                Err(DriverGone) => return,
             }
-            let packets_left = self.receive(now);
-            let transmits_left = self.transmit(&mut packet);
-            if self.tell().is_err() {
-                return;
-            }
-            let commands_can_go_on = commands_left && !self.event_waits;
-            is_finished = !(commands_can_go_on || packets_left || transmits_left);
         }
+    }
+
+    /// Does a share of everything that waits, and says whether nothing is left.
+    fn round(&mut self, packet: &mut Vec<u8>) -> Result<bool, DriverGone> {
+        let commands_left = self.carry_out_commands(packet);
+        let now = Instant::now();
+        if self.plane.next_timeout().is_some_and(|due| due <= now) {
+            self.plane.handle_timeout(now);
+        }
+        let packets_left = self.receive(now, commands_left);
+        let transmits_left = self.transmit(packet);
+        let openings_left = self.open_legs();
+        self.tell()?;
+        let commands_can_go_on = (commands_left || openings_left) && !self.event_waits;
+        Ok(!(commands_can_go_on || packets_left || transmits_left))
     }
 
     /// How long the thread may wait for something to happen.
@@ -279,62 +298,94 @@ impl Worker {
     }
 
     /// True when some may be left.
-    fn carry_out_commands(&mut self) -> bool {
+    fn carry_out_commands(&mut self, packet: &mut Vec<u8>) -> bool {
         if self.event_waits {
             // A driver that takes no answers gets nothing done; otherwise its answers would heap up here.
             return true;
         }
         for _command in 0..COMMANDS_PER_ROUND {
-            let Ok(order) = self.orders.try_recv() else {
+            let Ok(command) = self.commands.try_recv() else {
                 return false;
             };
-            match order {
-                Order::Open(leg, local) => self.open(leg, local),
-                Order::Plane(command) => self.carry_out(command),
+            self.carry_out(command, packet);
+        }
+        true
+    }
+
+    fn carry_out(&mut self, command: Command, packet: &mut Vec<u8>) {
+        match &command {
+            Command::Connect { leg, negotiated, .. } => self.sockets.connect(*leg, negotiated.rtcp_mux),
+            Command::Close { leg } => {
+                self.finish(*leg, packet);
+                self.sockets.close(*leg, self.poll.registry());
+            }
+        }
+        self.plane.handle_command(Instant::now(), command);
+    }
+
+    /// Takes what has come to a leg, and sends everything that there is to send: the peer may have hung up before this thread
+    /// got round to its last packets. No other packets are received meanwhile, so this ends.
+    fn finish(&mut self, leg: LegId, packet: &mut Vec<u8>) {
+        let mut buffer = [0; PACKET_BYTES_MAX + 1];
+        for token in self.sockets.tokens(leg) {
+            self.receive_from(Instant::now(), token, &mut buffer);
+        }
+        while self.transmit(packet) {}
+    }
+
+    /// True when some may be left. The bridge does not learn of a leg without sockets, since nobody would close it there.
+    fn open_legs(&mut self) -> bool {
+        if self.event_waits {
+            return true;
+        }
+        for _leg in 0..COMMANDS_PER_ROUND {
+            let Ok(Opening { leg, local }) = self.openings.try_recv() else {
+                return false;
+            };
+            if self.sockets.open(leg, local, self.poll.registry()) {
+                self.plane.handle_opened(leg);
             }
         }
         true
     }
 
-    /// The bridge does not learn of a leg without sockets, since nobody would close it there.
-    fn open(&mut self, leg: LegId, local: IpAddr) {
-        if self.sockets.open(leg, local, self.poll.registry()) {
-            self.plane.handle_opened(leg);
-        }
-    }
-
-    fn carry_out(&mut self, command: Command) {
-        match &command {
-            Command::Connect { leg, negotiated, .. } => self.sockets.set_mux(*leg, negotiated.rtcp_mux),
-            Command::Close { leg } => self.sockets.close(*leg, self.poll.registry()),
-        }
-        self.plane.handle_command(Instant::now(), command);
-    }
-
-    fn receive(&mut self, now: Instant) -> bool {
+    /// True when some are left that can be read now.
+    fn receive(&mut self, now: Instant, commands_left: bool) -> bool {
         let mut buffer = [0; PACKET_BYTES_MAX + 1];
+        let mut packets_left = false;
         for token in self.sockets.take_readable() {
-            let mut packets = 0;
-            while let Some((leg, length, from)) = self.sockets.receive(token, &mut buffer) {
-                packets += 1;
-                match buffer
-                    .get_mut(..length)
-                    .filter(|bytes| bytes.len() <= PACKET_BYTES_MAX)
-                {
-                    Some(bytes) => {
-                        self.shared.counters.add(MediaCounter::Received);
-                        self.plane.handle_packet(now, leg, from, bytes);
-                    }
-                    None => self.shared.counters.add(MediaCounter::TooLong),
-                }
-                if packets == PACKETS_PER_SOCKET {
-                    // The kernel reports a socket once; what is left in it has to be remembered.
-                    self.sockets.keep_readable(token);
-                    break;
-                }
+            if commands_left && !self.sockets.is_connected(token) {
+                // The command that connects the leg may be among them: its first packets are the first word.
+                self.sockets.keep_readable(token);
+                continue;
+            }
+            if self.receive_from(now, token, &mut buffer) {
+                // The kernel reports a socket once; what is left in it has to be remembered.
+                self.sockets.keep_readable(token);
+                packets_left = true;
             }
         }
-        self.sockets.has_readable()
+        packets_left
+    }
+
+    /// Takes at most [`PACKETS_PER_SOCKET`] packets of one socket, and says whether there may be more.
+    fn receive_from(&mut self, now: Instant, token: Token, buffer: &mut [u8]) -> bool {
+        for _packet in 0..PACKETS_PER_SOCKET {
+            let Some((leg, length, from)) = self.sockets.receive(token, buffer) else {
+                return false;
+            };
+            match buffer
+                .get_mut(..length)
+                .filter(|bytes| bytes.len() <= PACKET_BYTES_MAX)
+            {
+                Some(bytes) => {
+                    self.shared.counters.add(MediaCounter::Received);
+                    self.plane.handle_packet(now, leg, from, bytes);
+                }
+                None => self.shared.counters.add(MediaCounter::TooLong),
+            }
+        }
+        true
     }
 
     fn transmit(&mut self, packet: &mut Vec<u8>) -> bool {
@@ -354,8 +405,8 @@ impl Worker {
         true
     }
 
-    /// Offers events as long as the driver has room. An error means that the driver is gone.
-    fn tell(&mut self) -> Result<(), ()> {
+    /// Offers events as long as the driver has room.
+    fn tell(&mut self) -> Result<(), DriverGone> {
         loop {
             let permit = match self.events.try_reserve() {
                 Ok(permit) => permit,
@@ -363,7 +414,7 @@ impl Worker {
                     self.event_waits = true;
                     return Ok(());
                 }
-                Err(mpsc::error::TrySendError::Closed(())) => return Err(()),
+                Err(mpsc::error::TrySendError::Closed(())) => return Err(DriverGone),
             };
             let next = self
                 .sockets
@@ -379,3 +430,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

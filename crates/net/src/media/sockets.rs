@@ -35,6 +35,8 @@ struct LegSockets {
     bound: SocketAddr,
     /// RTCP goes through the RTP socket (RFC 5761).
     is_muxed: bool,
+    /// The bridge takes its packets.
+    is_connected: bool,
 }
 
 impl Sockets {
@@ -95,6 +97,7 @@ impl Sockets {
                         rtcp,
                         bound,
                         is_muxed: false,
+                        is_connected: false,
                     },
                 );
                 Ok(bound)
@@ -134,10 +137,27 @@ impl Sockets {
         self.pool.close(sockets.bound.port());
     }
 
-    pub(super) fn set_mux(&mut self, leg: LegId, is_muxed: bool) {
+    /// The sockets of a leg.
+    pub(super) fn tokens(&self, leg: LegId) -> impl Iterator<Item = Token> + use<> {
+        let sockets = self.sockets_by_leg.get(&leg);
+        let tokens = sockets.map(|sockets| [sockets.rtp, sockets.rtcp]);
+        tokens.into_iter().flatten()
+    }
+
+    /// Notes that the bridge takes the packets of a leg.
+    pub(super) fn connect(&mut self, leg: LegId, is_muxed: bool) {
         if let Some(sockets) = self.sockets_by_leg.get_mut(&leg) {
             sockets.is_muxed = is_muxed;
+            sockets.is_connected = true;
         }
+    }
+
+    /// Says whether the bridge takes what comes to a socket.
+    pub(super) fn is_connected(&self, token: Token) -> bool {
+        self.socket_by_token
+            .get(&token)
+            .and_then(|socket| self.sockets_by_leg.get(&socket.leg))
+            .is_some_and(|sockets| sockets.is_connected)
     }
 
     pub(super) fn next_outcome(&mut self) -> Option<MediaEvent> {
@@ -160,10 +180,6 @@ impl Sockets {
 
     pub(super) fn take_readable(&mut self) -> BTreeSet<Token> {
         std::mem::take(&mut self.readable)
-    }
-
-    pub(super) fn has_readable(&self) -> bool {
-        !self.readable.is_empty()
     }
 
     /// One packet of a socket and the leg it belongs to; `None` when the socket has been closed or is empty.
