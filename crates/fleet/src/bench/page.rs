@@ -38,6 +38,8 @@ const PACKET_OCTETS: usize = 172;
 const TAG_OCTETS: usize = 10;
 /// Longest wait for a page to begin, and for all its calls to be over.
 const CALLS_MAX: Duration = Duration::from_secs(20);
+/// Time after its BYE for which an endpoint still takes packets: media and signalling take different ways.
+const STRAGGLERS_MAX: Duration = Duration::from_millis(60);
 /// How often it is looked whether something has come about.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The thread of a zone that sends.
@@ -231,6 +233,7 @@ impl Hall {
             hall.tally.ended() - ended >= answered
         })
         .await?;
+        sleep(STRAGGLERS_MAX).await;
         let heard = self.ears.take();
         measured.add(size, answered, spoken, during, &heard);
         check_authenticity(&heard, &self.tally.keys())
