@@ -56,7 +56,7 @@ mod uplink;
 pub use call::tone::TONE_MAX;
 pub use call::{CALLS_MAX, CALLS_PER_SLOT_MAX};
 pub use caller::{Caller, CallerEvent, CallerFailure, CallerProfile};
-pub use endpoint::{Counters, Endpoint, Holdings, PAGE_HEADER, SLOTS_MAX};
+pub use endpoint::{Counters, Endpoint, Holdings, PAGE_HEADER, Reconfigured, SLOTS_MAX};
 pub use io::{CallId, ConnectToken, Input, Output};
 pub use keepalive::KeepaliveTimes;
 pub use profile::Profile;

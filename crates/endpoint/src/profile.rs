@@ -76,7 +76,7 @@ pub struct SlotProfile {
 }
 
 /// Who registers or calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// User part of the address of record.
     pub user: SipUser,

@@ -7,8 +7,8 @@ use sip::flow::Flow;
 use sip::registration::RegisterSequence;
 
 use crate::clock::millis_since;
-use crate::profile::{Account, SlotProfile, TargetProfile};
-use crate::registration::{Registration, RegistrationTimes};
+use crate::profile::{Account, PageTone, SlotProfile, TargetProfile};
+use crate::registration::{Register, Registration, RegistrationTimes};
 use crate::uplink::Uplinks;
 
 /// One slot of the device.
@@ -20,6 +20,10 @@ pub(crate) struct Slot {
     /// Registers with `reg-id`; `false` after a 439 (RFC 5626 section 4.2.1).
     pub(crate) names_flow: bool,
     shown: Option<Appearance>,
+    /// What the slot is to be once the binding of its present account has been taken back.
+    successor: Option<SlotProfile>,
+    /// The configuration has no slot at this position any more; its place is kept for a later one.
+    is_removed: bool,
 }
 
 /// What was last published of a slot's registration, and since when it has been so.
@@ -39,6 +43,49 @@ impl Slot {
             sequence: RegisterSequence::new(call_id),
             names_flow: true,
             shown: None,
+            successor: None,
+            is_removed: false,
+        }
+    }
+
+    /// Takes another profile of its position, or that there is none: at once where the account stays, and otherwise when the
+    /// binding has been taken back.
+    pub(crate) fn take_profile(&mut self, now: Instant, profile: Option<SlotProfile>) -> Option<Register> {
+        self.is_removed = profile.is_none();
+        let profile = profile.unwrap_or(SlotProfile {
+            position: self.profile.position,
+            account: None,
+            tone: PageTone::None,
+        });
+        if self.successor.is_none() && self.profile.account == profile.account {
+            self.profile = profile;
+            return None;
+        }
+        self.successor = Some(profile);
+        self.registration.unregister(now)
+    }
+
+    /// Says whether the present account has left and another one can take its place.
+    pub(crate) fn has_left(&self) -> bool {
+        self.successor.is_some() && self.registration.is_off()
+    }
+
+    /// Says whether the present account is being taken back.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.successor.is_some()
+    }
+
+    /// Says whether the configuration has no such slot any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.is_removed
+    }
+
+    /// Becomes what it is to be, not registered yet.
+    pub(crate) fn succeed(&mut self, times: RegistrationTimes, call_id: String) {
+        if let Some(profile) = self.successor.take() {
+            let is_removed = self.is_removed;
+            *self = Self::new(profile, times, call_id);
+            self.is_removed = is_removed;
         }
     }
 

@@ -57,6 +57,11 @@ impl Sound {
         &self.profile
     }
 
+    /// Sounds from here on as another profile has it; the rate stays.
+    pub(crate) fn set_profile(&mut self, profile: SoundProfile) {
+        self.profile = profile;
+    }
+
     /// Notes that a sound is heard from `now` on.
     pub(crate) fn begins(&mut self, now: Instant, sound: SoundId) {
         self.began_by_sound.insert(sound, now);

@@ -160,6 +160,16 @@ impl Calls {
         }
     }
 
+    /// Makes all calls as loud as their kind is to be, in dB.
+    pub(crate) fn set_volumes(&mut self, page_db: f32, ring_db: f32) {
+        for call in self.page_by_id.values_mut() {
+            call.gain_mut().set(page_db);
+        }
+        for call in self.ring_by_id.values_mut() {
+            call.gain_mut().set(ring_db);
+        }
+    }
+
     /// Notes for the receipts of what sounds that the sink failed, be it fit again before it takes the next samples.
     pub(crate) fn note_fault(&mut self) {
         for call in self.page_by_id.values_mut() {

@@ -3,6 +3,7 @@
 mod admission;
 mod agent;
 mod calling;
+mod reconfiguring;
 mod registering;
 mod sounding;
 
@@ -24,6 +25,7 @@ use crate::sound::Sound;
 use crate::uplink::{Effect, Uplinks, leave_flow};
 
 pub use admission::PAGE_HEADER;
+pub use reconfiguring::Reconfigured;
 
 /// The core of one device.
 ///
@@ -234,6 +236,7 @@ impl Endpoint {
             slots: self
                 .slots
                 .iter()
+                .filter(|slot| !slot.is_removed())
                 .map(|slot| slot.status(now, &self.uplinks))
                 .collect(),
             sounding: self.sounding(now),
@@ -300,6 +303,7 @@ impl Endpoint {
                 self.carry_out(now, effect);
                 quiet = false;
             }
+            quiet &= !self.seat_successors(now);
             quiet &= !self.step_calls(now);
             if quiet {
                 return acted;

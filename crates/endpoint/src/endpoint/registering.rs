@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
+use model::SipUser;
 use model::status::Cause;
 use sip::flow::Flow;
 use sip::message::{Message, Method};
 use sip::user_agent::OutgoingRequest;
 
 use super::{Asked, Endpoint, Phase};
+use crate::profile::Account;
 use crate::registration::{self, Answer, Judgement, Outcome, Register};
 use crate::slot::Slot;
 use crate::uplink::Change;
@@ -150,11 +152,22 @@ impl Endpoint {
         if self.phase != Phase::Running {
             return;
         }
+        // A user that moves to another slot has the same contact there: it registers when the old binding is taken back, which
+        // would take the new one with it.
+        let leaving: Vec<SipUser> = self
+            .slots
+            .iter()
+            .filter(|slot| slot.is_leaving())
+            .filter_map(|slot| slot.account().map(|account| account.user.clone()))
+            .collect();
         for index in 0..self.slots.len() {
             let due = self
                 .slots
                 .get_mut(index)
-                .filter(|slot| slot.account().is_some() && is_meant(slot))
+                .filter(|slot| {
+                    let registers = |account: &Account| !leaving.contains(&account.user);
+                    slot.account().is_some_and(registers) && is_meant(slot)
+                })
                 .and_then(|slot| slot.registration.handle_flow_up(now, flow));
             self.send_register(now, index, due);
         }

@@ -16,6 +16,7 @@ mod opening;
 mod page;
 mod precedence;
 mod receipt;
+mod reconfiguration;
 mod registration;
 mod server;
 mod streams;

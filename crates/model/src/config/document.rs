@@ -115,6 +115,11 @@ impl Document {
             .filter(|value| !value.is_empty())
     }
 
+    /// The keys of the file, in their own order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.place_by_key.keys().map(String::as_str)
+    }
+
     /// The line a key stands on, from 1.
     #[must_use]
     pub fn line_of(&self, key: &str) -> Option<usize> {

@@ -3,6 +3,7 @@
 //! - [`KEYS`] is the schema: every key that means something here, with its type, range, default and page.
 //! - [`Document`] is a file: it keeps lines, comments and unknown keys as they are, so that an export equals the
 //!   import but for what was set.
+//! - [`Settings`] are two files, one over the other: what an endpoint was given, and what was set on it.
 //! - [`EndpointConfig`] is what the endpoint works with: typed sections, made from a document as a whole or not at all.
 //!
 //! Key names that no source documents are marked [`Evidence::Inferred`]; keys that only this endpoint knows begin
@@ -13,6 +14,7 @@ mod endpoint;
 mod keys;
 mod kind;
 mod reader;
+mod settings;
 
 pub use document::{
     ConfigError, DOCUMENT_LENGTH_MAX, Document, IdleKey, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX,
@@ -24,3 +26,4 @@ pub use endpoint::{
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};
+pub use settings::{CONCEALED, Difference, Origin, SettingChange, Settings};
