@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use endpoint::{Endpoint, Input, Output};
-use media::sample::SampleRate;
+use audio::Sink;
+use endpoint::{Endpoint, Input, Output, Profile, Reconfigured};
 use model::status::{DeviceEvent, DeviceStatus, SinkHealth, Sounding};
 use net::control::StatusRequest;
 use net::deadline::until;
+use net::tls::ClientTls;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use crate::network::Network;
 use crate::player::{PERIOD, Player, Report};
-use crate::start::DeviceReport;
+use crate::start::{DeviceReport, Reconfiguration};
 
 /// What the owner of a device, or a control client, asks of its driver.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(crate) enum Request {
     Status(oneshot::Sender<DeviceStatus>),
     /// The state as a line of JSON.
     StatusLine(StatusRequest),
+    /// To go on with another configuration.
+    Reconfigure(Box<Reconfiguration>),
     /// To end.
     Stop,
 }
@@ -31,30 +36,46 @@ pub(crate) struct Driver {
     endpoint: Endpoint,
     network: Network,
     player: Player,
+    player_reports: mpsc::Receiver<Report>,
     samples_per_period: usize,
-    is_recording: bool,
+    /// What is being recorded, if anything is.
+    stretch: Option<String>,
     has_stopped: bool,
+    succession: Succession,
     reports: broadcast::Sender<DeviceReport>,
     lines: broadcast::Sender<Arc<str>>,
 }
 
+/// The core that takes the place of this one, once this one has left the network.
+struct Succession {
+    seeds: ChaCha20Rng,
+    next: Option<(Profile, Option<ClientTls>)>,
+    is_leaving: bool,
+}
+
 impl Driver {
     pub(crate) fn new(
-        endpoint: Endpoint,
+        seed: [u8; 32],
+        profile: Profile,
         network: Network,
-        player: Player,
-        rate: SampleRate,
+        (player, player_reports): (Player, mpsc::Receiver<Report>),
         reports: broadcast::Sender<DeviceReport>,
         lines: broadcast::Sender<Arc<str>>,
     ) -> Self {
-        let samples_per_period = rate.samples_in(PERIOD);
+        let mut seeds = ChaCha20Rng::from_seed(seed);
         Self {
-            endpoint,
+            samples_per_period: profile.sound.output_rate.samples_in(PERIOD),
+            endpoint: Endpoint::new(next_seed(&mut seeds), profile),
             network,
             player,
-            samples_per_period,
-            is_recording: false,
+            player_reports,
+            stretch: None,
             has_stopped: false,
+            succession: Succession {
+                seeds,
+                next: None,
+                is_leaving: false,
+            },
             reports,
             lines,
         }
@@ -62,11 +83,7 @@ impl Driver {
 
     /// Runs until it is told to stop and the core has said good-bye. Inputs in the order of their urgency: sound, timers, the
     /// sink, requests, the network: whatever floods it, its owner is heard.
-    pub(crate) async fn run(
-        mut self,
-        mut player: mpsc::Receiver<Report>,
-        mut requests: mpsc::Receiver<Request>,
-    ) {
+    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut period = tokio::time::interval(PERIOD);
         // Sound that was due is made up for: the core counts on as many periods as time has passed.
         period.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -87,7 +104,7 @@ impl Driver {
                     self.endpoint.handle_timeout(Instant::now());
                     self.carry_out();
                 }
-                Some(report) = player.recv() => self.take_report(report),
+                Some(report) = self.player_reports.recv() => self.take_report(report),
                 request = requests.recv() => match request {
                     Some(Request::Status(answer)) => {
                         // Who has gone meanwhile needs no answer.
@@ -96,7 +113,11 @@ impl Driver {
                     Some(Request::StatusLine(answer)) => {
                         let _is_told = answer.send(line(&self.endpoint.status(Instant::now()))).is_ok();
                     }
-                    Some(Request::Stop) => self.give(Input::Shutdown),
+                    Some(Request::Reconfigure(change)) => self.reconfigure(*change),
+                    Some(Request::Stop) => {
+                        self.succession.next = None;
+                        self.give(Input::Shutdown);
+                    }
                     None => return,
                 },
                 input = self.network.next() => match input {
@@ -110,7 +131,7 @@ impl Driver {
     fn play(&mut self) {
         let mut samples = vec![0; self.samples_per_period];
         self.endpoint.fill(Instant::now(), &mut samples);
-        if self.is_recording {
+        if self.stretch.is_some() {
             let health = self.player.play(samples);
             self.take_health(health);
         }
@@ -140,7 +161,61 @@ impl Driver {
         }
     }
 
+    /// Goes on with another configuration: in place where that can be, otherwise by another core, which starts when no page
+    /// is under way and this one has taken its bindings back.
+    fn reconfigure(&mut self, change: Reconfiguration) {
+        if let Some(sink) = change.sink {
+            self.replace_sink(sink);
+        }
+        let in_place = change.tls.is_none()
+            && self.succession.next.is_none()
+            && self.endpoint.reconfigure(Instant::now(), change.profile.clone()) == Reconfigured::InPlace;
+        if !in_place {
+            let earlier_tls = self.succession.next.take().and_then(|(_, tls)| tls);
+            self.succession.next = Some((change.profile, change.tls.or(earlier_tls)));
+        }
+        self.carry_out();
+    }
+
+    fn replace_sink(&mut self, sink: Box<dyn Sink>) {
+        match Player::start(sink) {
+            Ok((player, reports)) => {
+                (self.player, self.player_reports) = (player, reports);
+                if let Some(label) = self.stretch.clone() {
+                    let health = self.player.begin(label);
+                    self.take_health(health);
+                }
+            }
+            Err(error) => tracing::error!(%error, "the sound thread cannot be started; the output stays"),
+        }
+    }
+
+    /// Lets the core leave when another one waits and no page is under way.
+    fn leave_if_due(&mut self) {
+        if self.succession.next.is_some() && !self.succession.is_leaving && !self.endpoint.is_busy() {
+            self.succession.is_leaving = true;
+            self.endpoint.handle_input(Instant::now(), Input::Shutdown);
+        }
+    }
+
+    /// The core has left: the next one begins, or this is the end.
+    fn succeed(&mut self) {
+        self.succession.is_leaving = false;
+        let Some((profile, tls)) = self.succession.next.take() else {
+            self.has_stopped = true;
+            return;
+        };
+        if let Some(tls) = tls {
+            self.network.set_tls(tls);
+        }
+        let now = Instant::now();
+        self.endpoint = Endpoint::new(next_seed(&mut self.succession.seeds), profile);
+        self.endpoint.handle_input(now, Input::Sink(self.player.health()));
+        self.endpoint.start(now);
+    }
+
     fn carry_out(&mut self) {
+        self.leave_if_due();
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 Output::Transmit { flow, bytes } => self.network.transmit(&flow, bytes),
@@ -155,7 +230,7 @@ impl Driver {
                 Output::CloseMedia { call } => self.network.close_media(call),
                 Output::SendMedia { call, to, bytes } => self.network.send_media(call, to, &bytes),
                 Output::Event(event) => self.tell(event),
-                Output::Stopped => self.has_stopped = true,
+                Output::Stopped => self.succeed(),
             }
         }
     }
@@ -164,12 +239,12 @@ impl Driver {
         match &event {
             DeviceEvent::Started { sounding } => {
                 let health = self.player.begin(label(sounding));
-                self.is_recording = true;
+                self.stretch = Some(label(sounding));
                 self.take_health(health);
             }
             DeviceEvent::Stopped { .. } => {
                 let health = self.player.end();
-                self.is_recording = false;
+                self.stretch = None;
                 self.take_health(health);
             }
             DeviceEvent::RegistrationChanged { .. }
@@ -185,6 +260,12 @@ impl Driver {
             .send(DeviceReport::Event(event, Instant::now()))
             .unwrap_or(0);
     }
+}
+
+fn next_seed(seeds: &mut ChaCha20Rng) -> [u8; 32] {
+    let mut seed = [0; 32];
+    seeds.fill_bytes(&mut seed);
+    seed
 }
 
 /// Names a stretch of sound: by its page where it has one.

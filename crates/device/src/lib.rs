@@ -3,8 +3,11 @@
 //! [`Device::start`] binds what has to be bound and starts a task that owns the [`endpoint::Endpoint`] and is its clock. The sink has a
 //! thread of its own. [`place_call`] places one call and speaks into it.
 //!
+//! An [`Appliance`] is such a device with its configuration on disk, which may change while it runs.
+//!
 //! It decides nothing about registrations, calls or sound; those are the core's.
 
+pub mod appliance;
 mod call;
 mod cause;
 mod driver;
@@ -12,5 +15,6 @@ mod network;
 mod player;
 mod start;
 
+pub use appliance::Appliance;
 pub use call::{CallError, CallOutcome, CallSetup, place_call};
-pub use start::{Device, DeviceReport, DeviceSetup, StartError};
+pub use start::{Device, DeviceReport, DeviceSetup, Reconfiguration, StartError};

@@ -115,6 +115,11 @@ impl Network {
         })
     }
 
+    /// Trusts others from the next connection on.
+    pub(crate) fn set_tls(&mut self, tls: ClientTls) {
+        self.tls = tls;
+    }
+
     /// Waits for the next thing that the core has to know. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Option<Input> {
         loop {

@@ -105,7 +105,8 @@ impl Player {
         has_changed.then(|| self.health())
     }
 
-    fn health(&self) -> SinkHealth {
+    /// The health of the whole way to the sink.
+    pub(crate) fn health(&self) -> SinkHealth {
         let reason = match self.queue {
             Queue::Flowing => return self.own.clone(),
             Queue::Stalled => "the output has stalled",

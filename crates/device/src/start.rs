@@ -1,5 +1,6 @@
 //! Starting and stopping a device.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audio::Sink;
-use endpoint::{Endpoint, Profile};
+use endpoint::Profile;
 use model::status::{DeviceEvent, DeviceStatus};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT};
 use net::resolver::Resolver;
@@ -37,6 +38,22 @@ pub struct DeviceSetup {
     pub sink: Box<dyn Sink>,
     /// The control socket, where one is wanted.
     pub control: Option<PathBuf>,
+}
+
+/// Another configuration for a running device.
+pub struct Reconfiguration {
+    /// What the core is told from here on, at the same output rate.
+    pub profile: Profile,
+    /// Whom to trust from here on, where that changes: the device connects anew.
+    pub tls: Option<ClientTls>,
+    /// Where sound goes from here on, where that changes.
+    pub sink: Option<Box<dyn Sink>>,
+}
+
+impl fmt::Debug for Reconfiguration {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Reconfiguration")
+    }
 }
 
 /// What a running device tells.
@@ -91,7 +108,7 @@ impl Device {
             None => None,
         };
         let network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
-        let (player, player_reports) = Player::start(setup.sink).map_err(StartError::Sound)?;
+        let player = Player::start(setup.sink).map_err(StartError::Sound)?;
 
         let mut control = Vec::new();
         if let Some(socket) = socket {
@@ -106,16 +123,8 @@ impl Device {
                 }
             }));
         }
-        let rate = setup.profile.sound.output_rate;
-        let driver = Driver::new(
-            Endpoint::new(seed, setup.profile),
-            network,
-            player,
-            rate,
-            reports.clone(),
-            lines,
-        );
-        let driver = tokio::spawn(driver.run(player_reports, request_receiver));
+        let driver = Driver::new(seed, setup.profile, network, player, reports.clone(), lines);
+        let driver = tokio::spawn(driver.run(request_receiver));
         Ok(Self {
             requests,
             reports,
@@ -134,6 +143,17 @@ impl Device {
         let (answer, status) = oneshot::channel();
         self.requests.send(Request::Status(answer)).await.ok()?;
         status.await.ok()
+    }
+
+    /// Goes on with another configuration. What stays the same is not disturbed; where the servers change, the device leaves
+    /// and registers anew as soon as no page is under way.
+    pub async fn reconfigure(&self, change: Reconfiguration) {
+        // A device that has ended needs no configuration.
+        let _is_told = self
+            .requests
+            .send(Request::Reconfigure(Box::new(change)))
+            .await
+            .is_ok();
     }
 
     /// Ends calls, takes the registrations back, and ends.

@@ -42,9 +42,9 @@ pub(crate) enum Command {
     after_help = "Examples:\n  oyez-endpoint run --config lobby.conf\n  OYEZ_LOG=info oyez-endpoint run --config /etc/oyez/lobby.conf --state /var/lib/oyez-endpoint"
 )]
 pub(crate) struct RunArguments {
-    /// The configuration file
+    /// A configuration file, under what is set on the device itself
     #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    pub(crate) config: Option<PathBuf>,
     /// Folder for the device's identity, its recordings and its control socket
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,

@@ -47,19 +47,14 @@ impl StateFolder {
             })
     }
 
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.root
+    }
+
     /// The control socket.
     pub(crate) fn control(&self) -> PathBuf {
         self.root.join("control.sock")
-    }
-
-    /// What was played, where the sink is files.
-    pub(crate) fn recordings(&self) -> PathBuf {
-        self.root.join("recordings")
-    }
-
-    /// Sound files that a configuration names as tones.
-    pub(crate) fn tones(&self) -> PathBuf {
-        self.root.join("tones")
     }
 
     /// The device's URN (RFC 5626 4.1), made at the first start and kept.

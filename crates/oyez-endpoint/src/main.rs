@@ -4,7 +4,6 @@ mod cli;
 mod identity;
 mod run;
 mod status;
-mod tones;
 mod voice;
 
 use std::process::ExitCode;

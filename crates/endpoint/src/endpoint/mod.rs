@@ -244,6 +244,12 @@ impl Endpoint {
         }
     }
 
+    /// Says whether a page is under way, which another core in the place of this one would disturb.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.calls.is_busy()
+    }
+
     /// What has been refused and dropped so far.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -46,10 +46,8 @@ impl Endpoint {
                     .push(Slot::new(profile, self.profile.times.registration, call_id));
             }
         }
-        self.calls.set_volumes(
-            profile.sound.page_volume_db,
-            profile.sound.ring_volume_db,
-        );
+        self.calls
+            .set_volumes(profile.sound.page_volume_db, profile.sound.ring_volume_db);
         self.sound.set_profile(profile.sound.clone());
         self.profile = profile;
         self.settle(now);

@@ -66,7 +66,10 @@ fn another_password_registers_that_slot_anew() {
     let mut world = World::new(wrong, Registrar::challenging("secret"));
     world.begin();
     world.run_for(SECOND);
-    assert_eq!((world.shown(0), world.shown(1)), ("Successful", "Rejected by Server"));
+    assert_eq!(
+        (world.shown(0), world.shown(1)),
+        ("Successful", "Rejected by Server")
+    );
 
     let mut right = profile();
     right.slots.push(slot(ring(1), "bell"));
@@ -174,10 +177,7 @@ fn expiries(world: &mut World, user: &str) -> Vec<Option<u32>> {
 
 impl World {
     fn reconfigure(&mut self, profile: Profile) {
-        assert_eq!(
-            self.device.reconfigure(self.now, profile),
-            Reconfigured::InPlace
-        );
+        assert_eq!(self.device.reconfigure(self.now, profile), Reconfigured::InPlace);
         self.pump();
     }
 }

@@ -83,6 +83,16 @@ pub struct SecurityConfig {
     pub answers_md5: bool,
 }
 
+impl SecurityConfig {
+    /// Says whether servers are trusted in the same way.
+    #[must_use]
+    pub fn trusts_as(&self, other: &Self) -> bool {
+        self.trusted_ca_file == other.trusted_ca_file
+            && self.validates_server == other.validates_server
+            && self.tls_version_min == other.tls_version_min
+    }
+}
+
 /// What is offered for media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SrtpOffer {

@@ -66,7 +66,14 @@ impl Settings {
             let value = local.value(key).unwrap_or_default();
             effective.set(key, value).map_err(|error| vec![error])?;
         }
-        EndpointConfig::from_document(&effective)?;
+        if let Err(mut errors) = EndpointConfig::from_document(&effective) {
+            for error in &mut errors {
+                if local.line_of(&error.key).is_some() {
+                    error.line = local.line_of(&error.key);
+                }
+            }
+            return Err(errors);
+        }
         Ok(Self {
             given,
             local,
@@ -169,11 +176,7 @@ impl Settings {
     /// What changes from `self` to `other`, in the order of the keys.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
-        let keys: BTreeSet<&str> = self
-            .effective
-            .keys()
-            .chain(other.effective.keys())
-            .collect();
+        let keys: BTreeSet<&str> = self.effective.keys().chain(other.effective.keys()).collect();
         keys.into_iter()
             .filter_map(|key| {
                 let (before, after) = (self.effective.value(key), other.effective.value(key));
@@ -231,7 +234,9 @@ mod tests {
         assert_eq!(settings.origin("audio.page.vol"), Origin::Override);
 
         let provisioned = settings
-            .with_given(document("sip.proxy = b.example\nsip.u1.user = 7001\naudio.page.vol = -3dB\n"))
+            .with_given(document(
+                "sip.proxy = b.example\nsip.u1.user = 7001\naudio.page.vol = -3dB\n",
+            ))
             .unwrap();
 
         assert_eq!(provisioned.value("sip.proxy"), "b.example");
@@ -303,14 +308,16 @@ mod tests {
             .changed(&[change("sip.u1.pwd", "new"), change("sip.proxy", "b.example")])
             .unwrap();
 
-        let differences: Vec<Difference> =
-            before.differences(&after).iter().map(Difference::shown).collect();
+        let differences: Vec<Difference> = before.differences(&after).iter().map(Difference::shown).collect();
 
         let concealed = Some(CONCEALED.to_owned());
         assert_eq!(differences.len(), 2);
         assert_eq!(differences[0].before.as_deref(), Some("a.example"));
         assert_eq!(differences[0].after.as_deref(), Some("b.example"));
-        assert_eq!((&differences[1].before, &differences[1].after), (&concealed, &concealed));
+        assert_eq!(
+            (&differences[1].before, &differences[1].after),
+            (&concealed, &concealed)
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ const PAGE_TONE: &str = "audio.page.tone";
 
 /// Loads the tone files of the slots from a folder, of each as much as is played, once for all slots that name it. A slot
 /// whose file is not there, or cannot be played, keeps the chime: a page must not fail for its tone.
-pub(crate) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut Profile) {
+pub(super) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut Profile) {
     let rate = profile.sound.output_rate;
     let mut tone_by_name = BTreeMap::new();
     for (slot, slot_profile) in config.slots.iter().zip(&mut profile.slots) {

@@ -1,0 +1,444 @@
+//! An endpoint with its configuration: the two layers of settings, their versions on disk, and the device that runs by them.
+//!
+//! Whoever changes something, a person at the web pages, a program, a provisioning server, does it through an [`Appliance`]: the
+//! change is checked as a whole, kept on disk, and then applied to the running device without a restart.
+
+mod assembly;
+mod store;
+mod tones;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use audio::Sink;
+use endpoint::profile::Identity;
+use media::sample::SampleRate;
+use model::config::{ConfigError, Document, SettingChange, Settings, SinkChoice};
+use model::status::DeviceStatus;
+use net::resolver::Resolver;
+use net::tls::ClientTls;
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
+use tokio::task::spawn_blocking;
+
+use self::assembly::Surroundings;
+use self::store::Store;
+pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
+use crate::start::{Device, DeviceReport, DeviceSetup, Reconfiguration, StartError};
+
+/// Rate of the samples that the sink is given.
+const OUTPUT_RATE: SampleRate = SampleRate::Hz48000;
+
+/// Changes of a configuration kept for one who listens slowly.
+const CHANGES_KEPT: usize = 16;
+
+/// An appliance that has been checked as far as that leaves no trace, and can start.
+pub struct Plan {
+    state: PathBuf,
+    surroundings: Surroundings,
+    store: Store,
+    settings: Settings,
+    /// The settings differ from those that were kept last, or none were.
+    is_new: bool,
+    tls: ClientTls,
+    /// The sink, unless it stands in the state folder.
+    sink: Option<Box<dyn Sink>>,
+}
+
+/// Why an appliance did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplianceError {
+    /// The configuration is wrong by itself or on this machine.
+    #[error("the configuration is wrong: {}", sentences(.0))]
+    Configuration(Vec<ConfigError>),
+    /// The versions on disk cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The device cannot run.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// Why a change was not made. Everything is as before.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The values are wrong, do not fit together, or cannot be used on this machine.
+    #[error("{}", sentences(.0))]
+    Wrong(Vec<ConfigError>),
+    /// They cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such version.
+    #[error("there is no version {0}")]
+    NoVersion(u32),
+    /// The program ends.
+    #[error("the endpoint is ending")]
+    Interrupted,
+}
+
+/// A change that was made.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The version that applies.
+    pub version: Version,
+    /// The keys whose values changed.
+    pub keys: Vec<String>,
+}
+
+impl Plan {
+    /// Reads what the state folder keeps and lays it over the configuration file, if there is one; with the file comes the
+    /// folder that it lies in. The state folder holds `config`, `tones`, `recordings` and `control.sock`.
+    ///
+    /// # Errors
+    ///
+    /// Names what is wrong with the configuration or with what it names, or what cannot be read.
+    pub fn new(state: &Path, file: Option<(Document, PathBuf)>) -> Result<Self, ApplianceError> {
+        let (store, kept) = Store::open(&state.join("config"))?;
+        let is_first = kept.is_none();
+        let kept = kept.unwrap_or_default();
+        let beside = file
+            .as_ref()
+            .map_or(state.to_owned(), |(_, folder)| folder.clone());
+        let settings = match file {
+            Some((file, _)) => kept.with_given(file).map_err(ApplianceError::Configuration)?,
+            None => kept.clone(),
+        };
+        let surroundings = Surroundings {
+            output_rate: OUTPUT_RATE,
+            recordings: state.join("recordings"),
+            tones: state.join("tones"),
+            beside,
+        };
+        let config = settings.config();
+        let tls = surroundings
+            .client_tls(&settings, &config.security)
+            .map_err(ApplianceError::Configuration)?;
+        let sink = if config.sink == SinkChoice::Auto {
+            None
+        } else {
+            let sink = surroundings.sink(&settings, &config.sink);
+            Some(sink.map_err(ApplianceError::Configuration)?)
+        };
+        Ok(Self {
+            state: state.to_owned(),
+            is_new: is_first || !kept.differences(&settings).is_empty(),
+            surroundings,
+            store,
+            settings,
+            tls,
+            sink,
+        })
+    }
+
+    /// The settings that will apply.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Keeps the settings where they are new, and starts the device, with its datagram socket at `bind`.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be made or bound.
+    pub async fn start(mut self, identity: Identity, bind: SocketAddr) -> Result<Appliance, ApplianceError> {
+        let config = self.settings.config();
+        let sink = match self.sink {
+            Some(sink) => sink,
+            None => self
+                .surroundings
+                .sink(&self.settings, &config.sink)
+                .map_err(ApplianceError::Configuration)?,
+        };
+        let mut profile = self.surroundings.profile(&config, &identity);
+        profile.sound.sink = sink.name();
+        if self.is_new {
+            self.store.keep(&self.settings, Author::File, unix_time())?;
+        }
+        let sink_name = sink.name();
+        let device = Device::start(DeviceSetup {
+            profile,
+            tls: self.tls,
+            resolver: Resolver::from_system(),
+            bind,
+            sink,
+            control: Some(self.state.join("control.sock")),
+        })
+        .await?;
+        let current = Current {
+            settings: Arc::new(self.settings),
+            versions: self.store.versions().into(),
+            sink: sink_name,
+        };
+        let (changes, _) = broadcast::channel(CHANGES_KEPT);
+        Ok(Appliance(Arc::new(Shared {
+            device,
+            identity,
+            surroundings: self.surroundings,
+            state: self.state,
+            store: Arc::new(Mutex::new(self.store)),
+            current: RwLock::new(current),
+            changes,
+        })))
+    }
+}
+
+/// An endpoint that runs by its configuration. Clones are the same endpoint.
+#[derive(Clone, Debug)]
+pub struct Appliance(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    device: Device,
+    identity: Identity,
+    surroundings: Surroundings,
+    state: PathBuf,
+    /// Held for the whole of a change: one is made after the other.
+    store: Arc<Mutex<Store>>,
+    current: RwLock<Current>,
+    changes: broadcast::Sender<Changed>,
+}
+
+#[derive(Debug, Clone)]
+struct Current {
+    settings: Arc<Settings>,
+    versions: Arc<[Version]>,
+    sink: String,
+}
+
+impl Appliance {
+    /// The device's state; `None` when it has ended.
+    pub async fn status(&self) -> Option<DeviceStatus> {
+        self.0.device.status().await
+    }
+
+    /// The device's reports from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<DeviceReport> {
+        self.0.device.subscribe()
+    }
+
+    /// The changes of the configuration from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.0.changes.subscribe()
+    }
+
+    /// The settings that apply.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.current().settings
+    }
+
+    /// The versions that can be gone back to, the oldest first; the last one applies.
+    #[must_use]
+    pub fn versions(&self) -> Arc<[Version]> {
+        self.current().versions
+    }
+
+    /// Who the device is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// The state folder.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.0.state
+    }
+
+    /// The folder of sound files that a configuration may name.
+    #[must_use]
+    pub fn tones(&self) -> &Path {
+        &self.0.surroundings.tones
+    }
+
+    /// Sets values on the device, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// Names every value that is wrong, or why the change cannot be kept.
+    pub async fn change(&self, author: Author, changes: &[SettingChange]) -> Result<Changed, ChangeError> {
+        let store = Arc::clone(&self.0.store).lock_owned().await;
+        let settings = self.settings().changed(changes).map_err(ChangeError::Wrong)?;
+        self.apply(store, settings, author).await
+    }
+
+    /// Replaces everything that was set on the device, as a back-up does.
+    ///
+    /// # Errors
+    ///
+    /// As [`change`](Self::change).
+    pub async fn replace_local(&self, author: Author, local: Document) -> Result<Changed, ChangeError> {
+        let store = Arc::clone(&self.0.store).lock_owned().await;
+        let given = self.settings().given().clone();
+        let settings = Settings::new(given, local).map_err(ChangeError::Wrong)?;
+        self.apply(store, settings, author).await
+    }
+
+    /// Replaces what the device was given, under what was set on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`change`](Self::change).
+    pub async fn replace_given(&self, author: Author, given: Document) -> Result<Changed, ChangeError> {
+        let store = Arc::clone(&self.0.store).lock_owned().await;
+        let settings = self.settings().with_given(given).map_err(ChangeError::Wrong)?;
+        self.apply(store, settings, author).await
+    }
+
+    /// Goes back to an earlier version; what comes of it is a version of its own.
+    ///
+    /// # Errors
+    ///
+    /// Names the version that does not exist, or why it cannot apply.
+    pub async fn roll_back(&self, to: u32) -> Result<Changed, ChangeError> {
+        let store = Arc::clone(&self.0.store).lock_owned().await;
+        let settings = self.read_version(&store, to)?;
+        self.apply(store, settings, Author::RollBack { to }).await
+    }
+
+    /// The settings of a version.
+    ///
+    /// # Errors
+    ///
+    /// Names the version that does not exist or cannot be read.
+    pub async fn version(&self, number: u32) -> Result<Settings, ChangeError> {
+        let store = self.0.store.lock().await;
+        self.read_version(&store, number)
+    }
+
+    /// Loads the tone files anew, as after an upload.
+    pub async fn reload_tones(&self) {
+        let _in_order = self.0.store.lock().await;
+        let Current { settings, sink, .. } = self.current();
+        let (surroundings, identity) = (self.0.surroundings.clone(), self.0.identity.clone());
+        let load = move || surroundings.profile(&settings.config(), &identity);
+        let Ok(mut profile) = spawn_blocking(load).await else {
+            return;
+        };
+        profile.sound.sink = sink;
+        self.0
+            .device
+            .reconfigure(Reconfiguration {
+                profile,
+                tls: None,
+                sink: None,
+            })
+            .await;
+    }
+
+    /// Takes the registrations back and ends, if no clone is left.
+    pub async fn stop(self) {
+        if let Some(shared) = Arc::into_inner(self.0) {
+            shared.device.stop().await;
+        }
+    }
+
+    fn current(&self) -> Current {
+        self.0
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn read_version(&self, store: &Store, number: u32) -> Result<Settings, ChangeError> {
+        if !store.versions().iter().any(|version| version.number == number) {
+            return Err(ChangeError::NoVersion(number));
+        }
+        Ok(store.read(number)?)
+    }
+
+    /// Tries everything that can fail, keeps the settings, and gives them to the device.
+    async fn apply(
+        &self,
+        store: OwnedMutexGuard<Store>,
+        settings: Settings,
+        author: Author,
+    ) -> Result<Changed, ChangeError> {
+        let before = self.current();
+        let shared = Arc::clone(&self.0);
+        // Files are read and written durably: the task that feeds the loudspeaker must not wait for it.
+        let prepare = move || Prepared::new(before, &shared, store, settings, author);
+        let prepared = spawn_blocking(prepare)
+            .await
+            .map_err(|_| ChangeError::Interrupted)??;
+        self.0.device.reconfigure(prepared.reconfiguration).await;
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = prepared.current;
+        drop(prepared.in_order);
+        let _listeners = self.0.changes.send(prepared.changed.clone()).unwrap_or(0);
+        Ok(prepared.changed)
+    }
+}
+
+/// A change that is kept on disk and waits to be given to the device.
+struct Prepared {
+    reconfiguration: Reconfiguration,
+    current: Current,
+    changed: Changed,
+    /// The next change waits until this one has been given to the device.
+    in_order: OwnedMutexGuard<Store>,
+}
+
+impl Prepared {
+    fn new(
+        before: Current,
+        shared: &Shared,
+        mut store: OwnedMutexGuard<Store>,
+        settings: Settings,
+        author: Author,
+    ) -> Result<Self, ChangeError> {
+        let surroundings = &shared.surroundings;
+        let (was, config) = (before.settings.config(), settings.config());
+        let tls = surroundings
+            .client_tls(&settings, &config.security)
+            .map_err(ChangeError::Wrong)?;
+        let trust_changes = !was.security.trusts_as(&config.security);
+        let sink = if was.sink == config.sink {
+            None
+        } else {
+            let sink = surroundings.sink(&settings, &config.sink);
+            Some(sink.map_err(ChangeError::Wrong)?)
+        };
+        let sink_name = sink.as_ref().map_or(before.sink, |sink| sink.name());
+        let mut profile = surroundings.profile(&config, &shared.identity);
+        profile.sound.sink.clone_from(&sink_name);
+        let version = store.keep(&settings, author, unix_time())?;
+        let keys = before.settings.differences(&settings);
+        Ok(Self {
+            reconfiguration: Reconfiguration {
+                profile,
+                tls: trust_changes.then_some(tls),
+                sink,
+            },
+            changed: Changed {
+                version,
+                keys: keys.into_iter().map(|difference| difference.key).collect(),
+            },
+            current: Current {
+                settings: Arc::new(settings),
+                versions: store.versions().into(),
+                sink: sink_name,
+            },
+            in_order: store,
+        })
+    }
+}
+
+/// Seconds since 1970; 0 for a clock before that.
+fn unix_time() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+fn sentences(errors: &[ConfigError]) -> String {
+    let sentences: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    sentences.join("; ")
+}
+
+#[cfg(test)]
+mod tests;

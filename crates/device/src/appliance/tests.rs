@@ -1,0 +1,134 @@
+use std::fs;
+
+use super::*;
+
+fn identity() -> Identity {
+    Identity {
+        device: "lobby".parse().unwrap(),
+        user_agent: "test".to_owned(),
+        instance: None,
+    }
+}
+
+async fn started(state: &Path, file: Option<&str>) -> Result<Appliance, ApplianceError> {
+    let file = file.map(|text| (Document::parse(text).unwrap(), state.to_owned()));
+    Plan::new(state, file)?
+        .start(identity(), ([127, 0, 0, 1], 0).into())
+        .await
+}
+
+fn change(key: &str, value: &str) -> SettingChange {
+    SettingChange {
+        key: key.to_owned(),
+        value: Some(value.to_owned()),
+    }
+}
+
+const NULL_SINK: &str = "oyez.sink = null\n";
+
+#[tokio::test]
+async fn a_change_applies_to_the_running_device_and_after_a_restart() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    let mut changes = appliance.changes();
+
+    let slots = [
+        change("sip.proxy", "127.0.0.1:9"),
+        change("sip.alert1.user", "7002"),
+    ];
+    let changed = appliance.change(Author::Web, &slots).await.unwrap();
+
+    assert_eq!(changed.keys, ["sip.alert1.user", "sip.proxy"]);
+    assert_eq!(changes.recv().await.unwrap().version, changed.version);
+    assert_eq!(shown_slots(&appliance).await, ["ring-1"]);
+    appliance.stop().await;
+    let appliance = started(state.path(), None).await.unwrap();
+    assert_eq!(shown_slots(&appliance).await, ["ring-1"]);
+    assert_eq!(appliance.settings().value("oyez.sink"), "null");
+    appliance.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_change_is_refused_and_the_configuration_stays() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+
+    for wrong in [
+        change("audio.page.vol", "loud"),
+        change("oyez.tls.ca", "no-such.pem"),
+        change("oyez.sink", "wav:/proc/none"),
+    ] {
+        let key = wrong.key.clone();
+        let error = appliance.change(Author::Web, &[wrong]).await.unwrap_err();
+        assert!(
+            matches!(&error, ChangeError::Wrong(errors) if errors[0].key == key),
+            "{error}"
+        );
+    }
+
+    assert_eq!(appliance.versions().len(), 1);
+    assert_eq!(appliance.settings().local().to_text(), "");
+    appliance.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_kept_does_not_apply() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    fs::write(state.path().join("config/unfinished"), "").unwrap();
+
+    let outcome = appliance
+        .change(Author::Web, &[change("audio.page.vol", "-6dB")])
+        .await;
+
+    assert!(matches!(outcome, Err(ChangeError::Store(_))));
+    assert_eq!(appliance.settings().value("audio.page.vol"), "0dB");
+    appliance.stop().await;
+}
+
+#[tokio::test]
+async fn an_earlier_version_comes_back() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    for volume in ["-6dB", "-9dB"] {
+        appliance
+            .change(Author::Api, &[change("audio.page.vol", volume)])
+            .await
+            .unwrap();
+    }
+
+    appliance.roll_back(2).await.unwrap();
+
+    assert_eq!(appliance.settings().value("audio.page.vol"), "-6dB");
+    let last = appliance.versions().last().cloned().unwrap();
+    assert_eq!((last.number, last.author), (4, Author::RollBack { to: 2 }));
+    assert!(matches!(
+        appliance.roll_back(9).await,
+        Err(ChangeError::NoVersion(9))
+    ));
+    appliance.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_is_laid_under_what_was_set_on_the_device() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    appliance
+        .change(Author::Web, &[change("audio.page.vol", "-6dB")])
+        .await
+        .unwrap();
+    appliance.stop().await;
+
+    let file = format!("{NULL_SINK}audio.page.vol = -12dB\nphone.timeout.inbound = 60\n");
+    let appliance = started(state.path(), Some(&file)).await.unwrap();
+
+    let settings = appliance.settings();
+    assert_eq!(settings.value("audio.page.vol"), "-6dB");
+    assert_eq!(settings.value("phone.timeout.inbound"), "60");
+    appliance.stop().await;
+}
+
+async fn shown_slots(appliance: &Appliance) -> Vec<String> {
+    let status = appliance.status().await.unwrap();
+    status.slots.iter().map(|slot| slot.slot.to_string()).collect()
+}
