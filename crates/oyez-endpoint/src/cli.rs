@@ -1,5 +1,6 @@
 //! The command line of `oyez-endpoint`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -15,7 +16,8 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  oyez-endpoint run --config lobby.conf     register and wait for pages
+  oyez-endpoint run                         configured in the browser, at https://localhost:8443/
+  oyez-endpoint run --config lobby.conf     configured by a file as well
   oyez-endpoint status                      each slot's registration, with its cause
   oyez-endpoint status --json | jq .slots
 
@@ -39,7 +41,7 @@ pub(crate) enum Command {
 /// Arguments of `oyez-endpoint run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  oyez-endpoint run --config lobby.conf\n  OYEZ_LOG=info oyez-endpoint run --config /etc/oyez/lobby.conf --state /var/lib/oyez-endpoint"
+    after_help = "Examples:\n  oyez-endpoint run\n  oyez-endpoint run --config lobby.conf --web 127.0.0.1:8443\n  OYEZ_LOG=info oyez-endpoint run --config /etc/oyez/lobby.conf --state /var/lib/oyez-endpoint"
 )]
 pub(crate) struct RunArguments {
     /// A configuration file, under what is set on the device itself
@@ -48,6 +50,27 @@ pub(crate) struct RunArguments {
     /// Folder for the device's identity, its recordings and its control socket
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
+    /// Where the web pages are served, or off
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443", value_parser = web_address)]
+    pub(crate) web: WebAddress,
+}
+
+/// Where the web pages are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WebAddress {
+    /// Nowhere.
+    Off,
+    /// Over HTTPS at this address.
+    At(SocketAddr),
+}
+
+fn web_address(text: &str) -> Result<WebAddress, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(WebAddress::Off);
+    }
+    text.parse().map(WebAddress::At).map_err(|_| {
+        "an address with a port, as 0.0.0.0:8443 or [::]:8443, or off, would be right".to_owned()
+    })
 }
 
 /// Arguments of `oyez-endpoint status`.

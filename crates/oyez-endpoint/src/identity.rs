@@ -52,6 +52,11 @@ impl StateFolder {
         &self.root
     }
 
+    /// The authority of the web pages' certificate.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.root.join("web")
+    }
+
     /// The control socket.
     pub(crate) fn control(&self) -> PathBuf {
         self.root.join("control.sock")

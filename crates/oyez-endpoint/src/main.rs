@@ -5,6 +5,7 @@ mod identity;
 mod run;
 mod status;
 mod voice;
+mod web;
 
 use std::process::ExitCode;
 

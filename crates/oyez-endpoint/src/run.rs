@@ -14,10 +14,11 @@ use model::text_of;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::cli::RunArguments;
+use crate::cli::{RunArguments, WebAddress};
 use crate::identity::StateFolder;
 use crate::status::registration_text;
 use crate::voice::{Failure, say};
+use crate::web;
 
 /// Open files of a device whose slots all have a call: a connection and two media ports each, and some more.
 const OPEN_FILES_WANTED: u64 = 1_024;
@@ -51,6 +52,16 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
         .start(identity, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
         .await
         .map_err(|error| failure(source.as_ref(), error))?;
+    let web = match arguments.web {
+        WebAddress::Off => None,
+        WebAddress::At(listen) => match web::start(&appliance, &state, listen).await {
+            Ok(web) => Some(web),
+            Err(error) => {
+                appliance.stop().await;
+                return Err(error.into());
+            }
+        },
+    };
     let mut reports = appliance.subscribe();
     loop {
         tokio::select! {
@@ -66,6 +77,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
             },
         }
     }
+    drop(web);
     appliance.stop().await;
     Ok(())
 }

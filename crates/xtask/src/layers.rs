@@ -59,14 +59,15 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("net", shell(4)),
     ("audio", shell(4)),
     ("device", shell(5)),
+    ("device-web", shell(6)),
     ("zone", shell(5)),
-    ("oyez", shell(6)),
-    ("oyez-endpoint", shell(6)),
+    ("oyez", shell(7)),
+    ("oyez-endpoint", shell(7)),
     ("fleet", test_only(6)),
     ("fuzzed", test_only(2)),
     ("peers", test_only(1)),
     ("sim", test_only(6)),
-    ("xtask", test_only(7)),
+    ("xtask", test_only(8)),
 ];
 
 /// The place of the crate `name`, if the stack knows it.

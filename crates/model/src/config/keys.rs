@@ -54,10 +54,22 @@ impl KeyPattern {
     /// Lists the keys in the order of their numbers.
     pub fn keys(self) -> impl Iterator<Item = String> {
         let (first, last) = self.numbers.unwrap_or((0, 0));
-        (first..=last).map(move |number| match self.numbers {
+        (first..=last).map(move |number| self.key(number))
+    }
+
+    /// The first and last number of the pattern's keys, if they are numbered.
+    #[must_use]
+    pub const fn numbers(self) -> Option<(u8, u8)> {
+        self.numbers
+    }
+
+    /// The key of a number; of a pattern without numbers, its only key.
+    #[must_use]
+    pub fn key(self, number: u8) -> String {
+        match self.numbers {
             Some(_) => format!("{}{number}{}", self.before, self.after),
             None => self.before.to_owned(),
-        })
+        }
     }
 
     /// Says whether a key is one of the pattern's. Numbers are written without leading zeros.
@@ -108,6 +120,17 @@ pub enum Tab {
 }
 
 impl Tab {
+    /// All pages, in the order of the interface.
+    pub const ALL: [Self; 7] = [
+        Self::BasicSip,
+        Self::BasicFeatures,
+        Self::EmergencyAlerts,
+        Self::MorePageExtensions,
+        Self::MoreRingExtensions,
+        Self::AdvancedAudio,
+        Self::AdvancedSip,
+    ];
+
     /// The way to the page, as the interface names it.
     #[must_use]
     pub const fn title(self) -> &'static str {

@@ -72,7 +72,7 @@ fn the_program_of_an_endpoint_behind_nat() {
     fs::write(&config, site.endpoint_config(hall.0)).unwrap();
     let home = internet.add_home();
     let mut command = Command::new(program);
-    command.arg("run").arg("--config").arg(&config);
+    command.args(["run", "--web", "off", "--config"]).arg(&config);
     command.arg("--state").arg(site.folder().join("hall"));
     let mut endpoint = home.within(|| Program::start(&mut command));
     assert_registered_through(&mut site, hall.0, &home);

@@ -1,0 +1,40 @@
+"use strict";
+// What moves on the pages. Everything else works without it.
+
+// The live status: the server says when something has changed, and the part is fetched anew.
+const live = document.querySelector("[data-changes]");
+if (live) {
+  const source = new EventSource(live.dataset.changes);
+  let waiting = false;
+  source.onmessage = () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => { waiting = false; htmx.trigger(live, "refresh"); }, 100);
+  };
+}
+
+// A secret is fetched when somebody asks for it, and hidden again by the same button.
+for (const button of document.querySelectorAll("button.reveal")) {
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.key);
+    if (!field.classList.contains("secret")) {
+      field.classList.add("secret");
+      return;
+    }
+    if (field.value === "********") {
+      const csrf = document.querySelector("input[name=csrf]").value;
+      const body = new URLSearchParams({ csrf, key: button.dataset.key });
+      const answer = await fetch("/reveal", { method: "POST", body });
+      if (!answer.ok || answer.redirected) return;
+      field.value = await answer.text();
+    }
+    field.classList.remove("secret");
+  });
+}
+
+// Moments in the time zone of whoever looks.
+for (const time of document.querySelectorAll("time[data-unix]")) {
+  const moment = new Date(Number(time.dataset.unix) * 1000);
+  time.dateTime = moment.toISOString();
+  time.textContent = moment.toLocaleString();
+}

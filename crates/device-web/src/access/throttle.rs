@@ -1,0 +1,188 @@
+//! How fast wrong tries may follow each other.
+//!
+//! Each address has a few tries; every wrong one past them doubles the wait before the next. So do all addresses together, with
+//! more tries: a code is not guessed by a thousand machines either.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// Wrong tries of one address without a wait.
+pub(super) const FREE_TRIES: u32 = 5;
+/// Wrong tries of all addresses together without a wait.
+pub(super) const FREE_TRIES_OF_ALL: u32 = 50;
+/// The first wait; each further wrong try doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait of one address.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
+/// The longest wait of all together: whoever has the password gets in between two tries of an attacker.
+const WAIT_MAX_OF_ALL: Duration = Duration::from_secs(5);
+/// Wrong tries are forgotten after this time.
+const MEMORY: Duration = Duration::from_secs(900);
+/// Addresses remembered; past that the one that failed longest ago is forgotten.
+pub(super) const SOURCES_MAX: usize = 1_024;
+
+/// Wrong tries of late.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    failures_by_source: BTreeMap<IpAddr, Failures>,
+    of_all: Failures,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Failures {
+    count: u32,
+    last: Option<Instant>,
+}
+
+impl Throttle {
+    /// Lets a try be made, or says how long to wait.
+    pub(super) fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
+        let own = self
+            .failures_by_source
+            .get(&source(from))
+            .map_or(Duration::ZERO, |failures| {
+                failures.wait(now, FREE_TRIES, WAIT_MAX)
+            });
+        let of_all = self.of_all.wait(now, FREE_TRIES_OF_ALL, WAIT_MAX_OF_ALL);
+        match own.max(of_all) {
+            Duration::ZERO => Ok(()),
+            wait => Err(wait),
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, now: Instant, from: IpAddr) {
+        self.failures_by_source
+            .retain(|_, failures| !failures.is_forgotten(now));
+        let from = source(from);
+        if !self.failures_by_source.contains_key(&from) && self.failures_by_source.len() >= SOURCES_MAX {
+            let oldest = self
+                .failures_by_source
+                .iter()
+                .min_by_key(|(_, failures)| failures.last);
+            if let Some(oldest) = oldest.map(|(source, _)| *source) {
+                self.failures_by_source.remove(&oldest);
+            }
+        }
+        self.failures_by_source.entry(from).or_default().note(now);
+        self.of_all.note(now);
+    }
+
+    pub(super) fn note_success(&mut self, from: IpAddr) {
+        self.failures_by_source.remove(&source(from));
+        self.of_all.count = self.of_all.count.saturating_sub(1);
+    }
+}
+
+impl Failures {
+    fn note(&mut self, now: Instant) {
+        if self.is_forgotten(now) {
+            self.count = 0;
+        }
+        self.count = self.count.saturating_add(1);
+        self.last = Some(now);
+    }
+
+    fn is_forgotten(&self, now: Instant) -> bool {
+        self.last
+            .is_none_or(|last| now.saturating_duration_since(last) >= MEMORY)
+    }
+
+    fn wait(&self, now: Instant, free: u32, wait_max: Duration) -> Duration {
+        let Some(last) = self
+            .last
+            .filter(|_| self.count >= free && !self.is_forgotten(now))
+        else {
+            return Duration::ZERO;
+        };
+        let doublings = (self.count - free).min(16);
+        let wait = (FIRST_WAIT * (1 << doublings)).min(wait_max);
+        wait.saturating_sub(now.saturating_duration_since(last))
+    }
+}
+
+/// A host on IPv6 has a whole network of addresses to come from.
+fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(network.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn address(number: u32) -> IpAddr {
+        IpAddr::V4(number.into())
+    }
+
+    #[test]
+    fn a_few_wrong_tries_are_free_and_each_further_one_doubles_the_wait() {
+        let (mut throttle, mut now) = (Throttle::default(), Instant::now());
+        for _ in 0..FREE_TRIES {
+            assert_eq!(throttle.admit(now, address(1)), Ok(()));
+            throttle.note_failure(now, address(1));
+        }
+
+        for wait in [1, 2, 4, 8] {
+            assert_eq!(throttle.admit(now, address(1)), Err(SECOND * wait));
+            now += SECOND * wait;
+            assert_eq!(throttle.admit(now, address(1)), Ok(()));
+            throttle.note_failure(now, address(1));
+        }
+    }
+
+    #[test]
+    fn the_wait_has_a_limit_and_another_address_need_not_wait() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        for _ in 0..FREE_TRIES + 20 {
+            throttle.note_failure(now, address(1));
+        }
+
+        assert_eq!(throttle.admit(now, address(1)), Err(WAIT_MAX));
+        assert_eq!(throttle.admit(now, address(2)), Ok(()));
+    }
+
+    #[test]
+    fn w06_a_thousand_machines_together_are_slowed_down_too() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        for number in 0..FREE_TRIES_OF_ALL {
+            assert_eq!(throttle.admit(now, address(number)), Ok(()));
+            throttle.note_failure(now, address(number));
+        }
+
+        assert!(throttle.admit(now, address(9_999)).is_err());
+        assert_eq!(throttle.admit(now + WAIT_MAX_OF_ALL, address(9_999)), Ok(()));
+    }
+
+    #[test]
+    fn so_many_addresses_are_remembered_and_not_one_more() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        for number in 0..=u32::try_from(SOURCES_MAX).unwrap() {
+            throttle.note_failure(now + Duration::from_millis(number.into()), address(number));
+        }
+
+        assert_eq!(throttle.failures_by_source.len(), SOURCES_MAX);
+        assert!(!throttle.failures_by_source.contains_key(&address(0)));
+    }
+
+    #[test]
+    fn a_success_forgives_and_so_does_time() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        for _ in 0..FREE_TRIES {
+            throttle.note_failure(now, address(1));
+            throttle.note_failure(now, address(2));
+        }
+
+        throttle.note_success(address(1));
+
+        assert_eq!(throttle.admit(now, address(1)), Ok(()));
+        assert_eq!(throttle.admit(now + MEMORY, address(2)), Ok(()));
+    }
+}

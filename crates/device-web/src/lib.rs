@@ -1,0 +1,19 @@
+//! The endpoint's web pages and REST API, over HTTPS.
+//!
+//! Pages are made on the server from the schema of the configuration ([`model::config::KEYS`]): the name of a field is the key, the
+//! same as in a file and in the API. They work without scripts, which add what moves: the live status, revealing a password.
+//!
+//! Nobody signs in by a default password: a new device prints a claim code, and who has it chooses the password.
+//!
+//! What this crate deliberately does not do: it decides nothing about the configuration, which is [`device::Appliance`]'s, and serves
+//! nothing without encryption.
+
+mod access;
+mod api;
+mod machine;
+mod pages;
+mod server;
+mod site;
+
+pub use access::{Access, AccessError};
+pub use server::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Web, WebError, WebSetup};

@@ -1,0 +1,123 @@
+//! What fields are called on the pages: as on the hardware, where it is known.
+
+use model::config::KeySpec;
+
+/// The label of a key, by the pattern it belongs to.
+pub(super) fn label(spec: &KeySpec) -> String {
+    let pattern = spec.pattern.to_string();
+    let known = LABELS
+        .iter()
+        .find(|(key, _)| pattern == *key || unnumbered(&pattern) == *key);
+    known.map_or_else(|| from_help(spec.help), |(_, label)| (*label).to_owned())
+}
+
+const LABELS: &[(&str, &str)] = &[
+    ("sip.proxy", "SIP Domain (Proxy Server)"),
+    ("sip.page.use", "Page Extension"),
+    ("sip.u1.user", "Page (Base) Extension"),
+    ("sip.u1.auth", "Authentication ID"),
+    ("sip.u1.pwd", "Authentication Password"),
+    ("sip.u1.dname", "Display Name"),
+    ("audio.page.vol", "Page Speaker Volume"),
+    ("audio.page.tone", "Page Tone"),
+    ("audio.codec.g722", "G.722 Support"),
+    ("audio.ring.vol", "Ring/Alert Volume"),
+    ("audio.ring.tone", "Ring/Alert Tone"),
+    ("audio.ring.timeout", "Ring Limit"),
+    ("phone.timeout.inbound", "Page Timeout"),
+    ("ann.ext#", "Extension"),
+    ("ann.auth#", "Authentication ID"),
+    ("ann.pwd#", "Authentication Password"),
+    ("ann.use#", "Use"),
+    ("ann.tone#", "Announcement"),
+    ("ann.maxtime", "Longest Alert"),
+    ("cancel.ext", "Cancel Extension"),
+    ("cancel.auth", "Cancel: Authentication ID"),
+    ("cancel.pwd", "Cancel: Authentication Password"),
+    ("cancel.ctone", "Cancel: Confirmation Tone"),
+    ("mcast.ext#", "Extension"),
+    ("mcast.auth#", "Authentication ID"),
+    ("mcast.pwd#", "Authentication Password"),
+    ("mcast.use#", "Use"),
+    ("mcast.tone#", "Page Tone"),
+    ("sip.alert#.user", "Extension"),
+    ("sip.alert#.auth", "Authentication ID"),
+    ("sip.alert#.pwd", "Authentication Password"),
+    ("sip.alert#.use", "Use"),
+    ("sip.alert#.tone", "Ring Tone"),
+    ("audio.ring.cid#.use", "Use"),
+    ("audio.ring.cid#.regex", "Caller (Regular Expression)"),
+    ("audio.ring.cid#.tone", "Ring Tone"),
+    ("audio.ring.cid#.delay", "Delay"),
+    ("oyez.sink", "Sound Output"),
+    ("sip.transp", "SIP Transportation"),
+    ("sip.sips", "SIPS Scheme"),
+    ("sip.obproxy", "Outbound Proxy"),
+    ("oyez.obproxy2", "Second Outbound Proxy"),
+    ("sip.registrar", "Registrar"),
+    ("sip.regexp", "Register Period"),
+    ("sip.interop.ka.method", "Keep-alive Method"),
+    ("sip.interop.ka.interval", "Keep-alive Period"),
+    ("sip.srtp", "SDP SRTP Offer"),
+    ("sip.srtp.suite", "SDP SRTP Offer Crypto Suite"),
+    ("oyez.tls.validate", "Validate Server Certificate"),
+    ("oyez.tls.ca", "Trusted Certificate Authorities"),
+    ("oyez.tls.min", "Oldest TLS Version"),
+    ("oyez.digest.md5", "Answer MD5 Challenges"),
+    ("sip.ssr.use", "Server Redundancy Feature"),
+    ("sip.bkproxy1", "Backup Server #1"),
+    ("sip.bkproxy2", "Backup Server #2"),
+    ("sip.ssr.interval", "Polling Interval"),
+    ("sip.ssr.method", "Polling Method"),
+    ("sip.ssr.chkact", "Poll Active Server"),
+    ("sip.ssr.nofb", "No Automatic Fail-back"),
+    ("sip.interop.cuser", "Extension in Contact"),
+    ("sip.interop.cport", "Port in Contact"),
+    ("sip.interop.checksync", "Check-sync Behaviour"),
+    ("oyez.priority", "Trust in the Priority Header"),
+    ("oyez.survivability.use", "Local Survivability"),
+    ("oyez.survivability.proxy", "Survivability Proxy"),
+];
+
+/// A pattern with `#` in the place of its numbers.
+fn unnumbered(pattern: &str) -> String {
+    match (pattern.split_once('{'), pattern.split_once('}')) {
+        (Some((before, _)), Some((_, after))) => format!("{before}#{after}"),
+        _ => pattern.to_owned(),
+    }
+}
+
+/// The first clause of a help text.
+fn from_help(help: &str) -> String {
+    let end = help.find([';', ',', ':', '.', '(']).unwrap_or(help.len());
+    help.get(..end).unwrap_or(help).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::config::KEYS;
+
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_label_of_its_own() {
+        for spec in KEYS {
+            let label = label(spec);
+            assert!(!label.is_empty() && label.len() < 60, "{}: {label}", spec.pattern);
+        }
+    }
+
+    #[test]
+    fn every_label_is_of_a_known_key() {
+        for (key, _) in LABELS {
+            let is_known = KEYS.iter().any(|spec| {
+                let pattern = spec.pattern.to_string();
+                pattern == *key || unnumbered(&pattern) == *key
+            });
+            assert!(
+                is_known || key.starts_with("audio.ring.") || *key == "ann.maxtime",
+                "{key}"
+            );
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The pages, each in a module of its own.
+
+mod about;
+mod admin;
+mod assets;
+mod entry;
+mod field;
+mod labels;
+mod layout;
+mod maintenance;
+mod settings;
+mod signed_in;
+mod status;
+mod tab;
+
+use axum::Router;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use crate::site::Site;
+
+/// The pages.
+pub(crate) fn router() -> Router<Site> {
+    Router::new()
+        .route("/", get(home))
+        .route("/assets/{name}", get(assets::show))
+        .route("/claim", get(entry::show_claim).post(entry::claim))
+        .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
+        .route("/sign-out", post(entry::sign_out))
+        .route("/status", get(status::show))
+        .route("/status/live", get(status::live))
+        .route("/status/changes", get(status::changes))
+        .route("/settings/{tab}", get(settings::show).post(settings::save))
+        .route("/reveal", post(settings::reveal))
+        .route("/admin", get(admin::show))
+        .route("/admin/password", post(admin::change_password))
+        .route("/maintenance", get(maintenance::show))
+        .route("/maintenance/export", get(maintenance::export))
+        .route("/maintenance/import", post(maintenance::import))
+        .route("/maintenance/roll-back", post(maintenance::roll_back))
+        .route("/maintenance/versions/{number}", get(maintenance::version))
+        .route("/about", get(about::show))
+        .fallback(layout::missing)
+}
+
+async fn home() -> Response {
+    Redirect::to("/status").into_response()
+}

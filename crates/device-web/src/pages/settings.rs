@@ -1,0 +1,303 @@
+//! The settings pages: a form for each tab of the schema.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use device::appliance::{Author, ChangeError};
+use model::config::{CONCEALED, KEYS, KeySpec, SettingChange, Settings, Tab, find};
+use serde::Deserialize;
+
+use super::field::{Control, Field, Refused};
+use super::layout::{self, Frame};
+use super::signed_in::{Posted, SignedIn};
+use super::tab;
+use crate::site::Site;
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct Page {
+    frame: Frame,
+    slug: &'static str,
+    groups: Vec<Group>,
+    saved: Option<u32>,
+    problems: Vec<String>,
+}
+
+/// Fields that belong together: those of one slot, or those that stand alone.
+struct Group {
+    /// Empty for fields that stand alone.
+    title: String,
+    summary: String,
+    is_open: bool,
+    fields: Vec<Field>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Saved {
+    saved: Option<u32>,
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Path(slug): Path<String>,
+    Query(Saved { saved }): Query<Saved>,
+    by: SignedIn,
+) -> Response {
+    let Some(tab) = tab::of_slug(&slug) else {
+        return layout::missing().await;
+    };
+    let page = page(&site, &by, tab, saved, &Refused::default(), Vec::new());
+    layout::page(StatusCode::OK, &page)
+}
+
+pub(super) async fn save(State(site): State<Site>, Path(slug): Path<String>, posted: Posted) -> Response {
+    let Some(tab) = tab::of_slug(&slug) else {
+        return layout::missing().await;
+    };
+    let settings = site.appliance().settings();
+    let changes = changes(tab, &settings, &posted);
+    let outcome = site.appliance().change(Author::Web, &changes).await;
+    match outcome {
+        Ok(changed) => {
+            let number = changed.version.number;
+            Redirect::to(&format!("/settings/{}?saved={number}", tab::slug(tab))).into_response()
+        }
+        Err(error) => {
+            let (refused, problems) = refused(tab, &posted, &error);
+            let page = page(&site, &posted.by, tab, None, &refused, problems);
+            layout::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}
+
+/// Shows a secret to whoever asks for it by hand. The text takes the place of the field.
+pub(super) async fn reveal(State(site): State<Site>, posted: Posted) -> Response {
+    let key = posted.value("key");
+    if find(key).is_none_or(|spec| !spec.secret) {
+        return layout::missing().await;
+    }
+    tracing::info!(key, "a secret was shown");
+    site.appliance().settings().value(key).to_owned().into_response()
+}
+
+/// What a form changes: of the tab's keys, those whose field holds something else than what applies.
+fn changes(tab: Tab, settings: &Settings, posted: &Posted) -> Vec<SettingChange> {
+    let is_taken_back = |key: &str| posted.value("take-back") == key;
+    let mut changes = Vec::new();
+    for key in keys(tab).flat_map(|spec| spec.pattern.keys()) {
+        if is_taken_back(&key) {
+            changes.push(SettingChange { key, value: None });
+            continue;
+        }
+        let Some(value) = posted.value_by_field.get(&key) else {
+            continue;
+        };
+        let value = value.trim();
+        let applies = settings.effective().value(&key);
+        let stays = value == applies.unwrap_or_default()
+            || (applies.is_none() && find(&key).is_some_and(|spec| spec.default == value))
+            || value == CONCEALED && find(&key).is_some_and(|spec| spec.secret);
+        if !stays {
+            let value = Some(value.to_owned());
+            changes.push(SettingChange { key, value });
+        }
+    }
+    changes
+}
+
+/// What was refused, by field, and what stands in no field of the page.
+fn refused(tab: Tab, posted: &Posted, error: &ChangeError) -> (Refused, Vec<String>) {
+    let mut refused = Refused {
+        value_by_key: posted.value_by_field.clone(),
+        error_by_key: BTreeMap::new(),
+    };
+    let mut problems = Vec::new();
+    let ChangeError::Wrong(errors) = error else {
+        return (refused, vec![sentence(error)]);
+    };
+    for error in errors {
+        let text = format!("{}; {} would be right", error.problem, error.right);
+        if keys(tab).any(|spec| spec.pattern.matches(&error.key)) {
+            refused.error_by_key.insert(error.key.clone(), text);
+        } else {
+            problems.push(format!("{}: {text}", error.key));
+        }
+    }
+    (refused, problems)
+}
+
+/// An error with its causes.
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn keys(tab: Tab) -> impl Iterator<Item = &'static KeySpec> {
+    KEYS.iter().filter(move |spec| spec.tab == tab)
+}
+
+fn page(
+    site: &Site,
+    by: &SignedIn,
+    tab: Tab,
+    saved: Option<u32>,
+    refused: &Refused,
+    problems: Vec<String>,
+) -> Page {
+    let settings = site.appliance().settings();
+    let tones = site.tone_names();
+    Page {
+        frame: Frame::new(site, by, tab.title(), path(tab)),
+        slug: tab::slug(tab),
+        groups: groups(tab, &settings, &tones, refused),
+        saved,
+        problems,
+    }
+}
+
+/// The path of a tab as it stands in the tree.
+fn path(tab: Tab) -> &'static str {
+    let leaves = tab::TREE.iter().flat_map(|branch| branch.leaves);
+    leaves
+        .map(|leaf| leaf.path)
+        .find(|path| path.strip_prefix("/settings/") == Some(tab::slug(tab)))
+        .unwrap_or("")
+}
+
+fn groups(tab: Tab, settings: &Settings, tones: &[String], refused: &Refused) -> Vec<Group> {
+    let field = |spec: &KeySpec, key: String| Field::new(spec, key, settings, tones, refused);
+    let alone: Vec<Field> = keys(tab)
+        .filter(|spec| spec.pattern.numbers().is_none())
+        .map(|spec| field(spec, spec.pattern.key(0)))
+        .collect();
+    let mut groups = Vec::new();
+    if !alone.is_empty() {
+        groups.push(Group {
+            title: String::new(),
+            summary: String::new(),
+            is_open: true,
+            fields: alone,
+        });
+    }
+    // Keys of one family have the same stem and the same numbers: the settings of a slot stand together.
+    let mut families: Vec<(String, (u8, u8))> = Vec::new();
+    for spec in keys(tab) {
+        let family = spec.pattern.numbers().map(|numbers| (stem(spec), numbers));
+        families.extend(family.filter(|family| !families.contains(family)));
+    }
+    for (name, (first, last)) in families {
+        let members = || keys(tab).filter(|spec| spec.pattern.numbers().is_some() && stem(spec) == name);
+        for number in first..=last {
+            let fields: Vec<Field> = members()
+                .map(|spec| field(spec, spec.pattern.key(number)))
+                .collect();
+            let is_set = fields
+                .iter()
+                .any(|field| !field.value.is_empty() && settings.effective().value(&field.key).is_some());
+            groups.push(Group {
+                title: format!("{} {number}", family_title(&name)),
+                summary: summary(&fields),
+                is_open: is_set && fields.iter().any(|field| field.error.is_some())
+                    || fields.iter().any(|field| field.error.is_some()),
+                fields,
+            });
+        }
+    }
+    groups
+}
+
+/// The part of a pattern that the settings of one slot share.
+fn stem(spec: &KeySpec) -> String {
+    let pattern = spec.pattern.to_string();
+    let stem = pattern.split('{').next().unwrap_or_default();
+    match stem.rsplit_once('.') {
+        // ann.ext1 and ann.pwd1, but sip.alert1.user and sip.alert1.pwd.
+        Some((family, _)) if pattern.ends_with('}') => family.to_owned(),
+        _ => stem.to_owned(),
+    }
+}
+
+fn family_title(stem: &str) -> &'static str {
+    match stem {
+        "ann" => "Announcement",
+        "mcast" => "Zone",
+        "sip.alert" => "Ring Extension",
+        "audio.ring.cid" => "Distinctive Ring",
+        _ => "Number",
+    }
+}
+
+/// What a closed group shows of itself: its extension, or that it is empty.
+fn summary(fields: &[Field]) -> String {
+    let named = fields.iter().find(|field| {
+        let is_name = field.label == "Extension" || field.label.starts_with("Caller");
+        is_name && !field.value.is_empty()
+    });
+    named.map_or_else(|| "not set".to_owned(), |field| field.value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::config::Document;
+
+    use super::*;
+
+    fn titles(tab: Tab) -> Vec<(String, usize)> {
+        let groups = groups(tab, &Settings::default(), &[], &Refused::default());
+        groups
+            .into_iter()
+            .map(|group| (group.title, group.fields.len()))
+            .collect()
+    }
+
+    #[test]
+    fn the_settings_of_one_slot_stand_together() {
+        let rings = titles(Tab::MoreRingExtensions);
+        assert_eq!(rings[0].0, "Ring Extension 1");
+        assert_eq!(rings.len(), 10);
+
+        let zones = titles(Tab::MorePageExtensions);
+        assert_eq!((zones.len(), zones[49].0.as_str()), (50, "Zone 50"));
+        assert!(zones[0].1 >= 5);
+    }
+
+    #[test]
+    fn every_key_of_the_schema_stands_on_one_page_once() {
+        let mut shown = Vec::new();
+        for tab in Tab::ALL {
+            let groups = groups(tab, &Settings::default(), &[], &Refused::default());
+            shown.extend(
+                groups
+                    .into_iter()
+                    .flat_map(|group| group.fields)
+                    .map(|field| field.key),
+            );
+        }
+        shown.sort();
+        let mut expected: Vec<String> = KEYS.iter().flat_map(|spec| spec.pattern.keys()).collect();
+        expected.sort();
+
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_set_slot_shows_its_extension_when_it_is_closed() {
+        let local = Document::parse("sip.proxy = a\nsip.alert2.user = 7002\n").unwrap();
+        let settings = Settings::new(Document::default(), local).unwrap();
+
+        let groups = groups(Tab::MoreRingExtensions, &settings, &[], &Refused::default());
+
+        assert_eq!(
+            (groups[0].summary.as_str(), groups[1].summary.as_str()),
+            ("not set", "7002")
+        );
+    }
+}

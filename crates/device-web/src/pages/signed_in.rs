@@ -1,0 +1,108 @@
+//! Who asks: the session of a request, and forms that come from a page of that session.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use axum::Form;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::layout;
+use crate::access::Session;
+use crate::site::Site;
+
+/// The `__Host-` makes browsers refuse it from another host or without TLS.
+pub(super) const COOKIE: &str = "__Host-oyez";
+/// A session that is not used ends after this time.
+const IDLE_MAX: Duration = Duration::from_secs(3600);
+
+/// Somebody who has signed in.
+pub(super) struct SignedIn {
+    pub(super) session: Session,
+    pub(super) token: String,
+}
+
+impl FromRequestParts<Site> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
+        let token = cookie(&parts.headers);
+        let session = token
+            .as_deref()
+            .and_then(|token| site.access().session(Instant::now(), token, IDLE_MAX));
+        match (session, token) {
+            (Some(session), Some(token)) => Ok(Self { session, token }),
+            _ if site.access().is_claimed() => Err(Redirect::to("/sign-in").into_response()),
+            _ => Err(Redirect::to("/claim").into_response()),
+        }
+    }
+}
+
+/// The fields of a form that a page of the asker's session has sent.
+pub(super) struct Posted {
+    pub(super) by: SignedIn,
+    pub(super) value_by_field: BTreeMap<String, String>,
+}
+
+impl Posted {
+    pub(super) fn value(&self, field: &str) -> &str {
+        self.value_by_field.get(field).map_or("", String::as_str)
+    }
+}
+
+impl FromRequest<Site> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let by = SignedIn::from_request_parts(&mut parts, site).await?;
+        if !is_from_own_site(&parts.headers) {
+            return Err(forbidden());
+        }
+        let request = Request::from_parts(parts, body);
+        let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, site)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        // Of a check box and the hidden field beside it the later one counts.
+        let posted = Self {
+            by,
+            value_by_field: fields.into_iter().collect(),
+        };
+        if posted.by.session.is_from_page(posted.value("csrf")) {
+            Ok(posted)
+        } else {
+            Err(forbidden())
+        }
+    }
+}
+
+/// Says whether a request was not made by a page of another site.
+pub(super) fn is_from_own_site(headers: &HeaderMap) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else {
+        return true;
+    };
+    let host = text(header::HOST).unwrap_or_default();
+    origin.strip_prefix("https://") == Some(host)
+}
+
+/// The answer to what no page of the asker's session has sent.
+pub(super) fn forbidden() -> Response {
+    layout::failure(
+        StatusCode::FORBIDDEN,
+        "This form was not sent by a page of your session. Open the page again and repeat what you did.",
+    )
+}
+
+fn cookie(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value.to_owned())
+}

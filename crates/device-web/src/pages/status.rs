@@ -1,0 +1,171 @@
+//! The status page, and what keeps it fresh.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use model::status::{DeviceStatus, RegistrationStatus, Shown, SinkHealth, SlotStatus};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
+
+use super::layout::{self, Frame};
+use super::signed_in::SignedIn;
+use crate::site::Site;
+
+/// A stream that says nothing for so long says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Page {
+    frame: Frame,
+    live: Live,
+}
+
+/// The part that changes while somebody looks.
+#[derive(Template)]
+#[template(path = "status_live.html")]
+struct Live {
+    device: String,
+    mac: String,
+    slots: Vec<SlotRow>,
+    sounding: Option<(String, String)>,
+    output: String,
+    output_fault: Option<String>,
+    is_muted: bool,
+}
+
+struct SlotRow {
+    slot: String,
+    extension: String,
+    shown: String,
+    /// The look of the state: good, bad, busy or none.
+    look: &'static str,
+    cause: String,
+    where_to: String,
+    since: String,
+    next_try: String,
+}
+
+pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
+    let Some(live) = live_part(&site).await else {
+        return ended();
+    };
+    let frame = Frame::new(&site, &by, "Device Status", "/status");
+    layout::page(StatusCode::OK, &Page { frame, live })
+}
+
+pub(super) async fn live(State(site): State<Site>, _by: SignedIn) -> Response {
+    match live_part(&site).await {
+        Some(live) => layout::page(StatusCode::OK, &live),
+        None => ended(),
+    }
+}
+
+/// Says that something has changed, each time something has.
+pub(super) async fn changes(State(site): State<Site>, _by: SignedIn) -> Response {
+    let reports = BroadcastStream::new(site.appliance().subscribe()).map(|_| ());
+    let changes = BroadcastStream::new(site.appliance().changes()).map(|_| ());
+    let events = reports
+        .merge(changes)
+        .map(|()| Ok(Event::default().data("changed")));
+    stream(events).into_response()
+}
+
+fn stream<S>(events: S) -> Sse<impl Stream<Item = Result<Event, Infallible>>>
+where
+    S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
+{
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+fn ended() -> Response {
+    layout::failure(StatusCode::SERVICE_UNAVAILABLE, "The endpoint is ending.")
+}
+
+async fn live_part(site: &Site) -> Option<Live> {
+    let DeviceStatus {
+        device,
+        slots,
+        sounding,
+        sink,
+        ..
+    } = site.appliance().status().await?;
+    let output_fault = match sink.health {
+        SinkHealth::Healthy => None,
+        SinkHealth::Faulty { reason } => Some(reason),
+    };
+    Some(Live {
+        device: device.to_string(),
+        mac: site.mac().to_owned(),
+        slots: slots.iter().map(row).collect(),
+        sounding: sounding.map(|sounding| (sounding.what, time(sounding.since_ms))),
+        output: sink.name,
+        output_fault,
+        is_muted: sink.muted,
+    })
+}
+
+fn row(slot: &SlotStatus) -> SlotRow {
+    let RegistrationStatus {
+        shown,
+        cause,
+        since_ms,
+        target,
+        next_try_ms,
+    } = &slot.registration;
+    SlotRow {
+        slot: slot.slot.to_string(),
+        extension: slot.user.as_ref().map_or_else(String::new, ToString::to_string),
+        shown: shown.to_string(),
+        look: look(*shown),
+        cause: cause.as_ref().map_or_else(String::new, ToString::to_string),
+        where_to: target.as_ref().map_or_else(String::new, |target| {
+            format!("{} over {}", target.address, target.transport)
+        }),
+        since: time(*since_ms),
+        next_try: next_try_ms.map_or_else(String::new, |ms| format!("next try in {}", time(ms))),
+    }
+}
+
+fn look(shown: Shown) -> &'static str {
+    match shown {
+        Shown::Successful => "good",
+        Shown::RejectedByServer | Shown::NoReplyFromServer | Shown::AssistedProvisioningFailed => "bad",
+        Shown::Connecting => "busy",
+        Shown::NoAccount => "none",
+    }
+}
+
+/// A span as people say it.
+fn time(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_the_two_units_that_matter() {
+        for (ms, told) in [
+            (999, "0 s"),
+            (59_999, "59 s"),
+            (61_000, "1 min 1 s"),
+            (3_660_000, "1 h 1 min"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(time(ms), told);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What every page and call of the site has at hand, and which of them there are.
+
+use std::fs;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use device::Appliance;
+
+use crate::access::Access;
+use crate::{api, machine, pages};
+
+/// Bytes of a form or of a request to the API; uploads have a limit of their own.
+const BODY_LENGTH_MAX: usize = 512 * 1024;
+
+/// The site's state. Clones are the same site.
+#[derive(Clone)]
+pub(crate) struct Site(Arc<Shared>);
+
+struct Shared {
+    appliance: Appliance,
+    access: Access,
+    mac: String,
+}
+
+/// Tone files that are listed.
+const TONES_LISTED_MAX: usize = 1_000;
+
+impl Site {
+    pub(crate) fn new(appliance: Appliance, access: Access) -> Self {
+        Self(Arc::new(Shared {
+            appliance,
+            access,
+            mac: machine::mac(),
+        }))
+    }
+
+    /// The endpoint.
+    pub(crate) fn appliance(&self) -> &Appliance {
+        &self.0.appliance
+    }
+
+    /// Who may come in.
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// The hardware address that names the device.
+    pub(crate) fn mac(&self) -> &str {
+        &self.0.mac
+    }
+
+    /// What the device is called on its pages: its display name, else its extension, else its hardware address.
+    pub(crate) fn name(&self) -> String {
+        let settings = self.appliance().settings();
+        ["sip.u1.dname", "sip.u1.user"]
+            .into_iter()
+            .map(|key| settings.value(key))
+            .find(|value| !value.is_empty())
+            .map_or_else(|| self.mac().to_owned(), str::to_owned)
+    }
+
+    /// The names of the sound files that a configuration may name.
+    pub(crate) fn tone_names(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.appliance().tones()) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .take(TONES_LISTED_MAX)
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".wav"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// What the device is, by the labels of the hardware.
+    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("Product Name", "Oyez IP Endpoint".to_owned()),
+            ("Firmware Version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("MAC Address", self.mac().to_owned()),
+            (
+                "Hardware Info",
+                format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            ),
+            ("Device", self.appliance().identity().device.to_string()),
+            ("Manufacturer Certificate", "Not Installed".to_owned()),
+        ]
+    }
+}
+
+/// All pages and calls.
+pub(crate) fn router(site: Site) -> Router {
+    Router::new()
+        .merge(pages::router())
+        .merge(api::router())
+        .layer(DefaultBodyLimit::max(BODY_LENGTH_MAX))
+        .layer(from_fn(harden))
+        .with_state(site)
+}
+
+/// Headers of every answer: nothing is stored, framed, or fetched from elsewhere.
+async fn harden(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
