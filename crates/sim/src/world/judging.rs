@@ -18,9 +18,6 @@ use crate::station::StationId;
 const SOUNDS_AFTER_REPORT: Duration = Duration::from_secs(40);
 /// What a sink may take of a page beyond its length: what a decoder makes up over stalls, and cut periods.
 const SURPLUS_MAX: Duration = Duration::from_millis(400);
-/// What a sink may seem to take of a page that it does not play: where the tone of another page is cut, or filled in for
-/// packets that are late, a period of it looks a little like its neighbours.
-const STRAY_MAX: Duration = Duration::from_millis(40);
 /// The loudest a page may be, 1 being as loud as it was made: two at a time come to about 2.
 const PEAK_MAX: f32 = 1.3;
 /// What a report may say too much or too little of a page: the last packets may come after the BYE.
@@ -162,7 +159,7 @@ impl World<'_> {
 /// What is wrong with what a sink has taken so far.
 fn offence(taken: &Taken, spoken: Duration, is_member: bool) -> Option<Invariant> {
     if !is_member {
-        (taken.length > STRAY_MAX).then_some(Invariant::OnlyMembers)
+        Some(Invariant::OnlyMembers)
     } else if taken.length > spoken + SURPLUS_MAX || taken.peak > PEAK_MAX {
         Some(Invariant::SoundsOnce)
     } else {
@@ -233,20 +230,4 @@ fn lies(page: &PageRecord, report: &PageReport) -> Option<Finding> {
                 (Invariant::HeardIsTrue, Some(member.device), found)
             })
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_is_found_where_it_is_not_meant_to_be_and_traces_of_others_are_not() {
-        let spoken = Duration::from_secs(1);
-        let taken = |length| Taken { length, peak: 0.13 };
-
-        assert_eq!(offence(&taken(STRAY_MAX), spoken, false), None);
-        let more = STRAY_MAX + Duration::from_millis(1);
-        assert_eq!(offence(&taken(more), spoken, false), Some(Invariant::OnlyMembers));
-        assert_eq!(offence(&taken(more), spoken, true), None);
-    }
 }
