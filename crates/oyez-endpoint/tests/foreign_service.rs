@@ -6,13 +6,12 @@
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
+mod cloud;
 mod names;
 
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use audio::{Recorder, Sound, compare};
 use device::{Device, DeviceReport, DeviceSetup};
@@ -21,84 +20,17 @@ use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{Document, EndpointConfig};
 use model::status::{Cause, DeviceEvent, RegistrationStatus, Shown};
-use net::authority::{Authority, Purpose, Subject};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
-use peers::{Account, Baresip, Media, Program, available};
+use peers::{Account, Baresip, Media, available};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-const DOMAIN: &str = "acct.cloud.example";
-const PROXY: &str = "sip01.cloud.example";
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, speech};
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running Kamailio with its files.
-struct Cloud {
-    _kamailio: Program,
-    authority: Authority,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
 impl Cloud {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind((LOOPBACK, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let udp_port = UdpSocket::bind((LOOPBACK, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let now = SystemTime::now();
-        let authority = Authority::generate("cloud authority", now).unwrap();
-        let name = Subject::Name("*.cloud.example".to_owned());
-        let issued = authority.issue(&[name], Purpose::Server, now).unwrap();
-        fs::write(folder.path().join("server.pem"), &issued.certificate_pem).unwrap();
-        fs::write(folder.path().join("server.key"), issued.key_pem.as_bytes()).unwrap();
-        let words = [
-            ("@FOLDER@", folder.path().display().to_string()),
-            ("@DOMAIN@", DOMAIN.to_owned()),
-            ("@TLS_PORT@", port.to_string()),
-            ("@UDP_PORT@", udp_port.to_string()),
-            ("@ENDPOINT_ID@", "88213".to_owned()),
-            ("@ENDPOINT_USER@", "7001".to_owned()),
-            ("@ENDPOINT_PASSWORD@", "endpoint-secret".to_owned()),
-            ("@PHONE_ID@", "77120".to_owned()),
-            ("@PHONE_USER@", "2002".to_owned()),
-            ("@PHONE_PASSWORD@", "phone-secret".to_owned()),
-        ];
-        for file in ["kamailio.cfg", "tls.cfg"] {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/cloud")
-                .join(file);
-            let template = fs::read_to_string(source).unwrap();
-            let text = words
-                .iter()
-                .fold(template, |text, (word, value)| text.replace(word, value));
-            fs::write(folder.path().join(file), text).unwrap();
-        }
-        let run = folder.path().join("run");
-        fs::create_dir(&run).unwrap();
-        let kamailio = Program::start(
-            Command::new("/usr/sbin/kamailio")
-                .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
-                .arg(folder.path().join("kamailio.cfg"))
-                .arg("-Y")
-                .arg(run),
-        );
-        Self {
-            _kamailio: kamailio,
-            authority,
-            folder,
-            port,
-        }
-    }
-
     fn configuration(&self, password: &str) -> String {
         format!(
             "sip.proxy = {DOMAIN}\nsip.obproxy = {PROXY}:{}\nsip.transp = tls\nsip.srtp = standard\nsip.srtp.suite = all\n\
@@ -172,26 +104,6 @@ async fn recording(reports: &mut Receiver<DeviceReport>) -> PathBuf {
     })
     .await
     .unwrap()
-}
-
-/// The program's own spoken page as the phone's codec takes it.
-fn speech(folder: &Path) -> (Sound, PathBuf) {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oyez/assets/page.wav");
-    let sound = Sound::open(&page, 8_000).unwrap();
-    let file = folder.join("speech.wav");
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(&file, spec).unwrap();
-    sound
-        .samples
-        .iter()
-        .for_each(|sample| writer.write_sample(*sample).unwrap());
-    writer.finalize().unwrap();
-    (sound, file)
 }
 
 #[tokio::test(flavor = "multi_thread")]

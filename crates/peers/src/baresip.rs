@@ -115,6 +115,12 @@ impl Baresip {
         self.program.wait_for(&["Call established"], PATIENCE);
     }
 
+    /// Dials `extension`, which need not answer.
+    pub fn ring(&mut self, extension: &str) {
+        self.program.write_line(&format!("/dial {extension}"));
+        self.program.wait_for(&["180 Ringing", "ringing"], PATIENCE);
+    }
+
     /// Waits until the call is over, as it is when the speech has been spoken.
     ///
     /// # Panics

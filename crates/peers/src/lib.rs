@@ -5,6 +5,7 @@
 //! network namespace that the test made, and ends with the value that holds it.
 
 mod baresip;
+mod browser;
 mod linphone;
 mod network;
 mod program;
@@ -12,6 +13,7 @@ mod sipp;
 mod stoi;
 
 pub use baresip::{Account, Baresip, Media};
+pub use browser::{BROWSER_PROGRAMS, Browser, Element, View};
 pub use linphone::Linphone;
 pub use network::{Home, Internet};
 pub use program::{Program, SKIPPED_LIST, available, skip};

@@ -128,7 +128,17 @@ fn row(slot: &SlotStatus) -> SlotRow {
             format!("{} over {}", target.address, target.transport)
         }),
         since: time(*since_ms),
-        next_try: next_try_ms.map_or_else(String::new, |ms| format!("next try in {}", time(ms))),
+        next_try: next_try_ms.map_or_else(String::new, |ms| {
+            let what = match shown {
+                Shown::Successful => "renewed",
+                Shown::RejectedByServer
+                | Shown::NoReplyFromServer
+                | Shown::AssistedProvisioningFailed
+                | Shown::Connecting
+                | Shown::NoAccount => "next try",
+            };
+            format!("{what} in {}", time(ms))
+        }),
     }
 }
 

@@ -42,6 +42,7 @@ pub struct Plan {
     /// The settings differ from those that were kept last, or none were.
     is_new: bool,
     tls: ClientTls,
+    resolver: Resolver,
     /// The sink, unless it stands in the state folder.
     sink: Option<Box<dyn Sink>>,
 }
@@ -127,8 +128,15 @@ impl Plan {
             store,
             settings,
             tls,
+            resolver: Resolver::from_system(),
             sink,
         })
+    }
+
+    /// Asks others for names than the system does.
+    #[must_use]
+    pub fn with_resolver(self, resolver: Resolver) -> Self {
+        Self { resolver, ..self }
     }
 
     /// The settings that will apply.
@@ -160,7 +168,7 @@ impl Plan {
         let device = Device::start(DeviceSetup {
             profile,
             tls: self.tls,
-            resolver: Resolver::from_system(),
+            resolver: self.resolver,
             bind,
             sink,
             control: Some(self.state.join("control.sock")),

@@ -12,6 +12,8 @@ use super::run;
 /// Debian packages of the peers, each with what the tests use it for.
 const PACKAGES: &[(&str, &str)] = &[
     ("baresip-core", "the real phone: TLS, SRTP, G.711, G.722 and Opus"),
+    ("chromium", "the browser that the web pages are tested with"),
+    ("chromium-driver", "what drives the browser"),
     ("espeak-ng", "speech for the pages that phones place"),
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),

@@ -1,0 +1,361 @@
+//! The endpoint's web pages in a real browser: what an administrator does by hand, done by a test.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
+
+mod cloud;
+mod names;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use device::Appliance;
+use device::appliance::Plan;
+use device_web::{Access, Web, WebSetup};
+use endpoint::profile::Identity;
+use net::authority::{Authority, Purpose, Subject};
+use net::resolver::Resolver;
+use net::tls::{ClientCertificates, Identity as TlsIdentity, MinimumVersion, ServerTls};
+use peers::{Account, BROWSER_PROGRAMS, Baresip, Browser, Media, View, available};
+use tokio::runtime::Runtime;
+
+use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, speech};
+
+/// Where pictures of the pages go, if they are wanted.
+const PICTURES: &str = "OYEZ_PICTURES";
+const PASSWORD: &str = "correct horse battery";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An endpoint with its pages, and somebody who looks at them.
+struct Bench {
+    runtime: Runtime,
+    appliance: Appliance,
+    web: Web,
+    claim_code: String,
+    browser: Browser,
+    state: tempfile::TempDir,
+}
+
+impl Bench {
+    fn start(resolver: Resolver) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (appliance, web, claim_code) = runtime.block_on(async {
+            let identity = Identity {
+                device: "lobby".parse().unwrap(),
+                user_agent: "Oyez-Endpoint/test".to_owned(),
+                instance: None,
+            };
+            let plan = Plan::new(state.path(), None).unwrap().with_resolver(resolver);
+            let appliance = plan.start(identity, SocketAddr::new(LOOPBACK, 0)).await.unwrap();
+            let access = Access::open(state.path()).unwrap();
+            let claim_code = access.claim_code().unwrap();
+            let web = Web::start(WebSetup {
+                appliance: appliance.clone(),
+                access,
+                listen: SocketAddr::new(LOOPBACK, 0),
+                tls: server_tls(state.path()),
+            });
+            (appliance, web.await.unwrap(), claim_code)
+        });
+        Self {
+            runtime,
+            appliance,
+            web,
+            claim_code,
+            browser: Browser::start(),
+            state,
+        }
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("https://{}{path}", self.web.address())
+    }
+
+    fn open(&self, path: &str) {
+        self.browser.open(&self.address(path));
+    }
+
+    fn claim(&self) {
+        self.open("/");
+        self.browser.fill("#code", &self.claim_code);
+        self.browser.fill("#password", PASSWORD);
+        self.browser.fill("#again", PASSWORD);
+        self.browser.click("form button");
+        self.browser.wait_for_text("h1", "Device Status");
+    }
+
+    /// Opens a page, sets fields by their keys, saves, and reads them back after a reload.
+    fn set(&self, path: &str, fields: &[(&str, Entry<'_>)]) {
+        self.open(path);
+        for (key, entry) in fields {
+            let selector = field(key);
+            self.browser.run(
+                "document.querySelector(arguments[0]).closest('details.group')?.setAttribute('open', '')",
+                &serde_json::json!([selector]),
+            );
+            match entry {
+                Entry::Text(value) | Entry::Secret(value) => self.browser.fill(&selector, value),
+                Entry::Choice(label) => self.browser.choose(&selector, label),
+            }
+        }
+        self.browser.click(".actions button");
+        self.browser.wait_for_text(".done", "Saved");
+        self.open(path);
+        for (key, entry) in fields {
+            let expected = match entry {
+                Entry::Text(value) | Entry::Choice(value) => value,
+                Entry::Secret(_) => "********",
+            };
+            assert_eq!(self.browser.value(&field(key)), *expected, "{key}");
+        }
+    }
+
+    /// Takes pictures of a page, as wide and narrow screens show it, light and dark.
+    fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else {
+            return;
+        };
+        fs::create_dir_all(&folder).unwrap();
+        for (view, suffix) in View::ALL {
+            self.browser.look(view);
+            self.browser.picture(&folder.join(format!("{name}-{suffix}.png")));
+        }
+        self.browser.look(View::Wide);
+    }
+}
+
+/// What is put into a field.
+enum Entry<'a> {
+    Text(&'a str),
+    Choice(&'a str),
+    Secret(&'a str),
+}
+
+fn field(key: &str) -> String {
+    format!("[name=\"{key}\"]")
+}
+
+fn server_tls(state: &Path) -> ServerTls {
+    let now = SystemTime::now();
+    let authority = Authority::generate("test", now).unwrap();
+    let issued = authority
+        .issue(&[Subject::Address(LOOPBACK)], Purpose::Server, now)
+        .unwrap();
+    let (certificate, key) = (state.join("web.pem"), state.join("web.key"));
+    fs::write(&certificate, &issued.certificate_pem).unwrap();
+    fs::write(&key, issued.key_pem.as_bytes()).unwrap();
+    let identity = TlsIdentity::from_files(&certificate, &key).unwrap();
+    ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::NotAsked).unwrap()
+}
+
+/// The seed's manual configuration of a generic device, field by field, and then a call to a slot of each kind.
+#[test]
+fn a_generic_device_is_configured_by_hand_and_each_kind_of_slot_is_called() {
+    if !available(BROWSER_PROGRAMS) || !available(&["kamailio", "baresip"]) {
+        return;
+    }
+    let cloud = Cloud::start();
+    let names = names::serve(PROXY, Ipv4Addr::LOCALHOST);
+    let bench = Bench::start(Resolver::with_name_servers(&[names]).unwrap());
+    let authority_file = cloud.folder.path().join("authority.pem");
+    fs::write(&authority_file, cloud.authority.certificate_pem()).unwrap();
+    bench.claim();
+
+    bench.set(
+        "/settings/sip",
+        &[
+            ("sip.proxy", Entry::Text(DOMAIN)),
+            ("sip.u1.user", Entry::Text("7001")),
+            ("sip.u1.auth", Entry::Text("88213")),
+            ("sip.u1.pwd", Entry::Secret("endpoint-secret")),
+        ],
+    );
+    let proxy = format!("{PROXY}:{}", cloud.port);
+    bench.set(
+        "/settings/advanced-sip",
+        &[
+            ("sip.transp", Entry::Choice("TLS")),
+            ("oyez.tls.validate", Entry::Choice("Enabled")),
+            ("oyez.tls.ca", Entry::Text(authority_file.to_str().unwrap())),
+            ("sip.obproxy", Entry::Text(&proxy)),
+            ("sip.srtp", Entry::Choice("Standard")),
+            ("sip.srtp.suite", Entry::Choice("All Suites")),
+        ],
+    );
+    bench.set(
+        "/settings/more-ring-extensions",
+        &[
+            ("sip.alert1.user", Entry::Text("7002")),
+            ("sip.alert1.auth", Entry::Text("88214")),
+            ("sip.alert1.pwd", Entry::Secret("ring-secret")),
+        ],
+    );
+    bench.set(
+        "/settings/emergency-alerts",
+        &[
+            ("ann.ext1", Entry::Text("7003")),
+            ("ann.auth1", Entry::Text("88215")),
+            ("ann.pwd1", Entry::Secret("alert-secret")),
+        ],
+    );
+
+    bench.open("/status");
+    for row in 1..=3 {
+        bench
+            .browser
+            .wait_for_text(&format!("tbody tr:nth-child({row})"), "Successful");
+    }
+    let (_, speech) = speech(bench.state.path());
+    let outbound = format!("sip:127.0.0.1:{};transport=tls", cloud.port);
+    let account = Account {
+        user: "2002",
+        authorization_id: "77120",
+        password: "phone-secret",
+        domain: DOMAIN,
+        outbound: Some(&outbound),
+        transport: "tls",
+        authority: None,
+        media: Media::SecurePcmu,
+    };
+    let mut phone = Baresip::start(&account, LOOPBACK, &speech);
+    for (extension, sounds) in [("7001", "page from"), ("7003", "emergency alert from")] {
+        phone.dial(extension);
+        bench.browser.wait_for_text(".sounding", sounds);
+        phone.wait_until_closed(PATIENCE);
+        bench.browser.wait_for_text("#live", "Silent");
+    }
+    phone.ring("7002");
+    bench.browser.wait_for_text(".sounding", "ring from");
+    bench.picture("status-ringing");
+    phone.hang_up();
+    bench.browser.wait_for_text("#live", "Silent");
+    bench.end();
+}
+
+#[test]
+fn wrong_values_are_named_beside_their_fields_and_nothing_is_saved() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    bench.open("/settings/advanced-sip");
+
+    bench.browser.fill(&field("sip.obproxy"), "not a host");
+    bench.browser.fill(&field("oyez.tls.ca"), "no-such.pem");
+    bench.browser.click(".actions button");
+
+    bench.browser.wait_for_text(".problem", "Nothing was saved");
+    bench.picture("settings-refused");
+    assert_eq!(bench.browser.value(&field("sip.obproxy")), "not a host");
+    assert!(bench.browser.has("[name=\"sip.obproxy\"][aria-invalid]"));
+    assert_eq!(bench.appliance.settings().value("sip.obproxy"), "");
+    bench.end();
+}
+
+#[test]
+fn a_secret_is_shown_when_it_is_asked_for_and_stays_when_others_are_saved() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    bench.set(
+        "/settings/sip",
+        &[
+            ("sip.proxy", Entry::Text("pbx.example")),
+            ("sip.u1.user", Entry::Text("7001")),
+            ("sip.u1.pwd", Entry::Secret("hunter2")),
+        ],
+    );
+    bench.set("/settings/sip", &[("sip.u1.dname", Entry::Text("Lobby"))]);
+
+    bench.browser.click("button.reveal");
+
+    bench.browser.wait_for_text(".device", "Lobby");
+    bench.browser.find("[name=\"sip.u1.pwd\"]:not(.secret)");
+    assert_eq!(bench.browser.value(&field("sip.u1.pwd")), "hunter2");
+    bench.end();
+}
+
+#[test]
+fn an_earlier_version_is_gone_back_to() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    bench.set(
+        "/settings/features",
+        &[("audio.page.vol", Entry::Choice("8 (-6 dB)"))],
+    );
+    bench.set(
+        "/settings/features",
+        &[("audio.page.vol", Entry::Choice("7 (-9 dB)"))],
+    );
+    bench.open("/maintenance");
+    bench.picture("maintenance");
+
+    bench.browser.click("a[href=\"/maintenance/versions/2\"]");
+    bench.browser.wait_for_text("tbody", "-6dB");
+    bench.browser.click("main form button");
+
+    bench.browser.wait_for_text(".done", "Version 4");
+    assert_eq!(bench.appliance.settings().value("audio.page.vol"), "-6dB");
+    bench.end();
+}
+
+#[test]
+fn every_page_opens_without_an_error_of_the_browser() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.open("/");
+    bench.picture("claim");
+    bench.claim();
+    let paths = bench.browser.run(
+        "return [...document.querySelectorAll('nav a')].map(link => link.getAttribute('href'))",
+        &serde_json::json!([]),
+    );
+    for path in paths.as_array().unwrap().iter().filter_map(|path| path.as_str()) {
+        bench.open(path);
+        assert!(
+            bench.browser.has("nav a[aria-current]"),
+            "{path} does not stand in the tree"
+        );
+        let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        bench.browser.look(View::Narrow);
+        let is_too_wide = bench.browser.run(overflow, &serde_json::json!([]));
+        assert_eq!(
+            is_too_wide,
+            serde_json::Value::Bool(false),
+            "{path} is wider than a phone"
+        );
+        bench.browser.look(View::Wide);
+        bench.picture(path.trim_start_matches('/').replace('/', "-").as_str());
+    }
+    bench.end();
+}
+
+impl Bench {
+    fn end(self) {
+        let Self {
+            runtime,
+            appliance,
+            web,
+            browser,
+            ..
+        } = self;
+        drop((browser, web));
+        runtime.block_on(appliance.stop());
+    }
+}

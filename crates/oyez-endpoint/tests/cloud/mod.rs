@@ -1,0 +1,121 @@
+//! Debian's Kamailio, set up like a phone cloud (`kamailio.cfg` beside this file).
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use audio::Sound;
+use net::authority::{Authority, Purpose, Subject};
+use peers::Program;
+
+pub(crate) const DOMAIN: &str = "acct.cloud.example";
+pub(crate) const PROXY: &str = "sip01.cloud.example";
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Who may register: authorization id, user and password.
+pub(crate) struct Credential(&'static str, &'static str, &'static str);
+
+/// The slots of an endpoint, and a phone.
+const CREDENTIALS: &[Credential] = &[
+    Credential("88213", "7001", "endpoint-secret"),
+    Credential("88214", "7002", "ring-secret"),
+    Credential("88215", "7003", "alert-secret"),
+    Credential("88216", "7004", "cancel-secret"),
+    Credential("77120", "2002", "phone-secret"),
+];
+
+impl Credential {
+    fn rule(&self) -> String {
+        let Self(id, user, password) = self;
+        format!(
+            "    if ($au == \"{id}\") {{ $var(id) = $au; $var(user) = \"{user}\"; $var(password) = \"{password}\"; }}\n"
+        )
+    }
+}
+
+/// A running Kamailio with its files.
+pub(crate) struct Cloud {
+    _kamailio: Program,
+    pub(crate) authority: Authority,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) port: u16,
+}
+
+impl Cloud {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind((LOOPBACK, 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let udp_port = UdpSocket::bind((LOOPBACK, 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let now = SystemTime::now();
+        let authority = Authority::generate("cloud authority", now).unwrap();
+        let name = Subject::Name("*.cloud.example".to_owned());
+        let issued = authority.issue(&[name], Purpose::Server, now).unwrap();
+        fs::write(folder.path().join("server.pem"), &issued.certificate_pem).unwrap();
+        fs::write(folder.path().join("server.key"), issued.key_pem.as_bytes()).unwrap();
+        let words = [
+            ("@FOLDER@", folder.path().display().to_string()),
+            ("@DOMAIN@", DOMAIN.to_owned()),
+            ("@TLS_PORT@", port.to_string()),
+            ("@UDP_PORT@", udp_port.to_string()),
+            (
+                "@CREDENTIALS@",
+                CREDENTIALS.iter().map(Credential::rule).collect(),
+            ),
+        ];
+        for file in ["kamailio.cfg", "tls.cfg"] {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/cloud")
+                .join(file);
+            let template = fs::read_to_string(source).unwrap();
+            let text = words
+                .iter()
+                .fold(template, |text, (word, value)| text.replace(word, value));
+            fs::write(folder.path().join(file), text).unwrap();
+        }
+        let run = folder.path().join("run");
+        fs::create_dir(&run).unwrap();
+        let kamailio = Program::start(
+            Command::new("/usr/sbin/kamailio")
+                .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
+                .arg(folder.path().join("kamailio.cfg"))
+                .arg("-Y")
+                .arg(run),
+        );
+        Self {
+            _kamailio: kamailio,
+            authority,
+            folder,
+            port,
+        }
+    }
+}
+
+/// The program's own spoken page as the phone's codec takes it.
+pub(crate) fn speech(folder: &Path) -> (Sound, PathBuf) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oyez/assets/page.wav");
+    let sound = Sound::open(&page, 8_000).unwrap();
+    let file = folder.join("speech.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&file, spec).unwrap();
+    sound
+        .samples
+        .iter()
+        .for_each(|sample| writer.write_sample(*sample).unwrap());
+    writer.finalize().unwrap();
+    (sound, file)
+}

@@ -1,0 +1,350 @@
+//! Chromium without a head, driven over the WebDriver protocol (W3C): it fills in forms and shows what a person would see.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::Program;
+
+/// Longest wait for the browser, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a page is looked at while something is waited for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// The key of an element in the protocol.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// The programs that have to be there.
+pub const BROWSER_PROGRAMS: &[&str] = &["chromium", "chromedriver"];
+
+/// How a page is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// A desk, light.
+    Wide,
+    /// A desk, dark.
+    WideDark,
+    /// A phone, light.
+    Narrow,
+    /// A phone, dark.
+    NarrowDark,
+}
+
+impl View {
+    /// All of them, with the names of their pictures.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Wide, "wide"),
+        (Self::WideDark, "wide-dark"),
+        (Self::Narrow, "narrow"),
+        (Self::NarrowDark, "narrow-dark"),
+    ];
+
+    fn size(self) -> (u32, u32) {
+        match self {
+            Self::Wide | Self::WideDark => (1_280, 900),
+            Self::Narrow | Self::NarrowDark => (390, 844),
+        }
+    }
+
+    fn is_dark(self) -> bool {
+        matches!(self, Self::WideDark | Self::NarrowDark)
+    }
+}
+
+/// A running browser with one window.
+#[derive(Debug)]
+pub struct Browser {
+    port: u16,
+    session: String,
+    _driver: Program,
+    _folder: tempfile::TempDir,
+}
+
+/// Something on a page.
+#[derive(Debug, Clone)]
+pub struct Element(String);
+
+impl Browser {
+    /// Starts a browser that takes any certificate, as a person does who has been told of the device's own.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .expect("a port is free")
+            .port();
+        let mut driver = Program::start(
+            Command::new("chromedriver")
+                .arg(format!("--port={port}"))
+                .env("HOME", folder.path()),
+        );
+        driver.wait_for(&["started successfully"], PATIENCE);
+        let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": {
+                "binary": "/usr/bin/chromium",
+                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars", profile],
+            },
+        }}});
+        let answer = call(port, "POST", "/session", &capabilities);
+        let session = text(&answer, "/sessionId");
+        assert!(!session.is_empty(), "no session: {answer}");
+        let browser = Self {
+            port,
+            session,
+            _driver: driver,
+            _folder: folder,
+        };
+        browser.look(View::Wide);
+        browser
+    }
+
+    /// Opens an address, and waits until the page is there.
+    pub fn open(&self, address: &str) {
+        self.ask("POST", "/url", &json!({ "url": address }));
+    }
+
+    /// The address of the page.
+    pub fn address(&self) -> String {
+        text(&self.ask("GET", "/url", &Value::Null), "")
+    }
+
+    /// The first element that a CSS selector finds; waits until there is one.
+    ///
+    /// # Panics
+    ///
+    /// When there is none in good time: the text of the page is shown.
+    #[expect(clippy::panic, reason = "a page that is not as it should be fails the test")]
+    pub fn find(&self, selector: &str) -> Element {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(element) = self.found(selector) {
+                return element;
+            }
+            assert!(
+                Instant::now() < end,
+                "nothing is {selector} on: {}",
+                self.page_text()
+            );
+            std::thread::park_timeout(LOOK_INTERVAL);
+        }
+    }
+
+    /// Says whether a CSS selector finds anything.
+    pub fn has(&self, selector: &str) -> bool {
+        self.found(selector).is_some()
+    }
+
+    /// Waits until the text that a selector finds contains some words, and returns it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not in good time.
+    pub fn wait_for_text(&self, selector: &str, words: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let script =
+                "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''";
+            let shown = self.run(script, &json!([selector]));
+            let shown = shown.as_str().unwrap_or_default();
+            if shown.contains(words) {
+                return shown.to_owned();
+            }
+            assert!(
+                Instant::now() < end,
+                "{selector} does not say {words}: {}",
+                self.page_text()
+            );
+            std::thread::park_timeout(LOOK_INTERVAL);
+        }
+    }
+
+    /// Clicks an element, in the middle of the window where the page can be scrolled.
+    pub fn click(&self, selector: &str) {
+        let Element(id) = self.find(selector);
+        let script =
+            "document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})";
+        self.run(script, &json!([selector]));
+        self.ask("POST", &format!("/element/{id}/click"), &json!({}));
+    }
+
+    /// Types into a field, in the place of what stands there.
+    pub fn fill(&self, selector: &str, value: &str) {
+        let Element(id) = self.find(selector);
+        self.ask("POST", &format!("/element/{id}/clear"), &json!({}));
+        self.ask("POST", &format!("/element/{id}/value"), &json!({ "text": value }));
+    }
+
+    /// Chooses what a list shows as `label`.
+    ///
+    /// # Panics
+    ///
+    /// When the list has no such choice.
+    pub fn choose(&self, selector: &str, label: &str) {
+        self.find(selector);
+        let script = "const list = document.querySelector(arguments[0]);
+            const choice = [...list.options].find(option => option.label === arguments[1]);
+            if (choice) { list.value = choice.value; list.dispatchEvent(new Event('change', {bubbles: true})); }
+            return Boolean(choice)";
+        let chosen = self.run(script, &json!([selector, label]));
+        assert_eq!(chosen, Value::Bool(true), "{selector} has no {label}");
+    }
+
+    /// What stands in a field, or what a list shows.
+    pub fn value(&self, selector: &str) -> String {
+        self.find(selector);
+        let script = "const field = document.querySelector(arguments[0]);
+            return field.selectedOptions ? field.selectedOptions[0].label : field.value";
+        text(&self.run(script, &json!([selector])), "")
+    }
+
+    /// Runs a script with arguments and gives what it returns.
+    pub fn run(&self, script: &str, arguments: &Value) -> Value {
+        self.ask(
+            "POST",
+            "/execute/sync",
+            &json!({ "script": script, "args": arguments }),
+        )
+    }
+
+    /// What a person reads on the page.
+    pub fn page_text(&self) -> String {
+        text(&self.run("return document.body.innerText", &json!([])), "")
+    }
+
+    /// Looks at pages in this way from here on.
+    pub fn look(&self, view: View) {
+        let (width, height) = view.size();
+        let scheme = if view.is_dark() { "dark" } else { "light" };
+        self.developer(
+            "Emulation.setDeviceMetricsOverride",
+            &json!({
+                "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+            }),
+        );
+        self.developer(
+            "Emulation.setEmulatedMedia",
+            &json!({
+                "features": [{"name": "prefers-color-scheme", "value": scheme}],
+            }),
+        );
+    }
+
+    /// Puts a picture of the whole page into a PNG file.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be taken or written.
+    pub fn picture(&self, file: &Path) {
+        let answer = self.developer(
+            "Page.captureScreenshot",
+            &json!({ "captureBeyondViewport": true }),
+        );
+        let octets = STANDARD
+            .decode(text(&answer, "/data"))
+            .expect("a picture is base64");
+        std::fs::write(file, octets).expect("the picture can be written");
+    }
+
+    fn found(&self, selector: &str) -> Option<Element> {
+        let question = json!({ "using": "css selector", "value": selector });
+        let found = self.ask("POST", "/elements", &question);
+        let id = found.pointer("/0")?.get(ELEMENT)?.as_str()?;
+        Some(Element(id.to_owned()))
+    }
+
+    fn developer(&self, command: &str, parameters: &Value) -> Value {
+        self.ask(
+            "POST",
+            "/goog/cdp/execute",
+            &json!({ "cmd": command, "params": parameters }),
+        )
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        call(
+            self.port,
+            method,
+            &format!("/session/{}{path}", self.session),
+            body,
+        )
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The browser is a grandchild; the driver ends it when it is told to.
+        if !std::thread::panicking() {
+            self.ask("DELETE", "", &Value::Null);
+        }
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// One request to the driver, on a connection of its own; gives the value of the answer.
+#[expect(clippy::panic, reason = "a browser that does not do its part fails the test")]
+fn call(port: u16, method: &str, path: &str, body: &Value) -> Value {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
+    write!(
+        request,
+        "Content-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("a string can be written");
+    let answer = exchange(port, &request).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+    let (head, body) = answer;
+    let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    assert!(
+        head.starts_with("http/1.1 200"),
+        "{method} {path}: {}",
+        text(&value, "/value/message")
+    );
+    value.get("value").cloned().unwrap_or(Value::Null)
+}
+
+/// Head and body of the answer. The driver keeps the connection open, whatever it is asked.
+fn exchange(port: u16, request: &str) -> std::io::Result<(String, Vec<u8>)> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok((head, body))
+}
