@@ -1,5 +1,7 @@
 //! Signals made of notes: chimes before pages, ringing, busy and alarm tones.
 
+mod signals;
+
 use std::f32::consts::TAU;
 use std::time::Duration;
 
@@ -99,54 +101,14 @@ impl Signal {
         }
     }
 
-    /// Three falling bells: somebody is going to speak.
-    pub fn chime() -> Signal {
-        let short = Duration::from_millis(350);
-        Signal::once(&[
-            Note::bell(783.99, -9.0, short),
-            Note::bell(659.26, -9.0, short),
-            Note::bell(523.25, -9.0, Duration::from_millis(700)),
-        ])
-    }
-
-    /// Loud ringing: two bells in quick turn for two seconds, and two seconds of pause.
-    pub fn ringing() -> Signal {
-        let strike = Duration::from_millis(50);
-        let mut notes = Vec::with_capacity(42);
-        for _ in 0..20 {
-            notes.push(Note::steady(1_000.0, -9.0, strike));
-            notes.push(Note::steady(1_250.0, -9.0, strike));
-        }
-        notes.push(Note::pause(Duration::from_secs(2)));
-        Signal::repeating(&notes)
-    }
-
-    /// What a caller hears while it rings (440 and 480 Hz, two seconds of six).
-    pub fn ringback() -> Signal {
-        let notes = [
-            Note::pair(440.0, 480.0, -19.0, Duration::from_secs(2)),
-            Note::pause(Duration::from_secs(4)),
-        ];
-        Signal::repeating(&notes)
-    }
-
-    /// The called party is busy (480 and 620 Hz, half a second of one).
-    pub fn busy() -> Signal {
-        let half = Duration::from_millis(500);
-        Signal::repeating(&[Note::pair(480.0, 620.0, -24.0, half), Note::pause(half)])
-    }
-
-    /// Leave the building: three pulses of half a second in four seconds (ISO 8201).
-    pub fn evacuation() -> Signal {
-        let half = Duration::from_millis(500);
-        let (pulse, pause) = (Note::steady(970.0, -6.0, half), Note::pause(half));
-        let long = Note::pause(Duration::from_millis(1_500));
-        Signal::repeating(&[pulse, pause, pulse, pause, pulse, long])
-    }
-
     /// How long it lasts; `None` if it repeats.
     pub fn duration(&self) -> Option<Duration> {
-        (!self.repeats).then(|| self.notes.iter().map(|note| note.duration).sum())
+        (!self.repeats).then(|| self.round())
+    }
+
+    /// How long its notes last once.
+    pub fn round(&self) -> Duration {
+        self.notes.iter().map(|note| note.duration).sum()
     }
 }
 
@@ -169,6 +131,12 @@ impl Player {
             note: 0,
             sample: 0,
         }
+    }
+
+    /// Goes back to the beginning of the signal.
+    pub fn rewind(&mut self) {
+        self.note = 0;
+        self.sample = 0;
     }
 
     /// Fills `output`; the count says how much of it is the signal, the rest is silence behind its end.
@@ -318,6 +286,21 @@ mod tests {
             dbfs(&first[21_000..31_000]) <= -96.0,
             "a pause after the third pulse"
         );
+    }
+
+    #[test]
+    fn a_player_that_is_rewound_plays_the_same_again() {
+        let signal = Signal::chime();
+        let mut player = Player::new(signal.clone(), SampleRate::Hz8000);
+        let mut first = vec![0; SampleRate::Hz8000.samples_in(signal.round())];
+        let mut second = first.clone();
+
+        player.fill(&mut first);
+        player.rewind();
+        player.fill(&mut second);
+
+        assert_eq!(first, second);
+        assert!(dbfs(&first) > -40.0);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl RingCall {
     pub(crate) fn new(about: About, rate: SampleRate, volume_db: f32) -> Self {
         Self {
             about,
-            tone: Player::new(Signal::ringing(), rate),
+            tone: Player::new(Signal::warble_medium(), rate),
             gain: Gain::new(rate, volume_db),
             may_sound: false,
         }
