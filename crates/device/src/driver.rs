@@ -250,6 +250,8 @@ impl Driver {
             DeviceEvent::RegistrationChanged { .. }
             | DeviceEvent::CallRefused { .. }
             | DeviceEvent::PagePlayed { .. }
+            | DeviceEvent::SignalsChanged { .. }
+            | DeviceEvent::SoundRefused { .. }
             | DeviceEvent::SinkChanged { .. } => {}
         }
         if self.lines.receiver_count() > 0 {

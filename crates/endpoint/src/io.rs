@@ -10,6 +10,8 @@ use sip::framing::FramingError;
 use sip::locate::{Answer, Query, Target};
 use sip::message::Message;
 
+use crate::local::SoundOrder;
+
 /// Numbers an attempt to connect; never reused by one core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectToken(pub u64);
@@ -101,6 +103,8 @@ pub enum Input {
     Sink(SinkHealth),
     /// The output was muted or unmuted.
     Muted(bool),
+    /// Somebody at the device itself starts or stops a sound: its web page, its interface, an input.
+    Sound(SoundOrder),
     /// Leave the network: end every call, take back every binding, close every connection.
     Shutdown,
 }

@@ -1,6 +1,7 @@
 //! What a device is told once: who it is, where it registers, how it sounds.
 
-use std::sync::Arc;
+mod sounds;
+
 use std::time::Duration;
 
 use media::codec::Codec;
@@ -9,7 +10,7 @@ use media::sdp::SecurityOffer;
 use media::srtp::Suite;
 use model::config::{
     EndpointConfig, HostPort, KeepAliveMethod, PriorityTrust, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite,
-    Tone, TransportChoice,
+    TransportChoice,
 };
 use model::status::TargetRole;
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
@@ -18,7 +19,10 @@ use sip::flow::Transport;
 use crate::keepalive::KeepaliveTimes;
 use crate::recovery::RecoveryTimes;
 use crate::registration::RegistrationTimes;
+use crate::tones::ToneSource;
 use crate::uplink::UplinkTimes;
+
+pub use sounds::{ANNOUNCEMENTS_MAX, AlertsProfile, Announcement, RingProfile, RingRule, tone_of};
 
 /// Everything a device core is told.
 #[derive(Debug, Clone)]
@@ -43,6 +47,10 @@ pub struct Profile {
     pub media: MediaProfile,
     /// How the device sounds.
     pub sound: SoundProfile,
+    /// How rings sound.
+    pub ring: RingProfile,
+    /// What emergency alerts play.
+    pub alerts: AlertsProfile,
     /// When the Priority header of a call decides how important it is.
     pub priority: PriorityTrust,
     /// Times.
@@ -71,8 +79,9 @@ pub struct SlotProfile {
     pub position: SlotPosition,
     /// Who it registers as; `None` for an empty slot.
     pub account: Option<Account>,
-    /// What plays before a page, while the caller hears it ring.
-    pub tone: PageTone,
+    /// What plays before a page or a spoken alert, while the caller hears it ring, and of which what is longer than
+    /// [`TONE_MAX`](crate::TONE_MAX) is cut; or what a ring slot plays.
+    pub tone: ToneSource,
 }
 
 /// Who registers or calls.
@@ -114,17 +123,6 @@ pub struct SoundProfile {
     pub ring_volume_db: f32,
 }
 
-/// What plays before a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PageTone {
-    /// Three falling bells.
-    Chime,
-    /// These samples at the output rate; what is longer than [`TONE_MAX`](crate::TONE_MAX) is cut.
-    Recording(Arc<[i16]>),
-    /// Nothing: the call is answered as soon as its media socket is open.
-    None,
-}
-
 /// The times of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
@@ -161,11 +159,11 @@ pub struct Identity {
 impl Profile {
     /// The profile that a configuration asks for.
     ///
-    /// Tone files are the shell's to load: a slot with one gets the chime here, and the shell puts the recording there
-    /// ([`tone_of`]). Which certificates are trusted, and where sound goes, is the shell's business too.
+    /// Sound files are the shell's to load: what has one gets a built-in signal here, and the shell puts the recording
+    /// there ([`tone_of`]). Which certificates are trusted, and where sound goes, is the shell's business too.
     #[must_use]
     pub fn from_config(config: &EndpointConfig, identity: Identity, output_rate: SampleRate) -> Self {
-        let volume_db = i16::try_from(config.page.volume_db).map_or(0.0, f32::from);
+        let decibel = |volume_db: i32| i16::try_from(volume_db).map_or(0.0, f32::from);
         Self {
             device: identity.device,
             user_agent: identity.user_agent,
@@ -191,9 +189,11 @@ impl Profile {
             sound: SoundProfile {
                 sink: config.sink.to_string(),
                 output_rate,
-                page_volume_db: volume_db,
-                ring_volume_db: volume_db,
+                page_volume_db: decibel(config.page.volume_db),
+                ring_volume_db: decibel(config.ring.volume_db),
             },
+            ring: RingProfile::from_config(config),
+            alerts: AlertsProfile::from_config(config),
             priority: config.interop.priority,
             times: times(config),
         }
@@ -265,18 +265,7 @@ fn targets(config: &EndpointConfig) -> Vec<TargetProfile> {
         .collect()
 }
 
-/// The tone that a configuration has for a slot: of the base slot, the one that stands with the page settings.
-#[must_use]
-pub fn tone_of<'a>(config: &'a EndpointConfig, slot: &'a SlotConfig) -> &'a Tone {
-    if slot.position == SlotPosition::BASE_PAGE {
-        &config.page.tone
-    } else {
-        &slot.tone
-    }
-}
-
 fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
-    let tone = tone_of(config, slot);
     SlotProfile {
         position: slot.position,
         account: Some(Account {
@@ -286,10 +275,7 @@ fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
             answers_md5: config.security.answers_md5,
             display_name: slot.display_name.clone().unwrap_or_default(),
         }),
-        tone: match tone {
-            Tone::Default | Tone::File(_) => PageTone::Chime,
-            Tone::None => PageTone::None,
-        },
+        tone: sounds::slot_tone(config, slot),
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) enum Refusal {
     /// No socket could be bound.
     #[error("no media socket")]
     NoSocket,
+    /// No announcement has this number, or it is switched off.
+    #[error("there is no announcement {0}")]
+    NoAnnouncement(u8),
     /// Something else has the loudspeaker.
     #[error("{0}")]
     Sound(paging::Refusal),
@@ -40,7 +43,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
-            Self::Nobody => StatusCode::NOT_FOUND,
+            Self::Nobody | Self::NoAnnouncement(_) => StatusCode::NOT_FOUND,
             Self::Leaving => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::TooManyCalls => StatusCode::BUSY_HERE,
             Self::NoOffer => StatusCode::NOT_ACCEPTABLE_HERE,

@@ -7,8 +7,9 @@ use sip::flow::Flow;
 use sip::registration::RegisterSequence;
 
 use crate::clock::millis_since;
-use crate::profile::{Account, PageTone, SlotProfile, TargetProfile};
+use crate::profile::{Account, SlotProfile, TargetProfile};
 use crate::registration::{Register, Registration, RegistrationTimes};
+use crate::tones::ToneSource;
 use crate::uplink::Uplinks;
 
 /// One slot of the device.
@@ -55,7 +56,7 @@ impl Slot {
         let profile = profile.unwrap_or(SlotProfile {
             position: self.profile.position,
             account: None,
-            tone: PageTone::None,
+            tone: ToneSource::None,
         });
         if self.successor.is_none() && self.profile.account == profile.account {
             self.profile = profile;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use media::mix::Mixer;
-use model::status::{SinkHealth, SinkStatus};
-use paging::{Arbiter, SoundId};
+use model::status::{Signals, SinkHealth, SinkStatus};
+use paging::{Arbiter, Class, SoundId};
 
 use crate::profile::SoundProfile;
 use crate::receipt::OutputState;
@@ -25,6 +25,14 @@ pub(crate) struct Mixing {
     pub(crate) scratch: Vec<i16>,
 }
 
+impl Mixing {
+    /// Begins a stretch of so many samples.
+    pub(crate) fn begin(&mut self, samples: usize) {
+        self.mixer.begin(samples);
+        self.scratch.resize(samples, 0);
+    }
+}
+
 /// The state of the output, and who may use it.
 #[derive(Debug)]
 pub(crate) struct Sound {
@@ -36,6 +44,8 @@ pub(crate) struct Sound {
     /// The sounds that may be heard, and since when.
     began_by_sound: BTreeMap<SoundId, Instant>,
     pub(crate) mixing: Mixing,
+    /// What strobe and relay were last told to do.
+    signals: Signals,
 }
 
 impl Sound {
@@ -50,6 +60,7 @@ impl Sound {
             arbiter: Arbiter::default(),
             began_by_sound: BTreeMap::new(),
             mixing: Mixing::default(),
+            signals: Signals::default(),
         }
     }
 
@@ -75,6 +86,21 @@ impl Sound {
     /// Since when a sound has been heard, if it is.
     pub(crate) fn began(&self, sound: SoundId) -> Option<Instant> {
         self.began_by_sound.get(&sound).copied()
+    }
+
+    /// The most important sound, once it is heard.
+    pub(crate) fn top(&self) -> Option<(SoundId, Class)> {
+        let (sound, class) = self.arbiter.sounding()?;
+        self.began(sound).map(|_| (sound, class))
+    }
+
+    pub(crate) fn signals(&self) -> Signals {
+        self.signals
+    }
+
+    /// Takes what strobe and relay are to do; says whether that is different.
+    pub(crate) fn set_signals(&mut self, signals: Signals) -> bool {
+        std::mem::replace(&mut self.signals, signals) != signals
     }
 
     /// Takes what the sink says of itself; says whether that is different.

@@ -11,8 +11,9 @@ use model::directory::Epoch;
 use model::status::{
     AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, ListenerReport,
     MissingReason, NotHeardReason, PageReport, ProvisioningStep, Receipt, RegistrationRefusal,
-    RegistrationStatus, Shown, SinkHealth, SinkStatus, SlotStatus, Sounding, Target, TargetRole, Verdict,
-    ZoneEvent, ZoneStatus,
+    RegistrationStatus, Shown, Signals, SinkHealth, SinkStatus, SlotStatus, SoundClass, SoundOrigin,
+    Sounding, StopReason, Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict, ZoneEvent,
+    ZoneStatus,
 };
 use model::{PageId, SlotKind};
 use serde_json::Value;
@@ -32,6 +33,10 @@ const WORDS: &[&str] = &[
     "step",
     "role",
     "transport",
+    "class",
+    "origin",
+    "pattern",
+    "colour",
 ];
 
 /// Stands for a sentence, where a field has one instead of a word of a list.
@@ -298,13 +303,77 @@ fn slots() -> Vec<SlotStatus> {
         .collect()
 }
 
-fn sounding() -> Sounding {
+fn sounding(class: SoundClass, origin: SoundOrigin) -> Sounding {
     Sounding {
+        class,
+        origin,
+        drill: false,
         slot: None,
+        announcement: None,
         page: None,
+        tone: None,
         what: "page from 1001".to_owned(),
         since_ms: 1,
     }
+}
+
+fn page_that_sounds() -> Sounding {
+    sounding(SoundClass::Page, SoundOrigin::SlotCall)
+}
+
+/// Every class and every origin, and nothing.
+fn soundings() -> Vec<Option<Sounding>> {
+    let classes = one_of_each![
+        SoundClass::EmergencyAlert => SoundClass::EmergencyAlert,
+        SoundClass::PriorityPage => SoundClass::PriorityPage,
+        SoundClass::Page => SoundClass::Page,
+        SoundClass::TwoWayCall => SoundClass::TwoWayCall,
+        SoundClass::Ring => SoundClass::Ring,
+        SoundClass::ScheduledBell => SoundClass::ScheduledBell,
+        SoundClass::BackgroundMusic => SoundClass::BackgroundMusic,
+    ];
+    let origins = one_of_each![
+        SoundOrigin::SlotCall => SoundOrigin::SlotCall,
+        SoundOrigin::Local => SoundOrigin::Local,
+    ];
+    let sounds = classes
+        .into_iter()
+        .zip(origins.into_iter().cycle())
+        .map(|(class, origin)| Some(sounding(class, origin)));
+    sounds.chain([None]).collect()
+}
+
+/// Every pattern and every colour of the strobe, and the dark.
+fn signals() -> Vec<Signals> {
+    let patterns = one_of_each![
+        StrobePattern::RotateFast => StrobePattern::RotateFast,
+        StrobePattern::RotateSlow => StrobePattern::RotateSlow,
+        StrobePattern::MulticolorSpin => StrobePattern::MulticolorSpin,
+        StrobePattern::MultiStrobeFast => StrobePattern::MultiStrobeFast,
+        StrobePattern::MultiStrobeFastTwoColour => StrobePattern::MultiStrobeFastTwoColour,
+        StrobePattern::MultiStrobeSlow => StrobePattern::MultiStrobeSlow,
+        StrobePattern::MultiStrobeSlowTwoColour => StrobePattern::MultiStrobeSlowTwoColour,
+        StrobePattern::RotatingStrobe => StrobePattern::RotatingStrobe,
+        StrobePattern::Steady => StrobePattern::Steady,
+        StrobePattern::SteadyTwoColour => StrobePattern::SteadyTwoColour,
+        StrobePattern::SideToSide => StrobePattern::SideToSide,
+        StrobePattern::Flashing => StrobePattern::Flashing,
+        StrobePattern::ClassicFast => StrobePattern::ClassicFast,
+        StrobePattern::ClassicMedium => StrobePattern::ClassicMedium,
+        StrobePattern::ClassicSlow => StrobePattern::ClassicSlow,
+    ];
+    let colours = one_of_each![
+        StrobeColour::Red => StrobeColour::Red,
+        StrobeColour::Blue => StrobeColour::Blue,
+        StrobeColour::Green => StrobeColour::Green,
+        StrobeColour::Amber => StrobeColour::Amber,
+    ];
+    let lights = patterns.into_iter().zip(colours.into_iter().cycle());
+    let lights = lights.map(|(pattern, colour)| Signals {
+        strobe: Some(Strobe { pattern, colour }),
+        relay: true,
+    });
+    lights.chain([Signals::default()]).collect()
 }
 
 fn sink(health: SinkHealth) -> SinkStatus {
@@ -321,15 +390,16 @@ fn the_status_of_an_endpoint_is_documented() {
         SinkHealth::Healthy => SinkHealth::Healthy,
         SinkHealth::Faulty { .. } => SinkHealth::Faulty { reason: IN_WORDS.to_owned() },
     ];
-    let sounds = [None, Some(sounding())];
-    let samples: Vec<Value> = healths
+    let samples: Vec<Value> = signals()
         .into_iter()
-        .zip(sounds)
-        .map(|(health, sounding)| {
+        .zip(healths.into_iter().cycle())
+        .zip(soundings().into_iter().cycle())
+        .map(|((signals, health), sounding)| {
             json(DeviceStatus {
                 device: "lobby".parse().unwrap(),
                 slots: slots(),
                 sounding,
+                signals,
                 sink: sink(health),
             })
         })
@@ -431,8 +501,18 @@ fn the_events_of_an_endpoint_are_documented() {
             slot: slot(),
             registration: RegistrationStatus::no_account(),
         },
-        DeviceEvent::Started { .. } => DeviceEvent::Started { sounding: sounding() },
-        DeviceEvent::Stopped { .. } => DeviceEvent::Stopped { sounding: sounding() },
+        DeviceEvent::Started { .. } => DeviceEvent::Started { sounding: page_that_sounds() },
+        DeviceEvent::Stopped { .. } => DeviceEvent::Stopped {
+            sounding: page_that_sounds(),
+            why: StopReason::Ended,
+        },
+        DeviceEvent::SignalsChanged { .. } => DeviceEvent::SignalsChanged {
+            signals: Signals::default(),
+        },
+        DeviceEvent::SoundRefused { .. } => DeviceEvent::SoundRefused {
+            what: IN_WORDS.to_owned(),
+            why: IN_WORDS.to_owned(),
+        },
         DeviceEvent::CallRefused { .. } => DeviceEvent::CallRefused {
             slot: slot(),
             status: 486,
@@ -443,7 +523,25 @@ fn the_events_of_an_endpoint_are_documented() {
             sink: sink(SinkHealth::Healthy),
         },
     ];
-    let samples: Vec<Value> = events.into_iter().map(json).collect();
-    let elsewhere = ["registration", "sounding", "receipt", "sink"];
+    let mut samples: Vec<Value> = events.into_iter().map(json).collect();
+    let stops = one_of_each![
+        StopReason::Ended => StopReason::Ended,
+        StopReason::CompletedElsewhere => StopReason::CompletedElsewhere,
+        StopReason::Cancelled => StopReason::Cancelled,
+        StopReason::TimedOut => StopReason::TimedOut,
+        StopReason::PreEmpted => StopReason::PreEmpted,
+        StopReason::Paused => StopReason::Paused,
+        StopReason::Restarted => StopReason::Restarted,
+        StopReason::Moved => StopReason::Moved,
+        StopReason::Lost => StopReason::Lost,
+        StopReason::ShutDown => StopReason::ShutDown,
+    ];
+    samples.extend(stops.into_iter().map(|why| {
+        json(DeviceEvent::Stopped {
+            sounding: page_that_sounds(),
+            why,
+        })
+    }));
+    let elsewhere = ["registration", "sounding", "receipt", "signals", "sink"];
     check("The events of an endpoint", &samples, &elsewhere);
 }

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::cli::{RunArguments, WebAddress};
 use crate::identity::StateFolder;
-use crate::status::registration_text;
+use crate::status::{registration_text, sounding_text};
 use crate::voice::{Failure, say};
 use crate::web;
 
@@ -147,8 +147,9 @@ fn narrate(report: &DeviceReport) -> Option<String> {
             DeviceEvent::RegistrationChanged { slot, registration } => {
                 Some(format!("{slot}: {}", registration_text(registration)))
             }
-            DeviceEvent::Started { sounding } => Some(format!("sounding: {}", sounding.what)),
-            DeviceEvent::Stopped { sounding } => Some(format!("stopped: {}", sounding.what)),
+            DeviceEvent::Started { sounding } => Some(format!("sounding: {}", sounding_text(sounding))),
+            DeviceEvent::Stopped { sounding, .. } => Some(format!("stopped: {}", sounding_text(sounding))),
+            DeviceEvent::SoundRefused { what, why } => Some(format!("{what} is not played: {why}")),
             DeviceEvent::CallRefused { slot, status, why } => {
                 Some(format!("{slot}: refused a call with {status}: {why}"))
             }
@@ -156,7 +157,7 @@ fn narrate(report: &DeviceReport) -> Option<String> {
                 "played {} ms of page {}, {} packets lost, interrupted for {} ms",
                 receipt.played_ms, receipt.page, receipt.lost, receipt.interrupted_ms
             )),
-            DeviceEvent::SinkChanged { .. } => None,
+            DeviceEvent::SinkChanged { .. } | DeviceEvent::SignalsChanged { .. } => None,
         },
     }
 }

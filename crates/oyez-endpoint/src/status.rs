@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use model::status::{DeviceStatus, RegistrationStatus, SinkHealth, SlotStatus};
+use model::status::{DeviceStatus, RegistrationStatus, SinkHealth, SlotStatus, Sounding};
 use net::control::{AskError, ask_status};
 
 use crate::cli::StatusArguments;
@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: StatusArguments) -> Result<(), Failure> {
     let muted = if status.sink.muted { ", muted" } else { "" };
     say(&format!("  output {}: {health}{muted}", status.sink.name));
     match &status.sounding {
-        Some(sounding) => say(&format!("  sounding: {}", sounding.what)),
+        Some(sounding) => say(&format!("  sounding: {}", sounding_text(sounding))),
         None => say("  silent"),
     }
     Ok(())
@@ -56,6 +56,16 @@ fn slot_text(slot: &SlotStatus) -> String {
         .as_ref()
         .map_or_else(String::new, |user| format!(" {user}"));
     format!("  {}{user}: {}", slot.slot, registration_text(&slot.registration))
+}
+
+/// What sounds, in one line.
+pub(crate) fn sounding_text(sounding: &Sounding) -> String {
+    let drill = if sounding.drill { "drill: " } else { "" };
+    let tone = sounding
+        .tone
+        .as_ref()
+        .map_or_else(String::new, |tone| format!(" ({tone})"));
+    format!("{drill}{}{tone}", sounding.what)
 }
 
 /// What an administrator wants to know of a registration, in one line.

@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use endpoint::profile::{
-    Account, MediaProfile, PageTone, Profile, SlotProfile, SoundProfile, TargetProfile, Times,
+    Account, AlertsProfile, MediaProfile, Profile, RingProfile, SlotProfile, SoundProfile, TargetProfile,
+    Times,
 };
+use endpoint::tones::{Recording, ToneSource};
 use endpoint::{CallerProfile, RegistrationTimes};
 use media::codec::Codec;
 use media::sample::SampleRate;
@@ -251,9 +253,12 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
     };
     let tone = if chance.happens(TONE_PERMILLE) {
         let length = chance.duration(Duration::from_millis(40), TONE_MAX);
-        PageTone::Recording(attention(length).into())
+        ToneSource::Recording(Recording {
+            name: "attention.wav".into(),
+            samples: attention(length).into(),
+        })
     } else {
-        PageTone::None
+        ToneSource::None
     };
     let mut slots = vec![SlotProfile {
         position: SlotPosition::BASE_PAGE,
@@ -288,6 +293,8 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
+        ring: RingProfile::default(),
+        alerts: AlertsProfile::default(),
         priority: PriorityTrust::Zone,
         times: Times {
             registration: RegistrationTimes {

@@ -129,9 +129,11 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
         Kind::Sink => Control::Text {
             suggestions: ["auto", "null"].map(str::to_owned).to_vec(),
         },
-        Kind::HostPort | Kind::User | Kind::AuthorizationId | Kind::Text => Control::Text {
-            suggestions: Vec::new(),
-        },
+        Kind::HostPort | Kind::User | Kind::AuthorizationId | Kind::CallerPattern | Kind::Text => {
+            Control::Text {
+                suggestions: Vec::new(),
+            }
+        }
     }
 }
 

@@ -1,40 +1,87 @@
-//! Sound files that play before a page.
+//! Sound files: tones before pages, tones of rings, announcements of alerts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audio::Sound;
-use endpoint::profile::{PageTone, tone_of};
-use endpoint::{Profile, TONE_MAX};
-use model::config::{EndpointConfig, Tone, find};
+use endpoint::profile::tone_of;
+use endpoint::tones::{BuiltinTone, Recording, ToneSource};
+use endpoint::{Profile, RECORDING_MAX, TONE_MAX};
+use media::sample::SampleRate;
+use model::SlotKind;
+use model::config::{EndpointConfig, Tone};
 
-/// The key whose default names a file.
-const PAGE_TONE: &str = "audio.page.tone";
-
-/// Loads the tone files of the slots from a folder, of each as much as is played, once for all slots that name it. A slot
-/// whose file is not there, or cannot be played, keeps the chime: a page must not fail for its tone.
+/// Loads the sound files that a configuration names from a folder. Where one is not there, or cannot be played, the
+/// built-in signal stays that the profile has: a page or an alert must not fail for its tone.
 pub(super) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut Profile) {
-    let rate = profile.sound.output_rate;
-    let mut tone_by_name = BTreeMap::new();
+    let mut files = Files {
+        folder,
+        rate: profile.sound.output_rate,
+        recording_by_name: BTreeMap::new(),
+    };
     for (slot, slot_profile) in config.slots.iter().zip(&mut profile.slots) {
-        let Tone::File(name) = tone_of(config, slot) else {
-            continue;
+        let longest = match slot.position.kind() {
+            SlotKind::Page | SlotKind::Alert => TONE_MAX,
+            SlotKind::Ring => RECORDING_MAX,
         };
-        if let Some(tone) = tone_by_name.get(&name) {
-            slot_profile.tone = PageTone::clone(tone);
-            continue;
-        }
-        match Sound::open(&folder.join(name), rate.hertz()) {
-            Ok(mut sound) => {
-                sound.samples.truncate(rate.samples_in(TONE_MAX));
-                slot_profile.tone = PageTone::Recording(Arc::from(sound.samples));
-                tone_by_name.insert(name, slot_profile.tone.clone());
+        files.load(tone_of(config, slot), longest, &mut slot_profile.tone);
+    }
+    for (rule, rule_profile) in config.ring.rules.iter().zip(&mut profile.ring.rules) {
+        files.load(&rule.tone, RECORDING_MAX, &mut rule_profile.tone);
+    }
+    let announcements = config
+        .alerts
+        .announcements
+        .iter()
+        .zip(&mut profile.alerts.announcements);
+    for (announcement, announcement_profile) in announcements {
+        files.load(&announcement.tone, RECORDING_MAX, &mut announcement_profile.tone);
+    }
+}
+
+/// The files of a folder: of each as much as is played, once for all that name it.
+struct Files<'a> {
+    folder: &'a Path,
+    rate: SampleRate,
+    /// `None` where the file cannot be played.
+    recording_by_name: BTreeMap<(String, Duration), Option<Recording>>,
+}
+
+impl Files<'_> {
+    fn load(&mut self, tone: &Tone, longest: Duration, into: &mut ToneSource) {
+        let Tone::File(name) = tone else {
+            return;
+        };
+        let key = (name.clone(), longest);
+        let recording = match self.recording_by_name.get(&key) {
+            Some(recording) => recording.clone(),
+            None => {
+                let recording = self.open(name, longest);
+                self.recording_by_name.insert(key, recording.clone());
+                recording
             }
-            // The chime stands for the file that the hardware has where nothing else is set.
-            Err(_) if find(PAGE_TONE).is_some_and(|spec| spec.default == name) => {}
+        };
+        if let Some(recording) = recording {
+            *into = ToneSource::Recording(recording);
+        }
+    }
+
+    fn open(&self, name: &str, longest: Duration) -> Option<Recording> {
+        match Sound::open(&self.folder.join(name), self.rate.hertz()) {
+            Ok(mut sound) => {
+                sound.samples.truncate(self.rate.samples_in(longest));
+                Some(Recording {
+                    name: name.into(),
+                    samples: Arc::from(sound.samples),
+                })
+            }
+            // A built-in signal stands for the file that the hardware has.
+            Err(_) if BuiltinTone::named(name).is_some() => None,
             Err(error) => {
-                tracing::warn!(slot = %slot.position, %error, "the tone cannot be loaded; the chime plays in its place");
+                tracing::warn!(%name, %error, "the sound file cannot be loaded; a built-in signal plays in its place");
+                None
             }
         }
     }
@@ -48,13 +95,18 @@ mod tests {
 
     use super::*;
 
-    fn tones(folder: &Path) -> Vec<PageTone> {
+    fn tones(folder: &Path) -> Vec<ToneSource> {
         let text = "sip.proxy = a\nsip.u1.user = u\naudio.page.tone = bell.wav\n\
                     mcast.ext1 = v\nmcast.tone1 = missing.wav\nmcast.ext2 = w\nmcast.tone2 = None\n";
         tones_of(text, folder)
     }
 
-    fn tones_of(text: &str, folder: &Path) -> Vec<PageTone> {
+    fn tones_of(text: &str, folder: &Path) -> Vec<ToneSource> {
+        let profile = profile(text, folder);
+        profile.slots.into_iter().map(|slot| slot.tone).collect()
+    }
+
+    fn profile(text: &str, folder: &Path) -> Profile {
         let config = EndpointConfig::from_document(&Document::parse(text).unwrap()).unwrap();
         let identity = Identity {
             device: "lobby".parse().unwrap(),
@@ -63,7 +115,16 @@ mod tests {
         };
         let mut profile = Profile::from_config(&config, identity, SampleRate::Hz8000);
         load_tones(&config, folder, &mut profile);
-        profile.slots.into_iter().map(|slot| slot.tone).collect()
+        profile
+    }
+
+    const CHIME: ToneSource = ToneSource::Builtin(BuiltinTone::PageNotification);
+
+    fn bell(samples: &[i16]) -> ToneSource {
+        ToneSource::Recording(Recording {
+            name: "bell.wav".into(),
+            samples: samples.into(),
+        })
     }
 
     #[test]
@@ -71,8 +132,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         record(folder.path(), &[1, 2, 3]);
 
-        let bell = PageTone::Recording(Arc::from(vec![1, 2, 3]));
-        assert_eq!(tones(folder.path()), [bell, PageTone::Chime, PageTone::None]);
+        assert_eq!(tones(folder.path()), [bell(&[1, 2, 3]), CHIME, ToneSource::None]);
     }
 
     #[test]
@@ -83,10 +143,7 @@ mod tests {
 
             let tones = tones(folder.path());
 
-            let Some(PageTone::Recording(samples)) = tones.first() else {
-                panic!("{tones:?}");
-            };
-            assert_eq!(samples.len(), kept);
+            assert_eq!(tones.first(), Some(&bell(&vec![1; kept])));
         }
     }
 
@@ -102,8 +159,8 @@ mod tests {
         let recordings: Vec<&Arc<[i16]>> = tones
             .iter()
             .filter_map(|tone| match tone {
-                PageTone::Recording(samples) => Some(samples),
-                PageTone::None | PageTone::Chime => None,
+                ToneSource::Recording(recording) => Some(&recording.samples),
+                ToneSource::None | ToneSource::Builtin(_) => None,
             })
             .collect();
         assert_eq!(recordings.len(), 2);
@@ -129,6 +186,42 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("bell.wav"), "no sound").unwrap();
 
-        assert_eq!(tones(folder.path()).first(), Some(&PageTone::Chime));
+        assert_eq!(tones(folder.path()).first(), Some(&CHIME));
+    }
+
+    #[test]
+    fn rings_and_announcements_have_their_files_too() {
+        let folder = tempfile::tempdir().unwrap();
+        record(folder.path(), &[1, 2, 3]);
+        let text = "sip.proxy = a\nsip.alert1.user = u\nsip.alert1.tone = bell.wav\n\
+                    sip.alert2.user = v\nsip.alert3.user = w\nsip.alert3.tone = None\n\
+                    audio.ring.cid1.use = 1\naudio.ring.cid1.regex = 7\naudio.ring.cid1.tone = bell.wav\n\
+                    ann.tone1 = bell.wav\nann.tone2 = missing.wav\nann.tone3 = gong.wav\n";
+
+        let profile = profile(text, folder.path());
+
+        let warble = ToneSource::Builtin(BuiltinTone::WarbleMedium);
+        let of_slots: Vec<_> = profile.slots.iter().map(|slot| slot.tone.clone()).collect();
+        assert_eq!(of_slots, [bell(&[1, 2, 3]), warble, ToneSource::None]);
+        assert_eq!(profile.ring.rules[0].tone, bell(&[1, 2, 3]));
+        let announcements = &profile.alerts.announcements;
+        assert_eq!(announcements[0].tone, bell(&[1, 2, 3]));
+        assert_eq!(
+            announcements[1].tone,
+            ToneSource::Builtin(BuiltinTone::Evacuation)
+        );
+        assert_eq!(announcements[2].tone, ToneSource::Builtin(BuiltinTone::Gong));
+    }
+
+    #[test]
+    fn an_announcement_of_sixty_seconds_is_kept_whole_and_no_sample_more() {
+        for (recorded, kept) in [(480_000, 480_000), (480_001, 480_000)] {
+            let folder = tempfile::tempdir().unwrap();
+            record(folder.path(), &vec![1; recorded]);
+
+            let profile = profile("ann.tone1 = bell.wav\n", folder.path());
+
+            assert_eq!(profile.alerts.announcements[0].tone, bell(&vec![1; kept]));
+        }
     }
 }

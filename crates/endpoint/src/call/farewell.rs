@@ -1,5 +1,6 @@
 //! Why the device itself ends a call, and what the other side is told.
 
+use model::status::StopReason;
 use paging::Class;
 use sip::message::StatusCode;
 
@@ -18,6 +19,8 @@ pub(crate) enum Farewell {
     Succeeded,
     /// Somebody has called the cancel extension.
     AlertCancelled,
+    /// The announcement that it started is over.
+    AnnouncementOver,
     /// The device leaves the network.
     ShutDown,
 }
@@ -33,6 +36,7 @@ impl Farewell {
             Self::Moved => "SIP;cause=200;text=\"page continues in another dialog\"".to_owned(),
             Self::Succeeded => "SIP;cause=200;text=\"another call takes its place\"".to_owned(),
             Self::AlertCancelled => "SIP;cause=200;text=\"alert cancelled\"".to_owned(),
+            Self::AnnouncementOver => "SIP;cause=200;text=\"the announcement is over\"".to_owned(),
             Self::ShutDown => "SIP;cause=480;text=\"device shuts down\"".to_owned(),
         }
     }
@@ -41,9 +45,24 @@ impl Farewell {
     pub(crate) fn refusal(self) -> StatusCode {
         match self {
             Self::TooLong | Self::Silent | Self::ShutDown => StatusCode::TEMPORARILY_UNAVAILABLE,
-            Self::PreEmpted(_) | Self::Moved | Self::Succeeded | Self::AlertCancelled => {
-                StatusCode::BUSY_HERE
-            }
+            Self::PreEmpted(_)
+            | Self::Moved
+            | Self::Succeeded
+            | Self::AlertCancelled
+            | Self::AnnouncementOver => StatusCode::BUSY_HERE,
+        }
+    }
+
+    /// Why what the call played is not heard any more.
+    pub(crate) fn stop_reason(self) -> StopReason {
+        match self {
+            Self::TooLong => StopReason::TimedOut,
+            Self::Silent => StopReason::Lost,
+            Self::PreEmpted(_) => StopReason::PreEmpted,
+            Self::Moved => StopReason::Moved,
+            Self::Succeeded | Self::AnnouncementOver => StopReason::Ended,
+            Self::AlertCancelled => StopReason::Cancelled,
+            Self::ShutDown => StopReason::ShutDown,
         }
     }
 
@@ -57,6 +76,7 @@ impl Farewell {
             | Self::PreEmpted(_)
             | Self::Succeeded
             | Self::AlertCancelled
+            | Self::AnnouncementOver
             | Self::ShutDown => true,
         }
     }

@@ -4,11 +4,10 @@ pub(crate) mod farewell;
 mod media;
 pub(crate) mod page;
 pub(crate) mod ring;
-pub(crate) mod tone;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::PageId;
 use sip::flow::Flow;
@@ -26,6 +25,8 @@ use crate::sound::Mixing;
 pub const CALLS_PER_SLOT_MAX: usize = 2;
 /// Calls of a device at a time. Each holds a socket, a jitter buffer and SRTP contexts; one of them sounds.
 pub const CALLS_MAX: usize = 16;
+/// Longest tone before a page; what is longer is cut. A zone waits ten seconds for the answer of a listener.
+pub const TONE_MAX: Duration = Duration::from_secs(8);
 
 /// All calls.
 #[derive(Default)]
@@ -78,6 +79,10 @@ impl Calls {
         self.page_by_id.get_mut(&id)
     }
 
+    pub(crate) fn ring(&self, id: CallId) -> Option<&RingCall> {
+        self.ring_by_id.get(&id)
+    }
+
     pub(crate) fn remove_page(&mut self, id: CallId) -> Option<PageCall> {
         let call = self.page_by_id.remove(&id)?;
         self.id_by_session.remove(&call.about().session);
@@ -118,11 +123,9 @@ impl Calls {
         }
     }
 
-    /// Fills `out` with what all calls play.
-    pub(crate) fn render(&mut self, now: Instant, output: OutputState, mixing: &mut Mixing, out: &mut [i16]) {
+    /// Adds what all calls play.
+    pub(crate) fn render(&mut self, now: Instant, output: OutputState, mixing: &mut Mixing) {
         let Mixing { mixer, scratch } = mixing;
-        mixer.begin(out.len());
-        scratch.resize(out.len(), 0);
         for call in self.page_by_id.values_mut() {
             call.render(now, scratch, output);
             mixer.add(scratch, call.gain_mut());
@@ -131,7 +134,6 @@ impl Calls {
             call.render(scratch);
             mixer.add(scratch, call.gain_mut());
         }
-        mixer.finish(out);
     }
 
     /// Who calls, for all calls.
@@ -183,15 +185,23 @@ impl Calls {
         }
     }
 
-    /// The next thing that any page wants done.
+    /// The next thing that any call wants done.
     pub(crate) fn step(&mut self, now: Instant) -> Option<(CallId, Step)> {
-        self.page_by_id
+        let of_pages = self
+            .page_by_id
             .iter_mut()
-            .find_map(|(id, call)| call.step(now).map(|step| (*id, step)))
+            .find_map(|(id, call)| call.step(now).map(|step| (*id, step)));
+        of_pages.or_else(|| {
+            self.ring_by_id
+                .iter_mut()
+                .find_map(|(id, call)| call.step(now).map(|step| (*id, step)))
+        })
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.page_by_id.values().filter_map(PageCall::next_timeout).min()
+        let of_pages = self.page_by_id.values().filter_map(PageCall::next_timeout);
+        let of_rings = self.ring_by_id.values().filter_map(RingCall::next_timeout);
+        of_pages.chain(of_rings).min()
     }
 
     /// Says whether a page is under way, which a move to another server would disturb.

@@ -26,8 +26,8 @@ use sip::user_agent::{ServerId, SessionId};
 
 use super::farewell::Farewell;
 use super::media::CallMedia;
-use super::tone::Tone;
 use crate::io::CallId;
+use crate::playback::Playback;
 use crate::receipt::{OutputState, Tally};
 
 /// How long after the end of a call its audio may still be played.
@@ -35,7 +35,7 @@ pub(crate) const DRAIN_MAX: Duration = Duration::from_millis(500);
 /// How long after the end of a call packets may still come in: media and signalling take different ways.
 const DRAIN_MIN: Duration = Duration::from_millis(60);
 /// A sink that stands still must not keep a call ringing: so long after the time the tone takes, it is answered anyway.
-const TONE_GRACE: Duration = Duration::from_millis(500);
+pub(crate) const TONE_GRACE: Duration = Duration::from_millis(500);
 /// A page without any packet for so long has lost its talker. Silence suppression may pause speech, but a sender that
 /// suppresses it sends comfort noise or RTCP meanwhile.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -59,7 +59,12 @@ pub(crate) struct About {
     pub(crate) slot: usize,
     pub(crate) flow: Flow,
     pub(crate) class: Class,
+    /// Set only where what the caller says is heard.
     pub(crate) page: Option<PageId>,
+    /// What the caller says is heard. Otherwise the call has started an announcement, and is only answered.
+    pub(crate) is_heard: bool,
+    /// It is the exercise of an alert.
+    pub(crate) is_drill: bool,
     /// The caller in words, for statuses.
     pub(crate) caller: String,
 }
@@ -84,6 +89,10 @@ pub(crate) enum Step {
     Drained { reply: Option<ServerId> },
     /// End the call.
     HangUp(Farewell),
+    /// Let the ring be heard.
+    Sound,
+    /// The ring has been heard for as long as it may, and goes on in silence.
+    FallSilent,
 }
 
 /// A page.
@@ -107,7 +116,7 @@ enum State {
     },
     PreTone {
         media: CallMedia,
-        tone: Tone,
+        tone: Playback,
         deadline: Instant,
     },
     Live {
@@ -158,8 +167,8 @@ impl PageCall {
     }
 
     /// The socket is open and the media agreed: plays the tone, then answers.
-    pub(crate) fn ring(&mut self, now: Instant, media: CallMedia, agreed: Agreed, tone: Tone) {
-        let deadline = now + tone.duration() + TONE_GRACE;
+    pub(crate) fn ring(&mut self, now: Instant, media: CallMedia, agreed: Agreed, tone: Playback) {
+        let deadline = now + tone.duration().unwrap_or_default() + TONE_GRACE;
         self.agreed = Some(agreed);
         self.state = State::PreTone {
             media,

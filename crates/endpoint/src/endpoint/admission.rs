@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use media::mix::Gain;
 use media::sdp::{self, Direction, Hidden, LocalMedia};
 use model::config::PriorityTrust;
-use model::status::DeviceEvent;
+use model::status::{DeviceEvent, StopReason};
 use model::{PageId, SlotKind, SlotPosition};
 use paging::{Class, Effect, SoundId};
 use rand_core::Rng;
@@ -18,12 +18,12 @@ use sip::user_agent::{Reply, SessionId};
 use super::{Endpoint, Phase};
 use crate::call::farewell::Farewell;
 use crate::call::page::{About, Agreed, PageCall};
-use crate::call::ring::RingCall;
-use crate::call::tone::Tone;
-use crate::call::{CALLS_MAX, CallMedia};
+use crate::call::{CALLS_MAX, CallMedia, TONE_MAX};
 use crate::io::{CallId, Output};
-use crate::profile::PageTone;
+use crate::local::Starter;
+use crate::playback::{Playback, Rounds};
 use crate::refusal::Refusal;
+use crate::tones::{BuiltinTone, ToneSource};
 
 /// Names the page of a call between parts of Oyez.
 pub const PAGE_HEADER: &str = "Oyez-Page";
@@ -51,6 +51,18 @@ impl Endpoint {
             self.cancel_alerts(now);
         }
         let class = self.class_of(now, flow, slot, position, invite);
+        let is_drill = class == Class::PriorityPage && position.kind() == SlotKind::Alert;
+        let announcement = self.announcement_of(now, flow, slot, position, invite);
+        if let Some(number) = announcement {
+            // Before anything else that could refuse the call, as well.
+            let starter = Starter::Call {
+                slot: position.id(),
+                caller: caller(invite),
+            };
+            if let Err(refusal) = self.start_announcement(now, number, is_drill, starter) {
+                return self.refuse(now, session, Some(slot), &refusal);
+            }
+        }
         if let Err(refusal) = self.make_room(now, slot, class) {
             return self.refuse(now, session, Some(slot), &refusal);
         }
@@ -61,9 +73,9 @@ impl Endpoint {
             slot,
             flow,
             class,
-            page: invite
-                .header(HeaderName::Other(PAGE_HEADER))
-                .and_then(|page| page.trim().parse::<PageId>().ok()),
+            page: page_of(invite).filter(|_| announcement.is_none()),
+            is_heard: announcement.is_none(),
+            is_drill,
             caller: caller(invite),
         };
         match position.kind() {
@@ -83,8 +95,33 @@ impl Endpoint {
                     local: flow.local.ip(),
                 });
             }
-            SlotKind::Ring => self.ring(now, about),
+            SlotKind::Ring => self.ring(now, about, invite),
         }
+    }
+
+    /// The announcement that a call to an alert slot starts. A page of a zone has somebody who speaks: it carries the
+    /// speech, as does every call to a slot without an announcement.
+    fn announcement_of(
+        &self,
+        now: Instant,
+        flow: Flow,
+        slot: usize,
+        position: SlotPosition,
+        invite: &Message,
+    ) -> Option<u8> {
+        if position.kind() != SlotKind::Alert || position == SlotPosition::CANCEL {
+            return None;
+        }
+        let announcement = self.profile.alerts.announcement(position.port())?;
+        let is_spoken = page_of(invite).is_some() && self.is_of_zone(now, flow, slot);
+        (announcement.tone != ToneSource::None && !is_spoken).then_some(announcement.number)
+    }
+
+    /// Says whether a call to a slot comes from a zone of Oyez, which sets the headers itself that rank and name it.
+    fn is_of_zone(&self, now: Instant, flow: Flow, slot: usize) -> bool {
+        self.slots
+            .get(slot)
+            .is_some_and(|slot| slot.registration.sets_priority(now, flow))
     }
 
     /// What kind of sound a call is, by its slot and by its Priority where that is to be believed.
@@ -96,10 +133,7 @@ impl Endpoint {
         position: SlotPosition,
         invite: &Message,
     ) -> Class {
-        let is_of_zone = self
-            .slots
-            .get(slot)
-            .is_some_and(|slot| slot.registration.sets_priority(now, flow));
+        let is_of_zone = self.is_of_zone(now, flow, slot);
         let is_believed = match self.profile.priority {
             PriorityTrust::Zone => is_of_zone,
             PriorityTrust::Always => true,
@@ -191,15 +225,21 @@ impl Endpoint {
         let rate = self.sound.profile().output_rate;
         let media = CallMedia::new(&negotiated, rate, &mut self.rng).map_err(|_| Refusal::NoCodec)?;
         let continues = self.take_over_page(now, &about);
-        match self.request_sound(now, &about) {
-            // Its caller must not take the alert for going on: the call is answered, though its words are not heard.
-            Err(Refusal::Sound(_)) if self.is_cancel(about.slot) => {}
-            requested => requested?,
+        if about.is_heard {
+            match self.request_sound(now, SoundId(about.id.0), about.class) {
+                // Its caller must not take the alert for going on: the call is answered, though its words are not heard.
+                Err(Refusal::Sound(_)) if self.is_cancel(about.slot) => {}
+                requested => requested?,
+            }
         }
+        let drill = ToneSource::Builtin(BuiltinTone::Drill);
         let tone = match self.slots.get(about.slot).map(|slot| &slot.profile().tone) {
-            Some(tone) if !continues => Tone::new(tone, rate),
-            Some(_) | None => Tone::new(&PageTone::None, rate),
+            Some(_) | None if continues || !about.is_heard => &ToneSource::None,
+            Some(_) if about.is_drill => &drill,
+            Some(tone) => tone,
+            None => &ToneSource::None,
         };
+        let tone = Playback::new(&[tone], Rounds::Times(1), TONE_MAX, rate);
         if !tone.is_finished() {
             self.agent
                 .provisional(now, about.session, Reply::new(StatusCode::RINGING));
@@ -285,15 +325,19 @@ impl Endpoint {
 
     /// Asks for the loudspeaker. A call that holds it although its caller has left ends, and it is asked for once more;
     /// another one may have waited behind it.
-    fn request_sound(&mut self, now: Instant, about: &About) -> Result<(), Refusal> {
-        let sound = SoundId(about.id.0);
-        let mut effects = self.sound.arbiter.request(sound, about.class);
+    pub(super) fn request_sound(
+        &mut self,
+        now: Instant,
+        sound: SoundId,
+        class: Class,
+    ) -> Result<(), Refusal> {
+        let mut effects = self.sound.arbiter.request(sound, class);
         for _call in 0..CALLS_MAX {
             let Some(left) = self.left_behind(now, &effects) else {
                 break;
             };
             self.hang_up(now, left, Farewell::Succeeded);
-            effects = self.sound.arbiter.request(sound, about.class);
+            effects = self.sound.arbiter.request(sound, class);
         }
         self.follow_arbiter(now, &effects)
     }
@@ -320,27 +364,12 @@ impl Endpoint {
         is_left.then_some(id)
     }
 
-    fn ring(&mut self, now: Instant, about: About) {
-        let id = about.id;
-        let session = about.session;
-        let sound = self.sound.profile();
-        self.calls
-            .insert_ring(RingCall::new(about, sound.output_rate, sound.ring_volume_db));
-        let effects = self.sound.arbiter.request(SoundId(id.0), Class::Ring);
-        match self.follow_arbiter(now, &effects) {
-            Ok(()) => self
-                .agent
-                .provisional(now, session, Reply::new(StatusCode::RINGING)),
-            Err(refusal) => self.refuse_call(now, id, &refusal),
-        }
-    }
-
-    fn refuse_call(&mut self, now: Instant, id: CallId, refusal: &Refusal) {
+    pub(super) fn refuse_call(&mut self, now: Instant, id: CallId, refusal: &Refusal) {
         let Some((session, slot)) = self.calls.about(id).map(|about| (about.session, about.slot)) else {
             return;
         };
         self.refuse(now, session, Some(slot), refusal);
-        self.forget(now, id);
+        self.forget(now, id, StopReason::Ended);
     }
 
     fn refuse(&mut self, now: Instant, session: SessionId, slot: Option<usize>, refusal: &Refusal) {
@@ -353,6 +382,7 @@ impl Endpoint {
             | Refusal::Media(_)
             | Refusal::NoCodec
             | Refusal::NoSocket
+            | Refusal::NoAnnouncement(_)
             | Refusal::Sound(_) => self.counters.calls_refused += 1,
         }
         let reply = Reply::new(refusal.status());
@@ -365,6 +395,7 @@ impl Endpoint {
             | Refusal::Media(_)
             | Refusal::NoCodec
             | Refusal::NoSocket
+            | Refusal::NoAnnouncement(_)
             | Refusal::Sound(_) => reply,
         };
         self.agent.reject(now, session, reply);
@@ -402,6 +433,12 @@ impl Priority {
             None
         }
     }
+}
+
+/// The id of the page that a call carries.
+fn page_of(invite: &Message) -> Option<PageId> {
+    let header = invite.header(HeaderName::Other(PAGE_HEADER))?;
+    header.trim().parse().ok()
 }
 
 /// The caller as it is shown: the display name, else the user. Controls are left out, as this text goes to pages and

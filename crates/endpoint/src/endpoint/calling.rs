@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use media::sdp::Hidden;
-use model::status::{DeviceEvent, Receipt};
+use model::status::{DeviceEvent, Receipt, StopReason};
 use model::{SlotKind, SlotPosition};
 use paging::{Class, SoundId};
 use sip::message::{Message, Method, StatusCode};
@@ -51,6 +51,7 @@ impl Endpoint {
             }
             return;
         };
+        let why = stop_reason(cause);
         let reply = match cause {
             EndCause::Bye { transaction, .. } => Some(*transaction),
             EndCause::FlowFailed
@@ -77,10 +78,10 @@ impl Endpoint {
         if let Some(transaction) = reply {
             self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
         }
-        self.forget(now, id);
+        self.forget(now, id, why);
     }
 
-    /// Does one thing that a page wants done; says whether there was any.
+    /// Does one thing that a call wants done; says whether there was any.
     pub(super) fn step_calls(&mut self, now: Instant) -> bool {
         let Some((id, step)) = self.calls.step(now) else {
             return false;
@@ -94,9 +95,15 @@ impl Endpoint {
                     self.answer_bye(now, transaction, receipt.as_ref().and_then(receipt_body));
                 }
                 self.played(receipt);
-                self.forget(now, id);
+                self.forget(now, id, StopReason::Ended);
             }
             Step::HangUp(farewell) => self.hang_up(now, id, farewell),
+            Step::Sound => {
+                if let Err(refusal) = self.request_sound(now, SoundId(id.0), Class::Ring) {
+                    self.refuse_call(now, id, &refusal);
+                }
+            }
+            Step::FallSilent => self.silence(now, SoundId(id.0), StopReason::TimedOut),
         }
         true
     }
@@ -113,15 +120,24 @@ impl Endpoint {
         self.agent.answer(now, about.session, answer);
     }
 
-    pub(super) fn end_all_calls(&mut self, now: Instant) {
+    pub(super) fn end_all_sounds(&mut self, now: Instant) {
+        let locals = self.locals.ids_where(|_| true);
+        self.end_locals(now, locals, StopReason::ShutDown, Farewell::ShutDown);
         let ids: Vec<CallId> = self.calls.abouts().map(|about| about.id).collect();
         for id in ids {
             self.hang_up(now, id, Farewell::ShutDown);
         }
     }
 
-    /// Ends every alert, and every exercise in the slot of one: somebody has called the cancel extension.
+    /// Ends every alert, and every exercise of one: somebody has called the cancel extension, or says so at the device.
     pub(super) fn cancel_alerts(&mut self, now: Instant) {
+        let announcements = self.locals.ids_where(|sound| sound.number().is_some());
+        self.end_locals(
+            now,
+            announcements,
+            StopReason::Cancelled,
+            Farewell::AlertCancelled,
+        );
         let alerts = self.calls.abouts().filter(|about| {
             about.class == Class::EmergencyAlert
                 || self
@@ -160,7 +176,7 @@ impl Endpoint {
             let reply = Reply::new(farewell.refusal()).header(reason.0, reason.1);
             self.agent.reject(now, session, reply);
         }
-        self.forget(now, id);
+        self.forget(now, id, farewell.stop_reason());
     }
 
     fn answer_bye(&mut self, now: Instant, transaction: ServerId, body: Option<Body>) {
@@ -170,19 +186,12 @@ impl Endpoint {
     }
 
     /// Closes what a call that is over still holds.
-    pub(super) fn forget(&mut self, now: Instant, id: CallId) {
-        let stopped = self.sounding_of(now, id);
+    pub(super) fn forget(&mut self, now: Instant, id: CallId, why: StopReason) {
+        self.silence(now, SoundId(id.0), why);
         if self.calls.remove_page(id).is_some() {
             self.outputs.push_back(Output::CloseMedia { call: id });
         }
         self.calls.remove_ring(id);
-        self.sound.ends(SoundId(id.0));
-        if let Some(sounding) = stopped {
-            self.tell(DeviceEvent::Stopped { sounding });
-        }
-        let effects = self.sound.arbiter.release(SoundId(id.0));
-        // A release refuses nobody.
-        self.follow_arbiter(now, &effects).ok();
     }
 
     fn receipt(&self, now: Instant, id: CallId) -> Option<Receipt> {
@@ -194,6 +203,27 @@ impl Endpoint {
     fn played(&mut self, receipt: Option<Receipt>) {
         if let Some(receipt) = receipt {
             self.tell(DeviceEvent::PagePlayed { receipt });
+        }
+    }
+}
+
+/// Why what a call played is not heard any more when its caller has ended it.
+fn stop_reason(cause: &EndCause) -> StopReason {
+    match cause {
+        //= https://www.rfc-editor.org/rfc/rfc3326#section-3.1
+        //# The forking proxy includes this status code in a Reason header
+        //# field in the CANCEL request that it sends to the rest of the
+        //# branches.
+        EndCause::Cancelled { message }
+            if message.reasons().flatten().any(|reason| {
+                reason.protocol().eq_ignore_ascii_case("SIP") && reason.cause() == Some(200)
+            }) =>
+        {
+            StopReason::CompletedElsewhere
+        }
+        EndCause::Bye { .. } | EndCause::Cancelled { .. } | EndCause::HungUp { .. } => StopReason::Ended,
+        EndCause::FlowFailed | EndCause::AckTimeout | EndCause::NotAnswered | EndCause::Lost => {
+            StopReason::Lost
         }
     }
 }

@@ -3,8 +3,10 @@
 mod admission;
 mod agent;
 mod calling;
+mod local;
 mod reconfiguring;
 mod registering;
+mod ringing;
 mod sounding;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +21,7 @@ use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 
 use crate::call::Calls;
 use crate::io::{Input, Output};
+use crate::local::LocalSounds;
 use crate::profile::Profile;
 use crate::slot::Slot;
 use crate::sound::Sound;
@@ -40,6 +43,7 @@ pub struct Endpoint {
     slots: Vec<Slot>,
     asked_by_request: BTreeMap<RequestId, Asked>,
     calls: Calls,
+    locals: LocalSounds,
     sound: Sound,
     outputs: VecDeque<Output>,
     phase: Phase,
@@ -117,6 +121,7 @@ impl Endpoint {
             slots,
             asked_by_request: BTreeMap::new(),
             calls: Calls::default(),
+            locals: LocalSounds::default(),
             sound: Sound::new(profile.sound.clone()),
             outputs: VecDeque::new(),
             phase: Phase::Idle,
@@ -183,6 +188,7 @@ impl Endpoint {
             }
             Input::Sink(health) => self.handle_sink(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),
+            Input::Sound(order) => self.handle_order(now, order),
             Input::Shutdown => self.shut_down(now),
         }
         self.settle(now);
@@ -217,6 +223,7 @@ impl Endpoint {
             self.uplinks.next_timeout(self.calls.is_busy()),
             slots,
             self.calls.next_timeout(),
+            self.locals.next_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -240,14 +247,16 @@ impl Endpoint {
                 .map(|slot| slot.status(now, &self.uplinks))
                 .collect(),
             sounding: self.sounding(now),
+            signals: self.sound.signals(),
             sink: self.sound.status(),
         }
     }
 
-    /// Says whether a page is under way, which another core in the place of this one would disturb.
+    /// Says whether a page or a sound of the device itself is under way, which another core in the place of this one would
+    /// disturb.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.calls.is_busy()
+        self.calls.is_busy() || !self.locals.is_empty()
     }
 
     /// What has been refused and dropped so far.
@@ -278,7 +287,7 @@ impl Endpoint {
             return;
         }
         self.phase = Phase::Leaving;
-        self.end_all_calls(now);
+        self.end_all_sounds(now);
         for slot in 0..self.slots.len() {
             let due = self
                 .slots
@@ -294,6 +303,7 @@ impl Endpoint {
         self.carry_on(now);
         self.finish_leaving(now);
         self.publish_statuses(now);
+        self.publish_signals();
     }
 
     /// Carries consequences from machine to machine until nothing is left to do; says whether there was anything.
@@ -311,6 +321,7 @@ impl Endpoint {
             }
             quiet &= !self.seat_successors(now);
             quiet &= !self.step_calls(now);
+            quiet &= !self.step_locals(now);
             if quiet {
                 return acted;
             }

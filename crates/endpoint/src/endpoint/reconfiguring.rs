@@ -48,6 +48,7 @@ impl Endpoint {
         }
         self.calls
             .set_volumes(profile.sound.page_volume_db, profile.sound.ring_volume_db);
+        self.locals.set_volume(profile.sound.page_volume_db);
         self.sound.set_profile(profile.sound.clone());
         self.profile = profile;
         self.settle(now);

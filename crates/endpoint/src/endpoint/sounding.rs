@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use model::status::{DeviceEvent, SinkHealth, Sounding};
-use paging::{Effect, SoundId};
+use model::status::{DeviceEvent, Signals, SinkHealth, SoundClass, SoundOrigin, Sounding, StopReason};
+use paging::{Class, Effect, SoundId};
 
 use super::Endpoint;
 use crate::call::farewell::Farewell;
+use crate::clock::millis_since;
 use crate::io::CallId;
 use crate::refusal::Refusal;
 
@@ -17,7 +18,11 @@ impl Endpoint {
     pub fn fill(&mut self, now: Instant, out: &mut [i16]) {
         self.sound.filling(now);
         let output = self.sound.output(now);
-        self.calls.render(now, output, &mut self.sound.mixing, out);
+        let mixing = &mut self.sound.mixing;
+        mixing.begin(out.len());
+        self.calls.render(now, output, mixing);
+        self.locals.render(mixing);
+        mixing.mixer.finish(out);
         if output.is_muted {
             out.fill(0);
         }
@@ -27,16 +32,19 @@ impl Endpoint {
     /// Whether [`fill`](Self::fill) has anything to play, or soon will: while this is false a shell need not call it.
     #[must_use]
     pub fn wants_audio(&self) -> bool {
-        self.calls.abouts().next().is_some()
+        self.calls.abouts().next().is_some() || !self.locals.is_empty()
     }
 
-    /// Lets calls sound, fall silent or end, as the arbiter says; an error if the requested sound is refused.
+    /// Lets sounds be heard, fall silent or end, as the arbiter says; an error if the requested sound is refused.
     pub(super) fn follow_arbiter(&mut self, now: Instant, effects: &[Effect]) -> Result<(), Refusal> {
         for effect in effects {
             match *effect {
                 Effect::Start(sound) | Effect::Resume(sound) => self.sound_begins(now, sound),
                 Effect::Duck(_) => {}
                 Effect::Suspend(sound) => self.sound_pauses(now, sound),
+                Effect::Stop { sound, by } if self.locals.get(sound).is_some() => {
+                    self.end_locals(now, vec![sound], StopReason::PreEmpted, Farewell::PreEmpted(by));
+                }
                 Effect::Stop { sound, by } => self.hang_up(now, CallId(sound.0), Farewell::PreEmpted(by)),
                 Effect::Refuse { refusal, .. } => return Err(Refusal::Sound(refusal)),
             }
@@ -65,40 +73,105 @@ impl Endpoint {
 
     /// What sounds at full level.
     pub(super) fn sounding(&self, now: Instant) -> Option<Sounding> {
-        let (sound, _) = self.sound.arbiter.sounding()?;
-        self.sounding_of(now, CallId(sound.0))
+        let (sound, _) = self.sound.top()?;
+        self.sounding_of(now, sound)
     }
 
-    /// What a call that may be heard plays.
-    pub(super) fn sounding_of(&self, now: Instant, id: CallId) -> Option<Sounding> {
-        let since = self.sound.began(SoundId(id.0))?;
-        let about = self.calls.about(id)?;
+    /// What is told of a sound that may be heard.
+    pub(super) fn sounding_of(&self, now: Instant, sound: SoundId) -> Option<Sounding> {
+        let since_ms = millis_since(self.sound.began(sound)?, now);
+        if let Some(local) = self.locals.get(sound) {
+            return Some(Sounding {
+                class: shown(local.class),
+                origin: local.starter.origin(),
+                drill: local.is_drill(),
+                slot: local.starter.slot().cloned(),
+                announcement: local.number(),
+                page: None,
+                tone: local.tone_name().map(str::to_owned),
+                what: format!("{} from {}", local.class, local.starter.name()),
+                since_ms,
+            });
+        }
+        let about = self.calls.about(CallId(sound.0))?;
+        let ring = self.calls.ring(about.id);
         Some(Sounding {
+            class: shown(about.class),
+            origin: SoundOrigin::SlotCall,
+            drill: about.is_drill,
             slot: self
                 .slots
                 .get(about.slot)
                 .map(|slot| slot.profile().position.id()),
+            announcement: None,
             page: about.page.clone(),
+            tone: ring.and_then(|ring| ring.tone_name()).map(str::to_owned),
             what: format!("{} from {}", about.class, about.caller),
-            since_ms: crate::clock::millis_since(since, now),
+            since_ms,
         })
     }
 
+    /// Says what strobe and relay do where that has changed.
+    pub(super) fn publish_signals(&mut self) {
+        let signals = self.sound.top().map_or_else(Signals::default, |(sound, class)| {
+            let is_drill = match self.locals.get(sound) {
+                Some(local) => local.is_drill(),
+                None => self
+                    .calls
+                    .about(CallId(sound.0))
+                    .is_some_and(|about| about.is_drill),
+            };
+            Signals::during(shown(class), is_drill)
+        });
+        if self.sound.set_signals(signals) {
+            self.tell(DeviceEvent::SignalsChanged { signals });
+        }
+    }
+
+    /// Takes the loudspeaker from a sound for good.
+    pub(super) fn silence(&mut self, now: Instant, sound: SoundId, why: StopReason) {
+        self.set_may_sound(sound, false);
+        self.tell_stopped(now, sound, why);
+        let effects = self.sound.arbiter.release(sound);
+        // A release refuses nobody.
+        self.follow_arbiter(now, &effects).ok();
+    }
+
     fn sound_begins(&mut self, now: Instant, sound: SoundId) {
-        let id = CallId(sound.0);
-        self.calls.set_may_sound(id, true);
+        self.set_may_sound(sound, true);
         self.sound.begins(now, sound);
-        if let Some(sounding) = self.sounding_of(now, id) {
+        if let Some(sounding) = self.sounding_of(now, sound) {
             self.tell(DeviceEvent::Started { sounding });
         }
     }
 
     fn sound_pauses(&mut self, now: Instant, sound: SoundId) {
-        let id = CallId(sound.0);
-        self.calls.set_may_sound(id, false);
-        if let Some(sounding) = self.sounding_of(now, id) {
-            self.tell(DeviceEvent::Stopped { sounding });
+        self.set_may_sound(sound, false);
+        self.tell_stopped(now, sound, StopReason::Paused);
+    }
+
+    fn tell_stopped(&mut self, now: Instant, sound: SoundId, why: StopReason) {
+        if let Some(sounding) = self.sounding_of(now, sound) {
+            self.tell(DeviceEvent::Stopped { sounding, why });
         }
         self.sound.ends(sound);
+    }
+
+    fn set_may_sound(&mut self, sound: SoundId, may_sound: bool) {
+        self.calls.set_may_sound(CallId(sound.0), may_sound);
+        self.locals.set_may_sound(sound, may_sound);
+    }
+}
+
+/// A class as statuses name it.
+fn shown(class: Class) -> SoundClass {
+    match class {
+        Class::EmergencyAlert => SoundClass::EmergencyAlert,
+        Class::PriorityPage => SoundClass::PriorityPage,
+        Class::Page => SoundClass::Page,
+        Class::TwoWayCall => SoundClass::TwoWayCall,
+        Class::Ring => SoundClass::Ring,
+        Class::ScheduledBell => SoundClass::ScheduledBell,
+        Class::BackgroundMusic => SoundClass::BackgroundMusic,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use endpoint::profile::{Identity, PageTone};
+use endpoint::profile::Identity;
+use endpoint::tones::ToneSource;
 use endpoint::{KeepaliveTimes, Profile};
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
@@ -126,7 +127,7 @@ fn tones_volume_and_times_are_taken_over() {
     );
 
     assert_eq!(profile.slots[0].position, SlotPosition::BASE_PAGE);
-    assert_eq!(profile.slots[0].tone, PageTone::None);
+    assert_eq!(profile.slots[0].tone, ToneSource::None);
     assert!((profile.sound.page_volume_db - -12.0).abs() < f32::EPSILON);
     assert_eq!(profile.times.page_max, Some(Duration::from_secs(240)));
     assert_eq!(profile.times.registration.expires, Duration::from_secs(600));

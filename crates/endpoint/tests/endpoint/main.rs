@@ -8,16 +8,19 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod alert;
 mod attack;
 mod calling;
 mod configuration;
 mod credentials;
+mod local;
 mod opening;
 mod page;
 mod precedence;
 mod receipt;
 mod reconfiguration;
 mod registration;
+mod ring;
 mod server;
 mod streams;
 mod translator;

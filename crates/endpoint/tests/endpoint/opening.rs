@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::profile::PageTone;
+use endpoint::tones::{BuiltinTone, ToneSource};
 use media::sdp::SecurityOffer;
 
 use crate::world::{World, profile};
@@ -10,7 +10,7 @@ use crate::world::{World, profile};
 #[test]
 fn a_packet_goes_out_when_a_late_answer_has_arrived_because_earlier_ones_came_before_its_keys() {
     let mut profile = profile();
-    profile.slots[0].tone = PageTone::Chime;
+    profile.slots[0].tone = ToneSource::Builtin(BuiltinTone::PageNotification);
     let mut world = World::sounding(profile);
     world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-1")]);
     let connection = world.flow().connection;

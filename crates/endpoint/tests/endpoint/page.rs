@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::profile::PageTone;
+use endpoint::tones::{BuiltinTone, Recording, ToneSource};
 use endpoint::{CALLS_MAX, CALLS_PER_SLOT_MAX, Input, Profile};
 use media::codec::g711;
 use media::sdp::SecurityOffer;
@@ -725,7 +725,10 @@ fn the_cancel_extension_ends_every_alert() {
 #[test]
 fn a_recorded_tone_plays_before_the_answer() {
     let mut profile = profile();
-    profile.slots[0].tone = PageTone::Recording(vec![5_000; 8_000].into());
+    profile.slots[0].tone = ToneSource::Recording(Recording {
+        name: "bell.wav".into(),
+        samples: vec![5_000; 8_000].into(),
+    });
     let mut world = World::sounding(profile);
 
     world.page("hall", PAGE);
@@ -746,7 +749,7 @@ fn a_call_for_nobody_is_answered_404() {
 
 fn chiming() -> Profile {
     let mut profile = profile();
-    profile.slots[0].tone = PageTone::Chime;
+    profile.slots[0].tone = ToneSource::Builtin(BuiltinTone::PageNotification);
     profile
 }
 
@@ -763,6 +766,7 @@ fn with_bell() -> Profile {
     profile
         .slots
         .push(slot(SlotPosition::new(SlotKind::Ring, 1).unwrap(), "bell"));
+    profile.slots[1].tone = ToneSource::Builtin(BuiltinTone::WarbleMedium);
     profile
 }
 

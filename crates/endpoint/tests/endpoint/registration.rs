@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use endpoint::profile::{PageTone, SlotProfile, TargetProfile};
+use endpoint::profile::{SlotProfile, TargetProfile};
+use endpoint::tones::ToneSource;
 use endpoint::{Input, KeepaliveTimes, Profile, SLOTS_MAX};
 use model::status::{Cause, CertificateFault, DeviceEvent, Shown, TargetRole};
 use model::{SlotKind, SlotPosition};
@@ -707,7 +708,7 @@ fn an_empty_slot_has_no_account() {
     profile.slots.push(SlotProfile {
         position,
         account: None,
-        tone: PageTone::None,
+        tone: ToneSource::None,
     });
 
     let world = World::registered(profile);

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use endpoint::profile::{Account, MediaProfile, PageTone, SlotProfile, SoundProfile, TargetProfile, Times};
+use endpoint::profile::{
+    Account, AlertsProfile, MediaProfile, RingProfile, SlotProfile, SoundProfile, TargetProfile, Times,
+};
+use endpoint::tones::{Recording, ToneSource};
 use endpoint::{CallId, ConnectToken, Endpoint, Input, Output, Profile};
 use media::codec::Codec;
 use media::sample::SampleRate;
@@ -12,7 +15,9 @@ use media::sdp::{self, Direction, LocalMedia, Negotiated, PendingOffer, Security
 use media::send::{Sender, SenderConfig};
 use media::srtp::Suite;
 use model::config::PriorityTrust;
-use model::status::{Cause, DeviceEvent, Receipt, RegistrationStatus, SinkHealth, TargetRole};
+use model::status::{
+    Cause, DeviceEvent, Receipt, RegistrationStatus, SinkHealth, Sounding, StopReason, TargetRole,
+};
 use model::{Secret, SlotPosition};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -129,7 +134,7 @@ pub(crate) fn slot(position: SlotPosition, user: &str) -> SlotProfile {
     SlotProfile {
         position,
         account: Some(account(user)),
-        tone: PageTone::None,
+        tone: ToneSource::None,
     }
 }
 
@@ -154,6 +159,8 @@ pub(crate) fn profile() -> Profile {
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
+        ring: RingProfile::default(),
+        alerts: AlertsProfile::default(),
         priority: PriorityTrust::Zone,
         times: Times::default(),
     }
@@ -222,6 +229,27 @@ impl World {
     pub(crate) fn begin(&mut self) {
         self.device.start(self.now);
         self.pump();
+    }
+
+    /// What the sink takes within this time.
+    pub(crate) fn listen(&mut self, time: Duration) -> Vec<i16> {
+        let from = self.played.len();
+        self.run_for(time);
+        self.played[from..].to_vec()
+    }
+
+    /// What sounds.
+    pub(crate) fn what_sounds(&self) -> Option<Sounding> {
+        self.device.status(self.now).sounding
+    }
+
+    /// Why each sound stopped that did, in their order.
+    pub(crate) fn stops(&self) -> Vec<StopReason> {
+        let told = self.events.iter().filter_map(|(_, event)| match event {
+            DeviceEvent::Stopped { why, .. } => Some(*why),
+            _ => None,
+        });
+        told.collect()
     }
 
     pub(crate) fn input(&mut self, input: Input) {
@@ -677,6 +705,14 @@ fn sender(negotiated: &Negotiated, rng: &mut ChaCha20Rng) -> Sender {
         key: negotiated.crypto.as_ref().map(|pair| pair.send.clone()),
     };
     Sender::new(&config, rng).expect("the sender can be made")
+}
+
+/// A recording of so many samples of one value.
+pub(crate) fn recording(name: &str, value: i16, samples: usize) -> ToneSource {
+    ToneSource::Recording(Recording {
+        name: name.into(),
+        samples: vec![value; samples].into(),
+    })
 }
 
 /// A tone of 440 Hz at 8 kHz, loud enough to be found.

@@ -67,10 +67,7 @@ impl Signal {
 
     /// This is an exercise: three rising pairs of soft notes, unlike anything that an alert sounds like.
     pub fn drill() -> Signal {
-        let (short, pause) = (
-            Duration::from_millis(160),
-            Note::pause(Duration::from_millis(80)),
-        );
+        let (short, pause) = (Duration::from_millis(160), Note::pause(Duration::from_millis(80)));
         let step = [
             Note::bell(523.25, -15.0, short),
             Note::bell(1_046.5, -15.0, short),
@@ -117,7 +114,10 @@ fn warbling([low, high]: [f32; 2], level_db: f32, strike: Duration) -> Signal {
 /// Strokes of a clapper between two gongs, 50 ms each.
 fn bell_strokes(count: usize) -> Vec<Note> {
     let stroke = Duration::from_millis(50);
-    let pair = [Note::bell(1_400.0, -9.0, stroke), Note::bell(1_650.0, -9.0, stroke)];
+    let pair = [
+        Note::bell(1_400.0, -9.0, stroke),
+        Note::bell(1_650.0, -9.0, stroke),
+    ];
     pair.iter().cycle().take(count).copied().collect()
 }
 

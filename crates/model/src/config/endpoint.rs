@@ -2,6 +2,7 @@
 
 mod sections;
 mod slots;
+mod sounds;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use self::slots::SlotKeys;
 use super::reader::Reader;
-use super::{ConfigError, Document, HostPort, SinkChoice};
+use super::{CallerPattern, ConfigError, Document, HostPort, SinkChoice};
 use crate::{AuthorizationId, Secret, SipUser, SlotPosition};
 
 /// The configuration of an endpoint.
@@ -28,6 +29,10 @@ pub struct EndpointConfig {
     pub interop: InteropConfig,
     /// How pages sound.
     pub page: PageConfig,
+    /// How rings sound.
+    pub ring: RingConfig,
+    /// What emergency alerts play.
+    pub alerts: AlertsConfig,
     /// Where sound goes.
     pub sink: SinkChoice,
     /// The slots that have an account and are in use, in the order of kind and port.
@@ -235,6 +240,50 @@ pub struct PageConfig {
     pub length_max: Duration,
 }
 
+/// How rings sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingConfig {
+    /// Gain in dB, at most 0.
+    pub volume_db: i32,
+    /// The tone of a ring slot without one of its own.
+    pub tone: Tone,
+    /// A ring falls silent after this time; `None` for no limit.
+    pub length_max: Option<Duration>,
+    /// Which rings sound otherwise: the first that matches counts.
+    pub rules: Vec<RingRule>,
+}
+
+/// How a ring sounds of which it is known who calls, or who is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingRule {
+    /// Matches the user or the display name of either.
+    pub pattern: CallerPattern,
+    /// The tone.
+    pub tone: Tone,
+    /// How long it is silent before it sounds.
+    pub delay: Duration,
+}
+
+/// What emergency alerts play.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertsConfig {
+    /// An announcement ends after this time.
+    pub length_max: Duration,
+    /// The announcements that are in use, in the order of their numbers.
+    pub announcements: Vec<AnnouncementConfig>,
+}
+
+/// One announcement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnouncementConfig {
+    /// Its number, from 1 to 10: that of the alert slot whose call starts it.
+    pub number: u8,
+    /// What it plays.
+    pub tone: Tone,
+    /// How often; `None` until it is stopped.
+    pub rounds: Option<u32>,
+}
+
 /// A tone to play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -279,6 +328,8 @@ impl EndpointConfig {
             redundancy: sections::redundancy(&reader, &mut errors),
             interop: sections::interop(&reader),
             page: sections::page(&reader),
+            ring: sounds::ring(&reader, &mut errors),
+            alerts: sounds::alerts(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
             slots: slots::slots(&reader, &mut errors),
         };

@@ -237,6 +237,10 @@ const fn ring(after: &'static str) -> KeyPattern {
     KeyPattern::each("sip.alert", 10, after)
 }
 
+const fn ring_rule(after: &'static str) -> KeyPattern {
+    KeyPattern::each("audio.ring.cid", 4, after)
+}
+
 const fn zone(before: &'static str) -> KeyPattern {
     KeyPattern::each(before, 50, "")
 }
@@ -325,6 +329,67 @@ pub const KEYS: &[KeySpec] = &[
         Tab::BasicFeatures,
         "Longest page.",
     ),
+    seen(
+        one("audio.ring.vol"),
+        Kind::Decibel {
+            min: -45,
+            max: 0,
+            step: 3,
+        },
+        "-18dB",
+        Tab::BasicFeatures,
+        "Volume of rings.",
+    ),
+    seen(
+        one("audio.ring.tone"),
+        Kind::Tone,
+        "warble2-med.wav",
+        Tab::BasicFeatures,
+        "Tone while an extension rings.",
+    ),
+    seen(
+        one("audio.ring.timeout"),
+        Kind::Integer {
+            min: 0,
+            max: SECONDS_TO_A_DAY,
+            unit: "seconds",
+        },
+        OFF,
+        Tab::BasicFeatures,
+        "Longest ring; 0 rings until the caller stops.",
+    ),
+    seen(
+        ring_rule(".use"),
+        Kind::Flag,
+        OFF,
+        Tab::BasicFeatures,
+        "Pick the tone of a ring by who calls or is called; of several rules that match the first counts.",
+    ),
+    seen(
+        ring_rule(".regex"),
+        Kind::CallerPattern,
+        UNSET,
+        Tab::BasicFeatures,
+        "Matches somewhere in user or display name of the caller or of who is called.",
+    ),
+    seen(
+        ring_rule(".tone"),
+        Kind::Tone,
+        "warble2-med.wav",
+        Tab::BasicFeatures,
+        "Tone of such a ring; Default is audio.ring.tone.",
+    ),
+    seen(
+        ring_rule(".delay"),
+        Kind::Integer {
+            min: 0,
+            max: 600,
+            unit: "seconds",
+        },
+        OFF,
+        Tab::BasicFeatures,
+        "How long such a ring is silent before it sounds.",
+    ),
     inferred(seen(
         announcement("ann.ext"),
         Kind::User,
@@ -346,13 +411,52 @@ pub const KEYS: &[KeySpec] = &[
         Tab::EmergencyAlerts,
         PASSWORD,
     ))),
-    seen(announcement("ann.use"), Kind::Flag, ON, Tab::EmergencyAlerts, USE),
+    seen(
+        announcement("ann.use"),
+        Kind::Flag,
+        ON,
+        Tab::EmergencyAlerts,
+        "Register the slot, and use its announcement.",
+    ),
     seen(
         announcement("ann.tone"),
         Kind::Tone,
         "Default",
         Tab::EmergencyAlerts,
-        "Announcement to play.",
+        "Announcement of the alert; Default is an evacuation signal, None lets the caller speak.",
+    ),
+    seen(
+        announcement("ann.loop"),
+        Kind::Integer {
+            min: 0,
+            max: 2,
+            unit: "modes",
+        },
+        "2",
+        Tab::EmergencyAlerts,
+        "How often the announcement plays: 0 once, 1 as often as ann.max says, 2 until it is stopped. The meaning is concluded, not documented.",
+    ),
+    seen(
+        announcement("ann.max"),
+        Kind::Integer {
+            min: 1,
+            max: 100,
+            unit: "rounds",
+        },
+        "1",
+        Tab::EmergencyAlerts,
+        "How often the announcement plays where ann.loop is 1. The meaning is concluded, not documented.",
+    ),
+    seen(
+        one("ann.maxtime"),
+        Kind::Integer {
+            min: 1,
+            max: SECONDS_TO_A_DAY,
+            unit: "seconds",
+        },
+        "600",
+        Tab::EmergencyAlerts,
+        "Longest announcement.",
     ),
     seen(one("cancel.ext"), Kind::User, UNSET, Tab::EmergencyAlerts, USER),
     seen(
@@ -427,13 +531,13 @@ pub const KEYS: &[KeySpec] = &[
         PASSWORD,
     )),
     seen(ring(".use"), Kind::Flag, ON, Tab::MoreRingExtensions, USE),
-    idle(seen(
+    seen(
         ring(".tone"),
         Kind::Tone,
         "Default",
         Tab::MoreRingExtensions,
-        "Tone while the extension rings.",
-    )),
+        "Tone while the extension rings; Default is audio.ring.tone.",
+    ),
     own(seen(
         one("oyez.sink"),
         Kind::Sink,
@@ -649,72 +753,4 @@ pub const KEYS: &[KeySpec] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_default_is_a_right_value() {
-        for spec in KEYS.iter().filter(|spec| !spec.default.is_empty()) {
-            assert_eq!(spec.kind.check(spec.default), Ok(()), "{}", spec.pattern);
-        }
-    }
-
-    #[test]
-    fn no_key_belongs_to_two_rows() {
-        let keys: Vec<_> = KEYS.iter().flat_map(|spec| spec.pattern.keys()).collect();
-        let distinct: BTreeSet<_> = keys.iter().collect();
-
-        assert_eq!(distinct.len(), keys.len());
-        for key in &keys {
-            assert_eq!(
-                KEYS.iter().filter(|spec| spec.pattern.matches(key)).count(),
-                1,
-                "{key}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_pattern_takes_its_numbers_and_no_others() {
-        let pattern = KeyPattern::each("sip.alert", 10, ".user");
-
-        assert_eq!(pattern.to_string(), "sip.alert{1..10}.user");
-        assert!(pattern.matches("sip.alert1.user") && pattern.matches("sip.alert10.user"));
-        for key in [
-            "sip.alert0.user",
-            "sip.alert11.user",
-            "sip.alert01.user",
-            "sip.alert.user",
-            "sip.alert+1.user",
-        ] {
-            assert!(!pattern.matches(key), "{key}");
-        }
-    }
-
-    #[test]
-    fn every_password_is_secret_and_nothing_else_is() {
-        for spec in KEYS {
-            assert_eq!(
-                spec.secret,
-                spec.pattern.to_string().contains("pwd"),
-                "{}",
-                spec.pattern
-            );
-        }
-    }
-
-    #[test]
-    fn our_own_keys_stand_apart() {
-        for spec in KEYS {
-            let is_own = spec.evidence == Evidence::Own;
-            assert_eq!(
-                is_own,
-                spec.pattern.to_string().starts_with("oyez."),
-                "{}",
-                spec.pattern
-            );
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use super::CallerPattern;
 use crate::{AuthorizationId, SipUser};
 
 /// Longest password, display name or path, in bytes: far beyond what servers generate or people type.
@@ -43,6 +44,8 @@ pub enum Kind {
     AuthorizationId,
     /// `Default`, `None` or the name of a sound file.
     Tone,
+    /// A regular expression: see [`CallerPattern`].
+    CallerPattern,
     /// Where sound goes: see [`SinkChoice`].
     Sink,
     /// Any text without control characters.
@@ -69,6 +72,7 @@ impl Kind {
             Self::User => value.parse::<SipUser>().is_ok(),
             Self::AuthorizationId => value.parse::<AuthorizationId>().is_ok(),
             Self::Tone => is_tone(value),
+            Self::CallerPattern => value.parse::<CallerPattern>().is_ok(),
             Self::Sink => is_sink(value),
             Self::Text => is_text(value),
         };
@@ -107,6 +111,13 @@ impl fmt::Display for Kind {
                 )
             }
             Self::Tone => formatter.write_str("Default, None, or the name of a .wav file"),
+            Self::CallerPattern => {
+                let length_max = CallerPattern::LENGTH_MAX;
+                write!(
+                    formatter,
+                    "a regular expression of up to {length_max} characters, not too deep or repeated too often"
+                )
+            }
             Self::Sink => formatter.write_str("auto, null or wav:FOLDER"),
             Self::Text => write!(
                 formatter,
@@ -338,6 +349,11 @@ mod tests {
                 Kind::Sink,
                 vec!["auto", "null", "wav:recordings", "wav:/var/lib/oyez:2"],
                 vec!["alsa:hw:0,0", "pulse", "wav:", "wav"],
+            ),
+            (
+                Kind::CallerPattern,
+                vec!["^1[0-9]{3}$", "(?i)front desk|7001"],
+                vec!["(", "((a{99}){99}){99}"],
             ),
             (Kind::Text, vec!["a b = c # d"], vec!["a\tb"]),
         ] {

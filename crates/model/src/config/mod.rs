@@ -9,6 +9,7 @@
 //! Key names that no source documents are marked [`Evidence::Inferred`]; keys that only this endpoint knows begin
 //! with `oyez.`.
 
+mod caller_pattern;
 mod document;
 mod endpoint;
 mod keys;
@@ -16,13 +17,14 @@ mod kind;
 mod reader;
 mod settings;
 
+pub use caller_pattern::{CallerPattern, CallerPatternError};
 pub use document::{
     ConfigError, DOCUMENT_LENGTH_MAX, Document, IdleKey, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX,
 };
 pub use endpoint::{
-    CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, PriorityTrust,
-    RedundancyConfig, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
-    TransportChoice,
+    AlertsConfig, AnnouncementConfig, CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig,
+    KeepAliveMethod, PageConfig, PriorityTrust, RedundancyConfig, RingConfig, RingRule, SecurityConfig,
+    ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};

@@ -26,9 +26,12 @@ impl<'a> Reader<'a> {
         self.text(key) == "1"
     }
 
+    pub(super) fn integer(&self, key: &str) -> u32 {
+        parse_integer(self.text(key)).expect(CHECKED)
+    }
+
     pub(super) fn seconds(&self, key: &str) -> Duration {
-        let seconds = parse_integer(self.text(key)).expect(CHECKED);
-        Duration::from_secs(seconds.into())
+        Duration::from_secs(self.integer(key).into())
     }
 
     pub(super) fn decibel(&self, key: &str) -> i32 {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Receipt, RegistrationStatus};
-use crate::{DeviceId, PageId, SipUser, SlotId, SlotKind};
+use super::{Receipt, RegistrationStatus, Signals, Sounding, StopReason};
+use crate::{DeviceId, SipUser, SlotId, SlotKind};
 
 /// State of a device at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct DeviceStatus {
     pub slots: Vec<SlotStatus>,
     /// What it plays, if anything.
     pub sounding: Option<Sounding>,
+    /// What its strobe and its relay do.
+    pub signals: Signals,
     /// Its loudspeaker.
     pub sink: SinkStatus,
 }
@@ -29,19 +31,6 @@ pub struct SlotStatus {
     pub user: Option<SipUser>,
     /// State of its registration.
     pub registration: RegistrationStatus,
-}
-
-/// What a device plays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sounding {
-    /// The slot whose call it is, if it is one's.
-    pub slot: Option<SlotId>,
-    /// The page, if it has an id.
-    pub page: Option<PageId>,
-    /// What and why, in words: "page from 1001".
-    pub what: String,
-    /// How long it has been playing, in milliseconds.
-    pub since_ms: u64,
 }
 
 /// State of a loudspeaker.
@@ -88,6 +77,20 @@ pub enum DeviceEvent {
     Stopped {
         /// What.
         sounding: Sounding,
+        /// Why.
+        why: StopReason,
+    },
+    /// Strobe or relay do something else.
+    SignalsChanged {
+        /// What they do.
+        signals: Signals,
+    },
+    /// A sound that was asked for at the device itself is not played.
+    SoundRefused {
+        /// What was asked for, in words.
+        what: String,
+        /// Why not, in words.
+        why: String,
     },
     /// A call was refused because something more important sounds, or for another reason.
     CallRefused {

@@ -6,11 +6,15 @@
 mod device;
 mod page;
 mod registration;
+mod signals;
+mod sounding;
 mod zone;
 
-pub use device::{DeviceEvent, DeviceStatus, SinkHealth, SinkStatus, SlotStatus, Sounding};
+pub use device::{DeviceEvent, DeviceStatus, SinkHealth, SinkStatus, SlotStatus};
 pub use page::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 pub use registration::{
     Cause, CertificateFault, ProvisioningStep, RegistrationStatus, Shown, Target, TargetRole,
 };
+pub use signals::{STROBE_MODELS, Signals, Strobe, StrobeColour, StrobeModel, StrobePattern};
+pub use sounding::{SoundClass, SoundOrigin, Sounding, StopReason};
 pub use zone::{AccountStatus, CallRefusal, RegistrationRefusal, ZoneEvent, ZoneStatus};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use device::{Device, DeviceReport, DeviceSetup};
-use endpoint::profile::{Account, PageTone, Profile, SlotProfile, SoundProfile, Times};
+use endpoint::profile::{Account, AlertsProfile, Profile, RingProfile, SlotProfile, SoundProfile, Times};
+use endpoint::tones::{BuiltinTone, ToneSource};
 use media::sample::SampleRate;
 use model::config::PriorityTrust;
 use model::status::{DeviceEvent, Shown, SlotStatus};
@@ -92,7 +93,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
         slots: vec![SlotProfile {
             position: SlotPosition::new(SlotKind::Page, 1)?,
             account: Some(account),
-            tone: PageTone::Chime,
+            tone: ToneSource::Builtin(BuiltinTone::PageNotification),
         }],
         media: media_profile(),
         sound: SoundProfile {
@@ -101,6 +102,8 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
         },
+        ring: RingProfile::default(),
+        alerts: AlertsProfile::default(),
         priority: PriorityTrust::Zone,
         times: Times::default(),
     })

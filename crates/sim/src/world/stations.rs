@@ -288,7 +288,7 @@ impl World<'_> {
             DeviceEvent::Started { sounding } => {
                 self.note(id, format_args!("sounds {} {:?}", sounding.what, sounding.page));
             }
-            DeviceEvent::Stopped { sounding } => {
+            DeviceEvent::Stopped { sounding, .. } => {
                 self.note(id, format_args!("falls silent after {} ms", sounding.since_ms));
             }
             DeviceEvent::PagePlayed { receipt } => self.note(id, format_args!("has played: {receipt:?}")),
@@ -299,6 +299,7 @@ impl World<'_> {
                 id,
                 format_args!("sink is {:?}, muted {}", sink.health, sink.muted),
             ),
+            DeviceEvent::SignalsChanged { .. } | DeviceEvent::SoundRefused { .. } => {}
         }
     }
 

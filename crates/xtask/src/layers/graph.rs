@@ -21,6 +21,7 @@ const ALLOWED_ABOVE_THE_LINE: &[&str] = &[
     "memchr",
     "rand_chacha",
     "rand_core",
+    "regex-lite",
     "ropus",
     "rtcp-types",
     "sdp-types",

@@ -89,8 +89,8 @@ fn removing_a_key_removes_its_line_and_later_keys_are_still_found() {
 #[test]
 fn a_key_without_effect_is_listed_where_it_asks_for_something_else_than_what_is_done() {
     let document = Document::parse(
-        "sip.interop.cuser = 0\nsip.interop.cport = 1\naudio.codec.g722 = 0\nsip.alert10.tone = bell.wav\n\
-         sip.alert1.tone = default\nsip.interop.checksync =\nsip.transp = tls\n",
+        "sip.interop.cuser = 0\nsip.interop.cport = 1\naudio.codec.g722 = 0\nsip.ssr.chkact = 1\n\
+         sip.ssr.method = 0\nsip.interop.checksync =\nsip.transp = tls\n",
     )
     .unwrap();
 
@@ -100,7 +100,7 @@ fn a_key_without_effect_is_listed_where_it_asks_for_something_else_than_what_is_
         .map(|idle| (idle.line, idle.key))
         .collect();
 
-    let listed = [(1, "sip.interop.cuser"), (4, "sip.alert10.tone")];
+    let listed = [(1, "sip.interop.cuser"), (4, "sip.ssr.chkact")];
     assert_eq!(idle, listed.map(|(line, key)| (line, key.to_owned())));
 }
 

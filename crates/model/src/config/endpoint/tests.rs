@@ -144,6 +144,10 @@ fn what_does_not_fit_together_is_refused_with_its_line() {
              oyez.survivability.proxy, or 0 would be right",
         ),
         (
+            "audio.ring.cid2.use = 1\n",
+            "line 1: audio.ring.cid2.use: the rule is on but matches nobody; audio.ring.cid2.regex, or 0 would be right",
+        ),
+        (
             "sip.proxy = a\nsip.u1.user = 7001\nsip.alert3.user = 7001\n",
             "line 3: sip.alert3.user: 7001 registers in slot page-1 too, and a call would reach both; \
              a user of its own would be right",
@@ -154,6 +158,91 @@ fn what_does_not_fit_together_is_refused_with_its_line() {
         let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(messages, [expected]);
     }
+}
+
+#[test]
+fn a_ring_has_its_volume_its_tone_its_longest_time_and_its_rules() {
+    let defaults = config("").ring;
+    assert_eq!(
+        defaults,
+        RingConfig {
+            volume_db: -18,
+            tone: Tone::File("warble2-med.wav".into()),
+            length_max: None,
+            rules: Vec::new()
+        }
+    );
+
+    let ring = config(
+        "audio.ring.vol = -3dB\naudio.ring.tone = gong.wav\naudio.ring.timeout = 30\n\
+         audio.ring.cid1.regex = ^9\naudio.ring.cid2.use = 1\naudio.ring.cid2.regex = ^1\n\
+         audio.ring.cid4.use = 1\naudio.ring.cid4.regex = ^2\naudio.ring.cid4.tone = Default\n\
+         audio.ring.cid4.delay = 600\n",
+    )
+    .ring;
+
+    assert_eq!(
+        (ring.volume_db, ring.length_max),
+        (-3, Some(Duration::from_secs(30)))
+    );
+    let rule = |pattern: &str, tone: &str, seconds| RingRule {
+        pattern: pattern.parse().unwrap(),
+        tone: Tone::File(tone.into()),
+        delay: Duration::from_secs(seconds),
+    };
+    assert_eq!(
+        ring.rules,
+        [rule("^1", "warble2-med.wav", 0), rule("^2", "gong.wav", 600)]
+    );
+}
+
+#[test]
+fn an_announcement_has_its_tone_and_how_often_it_plays() {
+    let alerts = config("").alerts;
+    assert_eq!(alerts.length_max, Duration::from_secs(600));
+    let numbers: Vec<u8> = alerts
+        .announcements
+        .iter()
+        .map(|announcement| announcement.number)
+        .collect();
+    assert_eq!(numbers, Vec::from_iter(1..=10));
+    assert!(
+        alerts
+            .announcements
+            .iter()
+            .all(|announcement| announcement.rounds.is_none())
+    );
+
+    let alerts = config(
+        "ann.maxtime = 60\nann.tone1 = fire.wav\nann.loop1 = 0\nann.tone2 = None\nann.loop2 = 1\nann.max2 = 100\n\
+         ann.use3 = 0\n",
+    )
+    .alerts;
+
+    assert_eq!(alerts.length_max, Duration::from_secs(60));
+    let announcement = |number, tone, rounds| AnnouncementConfig { number, tone, rounds };
+    assert_eq!(
+        alerts.announcements[..3],
+        [
+            announcement(1, Tone::File("fire.wav".into()), Some(1)),
+            announcement(2, Tone::None, Some(100)),
+            announcement(4, Tone::Default, None)
+        ]
+    );
+}
+
+#[test]
+fn a_bad_expression_is_refused_with_its_line_and_key() {
+    let errors = Document::parse("sip.proxy = a\naudio.ring.cid3.regex = (7001\n").unwrap_err();
+
+    let [error] = &errors[..] else {
+        panic!("{errors:?}")
+    };
+    assert_eq!(
+        (error.line, error.key.as_str()),
+        (Some(2), "audio.ring.cid3.regex")
+    );
+    assert!(error.right.contains("regular expression"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! What an endpoint plays of itself: the tones of rings and the announcements of alerts.
+
+use super::slots::tone;
+use super::{AlertsConfig, AnnouncementConfig, RingConfig, RingRule, Tone, conflict};
+use crate::config::ConfigError;
+use crate::config::reader::Reader;
+
+/// Rules that pick the tone of a ring.
+const RING_RULES: std::ops::RangeInclusive<u8> = 1..=4;
+
+/// Numbers of the announcements.
+const ANNOUNCEMENTS: std::ops::RangeInclusive<u8> = 1..=10;
+
+pub(super) fn alerts(reader: &Reader<'_>) -> AlertsConfig {
+    let announcements = ANNOUNCEMENTS
+        .filter(|number| reader.flag(&format!("ann.use{number}")))
+        .map(|number| AnnouncementConfig {
+            number,
+            tone: tone(reader.text(&format!("ann.tone{number}"))),
+            rounds: match reader.integer(&format!("ann.loop{number}")) {
+                0 => Some(1),
+                1 => Some(reader.integer(&format!("ann.max{number}"))),
+                _ => None,
+            },
+        });
+    AlertsConfig {
+        length_max: reader.seconds("ann.maxtime"),
+        announcements: announcements.collect(),
+    }
+}
+
+pub(super) fn ring(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> RingConfig {
+    let own = tone(reader.text("audio.ring.tone"));
+    RingConfig {
+        volume_db: reader.decibel("audio.ring.vol"),
+        length_max: Some(reader.seconds("audio.ring.timeout")).filter(|longest| !longest.is_zero()),
+        rules: RING_RULES
+            .filter_map(|number| ring_rule(reader, number, &own, errors))
+            .collect(),
+        tone: own,
+    }
+}
+
+fn ring_rule(
+    reader: &Reader<'_>,
+    number: u8,
+    default: &Tone,
+    errors: &mut Vec<ConfigError>,
+) -> Option<RingRule> {
+    let key = |part: &str| format!("audio.ring.cid{number}.{part}");
+    if !reader.flag(&key("use")) {
+        return None;
+    }
+    let Some(pattern) = reader.parsed(&key("regex")) else {
+        let problem = "the rule is on but matches nobody";
+        let right = format!("{}, or 0", key("regex"));
+        errors.push(conflict(reader, &key("use"), problem, &right));
+        return None;
+    };
+    let tone = match tone(reader.text(&key("tone"))) {
+        Tone::Default => default.clone(),
+        tone @ (Tone::None | Tone::File(_)) => tone,
+    };
+    Some(RingRule {
+        pattern,
+        tone,
+        delay: reader.seconds(&key("delay")),
+    })
+}

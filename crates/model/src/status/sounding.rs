@@ -1,0 +1,84 @@
+//! What a device plays, why, and why it stops.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{PageId, SlotId};
+
+/// What a device plays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sounding {
+    /// How important it is.
+    pub class: SoundClass,
+    /// Where it comes from.
+    pub origin: SoundOrigin,
+    /// It is an exercise of an alert.
+    pub drill: bool,
+    /// The slot whose call it is, if it is one's.
+    pub slot: Option<SlotId>,
+    /// The number of the announcement, if it is one.
+    pub announcement: Option<u8>,
+    /// The page, if it has an id.
+    pub page: Option<PageId>,
+    /// The name of the tone or announcement; `None` for speech, and for an alert that is silent.
+    pub tone: Option<String>,
+    /// What and why, in words: "page from 1001".
+    pub what: String,
+    /// How long it has been playing, in milliseconds.
+    pub since_ms: u64,
+}
+
+/// How important a sound is; the order is the one they take the loudspeaker from each other in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundClass {
+    /// An alert.
+    EmergencyAlert,
+    /// A page that matters more than others, or the exercise of an alert.
+    PriorityPage,
+    /// A page.
+    Page,
+    /// Two people speak with each other.
+    TwoWayCall,
+    /// A telephone rings aloud.
+    Ring,
+    /// A bell.
+    ScheduledBell,
+    /// Music.
+    BackgroundMusic,
+}
+
+/// Where a sound comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundOrigin {
+    /// A call to a slot.
+    SlotCall,
+    /// The device itself: its web page, its interface, an input.
+    Local,
+}
+
+/// Why a sound is not heard any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// Its caller has hung up or stopped ringing, or it has been played to its end.
+    Ended,
+    /// Somebody else has taken the call that rang (RFC 3326: `Reason: SIP;cause=200`).
+    CompletedElsewhere,
+    /// Somebody has stopped it: by the cancel extension, or at the device.
+    Cancelled,
+    /// It has lasted as long as it may.
+    TimedOut,
+    /// Something more important has taken its place for good.
+    PreEmpted,
+    /// Something else is heard meanwhile, and then it goes on.
+    Paused,
+    /// The same sound begins again.
+    Restarted,
+    /// The page goes on in another dialog.
+    Moved,
+    /// Its caller cannot be reached any more.
+    Lost,
+    /// The device leaves the network.
+    ShutDown,
+}
