@@ -174,6 +174,14 @@ impl Plane {
         None
     }
 
+    /// Says whether something that a leg said may still have to be sent to others.
+    pub fn owes(&self, leg: LegId) -> bool {
+        self.slot_by_leg
+            .get(&leg)
+            .and_then(|slot| self.stream_by_talker.get(slot))
+            .is_some_and(|stream| stream.scan.queued)
+    }
+
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -323,14 +323,14 @@ impl Worker {
         self.plane.handle_command(Instant::now(), command);
     }
 
-    /// Takes what has come to a leg, and sends everything that there is to send: the peer may have hung up before this thread
-    /// got round to its last packets. No other packets are received meanwhile, so this ends.
+    /// Takes what has come to a leg, and sends it to those who hear it: the peer may have hung up before this thread got round
+    /// to its last packets. No other packets are received meanwhile, so this ends. Nothing waits for a listener that leaves.
     fn finish(&mut self, leg: LegId, packet: &mut Vec<u8>) {
         let mut buffer = [0; PACKET_BYTES_MAX + 1];
         for token in self.sockets.tokens(leg) {
             self.receive_from(Instant::now(), token, &mut buffer);
         }
-        while self.transmit(packet) {}
+        while self.plane.owes(leg) && self.transmit(packet) {}
     }
 
     /// True when some may be left. The bridge does not learn of a leg without sockets, since nobody would close it there.

@@ -154,6 +154,31 @@ fn what_a_talker_has_sent_reaches_every_listener_before_its_leg_is_closed() {
 }
 
 #[test]
+fn a_listener_that_leaves_holds_nobody_up() {
+    let mut bench = Bench::new();
+    let (talker, listeners) = (peer(), [peer(), peer()]);
+    let address = bench.open(TALKER);
+    bench.command(connect(TALKER, Role::Talker, &talker));
+    for (number, listener) in (100..).zip(&listeners) {
+        bench.open(LegId(number));
+        bench.command(connect(LegId(number), Role::Listener, listener));
+    }
+    while !bench.round() {}
+    send(&talker, address, 0..SENT);
+    let mut ready = Events::with_capacity(READY_MAX);
+    bench.worker.poll.poll(&mut ready, None).unwrap();
+    bench.worker.sockets.mark_readable(&ready);
+    bench.worker.receive(Instant::now(), false);
+
+    bench
+        .worker
+        .carry_out(Command::Close { leg: LegId(100) }, &mut Vec::new());
+
+    assert!(bench.worker.plane.owes(TALKER));
+    assert_eq!(listeners.each_ref().map(Bench::heard_by), [0; 2]);
+}
+
+#[test]
 fn a_leg_that_is_closed_is_read_up_to_the_limit_and_no_further() {
     let limit = u16::try_from(PACKETS_PER_SOCKET).unwrap();
     for sent in [limit, limit + 1] {
