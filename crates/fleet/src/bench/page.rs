@@ -38,8 +38,9 @@ const PACKET_OCTETS: usize = 172;
 const TAG_OCTETS: usize = 10;
 /// Longest wait for a page to begin, and for all its calls to be over.
 const CALLS_MAX: Duration = Duration::from_secs(20);
-/// Time after its BYE for which an endpoint still takes packets: media and signalling take different ways.
-const STRAGGLERS_MAX: Duration = Duration::from_millis(60);
+/// Time without a packet after which none is on its way any more: media and signalling take different ways, and a late packet
+/// would count as the next page's.
+const QUIET: Duration = Duration::from_millis(60);
 /// How often it is looked whether something has come about.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The thread of a zone that sends.
@@ -233,7 +234,7 @@ impl Hall {
             hall.tally.ended() - ended >= answered
         })
         .await?;
-        sleep(STRAGGLERS_MAX).await;
+        self.wait_until_quiet().await?;
         let heard = self.ears.take();
         measured.add(size, answered, spoken, during, &heard);
         check_authenticity(&heard, &self.tally.keys())
@@ -259,6 +260,22 @@ impl Hall {
             processor_time: self.zone.server.thread_time(MEDIA_THREAD)?,
             packets: self.ears.packets(),
         })
+    }
+
+    async fn wait_until_quiet(&self) -> Result<()> {
+        let end = Instant::now() + CALLS_MAX;
+        let mut before = self.ears.packets();
+        loop {
+            sleep(QUIET).await;
+            let packets = self.ears.packets();
+            if packets == before {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                bail!("packets come {} s after the end of a page", CALLS_MAX.as_secs());
+            }
+            before = packets;
+        }
     }
 
     async fn wait_until(&mut self, otherwise: &str, state: impl Fn(&Self) -> bool) -> Result<()> {
