@@ -244,6 +244,11 @@ impl LocalSounds {
         self.sound_by_id.is_empty()
     }
 
+    /// Says whether an announcement sounds, or waits to.
+    pub(crate) fn has_announcement(&self) -> bool {
+        self.sound_by_id.values().any(|sound| sound.number().is_some())
+    }
+
     /// The ids of all sounds of which something holds.
     pub(crate) fn ids_where(&self, holds: impl Fn(&LocalSound) -> bool) -> Vec<SoundId> {
         let sounds = self.sound_by_id.iter().filter(|(_, sound)| holds(sound));

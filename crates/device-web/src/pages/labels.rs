@@ -32,6 +32,7 @@ const LABELS: &[(&str, &str)] = &[
     ("ann.tone#", "Announcement"),
     ("ann.loop#", "Repeat"),
     ("ann.max#", "Rounds"),
+    ("oyez.ann.drill#", "Exercises Only"),
     ("ann.maxtime", "Longest Alert"),
     ("cancel.ext", "Cancel Extension"),
     ("cancel.auth", "Cancel: Authentication ID"),

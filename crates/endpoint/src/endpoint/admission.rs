@@ -117,6 +117,12 @@ impl Endpoint {
         (announcement.tone != ToneSource::None && !is_spoken).then_some(announcement.number)
     }
 
+    /// Says whether the configuration has an alert slot for exercises.
+    fn is_for_drills(&self, position: SlotPosition) -> bool {
+        let announcement = self.profile.alerts.announcement(position.port());
+        announcement.is_some_and(|announcement| announcement.is_drill)
+    }
+
     /// Says whether a call to a slot comes from a zone of Oyez, which sets the headers itself that rank and name it.
     fn is_of_zone(&self, now: Instant, flow: Flow, slot: usize) -> bool {
         self.slots
@@ -153,6 +159,7 @@ impl Endpoint {
             (SlotKind::Alert, Some(Priority::Urgent)) if is_of_zone => Class::PriorityPage,
             (SlotKind::Page, Some(Priority::Urgent)) => Class::PriorityPage,
             (SlotKind::Page, None) => Class::Page,
+            (SlotKind::Alert, _) if self.is_for_drills(position) => Class::PriorityPage,
             (SlotKind::Alert, Some(Priority::Urgent) | None) => Class::EmergencyAlert,
         }
     }

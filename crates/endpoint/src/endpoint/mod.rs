@@ -252,11 +252,10 @@ impl Endpoint {
         }
     }
 
-    /// Says whether a page or a sound of the device itself is under way, which another core in the place of this one would
-    /// disturb.
+    /// Says whether a page or an announcement is under way, which another core in the place of this one would disturb.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.calls.is_busy() || !self.locals.is_empty()
+        self.calls.is_busy() || self.locals.has_announcement()
     }
 
     /// What has been refused and dropped so far.

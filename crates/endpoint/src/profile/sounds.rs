@@ -49,6 +49,8 @@ pub struct Announcement {
     pub tone: ToneSource,
     /// How often.
     pub rounds: Rounds,
+    /// A call to its slot starts an exercise.
+    pub is_drill: bool,
 }
 
 impl Default for AlertsProfile {
@@ -85,6 +87,7 @@ impl AlertsProfile {
                 number: announcement.number,
                 tone: source(&announcement.tone, BuiltinTone::Evacuation),
                 rounds: announcement.rounds.map_or(Rounds::Endless, Rounds::Times),
+                is_drill: announcement.is_drill,
             });
         Self {
             length_max: config.alerts.length_max,

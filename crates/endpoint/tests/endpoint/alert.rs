@@ -275,6 +275,34 @@ fn an_alert_ends_an_exercise_of_the_same_announcement_and_no_exercise_an_alert()
 }
 
 #[test]
+fn calls_to_a_slot_for_exercises_are_exercises_unless_they_are_marked_as_an_emergency() {
+    let emergency: &[(&str, &str)] = &[("Priority", "emergency")];
+    for (headers, is_of_zone, is_drill) in [
+        (&[][..], false, true),
+        (&[], true, true),
+        (URGENT, true, true),
+        (emergency, true, false),
+        (emergency, false, true),
+    ] {
+        let mut profile = with_alerts();
+        profile.alerts.announcements[0].is_drill = true;
+        let mut world = if is_of_zone {
+            in_a_zone(profile)
+        } else {
+            World::sounding(profile)
+        };
+
+        world.page("fire", headers);
+
+        assert_eq!(
+            world.what_sounds().unwrap().drill,
+            is_drill,
+            "{headers:?} {is_of_zone}"
+        );
+    }
+}
+
+#[test]
 fn a_spoken_exercise_begins_with_the_signal_of_exercises() {
     let mut world = in_a_zone(with_alerts());
     let (session, _) = world.call("fire", SecurityOffer::Standard, SPOKEN_DRILL);
@@ -335,6 +363,7 @@ fn with_alerts() -> Profile {
             number,
             tone: recording(&format!("{user}.wav"), value, RATE.samples_in(SECOND)),
             rounds: Rounds::Endless,
+            is_drill: false,
         });
     }
     profile.slots.push(slot(SlotPosition::CANCEL, "cancel"));

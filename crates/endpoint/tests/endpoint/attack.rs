@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use endpoint::{Input, Output, Profile};
+use endpoint::profile::Announcement;
+use endpoint::tones::{BuiltinTone, ToneSource};
+use endpoint::{Input, Output, Profile, Rounds};
 use media::sdp::SecurityOffer;
 use model::status::DeviceEvent;
+use model::{SlotKind, SlotPosition};
 use sip::flow::{ConnectionId, Flow, Transport};
 use sip::message::Message;
 use sip::user_agent::SessionId;
 
-use crate::world::{PRIMARY, World, address, mirrored, profile};
+use crate::world::{PRIMARY, World, address, mirrored, profile, slot};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,6 +42,37 @@ fn a07_a_stranger_is_not_answered_whatever_headers_it_sends() {
     assert_eq!(world.server().statuses(session), [403]);
     assert!(world.media_opened.is_empty());
     assert_eq!(world.device.counters().calls_from_strangers, 1);
+}
+
+#[test]
+fn a07_a_stranger_starts_no_announcement_and_rings_no_bell() {
+    let mut profile = profile();
+    for (kind, user) in [(SlotKind::Alert, "alarm"), (SlotKind::Ring, "bell")] {
+        let mut slot = slot(SlotPosition::new(kind, 1).unwrap(), user);
+        slot.tone = ToneSource::Builtin(BuiltinTone::Buzzer);
+        profile.slots.push(slot);
+    }
+    profile.alerts.announcements.push(Announcement {
+        number: 1,
+        tone: ToneSource::Builtin(BuiltinTone::Evacuation),
+        rounds: Rounds::Endless,
+        is_drill: false,
+    });
+    let mut world = World::sounding(profile);
+    let stranger = Flow {
+        remote: address("203.0.113.66:5061"),
+        connection: ConnectionId(666),
+        ..world.flow()
+    };
+    world.flows.push(stranger);
+
+    for user in ["alarm", "bell"] {
+        let (offer, _) = offer(SecurityOffer::Standard);
+        let session = world.call_with(mirrored(stranger), user, Some(offer), AUTO_ANSWER);
+
+        assert_eq!(world.server().statuses(session), [403], "{user}");
+        assert_eq!(world.what_sounds(), None);
+    }
 }
 
 #[test]

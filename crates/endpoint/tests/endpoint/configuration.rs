@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use endpoint::profile::Identity;
-use endpoint::tones::ToneSource;
-use endpoint::{KeepaliveTimes, Profile};
+use endpoint::tones::{BuiltinTone, ToneSource};
+use endpoint::{KeepaliveTimes, Profile, Rounds};
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
@@ -135,6 +135,65 @@ fn tones_volume_and_times_are_taken_over() {
         profile.times.uplink.keepalive,
         Some(KeepaliveTimes::every(Duration::from_secs(30)))
     );
+}
+
+#[test]
+fn rings_and_alerts_have_the_tones_of_the_hardware_unless_the_file_says_otherwise() {
+    let profile = profile(
+        "sip.proxy = a\nsip.alert1.user = b1\nsip.alert2.user = b2\nsip.alert2.tone = gong.wav\nann.ext1 = a1\n\
+         ann.ext2 = a2\nann.tone2 = None\nann.ext3 = a3\nann.tone3 = buzzer.wav\nann.loop3 = 0\n\
+         oyez.ann.drill3 = 1\n",
+    );
+
+    let builtin = ToneSource::Builtin;
+    let of_slots: Vec<_> = profile.slots.iter().map(|slot| slot.tone.clone()).collect();
+    assert_eq!(
+        of_slots,
+        [
+            builtin(BuiltinTone::WarbleMedium),
+            builtin(BuiltinTone::Gong),
+            builtin(BuiltinTone::PageNotification),
+            ToneSource::None,
+            builtin(BuiltinTone::PageNotification),
+        ]
+    );
+    assert!((profile.sound.ring_volume_db - -18.0).abs() < f32::EPSILON);
+    assert_eq!(profile.ring.sounds_max, None);
+    assert_eq!(profile.alerts.length_max, Duration::from_secs(600));
+    let announcements: Vec<_> = profile.alerts.announcements[..3]
+        .iter()
+        .map(|announcement| {
+            (
+                announcement.tone.clone(),
+                announcement.rounds,
+                announcement.is_drill,
+            )
+        })
+        .collect();
+    assert_eq!(
+        announcements,
+        [
+            (builtin(BuiltinTone::Evacuation), Rounds::Endless, false),
+            (ToneSource::None, Rounds::Endless, false),
+            (builtin(BuiltinTone::Buzzer), Rounds::Times(1), true),
+        ]
+    );
+}
+
+#[test]
+fn a_ring_follows_the_rules_of_the_file() {
+    let profile = profile(
+        "audio.ring.tone = bell-uk.wav\naudio.ring.timeout = 45\naudio.ring.cid2.use = 1\n\
+         audio.ring.cid2.regex = ^70\naudio.ring.cid2.tone = Default\naudio.ring.cid2.delay = 4\n",
+    );
+
+    assert_eq!(profile.ring.sounds_max, Some(Duration::from_secs(45)));
+    let [rule] = &profile.ring.rules[..] else {
+        panic!("one rule")
+    };
+    assert!(rule.pattern.is_match("7001") && !rule.pattern.is_match("1701"));
+    assert_eq!(rule.tone, ToneSource::Builtin(BuiltinTone::BellGreatBritain));
+    assert_eq!(rule.delay, Duration::from_secs(4));
 }
 
 #[test]

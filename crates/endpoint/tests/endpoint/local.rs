@@ -370,6 +370,7 @@ fn with_announcements(mut profile: Profile) -> Profile {
             number,
             tone: recording("announcement.wav", VALUE, 4_000),
             rounds: Rounds::Endless,
+            is_drill: false,
         })
         .collect();
     profile

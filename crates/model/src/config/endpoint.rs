@@ -282,6 +282,8 @@ pub struct AnnouncementConfig {
     pub tone: Tone,
     /// How often; `None` until it is stopped.
     pub rounds: Option<u32>,
+    /// A call to its slot starts an exercise.
+    pub is_drill: bool,
 }
 
 /// A tone to play.

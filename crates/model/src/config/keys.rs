@@ -447,6 +447,13 @@ pub const KEYS: &[KeySpec] = &[
         Tab::EmergencyAlerts,
         "How often the announcement plays where ann.loop is 1. The meaning is concluded, not documented.",
     ),
+    own(seen(
+        announcement("oyez.ann.drill"),
+        Kind::Flag,
+        OFF,
+        Tab::EmergencyAlerts,
+        "Calls to the slot are exercises, unless a zone or a trusted server marks them as an emergency.",
+    )),
     seen(
         one("ann.maxtime"),
         Kind::Integer {

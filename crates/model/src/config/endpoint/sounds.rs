@@ -22,6 +22,7 @@ pub(super) fn alerts(reader: &Reader<'_>) -> AlertsConfig {
                 1 => Some(reader.integer(&format!("ann.max{number}"))),
                 _ => None,
             },
+            is_drill: reader.flag(&format!("oyez.ann.drill{number}")),
         });
     AlertsConfig {
         length_max: reader.seconds("ann.maxtime"),

@@ -215,12 +215,17 @@ fn an_announcement_has_its_tone_and_how_often_it_plays() {
 
     let alerts = config(
         "ann.maxtime = 60\nann.tone1 = fire.wav\nann.loop1 = 0\nann.tone2 = None\nann.loop2 = 1\nann.max2 = 100\n\
-         ann.use3 = 0\n",
+         ann.use3 = 0\noyez.ann.drill4 = 1\n",
     )
     .alerts;
 
     assert_eq!(alerts.length_max, Duration::from_secs(60));
-    let announcement = |number, tone, rounds| AnnouncementConfig { number, tone, rounds };
+    let announcement = |number, tone, rounds| AnnouncementConfig {
+        number,
+        tone,
+        rounds,
+        is_drill: number == 4,
+    };
     assert_eq!(
         alerts.announcements[..3],
         [
