@@ -204,6 +204,8 @@ fn a_generic_device_is_configured_by_hand_and_each_kind_of_slot_is_called() {
             ("ann.ext1", Entry::Text("7003")),
             ("ann.auth1", Entry::Text("88215")),
             ("ann.pwd1", Entry::Secret("alert-secret")),
+            // Without an announcement the caller speaks, and the alert ends with the call.
+            ("ann.tone1", Entry::Choice("None")),
         ],
     );
 
