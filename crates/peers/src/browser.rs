@@ -125,7 +125,6 @@ impl Browser {
     /// # Panics
     ///
     /// When there is none in good time: the text of the page is shown.
-    #[expect(clippy::panic, reason = "a page that is not as it should be fails the test")]
     pub fn find(&self, selector: &str) -> Element {
         let end = Instant::now() + PATIENCE;
         loop {
