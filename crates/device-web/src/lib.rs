@@ -10,7 +10,6 @@
 
 mod access;
 mod api;
-mod machine;
 mod pages;
 mod server;
 mod site;

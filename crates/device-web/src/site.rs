@@ -12,7 +12,7 @@ use axum::response::Response;
 use device::Appliance;
 
 use crate::access::Access;
-use crate::{api, machine, pages};
+use crate::{api, pages};
 
 /// Bytes of a form or of a request to the API; uploads have a limit of their own.
 const BODY_LENGTH_MAX: usize = 512 * 1024;
@@ -24,7 +24,6 @@ pub(crate) struct Site(Arc<Shared>);
 struct Shared {
     appliance: Appliance,
     access: Access,
-    mac: String,
 }
 
 /// Tone files that are listed.
@@ -35,7 +34,6 @@ impl Site {
         Self(Arc::new(Shared {
             appliance,
             access,
-            mac: machine::mac(),
         }))
     }
 
@@ -51,7 +49,7 @@ impl Site {
 
     /// The hardware address that names the device.
     pub(crate) fn mac(&self) -> &str {
-        &self.0.mac
+        self.0.appliance.mac()
     }
 
     /// What the device is called on its pages: its display name, else its extension, else its hardware address.

@@ -11,6 +11,7 @@ pub mod appliance;
 mod call;
 mod cause;
 mod driver;
+mod machine;
 mod network;
 mod player;
 mod start;

@@ -157,11 +157,15 @@ impl Device {
     }
 
     /// Ends calls, takes the registrations back, and ends.
-    pub async fn stop(mut self) {
-        if self.requests.send(Request::Stop).await.is_ok()
-            && let Err(error) = (&mut self.driver).await
-        {
-            tracing::error!(%error, "the device's driver did not end by itself");
+    pub async fn stop(self) {
+        self.end().await;
+    }
+
+    /// As [`stop`](Self::stop), for a device that others hold as well.
+    pub(crate) async fn end(&self) {
+        if self.requests.send(Request::Stop).await.is_ok() {
+            // The driver lets go of its requests when it has ended.
+            self.requests.closed().await;
         }
     }
 }

@@ -80,6 +80,22 @@ const LABELS: &[(&str, &str)] = &[
     ("oyez.priority", "Trust in the Priority Header"),
     ("oyez.survivability.use", "Local Survivability"),
     ("oyez.survivability.proxy", "Survivability Proxy"),
+    ("prov.use", "Provisioning"),
+    ("prov.server.method", "Server Method"),
+    ("prov.server.static", "Static Server"),
+    ("prov.download.method", "Download Method"),
+    ("prov.download.cert", "Validate Server Certificate"),
+    ("oyez.prov.ca", "Trusted Certificate Authorities"),
+    ("prov.download.cfgpath", "Config Download Path"),
+    ("prov.auth.user", "Auth User Name"),
+    ("prov.auth.pwd", "Auth Password"),
+    ("prov.i", "Partial Provisioning"),
+    ("oyez.prov.model", "Model in File Names"),
+    ("oyez.prov.interval", "Fetch Again Every"),
+    ("prov.sync.frequency", "Scheduled Fetch"),
+    ("prov.sync.time", "Schedule: From"),
+    ("prov.sync.endtime", "Schedule: Until"),
+    ("prov.sync.wdays", "Schedule: Days"),
 ];
 
 /// A pattern with `#` in the place of its numbers.

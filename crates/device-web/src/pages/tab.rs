@@ -43,6 +43,7 @@ pub(super) const TREE: &[Branch] = &[
         title: "Advanced Settings",
         leaves: &[
             leaf("Admin", "/admin"),
+            leaf("Provisioning", "/settings/provisioning"),
             leaf("Advanced Audio", "/settings/advanced-audio"),
             leaf("Advanced SIP", "/settings/advanced-sip"),
         ],
@@ -63,6 +64,7 @@ pub(super) const fn slug(tab: Tab) -> &'static str {
         Tab::MoreRingExtensions => "more-ring-extensions",
         Tab::AdvancedAudio => "advanced-audio",
         Tab::AdvancedSip => "advanced-sip",
+        Tab::Provisioning => "provisioning",
     }
 }
 

@@ -4,6 +4,7 @@
 //! change is checked as a whole, kept on disk, and then applied to the running device without a restart.
 
 mod assembly;
+mod provisioning;
 mod store;
 mod tones;
 
@@ -16,15 +17,18 @@ use audio::Sink;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{ConfigError, Document, SettingChange, Settings, SinkChoice};
-use model::status::DeviceStatus;
+use model::status::{Cause, DeviceStatus, ProvisioningStep, RegistrationStatus, Shown, SlotStatus};
+use model::{SlotKind, SlotPosition};
 use net::resolver::Resolver;
 use net::tls::ClientTls;
-use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast};
 use tokio::task::spawn_blocking;
 
 use self::assembly::Surroundings;
 use self::store::Store;
+pub use self::provisioning::{Provisioning, ProvisioningFailure};
 pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
+use crate::machine;
 use crate::start::{Device, DeviceReport, DeviceSetup, Reconfiguration, StartError};
 
 /// Rate of the samples that the sink is given.
@@ -43,6 +47,7 @@ pub struct Plan {
     is_new: bool,
     tls: ClientTls,
     resolver: Resolver,
+    mac: String,
     /// The sink, unless it stands in the state folder.
     sink: Option<Box<dyn Sink>>,
 }
@@ -129,6 +134,7 @@ impl Plan {
             settings,
             tls,
             resolver: Resolver::from_system(),
+            mac: machine::mac(),
             sink,
         })
     }
@@ -137,6 +143,15 @@ impl Plan {
     #[must_use]
     pub fn with_resolver(self, resolver: Resolver) -> Self {
         Self { resolver, ..self }
+    }
+
+    /// Goes by another hardware address than the machine's.
+    #[must_use]
+    pub fn with_mac(self, mac: &str) -> Self {
+        Self {
+            mac: mac.to_owned(),
+            ..self
+        }
     }
 
     /// The settings that will apply.
@@ -180,7 +195,7 @@ impl Plan {
             sink: sink_name,
         };
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
-        Ok(Appliance(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             device,
             identity,
             surroundings: self.surroundings,
@@ -188,7 +203,12 @@ impl Plan {
             store: Arc::new(Mutex::new(self.store)),
             current: RwLock::new(current),
             changes,
-        })))
+            mac: self.mac,
+            provisioning: RwLock::default(),
+            fetches: Fetches::default(),
+        });
+        tokio::spawn(provisioning::run(Arc::downgrade(&shared)));
+        Ok(Appliance(shared))
     }
 }
 
@@ -206,6 +226,19 @@ struct Shared {
     store: Arc<Mutex<Store>>,
     current: RwLock<Current>,
     changes: broadcast::Sender<Changed>,
+    mac: String,
+    provisioning: RwLock<Provisioning>,
+    fetches: Fetches,
+}
+
+/// Wakes the provisioning client, which ends when it finds nobody to work for.
+#[derive(Debug, Default)]
+struct Fetches(Arc<Notify>);
+
+impl Drop for Fetches {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -216,9 +249,32 @@ struct Current {
 }
 
 impl Appliance {
-    /// The device's state; `None` when it has ended.
+    /// The device's state; `None` when it has ended. Where no slot has an account because none could be fetched, the base page
+    /// slot says so.
     pub async fn status(&self) -> Option<DeviceStatus> {
-        self.0.device.status().await
+        let mut status = self.0.device.status().await?;
+        if let (true, Provisioning::Failed { failure }) = (status.slots.is_empty(), self.provisioning()) {
+            status.slots.push(unprovisioned(failure.step));
+        }
+        Some(status)
+    }
+
+    /// How provisioning stands.
+    #[must_use]
+    pub fn provisioning(&self) -> Provisioning {
+        let provisioning = self.0.provisioning.read();
+        provisioning.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fetches the configuration from the provisioning server once more, soon.
+    pub fn fetch_configuration(&self) {
+        self.0.fetches.0.notify_one();
+    }
+
+    /// The hardware address that names the device.
+    #[must_use]
+    pub fn mac(&self) -> &str {
+        &self.0.mac
     }
 
     /// The device's reports from now on.
@@ -338,11 +394,19 @@ impl Appliance {
             .await;
     }
 
-    /// Takes the registrations back and ends, if no clone is left.
+    /// Takes the registrations back and ends, for all clones.
     pub async fn stop(self) {
-        if let Some(shared) = Arc::into_inner(self.0) {
-            shared.device.stop().await;
-        }
+        self.0.device.end().await;
+    }
+
+    /// A path of the configuration, from where relative ones begin.
+    fn beside(&self, path: &str) -> PathBuf {
+        self.0.surroundings.beside.join(path)
+    }
+
+    fn set_provisioning(&self, provisioning: Provisioning) {
+        let mut kept = self.0.provisioning.write().unwrap_or_else(PoisonError::into_inner);
+        *kept = provisioning;
     }
 
     fn current(&self) -> Current {
@@ -370,13 +434,17 @@ impl Appliance {
         let before = self.current();
         let shared = Arc::clone(&self.0);
         // Files are read and written durably: the task that feeds the loudspeaker must not wait for it.
-        let prepare = move || Prepared::new(before, &shared, store, settings, author);
+        let by = author.clone();
+        let prepare = move || Prepared::new(before, &shared, store, settings, by);
         let prepared = spawn_blocking(prepare)
             .await
             .map_err(|_| ChangeError::Interrupted)??;
         self.0.device.reconfigure(prepared.reconfiguration).await;
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = prepared.current;
         drop(prepared.in_order);
+        if prepared.changed.keys.iter().any(|key| key.contains("prov.")) && author != Author::Provisioning {
+            self.fetch_configuration();
+        }
         let _listeners = self.0.changes.send(prepared.changed.clone()).unwrap_or(0);
         Ok(prepared.changed)
     }
@@ -433,6 +501,22 @@ impl Prepared {
             },
             in_order: store,
         })
+    }
+}
+
+/// What the base page slot shows of a device that has no account because none could be fetched.
+fn unprovisioned(step: ProvisioningStep) -> SlotStatus {
+    SlotStatus {
+        slot: SlotPosition::BASE_PAGE.id(),
+        kind: SlotKind::Page,
+        user: None,
+        registration: RegistrationStatus {
+            shown: Shown::AssistedProvisioningFailed,
+            cause: Some(Cause::Provisioning { step }),
+            since_ms: 0,
+            target: None,
+            next_try_ms: None,
+        },
     }
 }
 

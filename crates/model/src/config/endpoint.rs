@@ -1,5 +1,6 @@
 //! The typed view: what an endpoint is configured to be and do.
 
+mod provisioning;
 mod sections;
 mod slots;
 mod sounds;
@@ -9,6 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
 use super::reader::Reader;
 use super::{CallerPattern, ConfigError, Document, HostPort, SinkChoice};
@@ -33,6 +35,8 @@ pub struct EndpointConfig {
     pub ring: RingConfig,
     /// What emergency alerts play.
     pub alerts: AlertsConfig,
+    /// Where it fetches its configuration.
+    pub provisioning: ProvisioningConfig,
     /// Where sound goes.
     pub sink: SinkChoice,
     /// The slots that have an account and are in use, in the order of kind and port.
@@ -332,6 +336,7 @@ impl EndpointConfig {
             page: sections::page(&reader),
             ring: sounds::ring(&reader, &mut errors),
             alerts: sounds::alerts(&reader),
+            provisioning: provisioning::provisioning(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
             slots: slots::slots(&reader, &mut errors),
         };

@@ -1,8 +1,11 @@
 //! The schema: every key with a meaning here.
 
+mod provisioning;
+
 use std::fmt;
 
 use super::Kind;
+pub(super) use self::provisioning::DOWNLOAD_METHODS;
 
 /// One row of the schema: a key, or as many keys as its pattern has numbers.
 #[derive(Clone, Copy, Debug)]
@@ -117,11 +120,13 @@ pub enum Tab {
     AdvancedAudio,
     /// Advanced Settings → Advanced SIP.
     AdvancedSip,
+    /// Advanced Settings → Provisioning.
+    Provisioning,
 }
 
 impl Tab {
     /// All pages, in the order of the interface.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::BasicSip,
         Self::BasicFeatures,
         Self::EmergencyAlerts,
@@ -129,6 +134,7 @@ impl Tab {
         Self::MoreRingExtensions,
         Self::AdvancedAudio,
         Self::AdvancedSip,
+        Self::Provisioning,
     ];
 
     /// The way to the page, as the interface names it.
@@ -142,6 +148,7 @@ impl Tab {
             Self::MoreRingExtensions => "Additional Features → More Ring Extensions",
             Self::AdvancedAudio => "Advanced Settings → Advanced Audio",
             Self::AdvancedSip => "Advanced Settings → Advanced SIP",
+            Self::Provisioning => "Advanced Settings → Provisioning",
         }
     }
 }
@@ -256,7 +263,26 @@ const PASSWORD: &str = "Authentication password.";
 const USE: &str = "Register the slot.";
 
 /// The schema, in the order of the web interface.
-pub const KEYS: &[KeySpec] = &[
+pub const KEYS: &[KeySpec] = &ALL;
+
+const SECTIONS: [&[KeySpec]; 2] = [SOUND_AND_SIP, provisioning::KEYS];
+
+const ALL: [KeySpec; SECTIONS[0].len() + SECTIONS[1].len()] = {
+    let mut all = [SOUND_AND_SIP[0]; SECTIONS[0].len() + SECTIONS[1].len()];
+    let (mut place, mut section) = (0, 0);
+    while section < SECTIONS.len() {
+        let mut row = 0;
+        while row < SECTIONS[section].len() {
+            all[place] = SECTIONS[section][row];
+            place += 1;
+            row += 1;
+        }
+        section += 1;
+    }
+    all
+};
+
+const SOUND_AND_SIP: &[KeySpec] = &[
     seen(
         one("sip.proxy"),
         Kind::HostPort,

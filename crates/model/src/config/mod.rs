@@ -23,7 +23,7 @@ pub use document::{
 };
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig,
-    KeepAliveMethod, PageConfig, PriorityTrust, RedundancyConfig, RingConfig, RingRule, SecurityConfig,
+    KeepAliveMethod, PageConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule, SecurityConfig,
     ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};

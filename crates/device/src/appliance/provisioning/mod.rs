@@ -1,0 +1,246 @@
+//! The provisioning client: finds the server, fetches the files of the device, and gives them to the appliance.
+//!
+//! ```text
+//!   start, request, interval ──▶ fetching ──▶ provisioned ── interval ─▶ fetching
+//!                                   │  ▲
+//!                                   ▼  │ wait, twice as long each time
+//!                                 failed
+//! ```
+//!
+//! A device that cannot fetch its files goes on with the configuration that it has.
+
+mod fetch;
+mod plan;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use md5::{Digest, Md5};
+use model::config::{Document, ProvisioningConfig, Settings};
+use model::status::ProvisioningStep;
+use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust, certificates_from_file};
+
+pub use self::fetch::ProvisioningFailure;
+use self::fetch::{Client, failure};
+use self::plan::Source;
+use super::{Appliance, Author, ChangeError, Shared};
+
+/// The first wait after a failure; each further failure doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+/// The longest wait after a failure.
+const WAIT_MAX: Duration = Duration::from_secs(900);
+/// A file that the system's DHCP client writes: the server of option 66, 160 or 150.
+const DHCP_FILE: &str = "provisioning-server";
+/// The folder in the state folder that holds the device's certificate.
+const CERTIFICATE_FOLDER: &str = "certificate";
+
+/// How provisioning stands.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Provisioning {
+    /// It is switched off.
+    Off,
+    /// It is on, and no server is known.
+    #[default]
+    NoServer,
+    /// The files are being fetched.
+    Fetching,
+    /// They were fetched and apply.
+    Done {
+        /// Their names.
+        files: Vec<String>,
+    },
+    /// They could not be fetched, or cannot apply.
+    Failed {
+        /// Why.
+        failure: ProvisioningFailure,
+    },
+}
+
+/// The certificate that the device shows.
+pub(super) struct CertificateFiles {
+    pub(super) chain: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+impl CertificateFiles {
+    pub(super) fn of(state: &Path) -> Self {
+        let folder = state.join(CERTIFICATE_FOLDER);
+        Self {
+            chain: folder.join("device.pem"),
+            key: folder.join("device.key"),
+        }
+    }
+}
+
+/// Fetches for as long as the appliance runs: at once, then when it is asked for, when its time has come, and after failures.
+pub(super) async fn run(appliance: Weak<Shared>) {
+    let mut failures = 0;
+    loop {
+        let Some(shared) = appliance.upgrade() else { return };
+        let wakes = Arc::clone(&shared.fetches.0);
+        let appliance_now = Appliance(shared);
+        let state = fetch(&appliance_now).await;
+        let config = appliance_now.settings().config().provisioning;
+        let wait = match &state {
+            Provisioning::Failed { failure } => {
+                tracing::warn!(step = %failure.step, "provisioning failed");
+                failures += 1;
+                Some(wait_after(failures))
+            }
+            Provisioning::Off | Provisioning::NoServer | Provisioning::Fetching | Provisioning::Done { .. } => {
+                failures = 0;
+                config.interval
+            }
+        };
+        appliance_now.set_provisioning(state);
+        drop(appliance_now);
+        let until = wait.map(|wait| Instant::now() + wait);
+        tokio::select! {
+            () = wakes.notified() => {}
+            () = net::deadline::until(until) => {}
+        }
+    }
+}
+
+/// The wait after so many failures in a row.
+fn wait_after(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    (FIRST_WAIT * (1 << doublings)).min(WAIT_MAX)
+}
+
+async fn fetch(appliance: &Appliance) -> Provisioning {
+    let settings = appliance.settings();
+    let config = settings.config().provisioning;
+    if !config.is_on {
+        return Provisioning::Off;
+    }
+    let Some(server) = server(&config, appliance.state()) else {
+        return Provisioning::NoServer;
+    };
+    appliance.set_provisioning(Provisioning::Fetching);
+    match provision(appliance, &settings, &config, &server).await {
+        Ok(files) => Provisioning::Done { files },
+        Err(failure) => Provisioning::Failed { failure },
+    }
+}
+
+/// The configured server, else the one that DHCP has offered.
+fn server(config: &ProvisioningConfig, state: &Path) -> Option<String> {
+    config.server.clone().or_else(|| {
+        let offered = fs::read_to_string(state.join(DHCP_FILE)).ok()?;
+        let offered = offered.trim();
+        (config.takes_dhcp && !offered.is_empty()).then(|| offered.to_owned())
+    })
+}
+
+async fn provision(
+    appliance: &Appliance,
+    settings: &Settings,
+    config: &ProvisioningConfig,
+    server: &str,
+) -> Result<Vec<String>, ProvisioningFailure> {
+    if !config.is_https {
+        let detail = "this endpoint fetches its configuration by https alone: set prov.download.method = https";
+        return Err(failure(ProvisioningStep::Discovery, detail));
+    }
+    let source = Source::read(server, &config.folder).ok_or_else(|| {
+        let detail = format!("{server} is neither a host nor an https address");
+        failure(ProvisioningStep::Discovery, detail)
+    })?;
+    let tls = tls(appliance, config)?;
+    let client = Client {
+        source: &source,
+        tls: &tls,
+        credential: config.credential.as_ref(),
+    };
+    let (mut names, mut documents) = (Vec::new(), Vec::new());
+    for name in plan::files(config, appliance.mac()) {
+        if let Some(document) = file(&client, &name).await? {
+            documents.push(document);
+            names.push(name);
+        }
+    }
+    if documents.is_empty() {
+        return Err(failure(
+            ProvisioningStep::Download,
+            format!("the server has neither of {}", plan::files(config, appliance.mac()).join(", ")),
+        ));
+    }
+    let unusable = |detail: String| failure(ProvisioningStep::File, detail);
+    let given = plan::merged(settings.given(), &documents).map_err(unusable)?;
+    if given.to_text() != settings.given().to_text() {
+        appliance
+            .replace_given(Author::Provisioning, given)
+            .await
+            .map_err(|error| unusable(told(&error)))?;
+    }
+    if appliance.settings().config().slots.is_empty() {
+        return Err(failure(
+            ProvisioningStep::Credentials,
+            format!("{} hold no account of a slot", names.join(", ")),
+        ));
+    }
+    Ok(names)
+}
+
+fn told(error: &ChangeError) -> String {
+    error.to_string()
+}
+
+/// One file, checked against the checksum beside it where the server has one.
+async fn file(client: &Client<'_>, name: &str) -> Result<Option<Document>, ProvisioningFailure> {
+    let Some(content) = client.fetch(name).await? else {
+        return Ok(None);
+    };
+    let unusable = |detail: String| failure(ProvisioningStep::File, format!("{name}: {detail}"));
+    if let Some(checksum) = client.fetch(&format!("{name}.md5")).await? {
+        let expected = String::from_utf8_lossy(&checksum);
+        let expected = expected.split_whitespace().next().unwrap_or_default();
+        let found = hex(&Md5::digest(&content));
+        if !expected.eq_ignore_ascii_case(&found) {
+            return Err(unusable("it does not have the checksum of its .md5 file".to_owned()));
+        }
+    }
+    let text = model::text_of(content).map_err(|error| unusable(error.to_string()))?;
+    let document = Document::parse(&text).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        unusable(errors.join("; "))
+    })?;
+    Ok(Some(document))
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Whom to trust, and the device's certificate if it has one.
+fn tls(appliance: &Appliance, config: &ProvisioningConfig) -> Result<ClientTls, ProvisioningFailure> {
+    let refused = |detail: String| failure(ProvisioningStep::Certificate, detail);
+    let trust = match (&config.trusted_ca_file, config.validates_server) {
+        (_, false) => Trust::Anyone,
+        (Some(file), true) => {
+            let path = appliance.beside(file);
+            let authorities = certificates_from_file(&path).map_err(|error| refused(error.to_string()))?;
+            Trust::Authorities(authorities)
+        }
+        (None, true) => Trust::Platform,
+    };
+    let CertificateFiles { chain, key } = CertificateFiles::of(appliance.state());
+    let identity = if chain.exists() || key.exists() {
+        let identity = Identity::from_files(&chain, &key);
+        Some(identity.map_err(|error| refused(format!("the device's own certificate: {error}")))?)
+    } else {
+        None
+    };
+    ClientTls::new(ClientTlsConfig {
+        trust,
+        minimum: MinimumVersion::Tls12,
+        identity,
+    })
+    .map_err(|error| refused(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;
