@@ -31,10 +31,7 @@ const TONES_LISTED_MAX: usize = 1_000;
 
 impl Site {
     pub(crate) fn new(appliance: Appliance, access: Access) -> Self {
-        Self(Arc::new(Shared {
-            appliance,
-            access,
-        }))
+        Self(Arc::new(Shared { appliance, access }))
     }
 
     /// The endpoint.

@@ -252,6 +252,7 @@ impl Driver {
             | DeviceEvent::PagePlayed { .. }
             | DeviceEvent::SignalsChanged { .. }
             | DeviceEvent::SoundRefused { .. }
+            | DeviceEvent::CheckSync
             | DeviceEvent::SinkChanged { .. } => {}
         }
         if self.lines.receiver_count() > 0 {

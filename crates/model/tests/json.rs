@@ -519,6 +519,7 @@ fn the_events_of_an_endpoint_are_documented() {
             why: IN_WORDS.to_owned(),
         },
         DeviceEvent::PagePlayed { .. } => DeviceEvent::PagePlayed { receipt: receipt() },
+        DeviceEvent::CheckSync => DeviceEvent::CheckSync,
         DeviceEvent::SinkChanged { .. } => DeviceEvent::SinkChanged {
             sink: sink(SinkHealth::Healthy),
         },

@@ -157,6 +157,7 @@ fn narrate(report: &DeviceReport) -> Option<String> {
                 "played {} ms of page {}, {} packets lost, interrupted for {} ms",
                 receipt.played_ms, receipt.page, receipt.lost, receipt.interrupted_ms
             )),
+            DeviceEvent::CheckSync => Some("the server asks to fetch the configuration again".to_owned()),
             DeviceEvent::SinkChanged { .. } | DeviceEvent::SignalsChanged { .. } => None,
         },
     }

@@ -31,6 +31,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/status/live", get(status::live))
         .route("/status/changes", get(status::changes))
         .route("/settings/{tab}", get(settings::show).post(settings::save))
+        .route("/provisioning/fetch", post(settings::fetch))
         .route("/reveal", post(settings::reveal))
         .route("/admin", get(admin::show))
         .route("/admin/password", post(admin::change_password))

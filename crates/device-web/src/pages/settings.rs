@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use device::appliance::{Author, ChangeError};
+use device::appliance::{Author, ChangeError, Provisioning};
 use model::config::{CONCEALED, KEYS, KeySpec, SettingChange, Settings, Tab, find};
 use serde::Deserialize;
 
@@ -24,6 +24,8 @@ struct Page {
     groups: Vec<Group>,
     saved: Option<u32>,
     problems: Vec<String>,
+    /// How provisioning stands, on its page: the look of the state, the state, and what is to be said of it.
+    provisioning: Option<(&'static str, &'static str, String)>,
 }
 
 /// Fields that belong together: those of one slot, or those that stand alone.
@@ -160,7 +162,28 @@ fn page(
         groups: groups(tab, &settings, &tones, refused),
         saved,
         problems,
+        provisioning: (tab == Tab::Provisioning).then(|| provisioning(site)),
     }
+}
+
+fn provisioning(site: &Site) -> (&'static str, &'static str, String) {
+    match site.appliance().provisioning() {
+        Provisioning::Off => ("none", "Off", String::new()),
+        Provisioning::NoServer => (
+            "none",
+            "No server",
+            "None is set, and DHCP has offered none.".to_owned(),
+        ),
+        Provisioning::Fetching => ("busy", "Fetching", String::new()),
+        Provisioning::Done { files } => ("good", "Provisioned", files.join(", ")),
+        Provisioning::Failed { failure } => ("bad", "Failed", failure.to_string()),
+    }
+}
+
+/// Fetches the files once more.
+pub(super) async fn fetch(State(site): State<Site>, _posted: Posted) -> Response {
+    site.appliance().fetch_configuration();
+    Redirect::to("/settings/provisioning").into_response()
 }
 
 /// The path of a tab as it stands in the tree.

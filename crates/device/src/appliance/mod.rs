@@ -25,8 +25,8 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast};
 use tokio::task::spawn_blocking;
 
 use self::assembly::Surroundings;
-use self::store::Store;
 pub use self::provisioning::{Provisioning, ProvisioningFailure};
+use self::store::Store;
 pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
 use crate::machine;
 use crate::start::{Device, DeviceReport, DeviceSetup, Reconfiguration, StartError};
@@ -405,7 +405,11 @@ impl Appliance {
     }
 
     fn set_provisioning(&self, provisioning: Provisioning) {
-        let mut kept = self.0.provisioning.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self
+            .0
+            .provisioning
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *kept = provisioning;
     }
 

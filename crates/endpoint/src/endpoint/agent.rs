@@ -2,14 +2,27 @@
 
 use std::time::Instant;
 
-use sip::message::{Method, StatusCode};
+use model::status::DeviceEvent;
+use sip::flow::Flow;
+use sip::message::{HeaderName, Message, Method, StatusCode};
 use sip::user_agent::{Event, Output as AgentOutput, Reply};
 
 use super::{Asked, Endpoint};
 use crate::io::Output;
 use crate::registration::Answer;
 
+/// The event package by which a server has a device fetch its configuration again. No RFC has it; phones know it.
+const CHECK_SYNC: &str = "check-sync";
+
 impl Endpoint {
+    /// Says whether a request asks for the configuration to be fetched, and comes over a flow that a slot is registered on: of
+    /// anybody else it would be a way to keep a device busy.
+    fn is_check_sync(&self, now: Instant, flow: Flow, request: &Message) -> bool {
+        let package = request.header(HeaderName::Event).unwrap_or_default();
+        let package = package.split(';').next().unwrap_or_default().trim();
+        package.eq_ignore_ascii_case(CHECK_SYNC) && self.slots.iter().any(|slot| slot.is_bound_to(now, flow))
+    }
+
     pub(super) fn handle_agent_output(&mut self, now: Instant, output: AgentOutput) {
         match output {
             AgentOutput::Transmit { flow, bytes } => self.outputs.push_back(Output::Transmit { flow, bytes }),
@@ -20,10 +33,16 @@ impl Endpoint {
     fn handle_agent_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Request {
-                transaction, message, ..
+                transaction,
+                flow,
+                message,
             } => {
                 let status = match message.method() {
                     Some(Method::Options) => StatusCode::OK,
+                    Some(Method::Notify) if self.is_check_sync(now, flow, &message) => {
+                        self.tell(DeviceEvent::CheckSync);
+                        StatusCode::OK
+                    }
                     _ => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
                 };
                 self.agent.respond(now, transaction, Reply::new(status));

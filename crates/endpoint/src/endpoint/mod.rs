@@ -17,6 +17,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sip::flow::Flow;
 use sip::framing::FramingFault;
+use sip::message::{Method, OwnedMethod};
 use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 
 use crate::call::Calls;
@@ -102,6 +103,7 @@ impl Endpoint {
         rng.fill_bytes(&mut agent_seed);
         let mut config = Config::new(profile.user_agent.clone());
         config.supported = vec!["path".to_owned(), "outbound".to_owned()];
+        config.methods.push(OwnedMethod::from(Method::Notify));
         config.limits = AGENT_LIMITS;
         let slots = profile
             .slots

@@ -269,6 +269,46 @@ fn a09_what_strangers_ask_gets_one_short_answer_and_has_no_effect() {
 }
 
 #[test]
+fn p10_check_sync_counts_over_the_flow_of_a_registered_slot_and_from_nobody_else() {
+    let notify = |event: &str| {
+        format!(
+            "NOTIFY sip:hall@198.51.100.7:40000 SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.10:5061;branch=z9hG4bK{}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:example.com>;tag=1\r\nTo: <sip:hall@example.com>\r\nCall-ID: 1\r\n\
+             CSeq: 1 NOTIFY\r\nContact: <sip:192.0.2.10>\r\nEvent: {event}\r\nContent-Length: 0\r\n\r\n",
+            event.len()
+        )
+    };
+    for (is_server, event, answer, counts) in [
+        (true, "check-sync;reboot=true", 200, true),
+        (true, "Check-Sync", 200, true),
+        (true, "message-summary", 481, false),
+        (false, "check-sync;reboot=true", 481, false),
+    ] {
+        let mut world = World::registered(profile());
+        let flow = if is_server {
+            world.flow()
+        } else {
+            stranger(&mut world)
+        };
+        let message = Message::parse_datagram(notify(event).into_bytes()).unwrap();
+
+        world.device.handle_input(world.now, Input::Sip { flow, message });
+
+        let (mut answers, mut asked) = (Vec::new(), false);
+        while let Some(output) = world.device.poll_output() {
+            match output {
+                Output::Transmit { bytes, .. } => {
+                    answers.push(code(&Message::parse_datagram(bytes.to_vec()).unwrap()));
+                }
+                Output::Event(DeviceEvent::CheckSync) => asked = true,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((answers, asked), (vec![answer], counts), "{is_server} {event}");
+    }
+}
+
+#[test]
 fn m01_plain_rtp_is_refused_where_srtp_is_demanded() {
     let mut world = World::sounding(profile());
 

@@ -23,8 +23,8 @@ pub use document::{
 };
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig,
-    KeepAliveMethod, PageConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule, SecurityConfig,
-    ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
+    KeepAliveMethod, PageConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule,
+    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};

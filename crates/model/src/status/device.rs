@@ -106,6 +106,8 @@ pub enum DeviceEvent {
         /// How it was heard.
         receipt: Receipt,
     },
+    /// The server asks the device to fetch its configuration again (check-sync).
+    CheckSync,
     /// The loudspeaker is in another state.
     SinkChanged {
         /// The state.

@@ -299,7 +299,9 @@ impl World<'_> {
                 id,
                 format_args!("sink is {:?}, muted {}", sink.health, sink.muted),
             ),
-            DeviceEvent::SignalsChanged { .. } | DeviceEvent::SoundRefused { .. } => {}
+            DeviceEvent::SignalsChanged { .. }
+            | DeviceEvent::SoundRefused { .. }
+            | DeviceEvent::CheckSync => {}
         }
     }
 

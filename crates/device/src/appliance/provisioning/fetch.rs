@@ -51,16 +51,19 @@ impl Client<'_> {
     /// The content of a file; `None` if the server has none of that name. A server that sends elsewhere is not followed: what it
     /// was trusted with, another was not.
     pub(super) async fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>, ProvisioningFailure> {
-        timeout(FETCH_TIME, self.exchange(name)).await.unwrap_or_else(|_| {
-            Err(failure(
-                ProvisioningStep::Connection,
-                format!("the server did not serve {name} in {} s", FETCH_TIME.as_secs()),
-            ))
-        })
+        timeout(FETCH_TIME, self.exchange(name))
+            .await
+            .unwrap_or_else(|_| {
+                Err(failure(
+                    ProvisioningStep::Connection,
+                    format!("the server did not serve {name} in {} s", FETCH_TIME.as_secs()),
+                ))
+            })
     }
 
     async fn exchange(&self, name: &str) -> Result<Option<Vec<u8>>, ProvisioningFailure> {
-        let unreached = |error: &dyn std::fmt::Display| failure(ProvisioningStep::Connection, error.to_string());
+        let unreached =
+            |error: &dyn std::fmt::Display| failure(ProvisioningStep::Connection, error.to_string());
         let stream = self.connect().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
@@ -71,14 +74,18 @@ impl Client<'_> {
         let status = response.status();
         let outcome = match status {
             StatusCode::OK => {
-                let body = Limited::new(response.into_body(), DOCUMENT_LENGTH_MAX).collect().await;
+                let body = Limited::new(response.into_body(), DOCUMENT_LENGTH_MAX)
+                    .collect()
+                    .await;
                 body.map(|body| Some(body.to_bytes().to_vec()))
                     .map_err(|error| failure(ProvisioningStep::File, format!("{name}: {error}")))
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(failure(
                 ProvisioningStep::Certificate,
-                format!("the server refuses {name} with {status}: it does not accept this device's certificate or password"),
+                format!(
+                    "the server refuses {name} with {status}: it does not accept this device's certificate or password"
+                ),
             )),
             status => Err(failure(
                 ProvisioningStep::Download,
@@ -91,11 +98,15 @@ impl Client<'_> {
 
     async fn connect(&self) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ProvisioningFailure> {
         let Source { host, port, .. } = self.source;
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| {
-            failure(ProvisioningStep::Connection, format!("{host}:{port}: {error}"))
+        let stream = TcpStream::connect((host.as_str(), *port))
+            .await
+            .map_err(|error| failure(ProvisioningStep::Connection, format!("{host}:{port}: {error}")))?;
+        let name = ServerName::try_from(host.clone()).map_err(|_| {
+            failure(
+                ProvisioningStep::Discovery,
+                format!("{host} is no name of a server"),
+            )
         })?;
-        let name = ServerName::try_from(host.clone())
-            .map_err(|_| failure(ProvisioningStep::Discovery, format!("{host} is no name of a server")))?;
         let connector = TlsConnector::from(self.tls.config());
         connector.connect(name, stream).await.map_err(|error| {
             let why = TlsFailure::from_io(&error);
@@ -121,10 +132,16 @@ impl Client<'_> {
         let Source { host, port, folder } = self.source;
         let mut request = Request::get(format!("{folder}{name}"))
             .header(header::HOST, format!("{host}:{port}"))
-            .header(header::USER_AGENT, concat!("Oyez-Endpoint/", env!("CARGO_PKG_VERSION")));
+            .header(
+                header::USER_AGENT,
+                concat!("Oyez-Endpoint/", env!("CARGO_PKG_VERSION")),
+            );
         if let Some((user, password)) = self.credential {
             let text = zeroize::Zeroizing::new(format!("{user}:{}", password.reveal()));
-            request = request.header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(&*text)));
+            request = request.header(
+                header::AUTHORIZATION,
+                format!("Basic {}", STANDARD.encode(&*text)),
+            );
         }
         request
             .body(Empty::new())

@@ -19,13 +19,17 @@ use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 use model::config::{Document, ProvisioningConfig, Settings};
-use model::status::ProvisioningStep;
+use model::status::{DeviceEvent, ProvisioningStep};
 use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust, certificates_from_file};
 
 pub use self::fetch::ProvisioningFailure;
 use self::fetch::{Client, failure};
 use self::plan::Source;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
 use super::{Appliance, Author, ChangeError, Shared};
+use crate::start::DeviceReport;
 
 /// The first wait after a failure; each further failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
@@ -89,17 +93,33 @@ pub(super) async fn run(appliance: Weak<Shared>) {
                 failures += 1;
                 Some(wait_after(failures))
             }
-            Provisioning::Off | Provisioning::NoServer | Provisioning::Fetching | Provisioning::Done { .. } => {
+            Provisioning::Off
+            | Provisioning::NoServer
+            | Provisioning::Fetching
+            | Provisioning::Done { .. } => {
                 failures = 0;
                 config.interval
             }
         };
+        let mut reports = appliance_now.subscribe();
         appliance_now.set_provisioning(state);
         drop(appliance_now);
         let until = wait.map(|wait| Instant::now() + wait);
         tokio::select! {
             () = wakes.notified() => {}
+            () = check_sync(&mut reports) => {}
             () = net::deadline::until(until) => {}
+        }
+    }
+}
+
+/// Waits until the server of a slot asks for the configuration to be fetched.
+async fn check_sync(reports: &mut broadcast::Receiver<DeviceReport>) {
+    loop {
+        match reports.recv().await {
+            Ok(DeviceReport::Event(DeviceEvent::CheckSync, _)) => return,
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return std::future::pending().await,
         }
     }
 }
@@ -142,7 +162,8 @@ async fn provision(
     server: &str,
 ) -> Result<Vec<String>, ProvisioningFailure> {
     if !config.is_https {
-        let detail = "this endpoint fetches its configuration by https alone: set prov.download.method = https";
+        let detail =
+            "this endpoint fetches its configuration by https alone: set prov.download.method = https";
         return Err(failure(ProvisioningStep::Discovery, detail));
     }
     let source = Source::read(server, &config.folder).ok_or_else(|| {
@@ -165,7 +186,10 @@ async fn provision(
     if documents.is_empty() {
         return Err(failure(
             ProvisioningStep::Download,
-            format!("the server has neither of {}", plan::files(config, appliance.mac()).join(", ")),
+            format!(
+                "the server has neither of {}",
+                plan::files(config, appliance.mac()).join(", ")
+            ),
         ));
     }
     let unusable = |detail: String| failure(ProvisioningStep::File, detail);
@@ -200,7 +224,9 @@ async fn file(client: &Client<'_>, name: &str) -> Result<Option<Document>, Provi
         let expected = expected.split_whitespace().next().unwrap_or_default();
         let found = hex(&Md5::digest(&content));
         if !expected.eq_ignore_ascii_case(&found) {
-            return Err(unusable("it does not have the checksum of its .md5 file".to_owned()));
+            return Err(unusable(
+                "it does not have the checksum of its .md5 file".to_owned(),
+            ));
         }
     }
     let text = model::text_of(content).map_err(|error| unusable(error.to_string()))?;

@@ -34,7 +34,9 @@ impl Source {
         let is_clean = parts
             .iter()
             .all(|part| part.bytes().all(is_plain) && *part != ".." && *part != ".");
-        let folder = parts.iter().fold("/".to_owned(), |path, part| format!("{path}{part}/"));
+        let folder = parts
+            .iter()
+            .fold("/".to_owned(), |path, part| format!("{path}{part}/"));
         is_clean.then_some(Self {
             host: at.host,
             port: at.port.unwrap_or(HTTPS_PORT),
@@ -53,7 +55,8 @@ pub(super) fn files(config: &ProvisioningConfig, mac: &str) -> Vec<String> {
     ];
     let full = stems.iter().map(|stem| format!("{stem}.conf"));
     let incremental = stems.iter().map(|stem| format!("{stem}-i.conf"));
-    full.chain(incremental.filter(|_| config.is_incremental)).collect()
+    full.chain(incremental.filter(|_| config.is_incremental))
+        .collect()
 }
 
 /// Lays fetched files over each other, the last on top; what the device has to know to find its server again stays as it was
@@ -93,14 +96,16 @@ mod tests {
 
     #[test]
     fn a_server_is_a_host_or_an_https_address() {
-        let read = |text: &str| {
-            Source::read(text, "").map(|source| (source.host, source.port, source.folder))
-        };
+        let read =
+            |text: &str| Source::read(text, "").map(|source| (source.host, source.port, source.folder));
         let at = |host: &str, port, folder: &str| Some((host.to_owned(), port, folder.to_owned()));
 
         assert_eq!(read("prov.example"), at("prov.example", 443, "/"));
         assert_eq!(read("prov.example:8443"), at("prov.example", 8443, "/"));
-        assert_eq!(read("https://prov.example/algo/v1"), at("prov.example", 443, "/algo/v1/"));
+        assert_eq!(
+            read("https://prov.example/algo/v1"),
+            at("prov.example", 443, "/algo/v1/")
+        );
         assert_eq!(read("https://[2001:db8::1]:444/"), at("2001:db8::1", 444, "/"));
         for wrong in [
             "",
@@ -135,7 +140,8 @@ mod tests {
     #[test]
     fn a_later_file_decides_and_the_way_to_the_server_stays() {
         let document = |text: &str| Document::parse(text).unwrap();
-        let before = document("prov.server.static = prov.example\nsip.proxy = old.example\noyez.sink = null\n");
+        let before =
+            document("prov.server.static = prov.example\nsip.proxy = old.example\noyez.sink = null\n");
         let files = [
             document("sip.proxy = model.example\naudio.page.vol = -6dB\n"),
             document("sip.proxy = device.example\noyez.sink = auto\n"),

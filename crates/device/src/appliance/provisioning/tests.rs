@@ -53,7 +53,12 @@ impl Server {
         let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(serve(listener, TlsAcceptor::from(tls.config()), answers, Arc::clone(&asked)));
+        tokio::spawn(serve(
+            listener,
+            TlsAcceptor::from(tls.config()),
+            answers,
+            Arc::clone(&asked),
+        ));
         Self {
             address,
             asked,
@@ -86,7 +91,12 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, answers: Answers, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    answers: Answers,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         let Ok(mut stream) = acceptor.accept(stream).await else {
             continue;
@@ -155,7 +165,10 @@ async fn failed_step_with(configuration: &str) -> ProvisioningStep {
         panic!("it should have failed: {:?}", appliance.provisioning());
     };
     let status = appliance.status().await.unwrap();
-    assert_eq!(status.slots[0].registration.shown.to_string(), "Assisted Provisioning Failed");
+    assert_eq!(
+        status.slots[0].registration.shown.to_string(),
+        "Assisted Provisioning Failed"
+    );
     appliance.stop().await;
     failure.step
 }
@@ -185,13 +198,19 @@ async fn a_device_gets_its_account_by_its_certificate_and_keeps_what_was_set_on_
     let last = appliance.versions().last().cloned().unwrap();
     assert_eq!(last.author, Author::Provisioning);
     let slots = appliance.status().await.unwrap().slots;
-    assert_eq!(slots[0].user.as_ref().map(ToString::to_string).as_deref(), Some("7001"));
+    assert_eq!(
+        slots[0].user.as_ref().map(ToString::to_string).as_deref(),
+        Some("7001")
+    );
     appliance.stop().await;
 }
 
 #[tokio::test]
 async fn the_same_files_again_make_no_version_and_an_override_stays() {
-    let files = answers(&[(DEVICE, "sip.proxy = 127.0.0.1:9\nsip.u1.user = 7001\naudio.page.vol = -6dB\n")]);
+    let files = answers(&[(
+        DEVICE,
+        "sip.proxy = 127.0.0.1:9\nsip.u1.user = 7001\naudio.page.vol = -6dB\n",
+    )]);
     let server = Server::start(files, false).await;
     let state = tempfile::tempdir().unwrap();
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
@@ -214,11 +233,20 @@ async fn the_same_files_again_make_no_version_and_an_override_stays() {
 
 #[tokio::test]
 async fn each_step_that_fails_is_named() {
-    let wrong_checksum = answers(&[(DEVICE, "sip.proxy = a\n"), (&format!("{DEVICE}.md5"), "00112233\n")]);
+    let wrong_checksum = answers(&[
+        (DEVICE, "sip.proxy = a\n"),
+        (&format!("{DEVICE}.md5"), "00112233\n"),
+    ]);
     for (answers, step) in [
         (answers(&[]), ProvisioningStep::Download),
-        (answers(&[(DEVICE, "sip.transp = pigeon\n")]), ProvisioningStep::File),
-        (answers(&[(DEVICE, "sip.proxy = a.example\n")]), ProvisioningStep::Credentials),
+        (
+            answers(&[(DEVICE, "sip.transp = pigeon\n")]),
+            ProvisioningStep::File,
+        ),
+        (
+            answers(&[(DEVICE, "sip.proxy = a.example\n")]),
+            ProvisioningStep::Credentials,
+        ),
         (wrong_checksum, ProvisioningStep::File),
         (
             answers(&[(DEVICE, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")]),
@@ -237,7 +265,10 @@ async fn each_step_that_fails_is_named() {
 async fn p06_a_redirect_is_not_followed() {
     let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/x\r\nContent-Length: 0\r\n\r\n";
 
-    assert_eq!(failed_step(answers(&[(MODEL, redirect)])).await, ProvisioningStep::Download);
+    assert_eq!(
+        failed_step(answers(&[(MODEL, redirect)])).await,
+        ProvisioningStep::Download
+    );
 }
 
 #[tokio::test]
@@ -282,7 +313,11 @@ async fn a_file_of_the_largest_size_is_read_and_one_octet_more_is_not() {
         (model::config::DOCUMENT_LENGTH_MAX + 1, ProvisioningStep::File),
     ] {
         let filling = format!("# {}\n", "x".repeat(length - 3));
-        assert_eq!(failed_step(answers(&[(DEVICE, &filling)])).await, step, "{length}");
+        assert_eq!(
+            failed_step(answers(&[(DEVICE, &filling)])).await,
+            step,
+            "{length}"
+        );
     }
 }
 
@@ -296,9 +331,14 @@ async fn what_dhcp_has_offered_is_a_server_and_switched_off_nothing_is_asked() {
         format!("https://{}/files\n", server.address),
     )
     .unwrap();
-    let trusted = format!("oyez.sink = null\noyez.prov.ca = {}\n", server.file("ca.pem").display());
+    let trusted = format!(
+        "oyez.sink = null\noyez.prov.ca = {}\n",
+        server.file("ca.pem").display()
+    );
 
-    let off = appliance(state.path(), &format!("{trusted}prov.use = 0\n")).await.unwrap();
+    let off = appliance(state.path(), &format!("{trusted}prov.use = 0\n"))
+        .await
+        .unwrap();
     assert_eq!(outcome(&off).await, Provisioning::Off);
     assert_eq!(server.asked(), Vec::<String>::new());
     off.stop().await;
