@@ -1,7 +1,8 @@
 //! What every page and call of the site has at hand, and which of them there are.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -12,6 +13,7 @@ use axum::response::Response;
 use device::Appliance;
 
 use crate::access::Access;
+use crate::api::Gate;
 use crate::{api, pages};
 
 /// Bytes of a form or of a request to the API; uploads have a limit of their own.
@@ -24,6 +26,8 @@ pub(crate) struct Site(Arc<Shared>);
 struct Shared {
     appliance: Appliance,
     access: Access,
+    gate: Mutex<Gate>,
+    started_at: u64,
 }
 
 /// Tone files that are listed.
@@ -31,7 +35,14 @@ const TONES_LISTED_MAX: usize = 1_000;
 
 impl Site {
     pub(crate) fn new(appliance: Appliance, access: Access) -> Self {
-        Self(Arc::new(Shared { appliance, access }))
+        Self(Arc::new(Shared {
+            appliance,
+            access,
+            gate: Mutex::default(),
+            started_at: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+        }))
     }
 
     /// The endpoint.
@@ -42,6 +53,16 @@ impl Site {
     /// Who may come in.
     pub(crate) fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    /// Who may use the API.
+    pub(crate) fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.0.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the site was made, in seconds since 1970.
+    pub(crate) fn started_at(&self) -> u64 {
+        self.0.started_at
     }
 
     /// The hardware address that names the device.
@@ -94,7 +115,7 @@ impl Site {
 pub(crate) fn router(site: Site) -> Router {
     Router::new()
         .merge(pages::router())
-        .merge(api::router())
+        .merge(api::router(&site))
         .layer(DefaultBodyLimit::max(BODY_LENGTH_MAX))
         .layer(from_fn(harden))
         .with_state(site)

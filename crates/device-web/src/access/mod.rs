@@ -20,7 +20,9 @@ use self::password::PasswordHash;
 pub(crate) use self::password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN};
 use self::session::Sessions;
 pub(crate) use self::session::{Session, SessionToken};
-use self::throttle::Throttle;
+#[cfg(test)]
+pub(crate) use self::throttle::FREE_TRIES;
+pub(crate) use self::throttle::Throttle;
 
 /// The file in the state folder that holds the hash of the password.
 const PASSWORD_FILE: &str = "web-password";

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Wrong tries of one address without a wait.
-pub(super) const FREE_TRIES: u32 = 5;
+pub(crate) const FREE_TRIES: u32 = 5;
 /// Wrong tries of all addresses together without a wait.
 pub(super) const FREE_TRIES_OF_ALL: u32 = 50;
 /// The first wait; each further wrong try doubles it.
@@ -24,7 +24,7 @@ pub(super) const SOURCES_MAX: usize = 1_024;
 
 /// Wrong tries of late.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     failures_by_source: BTreeMap<IpAddr, Failures>,
     of_all: Failures,
 }
@@ -37,7 +37,7 @@ struct Failures {
 
 impl Throttle {
     /// Lets a try be made, or says how long to wait.
-    pub(super) fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
+    pub(crate) fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
         let own = self
             .failures_by_source
             .get(&source(from))
@@ -51,7 +51,7 @@ impl Throttle {
         }
     }
 
-    pub(super) fn note_failure(&mut self, now: Instant, from: IpAddr) {
+    pub(crate) fn note_failure(&mut self, now: Instant, from: IpAddr) {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
         let from = source(from);
@@ -68,9 +68,15 @@ impl Throttle {
         self.of_all.note(now);
     }
 
+    /// Takes back a failure that was noted in advance, and forgets the earlier ones of the address.
     pub(super) fn note_success(&mut self, from: IpAddr) {
-        self.failures_by_source.remove(&source(from));
+        self.forgive(from);
         self.of_all.count = self.of_all.count.saturating_sub(1);
+    }
+
+    /// Forgets the wrong tries of an address that knows the password.
+    pub(crate) fn forgive(&mut self, from: IpAddr) {
+        self.failures_by_source.remove(&source(from));
     }
 }
 

@@ -1,10 +1,53 @@
-//! The REST API.
+//! The REST API: the calls of the hardware that mean something here, authenticated in its way, and a stream of events.
+//!
+//! Every request passes [`entry::admit`] first: nothing below `/api` answers whoever does not know the password, not even
+//! that there is no such call.
+
+mod answer;
+mod controls;
+mod entry;
+mod events;
+mod gate;
+mod info;
+mod metrics;
+mod replays;
+mod settings;
+mod signature;
+mod status;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use tower::Layer;
 
+pub(crate) use self::gate::Gate;
 use crate::site::Site;
 
-/// The calls of the API.
-pub(crate) fn router() -> Router<Site> {
+/// Bytes of a request's body: every key of the schema with a value of usual length.
+const BODY_LENGTH_MAX: usize = 64 * 1024;
+
+/// The calls of the API. Who may ask is judged outside of them: whether there is such a call, and by which method, is nobody
+/// else's business.
+pub(crate) fn router(site: &Site) -> Router<Site> {
+    let calls = Router::new()
+        .route("/api/info/about", get(info::about))
+        .route("/api/info/status", get(status::show))
+        .route("/api/info/tonelist", get(info::tone_list))
+        .route("/api/settings", put(settings::change))
+        .route("/api/settings/{key}", get(settings::show))
+        .route("/api/controls/reload", post(controls::reload))
+        .route("/api/events", get(events::stream))
+        .route("/api/metrics", get(metrics::show))
+        .fallback(controls::absent)
+        .method_not_allowed_fallback(answer::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_LENGTH_MAX))
+        .with_state(site.clone());
+    let guarded = from_fn_with_state(site.clone(), entry::admit).layer(calls);
     Router::new()
+        .route_service("/api", guarded.clone())
+        .route_service("/api/{*path}", guarded)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,32 +1,18 @@
-//! Advanced Settings → Admin: the password of these pages.
+//! The password of the pages, whose form stands on Advanced Settings → Admin.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use askama::Template;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use tokio::task::spawn_blocking;
 
 use super::entry::{cookie, told};
-use super::layout::{self, Frame};
-use super::signed_in::{Posted, SignedIn};
-use crate::access::{Denial, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN};
+use super::settings::password_page;
+use super::signed_in::Posted;
+use crate::access::Denial;
 use crate::site::Site;
-
-#[derive(Template)]
-#[template(path = "admin.html")]
-struct Page {
-    frame: Frame,
-    length_min: usize,
-    length_max: usize,
-    error: String,
-}
-
-pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
-    page(&site, &by, StatusCode::OK, String::new())
-}
 
 pub(super) async fn change_password(
     State(site): State<Site>,
@@ -36,7 +22,7 @@ pub(super) async fn change_password(
     let (old, new) = (posted.value("old").to_owned(), posted.value("new").to_owned());
     if posted.value("again") != new {
         let text = "The two new passwords differ. Type the same one twice.";
-        return page(
+        return password_page(
             &site,
             &posted.by,
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -53,17 +39,7 @@ pub(super) async fn change_password(
         Ok(token) => (cookie(&token), Redirect::to("/status")).into_response(),
         Err(denial) => {
             let (status, text) = told(denial, false);
-            page(&site, &posted.by, status, text)
+            password_page(&site, &posted.by, status, text)
         }
     }
-}
-
-fn page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
-    let page = Page {
-        frame: Frame::new(site, by, "Advanced Settings → Admin", "/admin"),
-        length_min: PASSWORD_LENGTH_MIN,
-        length_max: PASSWORD_LENGTH_MAX,
-        error,
-    };
-    layout::page(status, &page)
 }

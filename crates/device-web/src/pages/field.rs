@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::config::{CONCEALED, KeySpec, Kind, Origin, Settings};
 
-use super::labels::label;
+use super::labels::{label, word};
 
 /// A field.
 pub(super) struct Field {
@@ -100,7 +100,10 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
         Kind::Choice(words) => Control::Select(
             words
                 .iter()
-                .map(|word| choice(word, &spoken(word), chosen))
+                .map(|text| {
+                    let label = word(spec, text).map_or_else(|| spoken(text), str::to_owned);
+                    choice(text, &label, chosen)
+                })
                 .collect(),
         ),
         Kind::Choices(words) => {

@@ -52,6 +52,10 @@ const LABELS: &[(&str, &str)] = &[
     ("audio.ring.cid#.regex", "Caller (Regular Expression)"),
     ("audio.ring.cid#.tone", "Ring Tone"),
     ("audio.ring.cid#.delay", "Delay"),
+    ("admin.web.api", "RESTful API"),
+    ("api.admin.pwd", "RESTful API Password"),
+    ("api.auth.basic", "Authentication Method"),
+    ("api.auth.tsvar", "Permitted Clock Skew"),
     ("oyez.sink", "Sound Output"),
     ("sip.transp", "SIP Transportation"),
     ("sip.sips", "SIPS Scheme"),
@@ -97,6 +101,16 @@ const LABELS: &[(&str, &str)] = &[
     ("prov.sync.endtime", "Schedule: Until"),
     ("prov.sync.wdays", "Schedule: Days"),
 ];
+
+/// What a word of a configuration stands for, where it says nothing by itself.
+pub(super) fn word(spec: &KeySpec, word: &str) -> Option<&'static str> {
+    match (spec.pattern.to_string().as_str(), word) {
+        ("api.auth.basic", "0") => Some("Standard (HMAC)"),
+        ("api.auth.basic", "1") => Some("Basic"),
+        ("api.auth.basic", "-1") => Some("None (refused)"),
+        _ => None,
+    }
+}
 
 /// A pattern with `#` in the place of its numbers.
 fn unnumbered(pattern: &str) -> String {

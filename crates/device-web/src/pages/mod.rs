@@ -17,6 +17,7 @@ use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
+pub(crate) use self::signed_in::is_from_own_site;
 use crate::site::Site;
 
 /// The pages.
@@ -33,7 +34,6 @@ pub(crate) fn router() -> Router<Site> {
         .route("/settings/{tab}", get(settings::show).post(settings::save))
         .route("/provisioning/fetch", post(settings::fetch))
         .route("/reveal", post(settings::reveal))
-        .route("/admin", get(admin::show))
         .route("/admin/password", post(admin::change_password))
         .route("/maintenance", get(maintenance::show))
         .route("/maintenance/export", get(maintenance::export))

@@ -14,6 +14,7 @@ use super::field::{Control, Field, Refused};
 use super::layout::{self, Frame};
 use super::signed_in::{Posted, SignedIn};
 use super::tab;
+use crate::access::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN};
 use crate::site::Site;
 
 #[derive(Template)]
@@ -26,6 +27,15 @@ struct Page {
     problems: Vec<String>,
     /// How provisioning stands, on its page: the look of the state, the state, and what is to be said of it.
     provisioning: Option<(&'static str, &'static str, String)>,
+    /// On the page that has it.
+    password: Option<PasswordForm>,
+}
+
+/// The form that changes the password of the pages.
+struct PasswordForm {
+    length_min: usize,
+    length_max: usize,
+    error: String,
 }
 
 /// Fields that belong together: those of one slot, or those that stand alone.
@@ -75,6 +85,13 @@ pub(super) async fn save(State(site): State<Site>, Path(slug): Path<String>, pos
     }
 }
 
+/// The page with the password's form, after a change that was refused.
+pub(super) fn password_page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
+    let mut page = page(site, by, Tab::Admin, None, &Refused::default(), Vec::new());
+    page.password = Some(PasswordForm::new(error));
+    layout::page(status, &page)
+}
+
 /// Shows a secret to whoever asks for it by hand. The text takes the place of the field.
 pub(super) async fn reveal(State(site): State<Site>, posted: Posted) -> Response {
     let key = posted.value("key");
@@ -83,6 +100,16 @@ pub(super) async fn reveal(State(site): State<Site>, posted: Posted) -> Response
     }
     tracing::info!(key, "a secret was shown");
     site.appliance().settings().value(key).to_owned().into_response()
+}
+
+impl PasswordForm {
+    fn new(error: String) -> Self {
+        Self {
+            length_min: PASSWORD_LENGTH_MIN,
+            length_max: PASSWORD_LENGTH_MAX,
+            error,
+        }
+    }
 }
 
 /// What a form changes: of the tab's keys, those whose field holds something else than what applies.
@@ -163,6 +190,7 @@ fn page(
         saved,
         problems,
         provisioning: (tab == Tab::Provisioning).then(|| provisioning(site)),
+        password: (tab == Tab::Admin).then(|| PasswordForm::new(String::new())),
     }
 }
 

@@ -79,7 +79,7 @@ impl FromRequest<Site> for Posted {
 }
 
 /// Says whether a request was not made by a page of another site.
-pub(super) fn is_from_own_site(headers: &HeaderMap) -> bool {
+pub(crate) fn is_from_own_site(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else {
         return true;

@@ -42,7 +42,7 @@ pub(super) const TREE: &[Branch] = &[
     Branch {
         title: "Advanced Settings",
         leaves: &[
-            leaf("Admin", "/admin"),
+            leaf("Admin", "/settings/admin"),
             leaf("Provisioning", "/settings/provisioning"),
             leaf("Advanced Audio", "/settings/advanced-audio"),
             leaf("Advanced SIP", "/settings/advanced-sip"),
@@ -62,6 +62,7 @@ pub(super) const fn slug(tab: Tab) -> &'static str {
         Tab::EmergencyAlerts => "emergency-alerts",
         Tab::MorePageExtensions => "more-page-extensions",
         Tab::MoreRingExtensions => "more-ring-extensions",
+        Tab::Admin => "admin",
         Tab::AdvancedAudio => "advanced-audio",
         Tab::AdvancedSip => "advanced-sip",
         Tab::Provisioning => "provisioning",

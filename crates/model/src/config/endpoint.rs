@@ -39,6 +39,8 @@ pub struct EndpointConfig {
     pub provisioning: ProvisioningConfig,
     /// Where sound goes.
     pub sink: SinkChoice,
+    /// How programs use it over the network; `None` if they may not.
+    pub api: Option<ApiConfig>,
     /// The slots that have an account and are in use, in the order of kind and port.
     pub slots: Vec<SlotConfig>,
 }
@@ -301,6 +303,26 @@ pub enum Tone {
     File(String),
 }
 
+/// How programs use an endpoint over its REST API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// The password; never that of the hardware as it is delivered.
+    pub password: Secret,
+    /// How it is proved.
+    pub authentication: ApiAuthentication,
+    /// How far the clock of a client may be off.
+    pub skew_max: Duration,
+}
+
+/// How a client of the REST API proves that it knows the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiAuthentication {
+    /// It signs each request.
+    Hmac,
+    /// It sends the password.
+    Basic,
+}
+
 /// One slot with an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotConfig {
@@ -338,6 +360,7 @@ impl EndpointConfig {
             alerts: sounds::alerts(&reader),
             provisioning: provisioning::provisioning(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
+            api: sections::api(&reader, &mut errors),
             slots: slots::slots(&reader, &mut errors),
         };
         config.check(&reader, &mut errors);
@@ -346,6 +369,11 @@ impl EndpointConfig {
         } else {
             Err(errors)
         }
+    }
+
+    /// Reads what a document that has been checked says of the API, without the rest.
+    pub(super) fn api_of(document: &Document) -> Option<ApiConfig> {
+        sections::api(&Reader { document }, &mut Vec::new())
     }
 
     fn check(&self, reader: &Reader<'_>, errors: &mut Vec<ConfigError>) {

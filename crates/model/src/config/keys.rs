@@ -1,9 +1,11 @@
 //! The schema: every key with a meaning here.
 
+mod admin;
 mod provisioning;
 
 use std::fmt;
 
+pub(super) use self::admin::API_AUTHENTICATIONS;
 pub(super) use self::provisioning::DOWNLOAD_METHODS;
 use super::Kind;
 
@@ -116,6 +118,8 @@ pub enum Tab {
     MorePageExtensions,
     /// Additional Features → More Ring Extensions.
     MoreRingExtensions,
+    /// Advanced Settings → Admin.
+    Admin,
     /// Advanced Settings → Advanced Audio.
     AdvancedAudio,
     /// Advanced Settings → Advanced SIP.
@@ -126,12 +130,13 @@ pub enum Tab {
 
 impl Tab {
     /// All pages, in the order of the interface.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BasicSip,
         Self::BasicFeatures,
         Self::EmergencyAlerts,
         Self::MorePageExtensions,
         Self::MoreRingExtensions,
+        Self::Admin,
         Self::AdvancedAudio,
         Self::AdvancedSip,
         Self::Provisioning,
@@ -146,6 +151,7 @@ impl Tab {
             Self::EmergencyAlerts => "Additional Features → Emergency Alerts",
             Self::MorePageExtensions => "Additional Features → More Page Extensions",
             Self::MoreRingExtensions => "Additional Features → More Ring Extensions",
+            Self::Admin => "Advanced Settings → Admin",
             Self::AdvancedAudio => "Advanced Settings → Advanced Audio",
             Self::AdvancedSip => "Advanced Settings → Advanced SIP",
             Self::Provisioning => "Advanced Settings → Provisioning",
@@ -265,14 +271,15 @@ const USE: &str = "Register the slot.";
 /// The schema, in the order of the web interface.
 pub const KEYS: &[KeySpec] = &ALL;
 
-const SECTIONS: [&[KeySpec]; 2] = [SOUND_AND_SIP, provisioning::KEYS];
+const SECTIONS: [&[KeySpec]; 3] = [SOUND_AND_SIP, admin::KEYS, provisioning::KEYS];
+const ROWS: usize = SOUND_AND_SIP.len() + admin::KEYS.len() + provisioning::KEYS.len();
 
 #[expect(
     clippy::indexing_slicing,
     reason = "the compiler works it out: a place that is not there fails the build"
 )]
-const ALL: [KeySpec; SOUND_AND_SIP.len() + provisioning::KEYS.len()] = {
-    let mut all = [SOUND_AND_SIP[0]; SOUND_AND_SIP.len() + provisioning::KEYS.len()];
+const ALL: [KeySpec; ROWS] = {
+    let mut all = [SOUND_AND_SIP[0]; ROWS];
     let (mut place, mut section) = (0, 0);
     while section < SECTIONS.len() {
         let mut row = 0;

@@ -22,9 +22,10 @@ pub use document::{
     ConfigError, DOCUMENT_LENGTH_MAX, Document, IdleKey, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX,
 };
 pub use endpoint::{
-    AlertsConfig, AnnouncementConfig, CheckSync, EndpointConfig, InteropConfig, KeepAliveConfig,
-    KeepAliveMethod, PageConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule,
-    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
+    AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
+    KeepAliveConfig, KeepAliveMethod, PageConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig,
+    RingConfig, RingRule, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
+    TransportChoice,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};

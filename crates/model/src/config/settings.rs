@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ConfigError, Document, EndpointConfig, find};
+use super::{ApiConfig, ConfigError, Document, EndpointConfig, find};
 
 /// Both layers. A value exists only if the two together are a configuration that an endpoint can work with.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,12 @@ impl Settings {
     #[must_use]
     pub fn config(&self) -> EndpointConfig {
         EndpointConfig::from_document(&self.effective).expect("new() has checked it")
+    }
+
+    /// How programs may use the endpoint over its REST API; `None` if they may not.
+    #[must_use]
+    pub fn api(&self) -> Option<ApiConfig> {
+        EndpointConfig::api_of(&self.effective)
     }
 
     /// The lower layer.

@@ -12,6 +12,7 @@ use super::run;
 /// Debian packages of the peers, each with what the tests use it for.
 const PACKAGES: &[(&str, &str)] = &[
     ("baresip-core", "the real phone: TLS, SRTP, G.711, G.722 and Opus"),
+    ("openssl", "what the documented client of the REST API signs with"),
     ("chromium", "the browser that the web pages are tested with"),
     ("chromium-driver", "what drives the browser"),
     ("espeak-ng", "speech for the pages that phones place"),

@@ -2,14 +2,20 @@
 
 use super::slots::tone;
 use super::{
-    CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig, PriorityTrust, RedundancyConfig,
-    SecurityConfig, ServerConfig, SrtpOffer, SrtpSuite, TlsVersion, TransportChoice, conflict,
+    ApiAuthentication, ApiConfig, CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig,
+    PriorityTrust, RedundancyConfig, SecurityConfig, ServerConfig, SrtpOffer, SrtpSuite, TlsVersion,
+    TransportChoice, conflict,
 };
+use crate::Secret;
 use crate::config::keys::{
-    CHECK_SYNCS, KEEP_ALIVE_METHODS, PRIORITY_TRUSTS, SRTP_OFFERS, SRTP_SUITES, TLS_VERSIONS, TRANSPORTS,
+    API_AUTHENTICATIONS, CHECK_SYNCS, KEEP_ALIVE_METHODS, PRIORITY_TRUSTS, SRTP_OFFERS, SRTP_SUITES,
+    TLS_VERSIONS, TRANSPORTS,
 };
 use crate::config::reader::Reader;
 use crate::config::{ConfigError, HostPort};
+
+/// The password that the hardware has when it is delivered: everybody knows it.
+const API_PASSWORD_OF_ALL: &str = "algo";
 
 pub(super) fn server(reader: &Reader<'_>) -> ServerConfig {
     ServerConfig {
@@ -120,4 +126,40 @@ pub(super) fn page(reader: &Reader<'_>) -> PageConfig {
         g722: reader.flag("audio.codec.g722"),
         length_max: reader.seconds("phone.timeout.inbound"),
     }
+}
+
+pub(super) fn api(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> Option<ApiConfig> {
+    const PASSWORD: &str = "api.admin.pwd";
+    const METHOD: &str = "api.auth.basic";
+    if !reader.flag("admin.web.api") {
+        return None;
+    }
+    let password = reader.text(PASSWORD);
+    let problem = match password {
+        "" => Some("the API is on and has no password, and there is none by default"),
+        API_PASSWORD_OF_ALL => Some("the password is the one that the hardware is delivered with"),
+        _ => None,
+    };
+    let authentication = match reader.choice(METHOD, API_AUTHENTICATIONS) {
+        "0" => Some(ApiAuthentication::Hmac),
+        "1" => Some(ApiAuthentication::Basic),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        errors.push(conflict(
+            reader,
+            PASSWORD,
+            problem,
+            "a password of your own, or admin.web.api = 0",
+        ));
+    }
+    if authentication.is_none() {
+        let problem = "without a password anybody in the network could change the settings and make the loudspeaker sound";
+        errors.push(conflict(reader, METHOD, problem, "0 (HMAC) or 1 (Basic)"));
+    }
+    (problem.is_none()).then_some(ApiConfig {
+        password: Secret::from(password),
+        authentication: authentication?,
+        skew_max: reader.seconds("api.auth.tsvar"),
+    })
 }

@@ -260,3 +260,51 @@ fn debug_output_shows_no_password() {
 fn config(text: &str) -> EndpointConfig {
     EndpointConfig::from_document(&Document::parse(text).unwrap()).unwrap()
 }
+
+#[test]
+fn the_api_is_off_until_it_is_turned_on_with_a_password() {
+    assert_eq!(config("sip.proxy = a\n").api, None);
+
+    let api = config("admin.web.api = 1\napi.admin.pwd = hunter22\n")
+        .api
+        .unwrap();
+
+    assert!(api.password.matches("hunter22"));
+    assert_eq!(api.authentication, ApiAuthentication::Hmac);
+    assert_eq!(api.skew_max, Duration::from_secs(30));
+}
+
+#[test]
+fn an_api_without_a_password_of_its_own_is_refused_with_key_and_remedy() {
+    for password in ["", "algo"] {
+        let text = format!("admin.web.api = 1\napi.admin.pwd = {password}\n");
+
+        let errors = EndpointConfig::from_document(&Document::parse(&text).unwrap()).unwrap_err();
+
+        assert_eq!(errors.len(), 1);
+        assert_eq!(
+            (errors[0].key.as_str(), errors[0].line),
+            ("api.admin.pwd", Some(2))
+        );
+        assert!(errors[0].right.contains("admin.web.api = 0"), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn an_api_that_asks_for_no_password_is_refused_and_says_why() {
+    let text = "admin.web.api = 1\napi.admin.pwd = hunter22\napi.auth.basic = -1\n";
+
+    let errors = EndpointConfig::from_document(&Document::parse(text).unwrap()).unwrap_err();
+
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].key, "api.auth.basic");
+    assert!(errors[0].problem.contains("anybody"), "{}", errors[0]);
+}
+
+#[test]
+fn clocks_of_api_clients_may_be_off_by_so_much_and_not_a_second_more() {
+    for (seconds, is_right) in [("1", true), ("300", true), ("0", false), ("301", false)] {
+        let document = Document::parse(&format!("api.auth.tsvar = {seconds}\n"));
+        assert_eq!(document.is_ok(), is_right, "{seconds}");
+    }
+}
