@@ -6,6 +6,7 @@
 //! This crate does not mix, decode a network's codecs or keep time; those are the pure crates' and their shells'.
 
 pub mod compare;
+mod decode;
 mod recorder;
 mod riff;
 mod sink;

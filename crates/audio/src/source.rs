@@ -15,9 +15,9 @@ pub const SOURCE_SECONDS_MAX: u32 = 600;
 /// Largest WAV file or stream, in bytes: the longest sound as 48,000 stereo samples of 32 bit.
 pub const SOURCE_BYTES_MAX: u64 = SOURCE_SECONDS_MAX as u64 * 48_000 * 8 + 65_536;
 /// Rates that are taken, in samples a second.
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// Channels that are taken; they are averaged.
-const CHANNELS_MAX: u16 = 32;
+pub(crate) const CHANNELS_MAX: u16 = 32;
 /// Frames that the resampler works on at a time.
 const CHUNK: usize = 1_024;
 
@@ -136,7 +136,7 @@ impl Sound {
 }
 
 /// Samples of the longest sound at a rate.
-fn longest(rate: u32) -> usize {
+pub(crate) fn longest(rate: u32) -> usize {
     usize::try_from(u64::from(rate) * u64::from(SOURCE_SECONDS_MAX)).unwrap_or(usize::MAX)
 }
 
@@ -224,7 +224,7 @@ fn resample(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
     clippy::cast_possible_truncation,
     reason = "clamped to the range of the target"
 )]
-fn to_i16(sample: f32) -> i16 {
+pub(crate) fn to_i16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 

@@ -1,6 +1,5 @@
 //! What every page and call of the site has at hand, and which of them there are.
 
-use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -29,9 +28,6 @@ struct Shared {
     gate: Mutex<Gate>,
     started_at: u64,
 }
-
-/// Tone files that are listed.
-const TONES_LISTED_MAX: usize = 1_000;
 
 impl Site {
     pub(crate) fn new(appliance: Appliance, access: Access) -> Self {
@@ -82,17 +78,8 @@ impl Site {
 
     /// The names of the sound files that a configuration may name.
     pub(crate) fn tone_names(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.appliance().tones()) else {
-            return Vec::new();
-        };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .take(TONES_LISTED_MAX)
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| name.ends_with(".wav"))
-            .collect();
-        names.sort();
-        names
+        let files = self.appliance().tone_files();
+        files.into_iter().map(|file| file.name).collect()
     }
 
     /// What the device is, by the labels of the hardware.

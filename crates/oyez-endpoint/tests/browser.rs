@@ -316,6 +316,40 @@ fn an_earlier_version_is_gone_back_to() {
 }
 
 #[test]
+fn a_tone_is_uploaded_chosen_and_removed_and_what_is_no_sound_is_refused() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    let tone = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../audio/tests/data/tone.mp3")
+        .canonicalize()
+        .unwrap();
+    let junk = bench.state.path().join("junk.wav");
+    fs::write(&junk, "no sound").unwrap();
+
+    bench.open("/files");
+    bench.browser.attach("#file", &junk);
+    bench.browser.click(".stack button");
+    bench.browser.wait_for_text(".problem", "junk.wav is no");
+    bench.browser.attach("#file", &tone);
+    bench.browser.click(".stack button");
+    bench.browser.wait_for_text("tbody", "tone.wav");
+
+    bench.set(
+        "/settings/features",
+        &[("audio.page.tone", Entry::Choice("tone.wav"))],
+    );
+    bench.open("/files");
+    bench.browser.wait_for_text("tbody", "audio.page.tone");
+    bench.picture("files-used");
+    bench.browser.click("tbody button");
+    bench.browser.wait_for_text("main", "There is no sound file yet");
+    bench.end();
+}
+
+#[test]
 fn every_page_opens_without_an_error_of_the_browser() {
     if !available(BROWSER_PROGRAMS) {
         return;

@@ -185,6 +185,13 @@ impl Browser {
         self.ask("POST", &format!("/element/{id}/value"), &json!({ "text": value }));
     }
 
+    /// Chooses a file.
+    pub fn attach(&self, selector: &str, file: &Path) {
+        let Element(id) = self.find(selector);
+        let path = json!({ "text": file.display().to_string() });
+        self.ask("POST", &format!("/element/{id}/value"), &path);
+    }
+
     /// Chooses what a list shows as `label`.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ mod admin;
 mod assets;
 mod entry;
 mod field;
+mod files;
 mod labels;
 mod layout;
 mod maintenance;
@@ -14,11 +15,16 @@ mod status;
 mod tab;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use device::appliance::TONE_UPLOAD_MAX;
 
 pub(crate) use self::signed_in::is_from_own_site;
 use crate::site::Site;
+
+/// Bytes of a form around the file that it brings.
+const FORM_LENGTH_MAX: usize = 16 * 1024;
 
 /// The pages.
 pub(crate) fn router() -> Router<Site> {
@@ -40,6 +46,12 @@ pub(crate) fn router() -> Router<Site> {
         .route("/maintenance/import", post(maintenance::import))
         .route("/maintenance/roll-back", post(maintenance::roll_back))
         .route("/maintenance/versions/{number}", get(maintenance::version))
+        .route("/files", get(files::show))
+        .route(
+            "/files/upload",
+            post(files::upload).layer(DefaultBodyLimit::max(TONE_UPLOAD_MAX + FORM_LENGTH_MAX)),
+        )
+        .route("/files/remove", post(files::remove))
         .route("/about", get(about::show))
         .fallback(layout::missing)
 }

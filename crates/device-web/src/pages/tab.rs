@@ -50,7 +50,11 @@ pub(super) const TREE: &[Branch] = &[
     },
     Branch {
         title: "System",
-        leaves: &[leaf("Maintenance", "/maintenance"), leaf("About", "/about")],
+        leaves: &[
+            leaf("Maintenance", "/maintenance"),
+            leaf("File Manager", "/files"),
+            leaf("About", "/about"),
+        ],
     },
 ];
 

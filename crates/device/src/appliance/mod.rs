@@ -4,6 +4,7 @@
 //! change is checked as a whole, kept on disk, and then applied to the running device without a restart.
 
 mod assembly;
+mod library;
 mod provisioning;
 mod store;
 mod tones;
@@ -25,6 +26,7 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast};
 use tokio::task::spawn_blocking;
 
 use self::assembly::Surroundings;
+pub use self::library::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, TONES_MAX, ToneError, ToneFile};
 pub use self::provisioning::{Provisioning, ProvisioningFailure};
 use self::store::Store;
 pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
@@ -372,6 +374,38 @@ impl Appliance {
     pub async fn version(&self, number: u32) -> Result<Settings, ChangeError> {
         let store = self.0.store.lock().await;
         self.read_version(&store, number)
+    }
+
+    /// The sound files that a configuration may name, by their names.
+    #[must_use]
+    pub fn tone_files(&self) -> Vec<ToneFile> {
+        library::list(self.tones())
+    }
+
+    /// Keeps a sound file of any kind that can be played, and plays it from here on where it is named.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be kept; nothing is left of it then.
+    pub async fn add_tone(&self, name: String, content: Vec<u8>) -> Result<ToneFile, ToneError> {
+        let folder = self.tones().to_owned();
+        let add = move || library::add(&folder, &name, content, OUTPUT_RATE.hertz());
+        let kept = spawn_blocking(add).await.map_err(|_| ToneError::Missing)??;
+        self.reload_tones().await;
+        Ok(kept)
+    }
+
+    /// Removes a sound file; where it is named, a built-in tone plays.
+    ///
+    /// # Errors
+    ///
+    /// Says why it stays.
+    pub async fn remove_tone(&self, name: String) -> Result<(), ToneError> {
+        let folder = self.tones().to_owned();
+        let remove = move || library::remove(&folder, &name);
+        spawn_blocking(remove).await.map_err(|_| ToneError::Missing)??;
+        self.reload_tones().await;
+        Ok(())
     }
 
     /// Loads the tone files anew, as after an upload.

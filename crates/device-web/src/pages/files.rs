@@ -1,0 +1,137 @@
+//! System → File Manager: the sound files that settings may name.
+
+use askama::Template;
+use axum::extract::multipart::Field;
+use axum::extract::{Multipart, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use device::appliance::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, ToneFile};
+
+use super::layout::{self, Frame};
+use super::settings::sentence;
+use super::signed_in::{Posted, SignedIn, forbidden, is_from_own_site};
+use crate::site::Site;
+
+#[derive(Template)]
+#[template(path = "files.html")]
+struct Page {
+    frame: Frame,
+    files: Vec<Row>,
+    taken_mib: u64,
+    room_mib: u64,
+    upload_mib: usize,
+    error: String,
+}
+
+struct Row {
+    name: String,
+    seconds: String,
+    /// The keys that name it.
+    used_by: Vec<String>,
+}
+
+pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
+    page(&site, &by, StatusCode::OK, String::new())
+}
+
+pub(super) async fn upload(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    by: SignedIn,
+    mut form: Multipart,
+) -> Response {
+    if !is_from_own_site(&headers) {
+        return forbidden();
+    }
+    let mut is_from_page = false;
+    let mut file = None;
+    loop {
+        match form.next_field().await {
+            Ok(Some(field)) if field.name() == Some("csrf") => {
+                let token = field.text().await.unwrap_or_default();
+                is_from_page = by.session.is_from_page(&token);
+            }
+            // What is brought before the page is known to be ours is not read.
+            Ok(Some(field)) if field.name() == Some("file") && is_from_page => match content(field).await {
+                Ok(content) => file = Some(content),
+                Err(error) => return page(&site, &by, StatusCode::PAYLOAD_TOO_LARGE, error),
+            },
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => return page(&site, &by, StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+    if !is_from_page {
+        return forbidden();
+    }
+    let Some((name, content)) = file.filter(|(_, content)| !content.is_empty()) else {
+        let text = "No file was chosen.".to_owned();
+        return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, text);
+    };
+    match site.appliance().add_tone(name, content).await {
+        Ok(_) => Redirect::to("/files").into_response(),
+        Err(error) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)),
+    }
+}
+
+pub(super) async fn remove(State(site): State<Site>, posted: Posted) -> Response {
+    match site
+        .appliance()
+        .remove_tone(posted.value("name").to_owned())
+        .await
+    {
+        Ok(()) => Redirect::to("/files").into_response(),
+        Err(error) => page(
+            &site,
+            &posted.by,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            sentence(&error),
+        ),
+    }
+}
+
+async fn content(mut field: Field<'_>) -> Result<(String, Vec<u8>), String> {
+    let name = field.file_name().unwrap_or_default().to_owned();
+    let mut content = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| error.to_string())? {
+        if content.len() + chunk.len() > TONE_UPLOAD_MAX {
+            return Err(format!("The file is larger than {} MiB.", TONE_UPLOAD_MAX / MIB));
+        }
+        content.extend_from_slice(&chunk);
+    }
+    Ok((name, content))
+}
+
+const MIB: usize = 1024 * 1024;
+/// Bytes of a second of sound as it is kept.
+const BYTES_A_SECOND: u64 = 96_000;
+
+fn page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
+    let files = site.appliance().tone_files();
+    let mib = u64::try_from(MIB).unwrap_or(u64::MAX);
+    let page = Page {
+        frame: Frame::new(site, by, "System → File Manager", "/files"),
+        taken_mib: files.iter().map(|file| file.bytes).sum::<u64>().div_ceil(mib),
+        room_mib: TONES_BYTES_MAX / mib,
+        upload_mib: TONE_UPLOAD_MAX / MIB,
+        files: files.into_iter().map(|file| row(site, file)).collect(),
+        error,
+    };
+    layout::page(status, &page)
+}
+
+fn row(site: &Site, file: ToneFile) -> Row {
+    let settings = site.appliance().settings();
+    let effective = settings.effective();
+    let used_by = effective
+        .keys()
+        .filter(|key| effective.value(key) == Some(file.name.as_str()))
+        .map(str::to_owned)
+        .collect();
+    let tenths = file.bytes * 10 / BYTES_A_SECOND;
+    Row {
+        name: file.name,
+        seconds: format!("{}.{} s", tenths / 10, tenths % 10),
+        used_by,
+    }
+}
