@@ -462,7 +462,8 @@ impl Appliance {
         Ok(store.read(number)?)
     }
 
-    /// Tries everything that can fail, keeps the settings, and gives them to the device.
+    /// Tries everything that can fail, keeps the settings, and gives them to the device. What changes nothing makes no version:
+    /// a program that sets the same values every minute would push out every other one.
     async fn apply(
         &self,
         store: OwnedMutexGuard<Store>,
@@ -470,6 +471,16 @@ impl Appliance {
         author: Author,
     ) -> Result<Changed, ChangeError> {
         let before = self.current();
+        if let Some(version) = before
+            .versions
+            .last()
+            .filter(|_| before.settings.is_same(&settings))
+        {
+            return Ok(Changed {
+                version: version.clone(),
+                keys: Vec::new(),
+            });
+        }
         let shared = Arc::clone(&self.0);
         // Files are read and written durably: the task that feeds the loudspeaker must not wait for it.
         let by = author.clone();

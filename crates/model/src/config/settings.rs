@@ -179,6 +179,12 @@ impl Settings {
         Self::new(given, self.local.clone())
     }
 
+    /// Says whether both layers are the same, to the byte.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.given.to_text() == other.given.to_text() && self.local.to_text() == other.local.to_text()
+    }
+
     /// What changes from `self` to `other`, in the order of the keys.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
