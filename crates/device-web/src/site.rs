@@ -10,6 +10,7 @@ use axum::http::header;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use device::Appliance;
+use endpoint::tones::BuiltinTone;
 
 use crate::access::Access;
 use crate::api::Gate;
@@ -76,10 +77,14 @@ impl Site {
             .map_or_else(|| self.mac().to_owned(), str::to_owned)
     }
 
-    /// The names of the sound files that a configuration may name.
+    /// The names of the sound files that a configuration may name: those of the folder, and those that built-in signals stand for.
     pub(crate) fn tone_names(&self) -> Vec<String> {
         let files = self.appliance().tone_files();
-        files.into_iter().map(|file| file.name).collect()
+        let mut names: Vec<String> = files.into_iter().map(|file| file.name).collect();
+        names.extend(BuiltinTone::ALL.map(|tone| tone.name().to_owned()));
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// What the device is, by the labels of the hardware.

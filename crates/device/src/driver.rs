@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audio::Sink;
-use endpoint::{Endpoint, Input, Output, Profile, Reconfigured};
+use endpoint::{Endpoint, Input, Output, Profile, Reconfigured, SoundOrder};
 use model::status::{DeviceEvent, DeviceStatus, SinkHealth, Sounding};
 use net::control::StatusRequest;
 use net::deadline::until;
@@ -25,6 +25,8 @@ pub(crate) enum Request {
     Status(oneshot::Sender<DeviceStatus>),
     /// The state as a line of JSON.
     StatusLine(StatusRequest),
+    /// To start or stop a sound; the answer says why it is not done.
+    Sound(SoundOrder, oneshot::Sender<Result<(), String>>),
     /// To go on with another configuration.
     Reconfigure(Box<Reconfiguration>),
     /// To end.
@@ -41,6 +43,8 @@ pub(crate) struct Driver {
     /// What is being recorded, if anything is.
     stretch: Option<String>,
     has_stopped: bool,
+    /// Why the sound that was asked for last is not played.
+    refusal: Option<String>,
     succession: Succession,
     reports: broadcast::Sender<DeviceReport>,
     lines: broadcast::Sender<Arc<str>>,
@@ -71,6 +75,7 @@ impl Driver {
             player_reports,
             stretch: None,
             has_stopped: false,
+            refusal: None,
             succession: Succession {
                 seeds,
                 next: None,
@@ -106,6 +111,7 @@ impl Driver {
                 }
                 Some(report) = self.player_reports.recv() => self.take_report(report),
                 request = requests.recv() => match request {
+                    Some(Request::Sound(order, answer)) => self.sound(order, answer),
                     Some(Request::Status(answer)) => {
                         // Who has gone meanwhile needs no answer.
                         let _is_told = answer.send(self.endpoint.status(Instant::now())).is_ok();
@@ -141,6 +147,13 @@ impl Driver {
     fn give(&mut self, input: Input) {
         self.endpoint.handle_input(Instant::now(), input);
         self.carry_out();
+    }
+
+    fn sound(&mut self, order: SoundOrder, answer: oneshot::Sender<Result<(), String>>) {
+        self.refusal = None;
+        self.give(Input::Sound(order));
+        // Who has gone meanwhile needs no answer.
+        let _is_told = answer.send(self.refusal.take().map_or(Ok(()), Err)).is_ok();
     }
 
     fn take_report(&mut self, report: Report) {
@@ -247,11 +260,11 @@ impl Driver {
                 self.stretch = None;
                 self.take_health(health);
             }
+            DeviceEvent::SoundRefused { why, .. } => self.refusal = Some(why.clone()),
             DeviceEvent::RegistrationChanged { .. }
             | DeviceEvent::CallRefused { .. }
             | DeviceEvent::PagePlayed { .. }
             | DeviceEvent::SignalsChanged { .. }
-            | DeviceEvent::SoundRefused { .. }
             | DeviceEvent::CheckSync
             | DeviceEvent::SinkChanged { .. } => {}
         }

@@ -18,4 +18,4 @@ mod start;
 
 pub use appliance::Appliance;
 pub use call::{CallError, CallOutcome, CallSetup, place_call};
-pub use start::{Device, DeviceReport, DeviceSetup, Reconfiguration, StartError};
+pub use start::{Device, DeviceReport, DeviceSetup, OrderError, Reconfiguration, StartError};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audio::Sink;
-use endpoint::Profile;
+use endpoint::{Profile, SoundOrder};
 use model::status::{DeviceEvent, DeviceStatus};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT};
 use net::resolver::Resolver;
@@ -82,6 +82,17 @@ pub enum StartError {
     Randomness(getrandom::Error),
 }
 
+/// Why a sound was not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// Something more important sounds, there is no such announcement, or the device leaves the network.
+    #[error("{0}")]
+    Refused(String),
+    /// The device has ended.
+    #[error("the endpoint is ending")]
+    Ended,
+}
+
 /// A running device. Dropping it ends it at once; [`stop`](Self::stop) takes its registrations back first.
 #[derive(Debug)]
 pub struct Device {
@@ -143,6 +154,21 @@ impl Device {
         let (answer, status) = oneshot::channel();
         self.requests.send(Request::Status(answer)).await.ok()?;
         status.await.ok()
+    }
+
+    /// Starts or stops a sound of the device itself.
+    ///
+    /// # Errors
+    ///
+    /// Says why it is not started.
+    pub async fn order(&self, order: SoundOrder) -> Result<(), OrderError> {
+        let (answer, outcome) = oneshot::channel();
+        let request = Request::Sound(order, answer);
+        self.requests.send(request).await.map_err(|_| OrderError::Ended)?;
+        outcome
+            .await
+            .map_err(|_| OrderError::Ended)?
+            .map_err(OrderError::Refused)
     }
 
     /// Goes on with another configuration. What stays the same is not disturbed; where the servers change, the device leaves

@@ -7,6 +7,7 @@ use model::config::ApiAuthentication;
 use serde::Serialize;
 use serde_json::json;
 
+use super::body::Unfit;
 use super::gate::Refusal;
 
 /// An answer in JSON.
@@ -60,6 +61,15 @@ pub(super) fn refused(refusal: Refusal, authentication: ApiAuthentication) -> Re
             "there were too many requests in the time that the clock may be off; ask less often",
         ),
     }
+}
+
+/// The answer to a body that is not taken.
+pub(super) fn unfit(unfit: &Unfit) -> Response {
+    let status = match unfit {
+        Unfit::Kind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Unfit::Content(_) => StatusCode::BAD_REQUEST,
+    };
+    failure(status, &unfit.to_string())
 }
 
 /// The answer to a change of the configuration that was not made.

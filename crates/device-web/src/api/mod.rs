@@ -4,6 +4,7 @@
 //! that there is no such call.
 
 mod answer;
+mod body;
 mod controls;
 mod entry;
 mod events;
@@ -13,6 +14,7 @@ mod metrics;
 mod replays;
 mod settings;
 mod signature;
+mod sounds;
 mod status;
 
 use axum::Router;
@@ -37,6 +39,13 @@ pub(crate) fn router(site: &Site) -> Router<Site> {
         .route("/api/settings", put(settings::change))
         .route("/api/settings/{key}", get(settings::show))
         .route("/api/controls/reload", post(controls::reload))
+        .route("/api/controls/tone/start", post(sounds::start_tone))
+        .route("/api/controls/tone/stop", post(sounds::stop_tone))
+        .route("/api/controls/test/start", post(sounds::start_test))
+        .route("/api/controls/test/loop", post(sounds::loop_test))
+        .route("/api/controls/test/stop", post(sounds::stop_test))
+        .route("/api/controls/emergency-alert/start", post(sounds::start_alert))
+        .route("/api/controls/emergency-alert/stop", post(sounds::stop_alert))
         .route("/api/events", get(events::stream))
         .route("/api/metrics", get(metrics::show))
         .fallback(controls::absent)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use device::appliance::Author;
 use model::config::{CONCEALED, SettingChange, Settings, find};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Problem, problem};
+use super::body;
 use crate::site::Site;
 
 /// The part of a path that names a key.
@@ -38,14 +39,9 @@ fn shown(settings: &Settings, key: &str) -> Option<String> {
 
 /// Sets keys, all of them or none.
 pub(super) async fn change(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
-    // A form of another site's page can be sent as any of three types, and this is none of them.
-    if !is_json(&headers) {
-        let text = "the content type is not application/json";
-        return answer::failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
-    }
-    let Ok(values) = serde_json::from_slice::<BTreeMap<String, Value>>(&body) else {
-        let text = "the body is not a JSON object like {\"audio.page.vol\":\"-6dB\"}";
-        return answer::failure(StatusCode::BAD_REQUEST, text);
+    let values: BTreeMap<String, Value> = match body::read(&headers, &body) {
+        Ok(values) => values,
+        Err(unfit) => return answer::unfit(&unfit),
     };
     let changes = match changes(values) {
         Ok(changes) => changes,
@@ -58,14 +54,6 @@ pub(super) async fn change(State(site): State<Site>, headers: HeaderMap, body: B
         }
         Err(error) => answer::not_changed(&error),
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next());
-    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// What is to change. Null takes back what was set on the device; a secret that is still concealed stays as it is.

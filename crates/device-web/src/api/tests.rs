@@ -40,6 +40,13 @@ const CALLS: &[(&str, &str)] = &[
     ("DELETE", "/api/info/about"),
     ("GET", "/api/none"),
     ("POST", "/api/controls/tone/start"),
+    ("POST", "/api/controls/tone/stop"),
+    ("POST", "/api/controls/test/start"),
+    ("POST", "/api/controls/test/loop"),
+    ("POST", "/api/controls/test/stop"),
+    ("POST", "/api/controls/emergency-alert/start"),
+    ("POST", "/api/controls/emergency-alert/stop"),
+    ("POST", "/api/controls/strobe/start"),
     ("GET", "/api/settings/../about"),
 ];
 
@@ -111,6 +118,17 @@ impl Bench {
 
     async fn get(&self, path: &str) -> Answer {
         self.send(signed("GET", path, "")).await
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        self.send(signed("POST", path, body)).await
+    }
+
+    /// What sounds: the tone, whether it is an alert, and whether that is an exercise.
+    async fn sounding(&self) -> Option<(String, bool, bool)> {
+        let sounding = self.appliance.status().await.unwrap().sounding?;
+        let tone = sounding.tone.unwrap_or_default();
+        Some((tone, sounding.announcement.is_some(), sounding.drill))
     }
 
     async fn put(&self, body: &Value) -> Answer {
@@ -370,7 +388,8 @@ async fn the_device_tells_what_it_is_and_how_it_does() {
     assert_eq!(status["Call Status"], "Idle");
     assert_eq!(status["Current Action"], "None");
     assert_eq!(status["Volume"], "Page Volume: 10 (0 dB)");
-    assert_eq!(tones, json!({ "tonelist": ["bell.wav"] }));
+    let tones = tones["tonelist"].as_array().unwrap().clone();
+    assert!(tones.contains(&json!("bell.wav")) && tones.contains(&json!("gong.wav")));
     bench.appliance.stop().await;
 }
 
@@ -392,6 +411,9 @@ async fn settings_are_changed_all_or_none_and_read_back_as_strings() {
     assert_eq!(read.json(), json!({ "audio.page.vol": "-6dB" }));
     let read = bench.get("/api/settings/audio.codec.g722").await;
     assert_eq!(read.json(), json!({ "audio.codec.g722": "1" }));
+    for same in [json!({}), json!({ "audio.page.vol": "-6dB" })] {
+        assert_eq!(bench.put(&same).await.json(), json!({ "version": 2, "keys": [] }));
+    }
     let answer = bench.put(&json!({ "audio.page.vol": null })).await;
     assert_eq!(answer.json()["keys"], json!(["audio.page.vol"]));
     bench.appliance.stop().await;
@@ -427,7 +449,7 @@ async fn wrong_settings_are_named_and_nothing_is_changed() {
                 .all(|problem| !problem["right"].as_str().unwrap().is_empty())
         );
     }
-    for body in ["", "[]", "{", "null", "\"a\""] {
+    for body in ["[]", "{", "null", "\"a\""] {
         let answer = bench.send(signed("PUT", "/api/settings", body)).await;
         assert!(answer.status.is_client_error(), "{body}");
     }
@@ -531,6 +553,98 @@ async fn calls_of_other_models_are_told_from_those_that_nobody_has() {
     }
     let reload = bench.send(signed("POST", "/api/controls/reload", "")).await;
     assert_eq!((reload.status, reload.text.as_str()), (StatusCode::OK, ""));
+    bench.appliance.stop().await;
+}
+
+#[tokio::test]
+async fn tones_and_the_test_are_started_and_stopped() {
+    let bench = Bench::open().await;
+    let gong = ("gong.wav".to_owned(), false, false);
+    let test = ("tone-1kHz-max.wav".to_owned(), false, false);
+    for (path, body, sounds) in [
+        ("tone/start", r#"{"path":"gong.wav","loop":true}"#, Some(&gong)),
+        ("tone/stop", r#"{"path":"bell-uk.wav"}"#, Some(&gong)),
+        ("tone/stop", r#"{"path":"gong.wav"}"#, None),
+        ("tone/start", r#"{"path":"gong.wav"}"#, Some(&gong)),
+        ("tone/stop", "", None),
+        ("test/loop", "", Some(&test)),
+        ("test/stop", "", None),
+        ("test/start", "", Some(&test)),
+    ] {
+        let answer = bench.post(&format!("/api/controls/{path}"), body).await;
+
+        assert_eq!(
+            (answer.status, answer.text.as_str()),
+            (StatusCode::OK, ""),
+            "{path}"
+        );
+        assert_eq!(bench.sounding().await.as_ref(), sounds, "{path} {body}");
+    }
+    bench.appliance.stop().await;
+}
+
+#[tokio::test]
+async fn an_alert_is_started_and_what_is_for_exercises_stays_one() {
+    let config = format!(
+        "admin.web.api = 1\napi.admin.pwd = {PASSWORD}\nann.tone1 = gong.wav\nann.tone2 = gong.wav\noyez.ann.drill2 = 1\n"
+    );
+    let bench = Bench::start(&config).await;
+    for (body, is_drill) in [
+        (r#"{"announcement":1}"#, false),
+        (r#"{"announcement":1,"drill":true}"#, true),
+        (r#"{"announcement":2}"#, true),
+        (r#"{"announcement":2,"drill":false}"#, true),
+    ] {
+        let answer = bench.post("/api/controls/emergency-alert/start", body).await;
+
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let (_, is_alert, drill) = bench.sounding().await.unwrap();
+        assert_eq!((is_alert, drill), (true, is_drill), "{body}");
+        let stop = bench.post("/api/controls/emergency-alert/stop", "").await;
+        assert_eq!(stop.status, StatusCode::OK);
+        assert_eq!(bench.sounding().await, None, "{body}");
+    }
+    bench.appliance.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_played_is_said_with_the_reason() {
+    let bench = Bench::open().await;
+    for (path, body, status) in [
+        (
+            "emergency-alert/start",
+            r#"{"announcement":11}"#,
+            StatusCode::CONFLICT,
+        ),
+        (
+            "emergency-alert/start",
+            r#"{"announcement":256}"#,
+            StatusCode::BAD_REQUEST,
+        ),
+        ("emergency-alert/start", "", StatusCode::BAD_REQUEST),
+        ("tone/start", r#"{"path":"none.wav"}"#, StatusCode::NOT_FOUND),
+        (
+            "tone/start",
+            r#"{"path":"../config/current.wav"}"#,
+            StatusCode::NOT_FOUND,
+        ),
+        (
+            "tone/start",
+            r#"{"path":"gong.wav","mcast":true}"#,
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "tone/start",
+            r#"{"path":"gong.wav","loop":"yes"}"#,
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        let answer = bench.post(&format!("/api/controls/{path}"), body).await;
+
+        assert_eq!(answer.status, status, "{path} {body}");
+        assert!(!answer.json()["error"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(bench.sounding().await, None);
     bench.appliance.stop().await;
 }
 

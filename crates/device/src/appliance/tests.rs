@@ -1,6 +1,9 @@
 use std::fs;
 
+use endpoint::{Rounds, SoundOrder, ToneClass};
+
 use super::*;
+use crate::start::OrderError;
 
 fn identity() -> Identity {
     Identity {
@@ -87,6 +90,20 @@ async fn a_change_that_cannot_be_kept_does_not_apply() {
 }
 
 #[tokio::test]
+async fn what_changes_nothing_makes_no_version() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    let louder = [change("audio.page.vol", "-6dB")];
+    let first = appliance.change(Author::Api, &louder).await.unwrap();
+
+    let second = appliance.change(Author::Web, &louder).await.unwrap();
+
+    assert_eq!((second.version, second.keys), (first.version, Vec::new()));
+    assert_eq!(appliance.versions().len(), 2);
+    appliance.stop().await;
+}
+
+#[tokio::test]
 async fn an_earlier_version_comes_back() {
     let state = tempfile::tempdir().unwrap();
     let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
@@ -131,4 +148,70 @@ async fn a_file_is_laid_under_what_was_set_on_the_device() {
 async fn shown_slots(appliance: &Appliance) -> Vec<String> {
     let status = appliance.status().await.unwrap();
     status.slots.iter().map(|slot| slot.slot.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_sound_is_started_and_one_that_cannot_be_is_refused_with_the_reason() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    let tone = appliance.sound_file("gong.wav").await.unwrap();
+    let start = |tone| SoundOrder::StartTone {
+        tone,
+        rounds: Rounds::Endless,
+        class: ToneClass::Page,
+    };
+
+    appliance.order(start(tone)).await.unwrap();
+
+    let sounding = appliance.status().await.unwrap().sounding.unwrap();
+    assert_eq!(sounding.tone.as_deref(), Some("gong.wav"));
+    let missing = SoundOrder::StartAnnouncement {
+        number: 11,
+        is_drill: false,
+    };
+    assert!(matches!(
+        appliance.order(missing).await,
+        Err(OrderError::Refused(_))
+    ));
+    appliance
+        .order(SoundOrder::StopTone { name: None })
+        .await
+        .unwrap();
+    assert_eq!(appliance.status().await.unwrap().sounding, None);
+    let ended = appliance.clone();
+    appliance.stop().await;
+    assert_eq!(ended.order(SoundOrder::StopAlerts).await, Err(OrderError::Ended));
+}
+
+#[tokio::test]
+async fn w04_a_sound_file_lies_in_the_folder_and_nowhere_else() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    fs::create_dir_all(appliance.tones().join("sub")).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    for place in ["bell.wav", "../outside.wav", "sub/below.wav"] {
+        let mut writer = hound::WavWriter::create(appliance.tones().join(place), spec).unwrap();
+        writer.write_sample(1_i16).unwrap();
+        writer.finalize().unwrap();
+    }
+    let absolute = state.path().join("outside.wav");
+
+    assert!(appliance.sound_file("bell.wav").await.is_some());
+    for wrong in [
+        "../outside.wav",
+        "sub/below.wav",
+        absolute.to_str().unwrap(),
+        "bell.wav\0",
+        "none.wav",
+        "None",
+        "",
+    ] {
+        assert!(appliance.sound_file(wrong).await.is_none(), "{wrong:?}");
+    }
+    appliance.stop().await;
 }

@@ -8,19 +8,19 @@ use std::time::Duration;
 use audio::Sound;
 use endpoint::profile::tone_of;
 use endpoint::tones::{BuiltinTone, Recording, ToneSource};
-use endpoint::{Profile, RECORDING_MAX, TONE_MAX};
+use endpoint::{Profile, RECORDING_MAX, SoundOrder, TONE_MAX};
 use media::sample::SampleRate;
 use model::SlotKind;
-use model::config::{EndpointConfig, Tone};
+use model::config::{EndpointConfig, Kind, Tone};
+use tokio::task::spawn_blocking;
+
+use super::Appliance;
+use crate::start::OrderError;
 
 /// Loads the sound files that a configuration names from a folder. Where one is not there, or cannot be played, the
 /// built-in signal stays that the profile has: a page or an alert must not fail for its tone.
 pub(super) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut Profile) {
-    let mut files = Files {
-        folder,
-        rate: profile.sound.output_rate,
-        recording_by_name: BTreeMap::new(),
-    };
+    let mut files = Files::new(folder, profile.sound.output_rate);
     for (slot, slot_profile) in config.slots.iter().zip(&mut profile.slots) {
         let longest = match slot.position.kind() {
             SlotKind::Page | SlotKind::Alert => TONE_MAX,
@@ -41,6 +41,30 @@ pub(super) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut P
     }
 }
 
+impl Appliance {
+    /// Starts or stops a sound of the device itself.
+    ///
+    /// # Errors
+    ///
+    /// Says why it is not started.
+    pub async fn order(&self, order: SoundOrder) -> Result<(), OrderError> {
+        self.0.device.order(order).await
+    }
+
+    /// The sound file of a name, without a path: one of the folder, or else the built-in signal that stands for it.
+    pub async fn sound_file(&self, name: &str) -> Option<ToneSource> {
+        // What is no name of a file would lead out of the folder.
+        Kind::Tone.check(name).ok()?;
+        let (name, surroundings) = (name.to_owned(), self.0.surroundings.clone());
+        let load = move || {
+            let files = Files::new(&surroundings.tones, surroundings.output_rate);
+            let recording = files.open(&name, RECORDING_MAX).map(ToneSource::Recording);
+            recording.or_else(|| BuiltinTone::named(&name).map(ToneSource::Builtin))
+        };
+        spawn_blocking(load).await.ok()?
+    }
+}
+
 /// The files of a folder: of each as much as is played, once for all that name it.
 struct Files<'a> {
     folder: &'a Path,
@@ -49,7 +73,15 @@ struct Files<'a> {
     recording_by_name: BTreeMap<(String, Duration), Option<Recording>>,
 }
 
-impl Files<'_> {
+impl<'a> Files<'a> {
+    fn new(folder: &'a Path, rate: SampleRate) -> Self {
+        Self {
+            folder,
+            rate,
+            recording_by_name: BTreeMap::new(),
+        }
+    }
+
     fn load(&mut self, tone: &Tone, longest: Duration, into: &mut ToneSource) {
         let Tone::File(name) = tone else {
             return;
