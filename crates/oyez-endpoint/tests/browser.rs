@@ -350,6 +350,32 @@ fn a_tone_is_uploaded_chosen_and_removed_and_what_is_no_sound_is_refused() {
 }
 
 #[test]
+fn an_exercise_is_started_and_stopped_and_a_real_alert_has_to_be_confirmed() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+
+    bench.browser.click("button.danger");
+    bench.browser.wait_for_text("#live", "amber");
+    bench.browser.wait_for_text(".sounding", "exercise");
+    bench.picture("status-exercise");
+    bench.browser.click("[action=\"/status/stop\"] button");
+    bench.browser.wait_for_text("#live", "Silent");
+
+    bench.browser.click("[value=live]");
+    bench.browser.click("button.danger");
+    bench.browser.wait_for_text("main", "has to be confirmed");
+    bench.open("/status");
+    bench.browser.click("[value=live]");
+    bench.browser.click("[name=confirmed]");
+    bench.browser.click("button.danger");
+    bench.browser.wait_for_text("#live", "red");
+    bench.end();
+}
+
+#[test]
 fn every_page_opens_without_an_error_of_the_browser() {
     if !available(BROWSER_PROGRAMS) {
         return;

@@ -11,6 +11,7 @@ mod layout;
 mod maintenance;
 mod settings;
 mod signed_in;
+mod sounds;
 mod status;
 mod tab;
 
@@ -35,6 +36,9 @@ pub(crate) fn router() -> Router<Site> {
         .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
         .route("/sign-out", post(entry::sign_out))
         .route("/status", get(status::show))
+        .route("/status/test", post(sounds::test))
+        .route("/status/stop", post(sounds::stop))
+        .route("/status/alert", post(sounds::alert))
         .route("/status/live", get(status::live))
         .route("/status/changes", get(status::changes))
         .route("/settings/{tab}", get(settings::show).post(settings::save))

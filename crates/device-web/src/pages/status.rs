@@ -8,12 +8,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use model::status::{DeviceStatus, RegistrationStatus, Shown, SinkHealth, SlotStatus};
+use model::status::{DeviceStatus, RegistrationStatus, Shown, SinkHealth, SlotStatus, Strobe, StrobeColour};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
 use super::layout::{self, Frame};
 use super::signed_in::SignedIn;
+use super::sounds::{Announcement, announcements};
 use crate::site::Site;
 
 /// A stream that says nothing for so long says that it is alive.
@@ -24,6 +25,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 struct Page {
     frame: Frame,
     live: Live,
+    announcements: Vec<Announcement>,
 }
 
 /// The part that changes while somebody looks.
@@ -34,6 +36,8 @@ struct Live {
     mac: String,
     slots: Vec<SlotRow>,
     sounding: Option<(String, String)>,
+    strobe: Option<(&'static str, String)>,
+    relay: bool,
     output: String,
     output_fault: Option<String>,
     is_muted: bool,
@@ -56,7 +60,12 @@ pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
         return ended();
     };
     let frame = Frame::new(&site, &by, "Device Status", "/status");
-    layout::page(StatusCode::OK, &Page { frame, live })
+    let page = Page {
+        frame,
+        live,
+        announcements: announcements(&site.appliance().settings()),
+    };
+    layout::page(StatusCode::OK, &page)
 }
 
 pub(super) async fn live(State(site): State<Site>, _by: SignedIn) -> Response {
@@ -92,8 +101,8 @@ async fn live_part(site: &Site) -> Option<Live> {
         device,
         slots,
         sounding,
+        signals,
         sink,
-        ..
     } = site.appliance().status().await?;
     let output_fault = match sink.health {
         SinkHealth::Healthy => None,
@@ -103,7 +112,14 @@ async fn live_part(site: &Site) -> Option<Live> {
         device: device.to_string(),
         mac: site.mac().to_owned(),
         slots: slots.iter().map(row).collect(),
-        sounding: sounding.map(|sounding| (sounding.what, time(sounding.since_ms))),
+        sounding: sounding.map(|sounding| {
+            let kind = if sounding.drill { "exercise: " } else { "" };
+            (format!("{kind}{}", sounding.what), time(sounding.since_ms))
+        }),
+        strobe: signals
+            .strobe
+            .map(|strobe| (colour(strobe.colour), pattern(strobe))),
+        relay: signals.relay,
         output: sink.name,
         output_fault,
         is_muted: sink.muted,
@@ -140,6 +156,22 @@ fn row(slot: &SlotStatus) -> SlotRow {
             format!("{what} in {}", time(ms))
         }),
     }
+}
+
+fn colour(colour: StrobeColour) -> &'static str {
+    match colour {
+        StrobeColour::Red => "red",
+        StrobeColour::Blue => "blue",
+        StrobeColour::Green => "green",
+        StrobeColour::Amber => "amber",
+    }
+}
+
+/// A pattern as it is called: `multi_strobe_fast` is "multi strobe fast".
+fn pattern(strobe: Strobe) -> String {
+    let name = serde_json::to_value(strobe.pattern).ok();
+    let name = name.as_ref().and_then(serde_json::Value::as_str);
+    name.unwrap_or_default().replace('_', " ")
 }
 
 fn look(shown: Shown) -> &'static str {
