@@ -10,9 +10,11 @@
 
 mod access;
 mod api;
+mod log_book;
 mod pages;
 mod server;
 mod site;
 
 pub use access::{Access, AccessError};
+pub use log_book::{LOG_LINE_LENGTH_MAX, LOG_LINES_MAX, LogBook, LogLine};
 pub use server::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Web, WebError, WebSetup};

@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::access::Access;
+use crate::log_book::LogBook;
 use crate::site::{Site, router};
 
 /// Connections at a time. A browser opens six, an event stream holds one.
@@ -44,6 +45,8 @@ pub struct WebSetup {
     pub appliance: Appliance,
     /// Who may come in.
     pub access: Access,
+    /// What the program has logged.
+    pub log_book: LogBook,
     /// Where it listens.
     pub listen: SocketAddr,
     /// The certificate that it shows.
@@ -85,7 +88,7 @@ impl Web {
         let listener = TcpListener::bind(setup.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let acceptor = TlsAcceptor::from(setup.tls.config());
-        let router = router(Site::new(setup.appliance, setup.access));
+        let router = router(Site::new(setup.appliance, setup.access, setup.log_book));
         Ok(Self {
             address,
             task: tokio::spawn(accept(listener, acceptor, router)),

@@ -14,6 +14,7 @@ use endpoint::tones::BuiltinTone;
 
 use crate::access::Access;
 use crate::api::Gate;
+use crate::log_book::LogBook;
 use crate::{api, pages};
 
 /// Bytes of a form or of a request to the API; uploads have a limit of their own.
@@ -26,15 +27,17 @@ pub(crate) struct Site(Arc<Shared>);
 struct Shared {
     appliance: Appliance,
     access: Access,
+    log_book: LogBook,
     gate: Mutex<Gate>,
     started_at: u64,
 }
 
 impl Site {
-    pub(crate) fn new(appliance: Appliance, access: Access) -> Self {
+    pub(crate) fn new(appliance: Appliance, access: Access, log_book: LogBook) -> Self {
         Self(Arc::new(Shared {
             appliance,
             access,
+            log_book,
             gate: Mutex::default(),
             started_at: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
@@ -60,6 +63,11 @@ impl Site {
     /// When the site was made, in seconds since 1970.
     pub(crate) fn started_at(&self) -> u64 {
         self.0.started_at
+    }
+
+    /// What the program has logged.
+    pub(crate) fn log_book(&self) -> &LogBook {
+        &self.0.log_book
     }
 
     /// The hardware address that names the device.

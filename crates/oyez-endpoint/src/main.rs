@@ -15,7 +15,7 @@ use voice::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    voice::log_to_standard_error();
+    let log_book = voice::log_to_standard_error();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match arguments.command {
-            Command::Run(arguments) => run::run(arguments).await,
+            Command::Run(arguments) => run::run(arguments, log_book).await,
             Command::Status(arguments) => status::run(arguments).await,
         }
     });

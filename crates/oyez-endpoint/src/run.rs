@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use device::DeviceReport;
 use device::appliance::{ApplianceError, Plan};
+use device_web::LogBook;
 use endpoint::profile::Identity;
 use model::config::{ConfigError, Document};
 use model::status::DeviceEvent;
@@ -24,7 +25,7 @@ use crate::web;
 const OPEN_FILES_WANTED: u64 = 1_024;
 
 /// Runs the command until it is interrupted or told to end.
-pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
+pub(crate) async fn run(arguments: RunArguments, log_book: LogBook) -> Result<(), Failure> {
     let source = arguments.config.as_deref().map(Source::read).transpose()?;
     if let Some(source) = &source {
         warn(&source.document);
@@ -54,7 +55,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), Failure> {
         .map_err(|error| failure(source.as_ref(), error))?;
     let web = match arguments.web {
         WebAddress::Off => None,
-        WebAddress::At(listen) => match web::start(&appliance, &state, listen).await {
+        WebAddress::At(listen) => match web::start(&appliance, &state, log_book, listen).await {
             Ok(web) => Some(web),
             Err(error) => {
                 appliance.stop().await;

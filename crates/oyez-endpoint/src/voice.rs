@@ -9,7 +9,10 @@ use std::fmt;
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
+use device_web::LogBook;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
@@ -44,13 +47,20 @@ impl From<anyhow::Error> for Failure {
 }
 
 /// Sends logs to standard error: warnings and errors, or what `OYEZ_LOG` asks for.
-pub(crate) fn log_to_standard_error() {
+///
+/// The book that is given back keeps the last lines for the web pages, whatever is asked for.
+pub(crate) fn log_to_standard_error() -> LogBook {
     let filter = EnvFilter::try_from_env("OYEZ_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let book = LogBook::default();
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
+        .with_filter(filter);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(book.clone())
         .init();
+    book
 }
 
 /// Says why the command failed.

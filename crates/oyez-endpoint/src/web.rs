@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use device::Appliance;
-use device_web::{Access, Web, WebSetup};
+use device_web::{Access, LogBook, Web, WebSetup};
 use net::authority::{AuthorityDirectory, Purpose, Subject};
 use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
 
@@ -16,7 +16,12 @@ use crate::voice::say;
 const AUTHORITY_NAME: &str = "Oyez endpoint";
 
 /// Serves the pages and says where, and how a new device is claimed.
-pub(crate) async fn start(appliance: &Appliance, state: &StateFolder, listen: SocketAddr) -> Result<Web> {
+pub(crate) async fn start(
+    appliance: &Appliance,
+    state: &StateFolder,
+    log_book: LogBook,
+    listen: SocketAddr,
+) -> Result<Web> {
     let now = SystemTime::now();
     let authority = AuthorityDirectory::open(&state.authority(), AUTHORITY_NAME, now)
         .context("the certificate of the web pages cannot be made")?;
@@ -29,6 +34,7 @@ pub(crate) async fn start(appliance: &Appliance, state: &StateFolder, listen: So
     let web = Web::start(WebSetup {
         appliance: appliance.clone(),
         access,
+        log_book,
         listen,
         tls,
     })

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use device::Appliance;
 use device::appliance::Plan;
-use device_web::{Access, Web, WebSetup};
+use device_web::{Access, LogBook, Web, WebSetup};
 use endpoint::profile::Identity;
 use net::authority::{Authority, Purpose, Subject};
 use net::resolver::Resolver;
@@ -60,6 +60,7 @@ impl Bench {
             let web = Web::start(WebSetup {
                 appliance: appliance.clone(),
                 access,
+                log_book: LogBook::default(),
                 listen: SocketAddr::new(LOOPBACK, 0),
                 tls: server_tls(state.path()),
             });

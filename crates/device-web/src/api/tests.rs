@@ -20,6 +20,7 @@ use tower::ServiceExt;
 use super::BODY_LENGTH_MAX;
 use super::signature::{Signed, SignedBody, content_md5};
 use crate::access::{Access, FREE_TRIES};
+use crate::log_book::LogBook;
 use crate::site::{Site, router};
 
 const PASSWORD: &str = "correct horse";
@@ -79,7 +80,7 @@ impl Bench {
             .unwrap();
         let access = Access::open(state.path()).unwrap();
         Self {
-            router: router(Site::new(appliance.clone(), access)),
+            router: router(Site::new(appliance.clone(), access, LogBook::default())),
             appliance,
             state,
         }
@@ -270,7 +271,7 @@ async fn w03_a_session_of_the_pages_is_no_way_into_the_api_and_the_other_way_rou
     let token = access
         .claim(Instant::now(), [192, 0, 2, 1].into(), &code, PASSWORD)
         .unwrap();
-    let router = router(Site::new(bench.appliance.clone(), access));
+    let router = router(Site::new(bench.appliance.clone(), access, LogBook::default()));
     let bench = Bench { router, ..bench };
     let cookie = format!("__Host-oyez={}", token.as_str());
     let with_cookie = |path: &str| {

@@ -8,6 +8,7 @@ mod field;
 mod files;
 mod labels;
 mod layout;
+mod log;
 mod maintenance;
 mod settings;
 mod signed_in;
@@ -56,6 +57,7 @@ pub(crate) fn router() -> Router<Site> {
             post(files::upload).layer(DefaultBodyLimit::max(TONE_UPLOAD_MAX + FORM_LENGTH_MAX)),
         )
         .route("/files/remove", post(files::remove))
+        .route("/log", get(log::show))
         .route("/about", get(about::show))
         .fallback(layout::missing)
 }

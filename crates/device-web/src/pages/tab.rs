@@ -53,6 +53,7 @@ pub(super) const TREE: &[Branch] = &[
         leaves: &[
             leaf("Maintenance", "/maintenance"),
             leaf("File Manager", "/files"),
+            leaf("System Log", "/log"),
             leaf("About", "/about"),
         ],
     },
