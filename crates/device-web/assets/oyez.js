@@ -38,3 +38,23 @@ for (const time of document.querySelectorAll("time[data-unix]")) {
   time.dateTime = moment.toISOString();
   time.textContent = moment.toLocaleString();
 }
+
+// Listening: the browser plays what the loudspeaker plays, about a second later.
+const listen = document.getElementById("listen");
+if (listen) {
+  const sound = new Audio();
+  sound.id = "listening";
+  document.body.append(sound);
+  listen.addEventListener("click", () => {
+    const begins = listen.getAttribute("aria-pressed") === "false";
+    listen.setAttribute("aria-pressed", String(begins));
+    listen.textContent = begins ? "Stop listening" : "Listen here";
+    if (begins) {
+      sound.src = listen.dataset.sound + "?" + Date.now();
+      sound.play();
+    } else {
+      sound.removeAttribute("src");
+      sound.load();
+    }
+  });
+}

@@ -11,10 +11,12 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use device::Appliance;
 use endpoint::tones::BuiltinTone;
+use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::api::Gate;
 use crate::log_book::LogBook;
+use crate::pages::LISTENERS_MAX;
 use crate::{api, pages};
 
 /// Bytes of a form or of a request to the API; uploads have a limit of their own.
@@ -28,6 +30,7 @@ struct Shared {
     appliance: Appliance,
     access: Access,
     log_book: LogBook,
+    listeners: Arc<Semaphore>,
     gate: Mutex<Gate>,
     started_at: u64,
 }
@@ -38,6 +41,7 @@ impl Site {
             appliance,
             access,
             log_book,
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
             gate: Mutex::default(),
             started_at: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
@@ -63,6 +67,11 @@ impl Site {
     /// When the site was made, in seconds since 1970.
     pub(crate) fn started_at(&self) -> u64 {
         self.0.started_at
+    }
+
+    /// Places of those who listen in the browser.
+    pub(crate) fn listeners(&self) -> &Arc<Semaphore> {
+        &self.0.listeners
     }
 
     /// What the program has logged.

@@ -48,6 +48,8 @@ pub(crate) struct Driver {
     succession: Succession,
     reports: broadcast::Sender<DeviceReport>,
     lines: broadcast::Sender<Arc<str>>,
+    /// Those who hear in another place what the loudspeaker plays.
+    listeners: broadcast::Sender<Arc<[i16]>>,
 }
 
 /// The core that takes the place of this one, once this one has left the network.
@@ -65,6 +67,7 @@ impl Driver {
         (player, player_reports): (Player, mpsc::Receiver<Report>),
         reports: broadcast::Sender<DeviceReport>,
         lines: broadcast::Sender<Arc<str>>,
+        listeners: broadcast::Sender<Arc<[i16]>>,
     ) -> Self {
         let mut seeds = ChaCha20Rng::from_seed(seed);
         Self {
@@ -83,6 +86,7 @@ impl Driver {
             },
             reports,
             lines,
+            listeners,
         }
     }
 
@@ -137,6 +141,9 @@ impl Driver {
     fn play(&mut self) {
         let mut samples = vec![0; self.samples_per_period];
         self.endpoint.fill(Instant::now(), &mut samples);
+        if self.listeners.receiver_count() > 0 {
+            let _heard_by = self.listeners.send(Arc::from(samples.as_slice())).unwrap_or(0);
+        }
         if self.stretch.is_some() {
             let health = self.player.play(samples);
             self.take_health(health);

@@ -21,6 +21,8 @@ use crate::driver::{Driver, Request};
 use crate::network::Network;
 use crate::player::Player;
 
+/// Pieces of sound kept for one who listens slowly: a second.
+const PIECES_KEPT: usize = 50;
 /// Requests of the owner and of control clients kept for the driver.
 const REQUESTS_KEPT: usize = 16;
 
@@ -98,6 +100,7 @@ pub enum OrderError {
 pub struct Device {
     requests: mpsc::Sender<Request>,
     reports: broadcast::Sender<DeviceReport>,
+    listeners: broadcast::Sender<Arc<[i16]>>,
     driver: JoinHandle<()>,
     control: Vec<JoinHandle<()>>,
 }
@@ -114,6 +117,7 @@ impl Device {
         let (requests, request_receiver) = mpsc::channel(REQUESTS_KEPT);
         let (reports, _) = broadcast::channel(EVENTS_KEPT);
         let (lines, _) = broadcast::channel::<Arc<str>>(EVENTS_KEPT);
+        let (listeners, _) = broadcast::channel(PIECES_KEPT);
         let socket = match &setup.control {
             Some(path) => Some(ControlSocket::bind(path).await?),
             None => None,
@@ -134,11 +138,20 @@ impl Device {
                 }
             }));
         }
-        let driver = Driver::new(seed, setup.profile, network, player, reports.clone(), lines);
+        let driver = Driver::new(
+            seed,
+            setup.profile,
+            network,
+            player,
+            reports.clone(),
+            lines,
+            listeners.clone(),
+        );
         let driver = tokio::spawn(driver.run(request_receiver));
         Ok(Self {
             requests,
             reports,
+            listeners,
             driver,
             control,
         })
@@ -147,6 +160,11 @@ impl Device {
     /// The device's reports from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<DeviceReport> {
         self.reports.subscribe()
+    }
+
+    /// What the loudspeaker plays from now on, in pieces of 20 ms at the output rate; nothing while it is silent.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<[i16]>> {
+        self.listeners.subscribe()
     }
 
     /// The device's state; `None` when it has ended.

@@ -377,6 +377,25 @@ fn an_exercise_is_started_and_stopped_and_a_real_alert_has_to_be_confirmed() {
 }
 
 #[test]
+fn the_browser_plays_what_the_loudspeaker_plays() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+
+    bench.browser.click("#listen");
+    bench.browser.wait_for_text("#listen", "Stop listening");
+
+    let played = "return document.getElementById('listening').currentTime";
+    bench.browser.wait_until(played, |seconds| {
+        seconds.as_f64().is_some_and(|seconds| seconds > 0.5)
+    });
+    bench.browser.click("#listen");
+    bench.end();
+}
+
+#[test]
 fn every_page_opens_without_an_error_of_the_browser() {
     if !available(BROWSER_PROGRAMS) {
         return;

@@ -169,6 +169,23 @@ impl Browser {
         }
     }
 
+    /// Waits until what a script returns is as it should be.
+    ///
+    /// # Panics
+    ///
+    /// When it is not in good time.
+    pub fn wait_until(&self, script: &str, is_right: impl Fn(&Value) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let found = self.run(script, &json!([]));
+            if is_right(&found) {
+                return;
+            }
+            assert!(Instant::now() < end, "{script} gives {found}");
+            std::thread::park_timeout(LOOK_INTERVAL);
+        }
+    }
+
     /// Clicks an element, in the middle of the window where the page can be scrolled.
     pub fn click(&self, selector: &str) {
         let Element(id) = self.find(selector);

@@ -8,6 +8,7 @@ mod field;
 mod files;
 mod labels;
 mod layout;
+mod listen;
 mod log;
 mod maintenance;
 mod settings;
@@ -16,6 +17,7 @@ mod sounds;
 mod status;
 mod tab;
 
+pub(crate) use self::listen::LISTENERS_MAX;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -37,6 +39,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
         .route("/sign-out", post(entry::sign_out))
         .route("/status", get(status::show))
+        .route("/status/listen", get(listen::listen))
         .route("/status/test", post(sounds::test))
         .route("/status/stop", post(sounds::stop))
         .route("/status/alert", post(sounds::alert))

@@ -285,6 +285,18 @@ impl Appliance {
         self.0.device.subscribe()
     }
 
+    /// What the loudspeaker plays from now on, in pieces of 20 ms at the output rate; nothing while it is silent.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Arc<[i16]>> {
+        self.0.device.listen()
+    }
+
+    /// Samples a second of what is played.
+    #[must_use]
+    pub fn output_rate(&self) -> u32 {
+        OUTPUT_RATE.hertz()
+    }
+
     /// The changes of the configuration from now on.
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<Changed> {
