@@ -1,10 +1,12 @@
 //! Sound below the line: where samples come from and where they go.
 //!
 //! [`Sound`] is read from a WAV file or stream, at the rate that is wanted. A [`Sink`] takes what a device plays, in stretches: it is
-//! told when sound begins and ends. [`compare()`] judges whether a recording holds a given sound whole.
+//! told when sound begins and ends. [`Alsa`] plays into sound cards through a library that is opened at run time, so that the program
+//! builds and starts without it. [`compare()`] judges whether a recording holds a given sound whole.
 //!
 //! This crate does not mix, decode a network's codecs or keep time; those are the pure crates' and their shells'.
 
+mod alsa;
 pub mod compare;
 mod decode;
 mod recorder;
@@ -12,6 +14,7 @@ mod riff;
 mod sink;
 mod source;
 
+pub use alsa::Alsa;
 pub use compare::{Comparison, compare};
 pub use recorder::{RECORDINGS_KEPT, Recorder, STRETCH_SECONDS_MAX};
 pub use sink::{NullSink, Sink, SinkError};

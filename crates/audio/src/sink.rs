@@ -13,6 +13,11 @@ pub trait Sink: Send {
     /// Whether samples written here come out anywhere. What a sink swallows was not heard.
     fn is_audible(&self) -> bool;
 
+    /// Whether a stretch would begin in good order, tried without a sound. `None` where only a stretch can show it.
+    fn probe(&mut self) -> Option<Result<(), SinkError>> {
+        None
+    }
+
     /// A stretch of sound begins; `label` names it, in letters, digits and `-`.
     ///
     /// # Errors
@@ -53,8 +58,30 @@ pub enum SinkError {
         path: PathBuf,
     },
     /// No stretch has begun, or its beginning failed.
-    #[error("no recording is open")]
+    #[error("no stretch of sound is open")]
     NotOpen,
+    /// ALSA is not installed.
+    #[error("libasound.so.2 cannot be opened: install the package libasound2 ({reason})")]
+    NoLibrary {
+        /// What the system said.
+        reason: String,
+    },
+    /// ALSA does not open the device.
+    #[error("cannot open the sound device {device}: {reason}; `aplay -L` lists the devices")]
+    Device {
+        /// Its name.
+        device: String,
+        /// What ALSA said.
+        reason: String,
+    },
+    /// An output that was open fails.
+    #[error("the output {name} does not take sound: {reason}")]
+    Output {
+        /// The sink's name.
+        name: String,
+        /// What was said about it.
+        reason: String,
+    },
 }
 
 /// Swallows everything, and says so: nobody hears a page that is played into it.

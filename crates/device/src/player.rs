@@ -4,11 +4,13 @@
 //! sink that has stalled.
 //!
 //! A sink that failed counts as faulty until a stretch begins in good order: what it lost is lost, however well it takes what follows.
+//! One that can be tried without a sound is tried every now and then while it is faulty, and in the middle of a stretch the stretch
+//! begins once more: a loudspeaker that was unplugged need not wait for the next page.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audio::{Sink, SinkError};
 use model::status::SinkHealth;
@@ -18,6 +20,8 @@ use tokio::sync::mpsc;
 const ORDERS_KEPT: usize = 25;
 /// Reports that may wait for the driver.
 const REPORTS_KEPT: usize = 64;
+/// Time from one try of a faulty sink to the next.
+const RETRY: Duration = Duration::from_secs(5);
 /// Sound handed to the sink at a time.
 pub(crate) const PERIOD: Duration = Duration::from_millis(20);
 
@@ -57,11 +61,15 @@ enum Queue {
 impl Player {
     /// Starts the thread; the first report says whether the sink is fit.
     pub(crate) fn start(sink: Box<dyn Sink>) -> std::io::Result<(Self, mpsc::Receiver<Report>)> {
+        Self::start_trying(sink, RETRY)
+    }
+
+    fn start_trying(sink: Box<dyn Sink>, every: Duration) -> std::io::Result<(Self, mpsc::Receiver<Report>)> {
         let (orders, queue) = sync_channel(ORDERS_KEPT);
         let (reports, report_receiver) = mpsc::channel(REPORTS_KEPT);
         thread::Builder::new()
             .name("sound".to_owned())
-            .spawn(move || feed(sink, &queue, &reports))?;
+            .spawn(move || Feeder::new(sink, reports, every).run(&queue))?;
         Ok((
             Self {
                 orders,
@@ -118,49 +126,135 @@ impl Player {
     }
 }
 
-fn feed(mut sink: Box<dyn Sink>, orders: &Receiver<Order>, reports: &mpsc::Sender<Report>) {
-    let fitness = if sink.is_audible() {
-        SinkHealth::Healthy
-    } else {
-        SinkHealth::Faulty {
-            reason: "the output leads nowhere".to_owned(),
+/// What the thread does: it owns the sink.
+struct Feeder {
+    sink: Box<dyn Sink>,
+    reports: mpsc::Sender<Report>,
+    /// The health of this sink at its best.
+    fitness: SinkHealth,
+    health: SinkHealth,
+    /// The stretch under way.
+    stretch: Option<String>,
+    retry: Duration,
+    tried_at: Instant,
+}
+
+impl Feeder {
+    fn new(sink: Box<dyn Sink>, reports: mpsc::Sender<Report>, retry: Duration) -> Self {
+        let fitness = if sink.is_audible() {
+            SinkHealth::Healthy
+        } else {
+            SinkHealth::Faulty {
+                reason: "the output leads nowhere".to_owned(),
+            }
+        };
+        Self {
+            sink,
+            reports,
+            health: fitness.clone(),
+            fitness,
+            stretch: None,
+            retry,
+            tried_at: Instant::now(),
         }
-    };
-    let mut health = fitness.clone();
-    let mut has_failed = false;
-    // A driver that is gone ends this thread by its queue.
-    let _is_told = reports.blocking_send(Report::Health(fitness.clone())).is_ok();
-    while let Ok(order) = orders.recv() {
+    }
+
+    fn run(mut self, orders: &Receiver<Order>) {
+        if let Some(Err(error)) = self.sink.probe() {
+            self.health = faulty(&error);
+        }
+        self.tell(Report::Health(self.health.clone()));
+        loop {
+            match self.next(orders) {
+                Ok(order) => self.carry_out(order),
+                Err(RecvTimeoutError::Timeout) => self.retry(),
+                // The driver is gone.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// The next order, waited for as long as there is no faulty sink to be tried.
+    fn next(&self, orders: &Receiver<Order>) -> Result<Order, RecvTimeoutError> {
+        if self.health == self.fitness {
+            return orders.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        }
+        orders.recv_timeout(self.retry.saturating_sub(self.tried_at.elapsed()))
+    }
+
+    fn carry_out(&mut self, order: Order) {
         let begins = matches!(order, Order::Begin(_));
         let outcome = match order {
-            Order::Begin(label) => sink.begin(&label).map(|()| None),
-            Order::Samples(samples) => sink.write(&samples).map(|()| None),
-            Order::End => sink.end(),
+            Order::Begin(label) => {
+                let begun = self.sink.begin(&label);
+                self.stretch = Some(label);
+                begun.map(|()| None)
+            }
+            Order::Samples(samples) => {
+                self.retry_if_due();
+                self.sink.write(&samples).map(|()| None)
+            }
+            Order::End => {
+                self.stretch = None;
+                self.sink.end()
+            }
         };
-        let found = match outcome {
+        match outcome {
             Ok(file) => {
                 if let Some(file) = file {
-                    let _is_told = reports.blocking_send(Report::Recorded(file)).is_ok();
+                    self.tell(Report::Recorded(file));
                 }
-                if begins { fitness.clone() } else { health.clone() }
+                if begins {
+                    self.set_health(self.fitness.clone());
+                }
             }
             // The first error names the cause; those of the same stretch follow from it.
-            Err(_) if has_failed && !begins => health.clone(),
-            Err(error) => SinkHealth::Faulty {
-                reason: reason(&error),
-            },
-        };
-        has_failed = found != fitness;
-        if found != health {
-            health = found;
-            let _is_told = reports.blocking_send(Report::Health(health.clone())).is_ok();
+            Err(_) if self.health != self.fitness && !begins => {}
+            Err(error) => self.set_health(faulty(&error)),
         }
+    }
+
+    fn retry_if_due(&mut self) {
+        if self.health != self.fitness && self.tried_at.elapsed() >= self.retry {
+            self.retry();
+        }
+    }
+
+    /// Tries a faulty sink where that makes no sound; with a stretch under way, what is left of it is played.
+    fn retry(&mut self) {
+        let tried = match (self.sink.probe(), &self.stretch) {
+            (Some(Ok(())), Some(label)) => Some(self.sink.begin(label)),
+            (tried, _) => tried,
+        };
+        match tried {
+            Some(Ok(())) => self.set_health(self.fitness.clone()),
+            Some(Err(error)) => self.set_health(faulty(&error)),
+            None => {}
+        }
+        self.tried_at = Instant::now();
+    }
+
+    fn set_health(&mut self, health: SinkHealth) {
+        self.tried_at = Instant::now();
+        if self.health != health {
+            if let SinkHealth::Faulty { reason } = &health {
+                tracing::warn!(%reason, "the output does not take sound");
+            }
+            self.health = health;
+            self.tell(Report::Health(self.health.clone()));
+        }
+    }
+
+    /// A driver that is gone ends this thread by its queue.
+    fn tell(&self, report: Report) {
+        let _is_told = self.reports.blocking_send(report).is_ok();
     }
 }
 
-fn reason(error: &SinkError) -> String {
-    tracing::warn!(%error, "the output does not take sound");
-    error.to_string()
+fn faulty(error: &SinkError) -> SinkHealth {
+    SinkHealth::Faulty {
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -297,5 +391,92 @@ mod tests {
         open.send(()).unwrap();
 
         assert_eq!(player.play(vec![0]), Some(own));
+    }
+
+    /// Can be tried, and does in order what it is told by a script.
+    struct Card(Receiver<(&'static str, bool)>);
+
+    impl Card {
+        fn next(&self, act: &str) -> Result<(), SinkError> {
+            let (wanted, outcome) = self.0.recv().map_err(|_| SinkError::NotOpen)?;
+            assert_eq!(act, wanted);
+            outcome.then_some(()).ok_or(SinkError::NotOpen)
+        }
+    }
+
+    impl Sink for Card {
+        fn name(&self) -> String {
+            "card".to_owned()
+        }
+        fn is_audible(&self) -> bool {
+            true
+        }
+        fn probe(&mut self) -> Option<Result<(), SinkError>> {
+            Some(self.next("probe"))
+        }
+        fn begin(&mut self, label: &str) -> Result<(), SinkError> {
+            assert_eq!(label, "page");
+            self.next("begin")
+        }
+        fn write(&mut self, _: &[i16]) -> Result<(), SinkError> {
+            self.next("write")
+        }
+        fn end(&mut self) -> Result<Option<PathBuf>, SinkError> {
+            self.next("end").map(|()| None)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sink_that_is_not_there_at_the_start_is_tried_until_it_is() {
+        let (outcomes, script) = sync_channel(16);
+        for outcome in [false, false, true] {
+            outcomes.send(("probe", outcome)).unwrap();
+        }
+        let (_player, mut reports) = Player::start_trying(Box::new(Card(script)), Duration::ZERO).unwrap();
+        assert!(matches!(health(&mut reports).await, SinkHealth::Faulty { .. }));
+        assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
+    }
+
+    #[tokio::test]
+    async fn a_stretch_that_lost_its_sink_goes_on_when_that_is_back() {
+        let (outcomes, script) = sync_channel(16);
+        outcomes.send(("probe", true)).unwrap();
+        let (mut player, mut reports) = Player::start_trying(Box::new(Card(script)), Duration::ZERO).unwrap();
+        assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
+
+        player.begin("page".to_owned());
+        player.play(vec![0]);
+        for outcome in [
+            ("begin", true),
+            ("write", false),
+            ("probe", false),
+            ("probe", true),
+        ] {
+            outcomes.send(outcome).unwrap();
+        }
+        outcomes.send(("begin", true)).unwrap();
+
+        assert!(matches!(health(&mut reports).await, SinkHealth::Faulty { .. }));
+        assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
+    }
+
+    #[tokio::test]
+    async fn a_faulty_sink_is_left_alone_until_it_is_time() {
+        let (outcomes, script) = sync_channel(16);
+        outcomes.send(("probe", false)).unwrap();
+        let (mut player, mut reports) = Player::start_trying(Box::new(Card(script)), RETRY).unwrap();
+        assert!(matches!(health(&mut reports).await, SinkHealth::Faulty { .. }));
+
+        // Nothing but what is ordered: the script would not go with a try.
+        outcomes.send(("begin", false)).unwrap();
+        outcomes.send(("write", false)).unwrap();
+        outcomes.send(("end", false)).unwrap();
+        outcomes.send(("begin", true)).unwrap();
+        player.begin("page".to_owned());
+        player.play(vec![0]);
+        player.end();
+        player.begin("page".to_owned());
+
+        assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
     }
 }

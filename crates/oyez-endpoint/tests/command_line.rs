@@ -73,10 +73,11 @@ fn a_configuration_that_is_no_text_is_told_so_with_its_line() {
 
 #[test]
 fn a_sink_that_is_not_built_in_is_bad_configuration() {
-    let (code, said) = run_with("oyez.sink = alsa:default\n");
+    let (code, said) = run_with("oyez.sink = oss:default\n");
     assert_eq!(code, Some(64));
     assert!(
-        said.contains("line 1: oyez.sink: ") && said.contains("auto, null or wav:FOLDER would be right"),
+        said.contains("line 1: oyez.sink: ")
+            && said.contains("auto, null, alsa:DEVICE or wav:FOLDER would be right"),
         "{said}"
     );
 }

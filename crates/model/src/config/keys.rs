@@ -587,7 +587,7 @@ const SOUND_AND_SIP: &[KeySpec] = &[
         Kind::Sink,
         "auto",
         Tab::AdvancedAudio,
-        "Where sound goes: auto is WAV files in the state folder, null is nowhere.",
+        "Where sound goes: alsa is a sound card (alsa:default the usual one), auto is WAV files in the state folder, null is nowhere.",
     )),
     seen(
         one("sip.transp"),

@@ -118,7 +118,7 @@ impl fmt::Display for Kind {
                     "a regular expression of up to {length_max} characters, not too deep or repeated too often"
                 )
             }
-            Self::Sink => formatter.write_str("auto, null or wav:FOLDER"),
+            Self::Sink => formatter.write_str("auto, null, alsa:DEVICE or wav:FOLDER"),
             Self::Text => write!(
                 formatter,
                 "up to {TEXT_LENGTH_MAX} bytes of text without control characters"
@@ -134,13 +134,15 @@ pub enum SinkChoice {
     Auto,
     /// Nowhere.
     Null,
+    /// The ALSA device of this name.
+    Alsa(String),
     /// WAV files in the folder of this name.
     Wav(String),
 }
 
 /// A text that names no sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not auto, null or wav: with a folder")]
+#[error("not auto, null, alsa: with a device, or wav: with a folder")]
 pub struct SinkChoiceError;
 
 impl std::str::FromStr for SinkChoice {
@@ -151,6 +153,10 @@ impl std::str::FromStr for SinkChoice {
             Some(("wav", folder)) if !folder.is_empty() && is_text(folder) => {
                 Ok(Self::Wav(folder.to_owned()))
             }
+            Some(("alsa", device)) if !device.is_empty() && is_text(device) => {
+                Ok(Self::Alsa(device.to_owned()))
+            }
+            None if text == "alsa" => Ok(Self::Alsa("default".to_owned())),
             None if text == "auto" => Ok(Self::Auto),
             None if text == "null" => Ok(Self::Null),
             Some(_) | None => Err(SinkChoiceError),
@@ -163,6 +169,7 @@ impl fmt::Display for SinkChoice {
         match self {
             Self::Auto => formatter.write_str("auto"),
             Self::Null => formatter.write_str("null"),
+            Self::Alsa(device) => write!(formatter, "alsa:{device}"),
             Self::Wav(folder) => write!(formatter, "wav:{folder}"),
         }
     }
@@ -347,8 +354,15 @@ mod tests {
             ),
             (
                 Kind::Sink,
-                vec!["auto", "null", "wav:recordings", "wav:/var/lib/oyez:2"],
-                vec!["alsa:hw:0,0", "pulse", "wav:", "wav"],
+                vec![
+                    "auto",
+                    "null",
+                    "wav:recordings",
+                    "wav:/var/lib/oyez:2",
+                    "alsa",
+                    "alsa:hw:0,0",
+                ],
+                vec!["wav:", "wav", "alsa:", "oss:/dev/dsp"],
             ),
             (
                 Kind::CallerPattern,

@@ -19,6 +19,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),
     ("kamailio-tls-modules", "the foreign service's TLS"),
+    (
+        "libasound2",
+        "ALSA, with devices that play into a file or nowhere",
+    ),
     ("libspandsp2", "the other G.722, in both directions"),
     ("libsrtp2-1", "the other SRTP, in both directions"),
     ("linphone-cli", "a second real phone"),
