@@ -1,14 +1,15 @@
 //! Sound below the line: where samples come from and where they go.
 //!
 //! [`Sound`] is read from a WAV file or stream, at the rate that is wanted. A [`Sink`] takes what a device plays, in stretches: it is
-//! told when sound begins and ends. [`Alsa`] plays into sound cards through a library that is opened at run time, so that the program
-//! builds and starts without it. [`compare()`] judges whether a recording holds a given sound whole.
+//! told when sound begins and ends. [`Pulse`] plays through a sound server, [`Alsa`] into sound cards through a library that is opened
+//! at run time, so that the program builds and starts without it. [`compare()`] judges whether a recording holds a given sound whole.
 //!
 //! This crate does not mix, decode a network's codecs or keep time; those are the pure crates' and their shells'.
 
 mod alsa;
 pub mod compare;
 mod decode;
+mod pulse;
 mod recorder;
 mod riff;
 mod sink;
@@ -16,6 +17,7 @@ mod source;
 
 pub use alsa::Alsa;
 pub use compare::{Comparison, compare};
+pub use pulse::Pulse;
 pub use recorder::{RECORDINGS_KEPT, Recorder, STRETCH_SECONDS_MAX};
 pub use sink::{NullSink, Sink, SinkError};
 pub use source::{SOURCE_BYTES_MAX, SOURCE_SECONDS_MAX, Sound, SourceError};

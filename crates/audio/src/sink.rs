@@ -74,7 +74,18 @@ pub enum SinkError {
         /// What ALSA said.
         reason: String,
     },
-    /// An output that was open fails.
+    /// No sound server is there.
+    #[error(
+        "no PulseAudio or PipeWire server answers at {}: {reason}; start one for this user, or name its socket in PULSE_SERVER",
+        .socket.display()
+    )]
+    NoServer {
+        /// Where it was looked for.
+        socket: PathBuf,
+        /// What was said there.
+        reason: String,
+    },
+    /// An output that is there fails.
     #[error("the output {name} does not take sound: {reason}")]
     Output {
         /// The sink's name.

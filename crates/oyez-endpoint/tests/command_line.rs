@@ -77,7 +77,7 @@ fn a_sink_that_is_not_built_in_is_bad_configuration() {
     assert_eq!(code, Some(64));
     assert!(
         said.contains("line 1: oyez.sink: ")
-            && said.contains("auto, null, alsa:DEVICE or wav:FOLDER would be right"),
+            && said.contains("auto, null, pulse, pulse:SINK, alsa:DEVICE or wav:FOLDER would be right"),
         "{said}"
     );
 }

@@ -130,7 +130,9 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
             Control::Select(choices)
         }
         Kind::Sink => Control::Text {
-            suggestions: ["auto", "alsa:default", "null"].map(str::to_owned).to_vec(),
+            suggestions: ["auto", "pulse", "alsa:default", "null"]
+                .map(str::to_owned)
+                .to_vec(),
         },
         Kind::HostPort | Kind::User | Kind::AuthorizationId | Kind::CallerPattern | Kind::Text => {
             Control::Text {

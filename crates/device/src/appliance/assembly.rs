@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use audio::{Alsa, NullSink, Recorder, Sink};
+use audio::{Alsa, NullSink, Pulse, Recorder, Sink};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
@@ -76,6 +76,7 @@ impl Surroundings {
         match choice {
             SinkChoice::Auto => recorder(&self.recordings),
             SinkChoice::Null => Ok(Box::new(NullSink)),
+            SinkChoice::Pulse(sink) => Ok(Box::new(Pulse::new(sink.as_deref(), self.output_rate.hertz()))),
             SinkChoice::Alsa(device) => Ok(Box::new(Alsa::new(device, self.output_rate.hertz()))),
             SinkChoice::Wav(folder) => recorder(&self.beside.join(folder)),
         }

@@ -587,7 +587,8 @@ const SOUND_AND_SIP: &[KeySpec] = &[
         Kind::Sink,
         "auto",
         Tab::AdvancedAudio,
-        "Where sound goes: alsa is a sound card (alsa:default the usual one), auto is WAV files in the state folder, null is nowhere.",
+        "Where sound goes: pulse is a PulseAudio or PipeWire server, alsa a sound card, wav are files, null is nowhere; auto is \
+         WAV files in the state folder.",
     )),
     seen(
         one("sip.transp"),

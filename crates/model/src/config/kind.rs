@@ -118,7 +118,7 @@ impl fmt::Display for Kind {
                     "a regular expression of up to {length_max} characters, not too deep or repeated too often"
                 )
             }
-            Self::Sink => formatter.write_str("auto, null, alsa:DEVICE or wav:FOLDER"),
+            Self::Sink => formatter.write_str("auto, null, pulse, pulse:SINK, alsa:DEVICE or wav:FOLDER"),
             Self::Text => write!(
                 formatter,
                 "up to {TEXT_LENGTH_MAX} bytes of text without control characters"
@@ -134,6 +134,8 @@ pub enum SinkChoice {
     Auto,
     /// Nowhere.
     Null,
+    /// The sink of this name at the PulseAudio or PipeWire server, or the one that it prefers.
+    Pulse(Option<String>),
     /// The ALSA device of this name.
     Alsa(String),
     /// WAV files in the folder of this name.
@@ -142,7 +144,7 @@ pub enum SinkChoice {
 
 /// A text that names no sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not auto, null, alsa: with a device, or wav: with a folder")]
+#[error("not auto, null, pulse, perhaps with a sink, alsa: with a device, or wav: with a folder")]
 pub struct SinkChoiceError;
 
 impl std::str::FromStr for SinkChoice {
@@ -156,6 +158,10 @@ impl std::str::FromStr for SinkChoice {
             Some(("alsa", device)) if !device.is_empty() && is_text(device) => {
                 Ok(Self::Alsa(device.to_owned()))
             }
+            Some(("pulse", sink)) if !sink.is_empty() && is_text(sink) => {
+                Ok(Self::Pulse(Some(sink.to_owned())))
+            }
+            None if text == "pulse" => Ok(Self::Pulse(None)),
             None if text == "alsa" => Ok(Self::Alsa("default".to_owned())),
             None if text == "auto" => Ok(Self::Auto),
             None if text == "null" => Ok(Self::Null),
@@ -169,6 +175,8 @@ impl fmt::Display for SinkChoice {
         match self {
             Self::Auto => formatter.write_str("auto"),
             Self::Null => formatter.write_str("null"),
+            Self::Pulse(None) => formatter.write_str("pulse"),
+            Self::Pulse(Some(sink)) => write!(formatter, "pulse:{sink}"),
             Self::Alsa(device) => write!(formatter, "alsa:{device}"),
             Self::Wav(folder) => write!(formatter, "wav:{folder}"),
         }
@@ -361,8 +369,10 @@ mod tests {
                     "wav:/var/lib/oyez:2",
                     "alsa",
                     "alsa:hw:0,0",
+                    "pulse",
+                    "pulse:hall",
                 ],
-                vec!["wav:", "wav", "alsa:", "oss:/dev/dsp"],
+                vec!["pulse:", "wav:", "wav", "alsa:", "oss:/dev/dsp"],
             ),
             (
                 Kind::CallerPattern,

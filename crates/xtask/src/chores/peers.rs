@@ -27,6 +27,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libsrtp2-1", "the other SRTP, in both directions"),
     ("linphone-cli", "a second real phone"),
     ("nftables", "address translation in the NAT tests"),
+    ("pulseaudio", "a sound server, with an output that is recorded"),
+    ("pulseaudio-utils", "what records the sound server's output"),
     ("sip-tester", "SIPp scenarios over UDP and TCP"),
     ("sipsak", "small requests by hand"),
 ];
