@@ -53,7 +53,10 @@ impl Bench {
                 user_agent: "Oyez-Endpoint/test".to_owned(),
                 instance: None,
             };
-            let plan = Plan::new(state.path(), None).unwrap().with_resolver(resolver);
+            let plan = Plan::new(state.path(), None)
+                .unwrap()
+                .without_outputs()
+                .with_resolver(resolver);
             let appliance = plan.start(identity, SocketAddr::new(LOOPBACK, 0)).await.unwrap();
             let access = Access::open(state.path()).unwrap();
             let claim_code = access.claim_code().unwrap();

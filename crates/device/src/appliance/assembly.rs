@@ -17,6 +17,8 @@ pub(super) struct Surroundings {
     pub(super) output_rate: SampleRate,
     /// Where recordings go if nothing else is configured.
     pub(super) recordings: PathBuf,
+    /// Whether the machine's own outputs may be played into without being named.
+    pub(super) uses_outputs: bool,
     /// Where sound files lie that a configuration names.
     pub(super) tones: PathBuf,
     /// Where relative paths of a configuration begin.
@@ -74,13 +76,38 @@ impl Surroundings {
                 })
         };
         match choice {
-            SinkChoice::Auto => recorder(&self.recordings),
+            SinkChoice::Auto => self.own_output().map_or_else(|| recorder(&self.recordings), Ok),
             SinkChoice::Null => Ok(Box::new(NullSink)),
             SinkChoice::Pulse(sink) => Ok(Box::new(Pulse::new(sink.as_deref(), self.output_rate.hertz()))),
             SinkChoice::Alsa(device) => Ok(Box::new(Alsa::new(device, self.output_rate.hertz()))),
             SinkChoice::Wav(folder) => recorder(&self.beside.join(folder)),
         }
     }
+}
+
+impl Surroundings {
+    /// What the machine itself sounds through, if it does.
+    fn own_output(&self) -> Option<Box<dyn Sink>> {
+        if !self.uses_outputs {
+            return None;
+        }
+        let rate = self.output_rate.hertz();
+        first_that_opens([
+            Box::new(Pulse::new(None, rate)),
+            Box::new(Alsa::new("default", rate)),
+        ])
+    }
+}
+
+/// The first output that would take sound and lets it be heard.
+fn first_that_opens<const N: usize>(outputs: [Box<dyn Sink>; N]) -> Option<Box<dyn Sink>> {
+    outputs.into_iter().find_map(|mut output| match output.probe()? {
+        Ok(()) => output.is_audible().then_some(output),
+        Err(error) => {
+            tracing::info!(output = output.name(), %error, "this is not chosen as the output");
+            None
+        }
+    })
 }
 
 /// A value that is right by itself and cannot be used here.
@@ -105,4 +132,52 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use audio::SinkError;
+
+    use super::*;
+
+    /// An output by its name: whether it is there, and whether it is heard.
+    struct Output(&'static str, bool, bool);
+
+    impl Sink for Output {
+        fn name(&self) -> String {
+            self.0.to_owned()
+        }
+        fn is_audible(&self) -> bool {
+            self.2
+        }
+        fn probe(&mut self) -> Option<Result<(), SinkError>> {
+            Some(self.1.then_some(()).ok_or(SinkError::NotOpen))
+        }
+        fn begin(&mut self, _: &str) -> Result<(), SinkError> {
+            Ok(())
+        }
+        fn write(&mut self, _: &[i16]) -> Result<(), SinkError> {
+            Ok(())
+        }
+        fn end(&mut self) -> Result<Option<PathBuf>, SinkError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn the_first_output_is_chosen_that_is_there_and_is_heard() {
+        let chosen = first_that_opens([
+            Box::new(Output("gone", false, true)),
+            Box::new(Output("swallows", true, false)),
+            Box::new(Output("there", true, true)),
+            Box::new(Output("later", true, true)),
+        ]);
+        assert_eq!(chosen.map(|output| output.name()).as_deref(), Some("there"));
+    }
+
+    #[test]
+    fn nothing_is_chosen_where_nothing_is_there() {
+        let chosen = first_that_opens([Box::new(Output("gone", false, true)), Box::new(NullSink)]);
+        assert!(chosen.is_none());
+    }
 }

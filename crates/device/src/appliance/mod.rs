@@ -50,7 +50,7 @@ pub struct Plan {
     tls: ClientTls,
     resolver: Resolver,
     mac: String,
-    /// The sink, unless it stands in the state folder.
+    /// The sink, unless it may stand in the state folder.
     sink: Option<Box<dyn Sink>>,
 }
 
@@ -115,6 +115,7 @@ impl Plan {
         let surroundings = Surroundings {
             output_rate: OUTPUT_RATE,
             recordings: state.join("recordings"),
+            uses_outputs: true,
             tones: state.join("tones"),
             beside,
         };
@@ -145,6 +146,13 @@ impl Plan {
     #[must_use]
     pub fn with_resolver(self, resolver: Resolver) -> Self {
         Self { resolver, ..self }
+    }
+
+    /// Leaves the machine's own outputs alone unless they are configured by name.
+    #[must_use]
+    pub fn without_outputs(mut self) -> Self {
+        self.surroundings.uses_outputs = false;
+        self
     }
 
     /// Goes by another hardware address than the machine's.

@@ -16,6 +16,7 @@ fn identity() -> Identity {
 async fn started(state: &Path, file: Option<&str>) -> Result<Appliance, ApplianceError> {
     let file = file.map(|text| (Document::parse(text).unwrap(), state.to_owned()));
     Plan::new(state, file)?
+        .without_outputs()
         .start(identity(), ([127, 0, 0, 1], 0).into())
         .await
 }

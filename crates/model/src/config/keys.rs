@@ -587,8 +587,8 @@ const SOUND_AND_SIP: &[KeySpec] = &[
         Kind::Sink,
         "auto",
         Tab::AdvancedAudio,
-        "Where sound goes: pulse is a PulseAudio or PipeWire server, alsa a sound card, wav are files, null is nowhere; auto is \
-         WAV files in the state folder.",
+        "Where sound goes: pulse is a PulseAudio or PipeWire server, alsa a sound card, wav are files, null is nowhere; auto is the first of \
+         pulse, alsa:default and files in the state folder that is there at the start.",
     )),
     seen(
         one("sip.transp"),

@@ -189,7 +189,7 @@ impl Site {
         format!(
             "sip.proxy = {DOMAIN}\nsip.obproxy = {}\nsip.transp = tls\nsip.srtp = standard\n\
              sip.u1.user = {user}\nsip.u1.auth = {authorization_id}\nsip.u1.pwd = {}\n\
-             oyez.tls.ca = {}\noyez.sink = auto\n",
+             oyez.tls.ca = {}\noyez.sink = wav:{user}-recordings\n",
             self.server(Transport::Tls),
             password.reveal(),
             installation.authority_file.display()

@@ -138,6 +138,7 @@ async fn appliance(state: &Path, configuration: &str) -> Result<Appliance, Appli
         instance: None,
     };
     Plan::new(state, Some((file, state.to_owned())))?
+        .without_outputs()
         .with_mac("00:22:EE:0A:0B:0C")
         .start(identity, SocketAddr::new(LOOPBACK, 0))
         .await
