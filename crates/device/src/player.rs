@@ -190,10 +190,7 @@ impl Feeder {
                 self.stretch = Some(label);
                 begun.map(|()| None)
             }
-            Order::Samples(samples) => {
-                self.retry_if_due();
-                self.sink.write(&samples).map(|()| None)
-            }
+            Order::Samples(samples) => self.sink.write(&samples).map(|()| None),
             Order::End => {
                 self.stretch = None;
                 self.sink.end()
@@ -211,12 +208,6 @@ impl Feeder {
             // The first error names the cause; those of the same stretch follow from it.
             Err(_) if self.health != self.fitness && !begins => {}
             Err(error) => self.set_health(faulty(&error)),
-        }
-    }
-
-    fn retry_if_due(&mut self) {
-        if self.health != self.fitness && self.tried_at.elapsed() >= self.retry {
-            self.retry();
         }
     }
 
@@ -460,23 +451,18 @@ mod tests {
         assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
     }
 
-    #[tokio::test]
-    async fn a_faulty_sink_is_left_alone_until_it_is_time() {
-        let (outcomes, script) = sync_channel(16);
-        outcomes.send(("probe", false)).unwrap();
-        let (mut player, mut reports) = Player::start_trying(Box::new(Card(script)), RETRY).unwrap();
-        assert!(matches!(health(&mut reports).await, SinkHealth::Faulty { .. }));
+    #[test]
+    fn a_faulty_sink_is_left_alone_until_it_is_time() {
+        let (_outcomes, script) = sync_channel(0);
+        let (_orders, queue) = sync_channel(0);
+        let (reports, _) = mpsc::channel(REPORTS_KEPT);
+        let pause = Duration::from_millis(30);
+        let mut feeder = Feeder::new(Box::new(Card(script)), reports, pause);
+        feeder.health = faulty(&SinkError::NotOpen);
+        let begun = feeder.tried_at;
 
-        // Nothing but what is ordered: the script would not go with a try.
-        outcomes.send(("begin", false)).unwrap();
-        outcomes.send(("write", false)).unwrap();
-        outcomes.send(("end", false)).unwrap();
-        outcomes.send(("begin", true)).unwrap();
-        player.begin("page".to_owned());
-        player.play(vec![0]);
-        player.end();
-        player.begin("page".to_owned());
+        assert!(matches!(feeder.next(&queue), Err(RecvTimeoutError::Timeout)));
 
-        assert_eq!(health(&mut reports).await, SinkHealth::Healthy);
+        assert!(begun.elapsed() >= pause);
     }
 }
