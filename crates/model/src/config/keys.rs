@@ -1,6 +1,7 @@
 //! The schema: every key with a meaning here.
 
 mod admin;
+mod advanced_sip;
 mod provisioning;
 
 use std::fmt;
@@ -271,15 +272,15 @@ const USE: &str = "Register the slot.";
 /// The schema, in the order of the web interface.
 pub const KEYS: &[KeySpec] = &ALL;
 
-const SECTIONS: [&[KeySpec]; 3] = [SOUND_AND_SIP, admin::KEYS, provisioning::KEYS];
-const ROWS: usize = SOUND_AND_SIP.len() + admin::KEYS.len() + provisioning::KEYS.len();
+const SECTIONS: [&[KeySpec]; 4] = [SOUND, advanced_sip::KEYS, admin::KEYS, provisioning::KEYS];
+const ROWS: usize = SOUND.len() + advanced_sip::KEYS.len() + admin::KEYS.len() + provisioning::KEYS.len();
 
 #[expect(
     clippy::indexing_slicing,
     reason = "the compiler works it out: a place that is not there fails the build"
 )]
 const ALL: [KeySpec; ROWS] = {
-    let mut all = [SOUND_AND_SIP[0]; ROWS];
+    let mut all = [SOUND[0]; ROWS];
     let (mut place, mut section) = (0, 0);
     while section < SECTIONS.len() {
         let mut row = 0;
@@ -293,7 +294,8 @@ const ALL: [KeySpec; ROWS] = {
     all
 };
 
-const SOUND_AND_SIP: &[KeySpec] = &[
+/// Basic Settings, Additional Features and Advanced Audio.
+const SOUND: &[KeySpec] = &[
     seen(
         one("sip.proxy"),
         Kind::HostPort,
@@ -589,211 +591,6 @@ const SOUND_AND_SIP: &[KeySpec] = &[
         Tab::AdvancedAudio,
         "Where sound goes: pulse is a PulseAudio or PipeWire server, alsa a sound card, wav are files, null is nowhere; auto is the first of \
          pulse, alsa:default and files in the state folder that is there at the start.",
-    )),
-    seen(
-        one("sip.transp"),
-        Kind::Choice(TRANSPORTS),
-        "auto",
-        Tab::AdvancedSip,
-        "SIP transportation.",
-    ),
-    seen(
-        one("sip.sips"),
-        Kind::Flag,
-        OFF,
-        Tab::AdvancedSip,
-        "Use the sips scheme.",
-    ),
-    seen(
-        one("sip.obproxy"),
-        Kind::HostPort,
-        UNSET,
-        Tab::AdvancedSip,
-        "Outbound proxy.",
-    ),
-    own(seen(
-        one("oyez.obproxy2"),
-        Kind::HostPort,
-        UNSET,
-        Tab::AdvancedSip,
-        "Second outbound proxy.",
-    )),
-    seen(
-        one("sip.registrar"),
-        Kind::HostPort,
-        UNSET,
-        Tab::AdvancedSip,
-        "Registrar, if not the SIP domain.",
-    ),
-    seen(
-        one("sip.regexp"),
-        Kind::Integer {
-            min: 30,
-            max: SECONDS_TO_A_DAY,
-            unit: "seconds",
-        },
-        "3600",
-        Tab::AdvancedSip,
-        "Register period.",
-    ),
-    seen(
-        one("sip.interop.ka.method"),
-        Kind::Choice(KEEP_ALIVE_METHODS),
-        "crlf",
-        Tab::AdvancedSip,
-        "Keep-alive method; crlf is the double CRLF of RFC 5626.",
-    ),
-    seen(
-        one("sip.interop.ka.interval"),
-        Kind::Integer {
-            min: 1,
-            max: 3_600,
-            unit: "seconds",
-        },
-        "20",
-        Tab::AdvancedSip,
-        "Keep-alive period.",
-    ),
-    seen(
-        one("sip.srtp"),
-        Kind::Choice(SRTP_OFFERS),
-        "disabled",
-        Tab::AdvancedSip,
-        "SDP SRTP offer.",
-    ),
-    seen(
-        one("sip.srtp.suite"),
-        Kind::Choices(SRTP_SUITES),
-        "aes_cm_128_hmac_sha1_80",
-        Tab::AdvancedSip,
-        "SDP SRTP offer crypto suites, the preferred first.",
-    ),
-    own(seen(
-        one("oyez.tls.validate"),
-        Kind::Flag,
-        ON,
-        Tab::AdvancedSip,
-        "Validate the server's certificate.",
-    )),
-    own(seen(
-        one("oyez.tls.ca"),
-        Kind::Text,
-        UNSET,
-        Tab::AdvancedSip,
-        "PEM file of trusted certificate authorities; empty trusts the system's.",
-    )),
-    own(seen(
-        one("oyez.tls.min"),
-        Kind::Choice(TLS_VERSIONS),
-        "1.2",
-        Tab::AdvancedSip,
-        "Oldest TLS version.",
-    )),
-    own(seen(
-        one("oyez.digest.md5"),
-        Kind::Flag,
-        ON,
-        Tab::AdvancedSip,
-        "Answer challenges by MD5.",
-    )),
-    seen(
-        one("sip.ssr.use"),
-        Kind::Flag,
-        OFF,
-        Tab::AdvancedSip,
-        "Server redundancy: use the backup servers.",
-    ),
-    seen(
-        one("sip.bkproxy1"),
-        Kind::HostPort,
-        UNSET,
-        Tab::AdvancedSip,
-        "Backup server 1.",
-    ),
-    seen(
-        one("sip.bkproxy2"),
-        Kind::HostPort,
-        UNSET,
-        Tab::AdvancedSip,
-        "Backup server 2.",
-    ),
-    seen(
-        one("sip.ssr.interval"),
-        Kind::Integer {
-            min: 1,
-            max: SECONDS_TO_A_DAY,
-            unit: "seconds",
-        },
-        "120",
-        Tab::AdvancedSip,
-        "Polling interval of servers that are not in use.",
-    ),
-    idle(seen(
-        one("sip.ssr.method"),
-        Kind::Integer {
-            min: 0,
-            max: 9,
-            unit: "the hardware's methods",
-        },
-        OFF,
-        Tab::AdvancedSip,
-        "Polling method; the numbers but 0, OPTIONS, are not documented and poll by OPTIONS too.",
-    )),
-    idle(seen(
-        one("sip.ssr.chkact"),
-        Kind::Flag,
-        OFF,
-        Tab::AdvancedSip,
-        "Poll the active server as well.",
-    )),
-    seen(
-        one("sip.ssr.nofb"),
-        Kind::Flag,
-        OFF,
-        Tab::AdvancedSip,
-        "Do not fail back to an earlier server.",
-    ),
-    idle(seen(
-        one("sip.interop.cuser"),
-        Kind::Flag,
-        ON,
-        Tab::AdvancedSip,
-        "Put the extension into the Contact.",
-    )),
-    idle(seen(
-        one("sip.interop.cport"),
-        Kind::Flag,
-        ON,
-        Tab::AdvancedSip,
-        "Put the local port into the Contact.",
-    )),
-    idle(seen(
-        one("sip.interop.checksync"),
-        Kind::Choice(CHECK_SYNCS),
-        "conditional-reboot",
-        Tab::AdvancedSip,
-        "What a check-sync notification does.",
-    )),
-    own(seen(
-        one("oyez.priority"),
-        Kind::Choice(PRIORITY_TRUSTS),
-        "zone",
-        Tab::AdvancedSip,
-        "When a server's Priority header decides how important a call is: zone is where the server says that it sets it itself.",
-    )),
-    own(seen(
-        one("oyez.survivability.use"),
-        Kind::Flag,
-        OFF,
-        Tab::AdvancedSip,
-        "Local survivability: register with the local node when all servers are out of reach.",
-    )),
-    own(seen(
-        one("oyez.survivability.proxy"),
-        Kind::HostPort,
-        UNSET,
-        Tab::AdvancedSip,
-        "Survivability proxy: the local node.",
     )),
 ];
 
