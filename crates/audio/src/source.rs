@@ -16,6 +16,8 @@ pub const SOURCE_SECONDS_MAX: u32 = 600;
 pub const SOURCE_BYTES_MAX: u64 = SOURCE_SECONDS_MAX as u64 * 48_000 * 8 + 65_536;
 /// Rates that are taken, in samples a second.
 pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+/// The highest rate at which anything is played.
+const PLAYED_RATE_MAX: u32 = 48_000;
 /// Channels that are taken; they are averaged.
 pub(crate) const CHANNELS_MAX: u16 = 32;
 /// Frames that the resampler works on at a time.
@@ -135,8 +137,9 @@ impl Sound {
     }
 }
 
-/// Samples of the longest sound at a rate.
+/// Samples of the longest sound at a rate. What has more a second than is ever played may last less: it takes as much memory.
 pub(crate) fn longest(rate: u32) -> usize {
+    let rate = rate.min(PLAYED_RATE_MAX);
     usize::try_from(u64::from(rate) * u64::from(SOURCE_SECONDS_MAX)).unwrap_or(usize::MAX)
 }
 

@@ -80,7 +80,7 @@ impl Text {
     /// What came from elsewhere cannot begin a line of its own, or reach for the terminal of whoever reads.
     fn one_line(&self) -> String {
         let plain = |character: char| {
-            let turns_text_around = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let turns_text_around = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if character.is_control() || turns_text_around {
                 '\u{fffd}'
             } else {

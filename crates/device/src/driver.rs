@@ -57,6 +57,8 @@ struct Succession {
     seeds: ChaCha20Rng,
     next: Option<(Profile, Option<ClientTls>)>,
     is_leaving: bool,
+    /// The device ends: no other core takes its place.
+    is_ending: bool,
 }
 
 impl Driver {
@@ -83,6 +85,7 @@ impl Driver {
                 seeds,
                 next: None,
                 is_leaving: false,
+                is_ending: false,
             },
             reports,
             lines,
@@ -126,6 +129,7 @@ impl Driver {
                     Some(Request::Reconfigure(change)) => self.reconfigure(*change),
                     Some(Request::Stop) => {
                         self.succession.next = None;
+                        self.succession.is_ending = true;
                         self.give(Input::Shutdown);
                     }
                     None => return,
@@ -184,6 +188,9 @@ impl Driver {
     /// Goes on with another configuration: in place where that can be, otherwise by another core, which starts when no page
     /// is under way and this one has taken its bindings back.
     fn reconfigure(&mut self, change: Reconfiguration) {
+        if self.succession.is_ending {
+            return;
+        }
         if let Some(sink) = change.sink {
             self.replace_sink(sink);
         }

@@ -211,6 +211,13 @@ impl Device {
             // The driver lets go of its requests when it has ended.
             self.requests.closed().await;
         }
+        // The control socket goes with its task: another device may take its place.
+        for task in &self.control {
+            task.abort();
+            while !task.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }
 

@@ -12,8 +12,9 @@ use model::config::{
     EndpointConfig, HostPort, KeepAliveMethod, PriorityTrust, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite,
     TransportChoice,
 };
-use model::status::TargetRole;
+use model::status::{SoundClass, TargetRole};
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
+use paging::{Class, Order};
 use sip::flow::Transport;
 
 use crate::keepalive::KeepaliveTimes;
@@ -121,6 +122,8 @@ pub struct SoundProfile {
     pub page_volume_db: f32,
     /// Gain of rings in dB, at most 0.
     pub ring_volume_db: f32,
+    /// Which sound comes first.
+    pub order: Order,
 }
 
 /// The times of a device.
@@ -191,6 +194,8 @@ impl Profile {
                 output_rate,
                 page_volume_db: decibel(config.page.volume_db),
                 ring_volume_db: decibel(config.ring.volume_db),
+                // The configuration has each kind once.
+                order: Order::new(config.order.map(class)).unwrap_or_default(),
             },
             ring: RingProfile::from_config(config),
             alerts: AlertsProfile::from_config(config),
@@ -345,5 +350,17 @@ fn host(at: &HostPort) -> String {
         format!("[{}]", at.host)
     } else {
         at.host.clone()
+    }
+}
+
+fn class(kind: SoundClass) -> Class {
+    match kind {
+        SoundClass::EmergencyAlert => Class::EmergencyAlert,
+        SoundClass::PriorityPage => Class::PriorityPage,
+        SoundClass::Page => Class::Page,
+        SoundClass::TwoWayCall => Class::TwoWayCall,
+        SoundClass::Ring => Class::Ring,
+        SoundClass::ScheduledBell => Class::ScheduledBell,
+        SoundClass::BackgroundMusic => Class::BackgroundMusic,
     }
 }

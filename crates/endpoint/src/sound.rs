@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use media::mix::Mixer;
 use model::status::{Signals, SinkHealth, SinkStatus};
-use paging::{Arbiter, Class, SoundId};
+use paging::{Arbiter, Class, Effect, SoundId};
 
 use crate::profile::SoundProfile;
 use crate::receipt::OutputState;
@@ -51,13 +51,13 @@ pub(crate) struct Sound {
 impl Sound {
     pub(crate) fn new(profile: SoundProfile) -> Self {
         Self {
+            arbiter: Arbiter::new(profile.order),
             profile,
             health: SinkHealth::Faulty {
                 reason: NO_SINK.to_owned(),
             },
             is_muted: false,
             filled_at: None,
-            arbiter: Arbiter::default(),
             began_by_sound: BTreeMap::new(),
             mixing: Mixing::default(),
             signals: Signals::default(),
@@ -68,9 +68,15 @@ impl Sound {
         &self.profile
     }
 
-    /// Sounds from here on as another profile has it; the rate stays.
-    pub(crate) fn set_profile(&mut self, profile: SoundProfile) {
+    /// Sounds from here on as another profile has it; the rate stays. Gives what follows from another order.
+    pub(crate) fn set_profile(&mut self, profile: SoundProfile) -> Vec<Effect> {
+        let effects = if self.profile.order == profile.order {
+            Vec::new()
+        } else {
+            self.arbiter.set_order(profile.order)
+        };
         self.profile = profile;
+        effects
     }
 
     /// Notes that a sound is heard from `now` on.

@@ -46,7 +46,7 @@ pub(crate) async fn start(
     Ok(web)
 }
 
-/// Every name and address of this machine that a browser may use.
+/// The addresses of this machine, and the name it has for itself, as a browser may use them.
 fn subjects() -> Vec<Subject> {
     let mut subjects = vec![
         Subject::Name("localhost".to_owned()),

@@ -142,6 +142,14 @@ impl Arbiter {
         effects
     }
 
+    /// Goes by another order from here on.
+    pub fn set_order(&mut self, order: Order) -> Vec<Effect> {
+        self.order = order;
+        let mut effects = Vec::new();
+        self.settle(None, &mut effects);
+        effects
+    }
+
     /// The sound that is heard at full level, with its class.
     #[must_use]
     pub fn sounding(&self) -> Option<(SoundId, Class)> {

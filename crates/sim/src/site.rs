@@ -292,6 +292,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
             output_rate: SampleRate::Hz8000,
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
+            order: Default::default(),
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::layout;
 
-/// Bumped by hand where a browser must not use what it keeps: the name is part of the address.
 const STYLE: &str = include_str!("../../assets/oyez.css");
 const SCRIPT: &str = include_str!("../../assets/oyez.js");
 const HTMX: &str = include_str!("../../assets/htmx.min.js");

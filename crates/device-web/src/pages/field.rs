@@ -106,6 +106,10 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
                 })
                 .collect(),
         ),
+        // A list in an order is typed; of suites, one or all of them are chosen.
+        Kind::Choices(words) if !words.contains(&"all") => Control::Text {
+            suggestions: Vec::new(),
+        },
         Kind::Choices(words) => {
             let mut choices: Vec<Choice> = words
                 .iter()
@@ -117,7 +121,7 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
             }
             Control::Select(choices)
         }
-        Kind::Decibel { min, max, step } => Control::Select(decibels(min, max, step, chosen)),
+        Kind::Decibel { min, max, step } => Control::Select(decibels(spec.kind, (min, max, step), chosen)),
         Kind::Tone => {
             let mut choices = vec![
                 choice("Default", "Default", chosen),
@@ -151,7 +155,7 @@ fn choice(value: &str, label: &str, chosen: &str) -> Choice {
 }
 
 /// The gains of a scale, the loudest first, with the levels of the hardware: 10 is 0 dB, each level 3 dB.
-fn decibels(min: i32, max: i32, step: i32, chosen: &str) -> Vec<Choice> {
+fn decibels(kind: Kind, (min, max, step): (i32, i32, i32), chosen: &str) -> Vec<Choice> {
     let mut choices = Vec::new();
     let mut gain = max;
     while gain >= min {
@@ -161,7 +165,11 @@ fn decibels(min: i32, max: i32, step: i32, chosen: &str) -> Vec<Choice> {
         } else {
             format!("{gain} dB")
         };
-        choices.push(choice(&value, &label, chosen));
+        choices.push(Choice {
+            is_chosen: kind.means_same(&value, chosen),
+            value,
+            label,
+        });
         gain -= step.max(1);
     }
     choices
@@ -227,6 +235,10 @@ mod tests {
         assert_eq!(
             chosen(&field("audio.page.vol = -45dB\n", "audio.page.vol")),
             ["-5 (-45 dB)"]
+        );
+        assert_eq!(
+            chosen(&field("audio.ring.vol = -18 dB\n", "audio.ring.vol")),
+            ["4 (-18 dB)"]
         );
         assert_eq!(chosen(&field("", "oyez.tls.validate")), ["Enabled"]);
     }

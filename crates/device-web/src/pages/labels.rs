@@ -57,6 +57,7 @@ const LABELS: &[(&str, &str)] = &[
     ("api.auth.basic", "Authentication Method"),
     ("api.auth.tsvar", "Permitted Clock Skew"),
     ("oyez.sink", "Sound Output"),
+    ("oyez.order", "Order of Sounds"),
     ("sip.transp", "SIP Transportation"),
     ("sip.sips", "SIPS Scheme"),
     ("sip.obproxy", "Outbound Proxy"),

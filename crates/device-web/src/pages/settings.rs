@@ -127,7 +127,9 @@ fn changes(tab: Tab, settings: &Settings, posted: &Posted) -> Vec<SettingChange>
         let value = value.trim();
         let applies = settings.effective().value(&key);
         let stays = value == applies.unwrap_or_default()
-            || (applies.is_none() && find(&key).is_some_and(|spec| spec.default == value))
+            || find(&key).is_some_and(|spec| {
+                !value.is_empty() && spec.kind.means_same(value, applies.unwrap_or(spec.default))
+            })
             || value == CONCEALED && find(&key).is_some_and(|spec| spec.secret);
         if !stays {
             let value = Some(value.to_owned());
@@ -250,14 +252,10 @@ fn groups(tab: Tab, settings: &Settings, tones: &[String], refused: &Refused) ->
             let fields: Vec<Field> = members()
                 .map(|spec| field(spec, spec.pattern.key(number)))
                 .collect();
-            let is_set = fields
-                .iter()
-                .any(|field| !field.value.is_empty() && settings.effective().value(&field.key).is_some());
             groups.push(Group {
                 title: format!("{} {number}", family_title(&name)),
                 summary: summary(&fields),
-                is_open: is_set && fields.iter().any(|field| field.error.is_some())
-                    || fields.iter().any(|field| field.error.is_some()),
+                is_open: fields.iter().any(|field| field.error.is_some()),
                 fields,
             });
         }

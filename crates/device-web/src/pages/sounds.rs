@@ -77,8 +77,11 @@ pub(super) async fn alert(State(site): State<Site>, posted: Posted) -> Response 
         let text = "Nothing was started: a real alert has to be confirmed. Go back, tick the box, and start it again.";
         return layout::failure(StatusCode::UNPROCESSABLE_ENTITY, text);
     }
-    tracing::warn!(number, is_drill, "an alert was started at the web pages");
-    answer(&site, SoundOrder::StartAnnouncement { number, is_drill }).await
+    let answer = answer(&site, SoundOrder::StartAnnouncement { number, is_drill }).await;
+    if answer.status().is_redirection() {
+        tracing::warn!(number, is_drill, "an alert was started at the web pages");
+    }
+    answer
 }
 
 async fn answer(site: &Site, order: SoundOrder) -> Response {

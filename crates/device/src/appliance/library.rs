@@ -48,6 +48,9 @@ pub enum ToneError {
     /// There are as many files as may be, or as large ones.
     #[error("there is no room: {TONES_MAX} files of {} MiB together may be kept; remove one first", TONES_BYTES_MAX / 1024 / 1024)]
     Quota,
+    /// The program ends.
+    #[error("the endpoint is ending")]
+    Interrupted,
     /// There is no such file.
     #[error("there is no such file")]
     Missing,

@@ -45,6 +45,8 @@ pub struct Plan {
     surroundings: Surroundings,
     store: Store,
     settings: Settings,
+    /// What the configuration file says.
+    file: Document,
     /// The settings differ from those that were kept last, or none were.
     is_new: bool,
     tls: ClientTls,
@@ -108,8 +110,13 @@ impl Plan {
         let beside = file
             .as_ref()
             .map_or(state.to_owned(), |(_, folder)| folder.clone());
-        let settings = match file {
-            Some((file, _)) => kept.with_given(file).map_err(ApplianceError::Configuration)?,
+        let file = file.map(|(file, _)| file);
+        let settings = match &file {
+            Some(file) => {
+                let given = relaid(&store.file(), kept.given(), file)
+                    .map_err(|error| ApplianceError::Configuration(vec![error]))?;
+                kept.with_given(given).map_err(ApplianceError::Configuration)?
+            }
             None => kept.clone(),
         };
         let surroundings = Surroundings {
@@ -135,6 +142,7 @@ impl Plan {
             surroundings,
             store,
             settings,
+            file: file.unwrap_or_default(),
             tls,
             resolver: Resolver::from_system(),
             mac: machine::mac(),
@@ -189,6 +197,7 @@ impl Plan {
         if self.is_new {
             self.store.keep(&self.settings, Author::File, unix_time())?;
         }
+        self.store.keep_file(&self.file)?;
         let sink_name = sink.name();
         let device = Device::start(DeviceSetup {
             profile,
@@ -215,6 +224,8 @@ impl Plan {
             changes,
             mac: self.mac,
             provisioning: RwLock::default(),
+            library: Mutex::default(),
+            file: self.file,
             fetches: Fetches::default(),
         });
         tokio::spawn(provisioning::run(Arc::downgrade(&shared)));
@@ -238,6 +249,10 @@ struct Shared {
     changes: broadcast::Sender<Changed>,
     mac: String,
     provisioning: RwLock<Provisioning>,
+    /// Held while the sound files change.
+    library: Mutex<()>,
+    /// What the configuration file says, under what is provisioned.
+    file: Document,
     fetches: Fetches,
 }
 
@@ -359,8 +374,7 @@ impl Appliance {
     /// As [`change`](Self::change).
     pub async fn replace_local(&self, author: Author, local: Document) -> Result<Changed, ChangeError> {
         let store = Arc::clone(&self.0.store).lock_owned().await;
-        let given = self.settings().given().clone();
-        let settings = Settings::new(given, local).map_err(ChangeError::Wrong)?;
+        let settings = self.settings().with_local(local).map_err(ChangeError::Wrong)?;
         self.apply(store, settings, author).await
     }
 
@@ -408,11 +422,8 @@ impl Appliance {
     ///
     /// Says why it cannot be kept; nothing is left of it then.
     pub async fn add_tone(&self, name: String, content: Vec<u8>) -> Result<ToneFile, ToneError> {
-        let folder = self.tones().to_owned();
-        let add = move || library::add(&folder, &name, content, OUTPUT_RATE.hertz());
-        let kept = spawn_blocking(add).await.map_err(|_| ToneError::Missing)??;
-        self.reload_tones().await;
-        Ok(kept)
+        self.change_tones(move |folder| library::add(folder, &name, content, OUTPUT_RATE.hertz()))
+            .await
     }
 
     /// Removes a sound file; where it is named, a built-in tone plays.
@@ -421,11 +432,27 @@ impl Appliance {
     ///
     /// Says why it stays.
     pub async fn remove_tone(&self, name: String) -> Result<(), ToneError> {
-        let folder = self.tones().to_owned();
-        let remove = move || library::remove(&folder, &name);
-        spawn_blocking(remove).await.map_err(|_| ToneError::Missing)??;
-        self.reload_tones().await;
-        Ok(())
+        self.change_tones(move |folder| library::remove(folder, &name))
+            .await
+    }
+
+    /// Changes the sound files, one change after the other, and plays what has become of them; to its end, also when who asked
+    /// for it has gone.
+    async fn change_tones<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Path) -> Result<T, ToneError> + Send + 'static,
+    ) -> Result<T, ToneError> {
+        let appliance = self.clone();
+        let changing = tokio::spawn(async move {
+            let _in_turn = appliance.0.library.lock().await;
+            let folder = appliance.tones().to_owned();
+            let changed = spawn_blocking(move || change(&folder))
+                .await
+                .map_err(|_| ToneError::Interrupted)?;
+            appliance.reload_tones().await;
+            changed
+        });
+        changing.await.map_err(|_| ToneError::Interrupted)?
     }
 
     /// Loads the tone files anew, as after an upload.
@@ -482,9 +509,21 @@ impl Appliance {
         Ok(store.read(number)?)
     }
 
+    /// Applies settings, to its end, also when who asked for it has gone: what is kept on disk is what the device runs by.
+    async fn apply(
+        &self,
+        store: OwnedMutexGuard<Store>,
+        settings: Settings,
+        author: Author,
+    ) -> Result<Changed, ChangeError> {
+        let appliance = self.clone();
+        let applying = tokio::spawn(async move { appliance.apply_now(store, settings, author).await });
+        applying.await.map_err(|_| ChangeError::Interrupted)?
+    }
+
     /// Tries everything that can fail, keeps the settings, and gives them to the device. What changes nothing makes no version:
     /// a program that sets the same values every minute would push out every other one.
-    async fn apply(
+    async fn apply_now(
         &self,
         store: OwnedMutexGuard<Store>,
         settings: Settings,
@@ -587,6 +626,19 @@ fn unprovisioned(step: ProvisioningStep) -> SlotStatus {
             next_try_ms: None,
         },
     }
+}
+
+/// The given layer under another configuration file: what was provisioned over the file before stays over this one, so that a device
+/// whose server is out of reach when it starts has its account all the same.
+fn relaid(file_before: &Document, given: &Document, file: &Document) -> Result<Document, ConfigError> {
+    let mut relaid = file.clone();
+    for key in given.keys() {
+        let value = given.value(key);
+        if value != file_before.value(key) {
+            relaid.set(key, value.unwrap_or_default())?;
+        }
+    }
+    Ok(relaid)
 }
 
 /// Seconds since 1970; 0 for a clock before that.

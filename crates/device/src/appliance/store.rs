@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 /// Versions kept: the one that applies and those that can be gone back to.
 pub const VERSIONS_KEPT: usize = 21;
 
+/// What the configuration file said.
+const FILE: &str = "file.conf";
 const CURRENT: &str = "current";
 const GIVEN: &str = "given.conf";
 const LOCAL: &str = "local.conf";
@@ -130,6 +132,25 @@ impl Store {
     /// The versions, the oldest first.
     pub(super) fn versions(&self) -> &[Version] {
         &self.versions
+    }
+
+    /// What the configuration file said when the endpoint was last started; nothing if it was started without one, or if that
+    /// cannot be read: then what was given counts as provisioned, and stays.
+    pub(super) fn file(&self) -> Document {
+        let text = fs::read_to_string(self.folder.join(FILE)).unwrap_or_default();
+        Document::parse(&text).unwrap_or_default()
+    }
+
+    /// Keeps what the configuration file says, if it says something else than before.
+    pub(super) fn keep_file(&self, file: &Document) -> Result<(), StoreError> {
+        let text = file.to_text();
+        if text == self.file().to_text() {
+            return Ok(());
+        }
+        let (new, path) = (self.folder.join("file.new"), self.folder.join(FILE));
+        write_durably(&new, &text)?;
+        fs::rename(&new, &path).map_err(failed("write", &path))?;
+        synchronise(&self.folder)
     }
 
     /// Reads a version.

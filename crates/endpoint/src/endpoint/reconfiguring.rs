@@ -49,8 +49,10 @@ impl Endpoint {
         self.calls
             .set_volumes(profile.sound.page_volume_db, profile.sound.ring_volume_db);
         self.locals.set_volume(profile.sound.page_volume_db);
-        self.sound.set_profile(profile.sound.clone());
+        let effects = self.sound.set_profile(profile.sound.clone());
         self.profile = profile;
+        // Nothing was asked for, so nothing is refused.
+        let _is_followed = self.follow_arbiter(now, &effects).is_ok();
         self.settle(now);
         Reconfigured::InPlace
     }

@@ -11,6 +11,7 @@ use media::srtp::Suite;
 use model::SlotPosition;
 use model::config::{Document, EndpointConfig};
 use model::status::TargetRole;
+use paging::Class;
 use sip::flow::Transport;
 use sip::message::HeaderName;
 
@@ -194,6 +195,19 @@ fn a_ring_follows_the_rules_of_the_file() {
     assert!(rule.pattern.is_match("7001") && !rule.pattern.is_match("1701"));
     assert_eq!(rule.tone, ToneSource::Builtin(BuiltinTone::BellGreatBritain));
     assert_eq!(rule.delay, Duration::from_secs(4));
+}
+
+#[test]
+fn an_installation_may_rank_its_sounds_otherwise() {
+    let usual = profile("");
+    let own = profile("oyez.order = page,alert,priority,call,ring,bell,music,\n");
+
+    let place = |profile: &Profile, class| profile.sound.order.place(class);
+    assert_eq!(place(&usual, Class::EmergencyAlert), 0);
+    assert_eq!(
+        (place(&own, Class::Page), place(&own, Class::EmergencyAlert)),
+        (0, 1)
+    );
 }
 
 #[test]

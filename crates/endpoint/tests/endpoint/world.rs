@@ -158,6 +158,7 @@ pub(crate) fn profile() -> Profile {
             output_rate: RATE,
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
+            order: Default::default(),
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),

@@ -14,6 +14,7 @@ pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
 use super::reader::Reader;
 use super::{CallerPattern, ConfigError, Document, HostPort, SinkChoice};
+use crate::status::SoundClass;
 use crate::{AuthorizationId, Secret, SipUser, SlotPosition};
 
 /// The configuration of an endpoint.
@@ -35,6 +36,8 @@ pub struct EndpointConfig {
     pub ring: RingConfig,
     /// What emergency alerts play.
     pub alerts: AlertsConfig,
+    /// Which sound comes first, the most important kind first; each stands in it once.
+    pub order: [SoundClass; 7],
     /// Where it fetches its configuration.
     pub provisioning: ProvisioningConfig,
     /// Where sound goes.
@@ -358,6 +361,7 @@ impl EndpointConfig {
             page: sections::page(&reader),
             ring: sounds::ring(&reader, &mut errors),
             alerts: sounds::alerts(&reader),
+            order: sounds::order(&reader, &mut errors),
             provisioning: provisioning::provisioning(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
             api: sections::api(&reader, &mut errors),

@@ -195,6 +195,8 @@ pub(super) const SRTP_SUITES: &[&str] = &[
 pub(super) const KEEP_ALIVE_METHODS: &[&str] = &["none", "crlf"];
 pub(super) const CHECK_SYNCS: &[&str] = &["always-reboot", "conditional-reboot"];
 pub(super) const PRIORITY_TRUSTS: &[&str] = &["zone", "always", "never"];
+/// Kinds of sound, in the default order, the most important first.
+pub(super) const SOUND_ORDER: &[&str] = &["alert", "priority", "page", "call", "ring", "bell", "music"];
 pub(super) const TLS_VERSIONS: &[&str] = &["1.2", "1.3"];
 
 /// A row of a key whose name was seen on hardware and whose value may be shown.
@@ -591,6 +593,13 @@ const SOUND: &[KeySpec] = &[
         Tab::AdvancedAudio,
         "Where sound goes: pulse is a PulseAudio or PipeWire server, alsa a sound card, wav are files, null is nowhere; auto is the first of \
          pulse, alsa:default and files in the state folder that is there at the start.",
+    )),
+    own(seen(
+        one("oyez.order"),
+        Kind::Choices(SOUND_ORDER),
+        "alert,priority,page,call,ring,bell,music,",
+        Tab::AdvancedAudio,
+        "Which sound comes first, the most important kind first; each stands in it once.",
     )),
 ];
 

@@ -80,6 +80,27 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Says whether two values that were checked mean the same, however they are written: `-6dB` and `-06 dB`, `TLS` and `tls`.
+    #[must_use]
+    pub fn means_same(&self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Decibel { .. } => parse_decibel(one) == parse_decibel(other),
+            Self::Integer { .. } => parse_integer(one) == parse_integer(other),
+            Self::Choice(words) => parse_choice(one, words) == parse_choice(other, words),
+            Self::Choices(words) => parse_choices(one, words) == parse_choices(other, words),
+            Self::Flag
+            | Self::HostPort
+            | Self::User
+            | Self::AuthorizationId
+            | Self::Tone
+            | Self::Sink
+            | Self::Text
+            | Self::CallerPattern => one == other,
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

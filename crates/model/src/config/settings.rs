@@ -135,6 +135,24 @@ impl Settings {
         }
     }
 
+    /// Other settings of the device over the same given layer. What equals the given value is not kept as an override.
+    ///
+    /// # Errors
+    ///
+    /// Everything that does not fit together.
+    pub fn with_local(&self, mut local: Document) -> Result<Self, Vec<ConfigError>> {
+        let same: Vec<String> = local
+            .keys()
+            .filter(|key| self.given.value(key).is_some())
+            .filter(|key| self.is_below(key, local.value(key).unwrap_or_default()))
+            .map(str::to_owned)
+            .collect();
+        for key in same {
+            local.remove(&key);
+        }
+        Self::new(self.given.clone(), local)
+    }
+
     /// The same settings with changes made on the device, all of them or none. A value that equals what was given or the
     /// default is not kept as a local one.
     ///
@@ -163,10 +181,13 @@ impl Settings {
 
     /// Says whether a key has this value without the local layer. Empty stands for the default.
     fn is_below(&self, key: &str, value: &str) -> bool {
-        let default = find(key).map_or("", |spec| spec.default);
-        match self.given.value(key) {
-            Some(given) => value == given,
-            None => value.is_empty() || value == default,
+        let below = self.given.value(key);
+        match find(key) {
+            Some(spec) => {
+                let is_empty = value.is_empty() && below.is_none();
+                is_empty || spec.kind.means_same(value, below.unwrap_or(spec.default))
+            }
+            None => value == below.unwrap_or_default(),
         }
     }
 
@@ -207,7 +228,8 @@ impl Difference {
     #[must_use]
     pub fn shown(&self) -> Self {
         let conceal = |value: &Option<String>| value.as_ref().map(|_| CONCEALED.to_owned());
-        if find(&self.key).is_some_and(|spec| spec.secret) {
+        // What a key means that is not known here is not known either: a back-up of the hardware has passwords of its own.
+        if find(&self.key).is_none_or(|spec| spec.secret) {
             Self {
                 key: self.key.clone(),
                 before: conceal(&self.before),
@@ -290,6 +312,32 @@ mod tests {
         assert_eq!(settings.origin("audio.page.vol"), Origin::Given);
         assert_eq!(settings.origin("sip.transp"), Origin::Default);
         assert_eq!(settings.origin("sip.regexp"), Origin::Default);
+    }
+
+    #[test]
+    fn a_value_written_in_another_way_is_no_override() {
+        let given = document("sip.proxy = a.example\nsip.transp = TLS\naudio.page.vol = -06dB\n");
+        let settings = Settings::new(given, Document::default()).unwrap();
+
+        let same = settings
+            .changed(&[change("sip.transp", "tls"), change("audio.page.vol", "-6dB")])
+            .unwrap();
+        let restored = settings
+            .with_local(document("sip.transp = tls\nsip.regexp = 60\n"))
+            .unwrap();
+
+        assert_eq!(same.local().to_text(), "");
+        assert_eq!(restored.local().to_text(), "sip.regexp = 60\n");
+    }
+
+    #[test]
+    fn what_an_unknown_key_holds_is_concealed() {
+        let before = Settings::default();
+        let after = Settings::new(document("admin.pwd2 = algo\n"), Document::default()).unwrap();
+
+        let shown: Vec<Difference> = before.differences(&after).iter().map(Difference::shown).collect();
+
+        assert_eq!(shown[0].after.as_deref(), Some(CONCEALED));
     }
 
     #[test]

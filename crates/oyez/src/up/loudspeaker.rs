@@ -101,6 +101,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             output_rate: SampleRate::Hz48000,
             page_volume_db: 0.0,
             ring_volume_db: 0.0,
+            order: Default::default(),
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),

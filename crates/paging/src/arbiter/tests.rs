@@ -234,6 +234,19 @@ fn an_installation_may_have_another_order() {
 }
 
 #[test]
+fn another_order_changes_what_is_heard_meanwhile() {
+    let mut arbiter = Arbiter::default();
+    arbiter.request(FIRST, Class::TwoWayCall);
+    arbiter.request(SECOND, Class::Ring);
+    let mut classes = Class::ALL;
+    classes.swap(3, 4);
+
+    let effects = arbiter.set_order(Order::new(classes).unwrap());
+
+    assert_eq!(effects, [Effect::Suspend(FIRST), Effect::Start(SECOND)]);
+}
+
+#[test]
 fn an_order_without_a_class_is_refused() {
     let mut classes = Class::ALL;
     classes[6] = Class::Ring;

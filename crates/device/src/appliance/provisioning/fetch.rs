@@ -130,8 +130,13 @@ impl Client<'_> {
 
     fn request(&self, name: &str) -> Result<Request<Empty<Bytes>>, ProvisioningFailure> {
         let Source { host, port, folder } = self.source;
+        let authority = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
         let mut request = Request::get(format!("{folder}{name}"))
-            .header(header::HOST, format!("{host}:{port}"))
+            .header(header::HOST, authority)
             .header(
                 header::USER_AGENT,
                 concat!("Oyez-Endpoint/", env!("CARGO_PKG_VERSION")),

@@ -85,6 +85,8 @@ pub(super) async fn run(appliance: Weak<Shared>) {
         let Some(shared) = appliance.upgrade() else { return };
         let wakes = Arc::clone(&shared.fetches.0);
         let appliance_now = Appliance(shared);
+        // From before the fetch on: what asks for another one meanwhile is heard.
+        let mut reports = appliance_now.subscribe();
         let state = fetch(&appliance_now).await;
         let config = appliance_now.settings().config().provisioning;
         let wait = match &state {
@@ -101,7 +103,6 @@ pub(super) async fn run(appliance: Weak<Shared>) {
                 config.interval
             }
         };
-        let mut reports = appliance_now.subscribe();
         appliance_now.set_provisioning(state);
         drop(appliance_now);
         let until = wait.map(|wait| Instant::now() + wait);
@@ -117,8 +118,9 @@ pub(super) async fn run(appliance: Weak<Shared>) {
 async fn check_sync(reports: &mut broadcast::Receiver<DeviceReport>) {
     loop {
         match reports.recv().await {
-            Ok(DeviceReport::Event(DeviceEvent::CheckSync, _)) => return,
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            // What was missed may have asked as well.
+            Ok(DeviceReport::Event(DeviceEvent::CheckSync, _)) | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
             Err(RecvError::Closed) => return std::future::pending().await,
         }
     }
@@ -193,7 +195,7 @@ async fn provision(
         ));
     }
     let unusable = |detail: String| failure(ProvisioningStep::File, detail);
-    let given = plan::merged(settings.given(), &documents).map_err(unusable)?;
+    let given = plan::merged(&appliance.0.file, &documents).map_err(unusable)?;
     if given.to_text() != settings.given().to_text() {
         appliance
             .replace_given(Author::Provisioning, given)

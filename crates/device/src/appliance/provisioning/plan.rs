@@ -59,14 +59,10 @@ pub(super) fn files(config: &ProvisioningConfig, mac: &str) -> Vec<String> {
         .collect()
 }
 
-/// Lays fetched files over each other, the last on top; what the device has to know to find its server again stays as it was
-/// given before, where no file says otherwise.
-pub(super) fn merged(before: &Document, files: &[Document]) -> Result<Document, String> {
+/// Lays fetched files over each other, the last on top, and all of them over the file that the endpoint was started with.
+pub(super) fn merged(file: &Document, files: &[Document]) -> Result<Document, String> {
     let mut value_by_key = BTreeMap::new();
-    for key in before.keys().filter(|key| is_kept(key)) {
-        value_by_key.insert(key, before.value(key).unwrap_or_default());
-    }
-    for file in files {
+    for file in std::iter::once(file).chain(files) {
         for key in file.keys() {
             value_by_key.insert(key, file.value(key).unwrap_or_default());
         }
@@ -76,10 +72,6 @@ pub(super) fn merged(before: &Document, files: &[Document]) -> Result<Document, 
         merged.set(key, value).map_err(|error| error.to_string())?;
     }
     Ok(merged)
-}
-
-fn is_kept(key: &str) -> bool {
-    key.starts_with("prov.") || key.starts_with("oyez.")
 }
 
 #[cfg(test)]
@@ -138,16 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_later_file_decides_and_the_way_to_the_server_stays() {
+    fn a_later_file_decides_and_the_endpoints_own_lies_under_them() {
         let document = |text: &str| Document::parse(text).unwrap();
-        let before =
-            document("prov.server.static = prov.example\nsip.proxy = old.example\noyez.sink = null\n");
+        let own = document("prov.server.static = prov.example\nsip.proxy = old.example\noyez.sink = null\n");
         let files = [
             document("sip.proxy = model.example\naudio.page.vol = -6dB\n"),
             document("sip.proxy = device.example\noyez.sink = auto\n"),
         ];
 
-        let merged = merged(&before, &files).unwrap();
+        let merged = merged(&own, &files).unwrap();
 
         assert_eq!(merged.value("sip.proxy"), Some("device.example"));
         assert_eq!(merged.value("audio.page.vol"), Some("-6dB"));

@@ -233,6 +233,30 @@ async fn the_same_files_again_make_no_version_and_an_override_stays() {
 }
 
 #[tokio::test]
+async fn a_device_that_starts_without_its_server_has_its_account_all_the_same() {
+    let files = answers(&[(
+        DEVICE,
+        "sip.proxy = 127.0.0.1:9\nsip.u1.user = 7001\naudio.page.vol = -6dB\n",
+    )]);
+    let server = Server::start(files, false).await;
+    let state = tempfile::tempdir().unwrap();
+    let provisioned = appliance(state.path(), &server.configuration()).await.unwrap();
+    outcome(&provisioned).await;
+    let versions = provisioned.versions().len();
+    provisioned.stop().await;
+
+    let again = appliance(state.path(), &server.configuration()).await.unwrap();
+    assert_eq!(again.versions().len(), versions, "the same file makes no version");
+    again.stop().await;
+    let elsewhere = format!("{}audio.page.vol = -9dB\nprov.use = 0\n", server.configuration());
+    let elsewhere = appliance(state.path(), &elsewhere).await.unwrap();
+
+    assert_eq!(elsewhere.settings().value("sip.u1.user"), "7001");
+    assert_eq!(elsewhere.settings().value("audio.page.vol"), "-6dB");
+    elsewhere.stop().await;
+}
+
+#[tokio::test]
 async fn each_step_that_fails_is_named() {
     let wrong_checksum = answers(&[
         (DEVICE, "sip.proxy = a\n"),

@@ -3,7 +3,9 @@
 use super::slots::tone;
 use super::{AlertsConfig, AnnouncementConfig, RingConfig, RingRule, Tone, conflict};
 use crate::config::ConfigError;
+use crate::config::keys::SOUND_ORDER;
 use crate::config::reader::Reader;
+use crate::status::SoundClass;
 
 /// Rules that pick the tone of a ring.
 const RING_RULES: std::ops::RangeInclusive<u8> = 1..=4;
@@ -67,4 +69,32 @@ fn ring_rule(
         tone,
         delay: reader.seconds(&key("delay")),
     })
+}
+
+/// The kinds of sound in the default order, with their words.
+const KINDS: [(&str, SoundClass); 7] = [
+    ("alert", SoundClass::EmergencyAlert),
+    ("priority", SoundClass::PriorityPage),
+    ("page", SoundClass::Page),
+    ("call", SoundClass::TwoWayCall),
+    ("ring", SoundClass::Ring),
+    ("bell", SoundClass::ScheduledBell),
+    ("music", SoundClass::BackgroundMusic),
+];
+
+pub(super) fn order(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> [SoundClass; 7] {
+    const KEY: &str = "oyez.order";
+    let named: Vec<SoundClass> = reader
+        .choices(KEY, SOUND_ORDER)
+        .into_iter()
+        .filter_map(|word| KINDS.iter().find(|(known, _)| *known == word))
+        .map(|(_, kind)| *kind)
+        .collect();
+    if let Ok(order) = <[SoundClass; 7]>::try_from(named.as_slice()) {
+        return order;
+    }
+    let lacks = KINDS.iter().find(|(_, kind)| !named.contains(kind));
+    let problem = lacks.map_or_else(String::new, |(word, _)| format!("{word} does not stand in it"));
+    errors.push(conflict(reader, KEY, &problem, "each kind of sound once"));
+    KINDS.map(|(_, kind)| kind)
 }

@@ -148,6 +148,10 @@ fn what_does_not_fit_together_is_refused_with_its_line() {
             "line 1: audio.ring.cid2.use: the rule is on but matches nobody; audio.ring.cid2.regex, or 0 would be right",
         ),
         (
+            "oyez.order = page,alert,priority,call,ring,bell,bell,\n",
+            "line 1: oyez.order: music does not stand in it; each kind of sound once would be right",
+        ),
+        (
             "sip.proxy = a\nsip.u1.user = 7001\nsip.alert3.user = 7001\n",
             "line 3: sip.alert3.user: 7001 registers in slot page-1 too, and a call would reach both; \
              a user of its own would be right",
