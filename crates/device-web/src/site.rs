@@ -1,14 +1,14 @@
 //! What every page and call of the site has at hand, and which of them there are.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
 use axum::http::header;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use device::Appliance;
 use endpoint::tones::BuiltinTone;
 use tokio::sync::Semaphore;
@@ -126,8 +126,23 @@ pub(crate) fn router(site: Site) -> Router {
         .merge(pages::router())
         .merge(api::router(&site))
         .layer(DefaultBodyLimit::max(BODY_LENGTH_MAX))
+        .layer(from_fn(bound))
         .layer(from_fn(harden))
         .with_state(site)
+}
+
+/// How long a request that changes something may take, the reading of its body included: whoever sends an octet at a time gives its
+/// connection back.
+const CHANGE_TIME: Duration = Duration::from_secs(120);
+
+async fn bound(request: axum::extract::Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(CHANGE_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
 }
 
 /// Headers of every answer: nothing is stored, framed, or fetched from elsewhere.

@@ -144,7 +144,7 @@ impl Access {
                 return Err(Denial::Wrong);
             }
         }
-        self.set_password(password)?;
+        self.set_password(password, |present| present.is_none())?;
         self.begin_session(now)
     }
 
@@ -165,8 +165,13 @@ impl Access {
         if !is_right {
             return Err(Denial::Wrong);
         }
-        self.state().throttle.note_success(from);
-        self.begin_session(now)
+        let mut state = self.state();
+        state.throttle.note_success(from);
+        // The password may have been changed while the hash was worked out.
+        if state.password.as_ref().map(PasswordHash::to_text) != Some(hash.to_text()) {
+            return Err(Denial::Wrong);
+        }
+        state.sessions.begin(now).map_err(|_| Denial::NotKept)
     }
 
     /// Changes the password of a claimed device, and ends every session.
@@ -177,8 +182,10 @@ impl Access {
         old: &str,
         new: &str,
     ) -> Result<SessionToken, Denial> {
-        self.sign_in(now, from, old)?;
-        self.set_password(new)?;
+        let proof = self.sign_in(now, from, old)?;
+        // It proves that the password is known, and is no session of anybody.
+        self.sign_out(proof.as_str());
+        self.set_password(new, |present| present.is_some())?;
         self.state().sessions.end_all();
         self.begin_session(now)
     }
@@ -186,6 +193,11 @@ impl Access {
     /// The session of a token, if it goes on; it is prolonged.
     pub(crate) fn session(&self, now: Instant, token: &str, idle_max: Duration) -> Option<Session> {
         self.state().sessions.find(now, token, idle_max)
+    }
+
+    /// Says whether a session goes on, without prolonging it.
+    pub(crate) fn has_session(&self, now: Instant, token: &str, idle_max: Duration) -> bool {
+        self.state().sessions.holds(now, token, idle_max)
     }
 
     /// Ends a session.
@@ -197,7 +209,12 @@ impl Access {
         self.state().sessions.begin(now).map_err(|_| Denial::NotKept)
     }
 
-    fn set_password(&self, password: &str) -> Result<(), Denial> {
+    /// Sets the password, if the present one is still as it has to be.
+    fn set_password(
+        &self,
+        password: &str,
+        may_replace: impl FnOnce(Option<&PasswordHash>) -> bool,
+    ) -> Result<(), Denial> {
         let hash = PasswordHash::make(password).ok_or(Denial::UnfitPassword)?;
         let write = || {
             let new = self.file.with_extension("new");
@@ -211,11 +228,15 @@ impl Access {
             file.sync_all()?;
             fs::rename(&new, &self.file)
         };
+        let mut state = self.state();
+        if !may_replace(state.password.as_ref()) {
+            return Err(Denial::OutOfPlace);
+        }
         write().map_err(|error| {
             tracing::error!(%error, "the password cannot be kept");
             Denial::NotKept
         })?;
-        self.state().password = Some(hash);
+        state.password = Some(hash);
         Ok(())
     }
 

@@ -83,6 +83,14 @@ impl Sessions {
         Some(kept.session.clone())
     }
 
+    /// Says whether a token is that of a session that goes on; it is not prolonged.
+    pub(super) fn holds(&self, now: Instant, token: &str, idle_max: Duration) -> bool {
+        self.session_by_hash.get(&hash(token)).is_some_and(|kept| {
+            now.saturating_duration_since(kept.used) < idle_max
+                && now.saturating_duration_since(kept.began) < SESSION_LIFE
+        })
+    }
+
     pub(super) fn end(&mut self, token: &str) {
         self.session_by_hash.remove(&hash(token));
     }

@@ -1,7 +1,7 @@
 //! Listening in the browser: what the loudspeaker plays, as an endless WAV file.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::layout;
-use super::signed_in::SignedIn;
+use super::signed_in::{IDLE_MAX, SignedIn};
 use crate::site::Site;
 
 /// People who listen at a time: each takes what a dozen calls take.
@@ -25,32 +25,35 @@ const PIECES_KEPT: usize = 50;
 /// Sound of a piece, as the device makes it.
 const PIECE: Duration = Duration::from_millis(20);
 
-pub(super) async fn listen(State(site): State<Site>, _by: SignedIn) -> Response {
+pub(super) async fn listen(State(site): State<Site>, by: SignedIn) -> Response {
     let Ok(place) = Arc::clone(site.listeners()).try_acquire_owned() else {
         let text = format!("{LISTENERS_MAX} listen already.");
         return layout::failure(StatusCode::SERVICE_UNAVAILABLE, &text);
     };
     let (pieces, receiver) = mpsc::channel(PIECES_KEPT);
     let rate = site.appliance().output_rate();
-    tokio::spawn(feed(site.appliance().listen(), rate, pieces, place));
+    let watched = site.clone();
+    let goes_on = move || watched.access().has_session(Instant::now(), &by.token, IDLE_MAX);
+    tokio::spawn(feed(site.appliance().listen(), rate, pieces, place, goes_on));
     let header = Bytes::from(wav_header(rate));
     let stream = tokio_stream::once(header).chain(ReceiverStream::new(receiver));
     let body = Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>));
     ([(header::CONTENT_TYPE, "audio/wav")], body).into_response()
 }
 
-/// Sends what sounds, and silence while nothing does, until the browser has gone.
+/// Sends what sounds, and silence while nothing does, until the browser has gone or its session is over.
 async fn feed(
     mut sound: broadcast::Receiver<Arc<[i16]>>,
     rate: u32,
     pieces: mpsc::Sender<Bytes>,
     place: OwnedSemaphorePermit,
+    goes_on: impl Fn() -> bool,
 ) {
     let mut period = tokio::time::interval(PIECE);
     period.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let samples = usize::try_from(rate / 50).unwrap_or_default();
     let silence = Bytes::from(vec![0; samples * 2]);
-    while !pieces.is_closed() {
+    while !pieces.is_closed() && goes_on() {
         period.tick().await;
         let piece = match sound.try_recv() {
             Ok(samples) => samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
@@ -93,7 +96,7 @@ mod tests {
         let places = Arc::new(Semaphore::new(1));
         let place = Arc::clone(&places).try_acquire_owned().unwrap();
         let (pieces, receiver) = mpsc::channel(PIECES_KEPT);
-        tokio::spawn(feed(sound, RATE, pieces, place));
+        tokio::spawn(feed(sound, RATE, pieces, place, || true));
         (receiver, places)
     }
 
@@ -110,6 +113,17 @@ mod tests {
             assert_eq!(pieces.recv().await.unwrap(), &[0; 320][..]);
         }
         assert_eq!(begin.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_signed_out_hears_no_more() {
+        let (_sounding, sound) = broadcast::channel(8);
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let (pieces, mut receiver) = mpsc::channel(PIECES_KEPT);
+
+        feed(sound, RATE, pieces, place, || false).await;
+
+        assert!(receiver.recv().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]

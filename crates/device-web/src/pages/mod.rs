@@ -35,8 +35,18 @@ pub(crate) fn router() -> Router<Site> {
     Router::new()
         .route("/", get(home))
         .route("/assets/{name}", get(assets::show))
-        .route("/claim", get(entry::show_claim).post(entry::claim))
-        .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
+        .route(
+            "/claim",
+            get(entry::show_claim)
+                .post(entry::claim)
+                .layer(DefaultBodyLimit::max(FORM_LENGTH_MAX)),
+        )
+        .route(
+            "/sign-in",
+            get(entry::show_sign_in)
+                .post(entry::sign_in)
+                .layer(DefaultBodyLimit::max(FORM_LENGTH_MAX)),
+        )
         .route("/sign-out", post(entry::sign_out))
         .route("/status", get(status::show))
         .route("/status/listen", get(listen::listen))

@@ -24,6 +24,8 @@ struct Page {
     slug: &'static str,
     groups: Vec<Group>,
     saved: Option<u32>,
+    /// The version that the fields were filled from.
+    version: u32,
     problems: Vec<String>,
     /// How provisioning stands, on its page: the look of the state, the state, and what is to be said of it.
     provisioning: Option<(&'static str, &'static str, String)>,
@@ -69,8 +71,17 @@ pub(super) async fn save(State(site): State<Site>, Path(slug): Path<String>, pos
     let Some(tab) = tab::of_slug(&slug) else {
         return layout::missing().await;
     };
-    let settings = site.appliance().settings();
-    let changes = changes(tab, &settings, &posted);
+    // What the page was filled from: what somebody else has changed since then stays as they have it.
+    let shown = match posted.value("version").parse() {
+        Ok(version) => site.appliance().version(version).await,
+        Err(_) => Ok(Settings::clone(&site.appliance().settings())),
+    };
+    let Ok(shown) = shown else {
+        let text =
+            "The page is older than all versions that are kept. Open it again and repeat what you did.";
+        return layout::failure(StatusCode::CONFLICT, text);
+    };
+    let changes = changes(tab, &shown, &posted);
     let outcome = site.appliance().change(Author::Web, &changes).await;
     match outcome {
         Ok(changed) => {
@@ -190,6 +201,11 @@ fn page(
         slug: tab::slug(tab),
         groups: groups(tab, &settings, &tones, refused),
         saved,
+        version: site
+            .appliance()
+            .versions()
+            .last()
+            .map_or(0, |version| version.number),
         problems,
         provisioning: (tab == Tab::Provisioning).then(|| provisioning(site)),
         password: (tab == Tab::Admin).then(|| PasswordForm::new(String::new())),

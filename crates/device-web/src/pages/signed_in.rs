@@ -16,7 +16,7 @@ use crate::site::Site;
 /// The `__Host-` makes browsers refuse it from another host or without TLS.
 pub(super) const COOKIE: &str = "__Host-oyez";
 /// A session that is not used ends after this time.
-const IDLE_MAX: Duration = Duration::from_secs(3600);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(3600);
 
 /// Somebody who has signed in.
 pub(super) struct SignedIn {
