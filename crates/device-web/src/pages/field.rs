@@ -179,7 +179,7 @@ fn decibels(kind: Kind, (min, max, step): (i32, i32, i32), chosen: &str) -> Vec<
 fn spoken(word: &str) -> String {
     match word {
         "auto" => "Auto".to_owned(),
-        "udp" | "tcp" | "tls" => word.to_ascii_uppercase(),
+        "udp" | "tcp" | "tls" | "https" | "http" | "tftp" | "ftp" => word.to_ascii_uppercase(),
         "all" => "All Suites".to_owned(),
         "none" => "None".to_owned(),
         "crlf" => "Double CRLF".to_owned(),
