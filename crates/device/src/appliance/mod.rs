@@ -110,14 +110,11 @@ impl Plan {
         let beside = file
             .as_ref()
             .map_or(state.to_owned(), |(_, folder)| folder.clone());
-        let file = file.map(|(file, _)| file);
-        let settings = match &file {
-            Some(file) => {
-                let given = relaid(&store.file(), kept.given(), file)
-                    .map_err(|error| ApplianceError::Configuration(vec![error]))?;
-                kept.with_given(given).map_err(ApplianceError::Configuration)?
+        let (settings, file) = match file {
+            Some((file, _)) => {
+                under_kept(&store, &kept, is_first, file).map_err(ApplianceError::Configuration)?
             }
-            None => kept.clone(),
+            None => (kept.clone(), Document::default()),
         };
         let surroundings = Surroundings {
             output_rate: OUTPUT_RATE,
@@ -142,7 +139,7 @@ impl Plan {
             surroundings,
             store,
             settings,
-            file: file.unwrap_or_default(),
+            file,
             tls,
             resolver: Resolver::from_system(),
             mac: machine::mac(),
@@ -625,6 +622,29 @@ fn unprovisioned(step: ProvisioningStep) -> SlotStatus {
             target: None,
             next_try_ms: None,
         },
+    }
+}
+
+/// The settings with a configuration file under them, and the file that they stand on. A file that is right by itself, and contradicts what
+/// was set on the device, is left for later: a device that starts as it was can be mended at its pages, and sounds alerts.
+fn under_kept(
+    store: &Store,
+    kept: &Settings,
+    is_first: bool,
+    file: Document,
+) -> Result<(Settings, Document), Vec<ConfigError>> {
+    let before = store.file();
+    let laid = relaid(&before, kept.given(), &file)
+        .map_err(|error| vec![error])
+        .and_then(|given| kept.with_given(given));
+    match laid {
+        Ok(settings) => Ok((settings, file)),
+        Err(errors) if !is_first && Settings::new(file, Document::default()).is_ok() => {
+            let contradictions = sentences(&errors);
+            tracing::error!(%contradictions, "the configuration file contradicts what was set on the device, which goes on as it was");
+            Ok((kept.clone(), before))
+        }
+        Err(errors) => Err(errors),
     }
 }
 

@@ -146,6 +146,40 @@ async fn a_file_is_laid_under_what_was_set_on_the_device() {
     appliance.stop().await;
 }
 
+#[tokio::test]
+async fn a_file_that_contradicts_what_was_set_on_the_device_leaves_it_as_it_was() {
+    let state = tempfile::tempdir().unwrap();
+    let with_backup = format!("{NULL_SINK}sip.bkproxy1 = b.example\n");
+    let appliance = started(state.path(), Some(&with_backup)).await.unwrap();
+    let redundant = [change("sip.ssr.use", "1")];
+    appliance.change(Author::Web, &redundant).await.unwrap();
+    appliance.stop().await;
+
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    assert_eq!(appliance.settings().value("sip.bkproxy1"), "b.example");
+    let taken_back = SettingChange {
+        key: "sip.ssr.use".to_owned(),
+        value: None,
+    };
+    appliance.change(Author::Web, &[taken_back]).await.unwrap();
+    appliance.stop().await;
+
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    assert_eq!(appliance.settings().value("sip.bkproxy1"), "");
+    appliance.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_wrong_by_itself_starts_nothing() {
+    let state = tempfile::tempdir().unwrap();
+    let appliance = started(state.path(), Some(NULL_SINK)).await.unwrap();
+    appliance.stop().await;
+
+    let outcome = started(state.path(), Some("sip.ssr.use = 1\n")).await;
+
+    assert!(matches!(outcome, Err(ApplianceError::Configuration(_))));
+}
+
 async fn shown_slots(appliance: &Appliance) -> Vec<String> {
     let status = appliance.status().await.unwrap();
     status.slots.iter().map(|slot| slot.slot.to_string()).collect()
