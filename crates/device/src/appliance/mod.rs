@@ -293,6 +293,12 @@ impl Appliance {
         self.0.fetches.0.notify_one();
     }
 
+    /// Whether the device has a certificate of its own that it can show to a provisioning server.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        provisioning::has_certificate(self.state())
+    }
+
     /// The hardware address that names the device.
     #[must_use]
     pub fn mac(&self) -> &str {

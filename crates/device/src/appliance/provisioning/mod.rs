@@ -243,6 +243,12 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
+/// Says whether the state folder holds a certificate of the device with its key, and both can be read and used.
+pub(super) fn has_certificate(state: &Path) -> bool {
+    let CertificateFiles { chain, key } = CertificateFiles::of(state);
+    Identity::from_files(&chain, &key).is_ok()
+}
+
 /// Whom to trust, and the device's certificate if it has one.
 fn tls(appliance: &Appliance, config: &ProvisioningConfig) -> Result<ClientTls, ProvisioningFailure> {
     let refused = |detail: String| failure(ProvisioningStep::Certificate, detail);

@@ -187,6 +187,7 @@ async fn a_device_gets_its_account_by_its_certificate_and_keeps_what_was_set_on_
     let state = tempfile::tempdir().unwrap();
     server.equip(state.path());
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
+    assert!(appliance.has_certificate());
 
     let Provisioning::Done { files } = outcome(&appliance).await else {
         panic!("{:?}", appliance.provisioning());
@@ -215,6 +216,7 @@ async fn the_same_files_again_make_no_version_and_an_override_stays() {
     let server = Server::start(files, false).await;
     let state = tempfile::tempdir().unwrap();
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
+    assert!(!appliance.has_certificate());
     outcome(&appliance).await;
     let louder = model::config::SettingChange {
         key: "audio.page.vol".to_owned(),
