@@ -15,7 +15,7 @@ pub(super) const FREE_TRIES_OF_ALL: u32 = 50;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait of one address.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
-/// The longest wait of all together: whoever has the password gets in between two tries of an attacker.
+/// The longest wait of all together. Many addresses that go on trying keep everybody waiting so long; more would let a few do it.
 const WAIT_MAX_OF_ALL: Duration = Duration::from_secs(5);
 /// Wrong tries are forgotten after this time.
 const MEMORY: Duration = Duration::from_secs(900);

@@ -1,15 +1,15 @@
 //! System → File Manager: the sound files that settings may name.
 
 use askama::Template;
-use axum::extract::multipart::Field;
-use axum::extract::{Multipart, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use device::appliance::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, ToneFile};
 
 use super::layout::{self, Frame};
 use super::settings::sentence;
-use super::signed_in::{Posted, SignedIn, forbidden, is_from_own_site};
+use super::signed_in::{Posted, SignedIn};
+use super::upload::Upload;
 use crate::site::Site;
 
 #[derive(Template)]
@@ -34,37 +34,8 @@ pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
     page(&site, &by, StatusCode::OK, String::new())
 }
 
-pub(super) async fn upload(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    by: SignedIn,
-    mut form: Multipart,
-) -> Response {
-    if !is_from_own_site(&headers) {
-        return forbidden();
-    }
-    let mut is_from_page = false;
-    let mut file = None;
-    loop {
-        match form.next_field().await {
-            Ok(Some(field)) if field.name() == Some("csrf") => {
-                let token = field.text().await.unwrap_or_default();
-                is_from_page = by.session.is_from_page(&token);
-            }
-            // What is brought before the page is known to be ours is not read.
-            Ok(Some(field)) if field.name() == Some("file") && is_from_page => match content(field).await {
-                Ok(content) => file = Some(content),
-                Err(error) => return page(&site, &by, StatusCode::PAYLOAD_TOO_LARGE, error),
-            },
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            Err(error) => return page(&site, &by, StatusCode::BAD_REQUEST, error.to_string()),
-        }
-    }
-    if !is_from_page {
-        return forbidden();
-    }
-    let Some((name, content)) = file.filter(|(_, content)| !content.is_empty()) else {
+pub(super) async fn upload(State(site): State<Site>, Upload { by, file }: Upload) -> Response {
+    let Some((name, content)) = file else {
         let text = "No file was chosen.".to_owned();
         return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, text);
     };
@@ -88,18 +59,6 @@ pub(super) async fn remove(State(site): State<Site>, posted: Posted) -> Response
             sentence(&error),
         ),
     }
-}
-
-async fn content(mut field: Field<'_>) -> Result<(String, Vec<u8>), String> {
-    let name = field.file_name().unwrap_or_default().to_owned();
-    let mut content = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| error.to_string())? {
-        if content.len() + chunk.len() > TONE_UPLOAD_MAX {
-            return Err(format!("The file is larger than {} MiB.", TONE_UPLOAD_MAX / MIB));
-        }
-        content.extend_from_slice(&chunk);
-    }
-    Ok((name, content))
 }
 
 const MIB: usize = 1024 * 1024;

@@ -1,8 +1,8 @@
 //! System → Maintenance: the configuration as a file, and its earlier versions.
 
 use askama::Template;
-use axum::extract::{Multipart, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use device::appliance::{Author, ChangeError, Version};
 use model::config::{DOCUMENT_LENGTH_MAX, Difference, Document};
@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::layout::{self, Frame};
 use super::settings::sentence;
-use super::signed_in::{Posted, SignedIn, forbidden, is_from_own_site};
+use super::signed_in::{Posted, SignedIn};
+use super::upload::Upload;
 use crate::site::Site;
 
 #[derive(Template)]
@@ -67,36 +68,8 @@ pub(super) async fn export(State(site): State<Site>, _by: SignedIn) -> Response 
 }
 
 /// Takes a back-up, of this endpoint or of the hardware, in the place of everything that was set on the device.
-pub(super) async fn import(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    by: SignedIn,
-    mut form: Multipart,
-) -> Response {
-    if !is_from_own_site(&headers) {
-        return forbidden();
-    }
-    let mut file = None;
-    let mut is_from_page = false;
-    loop {
-        let field = match form.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => break,
-            Err(error) => return layout::failure(StatusCode::BAD_REQUEST, &error.to_string()),
-        };
-        match field.name() {
-            Some("csrf") => {
-                let token = field.text().await.unwrap_or_default();
-                is_from_page = by.session.is_from_page(&token);
-            }
-            Some("file") => file = field.bytes().await.ok(),
-            Some(_) | None => {}
-        }
-    }
-    if !is_from_page {
-        return forbidden();
-    }
-    let document = match read(file.as_deref()) {
+pub(super) async fn import(State(site): State<Site>, Upload { by, file }: Upload) -> Response {
+    let document = match read(file) {
         Ok(document) => document,
         Err(problems) => return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, None, problems),
     };
@@ -128,8 +101,8 @@ pub(super) async fn version(State(site): State<Site>, Path(number): Path<u32>, b
     layout::page(StatusCode::OK, &page)
 }
 
-fn read(file: Option<&[u8]>) -> Result<Document, Vec<String>> {
-    let Some(file) = file.filter(|file| !file.is_empty()) else {
+fn read(file: Option<(String, Vec<u8>)>) -> Result<Document, Vec<String>> {
+    let Some((_, file)) = file else {
         return Err(vec!["No file was chosen.".to_owned()]);
     };
     if file.len() > DOCUMENT_LENGTH_MAX {
@@ -137,8 +110,7 @@ fn read(file: Option<&[u8]>) -> Result<Document, Vec<String>> {
             "The file is larger than {DOCUMENT_LENGTH_MAX} bytes."
         )]);
     }
-    let text =
-        model::text_of(file.to_vec()).map_err(|error| vec![format!("line {}: {error}", error.line)])?;
+    let text = model::text_of(file).map_err(|error| vec![format!("line {}: {error}", error.line)])?;
     Document::parse(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 

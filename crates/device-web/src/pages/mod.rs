@@ -16,6 +16,7 @@ mod signed_in;
 mod sounds;
 mod status;
 mod tab;
+mod upload;
 
 pub(crate) use self::listen::LISTENERS_MAX;
 use axum::Router;
