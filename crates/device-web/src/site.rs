@@ -95,8 +95,8 @@ impl Site {
     }
 
     /// The names of the sound files that a configuration may name: those of the folder, and those that built-in signals stand for.
-    pub(crate) fn tone_names(&self) -> Vec<String> {
-        let files = self.appliance().tone_files();
+    pub(crate) async fn tone_names(&self) -> Vec<String> {
+        let files = self.appliance().tone_files().await;
         let mut names: Vec<String> = files.into_iter().map(|file| file.name).collect();
         names.extend(BuiltinTone::ALL.map(|tone| tone.name().to_owned()));
         names.sort();
@@ -105,8 +105,8 @@ impl Site {
     }
 
     /// What the device is, by the labels of the hardware.
-    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
-        let certificate = if self.appliance().has_certificate() {
+    pub(crate) async fn facts(&self) -> Vec<(&'static str, String)> {
+        let certificate = if self.appliance().has_certificate().await {
             "Installed"
         } else {
             "Not Installed"

@@ -12,6 +12,7 @@ use crate::site::Site;
 pub(super) async fn about(State(site): State<Site>) -> Response {
     let facts: Map<String, Value> = site
         .facts()
+        .await
         .into_iter()
         .map(|(label, value)| (label.to_owned(), value.into()))
         .collect();
@@ -20,5 +21,5 @@ pub(super) async fn about(State(site): State<Site>) -> Response {
 
 /// The sound files that a configuration may name.
 pub(super) async fn tone_list(State(site): State<Site>) -> Response {
-    answer::json(StatusCode::OK, &json!({ "tonelist": site.tone_names() }))
+    answer::json(StatusCode::OK, &json!({ "tonelist": site.tone_names().await }))
 }

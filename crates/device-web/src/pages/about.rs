@@ -19,7 +19,7 @@ struct Page {
 pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
     let page = Page {
         frame: Frame::new(&site, &by, "System → About", "/about"),
-        facts: site.facts(),
+        facts: site.facts().await,
     };
     layout::page(StatusCode::OK, &page)
 }

@@ -27,7 +27,8 @@ pub(super) async fn change_password(
             &posted.by,
             StatusCode::UNPROCESSABLE_ENTITY,
             text.to_owned(),
-        );
+        )
+        .await;
     }
     let access = site.clone();
     let change = move || {
@@ -39,7 +40,7 @@ pub(super) async fn change_password(
         Ok(token) => (cookie(&token), Redirect::to("/status")).into_response(),
         Err(denial) => {
             let (status, text) = told(denial, false);
-            password_page(&site, &posted.by, status, text)
+            password_page(&site, &posted.by, status, text).await
         }
     }
 }

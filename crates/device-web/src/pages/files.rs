@@ -31,17 +31,17 @@ struct Row {
 }
 
 pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
-    page(&site, &by, StatusCode::OK, String::new())
+    page(&site, &by, StatusCode::OK, String::new()).await
 }
 
 pub(super) async fn upload(State(site): State<Site>, Upload { by, file }: Upload) -> Response {
     let Some((name, content)) = file else {
         let text = "No file was chosen.".to_owned();
-        return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, text);
+        return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, text).await;
     };
     match site.appliance().add_tone(name, content).await {
         Ok(_) => Redirect::to("/files").into_response(),
-        Err(error) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)),
+        Err(error) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)).await,
     }
 }
 
@@ -52,12 +52,15 @@ pub(super) async fn remove(State(site): State<Site>, posted: Posted) -> Response
         .await
     {
         Ok(()) => Redirect::to("/files").into_response(),
-        Err(error) => page(
-            &site,
-            &posted.by,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            sentence(&error),
-        ),
+        Err(error) => {
+            page(
+                &site,
+                &posted.by,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                sentence(&error),
+            )
+            .await
+        }
     }
 }
 
@@ -65,8 +68,8 @@ const MIB: usize = 1024 * 1024;
 /// Bytes of a second of sound as it is kept.
 const BYTES_A_SECOND: u64 = 96_000;
 
-fn page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
-    let files = site.appliance().tone_files();
+async fn page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
+    let files = site.appliance().tone_files().await;
     let mib = u64::try_from(MIB).unwrap_or(u64::MAX);
     let page = Page {
         frame: Frame::new(site, by, "System → File Manager", "/files"),

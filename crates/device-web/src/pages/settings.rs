@@ -63,7 +63,7 @@ pub(super) async fn show(
     let Some(tab) = tab::of_slug(&slug) else {
         return layout::missing().await;
     };
-    let page = page(&site, &by, tab, saved, &Refused::default(), Vec::new());
+    let page = page(&site, &by, tab, saved, &Refused::default(), Vec::new()).await;
     layout::page(StatusCode::OK, &page)
 }
 
@@ -90,15 +90,15 @@ pub(super) async fn save(State(site): State<Site>, Path(slug): Path<String>, pos
         }
         Err(error) => {
             let (refused, problems) = refused(tab, &posted, &error);
-            let page = page(&site, &posted.by, tab, None, &refused, problems);
+            let page = page(&site, &posted.by, tab, None, &refused, problems).await;
             layout::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
 }
 
 /// The page with the password's form, after a change that was refused.
-pub(super) fn password_page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
-    let mut page = page(site, by, Tab::Admin, None, &Refused::default(), Vec::new());
+pub(super) async fn password_page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
+    let mut page = page(site, by, Tab::Admin, None, &Refused::default(), Vec::new()).await;
     page.password = Some(PasswordForm::new(error));
     layout::page(status, &page)
 }
@@ -186,7 +186,7 @@ fn keys(tab: Tab) -> impl Iterator<Item = &'static KeySpec> {
     KEYS.iter().filter(move |spec| spec.tab == tab)
 }
 
-fn page(
+async fn page(
     site: &Site,
     by: &SignedIn,
     tab: Tab,
@@ -195,7 +195,7 @@ fn page(
     problems: Vec<String>,
 ) -> Page {
     let settings = site.appliance().settings();
-    let tones = site.tone_names();
+    let tones = site.tone_names().await;
     Page {
         frame: Frame::new(site, by, tab.title(), path(tab)),
         slug: tab::slug(tab),

@@ -294,9 +294,10 @@ impl Appliance {
     }
 
     /// Whether the device has a certificate of its own that it can show to a provisioning server.
-    #[must_use]
-    pub fn has_certificate(&self) -> bool {
-        provisioning::has_certificate(self.state())
+    pub async fn has_certificate(&self) -> bool {
+        let state = self.state().to_owned();
+        let look = move || provisioning::has_certificate(&state);
+        spawn_blocking(look).await.unwrap_or(false)
     }
 
     /// The hardware address that names the device.
@@ -399,7 +400,7 @@ impl Appliance {
     /// Names the version that does not exist, or why it cannot apply.
     pub async fn roll_back(&self, to: u32) -> Result<Changed, ChangeError> {
         let store = Arc::clone(&self.0.store).lock_owned().await;
-        let settings = self.read_version(&store, to)?;
+        let (store, settings) = read_version(store, to).await?;
         self.apply(store, settings, Author::RollBack { to }).await
     }
 
@@ -409,14 +410,16 @@ impl Appliance {
     ///
     /// Names the version that does not exist or cannot be read.
     pub async fn version(&self, number: u32) -> Result<Settings, ChangeError> {
-        let store = self.0.store.lock().await;
-        self.read_version(&store, number)
+        let store = Arc::clone(&self.0.store).lock_owned().await;
+        let (_, settings) = read_version(store, number).await?;
+        Ok(settings)
     }
 
     /// The sound files that a configuration may name, by their names.
-    #[must_use]
-    pub fn tone_files(&self) -> Vec<ToneFile> {
-        library::list(self.tones())
+    pub async fn tone_files(&self) -> Vec<ToneFile> {
+        let folder = self.tones().to_owned();
+        let list = move || library::list(&folder);
+        spawn_blocking(list).await.unwrap_or_default()
     }
 
     /// Keeps a sound file of any kind that can be played, and plays it from here on where it is named.
@@ -503,13 +506,6 @@ impl Appliance {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    fn read_version(&self, store: &Store, number: u32) -> Result<Settings, ChangeError> {
-        if !store.versions().iter().any(|version| version.number == number) {
-            return Err(ChangeError::NoVersion(number));
-        }
-        Ok(store.read(number)?)
     }
 
     /// Applies settings, to its end, also when who asked for it has gone: what is kept on disk is what the device runs by.
@@ -613,6 +609,20 @@ impl Prepared {
             in_order: store,
         })
     }
+}
+
+/// Reads a version beside the task that feeds the loudspeaker, and gives the store back.
+async fn read_version(
+    store: OwnedMutexGuard<Store>,
+    number: u32,
+) -> Result<(OwnedMutexGuard<Store>, Settings), ChangeError> {
+    if !store.versions().iter().any(|version| version.number == number) {
+        return Err(ChangeError::NoVersion(number));
+    }
+    let read = move || store.read(number).map(|settings| (store, settings));
+    Ok(spawn_blocking(read)
+        .await
+        .map_err(|_| ChangeError::Interrupted)??)
 }
 
 /// What the base page slot shows of a device that has no account because none could be fetched.

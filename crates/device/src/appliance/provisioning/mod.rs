@@ -12,7 +12,6 @@
 mod fetch;
 mod plan;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -27,8 +26,9 @@ use self::fetch::{Client, failure};
 use self::plan::Source;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::spawn_blocking;
 
-use super::{Appliance, Author, ChangeError, Shared};
+use super::{Appliance, Author, Shared};
 use crate::start::DeviceReport;
 
 /// The first wait after a failure; each further failure doubles it.
@@ -138,7 +138,7 @@ async fn fetch(appliance: &Appliance) -> Provisioning {
     if !config.is_on {
         return Provisioning::Off;
     }
-    let Some(server) = server(&config, appliance.state()) else {
+    let Some(server) = server(&config, appliance.state()).await else {
         return Provisioning::NoServer;
     };
     appliance.set_provisioning(Provisioning::Fetching);
@@ -149,12 +149,13 @@ async fn fetch(appliance: &Appliance) -> Provisioning {
 }
 
 /// The configured server, else the one that DHCP has offered.
-fn server(config: &ProvisioningConfig, state: &Path) -> Option<String> {
-    config.server.clone().or_else(|| {
-        let offered = fs::read_to_string(state.join(DHCP_FILE)).ok()?;
-        let offered = offered.trim();
-        (config.takes_dhcp && !offered.is_empty()).then(|| offered.to_owned())
-    })
+async fn server(config: &ProvisioningConfig, state: &Path) -> Option<String> {
+    if config.server.is_some() || !config.takes_dhcp {
+        return config.server.clone();
+    }
+    let offered = tokio::fs::read_to_string(state.join(DHCP_FILE)).await.ok()?;
+    let offered = offered.trim();
+    (!offered.is_empty()).then(|| offered.to_owned())
 }
 
 async fn provision(
@@ -172,7 +173,11 @@ async fn provision(
         let detail = format!("{server} is neither a host nor an https address");
         failure(ProvisioningStep::Discovery, detail)
     })?;
-    let tls = tls(appliance, config)?;
+    let (of, trusted) = (appliance.clone(), config.clone());
+    // Certificates are files, which the task that feeds the loudspeaker must not wait for.
+    let tls = spawn_blocking(move || tls(&of, &trusted))
+        .await
+        .map_err(|_| failure(ProvisioningStep::Certificate, "the endpoint is ending"))??;
     let client = Client {
         source: &source,
         tls: &tls,
@@ -200,7 +205,7 @@ async fn provision(
         appliance
             .replace_given(Author::Provisioning, given)
             .await
-            .map_err(|error| unusable(told(&error)))?;
+            .map_err(|error| unusable(error.to_string()))?;
     }
     if appliance.settings().config().slots.is_empty() {
         return Err(failure(
@@ -209,10 +214,6 @@ async fn provision(
         ));
     }
     Ok(names)
-}
-
-fn told(error: &ChangeError) -> String {
-    error.to_string()
 }
 
 /// One file, checked against the checksum beside it where the server has one.

@@ -1,6 +1,7 @@
 //! The client against a scripted server with TLS.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -187,7 +188,7 @@ async fn a_device_gets_its_account_by_its_certificate_and_keeps_what_was_set_on_
     let state = tempfile::tempdir().unwrap();
     server.equip(state.path());
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
-    assert!(appliance.has_certificate());
+    assert!(appliance.has_certificate().await);
 
     let Provisioning::Done { files } = outcome(&appliance).await else {
         panic!("{:?}", appliance.provisioning());
@@ -216,7 +217,7 @@ async fn the_same_files_again_make_no_version_and_an_override_stays() {
     let server = Server::start(files, false).await;
     let state = tempfile::tempdir().unwrap();
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
-    assert!(!appliance.has_certificate());
+    assert!(!appliance.has_certificate().await);
     outcome(&appliance).await;
     let louder = model::config::SettingChange {
         key: "audio.page.vol".to_owned(),
