@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use audio::Sink;
 use endpoint::{Endpoint, Input, Output, Profile, Reconfigured, SoundOrder};
-use model::status::{DeviceEvent, DeviceStatus, SinkHealth, Sounding};
+use model::status::{DeviceEvent, DeviceStatus, ProvisioningStep, SinkHealth, Sounding};
 use net::control::StatusRequest;
 use net::deadline::until;
 use net::tls::ClientTls;
@@ -27,6 +27,8 @@ pub(crate) enum Request {
     StatusLine(StatusRequest),
     /// To start or stop a sound; the answer says why it is not done.
     Sound(SoundOrder, oneshot::Sender<Result<(), String>>),
+    /// To show how provisioning has ended.
+    Provisioning(Option<ProvisioningStep>),
     /// To go on with another configuration.
     Reconfigure(Box<Reconfiguration>),
     /// To end.
@@ -45,6 +47,8 @@ pub(crate) struct Driver {
     has_stopped: bool,
     /// Why the sound that was asked for last is not played.
     refusal: Option<String>,
+    /// The step at which provisioning failed, for the core that takes the place of this one.
+    unprovisioned: Option<ProvisioningStep>,
     succession: Succession,
     reports: broadcast::Sender<DeviceReport>,
     lines: broadcast::Sender<Arc<str>>,
@@ -81,6 +85,7 @@ impl Driver {
             stretch: None,
             has_stopped: false,
             refusal: None,
+            unprovisioned: None,
             succession: Succession {
                 seeds,
                 next: None,
@@ -125,6 +130,10 @@ impl Driver {
                     }
                     Some(Request::StatusLine(answer)) => {
                         let _is_told = answer.send(line(&self.endpoint.status(Instant::now()))).is_ok();
+                    }
+                    Some(Request::Provisioning(failed)) => {
+                        self.unprovisioned = failed;
+                        self.give(Input::Provisioning(failed));
                     }
                     Some(Request::Reconfigure(change)) => self.reconfigure(*change),
                     Some(Request::Stop) => {
@@ -238,6 +247,8 @@ impl Driver {
         let now = Instant::now();
         self.endpoint = Endpoint::new(next_seed(&mut self.succession.seeds), profile);
         self.endpoint.handle_input(now, Input::Sink(self.player.health()));
+        self.endpoint
+            .handle_input(now, Input::Provisioning(self.unprovisioned));
         self.endpoint.start(now);
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use audio::Sink;
 use endpoint::{Profile, SoundOrder};
-use model::status::{DeviceEvent, DeviceStatus};
+use model::status::{DeviceEvent, DeviceStatus, ProvisioningStep};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT};
 use net::resolver::Resolver;
 use net::tls::ClientTls;
@@ -198,6 +198,12 @@ impl Device {
             .send(Request::Reconfigure(Box::new(change)))
             .await
             .is_ok();
+    }
+
+    /// Shows how provisioning has ended: the step that failed, if one did.
+    pub(crate) async fn show_provisioning(&self, failed: Option<ProvisioningStep>) {
+        // A device that has ended shows nothing.
+        let _is_told = self.requests.send(Request::Provisioning(failed)).await.is_ok();
     }
 
     /// Ends calls, takes the registrations back, and ends.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use model::status::{Cause, DeviceEvent, SinkHealth};
+use model::status::{Cause, DeviceEvent, ProvisioningStep, SinkHealth};
 use sip::flow::{ConnectionId, Flow};
 use sip::framing::FramingError;
 use sip::locate::{Answer, Query, Target};
@@ -105,6 +105,8 @@ pub enum Input {
     Muted(bool),
     /// Somebody at the device itself starts or stops a sound: its web page, its interface, an input.
     Sound(SoundOrder),
+    /// How assisted provisioning has ended: the step that failed, if one did. A device without any account shows it.
+    Provisioning(Option<ProvisioningStep>),
     /// Leave the network: end every call, take back every binding, close every connection.
     Shutdown,
 }

@@ -18,8 +18,7 @@ use audio::Sink;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{ConfigError, Document, SettingChange, Settings, SinkChoice};
-use model::status::{Cause, DeviceStatus, ProvisioningStep, RegistrationStatus, Shown, SlotStatus};
-use model::{SlotKind, SlotPosition};
+use model::status::DeviceStatus;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast};
@@ -271,14 +270,9 @@ struct Current {
 }
 
 impl Appliance {
-    /// The device's state; `None` when it has ended. Where no slot has an account because none could be fetched, the base page
-    /// slot says so.
+    /// The device's state; `None` when it has ended.
     pub async fn status(&self) -> Option<DeviceStatus> {
-        let mut status = self.0.device.status().await?;
-        if let (true, Provisioning::Failed { failure }) = (status.slots.is_empty(), self.provisioning()) {
-            status.slots.push(unprovisioned(failure.step));
-        }
-        Some(status)
+        self.0.device.status().await
     }
 
     /// How provisioning stands.
@@ -623,22 +617,6 @@ async fn read_version(
     Ok(spawn_blocking(read)
         .await
         .map_err(|_| ChangeError::Interrupted)??)
-}
-
-/// What the base page slot shows of a device that has no account because none could be fetched.
-fn unprovisioned(step: ProvisioningStep) -> SlotStatus {
-    SlotStatus {
-        slot: SlotPosition::BASE_PAGE.id(),
-        kind: SlotKind::Page,
-        user: None,
-        registration: RegistrationStatus {
-            shown: Shown::AssistedProvisioningFailed,
-            cause: Some(Cause::Provisioning { step }),
-            since_ms: 0,
-            target: None,
-            next_try_ms: None,
-        },
-    }
 }
 
 /// The settings with a configuration file under them, and the file that they stand on. A file that is right by itself, and contradicts what

@@ -226,7 +226,7 @@ impl Caller {
                 self.hang_up(now);
                 Vec::new()
             }
-            Input::Sink(_) | Input::Muted(_) | Input::Sound(_) => Vec::new(),
+            Input::Sink(_) | Input::Muted(_) | Input::Sound(_) | Input::Provisioning(_) => Vec::new(),
         };
         self.follow_uplinks(now, changes);
         self.settle(now);

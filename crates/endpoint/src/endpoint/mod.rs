@@ -4,6 +4,7 @@ mod admission;
 mod agent;
 mod calling;
 mod local;
+mod provisioning;
 mod reconfiguring;
 mod registering;
 mod ringing;
@@ -28,6 +29,8 @@ use crate::slot::Slot;
 use crate::sound::Sound;
 use crate::uplink::{Effect, Uplinks, leave_flow};
 
+use provisioning::Unprovisioned;
+
 pub use admission::PAGE_HEADER;
 pub use reconfiguring::Reconfigured;
 
@@ -49,6 +52,8 @@ pub struct Endpoint {
     outputs: VecDeque<Output>,
     phase: Phase,
     counters: Counters,
+    /// Assisted provisioning failed.
+    unprovisioned: Option<Unprovisioned>,
 }
 
 /// What has been refused and dropped so far.
@@ -128,6 +133,7 @@ impl Endpoint {
             outputs: VecDeque::new(),
             phase: Phase::Idle,
             counters: Counters::default(),
+            unprovisioned: None,
             rng,
             profile,
         }
@@ -190,6 +196,7 @@ impl Endpoint {
             }
             Input::Sink(health) => self.handle_sink(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),
+            Input::Provisioning(failed) => self.handle_provisioning(now, failed),
             Input::Sound(order) => self.handle_order(now, order),
             Input::Shutdown => self.shut_down(now),
         }
@@ -247,6 +254,7 @@ impl Endpoint {
                 .iter()
                 .filter(|slot| !slot.is_removed())
                 .map(|slot| slot.status(now, &self.uplinks))
+                .chain(self.unprovisioned_slot(now))
                 .collect(),
             sounding: self.sounding(now),
             signals: self.sound.signals(),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use endpoint::{Profile, Reconfigured};
+use endpoint::{Input, Profile, Reconfigured};
 use model::config::PriorityTrust;
-use model::status::TargetRole;
+use model::status::{Cause, DeviceEvent, ProvisioningStep, TargetRole};
 use model::{SlotKind, SlotPosition};
 
 use crate::server::Registrar;
@@ -140,9 +140,34 @@ fn other_servers_need_a_restart_and_change_nothing() {
 }
 
 #[test]
+fn a_device_without_account_shows_the_step_at_which_provisioning_failed_until_it_has_one() {
+    let mut empty = profile();
+    empty.slots = Vec::new();
+    let mut world = World::new(empty, Registrar::Accepts { expires: 3600 });
+    world.begin();
+
+    world.input(Input::Provisioning(Some(ProvisioningStep::Download)));
+    world.run_for(SECOND);
+
+    let step = ProvisioningStep::Download;
+    assert_eq!(world.shown(0), "Assisted Provisioning Failed");
+    assert_eq!(world.cause(0), Some(Cause::Provisioning { step }));
+    let told = world.events.iter().filter(|(_, event)| {
+        matches!(event, DeviceEvent::RegistrationChanged { registration, .. } if registration.cause.is_some())
+    });
+    assert_eq!(told.count(), 1);
+    world.reconfigure(profile());
+    world.run_for(SECOND);
+    assert_eq!(
+        (world.shown(0), world.device.status(world.now).slots.len()),
+        ("Successful", 1)
+    );
+}
+
+#[test]
 fn a_device_that_is_leaving_registers_nothing_new() {
     let mut world = World::registered(profile());
-    world.input(endpoint::Input::Shutdown);
+    world.input(Input::Shutdown);
     let mut wider = profile();
     wider.slots.push(slot(ring(1), "bell"));
 

@@ -103,6 +103,14 @@ pub(super) async fn run(appliance: Weak<Shared>) {
                 config.interval
             }
         };
+        let failed = match &state {
+            Provisioning::Failed { failure } => Some(failure.step),
+            Provisioning::Off
+            | Provisioning::NoServer
+            | Provisioning::Fetching
+            | Provisioning::Done { .. } => None,
+        };
+        appliance_now.0.device.show_provisioning(failed).await;
         appliance_now.set_provisioning(state);
         drop(appliance_now);
         let until = wait.map(|wait| Instant::now() + wait);
