@@ -32,17 +32,7 @@ impl Sound {
             name: name.to_owned(),
             what,
         })?;
-        if sound.samples.len() > longest(sound.rate) {
-            return Err(SourceError::TooLong {
-                name: name.to_owned(),
-            });
-        }
-        if sound.samples.is_empty() {
-            return Err(SourceError::Empty {
-                name: name.to_owned(),
-            });
-        }
-        Ok(sound.at_rate(rate))
+        sound.fitting(name, rate)
     }
 }
 

@@ -100,18 +100,27 @@ impl Sound {
             });
         }
         let sound = decoded?;
-        let is_cut = limited.limit() == 0;
-        if is_cut || sound.samples.len() > longest(sound.rate) {
+        if limited.limit() == 0 {
             return Err(SourceError::TooLong {
                 name: name.to_owned(),
             });
         }
-        if sound.samples.is_empty() {
+        sound.fitting(name, rate)
+    }
+
+    /// The sound at `rate`, if it is neither too long nor empty.
+    pub(crate) fn fitting(self, name: &str, rate: u32) -> Result<Self, SourceError> {
+        if self.samples.len() > longest(self.rate) {
+            return Err(SourceError::TooLong {
+                name: name.to_owned(),
+            });
+        }
+        if self.samples.is_empty() {
             return Err(SourceError::Empty {
                 name: name.to_owned(),
             });
         }
-        Ok(sound.at_rate(rate))
+        Ok(self.at_rate(rate))
     }
 
     /// The same sound at another rate. A rate of 0 leaves it as it is.

@@ -19,10 +19,10 @@ use endpoint::profile::Identity;
 use net::authority::{Authority, Purpose, Subject};
 use net::resolver::Resolver;
 use net::tls::{ClientCertificates, Identity as TlsIdentity, MinimumVersion, ServerTls};
-use peers::{Account, BROWSER_PROGRAMS, Baresip, Browser, Media, View, available};
+use peers::{BROWSER_PROGRAMS, Browser, View, available};
 use tokio::runtime::Runtime;
 
-use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, speech};
+use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, phone, speech};
 
 /// Where pictures of the pages go, if they are wanted.
 const PICTURES: &str = "OYEZ_PICTURES";
@@ -220,18 +220,7 @@ fn a_generic_device_is_configured_by_hand_and_each_kind_of_slot_is_called() {
             .wait_for_text(&format!("tbody tr:nth-child({row})"), "Successful");
     }
     let (_, speech) = speech(bench.state.path());
-    let outbound = format!("sip:127.0.0.1:{};transport=tls", cloud.port);
-    let account = Account {
-        user: "2002",
-        authorization_id: "77120",
-        password: "phone-secret",
-        domain: DOMAIN,
-        outbound: Some(&outbound),
-        transport: "tls",
-        authority: None,
-        media: Media::SecurePcmu,
-    };
-    let mut phone = Baresip::start(&account, LOOPBACK, &speech);
+    let mut phone = phone(cloud.port, &speech);
     for (extension, sounds) in [("7001", "page from"), ("7003", "emergency alert from")] {
         phone.dial(extension);
         bench.browser.wait_for_text(".sounding", sounds);

@@ -22,11 +22,11 @@ use model::config::{Document, EndpointConfig};
 use model::status::{Cause, DeviceEvent, RegistrationStatus, Shown};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
-use peers::{Account, Baresip, Media, available};
+use peers::available;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, speech};
+use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, phone, speech};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -117,20 +117,10 @@ async fn an_endpoint_registers_at_the_cloud_and_is_paged_through_it() {
     let status = registration(&device, |status| status.shown == Shown::Successful).await;
     assert_eq!(status.target.unwrap().transport, "TLS");
     let (sound, file) = speech(cloud.folder.path());
-    let outbound = format!("sip:127.0.0.1:{};transport=tls", cloud.port);
+    let port = cloud.port;
 
     tokio::task::spawn_blocking(move || {
-        let account = Account {
-            user: "2002",
-            authorization_id: "77120",
-            password: "phone-secret",
-            domain: DOMAIN,
-            outbound: Some(&outbound),
-            transport: "tls",
-            authority: None,
-            media: Media::SecurePcmu,
-        };
-        let mut phone = Baresip::start(&account, LOOPBACK, &file);
+        let mut phone = phone(port, &file);
         phone.dial("7001");
         phone.wait_until_closed(PATIENCE);
     })

@@ -113,7 +113,7 @@ fn poll_queue<T>(
 mod tests {
     use std::time::Duration;
 
-    use model::directory::{DigestAlgorithm, Epoch, Snapshot};
+    use model::directory::{DigestAlgorithm, Snapshot};
     use sip::flow::ConnectionId;
     use tokio::sync::oneshot;
 
@@ -154,17 +154,12 @@ mod tests {
     }
 
     fn snapshot() -> Update {
-        Update::Snapshot(Snapshot {
-            account: "acme".parse().unwrap(),
-            epoch: Epoch(1),
-            realm: "acct-7".to_owned(),
-            domain: "acme.example".to_owned(),
-            default_algorithm: DigestAlgorithm::Sha256,
-            users: Vec::new(),
-            credentials: Vec::new(),
-            extensions: Vec::new(),
-            permissions: Vec::new(),
-        })
+        Update::Snapshot(Snapshot::empty(
+            "acme".parse().unwrap(),
+            "acct-7".to_owned(),
+            "acme.example".to_owned(),
+            DigestAlgorithm::Sha256,
+        ))
     }
 
     #[tokio::test]

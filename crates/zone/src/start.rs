@@ -190,7 +190,7 @@ impl Drop for Zone {
 
 #[cfg(test)]
 mod tests {
-    use model::directory::{DigestAlgorithm, Epoch};
+    use model::directory::DigestAlgorithm;
     use net::media::{MediaAddresses, PortRange};
 
     use super::*;
@@ -198,17 +198,12 @@ mod tests {
     async fn zone() -> Zone {
         Zone::start(ZoneSetup {
             core: switch::Config::new("zone-a", "acme".parse().unwrap()),
-            directory: Snapshot {
-                account: "acme".parse().unwrap(),
-                epoch: Epoch(1),
-                realm: "acct-7".to_owned(),
-                domain: "acme.example".to_owned(),
-                default_algorithm: DigestAlgorithm::Sha256,
-                users: Vec::new(),
-                credentials: Vec::new(),
-                extensions: Vec::new(),
-                permissions: Vec::new(),
-            },
+            directory: Snapshot::empty(
+                "acme".parse().unwrap(),
+                "acct-7".to_owned(),
+                "acme.example".to_owned(),
+                DigestAlgorithm::Sha256,
+            ),
             listeners: Vec::new(),
             limits: Limits::default(),
             media: MediaPlaneConfig {

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use model::directory::{DigestAlgorithm, Epoch, Snapshot};
+use model::directory::{DigestAlgorithm, Snapshot};
 use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
 use net::reply_budget::{BURST_BYTES, BYTES_PER_SECOND};
 use net::transport::{Limits, ListenerConfig, ListenerKind};
@@ -31,17 +31,12 @@ async fn zone(limits: Limits) -> Zone {
     ];
     Zone::start(ZoneSetup {
         core: switch::Config::new("zone-a", "acme".parse().unwrap()),
-        directory: Snapshot {
-            account: "acme".parse().unwrap(),
-            epoch: Epoch(1),
-            realm: "acct-7".to_owned(),
-            domain: "acme.example".to_owned(),
-            default_algorithm: DigestAlgorithm::Sha256,
-            users: Vec::new(),
-            credentials: Vec::new(),
-            extensions: Vec::new(),
-            permissions: Vec::new(),
-        },
+        directory: Snapshot::empty(
+            "acme".parse().unwrap(),
+            "acct-7".to_owned(),
+            "acme.example".to_owned(),
+            DigestAlgorithm::Sha256,
+        ),
         listeners: kinds
             .map(|kind| ListenerConfig {
                 kind,

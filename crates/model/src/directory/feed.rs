@@ -44,6 +44,29 @@ pub struct Snapshot {
     pub permissions: Vec<Permission>,
 }
 
+impl Snapshot {
+    /// The first state of an account without any records.
+    #[must_use]
+    pub fn empty(
+        account: AccountId,
+        realm: String,
+        domain: String,
+        default_algorithm: DigestAlgorithm,
+    ) -> Self {
+        Self {
+            account,
+            epoch: Epoch(1),
+            realm,
+            domain,
+            default_algorithm,
+            users: Vec::new(),
+            credentials: Vec::new(),
+            extensions: Vec::new(),
+            permissions: Vec::new(),
+        }
+    }
+}
+
 /// What leads from one epoch to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

@@ -6,7 +6,7 @@ use super::entry::{At, Entry, one_of, parse_at};
 use super::reading::Reading;
 use super::records::Records;
 use crate::directory::{
-    Action, Credential, CredentialSecret, DigestAlgorithm, Directory, DirectoryError, Epoch, ExtensionRecord,
+    Action, Credential, CredentialSecret, DigestAlgorithm, Directory, DirectoryError, ExtensionRecord,
     ExtensionRole, Generation, Permission, Snapshot, Subject, Urgency, User, UserKind, Who,
 };
 use crate::{AccountId, AuthorizationId, DeviceId, Extension, Secret, SipUser, SlotKind};
@@ -114,17 +114,13 @@ fn read_head(reading: &mut Reading<'_>, file: &Entry<'_>) -> Option<Snapshot> {
             "a name like pbx.example.com would be right",
         );
     }
-    Some(Snapshot {
-        realm: realm.to_owned(),
-        domain: domain.value.to_owned(),
-        account: account.value,
-        epoch: Epoch(1),
-        default_algorithm: default_algorithm?,
-        users: Vec::new(),
-        credentials: Vec::new(),
-        extensions: Vec::new(),
-        permissions: Vec::new(),
-    })
+    let realm = realm.to_owned();
+    Some(Snapshot::empty(
+        account.value,
+        realm,
+        domain.value.to_owned(),
+        default_algorithm?,
+    ))
 }
 
 /// Reads a phone, or a device if the keys of one are known here.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use audio::Sound;
 use net::authority::{Authority, Purpose, Subject};
-use peers::Program;
+use peers::{Account, Baresip, Media, Program};
 
 pub(crate) const DOMAIN: &str = "acct.cloud.example";
 pub(crate) const PROXY: &str = "sip01.cloud.example";
@@ -98,6 +98,22 @@ impl Cloud {
             port,
         }
     }
+}
+
+/// A phone of the cloud that listens on a port, registered, that speaks a sound file into its calls.
+pub(crate) fn phone(port: u16, speech: &Path) -> Baresip {
+    let outbound = format!("sip:127.0.0.1:{port};transport=tls");
+    let account = Account {
+        user: "2002",
+        authorization_id: "77120",
+        password: "phone-secret",
+        domain: DOMAIN,
+        outbound: Some(&outbound),
+        transport: "tls",
+        authority: None,
+        media: Media::SecurePcmu,
+    };
+    Baresip::start(&account, LOOPBACK, speech)
 }
 
 /// The program's own spoken page as the phone's codec takes it.

@@ -134,15 +134,7 @@ fn commands_do_not_wait_behind_the_openings_of_other_legs() {
 
 #[test]
 fn what_a_talker_has_sent_reaches_every_listener_before_its_leg_is_closed() {
-    let mut bench = Bench::new();
-    let (talker, listeners) = (peer(), [peer(), peer()]);
-    let address = bench.open(TALKER);
-    bench.command(connect(TALKER, Role::Talker, &talker));
-    for (number, listener) in (100..).zip(&listeners) {
-        bench.open(LegId(number));
-        bench.command(connect(LegId(number), Role::Listener, listener));
-    }
-    while !bench.round() {}
+    let (mut bench, talker, listeners, address) = page_to_two();
 
     send(&talker, address, 0..SENT);
     for leg in [TALKER, LegId(100), LegId(101)] {
@@ -155,15 +147,7 @@ fn what_a_talker_has_sent_reaches_every_listener_before_its_leg_is_closed() {
 
 #[test]
 fn a_listener_that_leaves_holds_nobody_up() {
-    let mut bench = Bench::new();
-    let (talker, listeners) = (peer(), [peer(), peer()]);
-    let address = bench.open(TALKER);
-    bench.command(connect(TALKER, Role::Talker, &talker));
-    for (number, listener) in (100..).zip(&listeners) {
-        bench.open(LegId(number));
-        bench.command(connect(LegId(number), Role::Listener, listener));
-    }
-    while !bench.round() {}
+    let (mut bench, talker, listeners, address) = page_to_two();
     send(&talker, address, 0..SENT);
     let mut ready = Events::with_capacity(READY_MAX);
     bench.worker.poll.poll(&mut ready, None).unwrap();
@@ -205,6 +189,20 @@ fn send(from: &UdpSocket, to: SocketAddr, sequences: Range<u16>) {
     for sequence in sequences {
         from.send_to(&packet(sequence), to).unwrap();
     }
+}
+
+/// A page with a talker and the listeners 100 and 101, all connected, and where the talker sends to.
+fn page_to_two() -> (Bench, UdpSocket, [UdpSocket; 2], SocketAddr) {
+    let mut bench = Bench::new();
+    let (talker, listeners) = (peer(), [peer(), peer()]);
+    let address = bench.open(TALKER);
+    bench.command(connect(TALKER, Role::Talker, &talker));
+    for (number, listener) in (100..).zip(&listeners) {
+        bench.open(LegId(number));
+        bench.command(connect(LegId(number), Role::Listener, listener));
+    }
+    while !bench.round() {}
+    (bench, talker, listeners, address)
 }
 
 fn connect(leg: LegId, role: Role, peer: &UdpSocket) -> Command {
