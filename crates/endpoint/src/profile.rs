@@ -12,9 +12,9 @@ use model::config::{
     EndpointConfig, HostPort, KeepAliveMethod, PriorityTrust, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite,
     TransportChoice,
 };
-use model::status::{SoundClass, TargetRole};
+use model::status::TargetRole;
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
-use paging::{Class, Order};
+use paging::Order;
 use sip::flow::Transport;
 
 use crate::keepalive::KeepaliveTimes;
@@ -195,7 +195,7 @@ impl Profile {
                 page_volume_db: decibel(config.page.volume_db),
                 ring_volume_db: decibel(config.ring.volume_db),
                 // The configuration has each kind once.
-                order: Order::new(config.order.map(class)).unwrap_or_default(),
+                order: Order::new(config.order).unwrap_or_default(),
             },
             ring: RingProfile::from_config(config),
             alerts: AlertsProfile::from_config(config),
@@ -350,17 +350,5 @@ fn host(at: &HostPort) -> String {
         format!("[{}]", at.host)
     } else {
         at.host.clone()
-    }
-}
-
-fn class(kind: SoundClass) -> Class {
-    match kind {
-        SoundClass::EmergencyAlert => Class::EmergencyAlert,
-        SoundClass::PriorityPage => Class::PriorityPage,
-        SoundClass::Page => Class::Page,
-        SoundClass::TwoWayCall => Class::TwoWayCall,
-        SoundClass::Ring => Class::Ring,
-        SoundClass::ScheduledBell => Class::ScheduledBell,
-        SoundClass::BackgroundMusic => Class::BackgroundMusic,
     }
 }

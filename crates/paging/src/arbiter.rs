@@ -13,7 +13,7 @@
 
 use super::Class;
 use super::Order;
-use super::class::{ComesSecond, GivesWay, MeetsItsLike};
+use super::class::{ComesSecond, GivesWay, MeetsItsLike, Precedence};
 
 /// Sounds that may be wanted at a time: every slot and input of a device ringing at once, with room to spare.
 pub const SOUNDS_MAX: usize = 64;

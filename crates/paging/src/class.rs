@@ -1,43 +1,19 @@
 //! What can sound, and in which order.
 
-use std::fmt;
+pub use model::status::SoundClass as Class;
 
-use serde::{Deserialize, Serialize};
-
-/// A kind of sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Class {
-    /// A real emergency. A drill is a [`Class::PriorityPage`], so that a real alert always ends a drill.
-    EmergencyAlert,
-    /// A page that matters more than other pages.
-    PriorityPage,
-    /// Somebody speaks to everybody.
-    Page,
-    /// Two people speak with each other.
-    TwoWayCall,
-    /// A telephone rings aloud.
-    Ring,
-    /// The bell of a schedule.
-    ScheduledBell,
-    /// Music that nobody misses.
-    BackgroundMusic,
+/// What a class does beside the others.
+pub(crate) trait Precedence: Sized {
+    /// What a sound of this class does while a more important one of class `by` sounds.
+    fn gives_way(self, by: Self) -> GivesWay;
+    /// What happens to a request of this class while a more important sound is on.
+    fn comes_second(self) -> ComesSecond;
+    /// What happens to two sounds of this class.
+    fn meets_its_like(self) -> MeetsItsLike;
 }
 
-impl Class {
-    /// All classes in the default order, the most important first.
-    pub const ALL: [Self; 7] = [
-        Self::EmergencyAlert,
-        Self::PriorityPage,
-        Self::Page,
-        Self::TwoWayCall,
-        Self::Ring,
-        Self::ScheduledBell,
-        Self::BackgroundMusic,
-    ];
-
-    /// What a sound of this class does while a more important one of class `by` sounds.
-    pub(crate) const fn gives_way(self, by: Self) -> GivesWay {
+impl Precedence for Class {
+    fn gives_way(self, by: Self) -> GivesWay {
         match self {
             // Who speaks must learn that nobody hears it: the call ends. An alert that an installation ranks below
             // something else is a recording and goes on afterwards.
@@ -52,8 +28,7 @@ impl Class {
         }
     }
 
-    /// What happens to a request of this class while a more important sound is on.
-    pub(crate) const fn comes_second(self) -> ComesSecond {
+    fn comes_second(self) -> ComesSecond {
         match self {
             Self::PriorityPage | Self::Page | Self::TwoWayCall | Self::ScheduledBell => {
                 ComesSecond::IsRefused
@@ -62,8 +37,7 @@ impl Class {
         }
     }
 
-    /// What happens to two sounds of this class.
-    pub(crate) const fn meets_its_like(self) -> MeetsItsLike {
+    fn meets_its_like(self) -> MeetsItsLike {
         match self {
             // Whoever raised the later alert knew of the earlier one.
             Self::EmergencyAlert => MeetsItsLike::NewerSounds,
@@ -73,20 +47,6 @@ impl Class {
             Self::Ring => MeetsItsLike::NewerWaits,
             Self::BackgroundMusic => MeetsItsLike::OlderStops,
         }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::EmergencyAlert => "emergency alert",
-            Self::PriorityPage => "priority page",
-            Self::Page => "page",
-            Self::TwoWayCall => "two-way call",
-            Self::Ring => "ring",
-            Self::ScheduledBell => "scheduled bell",
-            Self::BackgroundMusic => "background music",
-        })
     }
 }
 

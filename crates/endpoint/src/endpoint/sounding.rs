@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use model::status::{DeviceEvent, Signals, SinkHealth, SoundClass, SoundOrigin, Sounding, StopReason};
-use paging::{Class, Effect, SoundId};
+use model::status::{DeviceEvent, Signals, SinkHealth, SoundOrigin, Sounding, StopReason};
+use paging::{Effect, SoundId};
 
 use super::Endpoint;
 use crate::call::farewell::Farewell;
@@ -82,7 +82,7 @@ impl Endpoint {
         let since_ms = millis_since(self.sound.began(sound)?, now);
         if let Some(local) = self.locals.get(sound) {
             return Some(Sounding {
-                class: shown(local.class),
+                class: local.class,
                 origin: local.starter.origin(),
                 drill: local.is_drill(),
                 slot: local.starter.slot().cloned(),
@@ -96,7 +96,7 @@ impl Endpoint {
         let about = self.calls.about(CallId(sound.0))?;
         let ring = self.calls.ring(about.id);
         Some(Sounding {
-            class: shown(about.class),
+            class: about.class,
             origin: SoundOrigin::SlotCall,
             drill: about.is_drill,
             slot: self
@@ -121,7 +121,7 @@ impl Endpoint {
                     .about(CallId(sound.0))
                     .is_some_and(|about| about.is_drill),
             };
-            Signals::during(shown(class), is_drill)
+            Signals::during(class, is_drill)
         });
         if self.sound.set_signals(signals) {
             self.tell(DeviceEvent::SignalsChanged { signals });
@@ -160,18 +160,5 @@ impl Endpoint {
     fn set_may_sound(&mut self, sound: SoundId, may_sound: bool) {
         self.calls.set_may_sound(CallId(sound.0), may_sound);
         self.locals.set_may_sound(sound, may_sound);
-    }
-}
-
-/// A class as statuses name it.
-fn shown(class: Class) -> SoundClass {
-    match class {
-        Class::EmergencyAlert => SoundClass::EmergencyAlert,
-        Class::PriorityPage => SoundClass::PriorityPage,
-        Class::Page => SoundClass::Page,
-        Class::TwoWayCall => SoundClass::TwoWayCall,
-        Class::Ring => SoundClass::Ring,
-        Class::ScheduledBell => SoundClass::ScheduledBell,
-        Class::BackgroundMusic => SoundClass::BackgroundMusic,
     }
 }

@@ -1,5 +1,7 @@
 //! What a device plays, why, and why it stops.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{PageId, SlotId};
@@ -28,12 +30,12 @@ pub struct Sounding {
 }
 
 /// How important a sound is; the order is the one they take the loudspeaker from each other in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SoundClass {
-    /// An alert.
+    /// A real emergency. A drill is a [`SoundClass::PriorityPage`], so that a real alert always ends a drill.
     EmergencyAlert,
-    /// A page that matters more than others, or the exercise of an alert.
+    /// A page that matters more than other pages, or the exercise of an alert.
     PriorityPage,
     /// A page.
     Page,
@@ -45,6 +47,33 @@ pub enum SoundClass {
     ScheduledBell,
     /// Music.
     BackgroundMusic,
+}
+
+impl SoundClass {
+    /// All classes in the default order, the most important first.
+    pub const ALL: [Self; 7] = [
+        Self::EmergencyAlert,
+        Self::PriorityPage,
+        Self::Page,
+        Self::TwoWayCall,
+        Self::Ring,
+        Self::ScheduledBell,
+        Self::BackgroundMusic,
+    ];
+}
+
+impl fmt::Display for SoundClass {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::EmergencyAlert => "emergency alert",
+            Self::PriorityPage => "priority page",
+            Self::Page => "page",
+            Self::TwoWayCall => "two-way call",
+            Self::Ring => "ring",
+            Self::ScheduledBell => "scheduled bell",
+            Self::BackgroundMusic => "background music",
+        })
+    }
 }
 
 /// Where a sound comes from.
