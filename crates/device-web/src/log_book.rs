@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -59,9 +58,7 @@ impl<S: Subscriber> Layer<S> for LogBook {
         let mut text = Text::default();
         event.record(&mut text);
         self.write(LogLine {
-            at: SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            at: device::unix_time(),
             level: *facts.level(),
             target: facts.target().to_owned(),
             text: text.one_line(),

@@ -1,7 +1,7 @@
 //! What every page and call of the site has at hand, and which of them there are.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -43,9 +43,7 @@ impl Site {
             log_book,
             listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
             gate: Mutex::default(),
-            started_at: SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            started_at: device::unix_time(),
         }))
     }
 

@@ -15,7 +15,10 @@ mod machine;
 mod network;
 mod player;
 mod start;
+mod wording;
 
 pub use appliance::Appliance;
 pub use call::{CallError, CallOutcome, CallSetup, place_call};
+pub use machine::unix_time;
 pub use start::{Device, DeviceReport, DeviceSetup, OrderError, Reconfiguration, StartError};
+pub use wording::sentence;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Names of network interfaces looked at.
 const INTERFACES_MAX: usize = 64;
@@ -33,6 +34,14 @@ fn mac_in(folder: &Path) -> String {
         .into_iter()
         .next()
         .map_or_else(String::new, |(_, _, address)| address)
+}
+
+/// Seconds since 1970-01-01 UTC by the machine's clock; 0 for a clock before that.
+#[must_use]
+pub fn unix_time() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

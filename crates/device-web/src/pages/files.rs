@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use device::appliance::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, ToneFile};
+use device::sentence;
 
 use super::layout::{self, Frame};
-use super::settings::sentence;
 use super::signed_in::{Posted, SignedIn};
 use super::upload::Upload;
 use crate::site::Site;

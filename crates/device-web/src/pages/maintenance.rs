@@ -5,11 +5,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use device::appliance::{Author, ChangeError, Version};
+use device::sentence;
 use model::config::{DOCUMENT_LENGTH_MAX, Difference, Document};
 use serde::Deserialize;
 
 use super::layout::{self, Frame};
-use super::settings::sentence;
 use super::signed_in::{Posted, SignedIn};
 use super::upload::Upload;
 use crate::site::Site;

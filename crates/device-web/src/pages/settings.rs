@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use device::appliance::{Author, ChangeError, Provisioning};
+use device::sentence;
 use model::config::{CONCEALED, KEYS, KeySpec, SettingChange, Settings, Tab, find};
 use serde::Deserialize;
 
@@ -169,17 +170,6 @@ fn refused(tab: Tab, posted: &Posted, error: &ChangeError) -> (Refused, Vec<Stri
         }
     }
     (refused, problems)
-}
-
-/// An error with its causes.
-pub(super) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn keys(tab: Tab) -> impl Iterator<Item = &'static KeySpec> {

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use device::sentence;
 use endpoint::tones::{BuiltinTone, ToneSource};
 use endpoint::{Rounds, SoundOrder, ToneClass};
 use model::config::Settings;
 
 use super::layout;
-use super::settings::sentence;
 use super::signed_in::Posted;
 use crate::site::Site;
 

@@ -10,6 +10,7 @@ use model::config::{ConfigError, EndpointConfig, SecurityConfig, Settings, SinkC
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 
 use super::tones::load_tones;
+use crate::wording::sentence;
 
 /// What a configuration does not say.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ impl Surroundings {
             (_, false) => Trust::Anyone,
             (Some(file), true) => Trust::Authorities(
                 certificates_from_file(&self.beside.join(file))
-                    .map_err(|error| unusable(settings, CA_FILE, chain(&error), right))?,
+                    .map_err(|error| unusable(settings, CA_FILE, sentence(&error), right))?,
             ),
             (None, true) => Trust::Platform,
         };
@@ -61,7 +62,7 @@ impl Surroundings {
             minimum,
             identity: None,
         })
-        .map_err(|error| unusable(settings, CA_FILE, chain(&error), right))
+        .map_err(|error| unusable(settings, CA_FILE, sentence(&error), right))
     }
 
     /// Where sound goes.
@@ -72,7 +73,7 @@ impl Surroundings {
                 .map(|recorder| Box::new(recorder) as Box<dyn Sink>)
                 .map_err(|error| {
                     let right = "a folder that can be made and written, as wav:FOLDER";
-                    unusable(settings, "oyez.sink", chain(&error), right)
+                    unusable(settings, "oyez.sink", sentence(&error), right)
                 })
         };
         match choice {
@@ -118,20 +119,6 @@ fn unusable(settings: &Settings, key: &str, problem: String, right: &str) -> Unu
         problem,
         right: right.to_owned(),
     }]
-}
-
-/// An error with its causes, in one sentence.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let sentence = error.to_string();
-        if !text.contains(&sentence) {
-            text = format!("{text}: {sentence}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ mod tones;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use audio::Sink;
 use endpoint::profile::Identity;
@@ -29,7 +28,7 @@ pub use self::library::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, TONES_MAX, ToneError, 
 pub use self::provisioning::{Provisioning, ProvisioningFailure};
 use self::store::Store;
 pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
-use crate::machine;
+use crate::machine::{self, unix_time};
 use crate::start::{Device, DeviceReport, DeviceSetup, Reconfiguration, StartError};
 
 /// Rate of the samples that the sink is given.
@@ -653,13 +652,6 @@ fn relaid(file_before: &Document, given: &Document, file: &Document) -> Result<D
         }
     }
     Ok(relaid)
-}
-
-/// Seconds since 1970; 0 for a clock before that.
-fn unix_time() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 fn sentences(errors: &[ConfigError]) -> String {
