@@ -115,11 +115,6 @@ impl Browser {
         self.ask("POST", "/url", &json!({ "url": address }));
     }
 
-    /// The address of the page.
-    pub fn address(&self) -> String {
-        text(&self.ask("GET", "/url", &Value::Null), "")
-    }
-
     /// The first element that a CSS selector finds; waits until there is one.
     ///
     /// # Panics
