@@ -222,6 +222,7 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicU16, Ordering};
 
     use super::*;
 
@@ -231,9 +232,14 @@ mod tests {
         MediaAddresses::new(&[LOOPBACK])
     }
 
-    /// A range of `pairs` pairs that nobody holds at the moment.
+    /// Where the ranges of the tests begin that have not been given out.
+    static NEXT_RANGE: AtomicU16 = AtomicU16::new(40_000);
+
+    /// A range of `pairs` pairs that nobody holds at the moment, and that no other test gets: they run at the same time.
     fn free_range(pairs: u16) -> PortRange {
-        for first in (40_000..60_000).step_by(usize::from(pairs) * 2) {
+        loop {
+            let first = NEXT_RANGE.fetch_add(pairs * 2, Ordering::Relaxed);
+            assert!(first < 60_000, "no free ports");
             let range = PortRange::new(first, first + pairs * 2 - 1).unwrap();
             let mut pool = PortPool::new(range, loopback(), 0);
             if (0..pairs)
@@ -245,7 +251,6 @@ mod tests {
                 return range;
             }
         }
-        panic!("no free ports");
     }
 
     #[test]
