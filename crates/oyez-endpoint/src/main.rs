@@ -2,6 +2,8 @@
 
 mod cli;
 mod identity;
+#[cfg(test)]
+mod manual;
 mod run;
 mod status;
 mod voice;

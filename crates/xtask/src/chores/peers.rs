@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::run;
+use super::{cargo, run};
 
 /// Debian packages of the peers, each with what the tests use it for.
 const PACKAGES: &[(&str, &str)] = &[
@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssl", "what the documented client of the REST API signs with"),
     ("chromium", "the browser that the web pages are tested with"),
     ("chromium-driver", "what drives the browser"),
+    ("debootstrap", "a Debian in a folder, to install the package into"),
     ("espeak-ng", "speech for the pages that phones place"),
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),
@@ -31,7 +32,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("pulseaudio-utils", "what records the sound server's output"),
     ("sip-tester", "SIPp scenarios over UDP and TCP"),
     ("sipsak", "small requests by hand"),
+    ("systemd", "what judges the package's unit"),
 ];
+
+/// What builds the package of the endpoint, and the version that is known to.
+const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
 
 /// Asks `invoke-rc.d` (see its manual page) to start nothing while packages are configured.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -55,8 +60,19 @@ pub fn install_peers() -> Result<()> {
         .args(names())
         .env("DEBIAN_FRONTEND", "noninteractive"));
     policy.unset()?;
-    installed
-        .context("the peers are not all installed; run this as root, with Debian's package sources reachable")
+    installed.context(
+        "the peers are not all installed; run this as root, with Debian's package sources reachable",
+    )?;
+    install_cargo_deb()
+}
+
+fn install_cargo_deb() -> Result<()> {
+    let (name, version) = CARGO_DEB;
+    let there = Command::new(name).arg("--version").output();
+    if there.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(version)) {
+        return Ok(());
+    }
+    cargo(&["install", "--locked", "--version", version, name])
 }
 
 fn names() -> Vec<&'static str> {
