@@ -45,6 +45,7 @@ mod io;
 mod jitter;
 mod keepalive;
 mod local;
+pub mod passcode;
 mod playback;
 pub mod profile;
 mod receipt;
@@ -53,6 +54,7 @@ mod refusal;
 mod registration;
 mod slot;
 mod sound;
+mod speech;
 pub mod tones;
 mod uplink;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use media::sample::SampleRate;
 use media::tone::Player;
 
+use crate::call::TONE_MAX;
 use crate::tones::ToneSource;
 
 /// How often something is played.
@@ -54,6 +55,16 @@ impl Playback {
             position: 0,
             begun: 1,
         }
+    }
+
+    /// Plays nothing, and is over at once.
+    pub(crate) fn nothing(rate: SampleRate) -> Self {
+        Self::new(&[], Rounds::Times(1), TONE_MAX, rate)
+    }
+
+    /// Plays other tones once, at the same rate.
+    pub(crate) fn instead(&self, tones: &[&ToneSource]) -> Self {
+        Self::new(tones, Rounds::Times(1), TONE_MAX, self.rate)
     }
 
     /// How long it lasts from its beginning to its end; `None` if it has none.

@@ -18,6 +18,7 @@ use paging::Order;
 use sip::flow::Transport;
 
 use crate::keepalive::KeepaliveTimes;
+use crate::passcode::Passcode;
 use crate::recovery::RecoveryTimes;
 use crate::registration::RegistrationTimes;
 use crate::tones::ToneSource;
@@ -83,6 +84,8 @@ pub struct SlotProfile {
     /// What plays before a page or a spoken alert, while the caller hears it ring, and of which what is longer than
     /// [`TONE_MAX`](crate::TONE_MAX) is cut; or what a ring slot plays.
     pub tone: ToneSource,
+    /// What a caller has to key in before anything sounds; `None` lets every call in.
+    pub passcode: Option<Passcode>,
 }
 
 /// Who registers or calls.
@@ -281,6 +284,7 @@ fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
             display_name: slot.display_name.clone().unwrap_or_default(),
         }),
         tone: sounds::slot_tone(config, slot),
+        passcode: sounds::slot_passcode(config, slot),
     }
 }
 

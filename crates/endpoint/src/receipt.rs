@@ -32,6 +32,9 @@ pub(crate) struct Tally {
     /// Of dialogs the page has moved away from: packets lost, and milliseconds sent.
     lost_before: u64,
     expected_ms_before: u64,
+    /// Of what the present dialog carried before the page began.
+    lost_ignored: u64,
+    ignored_ms: u64,
 }
 
 impl Tally {
@@ -46,6 +49,8 @@ impl Tally {
             was_faulty: false,
             lost_before: 0,
             expected_ms_before: 0,
+            lost_ignored: 0,
+            ignored_ms: 0,
         }
     }
 
@@ -78,10 +83,26 @@ impl Tally {
 
     /// Closes the account of a dialog that the page moves away from.
     pub(crate) fn leave_dialog(&mut self, statistics: &ReceiveStatistics, packet_time: Duration) {
-        self.lost_before = self.lost_before.saturating_add(statistics.lost);
+        self.lost_before = self.lost_before.saturating_add(self.lost(statistics));
         self.expected_ms_before = self
             .expected_ms_before
-            .saturating_add(sent_ms(statistics, packet_time));
+            .saturating_add(self.sent_ms(statistics, packet_time));
+        self.lost_ignored = 0;
+        self.ignored_ms = 0;
+    }
+
+    /// Leaves out what the present dialog has carried so far: the page begins after it.
+    pub(crate) fn ignore(&mut self, statistics: &ReceiveStatistics, packet_time: Duration) {
+        self.lost_ignored = statistics.lost;
+        self.ignored_ms = sent_ms(statistics, packet_time);
+    }
+
+    fn lost(&self, statistics: &ReceiveStatistics) -> u64 {
+        statistics.lost.saturating_sub(self.lost_ignored)
+    }
+
+    fn sent_ms(&self, statistics: &ReceiveStatistics, packet_time: Duration) -> u64 {
+        sent_ms(statistics, packet_time).saturating_sub(self.ignored_ms)
     }
 
     /// Writes the receipt. `output` is the state at the end: a sink that has taken nothing for a while is not healthy,
@@ -100,9 +121,9 @@ impl Tally {
             played_ms,
             expected_ms: self
                 .expected_ms_before
-                .saturating_add(sent_ms(statistics, packet_time))
+                .saturating_add(self.sent_ms(statistics, packet_time))
                 .max(played_ms),
-            lost: self.lost_before.saturating_add(statistics.lost),
+            lost: self.lost_before.saturating_add(self.lost(statistics)),
             concealed_ms: millis(rate.duration_of(self.concealed)),
             interrupted_ms: millis(rate.duration_of(self.interrupted)),
             first_audio_ms: self

@@ -33,6 +33,15 @@ pub(crate) enum Refusal {
     /// No announcement has this number, or it is switched off.
     #[error("there is no announcement {0}")]
     NoAnnouncement(u8),
+    /// A passcode is asked for, and the caller's telephone cannot send keys.
+    #[error("a passcode is asked for, and the call carries no telephone events")]
+    NoKeys,
+    /// Wrong passcodes were keyed in a moment ago.
+    #[error("wrong passcodes a moment ago: the next call is let in in {seconds} s")]
+    Locked {
+        /// Until then.
+        seconds: u64,
+    },
     /// Something else has the loudspeaker.
     #[error("{0}")]
     Sound(paging::Refusal),
@@ -44,9 +53,9 @@ impl Refusal {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
             Self::Nobody | Self::NoAnnouncement(_) => StatusCode::NOT_FOUND,
-            Self::Leaving => StatusCode::TEMPORARILY_UNAVAILABLE,
+            Self::Leaving | Self::Locked { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::TooManyCalls => StatusCode::BUSY_HERE,
-            Self::NoOffer => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::NoOffer | Self::NoKeys => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
             Self::NoCodec | Self::NoSocket => StatusCode::SERVER_INTERNAL_ERROR,
             Self::Sound(refusal) => StatusCode::new(refusal.status()).unwrap_or(StatusCode::BUSY_HERE),

@@ -57,6 +57,7 @@ impl Slot {
             position: self.profile.position,
             account: None,
             tone: ToneSource::None,
+            passcode: None,
         });
         if self.successor.is_none() && self.profile.account == profile.account {
             self.profile = profile;

@@ -82,11 +82,13 @@ pub enum BuiltinTone {
     Evacuation,
     /// What announces an exercise.
     Drill,
+    /// A caller is to key in or to say something.
+    Prompt,
 }
 
 impl BuiltinTone {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::PageNotification,
         Self::Chime,
         Self::Gong,
@@ -100,6 +102,7 @@ impl BuiltinTone {
         Self::Reference,
         Self::Evacuation,
         Self::Drill,
+        Self::Prompt,
     ];
 
     /// The name of the file that it stands for.
@@ -119,6 +122,7 @@ impl BuiltinTone {
             Self::Reference => "tone-1kHz-max.wav",
             Self::Evacuation => "evacuation.wav",
             Self::Drill => "drill.wav",
+            Self::Prompt => "prompt.wav",
         }
     }
 
@@ -144,6 +148,7 @@ impl BuiltinTone {
             Self::Reference => Signal::reference(),
             Self::Evacuation => Signal::evacuation(),
             Self::Drill => Signal::drill(),
+            Self::Prompt => Signal::prompt(),
         }
     }
 }

@@ -81,9 +81,134 @@ impl TelephoneEvent {
     }
 }
 
+/// Tells each key press of a stream once, however many packets it has and whichever of them arrive.
+#[derive(Default)]
+pub(crate) struct Presses {
+    last: Option<Press>,
+}
+
+/// The newest key press.
+struct Press {
+    /// All packets of one press carry the timestamp of its beginning (RFC 4733 section 2.5.1.2).
+    began: u32,
+    key: Key,
+    duration: u16,
+    is_over: bool,
+}
+
+impl Presses {
+    /// Takes a packet of a press; gives the key if nothing of that press was there before. A packet that `begins` a stream
+    /// counts in a clock of its own.
+    pub(crate) fn take(&mut self, timestamp: u32, event: TelephoneEvent, begins: bool) -> Option<Key> {
+        let press = Press {
+            began: timestamp,
+            key: event.key,
+            duration: event.duration,
+            is_over: event.end,
+        };
+        let Some(last) = &mut self.last else {
+            self.last = Some(press);
+            return Some(event.key);
+        };
+        let ahead = timestamp.wrapping_sub(last.began);
+        if ahead == 0 {
+            last.duration = last.duration.max(event.duration);
+            last.is_over |= event.end;
+            return None;
+        }
+        if ahead > u32::MAX / 2 && !begins {
+            // A press that another one has followed: its last packet is sent three times, and was overtaken.
+            return None;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc4733#section-2.5.1.3
+        //# If an event persists beyond the maximum duration expressible in the
+        //# duration field (0xFFFF), it is reported in multiple segments
+        let goes_on = !last.is_over && last.key == event.key && ahead == u32::from(last.duration);
+        *last = press;
+        (!goes_on).then_some(event.key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pressed(packets: &[(u32, char, u16, bool)]) -> String {
+        let mut presses = Presses::default();
+        let told = packets.iter().filter_map(|&(timestamp, key, duration, end)| {
+            let key = Key::from_char(key).unwrap();
+            presses.take(timestamp, TelephoneEvent { key, end, duration }, false)
+        });
+        told.filter_map(Key::character).collect()
+    }
+
+    #[test]
+    fn a_press_is_told_once_whichever_of_its_packets_come() {
+        let whole = [(0, '1', 160, false), (0, '1', 320, true), (0, '1', 320, true)];
+        assert_eq!(pressed(&whole), "1");
+        assert_eq!(pressed(&whole[2..]), "1", "only the last of three ends came");
+        assert_eq!(
+            pressed(&[(0, '1', 320, true), (900, '1', 160, false)]),
+            "11",
+            "the same key again"
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_press_that_another_has_overtaken_is_no_press() {
+        let packets = [
+            (0, '1', 320, true),
+            (900, '2', 160, false),
+            (0, '1', 320, true),
+            (900, '2', 320, true),
+        ];
+        assert_eq!(pressed(&packets), "12");
+        let around = u32::MAX - 100;
+        assert_eq!(
+            pressed(&[
+                (around, '1', 320, true),
+                (800, '2', 1, false),
+                (around, '1', 320, true)
+            ]),
+            "12"
+        );
+    }
+
+    #[test]
+    fn a_stream_that_begins_anew_counts_from_another_time() {
+        let event = TelephoneEvent {
+            key: Key::from_char('5').unwrap(),
+            end: true,
+            duration: 320,
+        };
+        let mut presses = Presses::default();
+        assert!(presses.take(80_000, event, true).is_some());
+        assert!(
+            presses.take(80_000, event, true).is_none(),
+            "the same press behind a gap"
+        );
+        assert!(presses.take(1_000, event, true).is_some());
+    }
+
+    #[test]
+    fn a_press_in_segments_is_one_and_a_second_press_is_not_its_segment() {
+        assert_eq!(pressed(&[(0, '1', 0xffff, false), (0xffff, '1', 160, true)]), "1");
+        assert_eq!(
+            pressed(&[(0, '1', 0xffff, true), (0xffff, '1', 160, true)]),
+            "11",
+            "it had ended"
+        );
+        assert_eq!(
+            pressed(&[(0, '1', 160, false), (900, '1', 160, true)]),
+            "11",
+            "there was a pause between"
+        );
+        assert_eq!(
+            pressed(&[(0, '1', 160, false), (160, '2', 160, true)]),
+            "12",
+            "another key"
+        );
+    }
 
     #[test]
     fn an_event_reads_back() {

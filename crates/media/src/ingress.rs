@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::codec::Codec;
-use crate::dtmf::{Key, TelephoneEvent};
+use crate::dtmf::{Key, Presses, TelephoneEvent};
 use crate::latch::Latch;
 use crate::report::Reports;
 use crate::rtcp::{self, ReceptionReport};
@@ -99,8 +99,7 @@ pub(crate) struct Ingress {
     rejected: RejectedPackets,
     /// When the last good packet came.
     heard: Option<Instant>,
-    /// Timestamp of the key press that was told last.
-    key_press: Option<u32>,
+    presses: Presses,
     reports: Reports,
 }
 
@@ -114,7 +113,7 @@ impl Ingress {
             sequencer: Sequencer::new(config.key.is_some()),
             rejected: RejectedPackets::default(),
             heard: None,
-            key_press: None,
+            presses: Presses::default(),
             reports: Reports::default(),
         }
     }
@@ -293,9 +292,8 @@ impl Ingress {
         let event = TelephoneEvent::parse(payload).ok_or(Rejection::Malformed)?;
         // Events share the clock of the sound beside them (RFC 4733 section 2.1).
         let place = self.place(now, header, self.clock_codec(), 0)?;
-        // All packets of one press carry the timestamp of its beginning (RFC 4733 section 2.5.1.2).
-        let told = self.key_press.replace(header.timestamp) == Some(header.timestamp);
-        Ok(Taken::Event(place, payload, (!told).then_some(event.key)))
+        let key = self.presses.take(header.timestamp, event, place.begins);
+        Ok(Taken::Event(place, payload, key))
     }
 
     /// The codec whose clock the stream's timestamps count in.

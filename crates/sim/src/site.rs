@@ -264,6 +264,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
         position: SlotPosition::BASE_PAGE,
         account: Some(account(&format!("d{number:03}"))),
         tone: tone.clone(),
+        passcode: None,
     }];
     if chance.happens(ALERT_PERMILLE) {
         slots.extend(
@@ -273,6 +274,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
                     position,
                     account: Some(account(&format!("a{number:03}"))),
                     tone,
+                    passcode: None,
                 }),
         );
     }

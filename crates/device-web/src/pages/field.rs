@@ -138,11 +138,14 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
                 .map(str::to_owned)
                 .to_vec(),
         },
-        Kind::HostPort | Kind::User | Kind::AuthorizationId | Kind::CallerPattern | Kind::Text => {
-            Control::Text {
-                suggestions: Vec::new(),
-            }
-        }
+        Kind::HostPort
+        | Kind::User
+        | Kind::AuthorizationId
+        | Kind::CallerPattern
+        | Kind::Keys
+        | Kind::Text => Control::Text {
+            suggestions: Vec::new(),
+        },
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut P
             SlotKind::Ring => RECORDING_MAX,
         };
         files.load(tone_of(config, slot), longest, &mut slot_profile.tone);
+        if let (Some(passcode), Some(asked)) = (config.passcode_of(slot), &mut slot_profile.passcode) {
+            files.load(&passcode.tone, TONE_MAX, &mut asked.prompt);
+        }
     }
     for (rule, rule_profile) in config.ring.rules.iter().zip(&mut profile.ring.rules) {
         files.load(&rule.tone, RECORDING_MAX, &mut rule_profile.tone);

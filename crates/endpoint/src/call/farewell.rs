@@ -21,6 +21,12 @@ pub(crate) enum Farewell {
     AlertCancelled,
     /// The announcement that it started is over.
     AnnouncementOver,
+    /// No passcode was keyed in in time.
+    NoPasscode,
+    /// As many wrong passcodes were keyed in as may be.
+    WrongPasscode,
+    /// Something else sounds, and it was answered before that could be known.
+    Busy,
     /// The device leaves the network.
     ShutDown,
 }
@@ -37,6 +43,9 @@ impl Farewell {
             Self::Succeeded => "SIP;cause=200;text=\"another call takes its place\"".to_owned(),
             Self::AlertCancelled => "SIP;cause=200;text=\"alert cancelled\"".to_owned(),
             Self::AnnouncementOver => "SIP;cause=200;text=\"the announcement is over\"".to_owned(),
+            Self::NoPasscode => "Q.850;cause=21;text=\"no passcode in time\"".to_owned(),
+            Self::WrongPasscode => "Q.850;cause=21;text=\"wrong passcode\"".to_owned(),
+            Self::Busy => "Q.850;cause=17;text=\"something else sounds\"".to_owned(),
             Self::ShutDown => "SIP;cause=480;text=\"device shuts down\"".to_owned(),
         }
     }
@@ -49,7 +58,10 @@ impl Farewell {
             | Self::Moved
             | Self::Succeeded
             | Self::AlertCancelled
-            | Self::AnnouncementOver => StatusCode::BUSY_HERE,
+            | Self::AnnouncementOver
+            | Self::NoPasscode
+            | Self::WrongPasscode
+            | Self::Busy => StatusCode::BUSY_HERE,
         }
     }
 
@@ -60,7 +72,11 @@ impl Farewell {
             Self::Silent => StopReason::Lost,
             Self::PreEmpted(_) => StopReason::PreEmpted,
             Self::Moved => StopReason::Moved,
-            Self::Succeeded | Self::AnnouncementOver => StopReason::Ended,
+            Self::Succeeded
+            | Self::AnnouncementOver
+            | Self::NoPasscode
+            | Self::WrongPasscode
+            | Self::Busy => StopReason::Ended,
             Self::AlertCancelled => StopReason::Cancelled,
             Self::ShutDown => StopReason::ShutDown,
         }
@@ -71,6 +87,8 @@ impl Farewell {
         match self {
             // A page has one receipt: it comes with the dialog the page ends in.
             Self::Moved => false,
+            // There was no page.
+            Self::NoPasscode | Self::WrongPasscode | Self::Busy => false,
             Self::TooLong
             | Self::Silent
             | Self::PreEmpted(_)

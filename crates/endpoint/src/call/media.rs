@@ -1,13 +1,17 @@
 //! The media of one call: what comes in, and the packets that keep the way open.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use media::dtmf::Key;
 use media::receive::{Pulled, ReceiveStatistics, Received, Receiver, ReceiverConfig};
 use media::sample::SampleRate;
 use media::sdp::Negotiated;
-use media::send::{SendError, Sender, SenderConfig};
+use media::send::SendError;
 use rand_chacha::ChaCha20Rng;
+
+use crate::speech::Speech;
 
 /// Pause behind the first packet; until media comes, each pause is twice the one before. The first packet may overtake
 /// the answer, whose keys it needs to be taken, and the peer may wait for it to learn where the media is to go.
@@ -17,17 +21,23 @@ const KEEPALIVE_BEFORE_MEDIA: Duration = Duration::from_secs(1);
 /// Once media comes, this is enough to keep a NAT binding (most last 30 s or more).
 const KEEPALIVE_WITH_MEDIA: Duration = Duration::from_secs(5);
 
+/// Packets to the caller that may wait to be sent: what one audio tick fills, with room for ticks that are made up for.
+const WAITING_MAX: usize = 32;
+
 /// Both directions of a call's audio.
 pub(crate) struct CallMedia {
     receiver: Receiver,
-    sender: Sender,
-    packet_time: Duration,
+    speech: Speech,
+    /// Packets that are to be sent at once, at most [`WAITING_MAX`].
+    waiting: VecDeque<Vec<u8>>,
     /// `None` before the answer: nothing is sent until then.
     keepalive_at: Option<Instant>,
     /// Pause behind the next packet that goes out before media comes.
     pause: Duration,
     /// When the last packet of the peer came.
     heard_at: Option<Instant>,
+    /// Telephone events were agreed.
+    takes_keys: bool,
 }
 
 impl CallMedia {
@@ -40,23 +50,14 @@ impl CallMedia {
         output_rate: SampleRate,
         rng: &mut ChaCha20Rng,
     ) -> Result<Self, SendError> {
-        let sender = Sender::new(
-            &SenderConfig {
-                codec: negotiated.codec,
-                payload_type: negotiated.send_payload_type,
-                packet_time: negotiated.ptime,
-                telephone_event: negotiated.send_telephone_event,
-                key: negotiated.crypto.as_ref().map(|pair| pair.send.clone()),
-            },
-            rng,
-        )?;
         Ok(Self {
             receiver: Receiver::new(&ReceiverConfig::new(negotiated, output_rate)),
-            sender,
-            packet_time: negotiated.ptime,
+            speech: Speech::new(negotiated, output_rate, rng)?,
+            waiting: VecDeque::new(),
             keepalive_at: None,
             pause: KEEPALIVE_FIRST,
             heard_at: None,
+            takes_keys: negotiated.telephone_event.is_some(),
         })
     }
 
@@ -74,20 +75,36 @@ impl CallMedia {
         }
     }
 
-    /// Takes a packet; says whether it was the peer's.
-    pub(crate) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> bool {
-        let is_the_peers = match self.receiver.handle_packet(now, from, bytes) {
-            Received::Accepted { .. } | Received::Key(_) | Received::Consumed => true,
-            Received::Rejected(_) => false,
+    /// Takes a packet; gives the key if the peer has pressed one.
+    pub(crate) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Option<Key> {
+        let key = match self.receiver.handle_packet(now, from, bytes) {
+            Received::Accepted { .. } | Received::Consumed => None,
+            Received::Key(key) => Some(key),
+            Received::Rejected(_) => return None,
         };
-        if is_the_peers {
-            self.heard_at = Some(now);
-        }
-        is_the_peers
+        self.heard_at = Some(now);
+        key
     }
 
-    /// Makes the keep-alive packet that is due, with its destination.
+    /// Lets the peer hear samples at the output rate.
+    pub(crate) fn say(&mut self, now: Instant, samples: &[i16]) {
+        let waiting = &mut self.waiting;
+        self.speech.say(now, samples, |packet| {
+            if waiting.len() < WAITING_MAX {
+                waiting.push_back(packet);
+            }
+        });
+        // Who hears something knows the way.
+        self.keepalive_at = Some(now + KEEPALIVE_WITH_MEDIA);
+    }
+
+    /// The next packet to be sent, with its destination: sound, or the keep-alive that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let to = self.receiver.destination();
+        let is_known = !to.ip().is_unspecified() && to.port() != 0;
+        if let Some(packet) = self.waiting.pop_front() {
+            return is_known.then_some((to, packet));
+        }
         if self.keepalive_at.is_none_or(|at| now < at) {
             return None;
         }
@@ -98,14 +115,10 @@ impl CallMedia {
             std::mem::replace(&mut self.pause, doubled)
         };
         self.keepalive_at = Some(now + interval);
-        let to = self.receiver.destination();
-        if to.ip().is_unspecified() || to.port() == 0 {
+        if !is_known {
             return None;
         }
-        let mut packet = Vec::new();
-        // A key at the end of its life (2^48 packets) ends the keep-alive, not the page.
-        self.sender.keepalive(now, &mut packet).ok()?;
-        Some((to, packet))
+        Some((to, self.speech.keepalive(now)?))
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -133,6 +146,11 @@ impl CallMedia {
 
     /// How much sound a packet of this stream carries.
     pub(crate) fn packet_time(&self) -> Duration {
-        self.packet_time
+        self.speech.packet_time()
+    }
+
+    /// Says whether the peer can be heard to press keys.
+    pub(crate) fn takes_keys(&self) -> bool {
+        self.takes_keys
     }
 }

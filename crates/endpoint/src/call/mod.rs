@@ -179,10 +179,16 @@ impl Calls {
         }
     }
 
-    pub(crate) fn handle_media(&mut self, now: Instant, id: CallId, from: SocketAddr, bytes: &mut [u8]) {
-        if let Some(call) = self.page_by_id.get_mut(&id) {
-            call.handle_media(now, from, bytes);
-        }
+    /// Takes a packet; says whether it makes a difference at once.
+    pub(crate) fn handle_media(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        from: SocketAddr,
+        bytes: &mut [u8],
+    ) -> bool {
+        let call = self.page_by_id.get_mut(&id);
+        call.is_some_and(|call| call.handle_media(now, from, bytes))
     }
 
     /// The next thing that any call wants done.

@@ -10,11 +10,21 @@
 //! ```
 //!
 //! The caller hears it ring while the tone plays, so nobody speaks into the tone and no word is cut.
+//!
+//! Where a passcode is asked for, the call is answered first, and nothing sounds until it is right. Then the caller hears the
+//! tone that the room hears, and so waits for its end.
+//!
+//! ```text
+//!           at once: 200              right passcode          tone played
+//!   PreTone ─────────────▶ Asking ────────────────────▶ Chiming ──────────▶ Live
+//!                             │ wrong for the last time, too late: BYE
+//! ```
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::bridge::{REPORT_INTERVAL, TALKER_SILENCE};
+use media::dtmf::Key;
 use media::mix::Gain;
 use media::sample::SampleRate;
 use media::sdp::{self, Hidden, Origin};
@@ -27,8 +37,10 @@ use sip::user_agent::{ServerId, SessionId};
 use super::farewell::Farewell;
 use super::media::CallMedia;
 use crate::io::CallId;
+use crate::passcode::{ENTRY_MAX, Entry, Outcome, Passcode};
 use crate::playback::Playback;
 use crate::receipt::{OutputState, Tally};
+use crate::tones::{BuiltinTone, ToneSource};
 
 /// How long after the end of a call its audio may still be played.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_millis(500);
@@ -50,6 +62,9 @@ pub(crate) const LEFT_SILENCE: Duration = TALKER_SILENCE;
 /// The same for an alert: twice the time after which a caller that only pauses sends a report.
 pub(crate) const LEFT_ALERT_SILENCE: Duration = REPORT_INTERVAL.saturating_mul(2);
 
+/// What a caller hears after a wrong passcode.
+const WRONG: ToneSource = ToneSource::Builtin(BuiltinTone::Buzzer);
+
 /// Whose call it is.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
@@ -61,12 +76,19 @@ pub(crate) struct About {
     pub(crate) class: Class,
     /// Set only where what the caller says is heard.
     pub(crate) page: Option<PageId>,
-    /// What the caller says is heard. Otherwise the call has started an announcement, and is only answered.
-    pub(crate) is_heard: bool,
+    /// The announcement that the call starts, and then is only answered. Without one, what the caller says is heard.
+    pub(crate) announcement: Option<u8>,
     /// It is the exercise of an alert.
     pub(crate) is_drill: bool,
     /// The caller in words, for statuses.
     pub(crate) caller: String,
+}
+
+impl About {
+    /// Says whether what the caller says is heard.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.announcement.is_none()
+    }
 }
 
 /// What was agreed with the caller.
@@ -85,6 +107,10 @@ pub(crate) enum Step {
     Answer { sdp: Hidden<String> },
     /// Send a packet.
     Send { to: SocketAddr, bytes: Vec<u8> },
+    /// The caller has keyed in a passcode.
+    Keyed(Outcome),
+    /// The time for the passcode is over.
+    NotKeyed,
     /// Everything has been played: answer the BYE, if one is waiting.
     Drained { reply: Option<ServerId> },
     /// End the call.
@@ -100,6 +126,8 @@ pub(crate) struct PageCall {
     about: About,
     state: State,
     agreed: Option<Agreed>,
+    /// What the caller has to key in before anything sounds.
+    passcode: Option<Passcode>,
     tally: Tally,
     gain: Gain,
     /// Longest time from the answer to the end.
@@ -115,6 +143,18 @@ enum State {
         offer: Vec<u8>,
     },
     PreTone {
+        media: CallMedia,
+        tone: Playback,
+        deadline: Instant,
+    },
+    Asking {
+        media: CallMedia,
+        entry: Entry,
+        /// What the caller hears.
+        prompt: Playback,
+        deadline: Instant,
+    },
+    Chiming {
         media: CallMedia,
         tone: Playback,
         deadline: Instant,
@@ -146,6 +186,7 @@ impl PageCall {
             about,
             state: State::Opening { offer },
             agreed: None,
+            passcode: None,
             tally: Tally::new(now),
             gain,
             page_max,
@@ -154,15 +195,33 @@ impl PageCall {
         }
     }
 
+    /// The same, but that nothing sounds before the caller has keyed in a passcode.
+    pub(crate) fn guarded(self, passcode: Passcode) -> Self {
+        Self {
+            passcode: Some(passcode),
+            ..self
+        }
+    }
+
     pub(crate) fn about(&self) -> &About {
         &self.about
+    }
+
+    /// Says whether a passcode is still asked for.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.passcode.is_some()
     }
 
     /// The caller's offer, while the media socket is being opened.
     pub(crate) fn offer(&self) -> Option<&[u8]> {
         match &self.state {
             State::Opening { offer } => Some(offer),
-            State::PreTone { .. } | State::Live { .. } | State::Draining { .. } | State::Over { .. } => None,
+            State::PreTone { .. }
+            | State::Asking { .. }
+            | State::Chiming { .. }
+            | State::Live { .. }
+            | State::Draining { .. }
+            | State::Over { .. } => None,
         }
     }
 
@@ -187,14 +246,22 @@ impl PageCall {
     /// Ends the ringing and says what to answer with. Media flows from here on.
     fn answer(&mut self, now: Instant) -> Option<Hidden<String>> {
         match std::mem::replace(&mut self.state, State::Over { media: None }) {
-            State::PreTone { mut media, .. } => {
+            State::PreTone { mut media, tone, .. } => {
                 media.begin(now);
                 if !self.tally.has_begun() {
                     self.tally = Tally::new(now);
                 }
-                self.state = State::Live {
-                    media,
-                    answered_at: now,
+                self.state = match &self.passcode {
+                    Some(passcode) => State::Asking {
+                        media,
+                        entry: Entry::new(passcode.code.clone()),
+                        prompt: tone.instead(&[&passcode.prompt]),
+                        deadline: now + ENTRY_MAX,
+                    },
+                    None => State::Live {
+                        media,
+                        answered_at: now,
+                    },
                 };
                 self.agreed.as_ref().map(|agreed| agreed.sdp.clone())
             }
@@ -205,16 +272,60 @@ impl PageCall {
         }
     }
 
+    /// The passcode is right: plays the tone to the room and to the caller, and then what the caller says.
+    pub(crate) fn let_in(&mut self, now: Instant, tone: Playback) {
+        self.passcode = None;
+        match std::mem::replace(&mut self.state, State::Over { media: None }) {
+            State::Asking { media, .. } => {
+                let deadline = now + tone.duration().unwrap_or_default() + TONE_GRACE;
+                self.state = State::Chiming {
+                    media,
+                    tone,
+                    deadline,
+                };
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// Plays the caller from here on; what was said before belongs to no page.
+    fn go_live(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.state, State::Over { media: None }) {
+            State::Chiming { media, .. } => {
+                if !self.tally.has_begun() {
+                    self.tally = Tally::new(now);
+                }
+                self.tally.ignore(&media.statistics(), media.packet_time());
+                self.state = State::Live {
+                    media,
+                    answered_at: now,
+                };
+            }
+            other => self.state = other,
+        }
+    }
+
     /// The caller has taken our answer.
     pub(crate) fn handle_confirmed(&mut self, now: Instant) {
-        if let State::Live { media, .. } = &mut self.state {
-            media.handle_confirmed(now);
+        match &mut self.state {
+            State::Asking { media, .. } | State::Chiming { media, .. } | State::Live { media, .. } => {
+                media.handle_confirmed(now);
+            }
+            State::Opening { .. } | State::PreTone { .. } | State::Draining { .. } | State::Over { .. } => {}
         }
     }
 
     /// Says whether the call has been answered.
     pub(crate) fn is_answered(&self) -> bool {
-        matches!(self.state, State::Live { .. } | State::Draining { .. })
+        self.is_let_in() || matches!(self.state, State::Asking { .. })
+    }
+
+    /// Says whether the call has been answered and asks for no passcode any more.
+    pub(crate) fn is_let_in(&self) -> bool {
+        matches!(
+            self.state,
+            State::Chiming { .. } | State::Live { .. } | State::Draining { .. }
+        )
     }
 
     /// Says whether nobody speaks into the call any more: its caller has hung up, or has abandoned it.
@@ -232,9 +343,12 @@ impl PageCall {
         };
         match &self.state {
             State::Live { media, answered_at } => media.heard_at().unwrap_or(*answered_at) + longest <= now,
-            State::Opening { .. } | State::PreTone { .. } | State::Draining { .. } | State::Over { .. } => {
-                false
-            }
+            State::Opening { .. }
+            | State::PreTone { .. }
+            | State::Asking { .. }
+            | State::Chiming { .. }
+            | State::Draining { .. }
+            | State::Over { .. } => false,
         }
     }
 
@@ -253,7 +367,7 @@ impl PageCall {
 
     /// The sink has failed.
     pub(crate) fn note_fault(&mut self) {
-        if self.may_sound && self.is_answered() {
+        if self.may_sound && self.is_let_in() {
             self.tally.note_fault();
         }
     }
@@ -266,9 +380,27 @@ impl PageCall {
         }
     }
 
-    pub(crate) fn handle_media(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
-        if let Some(media) = self.media_mut() {
-            media.handle_packet(now, from, bytes);
+    /// Takes a packet; says whether it makes a difference at once.
+    pub(crate) fn handle_media(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> bool {
+        let Some(media) = self.media_mut() else {
+            return false;
+        };
+        let key = media.handle_packet(now, from, bytes);
+        key.is_some_and(|key| self.handle_key(key))
+    }
+
+    fn handle_key(&mut self, key: Key) -> bool {
+        match &mut self.state {
+            State::Asking { entry, .. } => {
+                entry.press(key);
+                entry.is_due()
+            }
+            State::Opening { .. }
+            | State::PreTone { .. }
+            | State::Chiming { .. }
+            | State::Live { .. }
+            | State::Draining { .. }
+            | State::Over { .. } => false,
         }
     }
 
@@ -282,7 +414,10 @@ impl PageCall {
                     began: now,
                 }
             }
-            State::PreTone { media, .. } | State::Draining { media, .. } => {
+            State::PreTone { media, .. }
+            | State::Asking { media, .. }
+            | State::Chiming { media, .. }
+            | State::Draining { media, .. } => {
                 self.state = State::Over { media: Some(media) };
             }
             State::Opening { .. } | State::Over { .. } => {}
@@ -293,7 +428,12 @@ impl PageCall {
     pub(crate) fn take_reply(&mut self) -> Option<ServerId> {
         match &mut self.state {
             State::Draining { reply, .. } => reply.take(),
-            State::Opening { .. } | State::PreTone { .. } | State::Live { .. } | State::Over { .. } => None,
+            State::Opening { .. }
+            | State::PreTone { .. }
+            | State::Asking { .. }
+            | State::Chiming { .. }
+            | State::Live { .. }
+            | State::Over { .. } => None,
         }
     }
 
@@ -306,12 +446,14 @@ impl PageCall {
     pub(crate) fn handle_orphaned(&mut self, now: Instant) -> bool {
         self.handle_unreachable(now);
         match &mut self.state {
-            State::Live { .. } => true,
+            State::Chiming { .. } | State::Live { .. } => true,
             State::Draining { reply, .. } => {
                 *reply = None;
                 true
             }
-            State::Opening { .. } | State::PreTone { .. } | State::Over { .. } => false,
+            State::Opening { .. } | State::PreTone { .. } | State::Asking { .. } | State::Over { .. } => {
+                false
+            }
         }
     }
 
@@ -321,6 +463,18 @@ impl PageCall {
         match &mut self.state {
             State::PreTone { tone, .. } => {
                 tone.fill(out);
+            }
+            State::Asking { media, prompt, .. } => {
+                media.pull(now, out);
+                if !prompt.is_finished() {
+                    prompt.fill(out);
+                    media.say(now, out);
+                }
+            }
+            State::Chiming { media, tone, .. } => {
+                media.pull(now, out);
+                tone.fill(out);
+                media.say(now, out);
             }
             State::Live { media, .. } | State::Draining { media, .. } => {
                 let pulled = media.pull(now, out);
@@ -345,6 +499,36 @@ impl PageCall {
                     None
                 }
             }
+            State::Asking {
+                media,
+                entry,
+                prompt,
+                deadline,
+            } => {
+                if let Some((to, bytes)) = media.handle_timeout(now) {
+                    return Some(Step::Send { to, bytes });
+                }
+                if let Some(outcome) = entry.take_outcome() {
+                    if let Some(passcode) = self.passcode.as_ref().filter(|_| outcome == Outcome::Wrong) {
+                        *prompt = prompt.instead(&[&WRONG, &passcode.prompt]);
+                    }
+                    return Some(Step::Keyed(outcome));
+                }
+                (*deadline <= now).then_some(Step::NotKeyed)
+            }
+            State::Chiming {
+                media,
+                tone,
+                deadline,
+            } => {
+                if let Some((to, bytes)) = media.handle_timeout(now) {
+                    return Some(Step::Send { to, bytes });
+                }
+                if tone.is_finished() || *deadline <= now {
+                    self.go_live(now);
+                }
+                None
+            }
             State::Live { media, answered_at } => {
                 if let Some((to, bytes)) = media.handle_timeout(now) {
                     return Some(Step::Send { to, bytes });
@@ -366,6 +550,9 @@ impl PageCall {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::PreTone { deadline, .. } => Some(*deadline),
+            State::Asking { media, deadline, .. } | State::Chiming { media, deadline, .. } => {
+                media.next_timeout().into_iter().chain([*deadline]).min()
+            }
             State::Live { media, answered_at } => {
                 let longest = self.page_max.map(|longest| *answered_at + longest);
                 let silence = silence_ends_at(media, *answered_at, self.orphaned_at);
@@ -384,7 +571,8 @@ impl PageCall {
 
     /// The receipt, if the call is a page with an id.
     pub(crate) fn receipt(&self, rate: SampleRate, output: OutputState) -> Option<Receipt> {
-        let page = self.about.page.clone()?;
+        // A call that was not let in was no page.
+        let page = self.about.page.clone().filter(|_| !self.is_guarded())?;
         let media = self.media()?;
         Some(
             self.tally
@@ -394,9 +582,11 @@ impl PageCall {
 
     fn media(&self) -> Option<&CallMedia> {
         match &self.state {
-            State::PreTone { media, .. } | State::Live { media, .. } | State::Draining { media, .. } => {
-                Some(media)
-            }
+            State::PreTone { media, .. }
+            | State::Asking { media, .. }
+            | State::Chiming { media, .. }
+            | State::Live { media, .. }
+            | State::Draining { media, .. } => Some(media),
             State::Over { media } => media.as_ref(),
             State::Opening { .. } => None,
         }
@@ -404,9 +594,11 @@ impl PageCall {
 
     fn media_mut(&mut self) -> Option<&mut CallMedia> {
         match &mut self.state {
-            State::PreTone { media, .. } | State::Live { media, .. } | State::Draining { media, .. } => {
-                Some(media)
-            }
+            State::PreTone { media, .. }
+            | State::Asking { media, .. }
+            | State::Chiming { media, .. }
+            | State::Live { media, .. }
+            | State::Draining { media, .. } => Some(media),
             State::Opening { .. } | State::Over { .. } => None,
         }
     }

@@ -4,19 +4,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::receive::{Receiver, ReceiverConfig};
-use media::resample::Resampler;
 use media::sample::SampleRate;
 use media::sdp::Negotiated;
-use media::send::{SendError, Sender, SenderConfig};
+use media::send::SendError;
 use rand_chacha::ChaCha20Rng;
+
+use crate::speech::Speech;
 
 /// The media of an answered call.
 pub(super) struct Voice {
-    resampler: Resampler,
-    sender: Sender,
-    /// Samples at the codec's rate that do not fill a packet yet: fewer than a packet has.
-    rest: Vec<i16>,
-    packet_time: Duration,
+    speech: Speech,
     sent: Duration,
     /// Only follows where the peer's packets come from; what it says is not heard.
     receiver: Receiver,
@@ -28,18 +25,8 @@ impl Voice {
         input_rate: SampleRate,
         rng: &mut ChaCha20Rng,
     ) -> Result<Self, SendError> {
-        let config = SenderConfig {
-            codec: negotiated.codec,
-            payload_type: negotiated.send_payload_type,
-            packet_time: negotiated.ptime,
-            telephone_event: negotiated.send_telephone_event,
-            key: negotiated.crypto.as_ref().map(|pair| pair.send.clone()),
-        };
         Ok(Self {
-            resampler: Resampler::new(input_rate, negotiated.codec.sample_rate()),
-            sender: Sender::new(&config, rng)?,
-            rest: Vec::new(),
-            packet_time: negotiated.ptime,
+            speech: Speech::new(negotiated, input_rate, rng)?,
             sent: Duration::ZERO,
             receiver: Receiver::new(&ReceiverConfig::new(negotiated, input_rate)),
         })
@@ -56,17 +43,12 @@ impl Voice {
 
     /// Gives each packet that fills up to `emit`. A key at the end of its life gives none any more.
     pub(super) fn send(&mut self, now: Instant, samples: &[i16], mut emit: impl FnMut(Vec<u8>)) {
-        self.resampler.process(samples, &mut self.rest);
-        let rest = std::mem::take(&mut self.rest);
-        let mut frames = rest.chunks_exact(self.sender.frame_samples());
-        for frame in &mut frames {
-            let mut packet = Vec::new();
-            if self.sender.packetize(now, frame, &mut packet).is_ok() {
-                self.sent += self.packet_time;
-                emit(packet);
-            }
-        }
-        self.rest = frames.remainder().to_vec();
+        let packet_time = self.speech.packet_time();
+        let sent = &mut self.sent;
+        self.speech.say(now, samples, |packet| {
+            *sent += packet_time;
+            emit(packet);
+        });
     }
 
     /// How much speech was sent.

@@ -50,10 +50,17 @@ impl Endpoint {
             // Before anything that could refuse the call: what it asks for is done by its coming.
             self.cancel_alerts(now);
         }
-        let class = self.class_of(now, flow, slot, position, invite);
+        let priority = self.priority_of(now, flow, slot, invite);
+        let class = self.class_of(now, flow, slot, position, priority);
         let is_drill = class == Class::PriorityPage && position.kind() == SlotKind::Alert;
         let announcement = self.announcement_of(now, flow, slot, position, invite);
-        if let Some(number) = announcement {
+        // Who says that it is an emergency, and is believed, has been asked already.
+        let passcode = match self.passcode_of(now, slot) {
+            Ok(passcode) => passcode.filter(|_| priority != Some(Priority::Emergency)),
+            Err(_) if priority == Some(Priority::Emergency) => None,
+            Err(refusal) => return self.refuse(now, session, Some(slot), &refusal),
+        };
+        if let Some(number) = announcement.filter(|_| passcode.is_none()) {
             // Before anything else that could refuse the call, as well.
             let starter = Starter::Call {
                 slot: position.id(),
@@ -74,7 +81,7 @@ impl Endpoint {
             flow,
             class,
             page: page_of(invite).filter(|_| announcement.is_none()),
-            is_heard: announcement.is_none(),
+            announcement,
             is_drill,
             caller: caller(invite),
         };
@@ -83,13 +90,11 @@ impl Endpoint {
                 let offer = invite.body().to_vec();
                 let sound = self.sound.profile();
                 let gain = Gain::new(sound.output_rate, sound.page_volume_db);
-                self.calls.insert_page(PageCall::new(
-                    now,
-                    about,
-                    offer,
-                    gain,
-                    self.profile.times.page_max,
-                ));
+                let call = PageCall::new(now, about, offer, gain, self.profile.times.page_max);
+                self.calls.insert_page(match passcode {
+                    Some(passcode) => call.guarded(passcode),
+                    None => call,
+                });
                 self.outputs.push_back(Output::OpenMedia {
                     call: id,
                     local: flow.local.ip(),
@@ -130,25 +135,29 @@ impl Endpoint {
             .is_some_and(|slot| slot.registration.sets_priority(now, flow))
     }
 
-    /// What kind of sound a call is, by its slot and by its Priority where that is to be believed.
+    /// The Priority of a call, where that is to be believed.
+    fn priority_of(&self, now: Instant, flow: Flow, slot: usize, invite: &Message) -> Option<Priority> {
+        let is_believed = match self.profile.priority {
+            PriorityTrust::Zone => self.is_of_zone(now, flow, slot),
+            PriorityTrust::Always => true,
+            PriorityTrust::Never => false,
+        };
+        invite
+            .header(HeaderName::Priority)
+            .filter(|_| is_believed)
+            .and_then(Priority::read)
+    }
+
+    /// What kind of sound a call is, by its slot and by its Priority.
     fn class_of(
         &self,
         now: Instant,
         flow: Flow,
         slot: usize,
         position: SlotPosition,
-        invite: &Message,
+        priority: Option<Priority>,
     ) -> Class {
         let is_of_zone = self.is_of_zone(now, flow, slot);
-        let is_believed = match self.profile.priority {
-            PriorityTrust::Zone => is_of_zone,
-            PriorityTrust::Always => true,
-            PriorityTrust::Never => false,
-        };
-        let priority = invite
-            .header(HeaderName::Priority)
-            .filter(|_| is_believed)
-            .and_then(Priority::read);
         match (position.kind(), priority) {
             // Who cancels an alert may say so, but not in the place of another one.
             (SlotKind::Alert, _) if position == SlotPosition::CANCEL => Class::Page,
@@ -231,8 +240,22 @@ impl Endpoint {
         };
         let rate = self.sound.profile().output_rate;
         let media = CallMedia::new(&negotiated, rate, &mut self.rng).map_err(|_| Refusal::NoCodec)?;
-        let continues = self.take_over_page(now, &about);
-        if about.is_heard {
+        if self.calls.page(id).is_some_and(PageCall::is_guarded) {
+            if !media.takes_keys() {
+                return Err(Refusal::NoKeys);
+            }
+            self.ring_page(now, &about, media, agreed, Playback::nothing(rate));
+            return Ok(());
+        }
+        let tone = self.request_page(now, &about)?;
+        self.ring_page(now, &about, media, agreed, tone);
+        Ok(())
+    }
+
+    /// Asks for the loudspeaker for a page; gives the tone before it.
+    pub(super) fn request_page(&mut self, now: Instant, about: &About) -> Result<Playback, Refusal> {
+        let continues = self.take_over_page(now, about);
+        if about.is_heard() {
             match self.request_sound(now, SoundId(about.id.0), about.class) {
                 // Its caller must not take the alert for going on: the call is answered, though its words are not heard.
                 Err(Refusal::Sound(_)) if self.is_cancel(about.slot) => {}
@@ -241,20 +264,24 @@ impl Endpoint {
         }
         let drill = ToneSource::Builtin(BuiltinTone::Drill);
         let tone = match self.slots.get(about.slot).map(|slot| &slot.profile().tone) {
-            Some(_) | None if continues || !about.is_heard => &ToneSource::None,
+            Some(_) | None if continues || !about.is_heard() => &ToneSource::None,
             Some(_) if about.is_drill => &drill,
             Some(tone) => tone,
             None => &ToneSource::None,
         };
-        let tone = Playback::new(&[tone], Rounds::Times(1), TONE_MAX, rate);
+        let rate = self.sound.profile().output_rate;
+        Ok(Playback::new(&[tone], Rounds::Times(1), TONE_MAX, rate))
+    }
+
+    /// Rings while the tone plays, and answers then.
+    fn ring_page(&mut self, now: Instant, about: &About, media: CallMedia, agreed: Agreed, tone: Playback) {
         if !tone.is_finished() {
             self.agent
                 .provisional(now, about.session, Reply::new(StatusCode::RINGING));
         }
-        if let Some(call) = self.calls.page_mut(id) {
+        if let Some(call) = self.calls.page_mut(about.id) {
             call.ring(now, media, agreed, tone);
         }
-        Ok(())
     }
 
     fn local_media(&mut self, local: SocketAddr, flow: Flow) -> LocalMedia {
@@ -286,14 +313,14 @@ impl Endpoint {
         let Some(older_call) = self.calls.remove_page(older) else {
             return false;
         };
-        let was_answered = older_call.is_answered();
-        if let Some(call) = self.calls.page_mut(about.id) {
+        let was_let_in = older_call.is_let_in();
+        if let Some(call) = self.calls.page_mut(about.id).filter(|_| was_let_in) {
             call.continue_from(&older_call);
         }
         self.calls.insert_page(older_call);
         // The receipt comes with the dialog that the page ends in: a page has one.
         self.hang_up(now, older, Farewell::Moved);
-        was_answered
+        was_let_in
     }
 
     /// Ends a call where one more would be beyond the limits: one that its caller has left, else the one that is missed
@@ -390,6 +417,8 @@ impl Endpoint {
             | Refusal::NoCodec
             | Refusal::NoSocket
             | Refusal::NoAnnouncement(_)
+            | Refusal::NoKeys
+            | Refusal::Locked { .. }
             | Refusal::Sound(_) => self.counters.calls_refused += 1,
         }
         let reply = Reply::new(refusal.status());
@@ -403,7 +432,9 @@ impl Endpoint {
             | Refusal::NoCodec
             | Refusal::NoSocket
             | Refusal::NoAnnouncement(_)
+            | Refusal::NoKeys
             | Refusal::Sound(_) => reply,
+            Refusal::Locked { seconds } => reply.header("Retry-After", seconds.to_string()),
         };
         self.agent.reject(now, session, reply);
         // Strangers may call by the thousand: they are counted, and not told one by one.

@@ -89,6 +89,8 @@ impl Endpoint {
         match step {
             Step::Answer { sdp: Hidden(sdp) } => self.answer(now, id, sdp),
             Step::Send { to, bytes } => self.outputs.push_back(Output::SendMedia { call: id, to, bytes }),
+            Step::Keyed(outcome) => self.handle_keyed(now, id, outcome),
+            Step::NotKeyed => self.turn_away(now, id, Farewell::NoPasscode, "no passcode in time"),
             Step::Drained { reply } => {
                 let receipt = self.receipt(now, id);
                 if let Some(transaction) = reply {

@@ -133,7 +133,7 @@ impl Endpoint {
         let callers: Vec<CallId> = self
             .calls
             .abouts()
-            .filter(|about| !about.is_heard && starts_it(about.slot))
+            .filter(|about| !about.is_heard() && starts_it(about.slot))
             .map(|about| about.id)
             .collect();
         for id in callers {

@@ -4,6 +4,7 @@ mod admission;
 mod agent;
 mod calling;
 mod local;
+mod passcodes;
 mod provisioning;
 mod reconfiguring;
 mod registering;
@@ -24,6 +25,7 @@ use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 use crate::call::Calls;
 use crate::io::{Input, Output};
 use crate::local::LocalSounds;
+use crate::passcode::Lock;
 use crate::profile::Profile;
 use crate::slot::Slot;
 use crate::sound::Sound;
@@ -52,6 +54,8 @@ pub struct Endpoint {
     outputs: VecDeque<Output>,
     phase: Phase,
     counters: Counters,
+    /// Keeps those out who guess passcodes.
+    lock: Lock,
     /// Assisted provisioning failed.
     unprovisioned: Option<Unprovisioned>,
 }
@@ -65,6 +69,8 @@ pub struct Counters {
     pub calls_to_nobody: u64,
     /// Calls refused for any other reason.
     pub calls_refused: u64,
+    /// Passcodes that were wrong.
+    pub wrong_passcodes: u64,
     /// Messages that broke the framing.
     pub framing_errors: u64,
 }
@@ -133,6 +139,7 @@ impl Endpoint {
             outputs: VecDeque::new(),
             phase: Phase::Idle,
             counters: Counters::default(),
+            lock: Lock::default(),
             unprovisioned: None,
             rng,
             profile,
@@ -190,9 +197,10 @@ impl Endpoint {
                 from,
                 mut bytes,
             } => {
-                self.calls.handle_media(now, call, from, &mut bytes);
-                // Packets come by the hundred a second and change nothing else.
-                return;
+                // Packets come by the hundred a second, and most change nothing else.
+                if !self.calls.handle_media(now, call, from, &mut bytes) {
+                    return;
+                }
             }
             Input::Sink(health) => self.handle_sink(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),

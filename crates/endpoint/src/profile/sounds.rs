@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::config::{CallerPattern, EndpointConfig, SlotConfig, Tone};
 use model::{SlotKind, SlotPosition};
 
+use crate::passcode::Passcode;
 use crate::playback::Rounds;
 use crate::tones::{BuiltinTone, ToneSource};
 
@@ -122,6 +123,14 @@ pub(super) fn slot_tone(config: &EndpointConfig, slot: &SlotConfig) -> ToneSourc
         SlotKind::Ring => BuiltinTone::WarbleMedium,
     };
     source(tone_of(config, slot), default)
+}
+
+/// The passcode of a slot; its prompt may be a file as well.
+pub(super) fn slot_passcode(config: &EndpointConfig, slot: &SlotConfig) -> Option<Passcode> {
+    config.passcode_of(slot).map(|passcode| Passcode {
+        code: passcode.code.clone(),
+        prompt: source(&passcode.tone, BuiltinTone::Prompt),
+    })
 }
 
 /// A file is the shell's to load: until then the signal of its name stands for it, or the one that belongs to the

@@ -709,6 +709,7 @@ fn an_empty_slot_has_no_account() {
         position,
         account: None,
         tone: ToneSource::None,
+        passcode: None,
     });
 
     let world = World::registered(profile);

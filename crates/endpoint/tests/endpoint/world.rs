@@ -135,6 +135,7 @@ pub(crate) fn slot(position: SlotPosition, user: &str) -> SlotProfile {
         position,
         account: Some(account(user)),
         tone: ToneSource::None,
+        passcode: None,
     }
 }
 

@@ -17,6 +17,16 @@ impl Signal {
         ])
     }
 
+    /// Two short notes, the second higher: it is a caller's turn.
+    pub fn prompt() -> Signal {
+        let short = Duration::from_millis(120);
+        Signal::once(&[
+            Note::steady(660.0, -15.0, short),
+            Note::pause(Duration::from_millis(40)),
+            Note::steady(880.0, -15.0, short),
+        ])
+    }
+
     /// One deep stroke that dies away slowly.
     pub fn gong() -> Signal {
         Signal::once(&[Note::bell(220.0, -6.0, Duration::from_secs(3))])

@@ -1,5 +1,6 @@
 //! The typed view: what an endpoint is configured to be and do.
 
+mod passcode;
 mod provisioning;
 mod sections;
 mod slots;
@@ -10,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::passcode::{PagePasscodeConfig, PasscodeConfig};
 pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
 use super::reader::Reader;
@@ -247,6 +249,8 @@ pub struct PageConfig {
     pub g722: bool,
     /// A page ends after this time.
     pub length_max: Duration,
+    /// What callers have to key in, and where.
+    pub passcode: Option<PagePasscodeConfig>,
 }
 
 /// How rings sound.
@@ -278,6 +282,8 @@ pub struct RingRule {
 pub struct AlertsConfig {
     /// An announcement ends after this time.
     pub length_max: Duration,
+    /// What callers have to key in.
+    pub passcode: Option<PasscodeConfig>,
     /// The announcements that are in use, in the order of their numbers.
     pub announcements: Vec<AnnouncementConfig>,
 }
@@ -358,7 +364,7 @@ impl EndpointConfig {
             keep_alive: sections::keep_alive(&reader),
             redundancy: sections::redundancy(&reader, &mut errors),
             interop: sections::interop(&reader),
-            page: sections::page(&reader),
+            page: sections::page(&reader, &mut errors),
             ring: sounds::ring(&reader, &mut errors),
             alerts: sounds::alerts(&reader),
             order: sounds::order(&reader, &mut errors),
@@ -403,6 +409,7 @@ impl EndpointConfig {
             let problem = "the sips scheme needs TLS";
             errors.push(conflict(reader, "sip.sips", problem, "sip.transp = tls, or 0"));
         }
+        passcode::check(self, reader, errors);
         let mut position_by_user = BTreeMap::new();
         for slot in &self.slots {
             if let Some(other) = position_by_user.insert(&slot.user, slot.position) {

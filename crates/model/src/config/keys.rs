@@ -2,6 +2,7 @@
 
 mod admin;
 mod advanced_sip;
+mod passcode;
 mod provisioning;
 
 use std::fmt;
@@ -274,8 +275,18 @@ const USE: &str = "Register the slot.";
 /// The schema, in the order of the web interface.
 pub const KEYS: &[KeySpec] = &ALL;
 
-const SECTIONS: [&[KeySpec]; 4] = [SOUND, advanced_sip::KEYS, admin::KEYS, provisioning::KEYS];
-const ROWS: usize = SOUND.len() + advanced_sip::KEYS.len() + admin::KEYS.len() + provisioning::KEYS.len();
+const SECTIONS: [&[KeySpec]; 5] = [
+    SOUND,
+    passcode::KEYS,
+    advanced_sip::KEYS,
+    admin::KEYS,
+    provisioning::KEYS,
+];
+const ROWS: usize = SOUND.len()
+    + passcode::KEYS.len()
+    + advanced_sip::KEYS.len()
+    + admin::KEYS.len()
+    + provisioning::KEYS.len();
 
 #[expect(
     clippy::indexing_slicing,

@@ -9,6 +9,9 @@ use crate::{AuthorizationId, SipUser};
 /// Longest password, display name or path, in bytes: far beyond what servers generate or people type.
 const TEXT_LENGTH_MAX: usize = 256;
 
+/// Most keys of a passcode: nobody types more without a mistake.
+pub(crate) const KEYS_MAX: usize = 16;
+
 /// Type and range of a value. An empty value stands for the default and is always accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -48,6 +51,8 @@ pub enum Kind {
     CallerPattern,
     /// Where sound goes: see [`SinkChoice`].
     Sink,
+    /// Keys of a telephone: digits, `*` and `#`.
+    Keys,
     /// Any text without control characters.
     Text,
 }
@@ -74,6 +79,7 @@ impl Kind {
             Self::Tone => is_tone(value),
             Self::CallerPattern => value.parse::<CallerPattern>().is_ok(),
             Self::Sink => is_sink(value),
+            Self::Keys => is_keys(value),
             Self::Text => is_text(value),
         };
         if is_right { Ok(()) } else { Err(self.to_string()) }
@@ -95,6 +101,7 @@ impl Kind {
             | Self::AuthorizationId
             | Self::Tone
             | Self::Sink
+            | Self::Keys
             | Self::Text
             | Self::CallerPattern => one == other,
         }
@@ -140,6 +147,7 @@ impl fmt::Display for Kind {
                 )
             }
             Self::Sink => formatter.write_str("auto, null, pulse, pulse:SINK, alsa:DEVICE or wav:FOLDER"),
+            Self::Keys => write!(formatter, "1 to {KEYS_MAX} digits, * or #"),
             Self::Text => write!(
                 formatter,
                 "up to {TEXT_LENGTH_MAX} bytes of text without control characters"
@@ -335,6 +343,13 @@ fn is_tone(value: &str) -> bool {
 
 fn is_sink(value: &str) -> bool {
     value.parse::<SinkChoice>().is_ok()
+}
+
+fn is_keys(value: &str) -> bool {
+    (1..=KEYS_MAX).contains(&value.len())
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'#'))
 }
 
 fn is_text(value: &str) -> bool {

@@ -94,6 +94,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             position: SlotPosition::new(SlotKind::Page, 1)?,
             account: Some(account),
             tone: ToneSource::Builtin(BuiltinTone::PageNotification),
+            passcode: None,
         }],
         media: media_profile(),
         sound: SoundProfile {

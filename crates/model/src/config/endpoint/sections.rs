@@ -1,5 +1,6 @@
 //! The sections of the typed view, each read from its keys.
 
+use super::passcode;
 use super::slots::tone;
 use super::{
     ApiAuthentication, ApiConfig, CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig,
@@ -119,12 +120,13 @@ pub(super) fn interop(reader: &Reader<'_>) -> InteropConfig {
     }
 }
 
-pub(super) fn page(reader: &Reader<'_>) -> PageConfig {
+pub(super) fn page(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> PageConfig {
     PageConfig {
         volume_db: reader.decibel("audio.page.vol"),
         tone: tone(reader.text("audio.page.tone")),
         g722: reader.flag("audio.codec.g722"),
         length_max: reader.seconds("phone.timeout.inbound"),
+        passcode: passcode::page(reader, errors),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an endpoint plays of itself: the tones of rings and the announcements of alerts.
 
+use super::passcode;
 use super::slots::tone;
 use super::{AlertsConfig, AnnouncementConfig, RingConfig, RingRule, Tone, conflict};
 use crate::config::ConfigError;
@@ -28,6 +29,7 @@ pub(super) fn alerts(reader: &Reader<'_>) -> AlertsConfig {
         });
     AlertsConfig {
         length_max: reader.seconds("ann.maxtime"),
+        passcode: passcode::alert(reader),
         announcements: announcements.collect(),
     }
 }

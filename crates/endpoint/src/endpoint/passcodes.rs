@@ -1,0 +1,91 @@
+//! Calls that are let in by a passcode.
+
+use std::time::Instant;
+
+use model::status::DeviceEvent;
+use sip::message::StatusCode;
+
+use super::Endpoint;
+use crate::call::farewell::Farewell;
+use crate::io::CallId;
+use crate::local::Starter;
+use crate::passcode::{Outcome, Passcode};
+use crate::refusal::Refusal;
+
+impl Endpoint {
+    /// The passcode that a call to a slot is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is asked while the lock is closed that wrong passcodes close.
+    pub(super) fn passcode_of(&self, now: Instant, slot: usize) -> Result<Option<Passcode>, Refusal> {
+        let passcode = self
+            .slots
+            .get(slot)
+            .and_then(|slot| slot.profile().passcode.clone());
+        if passcode.is_some() && self.lock.is_closed(now) {
+            let seconds = self.lock.opens_in(now);
+            return Err(Refusal::Locked { seconds });
+        }
+        Ok(passcode)
+    }
+
+    pub(super) fn handle_keyed(&mut self, now: Instant, id: CallId, outcome: Outcome) {
+        self.lock.note(now, outcome);
+        match outcome {
+            Outcome::Right => {
+                if let Err(refusal) = self.let_in(now, id) {
+                    self.tell_turned_away(id, refusal.status(), refusal.to_string());
+                    self.hang_up(now, id, Farewell::Busy);
+                }
+            }
+            Outcome::Wrong => self.counters.wrong_passcodes += 1,
+            Outcome::LastWrong => {
+                self.counters.wrong_passcodes += 1;
+                self.turn_away(now, id, Farewell::WrongPasscode, "wrong passcode");
+            }
+        }
+    }
+
+    /// Does for a call that has been answered what is done for others before.
+    fn let_in(&mut self, now: Instant, id: CallId) -> Result<(), Refusal> {
+        let Some(about) = self.calls.about(id).cloned() else {
+            return Ok(());
+        };
+        if let Some(number) = about.announcement {
+            let slot = self
+                .slots
+                .get(about.slot)
+                .map(|slot| slot.profile().position.id());
+            let starter = slot.map_or(Starter::Device, |slot| Starter::Call {
+                slot,
+                caller: about.caller.clone(),
+            });
+            self.start_announcement(now, number, about.is_drill, starter)?;
+        }
+        let tone = self.request_page(now, &about)?;
+        if let Some(call) = self.calls.page_mut(id) {
+            call.let_in(now, tone);
+        }
+        Ok(())
+    }
+
+    /// Ends a call that has keyed in no right passcode.
+    pub(super) fn turn_away(&mut self, now: Instant, id: CallId, farewell: Farewell, why: &str) {
+        self.tell_turned_away(id, StatusCode::FORBIDDEN, why.to_owned());
+        self.hang_up(now, id, farewell);
+    }
+
+    /// The caller has been answered, and learns of it by a BYE: the status is the one it would have got.
+    fn tell_turned_away(&mut self, id: CallId, status: StatusCode, why: String) {
+        let slot = self.calls.about(id).and_then(|about| self.slots.get(about.slot));
+        if let Some(slot) = slot.map(|slot| slot.profile().position.id()) {
+            self.counters.calls_refused += 1;
+            self.tell(DeviceEvent::CallRefused {
+                slot,
+                status: status.code(),
+                why,
+            });
+        }
+    }
+}
