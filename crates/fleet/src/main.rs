@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bench::{page, registrar};
+use crate::bench::{endpoint, page, registrar};
 
 /// Longest time of a whole run.
 const RUN_MAX: Duration = Duration::from_secs(15 * 60);
@@ -35,6 +35,9 @@ enum Benchmark {
     /// Pages to many loudspeakers, beside the kernel's own sendto
     #[command(after_help = "Examples:\n  cargo xtask bench page")]
     Page(page::Arguments),
+    /// One endpoint beside baresip: start, memory, a page
+    #[command(after_help = "Examples:\n  cargo xtask bench endpoint")]
+    Endpoint(endpoint::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn run(benchmark: Benchmark) -> Result<()> {
             match benchmark {
                 Benchmark::Registrar(arguments) => registrar::run(&arguments).await,
                 Benchmark::Page(arguments) => page::run(&arguments).await,
+                Benchmark::Endpoint(arguments) => endpoint::run(&arguments).await,
             }
         };
         tokio::select! {

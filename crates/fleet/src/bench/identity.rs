@@ -68,6 +68,11 @@ impl Identity {
         &self.file
     }
 
+    /// The file with the authority's certificate, for programs that trust a file.
+    pub(crate) fn authority_file(&self) -> PathBuf {
+        self.file.with_file_name("authority.pem")
+    }
+
     /// A client of one TLS version, of one key exchange that all servers have, and that never resumes a session: a power cut
     /// leaves nobody with a session.
     pub(crate) fn client(&self, version: Version) -> Result<Arc<ClientConfig>> {

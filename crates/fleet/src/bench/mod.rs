@@ -1,5 +1,6 @@
 //! The benchmarks.
 
+pub(crate) mod endpoint;
 mod identity;
 mod kamailio;
 mod oyez;

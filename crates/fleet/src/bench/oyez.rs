@@ -16,15 +16,15 @@ pub(crate) async fn start(identity: &Identity, directory: &str) -> Result<Runnin
     let site = Site::new()?;
     site.write("directory.toml", directory)?;
     let config = site.write("zone.toml", &config(&site, identity))?;
-    let mut command = Command::new(program()?);
+    let mut command = Command::new(program("oyez")?);
     command.arg("zone").arg("--config").arg(config);
     site.start("Oyez", &mut command).await
 }
 
-/// The program `oyez` that was built beside this one.
-fn program() -> Result<PathBuf> {
+/// A program of ours that was built beside this one.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find out where this program is")?;
-    let program = own.with_file_name("oyez");
+    let program = own.with_file_name(name);
     if !program.exists() {
         bail!("{} is missing; `cargo xtask bench` builds it", program.display());
     }

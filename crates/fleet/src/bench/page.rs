@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
 
 /// How loudspeakers and talker are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Way {
+pub(crate) enum Way {
     /// TLS and SRTP.
     Tls,
     /// UDP and RTP.
@@ -293,7 +293,8 @@ impl Hall {
     }
 }
 
-fn talker(zone: &Running, identity: &Identity, way: Way) -> Result<TalkerSetup> {
+/// Who talks to the loudspeakers of `zone`.
+pub(crate) fn talker(zone: &Running, identity: &Identity, way: Way) -> Result<TalkerSetup> {
     let (server, channel) = match way {
         Way::Tls => {
             let channel = Channel::Tls {

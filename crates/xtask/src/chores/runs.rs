@@ -102,7 +102,16 @@ pub fn bench(name: &str, rest: &[String]) -> Result<()> {
     }
     let mut arguments = vec!["run", "--release", "--quiet", "--package", "fleet", "--", name];
     arguments.extend(rest.iter().map(String::as_str));
-    cargo(&["build", "--release", "--package", "oyez", "--package", "fleet"])?;
+    cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "oyez",
+        "--package",
+        "oyez-endpoint",
+        "--package",
+        "fleet",
+    ])?;
     cargo(&arguments)
 }
 
