@@ -121,9 +121,10 @@ impl Presses {
             return None;
         }
         //= https://www.rfc-editor.org/rfc/rfc4733#section-2.5.1.3
-        //# If an event persists beyond the maximum duration expressible in the
-        //# duration field (0xFFFF), it is reported in multiple segments
-        let goes_on = !last.is_over && last.key == event.key && ahead == u32::from(last.duration);
+        //# The sender MUST then begin reporting a new "segment" with the RTP
+        //# timestamp set to the time at which the previous segment ended
+        let is_full = last.duration == u16::MAX && ahead == u32::from(u16::MAX);
+        let goes_on = is_full && !last.is_over && last.key == event.key;
         *last = press;
         (!goes_on).then_some(event.key)
     }
@@ -204,7 +205,7 @@ mod tests {
             "there was a pause between"
         );
         assert_eq!(
-            pressed(&[(0, '1', 160, false), (160, '2', 160, true)]),
+            pressed(&[(0, '1', 0xffff, false), (0xffff, '2', 160, true)]),
             "12",
             "another key"
         );
