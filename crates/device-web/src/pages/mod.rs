@@ -3,6 +3,8 @@
 mod about;
 mod admin;
 mod assets;
+#[cfg(test)]
+mod attacks;
 mod entry;
 mod field;
 mod files;

@@ -9,6 +9,22 @@ pub(super) fn sort(addresses: &mut [IpAddr]) {
     addresses.sort_by_key(|address| Reverse(precedence(*address)));
 }
 
+/// Whether a name may lead here: to an address of one machine that is good on more than one link. What the DNS says comes from
+/// elsewhere, and link-local addresses belong to services of the machine's own network, such as the metadata of a cloud.
+pub(super) fn may_serve(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            !(address.is_unspecified()
+                || address.is_multicast()
+                || address.is_broadcast()
+                || address.is_link_local())
+        }
+        IpAddr::V6(address) => {
+            !(address.is_unspecified() || address.is_multicast() || address.is_unicast_link_local())
+        }
+    }
+}
+
 fn precedence(address: IpAddr) -> u8 {
     match address {
         IpAddr::V4(_) => 35,

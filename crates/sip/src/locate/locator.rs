@@ -330,7 +330,10 @@ impl Locator {
                 | (Record::Address(address @ IpAddr::V6(_)), RecordKind::Aaaa) => Some(address),
                 (Record::Address(_) | Record::Naptr(_) | Record::Srv(_), _) => None,
             });
-        let found: Vec<_> = records.take(ADDRESSES_MAX).collect();
+        let found: Vec<_> = records
+            .filter(|address| address::may_serve(*address))
+            .take(ADDRESSES_MAX)
+            .collect();
         let known = self.addresses_by_name.entry(query.name.clone()).or_default();
         match query.kind {
             RecordKind::A => known.ipv4 = Some(found),

@@ -11,8 +11,8 @@
 //! [`Locator::next_target`] gives one target after the other: the first to begin with, the next whenever one has failed
 //! (RFC 3263 §4.3).
 //!
-//! Aliases, caching and lifetimes of records are the resolver's; whether an address may be spoken to at all is the
-//! caller's policy. Racing address families is not done: SIP requests are not free of effects (RFC 7984 §3.2).
+//! Aliases, caching and lifetimes of records are the resolver's. No name leads to a link-local, multicast or broadcast address.
+//! Racing address families is not done: SIP requests are not free of effects (RFC 7984 §3.2).
 
 mod address;
 mod dns;

@@ -478,6 +478,37 @@ fn a13_what_is_no_server_is_left_out() {
     );
 }
 
+#[test]
+fn a13_no_name_leads_to_a_link_or_a_group() {
+    let dns = [
+        "A example.com 169.254.169.254",
+        "A example.com 224.0.1.75",
+        "A example.com 255.255.255.255",
+        "A example.com 0.0.0.0",
+        "AAAA example.com fe80::1",
+        "AAAA example.com ff02::1",
+        "AAAA example.com ::",
+        "AAAA example.com ::ffff:169.254.169.254",
+    ];
+    let mut search = locate("example.com", Some(5060), Some(Udp), false);
+    assert_eq!(
+        search.end(&dns),
+        Exhausted::NoRecords {
+            name: "example.com".to_owned()
+        }
+    );
+
+    let dns = [
+        dns.as_slice(),
+        &["A example.com 192.0.2.1", "A example.com 127.0.0.1"],
+    ]
+    .concat();
+    assert_eq!(
+        locate("example.com", Some(5060), Some(Udp), false).targets(&dns),
+        ["UDP 192.0.2.1:5060", "UDP 127.0.0.1:5060"]
+    );
+}
+
 /// A search together with what it has asked.
 struct Search {
     locator: Locator,
