@@ -166,7 +166,7 @@ fn a_generic_device_is_configured_by_hand_and_each_kind_of_slot_is_called() {
     if !available(BROWSER_PROGRAMS) || !available(&["kamailio", "baresip"]) {
         return;
     }
-    let cloud = Cloud::start();
+    let cloud = Cloud::start(&[]);
     let names = names::serve(PROXY, Ipv4Addr::LOCALHOST);
     let bench = Bench::start(Resolver::with_name_servers(&[names]).unwrap());
     let authority_file = cloud.folder.path().join("authority.pem");
@@ -219,7 +219,7 @@ fn a_generic_device_is_configured_by_hand_and_each_kind_of_slot_is_called() {
             .browser
             .wait_for_text(&format!("tbody tr:nth-child({row})"), "Successful");
     }
-    let (_, speech) = speech(bench.state.path());
+    let (_, speech) = speech(bench.state.path(), 10);
     let mut phone = phone(cloud.port, &speech);
     for (extension, sounds) in [("7001", "page from"), ("7003", "emergency alert from")] {
         phone.dial(extension);

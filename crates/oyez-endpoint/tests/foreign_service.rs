@@ -111,12 +111,12 @@ async fn an_endpoint_registers_at_the_cloud_and_is_paged_through_it() {
     if !available(&["kamailio", "baresip"]) {
         return;
     }
-    let cloud = Cloud::start();
+    let cloud = Cloud::start(&[]);
     let device = cloud.endpoint(&cloud.configuration("endpoint-secret")).await;
     let mut reports = device.subscribe();
     let status = registration(&device, |status| status.shown == Shown::Successful).await;
     assert_eq!(status.target.unwrap().transport, "TLS");
-    let (sound, file) = speech(cloud.folder.path());
+    let (sound, file) = speech(cloud.folder.path(), 10);
     let port = cloud.port;
 
     tokio::task::spawn_blocking(move || {
@@ -152,7 +152,7 @@ async fn a_wrong_password_is_rejected_by_the_cloud_and_says_so() {
     if !available(&["kamailio"]) {
         return;
     }
-    let cloud = Cloud::start();
+    let cloud = Cloud::start(&[]);
     let device = cloud.endpoint(&cloud.configuration("wrong")).await;
     let status = registration(&device, |status| status.shown == Shown::RejectedByServer).await;
     assert_eq!(status.cause, Some(Cause::ChallengedAgain { status: 401 }));
@@ -164,7 +164,7 @@ async fn somebody_elses_extension_is_forbidden_by_the_cloud() {
     if !available(&["kamailio"]) {
         return;
     }
-    let cloud = Cloud::start();
+    let cloud = Cloud::start(&[]);
     let configuration = cloud
         .configuration("endpoint-secret")
         .replace("user = 7001", "user = 7002");
@@ -179,7 +179,7 @@ async fn a_certificate_for_another_name_is_named_as_the_cause() {
     if !available(&["kamailio"]) {
         return;
     }
-    let cloud = Cloud::start();
+    let cloud = Cloud::start(&[]);
     let configuration = cloud.configuration("endpoint-secret").replace(PROXY, "127.0.0.1");
     let device = cloud.endpoint(&configuration).await;
     let status = registration(&device, |status| {

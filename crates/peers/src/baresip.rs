@@ -135,6 +135,16 @@ impl Baresip {
         self.program.write_line("/hangup");
     }
 
+    /// Stops ringing, or leaves a call that may have ended already, and waits until it is over.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    pub fn give_up(&mut self) {
+        self.hang_up();
+        self.program.wait_for(&["audio: destroyed"], PATIENCE);
+    }
+
     /// All that the phone printed.
     pub fn said(&self) -> String {
         self.program.said()

@@ -1,9 +1,10 @@
 //! A foreign program as a child process.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
@@ -65,6 +66,31 @@ pub fn skip(why: &str) {
         list.write_all(line.as_bytes())
             .expect("the list of skipped tests can be written");
     }
+}
+
+/// Builds the program of `package` as the program at `beside` was built, whose place it shares: cargo does so by itself
+/// only for tests of the same package.
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn build_program(package: &str, beside: &Path) -> PathBuf {
+    let folder = beside.parent().expect("a program lies in a folder");
+    let profile = match folder.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(other) => other,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--locked", "--package", package])
+        .args(["--profile", profile])
+        .status();
+    assert!(
+        built.is_ok_and(|status| status.success()),
+        "{package} cannot be built"
+    );
+    folder.join(package)
 }
 
 fn on_path(program: &str) -> bool {

@@ -15,24 +15,22 @@ pub(crate) const PROXY: &str = "sip01.cloud.example";
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Who may register: authorization id, user and password.
-pub(crate) struct Credential(&'static str, &'static str, &'static str);
+pub(crate) type Credential<'a> = [&'a str; 3];
 
-/// The slots of an endpoint, and a phone.
-const CREDENTIALS: &[Credential] = &[
-    Credential("88213", "7001", "endpoint-secret"),
-    Credential("88214", "7002", "ring-secret"),
-    Credential("88215", "7003", "alert-secret"),
-    Credential("88216", "7004", "cancel-secret"),
-    Credential("77120", "2002", "phone-secret"),
+/// The slots of an endpoint, and two phones.
+const CREDENTIALS: &[Credential<'static>] = &[
+    ["88213", "7001", "endpoint-secret"],
+    ["88214", "7002", "ring-secret"],
+    ["88215", "7003", "alert-secret"],
+    ["88216", "7004", "cancel-secret"],
+    ["77120", "2002", "phone-secret"],
+    ["77121", "2003", "phone-secret"],
 ];
 
-impl Credential {
-    fn rule(&self) -> String {
-        let Self(id, user, password) = self;
-        format!(
-            "    if ($au == \"{id}\") {{ $var(id) = $au; $var(user) = \"{user}\"; $var(password) = \"{password}\"; }}\n"
-        )
-    }
+fn rule([id, user, password]: &Credential<'_>) -> String {
+    format!(
+        "    if ($au == \"{id}\") {{ $var(id) = $au; $var(user) = \"{user}\"; $var(password) = \"{password}\"; }}\n"
+    )
 }
 
 /// A running Kamailio with its files.
@@ -44,7 +42,8 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    pub(crate) fn start() -> Self {
+    /// Starts one that knows `more` users besides.
+    pub(crate) fn start(more: &[Credential<'_>]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind((LOOPBACK, 0))
             .unwrap()
@@ -69,7 +68,7 @@ impl Cloud {
             ("@UDP_PORT@", udp_port.to_string()),
             (
                 "@CREDENTIALS@",
-                CREDENTIALS.iter().map(Credential::rule).collect(),
+                CREDENTIALS.iter().chain(more).map(rule).collect(),
             ),
         ];
         for file in ["kamailio.cfg", "tls.cfg"] {
@@ -116,10 +115,11 @@ pub(crate) fn phone(port: u16, speech: &Path) -> Baresip {
     Baresip::start(&account, LOOPBACK, speech)
 }
 
-/// The program's own spoken page as the phone's codec takes it.
-pub(crate) fn speech(folder: &Path) -> (Sound, PathBuf) {
+/// The first `seconds` of the program's own spoken page, as the phone's codec takes it.
+pub(crate) fn speech(folder: &Path, seconds: usize) -> (Sound, PathBuf) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oyez/assets/page.wav");
-    let sound = Sound::open(&page, 8_000).unwrap();
+    let mut sound = Sound::open(&page, 8_000).unwrap();
+    sound.samples.truncate(seconds * 8_000);
     let file = folder.join("speech.wav");
     let spec = hound::WavSpec {
         channels: 1,

@@ -1,11 +1,11 @@
 //! Phones and loudspeakers behind address translation, in network namespaces.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use model::status::ZoneEvent;
-use peers::{Baresip, Home, Internet, Media, Program, available};
+use peers::{Baresip, Home, Internet, Media, Program, available, build_program};
 use sip::flow::Transport;
 
 use crate::hearing::{Figures, Speech};
@@ -61,7 +61,7 @@ fn the_program_of_an_endpoint_behind_nat() {
     if !available(&["baresip"]) {
         return;
     }
-    let program = endpoint_program();
+    let program = build_program("oyez-endpoint", Path::new(env!("CARGO_BIN_EXE_oyez")));
     let _turn = turn();
     let Some(mut internet) = Internet::enter("behind_nat::the_program_of_an_endpoint_behind_nat") else {
         return;
@@ -106,32 +106,6 @@ fn page_from_home(site: &mut Site, home: &Home, transport: Transport, media: Med
         Media::SecurePcmu | Media::SecureG722 | Media::PlainPcmu => Figures::are_good,
     };
     assert_heard_by_three(site, &mut phone, &speech, are_good);
-}
-
-/// Builds `oyez-endpoint` as this test was built: cargo does so by itself only for tests of the same package.
-fn endpoint_program() -> PathBuf {
-    let beside = Path::new(env!("CARGO_BIN_EXE_oyez"));
-    let folder = beside.parent().unwrap();
-    let profile = match folder.file_name().unwrap().to_str().unwrap() {
-        "debug" => "dev",
-        other => other,
-    };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "oyez-endpoint",
-            "--profile",
-            profile,
-        ])
-        .status()
-        .unwrap();
-    assert!(built.success(), "oyez-endpoint cannot be built");
-    folder.join("oyez-endpoint")
 }
 
 /// The next registration of `wanted` came through the router of `home`.
