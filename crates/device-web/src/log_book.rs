@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::broadcast;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -14,9 +15,31 @@ pub const LOG_LINES_MAX: usize = 1_000;
 /// Characters of a line; what is longer is cut.
 pub const LOG_LINE_LENGTH_MAX: usize = 500;
 
+/// Lines kept for a log server that is behind; past that the oldest is dropped, and counted.
+pub const LOG_LINES_QUEUED_MAX: usize = 256;
+
 /// The last lines of the log. Clones are the same book.
-#[derive(Clone, Debug, Default)]
-pub struct LogBook(Arc<Mutex<VecDeque<LogLine>>>);
+#[derive(Clone, Debug)]
+pub struct LogBook(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    lines: Mutex<VecDeque<LogLine>>,
+    /// Those who follow the log.
+    followers: broadcast::Sender<LogLine>,
+    deliveries: Mutex<Vec<Delivery>>,
+}
+
+impl Default for LogBook {
+    fn default() -> Self {
+        let (followers, _) = broadcast::channel(LOG_LINES_QUEUED_MAX);
+        Self(Arc::new(Shared {
+            lines: Mutex::default(),
+            followers,
+            deliveries: Mutex::default(),
+        }))
+    }
+}
 
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,16 +58,98 @@ impl LogBook {
     /// The lines, the latest first.
     #[must_use]
     pub fn lines(&self) -> Vec<LogLine> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().rev().cloned().collect()
     }
 
-    fn write(&self, line: LogLine) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The lines from now on.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<LogLine> {
+        self.0.followers.subscribe()
+    }
+
+    /// How the log servers of the configuration do.
+    pub(crate) fn deliveries(&self) -> Vec<DeliveryStatus> {
+        let deliveries = self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        deliveries.iter().map(Delivery::status).collect()
+    }
+
+    /// An account of what is sent to one log server.
+    pub(crate) fn delivery(&self, server: &str) -> Delivery {
+        let delivery = Delivery::new(server);
+        let mut deliveries = self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        deliveries.push(delivery.clone());
+        delivery
+    }
+
+    /// Begins the accounts anew.
+    pub(crate) fn forget_deliveries(&self) {
+        self.0
+            .deliveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    pub(crate) fn write(&self, line: LogLine) {
+        // Nobody may follow.
+        let _followers = self.0.followers.send(line.clone()).unwrap_or(0);
+        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() >= LOG_LINES_MAX {
             lines.pop_front();
         }
         lines.push_back(line);
+    }
+}
+
+/// An account of what is sent to one log server. Clones are the same account.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery(Arc<Mutex<DeliveryStatus>>);
+
+/// How a log server does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeliveryStatus {
+    /// The server, as it is configured.
+    pub(crate) server: String,
+    /// Why nothing is sent to it, if so.
+    pub(crate) failure: Option<String>,
+    /// Messages that were sent.
+    pub(crate) sent: u64,
+    /// Messages that were dropped because the queue was full.
+    pub(crate) dropped: u64,
+}
+
+impl Delivery {
+    fn new(server: &str) -> Self {
+        Self(Arc::new(Mutex::new(DeliveryStatus {
+            server: server.to_owned(),
+            failure: None,
+            sent: 0,
+            dropped: 0,
+        })))
+    }
+
+    fn status(&self) -> DeliveryStatus {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut DeliveryStatus)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn reached(&self) {
+        self.change(|status| status.failure = None);
+    }
+
+    pub(crate) fn failed(&self, why: &str) {
+        self.change(|status| status.failure = Some(why.to_owned()));
+    }
+
+    pub(crate) fn sent(&self) {
+        self.change(|status| status.sent += 1);
+    }
+
+    pub(crate) fn dropped(&self, count: u64) {
+        self.change(|status| status.dropped += count);
     }
 }
 

@@ -16,4 +16,4 @@ mod system;
 pub mod tls;
 pub mod transport;
 
-pub use system::{OPEN_FILES_WANTED, OpenFiles, local_addresses, raise_open_files, use_one_heap};
+pub use system::{OPEN_FILES_WANTED, OpenFiles, host_name, local_addresses, raise_open_files, use_one_heap};

@@ -77,6 +77,21 @@ fn is_usable(address: &IpAddr) -> bool {
     }
 }
 
+/// Longest name of a machine (POSIX `HOST_NAME_MAX` on Linux), with the zero behind it.
+const HOST_NAME_LENGTH_MAX: usize = 65;
+
+/// The name of this machine; empty if the system does not tell.
+#[must_use]
+pub fn host_name() -> String {
+    let mut name = [0_u8; HOST_NAME_LENGTH_MAX];
+    // SAFETY: the buffer has the length that is given, and the call writes no further.
+    if unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } != 0 {
+        return String::new();
+    }
+    let name = name.split(|octet| *octet == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
+}
+
 /// The limit of open files of this process, before and after it was raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenFiles {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use device::DeviceReport;
 use device::appliance::{ApplianceError, Plan};
-use device_web::LogBook;
+use device_web::{LogBook, Syslog};
 use endpoint::profile::Identity;
 use model::config::{ConfigError, Document};
 use model::status::DeviceEvent;
@@ -53,6 +53,7 @@ pub(crate) async fn run(arguments: RunArguments, log_book: LogBook) -> Result<()
         .start(identity, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
         .await
         .map_err(|error| failure(source.as_ref(), error))?;
+    let _syslog = Syslog::start(appliance.clone(), log_book.clone());
     let web = match arguments.web {
         WebAddress::Off => None,
         WebAddress::At(listen) => match web::start(&appliance, &state, log_book, listen).await {

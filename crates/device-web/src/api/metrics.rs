@@ -9,6 +9,7 @@ use model::status::{DeviceStatus, Shown, SinkHealth};
 
 use super::answer;
 use super::gate::Counts;
+use crate::log_book::DeliveryStatus;
 use crate::site::Site;
 
 /// States of a registration, each with a time series of its own.
@@ -27,6 +28,7 @@ struct Measured {
     version: u32,
     started_at: u64,
     requests: Counts,
+    deliveries: Vec<DeliveryStatus>,
 }
 
 pub(super) async fn show(State(site): State<Site>) -> Response {
@@ -39,6 +41,7 @@ pub(super) async fn show(State(site): State<Site>) -> Response {
         version: versions.last().map_or(0, |version| version.number),
         started_at: site.started_at(),
         requests: site.gate().counts(),
+        deliveries: site.log_book().deliveries(),
     };
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text(&measured)).into_response()
@@ -50,6 +53,7 @@ fn text(measured: &Measured) -> String {
         version,
         started_at,
         requests,
+        deliveries,
     } = measured;
     let mut text = Text::default();
     let build = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
@@ -110,6 +114,7 @@ fn text(measured: &Measured) -> String {
             count,
         );
     }
+    text.deliveries(deliveries);
     text.0
 }
 
@@ -119,6 +124,38 @@ struct Text(String);
 impl Text {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+    }
+
+    /// What became of messages to log servers, which are counted in the order of the configuration.
+    fn deliveries(&mut self, deliveries: &[DeliveryStatus]) {
+        if deliveries.is_empty() {
+            return;
+        }
+        self.family(
+            "oyez_log_server_reached",
+            "gauge",
+            "1 while a log server takes messages.",
+        );
+        let numbered = || deliveries.iter().zip(1_u8..);
+        for (delivery, number) in numbered() {
+            let labels = format!("server=\"{number}\"");
+            self.sample(
+                "oyez_log_server_reached",
+                &labels,
+                delivery.failure.is_none().into(),
+            );
+        }
+        self.family(
+            "oyez_log_messages_total",
+            "counter",
+            "Messages to a log server by what became of them.",
+        );
+        for (delivery, number) in numbered() {
+            for (outcome, count) in [("sent", delivery.sent), ("dropped", delivery.dropped)] {
+                let labels = format!("server=\"{number}\",outcome=\"{outcome}\"");
+                self.sample("oyez_log_messages_total", &labels, count);
+            }
+        }
     }
 
     /// The labels hold nothing that would have to be escaped: ids, words of ours.
@@ -171,6 +208,12 @@ mod tests {
                 refused: 2,
                 slowed: 1,
             },
+            deliveries: vec![DeliveryStatus {
+                server: "log.example".to_owned(),
+                failure: Some("refused".to_owned()),
+                sent: 5,
+                dropped: 6,
+            }],
         });
 
         for line in [
@@ -182,11 +225,13 @@ mod tests {
             "oyez_sink_muted 1",
             "oyez_configuration_version 7",
             "oyez_api_requests_total{outcome=\"refused\"} 2",
+            "oyez_log_server_reached{server=\"1\"} 0",
+            "oyez_log_messages_total{server=\"1\",outcome=\"dropped\"} 6",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         let families = text.lines().filter(|line| line.starts_with("# TYPE")).count();
-        assert_eq!((families, text.ends_with('\n')), (8, true));
+        assert_eq!((families, text.ends_with('\n')), (10, true));
     }
 
     #[test]

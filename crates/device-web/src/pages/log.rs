@@ -9,6 +9,7 @@ use tracing::Level;
 
 use super::layout::{self, Frame};
 use super::signed_in::SignedIn;
+use crate::log_book::DeliveryStatus;
 use crate::site::Site;
 
 #[derive(Template)]
@@ -17,6 +18,7 @@ struct Page {
     frame: Frame,
     lines: Vec<Row>,
     warnings_only: bool,
+    deliveries: Vec<DeliveryStatus>,
 }
 
 struct Row {
@@ -55,6 +57,7 @@ pub(super) async fn show(
             })
             .collect(),
         warnings_only,
+        deliveries: site.log_book().deliveries(),
     };
     layout::page(StatusCode::OK, &page)
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use audio::Sink;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
-use model::config::{ConfigError, Document, SettingChange, Settings, SinkChoice};
+use model::config::{ConfigError, Document, LogProtocol, LoggingConfig, SettingChange, Settings, SinkChoice};
 use model::status::DeviceStatus;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
@@ -291,6 +291,23 @@ impl Appliance {
         let state = self.state().to_owned();
         let look = move || provisioning::has_certificate(&state);
         spawn_blocking(look).await.unwrap_or(false)
+    }
+
+    /// Whom to trust as a log server, if servers are reached over TLS; they are shown the device's certificate.
+    ///
+    /// # Errors
+    ///
+    /// Says which certificate cannot be used.
+    pub async fn log_tls(&self, config: &LoggingConfig) -> Result<Option<Arc<ClientTls>>, String> {
+        if config.protocol != LogProtocol::Tls {
+            return Ok(None);
+        }
+        let (appliance, ca_file) = (self.clone(), config.trusted_ca_file.clone());
+        let read = move || provisioning::device_tls(&appliance, ca_file.as_deref(), true);
+        let tls = spawn_blocking(read)
+            .await
+            .map_err(|_| "the endpoint is ending".to_owned())??;
+        Ok(Some(Arc::new(tls)))
     }
 
     /// The hardware address that names the device.

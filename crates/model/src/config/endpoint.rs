@@ -1,5 +1,6 @@
 //! The typed view: what an endpoint is configured to be and do.
 
+mod logging;
 mod passcode;
 mod provisioning;
 mod sections;
@@ -11,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::logging::{LogLevel, LogProtocol, LoggingConfig};
 pub use self::passcode::{PagePasscodeConfig, PasscodeConfig};
 pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
@@ -46,6 +48,8 @@ pub struct EndpointConfig {
     pub sink: SinkChoice,
     /// How programs use it over the network; `None` if they may not.
     pub api: Option<ApiConfig>,
+    /// Where it sends its log.
+    pub logging: LoggingConfig,
     /// The slots that have an account and are in use, in the order of kind and port.
     pub slots: Vec<SlotConfig>,
 }
@@ -371,6 +375,7 @@ impl EndpointConfig {
             provisioning: provisioning::provisioning(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
             api: sections::api(&reader, &mut errors),
+            logging: logging::logging(&reader),
             slots: slots::slots(&reader, &mut errors),
         };
         config.check(&reader, &mut errors);

@@ -7,7 +7,7 @@ mod provisioning;
 
 use std::fmt;
 
-pub(super) use self::admin::API_AUTHENTICATIONS;
+pub(super) use self::admin::{API_AUTHENTICATIONS, LOG_LEVELS, LOG_METHODS, LOG_PROTOCOLS, LOG_SERVERS};
 pub(super) use self::provisioning::DOWNLOAD_METHODS;
 use super::Kind;
 

@@ -30,6 +30,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("nftables", "address translation in the NAT tests"),
     ("pulseaudio", "a sound server, with an output that is recorded"),
     ("pulseaudio-utils", "what records the sound server's output"),
+    ("rsyslog", "the foreign log server"),
+    ("rsyslog-gnutls", "the foreign log server's TLS"),
     ("sip-tester", "SIPp scenarios over UDP and TCP"),
     ("sipsak", "small requests by hand"),
     ("systemd", "what judges the package's unit"),

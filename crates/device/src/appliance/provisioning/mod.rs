@@ -260,20 +260,32 @@ pub(super) fn has_certificate(state: &Path) -> bool {
 
 /// Whom to trust, and the device's certificate if it has one.
 fn tls(appliance: &Appliance, config: &ProvisioningConfig) -> Result<ClientTls, ProvisioningFailure> {
-    let refused = |detail: String| failure(ProvisioningStep::Certificate, detail);
-    let trust = match (&config.trusted_ca_file, config.validates_server) {
+    device_tls(
+        appliance,
+        config.trusted_ca_file.as_deref(),
+        config.validates_server,
+    )
+    .map_err(|detail| failure(ProvisioningStep::Certificate, detail))
+}
+
+/// Trusts the authorities of a file, the system's, or anyone, and shows the device's certificate if it has one.
+pub(super) fn device_tls(
+    appliance: &Appliance,
+    ca_file: Option<&str>,
+    is_validated: bool,
+) -> Result<ClientTls, String> {
+    let trust = match (ca_file, is_validated) {
         (_, false) => Trust::Anyone,
         (Some(file), true) => {
             let path = appliance.beside(file);
-            let authorities = certificates_from_file(&path).map_err(|error| refused(error.to_string()))?;
-            Trust::Authorities(authorities)
+            Trust::Authorities(certificates_from_file(&path).map_err(|error| error.to_string())?)
         }
         (None, true) => Trust::Platform,
     };
     let CertificateFiles { chain, key } = CertificateFiles::of(appliance.state());
     let identity = if chain.exists() || key.exists() {
         let identity = Identity::from_files(&chain, &key);
-        Some(identity.map_err(|error| refused(format!("the device's own certificate: {error}")))?)
+        Some(identity.map_err(|error| format!("the device's own certificate: {error}"))?)
     } else {
         None
     };
@@ -282,7 +294,7 @@ fn tls(appliance: &Appliance, config: &ProvisioningConfig) -> Result<ClientTls, 
         minimum: MinimumVersion::Tls12,
         identity,
     })
-    .map_err(|error| refused(error.to_string()))
+    .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -312,3 +312,17 @@ fn clocks_of_api_clients_may_be_off_by_so_much_and_not_a_second_more() {
         assert_eq!(document.is_ok(), is_right, "{seconds}");
     }
 }
+
+#[test]
+fn the_log_is_sent_to_the_servers_that_are_named_once_it_is_to_be_sent() {
+    let text = "log.server = log.example:1514\nlog.server3 = [2001:db8::7]\nlog.protocol = TLS\nlog.level = warning\n";
+    assert_eq!(config(text).logging.servers, []);
+
+    let logging = config(&format!("{text}log.method = network\noyez.log.ca = log.pem\n")).logging;
+
+    let servers: Vec<String> = logging.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["log.example:1514", "[2001:db8::7]"]);
+    assert_eq!(logging.protocol, LogProtocol::Tls);
+    assert_eq!(logging.level, LogLevel::Warning);
+    assert_eq!(logging.trusted_ca_file.as_deref(), Some("log.pem"));
+}

@@ -1,0 +1,205 @@
+//! The log of an endpoint at a foreign log server: Debian's rsyslog, over UDP, TCP and TLS.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use net::authority::{Authority, Purpose, Subject};
+use peers::{Program, available};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How rsyslog writes what it has understood of a message.
+const TEMPLATE: &str =
+    "%syslogseverity-text%|%syslogfacility-text%|%app-name%|%procid%|%msgid%|%structured-data%|%msg%\\n";
+
+struct LogServer {
+    _rsyslog: Program,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl LogServer {
+    fn start(input: impl FnOnce(&Path, u16) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stream = TcpListener::bind((LOOPBACK, 0)).unwrap();
+        let port = stream.local_addr().unwrap().port();
+        let datagrams = UdpSocket::bind((LOOPBACK, port)).unwrap();
+        drop((stream, datagrams));
+        let written = folder.path().join("written");
+        let configuration = format!(
+            "global(workDirectory=\"{folder}\")\n{input}\n\
+             template(name=\"understood\" type=\"string\" string=\"{TEMPLATE}\")\n\
+             action(type=\"omfile\" file=\"{written}\" template=\"understood\")\n",
+            folder = folder.path().display(),
+            input = input(folder.path(), port),
+            written = written.display(),
+        );
+        let file = folder.path().join("rsyslog.conf");
+        fs::write(&file, configuration).unwrap();
+        let rsyslog = Program::start(
+            Command::new("/usr/sbin/rsyslogd")
+                .args(["-n", "-f"])
+                .arg(&file)
+                .arg("-i")
+                .arg(folder.path().join("pid")),
+        );
+        Self {
+            _rsyslog: rsyslog,
+            folder,
+            port,
+        }
+    }
+
+    /// What has been written, as far as it is there.
+    fn written(&self) -> String {
+        fs::read_to_string(self.folder.path().join("written")).unwrap_or_default()
+    }
+
+    /// Waits until it takes connections.
+    fn wait_for_listener(&self) {
+        let end = Instant::now() + PATIENCE;
+        while TcpStream::connect((LOOPBACK, self.port)).is_err() && Instant::now() < end {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until a line holds all the words, and returns it.
+    fn wait_for(&self, words: &[&str]) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let written = self.written();
+            let found = written
+                .lines()
+                .find(|line| words.iter().all(|word| line.contains(word)));
+            if let Some(line) = found {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "no line with {words:?} in\n{written}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// An endpoint whose server is out of reach, and that has to say so to the log server.
+fn endpoint(folder: &Path, port: u16, rest: &str) -> Program {
+    let configuration = format!(
+        "sip.proxy = 127.0.0.1:9\nsip.transp = tcp\nsip.u1.user = 7001\nsip.u1.pwd = hunter2\noyez.sink = null\nprov.use = 0\n\
+         log.method = network\nlog.server = 127.0.0.1:{port}\n{rest}"
+    );
+    let file = folder.join("lobby.conf");
+    fs::write(&file, configuration).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_oyez-endpoint"));
+    program.args(["run", "--web", "off", "--config"]).arg(&file);
+    program.arg("--state").arg(folder.join("state"));
+    Program::start(&mut program)
+}
+
+fn is_told(server: &LogServer, rest: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = endpoint(folder.path(), server.port, rest);
+
+    let line = server.wait_for(&["registration_changed", "No reply from server"]);
+
+    let parts: Vec<&str> = line.splitn(7, '|').collect();
+    let [severity, facility, name, process, kind, data, text] = parts[..] else {
+        unreachable!("{line}")
+    };
+    assert_eq!((severity, facility, name), ("info", "daemon", "oyez-endpoint"));
+    assert_eq!(process, program.id().to_string());
+    assert_eq!(kind, "registration_changed");
+    assert!(
+        data.starts_with("[timeQuality tzKnown=\"1\"][origin software=\"oyez-endpoint\" "),
+        "{data}"
+    );
+    assert!(data.contains("[meta sequenceId=\""), "{data}");
+    let event: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(event.get("slot").unwrap(), "page-1");
+    assert!(
+        !server.written().contains("hunter2"),
+        "no secret leaves the device"
+    );
+}
+
+#[test]
+fn a_log_server_is_told_over_udp() {
+    if !available(&["rsyslogd"]) {
+        return;
+    }
+    let server = LogServer::start(|_, port| {
+        format!("module(load=\"imudp\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"{port}\")")
+    });
+    // A datagram to a server that does not listen yet is lost.
+    let probe = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    probe.connect((LOOPBACK, server.port)).unwrap();
+    let end = Instant::now() + PATIENCE;
+    while !server.written().contains("probe") && Instant::now() < end {
+        let _is_sent = probe.send(b"<14>1 - - - - - - probe").is_ok();
+        std::thread::yield_now();
+    }
+    is_told(&server, "");
+}
+
+#[test]
+fn a_log_server_is_told_over_tcp() {
+    if !available(&["rsyslogd"]) {
+        return;
+    }
+    let server = LogServer::start(|_, port| {
+        format!("module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")")
+    });
+    is_told(&server, "log.protocol = tcp\n");
+}
+
+#[test]
+fn a_log_server_is_told_over_tls_if_it_is_the_one() {
+    if !available(&["rsyslogd"]) {
+        return;
+    }
+    let now = SystemTime::now();
+    let authority = Authority::generate("log authority", now).unwrap();
+    let issued = authority
+        .issue(&[Subject::Address(LOOPBACK)], Purpose::Server, now)
+        .unwrap();
+    let server = LogServer::start(|folder, port| {
+        let place = |name: &str, content: &str| {
+            let path = folder.join(name);
+            fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        format!(
+            "global(defaultNetstreamDriver=\"gtls\" defaultNetstreamDriverCAFile=\"{}\" \
+             defaultNetstreamDriverCertFile=\"{}\" defaultNetstreamDriverKeyFile=\"{}\")\n\
+             module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\" streamDriver.authMode=\"anon\")\n\
+             input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")",
+            place("ca.pem", authority.certificate_pem()),
+            place("server.pem", &issued.certificate_pem),
+            place("server.key", &issued.key_pem),
+        )
+    });
+    let other = Authority::generate("another authority", now).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("other.pem"), other.certificate_pem()).unwrap();
+    fs::write(folder.path().join("ca.pem"), authority.certificate_pem()).unwrap();
+
+    server.wait_for_listener();
+    let mut wary = endpoint(
+        folder.path(),
+        server.port,
+        "log.protocol = tls\noyez.log.ca = other.pem\n",
+    );
+    let why = wary.wait_for(&["a log server is out of reach"], PATIENCE);
+    assert!(why.contains("authority"), "{why}");
+    drop(wary);
+    let ca = folder.path().join("ca.pem");
+    is_told(
+        &server,
+        &format!("log.protocol = tls\noyez.log.ca = {}\n", ca.display()),
+    );
+}
