@@ -290,6 +290,7 @@ impl Driver {
             | DeviceEvent::CallRefused { .. }
             | DeviceEvent::PagePlayed { .. }
             | DeviceEvent::SignalsChanged { .. }
+            | DeviceEvent::MessagesChanged { .. }
             | DeviceEvent::CheckSync
             | DeviceEvent::SinkChanged { .. } => {}
         }

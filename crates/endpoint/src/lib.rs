@@ -40,6 +40,7 @@
 mod call;
 pub mod caller;
 mod clock;
+mod delayed;
 mod endpoint;
 mod io;
 mod jitter;
@@ -60,6 +61,7 @@ mod uplink;
 
 pub use call::{CALLS_MAX, CALLS_PER_SLOT_MAX, TONE_MAX};
 pub use caller::{Caller, CallerEvent, CallerFailure, CallerProfile};
+pub use delayed::{MESSAGE_MAX, MESSAGE_MIN, MESSAGES_MAX};
 pub use endpoint::{Counters, Endpoint, Holdings, PAGE_HEADER, Reconfigured, SLOTS_MAX};
 pub use io::{CallId, ConnectToken, Input, Output};
 pub use keepalive::KeepaliveTimes;

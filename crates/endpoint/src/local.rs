@@ -12,6 +12,7 @@ use model::status::{SoundOrigin, StopReason};
 use paging::{Class, SoundId};
 
 use crate::call::page::TONE_GRACE;
+use crate::delayed::{DelayedPage, MESSAGE_MAX};
 use crate::playback::{Playback, Rounds};
 use crate::profile::Announcement;
 use crate::sound::Mixing;
@@ -76,6 +77,7 @@ impl ToneClass {
 pub(crate) enum Kind {
     Announcement { number: u8, is_drill: bool },
     Tone,
+    DelayedPage,
 }
 
 /// Who has started a local sound.
@@ -193,6 +195,47 @@ impl LocalSound {
         }
     }
 
+    /// A message that was recorded before, and the tone before it.
+    pub(crate) fn delayed(now: Instant, page: DelayedPage, manner: Manner) -> Self {
+        let message = ToneSource::Recording(page.message);
+        let playback = Playback::new(
+            &[&page.tone, &message],
+            Rounds::Times(1),
+            MESSAGE_MAX,
+            manner.rate,
+        );
+        let length = playback.duration().unwrap_or_default();
+        Self {
+            kind: Kind::DelayedPage,
+            class: Class::Page,
+            starter: Starter::Call {
+                slot: page.slot,
+                caller: page.caller,
+            },
+            ends_at: now + length.saturating_add(TONE_GRACE),
+            playback,
+            tone: ToneSource::None,
+            gain: Gain::new(manner.rate, manner.volume_db),
+            may_sound: false,
+        }
+    }
+
+    /// Where it comes from.
+    pub(crate) fn origin(&self) -> SoundOrigin {
+        match self.kind {
+            Kind::DelayedPage => SoundOrigin::DelayedPage,
+            Kind::Announcement { .. } | Kind::Tone => self.starter.origin(),
+        }
+    }
+
+    /// What it is, in words.
+    pub(crate) fn what(&self) -> String {
+        match self.kind {
+            Kind::DelayedPage => format!("delayed {}", self.class),
+            Kind::Announcement { .. } | Kind::Tone => self.class.to_string(),
+        }
+    }
+
     pub(crate) fn is_drill(&self) -> bool {
         matches!(self.kind, Kind::Announcement { is_drill: true, .. })
     }
@@ -201,7 +244,7 @@ impl LocalSound {
     pub(crate) fn number(&self) -> Option<u8> {
         match self.kind {
             Kind::Announcement { number, .. } => Some(number),
-            Kind::Tone => None,
+            Kind::Tone | Kind::DelayedPage => None,
         }
     }
 

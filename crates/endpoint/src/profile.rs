@@ -9,8 +9,8 @@ use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
 use model::config::{
-    EndpointConfig, HostPort, KeepAliveMethod, PriorityTrust, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite,
-    TransportChoice,
+    EndpointConfig, HostPort, KeepAliveMethod, PageModeConfig, PriorityTrust, ServerConfig, SlotConfig,
+    SrtpOffer, SrtpSuite, TransportChoice,
 };
 use model::status::TargetRole;
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
@@ -86,6 +86,21 @@ pub struct SlotProfile {
     pub tone: ToneSource,
     /// What a caller has to key in before anything sounds; `None` lets every call in.
     pub passcode: Option<Passcode>,
+    /// What becomes of what a caller says to a page slot.
+    pub mode: PageMode,
+}
+
+/// What becomes of what a caller says to a page slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PageMode {
+    /// It is heard at once.
+    #[default]
+    OneWay,
+    /// It is recorded, and heard when the caller is done.
+    Delayed {
+        /// A key ends the message, not the end of the call alone.
+        ends_by_key: bool,
+    },
 }
 
 /// Who registers or calls.
@@ -285,6 +300,10 @@ fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
         }),
         tone: sounds::slot_tone(config, slot),
         passcode: sounds::slot_passcode(config, slot),
+        mode: match config.page.mode {
+            PageModeConfig::OneWay | PageModeConfig::TwoWay => PageMode::OneWay,
+            PageModeConfig::Delayed { ends_by_key } => PageMode::Delayed { ends_by_key },
+        },
     }
 }
 

@@ -42,6 +42,9 @@ pub(crate) enum Refusal {
         /// Until then.
         seconds: u64,
     },
+    /// As many messages of delayed pages as may be are recorded, wait or are played.
+    #[error("too many messages wait to be played")]
+    TooManyMessages,
     /// Something else has the loudspeaker.
     #[error("{0}")]
     Sound(paging::Refusal),
@@ -54,7 +57,7 @@ impl Refusal {
             Self::Stranger => StatusCode::FORBIDDEN,
             Self::Nobody | Self::NoAnnouncement(_) => StatusCode::NOT_FOUND,
             Self::Leaving | Self::Locked { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
-            Self::TooManyCalls => StatusCode::BUSY_HERE,
+            Self::TooManyCalls | Self::TooManyMessages => StatusCode::BUSY_HERE,
             Self::NoOffer | Self::NoKeys => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
             Self::NoCodec | Self::NoSocket => StatusCode::SERVER_INTERNAL_ERROR,

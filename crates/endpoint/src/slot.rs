@@ -7,7 +7,7 @@ use sip::flow::Flow;
 use sip::registration::RegisterSequence;
 
 use crate::clock::millis_since;
-use crate::profile::{Account, SlotProfile, TargetProfile};
+use crate::profile::{Account, PageMode, SlotProfile, TargetProfile};
 use crate::registration::{Register, Registration, RegistrationTimes};
 use crate::tones::ToneSource;
 use crate::uplink::Uplinks;
@@ -58,6 +58,7 @@ impl Slot {
             account: None,
             tone: ToneSource::None,
             passcode: None,
+            mode: PageMode::OneWay,
         });
         if self.successor.is_none() && self.profile.account == profile.account {
             self.profile = profile;

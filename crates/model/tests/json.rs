@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use model::directory::Epoch;
 use model::status::{
     AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, ListenerReport,
-    MissingReason, NotHeardReason, PageReport, ProvisioningStep, Receipt, RegistrationRefusal,
-    RegistrationStatus, Shown, Signals, SinkHealth, SinkStatus, SlotStatus, SoundClass, SoundOrigin,
-    Sounding, StopReason, Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict, ZoneEvent,
-    ZoneStatus,
+    MessagesStatus, MissingReason, NotHeardReason, PageReport, ProvisioningStep, Receipt,
+    RegistrationRefusal, RegistrationStatus, Shown, Signals, SinkHealth, SinkStatus, SlotStatus, SoundClass,
+    SoundOrigin, Sounding, StopReason, Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict,
+    ZoneEvent, ZoneStatus,
 };
 use model::{PageId, SlotKind};
 use serde_json::Value;
@@ -334,6 +334,7 @@ fn soundings() -> Vec<Option<Sounding>> {
     ];
     let origins = one_of_each![
         SoundOrigin::SlotCall => SoundOrigin::SlotCall,
+        SoundOrigin::DelayedPage => SoundOrigin::DelayedPage,
         SoundOrigin::Local => SoundOrigin::Local,
     ];
     let sounds = classes
@@ -400,6 +401,7 @@ fn the_status_of_an_endpoint_is_documented() {
                 slots: slots(),
                 sounding,
                 signals,
+                messages: MessagesStatus::default(),
                 sink: sink(health),
             })
         })
@@ -506,6 +508,9 @@ fn the_events_of_an_endpoint_are_documented() {
             sounding: page_that_sounds(),
             why: StopReason::Ended,
         },
+        DeviceEvent::MessagesChanged { .. } => DeviceEvent::MessagesChanged {
+            messages: MessagesStatus::default(),
+        },
         DeviceEvent::SignalsChanged { .. } => DeviceEvent::SignalsChanged {
             signals: Signals::default(),
         },
@@ -543,6 +548,13 @@ fn the_events_of_an_endpoint_are_documented() {
             why,
         })
     }));
-    let elsewhere = ["registration", "sounding", "receipt", "signals", "sink"];
+    let elsewhere = [
+        "registration",
+        "sounding",
+        "receipt",
+        "signals",
+        "messages",
+        "sink",
+    ];
     check("The events of an endpoint", &samples, &elsewhere);
 }

@@ -160,7 +160,9 @@ fn narrate(report: &DeviceReport) -> Option<String> {
                 receipt.played_ms, receipt.page, receipt.lost, receipt.interrupted_ms
             )),
             DeviceEvent::CheckSync => Some("the server asks to fetch the configuration again".to_owned()),
-            DeviceEvent::SinkChanged { .. } | DeviceEvent::SignalsChanged { .. } => None,
+            DeviceEvent::SinkChanged { .. }
+            | DeviceEvent::SignalsChanged { .. }
+            | DeviceEvent::MessagesChanged { .. } => None,
         },
     }
 }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use endpoint::profile::{
-    Account, AlertsProfile, MediaProfile, Profile, RingProfile, SlotProfile, SoundProfile, TargetProfile,
-    Times,
+    Account, AlertsProfile, MediaProfile, PageMode, Profile, RingProfile, SlotProfile, SoundProfile,
+    TargetProfile, Times,
 };
 use endpoint::tones::{Recording, ToneSource};
 use endpoint::{CallerProfile, RegistrationTimes};
@@ -265,6 +265,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
         account: Some(account(&format!("d{number:03}"))),
         tone: tone.clone(),
         passcode: None,
+        mode: PageMode::OneWay,
     }];
     if chance.happens(ALERT_PERMILLE) {
         slots.extend(
@@ -275,6 +276,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
                     account: Some(account(&format!("a{number:03}"))),
                     tone,
                     passcode: None,
+                    mode: PageMode::OneWay,
                 }),
         );
     }

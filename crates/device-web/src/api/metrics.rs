@@ -193,6 +193,7 @@ mod tests {
             }],
             sounding: None,
             signals: Signals::default(),
+            messages: Default::default(),
             sink: SinkStatus {
                 name: "null".to_owned(),
                 health: SinkHealth::Healthy,

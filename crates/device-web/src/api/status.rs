@@ -8,7 +8,7 @@ use axum::response::Response;
 use device::appliance::Provisioning;
 use model::SlotKind;
 use model::config::Settings;
-use model::status::{DeviceStatus, Shown, SlotStatus};
+use model::status::{DeviceStatus, Shown, SlotStatus, SoundOrigin};
 use serde_json::json;
 
 use super::answer;
@@ -72,10 +72,14 @@ fn provisioning(state: &Provisioning) -> String {
 }
 
 fn call_status(status: &DeviceStatus) -> &'static str {
-    let sounding_slot = status
-        .sounding
-        .as_ref()
-        .and_then(|sounding| sounding.slot.as_ref());
+    let sounding = status.sounding.as_ref();
+    if sounding.is_some_and(|sounding| sounding.origin == SoundOrigin::DelayedPage) {
+        return "Playing Delayed Page";
+    }
+    if status.messages.recording > 0 {
+        return "Recording Message";
+    }
+    let sounding_slot = sounding.and_then(|sounding| sounding.slot.as_ref());
     let slot = sounding_slot.and_then(|id| status.slots.iter().find(|slot| slot.slot == *id));
     match slot.map(|slot| slot.kind) {
         None => "Idle",
@@ -92,7 +96,9 @@ fn volume(settings: &Settings) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::status::RegistrationStatus;
+    use model::status::{
+        MessagesStatus, RegistrationStatus, Signals, SinkHealth, SinkStatus, SoundClass, Sounding,
+    };
 
     use super::*;
 
@@ -121,6 +127,37 @@ mod tests {
             "Page, Successful, 100;ring-2, Rejected by Server, 101;page-2, No Account;"
         );
         assert_eq!(registrations(&[]), "Page, No Account;");
+    }
+
+    #[test]
+    fn a_delayed_page_is_recorded_and_then_played_in_the_words_of_the_hardware() {
+        let mut status = DeviceStatus {
+            device: "hall".parse().unwrap(),
+            slots: vec![slot("page-1", Some("100"), Shown::Successful)],
+            sounding: None,
+            signals: Signals::default(),
+            messages: MessagesStatus::default(),
+            sink: SinkStatus {
+                name: "null".to_owned(),
+                health: SinkHealth::Healthy,
+                muted: false,
+            },
+        };
+        assert_eq!(call_status(&status), "Idle");
+        status.messages.recording = 1;
+        assert_eq!(call_status(&status), "Recording Message");
+        status.sounding = Some(Sounding {
+            class: SoundClass::Page,
+            origin: SoundOrigin::DelayedPage,
+            drill: false,
+            slot: Some("page-1".parse().unwrap()),
+            announcement: None,
+            page: None,
+            tone: None,
+            what: String::new(),
+            since_ms: 0,
+        });
+        assert_eq!(call_status(&status), "Playing Delayed Page");
     }
 
     #[test]

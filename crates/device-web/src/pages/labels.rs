@@ -24,6 +24,8 @@ const LABELS: &[(&str, &str)] = &[
     ("audio.ring.vol", "Ring/Alert Volume"),
     ("audio.ring.tone", "Ring/Alert Tone"),
     ("audio.ring.timeout", "Ring Limit"),
+    ("audio.page.mode", "Page Mode"),
+    ("audio.page.delaymode", "Delayed Page"),
     ("phone.timeout.inbound", "Page Timeout"),
     ("dtmfpc.page.use", "Page Passcode"),
     ("dtmfpc.page.code", "Page Passcode: Code"),

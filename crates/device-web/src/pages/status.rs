@@ -38,6 +38,9 @@ struct Live {
     sounding: Option<(String, String)>,
     strobe: Option<(&'static str, String)>,
     relay: bool,
+    /// Messages of delayed pages.
+    recording: usize,
+    waiting: usize,
     output: String,
     output_fault: Option<String>,
     is_muted: bool,
@@ -102,6 +105,7 @@ async fn live_part(site: &Site) -> Option<Live> {
         slots,
         sounding,
         signals,
+        messages,
         sink,
     } = site.appliance().status().await?;
     let output_fault = match sink.health {
@@ -120,6 +124,8 @@ async fn live_part(site: &Site) -> Option<Live> {
             .strobe
             .map(|strobe| (colour(strobe.colour), pattern(strobe))),
         relay: signals.relay,
+        recording: messages.recording,
+        waiting: messages.waiting,
         output: sink.name,
         output_fault,
         is_muted: sink.muted,

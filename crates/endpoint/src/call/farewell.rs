@@ -25,6 +25,8 @@ pub(crate) enum Farewell {
     NoPasscode,
     /// As many wrong passcodes were keyed in as may be.
     WrongPasscode,
+    /// A key of the caller's has ended the message.
+    Recorded,
     /// Something else sounds, and it was answered before that could be known.
     Busy,
     /// The device leaves the network.
@@ -45,6 +47,7 @@ impl Farewell {
             Self::AnnouncementOver => "SIP;cause=200;text=\"the announcement is over\"".to_owned(),
             Self::NoPasscode => "Q.850;cause=21;text=\"no passcode in time\"".to_owned(),
             Self::WrongPasscode => "Q.850;cause=21;text=\"wrong passcode\"".to_owned(),
+            Self::Recorded => "SIP;cause=200;text=\"the message is recorded\"".to_owned(),
             Self::Busy => "Q.850;cause=17;text=\"something else sounds\"".to_owned(),
             Self::ShutDown => "SIP;cause=480;text=\"device shuts down\"".to_owned(),
         }
@@ -61,6 +64,7 @@ impl Farewell {
             | Self::AnnouncementOver
             | Self::NoPasscode
             | Self::WrongPasscode
+            | Self::Recorded
             | Self::Busy => StatusCode::BUSY_HERE,
         }
     }
@@ -76,6 +80,7 @@ impl Farewell {
             | Self::AnnouncementOver
             | Self::NoPasscode
             | Self::WrongPasscode
+            | Self::Recorded
             | Self::Busy => StopReason::Ended,
             Self::AlertCancelled => StopReason::Cancelled,
             Self::ShutDown => StopReason::ShutDown,
@@ -87,8 +92,8 @@ impl Farewell {
         match self {
             // A page has one receipt: it comes with the dialog the page ends in.
             Self::Moved => false,
-            // There was no page.
-            Self::NoPasscode | Self::WrongPasscode | Self::Busy => false,
+            // There was no page yet.
+            Self::NoPasscode | Self::WrongPasscode | Self::Recorded | Self::Busy => false,
             Self::TooLong
             | Self::Silent
             | Self::PreEmpted(_)

@@ -210,6 +210,11 @@ impl Calls {
         of_pages.chain(of_rings).min()
     }
 
+    /// How many calls are being recorded.
+    pub(crate) fn recording(&self) -> usize {
+        self.page_by_id.values().filter(|call| call.is_recorded()).count()
+    }
+
     /// Says whether a page is under way, which a move to another server would disturb.
     pub(crate) fn is_busy(&self) -> bool {
         !self.page_by_id.is_empty()

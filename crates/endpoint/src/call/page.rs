@@ -21,6 +21,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::bridge::{REPORT_INTERVAL, TALKER_SILENCE};
@@ -36,6 +37,7 @@ use sip::user_agent::{ServerId, SessionId};
 
 use super::farewell::Farewell;
 use super::media::CallMedia;
+use crate::delayed::{MESSAGE_MAX, Recorder};
 use crate::io::CallId;
 use crate::passcode::{ENTRY_MAX, Entry, Outcome, Passcode};
 use crate::playback::Playback;
@@ -126,6 +128,8 @@ pub(crate) struct PageCall {
     about: About,
     state: State,
     agreed: Option<Agreed>,
+    /// Takes what the caller says, where it is not heard at once.
+    recorder: Option<Recorder>,
     /// What the caller has to key in before anything sounds.
     passcode: Option<Passcode>,
     tally: Tally,
@@ -186,6 +190,7 @@ impl PageCall {
             about,
             state: State::Opening { offer },
             agreed: None,
+            recorder: None,
             passcode: None,
             tally: Tally::new(now),
             gain,
@@ -201,6 +206,28 @@ impl PageCall {
             passcode: Some(passcode),
             ..self
         }
+    }
+
+    /// The same, but that what the caller says is recorded and not heard.
+    pub(crate) fn recorded(self, recorder: Recorder) -> Self {
+        Self {
+            page_max: Some(
+                self.page_max
+                    .map_or(MESSAGE_MAX, |longest| longest.min(MESSAGE_MAX)),
+            ),
+            recorder: Some(recorder),
+            ..self
+        }
+    }
+
+    /// Says whether what the caller says is recorded and not heard.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// What was recorded.
+    pub(crate) fn into_message(self) -> Option<Arc<[i16]>> {
+        self.recorder.and_then(Recorder::into_samples)
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -373,7 +400,10 @@ impl PageCall {
     }
 
     /// Takes over what another dialog has played of the same page.
-    pub(crate) fn continue_from(&mut self, older: &Self) {
+    pub(crate) fn continue_from(&mut self, older: &mut Self) {
+        if older.recorder.is_some() {
+            self.recorder = older.recorder.take();
+        }
         self.tally = older.tally.clone();
         if let Some(media) = older.media() {
             self.tally.leave_dialog(&media.statistics(), media.packet_time());
@@ -395,10 +425,10 @@ impl PageCall {
                 entry.press(key);
                 entry.is_due()
             }
+            State::Live { .. } => self.recorder.as_mut().is_some_and(Recorder::press),
             State::Opening { .. }
             | State::PreTone { .. }
             | State::Chiming { .. }
-            | State::Live { .. }
             | State::Draining { .. }
             | State::Over { .. } => false,
         }
@@ -478,6 +508,14 @@ impl PageCall {
             }
             State::Live { media, .. } | State::Draining { media, .. } => {
                 let pulled = media.pull(now, out);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.take(pulled, out);
+                    let prompt = recorder.prompt();
+                    if !prompt.is_finished() {
+                        prompt.fill(out);
+                        media.say(now, out);
+                    }
+                }
                 if self.may_sound {
                     self.tally.consumed(now, pulled, output);
                 }
@@ -533,6 +571,9 @@ impl PageCall {
                 if let Some((to, bytes)) = media.handle_timeout(now) {
                     return Some(Step::Send { to, bytes });
                 }
+                if self.recorder.as_ref().is_some_and(Recorder::is_ended) {
+                    return Some(Step::HangUp(Farewell::Recorded));
+                }
                 if self.page_max.is_some_and(|longest| *answered_at + longest <= now) {
                     return Some(Step::HangUp(Farewell::TooLong));
                 }
@@ -571,8 +612,9 @@ impl PageCall {
 
     /// The receipt, if the call is a page with an id.
     pub(crate) fn receipt(&self, rate: SampleRate, output: OutputState) -> Option<Receipt> {
-        // A call that was not let in was no page.
-        let page = self.about.page.clone().filter(|_| !self.is_guarded())?;
+        // A call that was not let in was no page, and what is recorded has not been heard.
+        let is_heard = !self.is_guarded() && !self.is_recorded();
+        let page = self.about.page.clone().filter(|_| is_heard)?;
         let media = self.media()?;
         Some(
             self.tally

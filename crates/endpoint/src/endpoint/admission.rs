@@ -85,14 +85,22 @@ impl Endpoint {
             is_drill,
             caller: caller(invite),
         };
+        let recorder = match self.recorder_of(&about) {
+            Ok(recorder) => recorder,
+            Err(refusal) => return self.refuse(now, session, Some(slot), &refusal),
+        };
         match position.kind() {
             SlotKind::Page | SlotKind::Alert => {
                 let offer = invite.body().to_vec();
                 let sound = self.sound.profile();
                 let gain = Gain::new(sound.output_rate, sound.page_volume_db);
                 let call = PageCall::new(now, about, offer, gain, self.profile.times.page_max);
-                self.calls.insert_page(match passcode {
+                let call = match passcode {
                     Some(passcode) => call.guarded(passcode),
+                    None => call,
+                };
+                self.calls.insert_page(match recorder {
+                    Some(recorder) => call.recorded(recorder),
                     None => call,
                 });
                 self.outputs.push_back(Output::OpenMedia {
@@ -255,6 +263,10 @@ impl Endpoint {
     /// Asks for the loudspeaker for a page; gives the tone before it.
     pub(super) fn request_page(&mut self, now: Instant, about: &About) -> Result<Playback, Refusal> {
         let continues = self.take_over_page(now, about);
+        let rate = self.sound.profile().output_rate;
+        if self.calls.page(about.id).is_some_and(PageCall::is_recorded) {
+            return Ok(Playback::nothing(rate));
+        }
         if about.is_heard() {
             match self.request_sound(now, SoundId(about.id.0), about.class) {
                 // Its caller must not take the alert for going on: the call is answered, though its words are not heard.
@@ -269,7 +281,6 @@ impl Endpoint {
             Some(tone) => tone,
             None => &ToneSource::None,
         };
-        let rate = self.sound.profile().output_rate;
         Ok(Playback::new(&[tone], Rounds::Times(1), TONE_MAX, rate))
     }
 
@@ -310,12 +321,12 @@ impl Endpoint {
         else {
             return false;
         };
-        let Some(older_call) = self.calls.remove_page(older) else {
+        let Some(mut older_call) = self.calls.remove_page(older) else {
             return false;
         };
         let was_let_in = older_call.is_let_in();
         if let Some(call) = self.calls.page_mut(about.id).filter(|_| was_let_in) {
-            call.continue_from(&older_call);
+            call.continue_from(&mut older_call);
         }
         self.calls.insert_page(older_call);
         // The receipt comes with the dialog that the page ends in: a page has one.
@@ -412,6 +423,7 @@ impl Endpoint {
             Refusal::Nobody => self.counters.calls_to_nobody += 1,
             Refusal::Leaving
             | Refusal::TooManyCalls
+            | Refusal::TooManyMessages
             | Refusal::NoOffer
             | Refusal::Media(_)
             | Refusal::NoCodec
@@ -427,6 +439,7 @@ impl Endpoint {
             Refusal::Nobody
             | Refusal::Leaving
             | Refusal::TooManyCalls
+            | Refusal::TooManyMessages
             | Refusal::NoOffer
             | Refusal::Media(_)
             | Refusal::NoCodec

@@ -115,7 +115,8 @@ impl Endpoint {
             return;
         };
         let mut answer = Reply::new(StatusCode::OK).body(Body::sdp(sdp));
-        if let Some(page) = &about.page {
+        let is_recorded = self.calls.page(id).is_some_and(PageCall::is_recorded);
+        if let Some(page) = about.page.as_ref().filter(|_| !is_recorded) {
             // By this the zone knows that a receipt will come, and misses it if it does not.
             answer = answer.header(PAGE_HEADER, page.as_str());
         }
@@ -123,6 +124,7 @@ impl Endpoint {
     }
 
     pub(super) fn end_all_sounds(&mut self, now: Instant) {
+        self.drop_messages();
         let locals = self.locals.ids_where(|_| true);
         self.end_locals(now, locals, StopReason::ShutDown, Farewell::ShutDown);
         let ids: Vec<CallId> = self.calls.abouts().map(|about| about.id).collect();
@@ -190,7 +192,8 @@ impl Endpoint {
     /// Closes what a call that is over still holds.
     pub(super) fn forget(&mut self, now: Instant, id: CallId, why: StopReason) {
         self.silence(now, SoundId(id.0), why);
-        if self.calls.remove_page(id).is_some() {
+        if let Some(call) = self.calls.remove_page(id) {
+            self.keep_message(call);
             self.outputs.push_back(Output::CloseMedia { call: id });
         }
         self.calls.remove_ring(id);

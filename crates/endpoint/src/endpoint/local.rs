@@ -80,7 +80,12 @@ impl Endpoint {
     }
 
     /// Starts a sound in the place of those that it is the same as.
-    fn start_local(&mut self, now: Instant, sound: LocalSound, again: Vec<SoundId>) -> Result<(), Refusal> {
+    pub(super) fn start_local(
+        &mut self,
+        now: Instant,
+        sound: LocalSound,
+        again: Vec<SoundId>,
+    ) -> Result<(), Refusal> {
         if matches!(self.phase, Phase::Leaving | Phase::Stopped) {
             return Err(Refusal::Leaving);
         }
@@ -141,7 +146,7 @@ impl Endpoint {
         }
     }
 
-    fn manner(&self) -> Manner {
+    pub(super) fn manner(&self) -> Manner {
         let sound = self.sound.profile();
         Manner {
             rate: sound.output_rate,
@@ -149,7 +154,7 @@ impl Endpoint {
         }
     }
 
-    fn tell_refused(&mut self, started: Result<(), Refusal>, what: &str) {
+    pub(super) fn tell_refused(&mut self, started: Result<(), Refusal>, what: &str) {
         if let Err(refusal) = started {
             self.tell(DeviceEvent::SoundRefused {
                 what: what.to_owned(),

@@ -3,6 +3,7 @@
 mod admission;
 mod agent;
 mod calling;
+mod delaying;
 mod local;
 mod passcodes;
 mod provisioning;
@@ -23,6 +24,7 @@ use sip::message::{Method, OwnedMethod};
 use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 
 use crate::call::Calls;
+use crate::delayed::DelayedPages;
 use crate::io::{Input, Output};
 use crate::local::LocalSounds;
 use crate::passcode::Lock;
@@ -50,6 +52,7 @@ pub struct Endpoint {
     asked_by_request: BTreeMap<RequestId, Asked>,
     calls: Calls,
     locals: LocalSounds,
+    delayed: DelayedPages,
     sound: Sound,
     outputs: VecDeque<Output>,
     phase: Phase,
@@ -135,6 +138,7 @@ impl Endpoint {
             asked_by_request: BTreeMap::new(),
             calls: Calls::default(),
             locals: LocalSounds::default(),
+            delayed: DelayedPages::default(),
             sound: Sound::new(profile.sound.clone()),
             outputs: VecDeque::new(),
             phase: Phase::Idle,
@@ -266,6 +270,7 @@ impl Endpoint {
                 .collect(),
             sounding: self.sounding(now),
             signals: self.sound.signals(),
+            messages: self.messages(),
             sink: self.sound.status(),
         }
     }
@@ -273,7 +278,7 @@ impl Endpoint {
     /// Says whether a page or an announcement is under way, which another core in the place of this one would disturb.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.calls.is_busy() || self.locals.has_announcement()
+        self.calls.is_busy() || self.locals.has_announcement() || self.has_messages()
     }
 
     /// What has been refused and dropped so far.
@@ -321,6 +326,7 @@ impl Endpoint {
         self.finish_leaving(now);
         self.publish_statuses(now);
         self.publish_signals();
+        self.publish_messages();
     }
 
     /// Carries consequences from machine to machine until nothing is left to do; says whether there was anything.
@@ -339,6 +345,7 @@ impl Endpoint {
             quiet &= !self.seat_successors(now);
             quiet &= !self.step_calls(now);
             quiet &= !self.step_locals(now);
+            quiet &= !self.step_delayed(now);
             if quiet {
                 return acted;
             }

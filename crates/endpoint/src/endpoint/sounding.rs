@@ -83,13 +83,13 @@ impl Endpoint {
         if let Some(local) = self.locals.get(sound) {
             return Some(Sounding {
                 class: local.class,
-                origin: local.starter.origin(),
+                origin: local.origin(),
                 drill: local.is_drill(),
                 slot: local.starter.slot().cloned(),
                 announcement: local.number(),
                 page: None,
                 tone: local.tone_name().map(str::to_owned),
-                what: format!("{} from {}", local.class, local.starter.name()),
+                what: format!("{} from {}", local.what(), local.starter.name()),
                 since_ms,
             });
         }

@@ -13,6 +13,7 @@ mod attack;
 mod calling;
 mod configuration;
 mod credentials;
+mod delayed;
 mod handset;
 mod local;
 mod opening;

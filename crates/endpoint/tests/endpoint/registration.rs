@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::profile::{SlotProfile, TargetProfile};
+use endpoint::profile::{PageMode, SlotProfile, TargetProfile};
 use endpoint::tones::ToneSource;
 use endpoint::{Input, KeepaliveTimes, Profile, SLOTS_MAX};
 use model::status::{Cause, CertificateFault, DeviceEvent, Shown, TargetRole};
@@ -710,6 +710,7 @@ fn an_empty_slot_has_no_account() {
         account: None,
         tone: ToneSource::None,
         passcode: None,
+        mode: PageMode::OneWay,
     });
 
     let world = World::registered(profile);

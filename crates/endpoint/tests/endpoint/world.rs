@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use endpoint::profile::{
-    Account, AlertsProfile, MediaProfile, RingProfile, SlotProfile, SoundProfile, TargetProfile, Times,
+    Account, AlertsProfile, MediaProfile, PageMode, RingProfile, SlotProfile, SoundProfile, TargetProfile,
+    Times,
 };
 use endpoint::tones::{Recording, ToneSource};
 use endpoint::{CallId, ConnectToken, Endpoint, Input, Output, Profile};
@@ -136,6 +137,7 @@ pub(crate) fn slot(position: SlotPosition, user: &str) -> SlotProfile {
         account: Some(account(user)),
         tone: ToneSource::None,
         passcode: None,
+        mode: PageMode::OneWay,
     }
 }
 

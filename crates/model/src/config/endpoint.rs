@@ -253,8 +253,24 @@ pub struct PageConfig {
     pub g722: bool,
     /// A page ends after this time.
     pub length_max: Duration,
+    /// What becomes of what a caller says.
+    pub mode: PageModeConfig,
     /// What callers have to key in, and where.
     pub passcode: Option<PagePasscodeConfig>,
+}
+
+/// What becomes of what the caller of a page says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageModeConfig {
+    /// It is heard.
+    OneWay,
+    /// It is heard, and the caller hears the room.
+    TwoWay,
+    /// It is recorded, and heard when the caller is done.
+    Delayed {
+        /// A key ends the message, not the end of the call alone.
+        ends_by_key: bool,
+    },
 }
 
 /// How rings sound.

@@ -371,6 +371,29 @@ const SOUND: &[KeySpec] = &[
         "Offer G.722 for pages.",
     ),
     seen(
+        one("audio.page.mode"),
+        Kind::Integer {
+            min: 0,
+            max: 3,
+            unit: "modes",
+        },
+        "1",
+        Tab::BasicFeatures,
+        "Page mode: 1 one-way, 2 two-way, 3 delayed; 0 is 1. The numbers are concluded, not documented.",
+    ),
+    seen(
+        one("audio.page.delaymode"),
+        Kind::Integer {
+            min: 0,
+            max: 1,
+            unit: "modes",
+        },
+        OFF,
+        Tab::BasicFeatures,
+        "When a delayed page is played: 0 when its caller has hung up, 1 also when the caller presses a key. The numbers are concluded, not \
+         documented.",
+    ),
+    seen(
         one("phone.timeout.inbound"),
         Kind::Integer {
             min: 1,

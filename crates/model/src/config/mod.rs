@@ -23,9 +23,10 @@ pub use document::{
 };
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
-    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, PageConfig, PagePasscodeConfig,
-    PasscodeConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule,
-    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
+    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, PageConfig, PageModeConfig,
+    PagePasscodeConfig, PasscodeConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig,
+    RingRule, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
+    TransportChoice,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};

@@ -16,8 +16,20 @@ pub struct DeviceStatus {
     pub sounding: Option<Sounding>,
     /// What its strobe and its relay do.
     pub signals: Signals,
+    /// Messages of delayed pages.
+    #[serde(default)]
+    pub messages: MessagesStatus,
     /// Its loudspeaker.
     pub sink: SinkStatus,
+}
+
+/// Messages of delayed pages that are not played yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessagesStatus {
+    /// How many are being recorded.
+    pub recording: usize,
+    /// How many wait for the loudspeaker.
+    pub waiting: usize,
 }
 
 /// State of one slot.
@@ -84,6 +96,11 @@ pub enum DeviceEvent {
     SignalsChanged {
         /// What they do.
         signals: Signals,
+    },
+    /// A delayed page is recorded, waits or begins to be played.
+    MessagesChanged {
+        /// How many messages there are.
+        messages: MessagesStatus,
     },
     /// A sound that was asked for at the device itself is not played.
     SoundRefused {

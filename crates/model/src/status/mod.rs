@@ -10,7 +10,7 @@ mod signals;
 mod sounding;
 mod zone;
 
-pub use device::{DeviceEvent, DeviceStatus, SinkHealth, SinkStatus, SlotStatus};
+pub use device::{DeviceEvent, DeviceStatus, MessagesStatus, SinkHealth, SinkStatus, SlotStatus};
 pub use page::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 pub use registration::{
     Cause, CertificateFault, ProvisioningStep, RegistrationStatus, Shown, Target, TargetRole,

@@ -82,6 +82,8 @@ impl fmt::Display for SoundClass {
 pub enum SoundOrigin {
     /// A call to a slot.
     SlotCall,
+    /// A call to a slot that was recorded before.
+    DelayedPage,
     /// The device itself: its web page, its interface, an input.
     Local,
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use device::{Device, DeviceReport, DeviceSetup};
-use endpoint::profile::{Account, AlertsProfile, Profile, RingProfile, SlotProfile, SoundProfile, Times};
+use endpoint::profile::{
+    Account, AlertsProfile, PageMode, Profile, RingProfile, SlotProfile, SoundProfile, Times,
+};
 use endpoint::tones::{BuiltinTone, ToneSource};
 use media::sample::SampleRate;
 use model::config::PriorityTrust;
@@ -95,6 +97,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             account: Some(account),
             tone: ToneSource::Builtin(BuiltinTone::PageNotification),
             passcode: None,
+            mode: PageMode::OneWay,
         }],
         media: media_profile(),
         sound: SoundProfile {

@@ -300,6 +300,7 @@ impl World<'_> {
                 format_args!("sink is {:?}, muted {}", sink.health, sink.muted),
             ),
             DeviceEvent::SignalsChanged { .. }
+            | DeviceEvent::MessagesChanged { .. }
             | DeviceEvent::SoundRefused { .. }
             | DeviceEvent::CheckSync => {}
         }

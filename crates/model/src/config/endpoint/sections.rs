@@ -4,8 +4,8 @@ use super::passcode;
 use super::slots::tone;
 use super::{
     ApiAuthentication, ApiConfig, CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig,
-    PriorityTrust, RedundancyConfig, SecurityConfig, ServerConfig, SrtpOffer, SrtpSuite, TlsVersion,
-    TransportChoice, conflict,
+    PageModeConfig, PriorityTrust, RedundancyConfig, SecurityConfig, ServerConfig, SrtpOffer, SrtpSuite,
+    TlsVersion, TransportChoice, conflict,
 };
 use crate::Secret;
 use crate::config::keys::{
@@ -126,6 +126,13 @@ pub(super) fn page(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> PageCo
         tone: tone(reader.text("audio.page.tone")),
         g722: reader.flag("audio.codec.g722"),
         length_max: reader.seconds("phone.timeout.inbound"),
+        mode: match reader.integer("audio.page.mode") {
+            2 => PageModeConfig::TwoWay,
+            3 => PageModeConfig::Delayed {
+                ends_by_key: reader.integer("audio.page.delaymode") == 1,
+            },
+            _ => PageModeConfig::OneWay,
+        },
         passcode: passcode::page(reader, errors),
     }
 }
