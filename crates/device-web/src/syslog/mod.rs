@@ -197,6 +197,7 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
         | DeviceEvent::SignalsChanged { .. }
         | DeviceEvent::PagePlayed { .. }
         | DeviceEvent::CheckSync
+        | DeviceEvent::MessagesChanged { .. }
         | DeviceEvent::SinkChanged { .. } => Severity::Info,
     };
     let json = serde_json::to_value(event).ok()?;
