@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use device::DeviceReport;
 use device::appliance::{ApplianceError, Plan};
+use device::{Appliance, DeviceReport};
 use device_web::{LogBook, Syslog};
 use endpoint::profile::Identity;
 use model::config::{ConfigError, Document};
@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::cli::{RunArguments, WebAddress};
 use crate::identity::StateFolder;
 use crate::status::{registration_text, sounding_text};
-use crate::voice::{Failure, say};
+use crate::voice::{self, Failure, say};
 use crate::web;
 
 /// Open files of a device whose slots all have a call: a connection and two media ports each, and some more.
@@ -58,6 +58,13 @@ pub(crate) async fn run(arguments: RunArguments, log_book: LogBook) -> Result<()
         WebAddress::Off => None,
         WebAddress::At(listen) => match web::start(&appliance, &state, log_book, listen).await {
             Ok(web) => Some(web),
+            // Whoever has set it up by other means is paged without the pages too.
+            Err(error) if is_set_up(&appliance).await => {
+                let error = Failure::Failed(error.context("there are no web pages and no API"));
+                voice::complain(&error);
+                tracing::error!(%error);
+                None
+            }
             Err(error) => {
                 appliance.stop().await;
                 return Err(error.into());
@@ -82,6 +89,11 @@ pub(crate) async fn run(arguments: RunArguments, log_book: LogBook) -> Result<()
     drop(web);
     appliance.stop().await;
     Ok(())
+}
+
+async fn is_set_up(appliance: &Appliance) -> bool {
+    let status = appliance.status().await;
+    status.is_some_and(|status| !status.slots.is_empty())
 }
 
 /// Names the keys that ask for what is not done.

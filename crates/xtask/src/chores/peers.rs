@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssl", "what the documented client of the REST API signs with"),
     ("chromium", "the browser that the web pages are tested with"),
     ("chromium-driver", "what drives the browser"),
+    ("curl", "the other side of the REST API"),
     ("debootstrap", "a Debian in a folder, to install the package into"),
     ("espeak-ng", "speech for the pages that phones place"),
     ("iproute2", "network namespaces for the NAT tests"),
