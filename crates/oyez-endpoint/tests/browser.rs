@@ -8,7 +8,7 @@ mod cloud;
 mod names;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -122,6 +122,14 @@ impl Bench {
         }
     }
 
+    /// Waits until the first slot shows a status with these words of its cause.
+    fn shows(&self, status: &str, cause: &str) {
+        self.open("/status");
+        self.browser.wait_for_text("tbody tr:nth-child(1) .state", status);
+        self.browser.wait_for_text("tbody tr:nth-child(1)", cause);
+        self.browser.wait_for_text("tbody tr:nth-child(1)", cause);
+    }
+
     /// Takes pictures of a page, as wide and narrow screens show it, light and dark.
     fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else {
@@ -232,6 +240,82 @@ fn a_generic_device_is_configured_by_hand_and_each_kind_of_slot_is_called() {
     bench.picture("status-ringing");
     phone.hang_up();
     bench.browser.wait_for_text("#live", "Silent");
+    bench.end();
+}
+
+/// The troubleshooting of the seed: each status is provoked by what it says causes it, and shown with its cause.
+#[test]
+fn each_trouble_of_a_registration_is_shown_with_its_cause_until_it_is_mended() {
+    if !available(BROWSER_PROGRAMS) || !available(&["kamailio"]) {
+        return;
+    }
+    let cloud = Cloud::start(&[]);
+    let names = names::serve(PROXY, Ipv4Addr::LOCALHOST);
+    let bench = Bench::start(Resolver::with_name_servers(&[names]).unwrap());
+    let authority_file = cloud.folder.path().join("authority.pem");
+    fs::write(&authority_file, cloud.authority.certificate_pem()).unwrap();
+    let closed_port = TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap();
+    bench.claim();
+    bench.open("/status");
+    bench.browser.wait_for_text("#live", "No slot has an account yet");
+
+    let nobody = closed_port.to_string();
+    bench.set(
+        "/settings/provisioning",
+        &[("prov.server.static", Entry::Text(&nobody))],
+    );
+    bench.shows("Assisted Provisioning Failed", "server not reached");
+    bench.picture("status-provisioning-failed");
+    bench.open("/about");
+    bench.browser.wait_for_text("main", "Not Installed");
+    bench.set(
+        "/settings/provisioning",
+        &[("prov.server.static", Entry::Text(""))],
+    );
+
+    let account = |user, password| {
+        bench.set(
+            "/settings/sip",
+            &[
+                ("sip.proxy", Entry::Text(DOMAIN)),
+                ("sip.u1.user", Entry::Text(user)),
+                ("sip.u1.auth", Entry::Text("88213")),
+                ("sip.u1.pwd", Entry::Secret(password)),
+            ],
+        );
+    };
+    let server = |proxy: &str, authority: &str| {
+        bench.set(
+            "/settings/advanced-sip",
+            &[
+                ("sip.transp", Entry::Choice("TLS")),
+                ("sip.obproxy", Entry::Text(proxy)),
+                ("oyez.tls.ca", Entry::Text(authority)),
+            ],
+        );
+    };
+    let (trusted, proxy) = (
+        authority_file.to_str().unwrap(),
+        format!("{PROXY}:{}", cloud.port),
+    );
+    account("7001", "endpoint-secret");
+    server(&format!("unknown.cloud.example:{}", cloud.port), trusted);
+    bench.shows("No reply from server", "unknown.cloud.example has no address");
+    server(&format!("{PROXY}:{}", closed_port.port()), trusted);
+    bench.shows("No reply from server", "TCP: connection refused");
+    server(&proxy, "");
+    bench.shows("No reply from server", "certificate from an unknown issuer");
+    bench.picture("status-no-reply");
+    server(&format!("127.0.0.1:{}", cloud.port), trusted);
+    bench.shows("No reply from server", "certificate is not for 127.0.0.1");
+    account("7001", "filled in by the browser");
+    server(&proxy, trusted);
+    bench.shows("Rejected by Server", "401 again after the challenge was answered");
+    bench.picture("status-rejected");
+    account("7099", "endpoint-secret");
+    bench.shows("Rejected by Server", "403 Forbidden");
+    account("7001", "endpoint-secret");
+    bench.shows("Successful", "");
     bench.end();
 }
 

@@ -150,7 +150,7 @@ pub enum Cause {
         status: u16,
     },
     /// 401 or 407 after the challenge was answered: wrong authorization id or password.
-    #[error("{status} again after the challenge was answered")]
+    #[error("{status} again after the challenge was answered: authentication ID or password is wrong")]
     ChallengedAgain {
         /// The status code.
         status: u16,
