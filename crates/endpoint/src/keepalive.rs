@@ -54,6 +54,8 @@ pub(crate) enum Due {
 #[derive(Debug)]
 pub(crate) struct Keepalive {
     times: KeepaliveTimes,
+    /// The longest interval that the server permits (RFC 5626 section 4.4.1).
+    flow_timer: Option<Duration>,
     /// A server that never ponged may not know the technique: its silence proves nothing
     /// (RFC 5626 section 4.4), so only a flow that has answered before can be lost by silence.
     answers: bool,
@@ -76,17 +78,36 @@ impl Keepalive {
         let until = now + jitter::four_fifths_to_all(rng, times.interval);
         Self {
             times,
+            flow_timer: None,
             answers: false,
             state: State::Resting { until },
         }
     }
 
-    /// Takes the interval that the server asked for in a Flow-Timer header field.
+    /// Pings at least as often as the server asked for in a Flow-Timer header field.
     pub(crate) fn follow(&mut self, now: Instant, flow_timer: Duration, rng: &mut impl Rng) {
-        self.times.interval = bounded(flow_timer);
-        if let State::Resting { until } = &mut self.state {
-            *until = (*until).min(now + jitter::four_fifths_to_all(rng, self.times.interval));
+        self.flow_timer = Some(bounded(flow_timer));
+        self.hasten(now, rng);
+    }
+
+    /// Goes on with other times.
+    pub(crate) fn pace(&mut self, now: Instant, times: KeepaliveTimes, rng: &mut impl Rng) {
+        if self.times != times {
+            self.times = times;
+            self.hasten(now, rng);
         }
+    }
+
+    /// Brings the next ping forward where the interval has become shorter.
+    fn hasten(&mut self, now: Instant, rng: &mut impl Rng) {
+        let next = now + jitter::four_fifths_to_all(rng, self.interval());
+        let (State::Resting { until } | State::ExpectAnswer { next_ping: until, .. }) = &mut self.state;
+        *until = (*until).min(next);
+    }
+
+    fn interval(&self) -> Duration {
+        let longest = self.flow_timer.unwrap_or(Duration::MAX);
+        self.times.interval.min(longest)
     }
 
     /// Notes the answer to a ping.
@@ -115,7 +136,7 @@ impl Keepalive {
     }
 
     fn ping(&mut self, now: Instant, rng: &mut impl Rng) -> Due {
-        let next_ping = now + jitter::four_fifths_to_all(rng, self.times.interval);
+        let next_ping = now + jitter::four_fifths_to_all(rng, self.interval());
         // A second ping must not push the first one's deadline away, or a short interval would never lose a flow.
         let deadline = match self.state {
             State::ExpectAnswer { deadline, .. } if self.answers => deadline,
@@ -207,9 +228,33 @@ mod tests {
         assert!(keepalive.next_timeout() <= start + Duration::from_secs(4));
 
         keepalive.follow(start, Duration::ZERO, &mut rng);
-        assert_eq!(keepalive.times.interval, INTERVAL_MIN);
+        assert_eq!(keepalive.interval(), INTERVAL_MIN);
         keepalive.follow(start, Duration::from_secs(1_000_000), &mut rng);
-        assert_eq!(keepalive.times.interval, INTERVAL_MAX);
+        assert_eq!(
+            keepalive.interval(),
+            TIMES.interval,
+            "no server slows a device down"
+        );
+        let asked_for = Keepalive::asked_for(start, Duration::from_secs(1_000_000), &mut rng);
+        assert_eq!(asked_for.interval(), INTERVAL_MAX);
+    }
+
+    #[test]
+    fn a_brisker_pace_counts_from_now_on_and_a_slower_one_from_the_next_ping_on() {
+        let (start, mut rng, mut keepalive) = arranged();
+        let brisk = KeepaliveTimes {
+            interval: Duration::from_secs(4),
+            answer: Duration::from_secs(2),
+        };
+
+        keepalive.pace(start, brisk, &mut rng);
+        let first = keepalive.next_timeout();
+        assert!(first <= start + brisk.interval);
+        keepalive.pace(start, TIMES, &mut rng);
+        assert_eq!(keepalive.next_timeout(), first);
+
+        assert_eq!(keepalive.handle_timeout(first, &mut rng), Due::Ping);
+        assert!(keepalive.next_timeout() >= first + TIMES.interval * 4 / 5);
     }
 
     fn arranged() -> (Instant, ChaCha20Rng, Keepalive) {

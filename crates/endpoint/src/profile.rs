@@ -325,6 +325,10 @@ fn times(config: &EndpointConfig) -> Times {
         KeepAliveMethod::Crlf => Some(KeepaliveTimes::every(config.keep_alive.interval)),
         KeepAliveMethod::None => None,
     };
+    let brisk = config.keep_alive.flow_interval.map(|interval| KeepaliveTimes {
+        interval,
+        answer: config.keep_alive.flow_answer,
+    });
     Times {
         registration: RegistrationTimes {
             expires: config.server.register_period,
@@ -332,6 +336,7 @@ fn times(config: &EndpointConfig) -> Times {
         },
         uplink: UplinkTimes {
             keepalive,
+            brisk: keepalive.and(brisk),
             recovery,
             failback,
         },

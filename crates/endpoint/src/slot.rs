@@ -12,12 +12,24 @@ use crate::registration::{Register, Registration, RegistrationTimes};
 use crate::tones::ToneSource;
 use crate::uplink::Uplinks;
 
+/// Numbers a flow of a device at its registrars: its `reg-id` (RFC 5626 section 4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneId(pub(crate) u8);
+
+/// A registration of a slot over one of the device's flows.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) id: LaneId,
+    pub(crate) registration: Registration,
+    pub(crate) sequence: RegisterSequence,
+}
+
 /// One slot of the device.
 #[derive(Debug)]
 pub(crate) struct Slot {
     profile: SlotProfile,
-    pub(crate) registration: Registration,
-    pub(crate) sequence: RegisterSequence,
+    /// The registration where the device is served, and the one at its spare.
+    lanes: [Lane; 2],
     /// Registers with `reg-id`; `false` after a 439 (RFC 5626 section 4.2.1).
     pub(crate) names_flow: bool,
     shown: Option<Appearance>,
@@ -37,11 +49,15 @@ struct Appearance {
 }
 
 impl Slot {
-    pub(crate) fn new(profile: SlotProfile, times: RegistrationTimes, call_id: String) -> Self {
+    pub(crate) fn new(profile: SlotProfile, times: RegistrationTimes, call_id: &str) -> Self {
+        let lane = |number: u8| Lane {
+            id: LaneId(number),
+            registration: Registration::new(times),
+            sequence: RegisterSequence::new(format!("{call_id}-{number}")),
+        };
         Self {
             profile,
-            registration: Registration::new(times),
-            sequence: RegisterSequence::new(call_id),
+            lanes: [lane(1), lane(2)],
             names_flow: true,
             shown: None,
             successor: None,
@@ -51,7 +67,11 @@ impl Slot {
 
     /// Takes another profile of its position, or that there is none: at once where the account stays, and otherwise when the
     /// binding has been taken back.
-    pub(crate) fn take_profile(&mut self, now: Instant, profile: Option<SlotProfile>) -> Option<Register> {
+    pub(crate) fn take_profile(
+        &mut self,
+        now: Instant,
+        profile: Option<SlotProfile>,
+    ) -> Vec<(LaneId, Register)> {
         self.is_removed = profile.is_none();
         let profile = profile.unwrap_or(SlotProfile {
             position: self.profile.position,
@@ -62,15 +82,74 @@ impl Slot {
         });
         if self.successor.is_none() && self.profile.account == profile.account {
             self.profile = profile;
-            return None;
+            return Vec::new();
         }
         self.successor = Some(profile);
-        self.registration.unregister(now)
+        self.unregister(now)
+    }
+
+    /// The registration where the device is served.
+    pub(crate) fn main(&self) -> &Lane {
+        let [main, _] = &self.lanes;
+        main
+    }
+
+    /// All registrations.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter()
+    }
+
+    /// All registrations.
+    pub(crate) fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.lanes.iter_mut()
+    }
+
+    /// The registration of a number.
+    pub(crate) fn lane_mut(&mut self, id: LaneId) -> Option<&mut Lane> {
+        self.lanes.iter_mut().find(|lane| lane.id == id)
+    }
+
+    /// Registers over the flow that serves from here on, unless that is the one of the spare: that goes on as it is.
+    pub(crate) fn serve_over(&mut self, now: Instant, flow: Flow) -> Option<(LaneId, Register)> {
+        let [main, spare] = &mut self.lanes;
+        if spare.registration.stands_on(flow) {
+            std::mem::swap(main, spare);
+            return None;
+        }
+        main.registration
+            .handle_flow_up(now, flow)
+            .map(|register| (main.id, register))
+    }
+
+    /// Registers over the flow of the spare, if the slot is not yet.
+    pub(crate) fn spare_over(&mut self, now: Instant, flow: Flow) -> Option<(LaneId, Register)> {
+        let [main, spare] = &mut self.lanes;
+        if main.registration.stands_on(flow) || !spare.registration.is_idle() {
+            return None;
+        }
+        spare
+            .registration
+            .handle_flow_up(now, flow)
+            .map(|register| (spare.id, register))
+    }
+
+    /// Takes all bindings back.
+    pub(crate) fn unregister(&mut self, now: Instant) -> Vec<(LaneId, Register)> {
+        let due = self.lanes.iter_mut().filter_map(|lane| {
+            let register = lane.registration.unregister(now)?;
+            Some((lane.id, register))
+        });
+        due.collect()
+    }
+
+    /// Says whether the slot is done with the network for good.
+    pub(crate) fn is_off(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.registration.is_off())
     }
 
     /// Says whether the present account has left and another one can take its place.
     pub(crate) fn has_left(&self) -> bool {
-        self.successor.is_some() && self.registration.is_off()
+        self.successor.is_some() && self.is_off()
     }
 
     /// Says whether the present account is being taken back.
@@ -84,7 +163,7 @@ impl Slot {
     }
 
     /// Becomes what it is to be, not registered yet.
-    pub(crate) fn succeed(&mut self, times: RegistrationTimes, call_id: String) {
+    pub(crate) fn succeed(&mut self, times: RegistrationTimes, call_id: &str) {
         if let Some(profile) = self.successor.take() {
             let is_removed = self.is_removed;
             *self = Self::new(profile, times, call_id);
@@ -102,12 +181,23 @@ impl Slot {
 
     /// Says whether a call over `flow` is one the registrar sent.
     pub(crate) fn is_called_over(&self, now: Instant, flow: Flow) -> bool {
-        self.registration.is_called_over(now, flow)
+        self.lanes
+            .iter()
+            .any(|lane| lane.registration.is_called_over(now, flow))
+    }
+
+    /// Says whether calls over `flow` have their Priority from a server that says so itself.
+    pub(crate) fn sets_priority(&self, now: Instant, flow: Flow) -> bool {
+        self.lanes
+            .iter()
+            .any(|lane| lane.registration.sets_priority(now, flow))
     }
 
     /// Says whether the slot is registered over `flow`.
     pub(crate) fn is_bound_to(&self, now: Instant, flow: Flow) -> bool {
-        self.registration.is_bound_to(now, flow)
+        self.lanes
+            .iter()
+            .any(|lane| lane.registration.is_bound_to(now, flow))
     }
 
     /// The status if it differs from what was last published.
@@ -144,7 +234,8 @@ impl Slot {
         }
         let (shown, cause, target) = self.appearance(now, uplinks);
         let since = self.shown.as_ref().map_or(now, |published| published.since);
-        let next_try = self.registration.next_try().or_else(|| match uplinks.serving() {
+        let registration = &self.main().registration;
+        let next_try = registration.next_try().or_else(|| match uplinks.serving() {
             Some(_) => None,
             None => uplinks.next_try(),
         });
@@ -161,11 +252,11 @@ impl Slot {
         if self.account().is_none() {
             return (Shown::NoAccount, None, None);
         }
-        let bound = self
-            .registration
+        let registration = &self.main().registration;
+        let bound = registration
             .binding()
             .filter(|binding| self.is_bound_to(now, binding.flow));
-        let cause = self.registration.trouble().cloned();
+        let cause = registration.trouble().cloned();
         let shown = match (&cause, bound) {
             (Some(cause), _) => cause.shown(),
             (None, Some(_)) => Shown::Successful,

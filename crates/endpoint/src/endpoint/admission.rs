@@ -140,7 +140,7 @@ impl Endpoint {
     fn is_of_zone(&self, now: Instant, flow: Flow, slot: usize) -> bool {
         self.slots
             .get(slot)
-            .is_some_and(|slot| slot.registration.sets_priority(now, flow))
+            .is_some_and(|slot| slot.sets_priority(now, flow))
     }
 
     /// The Priority of a call, where that is to be believed.

@@ -71,9 +71,9 @@ impl Endpoint {
                 outcome,
                 unanswered,
             } => match self.asked_by_request.remove(&request) {
-                Some(Asked::Register { slot, attempt }) => {
+                Some(Asked::Register { slot, lane, attempt }) => {
                     let answer = Answer { outcome, unanswered };
-                    self.handle_register_outcome(now, slot, attempt, answer);
+                    self.handle_register_outcome(now, (slot, lane), attempt, answer);
                 }
                 Some(Asked::Keepalive { flow }) => {
                     if let Ok(answer) = outcome {

@@ -29,7 +29,8 @@ use crate::io::{Input, Output};
 use crate::local::LocalSounds;
 use crate::passcode::Lock;
 use crate::profile::Profile;
-use crate::slot::Slot;
+use crate::registration::Register;
+use crate::slot::{LaneId, Slot};
 use crate::sound::Sound;
 use crate::uplink::{Effect, Uplinks, leave_flow};
 
@@ -93,7 +94,7 @@ pub struct Holdings {
 #[derive(Debug, Clone, Copy)]
 enum Asked {
     /// The registration of a slot.
-    Register { slot: usize, attempt: u64 },
+    Register { slot: usize, lane: LaneId, attempt: u64 },
     /// To hear whether a datagram flow is alive.
     Keepalive { flow: Flow },
 }
@@ -127,7 +128,7 @@ impl Endpoint {
                 Slot::new(
                     slot.clone(),
                     profile.times.registration,
-                    format!("{:032x}", draw(&mut rng)),
+                    &format!("{:032x}", draw(&mut rng)),
                 )
             })
             .collect();
@@ -221,12 +222,12 @@ impl Endpoint {
         let busy = self.calls.is_busy();
         let changes = self.uplinks.handle_timeout(now, busy, &mut self.rng);
         self.follow_uplinks(now, changes);
-        for slot in 0..self.slots.len() {
-            let due = self
-                .slots
-                .get_mut(slot)
-                .and_then(|slot| slot.registration.handle_timeout(now));
-            self.send_register(now, slot, due);
+        for index in 0..self.slots.len() {
+            let lanes = self.slots.get_mut(index).into_iter().flat_map(Slot::lanes_mut);
+            let due: Vec<(LaneId, Register)> = lanes
+                .filter_map(|lane| Some((lane.id, lane.registration.handle_timeout(now)?)))
+                .collect();
+            self.send_registers(now, index, due);
         }
         self.settle(now);
     }
@@ -237,7 +238,8 @@ impl Endpoint {
         let slots = self
             .slots
             .iter()
-            .filter_map(|slot| slot.registration.next_timeout())
+            .flat_map(Slot::lanes)
+            .filter_map(|lane| lane.registration.next_timeout())
             .min();
         [
             self.agent.next_timeout(),
@@ -311,11 +313,8 @@ impl Endpoint {
         self.phase = Phase::Leaving;
         self.end_all_sounds(now);
         for slot in 0..self.slots.len() {
-            let due = self
-                .slots
-                .get_mut(slot)
-                .and_then(|slot| slot.registration.unregister(now));
-            self.send_register(now, slot, due);
+            let due = self.slots.get_mut(slot).map(|slot| slot.unregister(now));
+            self.send_registers(now, slot, due.unwrap_or_default());
         }
     }
 
@@ -369,7 +368,7 @@ impl Endpoint {
     }
 
     fn finish_leaving(&mut self, now: Instant) {
-        if self.phase == Phase::Leaving && self.slots.iter().all(|slot| slot.registration.is_off()) {
+        if self.phase == Phase::Leaving && self.slots.iter().all(Slot::is_off) {
             self.phase = Phase::Stopped;
             self.uplinks.stop(now, &mut self.rng);
             while let Some(effect) = self.uplinks.poll_effect() {

@@ -28,12 +28,12 @@ impl Endpoint {
         }
         let wanted: Vec<SlotProfile> = profile.slots.iter().take(SLOTS_MAX).cloned().collect();
         for index in 0..self.slots.len() {
-            let due = self.slots.get_mut(index).and_then(|slot| {
+            let due = self.slots.get_mut(index).map(|slot| {
                 let position = slot.profile().position;
                 let profile = wanted.iter().find(|profile| profile.position == position);
                 slot.take_profile(now, profile.cloned())
             });
-            self.send_register(now, index, due);
+            self.send_registers(now, index, due.unwrap_or_default());
         }
         for profile in wanted {
             if !self
@@ -43,7 +43,7 @@ impl Endpoint {
             {
                 let call_id = format!("{:032x}", draw(&mut self.rng));
                 self.slots
-                    .push(Slot::new(profile, self.profile.times.registration, call_id));
+                    .push(Slot::new(profile, self.profile.times.registration, &call_id));
             }
         }
         self.calls
@@ -65,7 +65,7 @@ impl Endpoint {
         let mut has_seated = false;
         for slot in self.slots.iter_mut().filter(|slot| slot.has_left()) {
             let call_id = format!("{:032x}", draw(&mut self.rng));
-            slot.succeed(self.profile.times.registration, call_id);
+            slot.succeed(self.profile.times.registration, &call_id);
             has_seated = true;
         }
         if has_seated {

@@ -11,7 +11,7 @@ use sip::user_agent::OutgoingRequest;
 use super::{Asked, Endpoint, Phase};
 use crate::profile::Account;
 use crate::registration::{self, Answer, Judgement, Outcome, Register};
-use crate::slot::Slot;
+use crate::slot::{LaneId, Slot};
 use crate::uplink::Change;
 
 impl Endpoint {
@@ -20,15 +20,15 @@ impl Endpoint {
             match change {
                 Change::Serving(flow) => self.register_all(now, flow),
                 Change::Lost { flow, cause } => {
-                    for slot in &mut self.slots {
-                        slot.registration.handle_flow_lost(flow, &cause);
+                    for lane in self.slots.iter_mut().flat_map(Slot::lanes_mut) {
+                        lane.registration.handle_flow_lost(flow, &cause);
                     }
                     // A connection that is closed ends its sessions, and a socket stays open.
                     self.calls.handle_unreachable(now, flow);
                 }
                 Change::Unreachable(cause) => {
-                    for slot in &mut self.slots {
-                        slot.registration.handle_no_flow(&cause);
+                    for lane in self.slots.iter_mut().flat_map(Slot::lanes_mut) {
+                        lane.registration.handle_no_flow(&cause);
                     }
                 }
             }
@@ -36,12 +36,16 @@ impl Endpoint {
     }
 
     /// Sends a REGISTER that a slot's machine asks for.
-    pub(super) fn send_register(&mut self, now: Instant, index: usize, due: Option<Register>) {
-        let Some(due) = due else { return };
+    pub(super) fn send_register(&mut self, now: Instant, index: usize, due: (LaneId, Register)) {
+        let (lane_id, due) = due;
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        let sequence = slot.sequence.advance();
+        let names_flow = slot.names_flow;
+        let Some(lane) = slot.lane_mut(lane_id) else {
+            return;
+        };
+        let sequence = lane.sequence.advance();
         let Some(account) = slot.account() else { return };
         let target = self.uplinks.target_of(due.flow);
         let mut request = registration::request::register(
@@ -50,7 +54,7 @@ impl Endpoint {
             target,
             due.flow,
             due.expires,
-            slot.names_flow,
+            names_flow.then_some(lane_id.0),
             sequence,
         );
         request.large_datagram = self.uplinks.takes_large_datagrams(due.flow);
@@ -59,40 +63,54 @@ impl Endpoint {
             id,
             Asked::Register {
                 slot: index,
+                lane: lane_id,
                 attempt: due.attempt,
             },
         );
     }
 
+    /// Sends the REGISTERs that a slot's machines ask for.
+    pub(super) fn send_registers(&mut self, now: Instant, index: usize, due: Vec<(LaneId, Register)>) {
+        for due in due {
+            self.send_register(now, index, due);
+        }
+    }
+
     pub(super) fn handle_register_outcome(
         &mut self,
         now: Instant,
-        index: usize,
+        (index, id): (usize, LaneId),
         attempt: u64,
         answer: Answer,
     ) {
+        let sips = self.profile.sips;
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        if let Ok(response) = &answer.outcome {
-            slot.sequence.observe(response);
+        let account = slot.account().cloned();
+        let names_flow = slot.names_flow;
+        let Some(lane) = slot.lane_mut(id) else { return };
+        let response = answer.outcome.as_ref().ok();
+        if let Some(response) = response {
+            lane.sequence.observe(response);
         }
-        if slot.names_flow && answer.lacks_outbound() {
+        if names_flow && answer.lacks_outbound() {
+            let again = lane.registration.again(now, attempt);
             slot.names_flow = false;
-            let again = slot.registration.again(now, attempt);
-            return self.send_register(now, index, again);
+            return again
+                .into_iter()
+                .for_each(|again| self.send_register(now, index, (id, again)));
         }
-        let flow_timer = answer.outcome.as_ref().ok().and_then(registration::flow_timer);
-        let seen_at = answer.outcome.as_ref().ok().and_then(registration::seen_at);
-        let Some(flow) = slot.registration.flow_of_attempt(attempt) else {
+        let flow_timer = response.and_then(registration::flow_timer);
+        let seen_at = response.and_then(registration::seen_at);
+        let keeps_flows = names_flow && response.is_some_and(registration::keeps_flows);
+        let Some(flow) = lane.registration.flow_of_attempt(attempt) else {
             return;
         };
-        let contact = slot
-            .account()
-            .map(|account| registration::request::contact_uri(account, flow, self.profile.sips));
-        let wish = slot.registration.wish();
+        let contact = account.map(|account| registration::request::contact_uri(&account, flow, sips));
+        let wish = lane.registration.wish();
         let outcome = Outcome::read(answer, contact.as_deref().unwrap_or_default(), wish);
-        let judgement = slot
+        let judgement = lane
             .registration
             .handle_outcome(now, attempt, outcome, &mut self.rng);
         if judgement == Judgement::Served {
@@ -101,8 +119,10 @@ impl Endpoint {
                 self.calls.handle_unreachable(now, flow);
             }
             self.uplinks.handle_registered_at(flow, seen_at);
+            self.uplinks
+                .handle_keeps_flows(now, flow, keeps_flows, &mut self.rng);
         }
-        self.follow_judgement(now, index, flow, flow_timer, judgement);
+        self.follow_judgement(now, (index, id), flow, flow_timer, judgement);
     }
 
     pub(super) fn ask_options(&mut self, now: Instant, flow: Flow) {
@@ -132,23 +152,34 @@ impl Endpoint {
     pub(super) fn handle_options_answered(&mut self, now: Instant, flow: Flow, answer: &Message) {
         self.uplinks.handle_keepalive_answer(now, flow);
         if let Some(seen_at) = registration::seen_at(answer) {
-            self.register_where(now, flow, |slot| slot.registration.has_moved(flow, seen_at));
+            self.register_where(now, |slot| {
+                let mut lanes = slot.lanes_mut();
+                let moved = lanes.find(|lane| lane.registration.has_moved(flow, seen_at))?;
+                let register = moved.registration.handle_flow_up(now, flow)?;
+                Some((moved.id, register))
+            });
         }
     }
 
     fn register_all(&mut self, now: Instant, flow: Flow) {
-        self.register_where(now, flow, |_| true);
+        self.register_where(now, |slot| slot.serve_over(now, flow));
     }
 
     /// Registers what stands on nothing while a server serves: a slot that the server refused stays with another one, and
-    /// has lost it.
+    /// has lost it; or the spare has come up.
     pub(super) fn register_idle(&mut self, now: Instant) {
         if let Some(flow) = self.uplinks.serving() {
-            self.register_where(now, flow, |slot| slot.registration.is_idle());
+            self.register_where(now, |slot| {
+                let is_idle = slot.main().registration.is_idle();
+                is_idle.then(|| slot.serve_over(now, flow)).flatten()
+            });
+        }
+        if let Some(flow) = self.uplinks.spare_flow() {
+            self.register_where(now, |slot| slot.spare_over(now, flow));
         }
     }
 
-    fn register_where(&mut self, now: Instant, flow: Flow, is_meant: impl Fn(&Slot) -> bool) {
+    fn register_where(&mut self, now: Instant, register: impl Fn(&mut Slot) -> Option<(LaneId, Register)>) {
         if self.phase != Phase::Running {
             return;
         }
@@ -166,24 +197,26 @@ impl Endpoint {
                 .get_mut(index)
                 .filter(|slot| {
                     let registers = |account: &Account| !leaving.contains(&account.user);
-                    slot.account().is_some_and(registers) && is_meant(slot)
+                    slot.account().is_some_and(registers)
                 })
-                .and_then(|slot| slot.registration.handle_flow_up(now, flow));
-            self.send_register(now, index, due);
+                .and_then(&register);
+            if let Some(due) = due {
+                self.send_register(now, index, due);
+            }
         }
     }
 
     fn follow_judgement(
         &mut self,
         now: Instant,
-        index: usize,
+        (index, id): (usize, LaneId),
         flow: Flow,
         flow_timer: Option<std::time::Duration>,
         judgement: Judgement,
     ) {
         let (cause, retry_after) = match judgement {
             Judgement::Settled => return,
-            Judgement::Again(register) => return self.send_register(now, index, Some(register)),
+            Judgement::Again(register) => return self.send_register(now, index, (id, register)),
             Judgement::Served => {
                 self.uplinks.handle_served(now, flow, flow_timer, &mut self.rng);
                 return self.finish_move(now);

@@ -313,6 +313,19 @@ impl Registration {
         self.wish
     }
 
+    /// Says whether the slot is registered over `flow`, or tries to be.
+    pub(crate) fn stands_on(&self, flow: Flow) -> bool {
+        match self.state {
+            State::Registering(Attempt { flow: tried, .. }) | State::Waiting { flow: tried, .. } => {
+                tried == flow
+            }
+            State::Registered | State::Unregistering { .. } => {
+                self.binding.is_some_and(|binding| binding.flow == flow)
+            }
+            State::Idle | State::Off => false,
+        }
+    }
+
     /// Says whether nothing is under way, planned or registered.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)

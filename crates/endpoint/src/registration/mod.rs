@@ -6,4 +6,4 @@ pub(crate) mod request;
 
 pub use machine::RegistrationTimes;
 pub(crate) use machine::{Judgement, Register, Registration};
-pub(crate) use outcome::{Answer, Outcome, flow_timer, seen_at};
+pub(crate) use outcome::{Answer, Outcome, flow_timer, keeps_flows, seen_at};

@@ -24,6 +24,16 @@ impl Answer {
     }
 }
 
+/// Says whether a registrar has confirmed that it keeps several flows of one device.
+//= https://www.rfc-editor.org/rfc/rfc5626#section-4.2.1
+//# Presence
+//# of this option-tag indicates that the registrar is compliant with
+//# this specification, and that any edge proxies which needed to
+//# participate are also compliant.
+pub(crate) fn keeps_flows(message: &Message) -> bool {
+    message.status().is_some_and(StatusCode::is_success) && message.has_token(HeaderName::Require, "outbound")
+}
+
 /// How a REGISTER ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {

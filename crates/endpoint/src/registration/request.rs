@@ -9,14 +9,14 @@ use sip::user_agent::{OutgoingRequest, Sequence};
 
 use crate::profile::{Account, Profile, TargetProfile};
 
-/// Writes the REGISTER of `account` over `flow`; `names_flow` says whether as one of RFC 5626.
+/// Writes the REGISTER of `account` over `flow`; with a `reg-id` as one of RFC 5626.
 pub(crate) fn register(
     profile: &Profile,
     account: &Account,
     target: Option<&TargetProfile>,
     flow: Flow,
     expires: Duration,
-    names_flow: bool,
+    reg_id: Option<u8>,
     sequence: Sequence,
 ) -> OutgoingRequest {
     let of_record = address_of_record(account, &profile.domain, profile.sips);
@@ -26,7 +26,7 @@ pub(crate) fn register(
         of_record.clone(),
         of_record,
     );
-    request.contact = Some(contact(profile, account, flow, names_flow));
+    request.contact = Some(contact(profile, account, flow, reg_id));
     request.route = target
         .and_then(|target| route(target, flow.transport))
         .into_iter()
@@ -101,10 +101,10 @@ pub(crate) fn route(target: &TargetProfile, transport: Transport) -> Option<Stri
     ))
 }
 
-fn contact(profile: &Profile, account: &Account, flow: Flow, names_flow: bool) -> String {
+fn contact(profile: &Profile, account: &Account, flow: Flow, reg_id: Option<u8>) -> String {
     let uri = contact_uri(account, flow, profile.sips);
-    match profile.instance.as_ref().filter(|_| names_flow) {
-        Some(instance) => format!("<{uri}>;+sip.instance=\"<{instance}>\";reg-id=1"),
+    match profile.instance.as_ref().zip(reg_id) {
+        Some((instance, reg_id)) => format!("<{uri}>;+sip.instance=\"<{instance}>\";reg-id={reg_id}"),
         None => format!("<{uri}>"),
     }
 }

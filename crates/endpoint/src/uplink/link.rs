@@ -110,6 +110,8 @@ struct Established {
     heard_at: Instant,
     /// A registrar has accepted a registration over this flow.
     served: bool,
+    /// It has confirmed that it keeps several flows of one device (RFC 5626 section 6).
+    keeps_flows: bool,
     /// Where the last accepted registration came from, as the server saw it.
     registered_at: Option<SocketAddr>,
     keepalive: Option<Keepalive>,
@@ -271,6 +273,7 @@ impl Link {
                     since: context.now,
                     heard_at: context.now,
                     served: false,
+                    keeps_flows: false,
                     registered_at: None,
                     keepalive,
                     stream: Stream::Unneeded,
@@ -374,6 +377,28 @@ impl Link {
                     none => *none = Some(Keepalive::asked_for(context.now, flow_timer, context.rng)),
                 }
             }
+        }
+    }
+
+    /// Notes whether the registrar keeps several flows of one device.
+    pub(crate) fn handle_keeps_flows(&mut self, keeps_flows: bool) {
+        if let State::Up(established) = &mut self.state {
+            established.keeps_flows = keeps_flows;
+        }
+    }
+
+    /// Says whether the registrar behind the flow keeps several flows of one device.
+    pub(crate) fn keeps_flows(&self) -> bool {
+        matches!(&self.state, State::Up(established) if established.keeps_flows)
+    }
+
+    /// Has the flow pinged at these times from here on, in the place of its usual ones.
+    pub(crate) fn pace(&mut self, times: Option<KeepaliveTimes>, context: &mut Context<'_>) {
+        let usual = self.keepalive;
+        if let State::Up(established) = &mut self.state
+            && let (Some(keepalive), Some(times)) = (&mut established.keepalive, times.or(usual))
+        {
+            keepalive.pace(context.now, times, context.rng);
         }
     }
 

@@ -3,6 +3,9 @@
 //! All slots share the serving link's connection. A later target is tried as soon as those before it have failed,
 //! or have been trying for [`HEAD_START`]; the first that comes up serves. When an earlier one is up again and has
 //! stayed so for the fail-back time, and nothing is playing, the device moves back.
+//!
+//! Where the registrar that serves keeps several flows of one device (RFC 5626), the first other target is held up as a
+//! *spare*: the slots are registered there too, and when the serving flow is lost, it serves without a word.
 
 mod effects;
 mod link;
@@ -11,7 +14,7 @@ mod search;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use model::status::Cause;
+use model::status::{Cause, TargetRole};
 use rand_chacha::ChaCha20Rng;
 use sip::flow::{ConnectionId, Flow};
 use sip::locate::{Answer, Query};
@@ -32,6 +35,8 @@ pub(crate) const HEAD_START: Duration = Duration::from_secs(2);
 pub struct UplinkTimes {
     /// Keep-alive of every flow; `None` sends nothing until a server asks for it with a Flow-Timer.
     pub keepalive: Option<KeepaliveTimes>,
+    /// Keep-alive of the flow that serves, where the registrar speaks RFC 5626; `None` is as every flow.
+    pub brisk: Option<KeepaliveTimes>,
     /// Waits between attempts.
     pub recovery: RecoveryTimes,
     /// How long an earlier target must have been up before the device moves back to it; `None` stays.
@@ -39,10 +44,15 @@ pub struct UplinkTimes {
 }
 
 impl Default for UplinkTimes {
-    /// Pings every 20 s with 10 s to answer, and 60 s of proof before moving back.
+    /// Pings every 20 s with 10 s to answer, every 4 s with 2 s to answer where the registrar speaks RFC 5626 and the flow
+    /// serves, and 60 s of proof before moving back.
     fn default() -> Self {
         Self {
             keepalive: Some(KeepaliveTimes::every(Duration::from_secs(20))),
+            brisk: Some(KeepaliveTimes {
+                interval: Duration::from_secs(4),
+                answer: Duration::from_secs(2),
+            }),
             recovery: RecoveryTimes::default(),
             failback: Some(Duration::from_secs(60)),
         }
@@ -251,6 +261,27 @@ impl Uplinks {
         }
     }
 
+    /// Notes whether the registrar behind `flow` keeps several flows of one device.
+    pub(crate) fn handle_keeps_flows(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        keeps_flows: bool,
+        rng: &mut ChaCha20Rng,
+    ) {
+        for link in self.links.iter_mut().filter(|link| link.flow() == Some(flow)) {
+            link.handle_keeps_flows(keeps_flows);
+        }
+        self.pace(now, rng);
+    }
+
+    /// The flow of the spare, if there is one and it is up.
+    pub(crate) fn spare_flow(&self) -> Option<Flow> {
+        self.spare()
+            .and_then(|index| self.links.get(index))
+            .and_then(Link::flow)
+    }
+
     /// Notes that something came over `flow`.
     pub(crate) fn handle_heard(&mut self, now: Instant, flow: Flow) {
         for link in self.links.iter_mut().filter(|link| link.flow() == Some(flow)) {
@@ -285,6 +316,7 @@ impl Uplinks {
         let mut changes = self.each_link(now, rng, Link::handle_timeout);
         if !busy {
             changes.extend(self.move_back(now));
+            self.pace(now, rng);
         }
         changes
     }
@@ -377,16 +409,47 @@ impl Uplinks {
         }
         changes.extend(self.start_wanted(now, rng));
         self.stop_needless(now, rng);
+        self.pace(now, rng);
         changes
+    }
+
+    /// The target that is held up beside the one that serves: the first other one. The site's own node is the last resort,
+    /// and carries nobody who needs it not.
+    fn spare(&self) -> Option<usize> {
+        let serving = self.serving?;
+        if !self.links.get(serving)?.keeps_flows() {
+            return None;
+        }
+        let mut others = self.links.iter().enumerate();
+        let first =
+            others.find(|(index, link)| *index != serving && link.target().role != TargetRole::LocalNode);
+        first.map(|(index, _)| index)
+    }
+
+    /// Has the flow that serves pinged briskly where its registrar speaks RFC 5626, and the others as usual.
+    fn pace(&mut self, now: Instant, rng: &mut ChaCha20Rng) {
+        let (serving, brisk) = (self.serving, self.times.brisk);
+        for (index, link) in self.links.iter_mut().enumerate() {
+            let times = brisk.filter(|_| serving == Some(index) && link.keeps_flows());
+            link.pace(
+                times,
+                &mut Context {
+                    now,
+                    rng,
+                    effects: &mut self.effects,
+                    others_up: true,
+                },
+            );
+        }
     }
 
     /// Gives up targets behind the one that serves: they were tried beside it, and lost the race.
     fn stop_needless(&mut self, now: Instant, rng: &mut ChaCha20Rng) {
         let Some(serving) = self.serving else { return };
-        let retiring = self.retiring;
+        let kept = [self.retiring, self.spare()];
         for (index, link) in self.links.iter_mut().enumerate().skip(serving + 1) {
             let is_busy = link.flow().is_some() || link.trying_since().is_some();
-            if is_busy && retiring != Some(index) {
+            if is_busy && !kept.contains(&Some(index)) {
                 link.stop(&mut Context {
                     now,
                     rng,
@@ -453,6 +516,9 @@ impl Uplinks {
             return None;
         }
         let own = link.retry_at().or(self.started_at)?;
+        if self.spare() == Some(index) {
+            return Some(own);
+        }
         self.links.iter().take(index).try_fold(own, |at, earlier| {
             match earlier.holds_others_back(HEAD_START) {
                 HoldsBack::No => Some(at),
@@ -476,8 +542,10 @@ impl Uplinks {
     fn move_back(&mut self, now: Instant) -> Vec<Change> {
         match self.failback() {
             Some((index, at)) if at <= now => {
-                self.retiring = self.serving;
+                let left = self.serving;
                 self.serving = Some(index);
+                // What is left behind stays as the spare, or until no slot is registered over it.
+                self.retiring = left.filter(|left| self.spare() != Some(*left));
                 self.serving().map(Change::Serving).into_iter().collect()
             }
             Some(_) | None => Vec::new(),

@@ -415,7 +415,11 @@ impl World {
     /// Lets a caller whose call was answered speak these samples at 8 kHz, in packets of 20 ms from now on.
     pub(crate) fn speak(&mut self, session: SessionId, pending: &PendingOffer, call: CallId, speech: &[i16]) {
         let now = self.now;
-        let (_, answer) = self.server().answered_at(session).expect("the call was answered");
+        let answered = self
+            .servers
+            .values()
+            .find_map(|server| server.answered_at(session));
+        let (_, answer) = answered.expect("the call was answered");
         let negotiated = pending.accept(answer.body()).expect("the answer can be accepted");
         let sender = sender(&negotiated, &mut self.rng);
         let frames: Vec<Vec<i16>> = speech

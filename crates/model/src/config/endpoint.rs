@@ -182,6 +182,10 @@ pub struct KeepAliveConfig {
     pub method: KeepAliveMethod,
     /// How often.
     pub interval: Duration,
+    /// How often the connection in use, where its server keeps several for one device (RFC 5626); `None` is as the others.
+    pub flow_interval: Option<Duration>,
+    /// How long the answer may take there.
+    pub flow_answer: Duration,
 }
 
 /// With what connections are kept open.

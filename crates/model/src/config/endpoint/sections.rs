@@ -71,6 +71,8 @@ pub(super) fn keep_alive(reader: &Reader<'_>) -> KeepAliveConfig {
             _ => KeepAliveMethod::Crlf,
         },
         interval: reader.seconds("sip.interop.ka.interval"),
+        flow_interval: Some(reader.seconds("oyez.flow.ping")).filter(|interval| !interval.is_zero()),
+        flow_answer: reader.seconds("oyez.flow.answer"),
     }
 }
 

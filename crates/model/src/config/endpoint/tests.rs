@@ -14,7 +14,9 @@ fn an_empty_file_gives_the_defaults_and_no_slot() {
         config.keep_alive,
         KeepAliveConfig {
             method: KeepAliveMethod::Crlf,
-            interval: Duration::from_secs(20)
+            interval: Duration::from_secs(20),
+            flow_interval: Some(Duration::from_secs(4)),
+            flow_answer: Duration::from_secs(2),
         }
     );
     assert_eq!(config.page.tone, Tone::File("page-notif.wav".into()));

@@ -61,6 +61,28 @@ pub(super) const KEYS: &[KeySpec] = &[
         TAB,
         "Keep-alive period.",
     ),
+    own(seen(
+        one("oyez.flow.ping"),
+        Kind::Integer {
+            min: 0,
+            max: 3_600,
+            unit: "seconds",
+        },
+        "4",
+        TAB,
+        "Keep-alive period of the connection in use, where the server keeps several for one device (RFC 5626), as a zone does; 0 is sip.interop.ka.interval.",
+    )),
+    own(seen(
+        one("oyez.flow.answer"),
+        Kind::Integer {
+            min: 1,
+            max: 60,
+            unit: "seconds",
+        },
+        "2",
+        TAB,
+        "Time to answer such a keep-alive, after which another connection is used.",
+    )),
     seen(
         one("sip.srtp"),
         Kind::Choice(SRTP_OFFERS),
