@@ -34,6 +34,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 64 bad configuration.";
 pub(crate) enum Command {
     /// Register and wait for pages, until told to end
     Run(RunArguments),
+    /// Get a certificate for the device from an authority
+    Enrol(EnrolArguments),
     /// Show the registration of each slot of a running endpoint
     Status(StatusArguments),
 }
@@ -71,6 +73,26 @@ fn web_address(text: &str) -> Result<WebAddress, String> {
     text.parse().map(WebAddress::At).map_err(|_| {
         "an address with a port, as 0.0.0.0:8443 or [::]:8443, or off, would be right".to_owned()
     })
+}
+
+/// Arguments of `oyez-endpoint enrol`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez-endpoint enrol https://service.example.com < claim-code\n  sudo oyez-endpoint enrol https://service.example.com:8444/site --ca authority.pem --state /var/lib/oyez-endpoint"
+)]
+pub(crate) struct EnrolArguments {
+    /// The authority: a host, or an https address. The claim code that it has given out is read from standard input
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) authority: String,
+    /// PEM file of the authorities to trust for this, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The hardware address that names the device, instead of the machine's first
+    #[arg(long, value_name = "MAC")]
+    pub(crate) mac: Option<String>,
+    /// Folder for the device's identity: that of the endpoint that is to show it
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Arguments of `oyez-endpoint status`.

@@ -1,6 +1,7 @@
 //! The program `oyez-endpoint`: parse, run one command, end with its exit code.
 
 mod cli;
+mod enrol;
 mod identity;
 #[cfg(test)]
 mod manual;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Run(arguments) => run::run(arguments, log_book).await,
+            Command::Enrol(arguments) => enrol::run(arguments).await,
             Command::Status(arguments) => status::run(arguments).await,
         }
     });

@@ -74,3 +74,8 @@ pub(crate) fn complain(failure: &Failure) {
 pub(crate) fn say(line: &str) {
     println!("{line}");
 }
+
+/// Asks for a line, on standard error.
+pub(crate) fn ask(question: &str) {
+    eprint!("{question}");
+}

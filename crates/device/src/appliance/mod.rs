@@ -25,7 +25,7 @@ use tokio::task::spawn_blocking;
 
 use self::assembly::Surroundings;
 pub use self::library::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, TONES_MAX, ToneError, ToneFile};
-pub use self::provisioning::{Provisioning, ProvisioningFailure};
+pub use self::provisioning::{Enrolled, Enrolment, EnrolmentError, Provisioning, ProvisioningFailure, enrol};
 use self::store::Store;
 pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
 use crate::machine::{self, unix_time};

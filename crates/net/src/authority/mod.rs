@@ -4,8 +4,10 @@
 //! and renewal are tested without waiting.
 
 mod directory;
+mod request;
 
 pub use directory::{AuthorityDirectory, DirectoryError};
+pub use request::{OwnKey, holder_names};
 
 use std::fmt;
 use std::net::IpAddr;
@@ -153,16 +155,9 @@ impl Authority {
             return Err(AuthorityError::TooManySubjects(subjects.len()));
         }
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(AuthorityError::Issue)?;
-        let mut parameters = CertificateParams::default();
+        let (mut parameters, not_before, not_after) = leaf_parameters(purpose, now)?;
         parameters.distinguished_name = common_name(&first.to_string());
         parameters.subject_alt_names = subjects.iter().map(alternative_name).collect::<Result<_, _>>()?;
-        parameters.is_ca = IsCa::ExplicitNoCa;
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.extended_key_usages = purpose.extended_key_usages();
-        parameters.use_authority_key_identifier_extension = true;
-        let (not_before, not_after) = validity(now, CERTIFICATE_VALIDITY)?;
-        parameters.not_before = not_before.into();
-        parameters.not_after = not_after.into();
         let certificate = parameters
             .signed_by(&key, &self.issuer)
             .map_err(AuthorityError::Issue)?;
@@ -173,6 +168,22 @@ impl Authority {
             not_after,
         })
     }
+}
+
+/// What all issued certificates have in common, and when their validity begins and ends.
+fn leaf_parameters(
+    purpose: Purpose,
+    now: SystemTime,
+) -> Result<(CertificateParams, SystemTime, SystemTime), AuthorityError> {
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::ExplicitNoCa;
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = purpose.extended_key_usages();
+    parameters.use_authority_key_identifier_extension = true;
+    let (not_before, not_after) = validity(now, CERTIFICATE_VALIDITY)?;
+    parameters.not_before = not_before.into();
+    parameters.not_after = not_after.into();
+    Ok((parameters, not_before, not_after))
 }
 
 impl Purpose {

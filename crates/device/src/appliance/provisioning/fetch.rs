@@ -64,7 +64,7 @@ impl Client<'_> {
     async fn exchange(&self, name: &str) -> Result<Option<Vec<u8>>, ProvisioningFailure> {
         let unreached =
             |error: &dyn std::fmt::Display| failure(ProvisioningStep::Connection, error.to_string());
-        let stream = self.connect().await?;
+        let stream = connect(self.source, self.tls).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| unreached(&error))?;
@@ -96,47 +96,10 @@ impl Client<'_> {
         outcome
     }
 
-    async fn connect(&self) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ProvisioningFailure> {
-        let Source { host, port, .. } = self.source;
-        let stream = TcpStream::connect((host.as_str(), *port))
-            .await
-            .map_err(|error| failure(ProvisioningStep::Connection, format!("{host}:{port}: {error}")))?;
-        let name = ServerName::try_from(host.clone()).map_err(|_| {
-            failure(
-                ProvisioningStep::Discovery,
-                format!("{host} is no name of a server"),
-            )
-        })?;
-        let connector = TlsConnector::from(self.tls.config());
-        connector.connect(name, stream).await.map_err(|error| {
-            let why = TlsFailure::from_io(&error);
-            let step = match why {
-                TlsFailure::NotTls | TlsFailure::Timeout | TlsFailure::Closed => ProvisioningStep::Connection,
-                TlsFailure::Version
-                | TlsFailure::Expired
-                | TlsFailure::NotYetValid
-                | TlsFailure::Untrusted
-                | TlsFailure::Name { .. }
-                | TlsFailure::Revoked
-                | TlsFailure::Certificate(_)
-                | TlsFailure::ClientCertificate
-                | TlsFailure::ServerName(_)
-                | TlsFailure::Alert(_)
-                | TlsFailure::Other(_) => ProvisioningStep::Certificate,
-            };
-            failure(step, why.to_string())
-        })
-    }
-
     fn request(&self, name: &str) -> Result<Request<Empty<Bytes>>, ProvisioningFailure> {
-        let Source { host, port, folder } = self.source;
-        let authority = if host.contains(':') {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        };
+        let folder = &self.source.folder;
         let mut request = Request::get(format!("{folder}{name}"))
-            .header(header::HOST, authority)
+            .header(header::HOST, authority_of(self.source))
             .header(
                 header::USER_AGENT,
                 concat!("Oyez-Endpoint/", env!("CARGO_PKG_VERSION")),
@@ -151,5 +114,50 @@ impl Client<'_> {
         request
             .body(Empty::new())
             .map_err(|error| failure(ProvisioningStep::Discovery, format!("{name}: {error}")))
+    }
+}
+
+/// Opens a connection to a server that is who it should be.
+pub(super) async fn connect(
+    source: &Source,
+    tls: &ClientTls,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ProvisioningFailure> {
+    let Source { host, port, .. } = source;
+    let stream = TcpStream::connect((host.as_str(), *port))
+        .await
+        .map_err(|error| failure(ProvisioningStep::Connection, format!("{host}:{port}: {error}")))?;
+    let name = ServerName::try_from(host.clone()).map_err(|_| {
+        failure(
+            ProvisioningStep::Discovery,
+            format!("{host} is no name of a server"),
+        )
+    })?;
+    let connector = TlsConnector::from(tls.config());
+    connector.connect(name, stream).await.map_err(|error| {
+        let why = TlsFailure::from_io(&error);
+        let step = match why {
+            TlsFailure::NotTls | TlsFailure::Timeout | TlsFailure::Closed => ProvisioningStep::Connection,
+            TlsFailure::Version
+            | TlsFailure::Expired
+            | TlsFailure::NotYetValid
+            | TlsFailure::Untrusted
+            | TlsFailure::Name { .. }
+            | TlsFailure::Revoked
+            | TlsFailure::Certificate(_)
+            | TlsFailure::ClientCertificate
+            | TlsFailure::ServerName(_)
+            | TlsFailure::Alert(_)
+            | TlsFailure::Other(_) => ProvisioningStep::Certificate,
+        };
+        failure(step, why.to_string())
+    })
+}
+
+/// The server as the header Host names it.
+pub(super) fn authority_of(Source { host, port, .. }: &Source) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }

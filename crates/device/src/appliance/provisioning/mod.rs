@@ -9,6 +9,7 @@
 //!
 //! A device that cannot fetch its files goes on with the configuration that it has.
 
+mod enrolment;
 mod fetch;
 mod plan;
 
@@ -21,6 +22,7 @@ use model::config::{Document, ProvisioningConfig, Settings};
 use model::status::{DeviceEvent, ProvisioningStep};
 use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust, certificates_from_file};
 
+pub use self::enrolment::{Enrolled, Enrolment, EnrolmentError, enrol};
 pub use self::fetch::ProvisioningFailure;
 use self::fetch::{Client, failure};
 use self::plan::Source;
