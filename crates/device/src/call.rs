@@ -153,6 +153,8 @@ impl Call {
                 }
                 Output::CloseMedia { call } => self.network.close_media(call),
                 Output::SendMedia { call, to, bytes } => self.network.send_media(call, to, &bytes),
+                // A caller has no zones.
+                Output::Zones(_) | Output::SendZone { .. } => {}
                 Output::Event(event) => end = self.take_event(event).or(end),
                 Output::Stopped => {}
             }

@@ -44,6 +44,8 @@ pub(crate) struct Driver {
     samples_per_period: usize,
     /// What is being recorded, if anything is.
     stretch: Option<String>,
+    /// How many sounds are heard: one, and music quietly beside it.
+    audible: usize,
     has_stopped: bool,
     /// Why the sound that was asked for last is not played.
     refusal: Option<String>,
@@ -83,6 +85,7 @@ impl Driver {
             player,
             player_reports,
             stretch: None,
+            audible: 0,
             has_stopped: false,
             refusal: None,
             unprovisioned: None,
@@ -245,6 +248,7 @@ impl Driver {
             self.network.set_tls(tls);
         }
         let now = Instant::now();
+        self.audible = 0;
         self.endpoint = Endpoint::new(next_seed(&mut self.succession.seeds), profile);
         self.endpoint.handle_input(now, Input::Sink(self.player.health()));
         self.endpoint
@@ -267,6 +271,8 @@ impl Driver {
                 }
                 Output::CloseMedia { call } => self.network.close_media(call),
                 Output::SendMedia { call, to, bytes } => self.network.send_media(call, to, &bytes),
+                Output::Zones(plan) => self.network.listen(&plan),
+                Output::SendZone { group, bytes } => self.network.send_zone(group, &bytes),
                 Output::Event(event) => self.tell(event),
                 Output::Stopped => self.succeed(),
             }
@@ -276,14 +282,19 @@ impl Driver {
     fn tell(&mut self, event: DeviceEvent) {
         match &event {
             DeviceEvent::Started { sounding } => {
+                self.audible += 1;
                 let health = self.player.begin(label(sounding));
                 self.stretch = Some(label(sounding));
                 self.take_health(health);
             }
             DeviceEvent::Stopped { .. } => {
-                let health = self.player.end();
-                self.stretch = None;
-                self.take_health(health);
+                self.audible = self.audible.saturating_sub(1);
+                // Music may go on that was heard quietly under what has stopped.
+                if self.audible == 0 {
+                    let health = self.player.end();
+                    self.stretch = None;
+                    self.take_health(health);
+                }
             }
             DeviceEvent::SoundRefused { why, .. } => self.refusal = Some(why.clone()),
             DeviceEvent::RegistrationChanged { .. }
@@ -292,6 +303,7 @@ impl Driver {
             | DeviceEvent::SignalsChanged { .. }
             | DeviceEvent::MessagesChanged { .. }
             | DeviceEvent::CheckSync
+            | DeviceEvent::ZoneChanged { .. }
             | DeviceEvent::SinkChanged { .. } => {}
         }
         if self.lines.receiver_count() > 0 {

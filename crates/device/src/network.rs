@@ -1,12 +1,16 @@
 //! The device's sockets: one connection per target, a pair of media ports per call, name resolution.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::{Ipv6Addr, SocketAddr};
-use std::time::Instant;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
 
-use endpoint::{CallId, ConnectToken, Input};
+use endpoint::{CallId, ConnectToken, Input, ZonePlan};
+use model::config::ZoneNumber;
 use model::status::Cause;
-use net::media::{MediaAddresses, MediaSocketId, MediaSockets, Packet, PacketKind, PortRange};
+use net::media::{
+    MediaAddresses, MediaSocketId, MediaSockets, Packet, PacketKind, PortRange, ZonePacket, ZoneProblem,
+    ZoneSockets,
+};
 use net::reply_budget::ReplyBudget;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
@@ -18,6 +22,7 @@ use sip::flow::{ConnectionId, Flow, Transport};
 use sip::locate::{Answer, Query, Target};
 use sip::message::Message;
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::cause::connect_cause;
 
@@ -29,6 +34,8 @@ const PACKETS_KEPT: usize = 1_024;
 const ANSWERS_KEPT: usize = 64;
 /// Servers over UDP remembered: a device has a few, each with a few addresses.
 const DATAGRAM_SERVERS_MAX: usize = 16;
+/// How often it is looked for network interfaces that multicast zones are to be joined on.
+const ZONE_REFRESH: Duration = Duration::from_secs(5);
 
 /// All sockets of a device.
 pub(crate) struct Network {
@@ -43,6 +50,10 @@ pub(crate) struct Network {
     packets: mpsc::Receiver<Packet>,
     socket_by_call: BTreeMap<CallId, MediaSocketId>,
     call_by_socket: HashMap<MediaSocketId, CallId>,
+    zones: ZoneSockets,
+    zone_refresh: Interval,
+    /// What has changed about zones that cannot be received.
+    zone_problems: VecDeque<ZoneProblem>,
     budget: ReplyBudget,
     /// Servers over UDP, the latest last. Answers to them are not counted: what is sent in their name by others
     /// must not keep the device from answering them.
@@ -53,16 +64,19 @@ pub(crate) struct Network {
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Arrival {
     Packet(Packet),
+    Zone(ZonePacket),
     Incoming(Incoming),
 }
 
-/// The next thing from either queue, each with the same chance: a flood of one does not keep the other waiting.
+/// The next thing from any queue, each with the same chance: a flood of one does not keep the others waiting.
 async fn arrival(
     packets: &mut mpsc::Receiver<Packet>,
+    zones: &mut ZoneSockets,
     incoming: &mut mpsc::Receiver<Incoming>,
 ) -> Option<Arrival> {
     tokio::select! {
         Some(packet) = packets.recv() => Some(Arrival::Packet(packet)),
+        Some(packet) = zones.next() => Some(Arrival::Zone(packet)),
         incoming = incoming.recv() => incoming.map(Arrival::Incoming),
     }
 }
@@ -98,6 +112,8 @@ impl Network {
         } else {
             (bind_all(vec![listener(bind)])?, MediaAddresses::new(&[bind.ip()]))
         };
+        let mut zone_refresh = interval(ZONE_REFRESH);
+        zone_refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             transports,
             incoming,
@@ -110,6 +126,9 @@ impl Network {
             packets,
             socket_by_call: BTreeMap::new(),
             call_by_socket: HashMap::new(),
+            zones: ZoneSockets::default(),
+            zone_refresh,
+            zone_problems: VecDeque::new(),
             budget: ReplyBudget::default(),
             datagram_servers: VecDeque::new(),
         })
@@ -123,12 +142,21 @@ impl Network {
     /// Waits for the next thing that the core has to know. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Option<Input> {
         loop {
+            if let Some(ZoneProblem { zone, problem }) = self.zone_problems.pop_front() {
+                let zone = ZoneNumber::new(zone);
+                return zone.map(|zone| Input::ZoneState { zone, problem });
+            }
             let input = tokio::select! {
                 biased;
                 // Answers come to questions only; anyone can send the rest.
                 Some((query, answer)) = self.answers.recv() => Some(Input::Resolved { query, answer }),
-                arrived = arrival(&mut self.packets, &mut self.incoming) => match arrived? {
+                _ = self.zone_refresh.tick() => {
+                    self.zone_problems.extend(self.zones.refresh());
+                    None
+                }
+                arrived = arrival(&mut self.packets, &mut self.zones, &mut self.incoming) => match arrived? {
                     Arrival::Packet(packet) => self.packet(packet),
+                    Arrival::Zone(packet) => zone_packet(packet),
                     Arrival::Incoming(incoming) => self.translate(incoming),
                 },
             };
@@ -232,6 +260,19 @@ impl Network {
         }
     }
 
+    /// Listens to the groups of these zones and of no others.
+    pub(crate) fn listen(&mut self, plan: &ZonePlan) {
+        let groups = plan.group_by_zone.iter();
+        let groups = groups.map(|(zone, group)| (zone.get(), *group)).collect();
+        let changes = self.zones.listen(&groups, plan.interface.as_deref(), plan.hops);
+        self.zone_problems.extend(changes);
+    }
+
+    /// Sends a packet to a zone; the kernel may drop it, as the network may.
+    pub(crate) fn send_zone(&mut self, group: SocketAddrV4, bytes: &[u8]) {
+        let _is_sent = self.zones.send(group, bytes);
+    }
+
     fn remember_server(&mut self, server: SocketAddr) {
         self.datagram_servers.retain(|known| *known != server);
         if self.datagram_servers.len() >= DATAGRAM_SERVERS_MAX {
@@ -290,6 +331,14 @@ impl Network {
             }
         }
     }
+}
+
+fn zone_packet(packet: ZonePacket) -> Option<Input> {
+    Some(Input::Zone {
+        zone: ZoneNumber::new(packet.zone)?,
+        from: packet.from,
+        bytes: packet.bytes,
+    })
 }
 
 #[cfg(test)]
@@ -383,9 +432,11 @@ mod tests {
                 .unwrap();
         }
 
+        let mut zones = ZoneSockets::default();
         let (mut of_packets, mut of_incoming) = (0, 0);
         for _ in 0..FLOOD / 2 {
-            match arrival(&mut packets, &mut incoming).await.unwrap() {
+            match arrival(&mut packets, &mut zones, &mut incoming).await.unwrap() {
+                Arrival::Zone(_) => unreachable!("no zone is listened to"),
                 Arrival::Packet(_) => of_packets += 1,
                 Arrival::Incoming(_) => of_incoming += 1,
             }

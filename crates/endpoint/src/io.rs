@@ -1,9 +1,11 @@
 //! What goes into a core and what comes out of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use bytes::Bytes;
+use model::config::ZoneNumber;
 use model::status::{Cause, DeviceEvent, ProvisioningStep, SinkHealth};
 use sip::flow::{ConnectionId, Flow};
 use sip::framing::FramingError;
@@ -23,6 +25,28 @@ pub struct CallId(pub u64);
 impl fmt::Display for CallId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "call-{}", self.0)
+    }
+}
+
+/// The multicast zones that a shell is to listen to, and how it is to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZonePlan {
+    /// The zones with their addresses; all others are to be left.
+    pub group_by_zone: BTreeMap<ZoneNumber, SocketAddrV4>,
+    /// The network interface; `None` for all, and for the one of the default route to send.
+    pub interface: Option<String>,
+    /// How many hops packets go.
+    pub hops: u8,
+}
+
+impl Default for ZonePlan {
+    /// No zones.
+    fn default() -> Self {
+        Self {
+            group_by_zone: BTreeMap::new(),
+            interface: None,
+            hops: 1,
+        }
     }
 }
 
@@ -99,6 +123,22 @@ pub enum Input {
         /// The packet.
         bytes: Vec<u8>,
     },
+    /// A packet arrived that was sent to the group of a zone.
+    Zone {
+        /// Which zone.
+        zone: ZoneNumber,
+        /// The sender's address.
+        from: SocketAddr,
+        /// The packet.
+        bytes: Vec<u8>,
+    },
+    /// A zone can be received, or cannot.
+    ZoneState {
+        /// Which zone.
+        zone: ZoneNumber,
+        /// Why it cannot, in words.
+        problem: Option<String>,
+    },
     /// The sink is in another state. A core starts with a faulty one.
     Sink(SinkHealth),
     /// The output was muted or unmuted.
@@ -160,6 +200,16 @@ pub enum Output<E = DeviceEvent> {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Listen to the groups of these zones and of no others; for each, [`Input::ZoneState`] says when it cannot be
+    /// done, and when it can again.
+    Zones(ZonePlan),
+    /// Send a packet to a zone.
+    SendZone {
+        /// The zone's address.
+        group: SocketAddrV4,
+        /// What.
+        bytes: Vec<u8>,
+    },
     /// Tell whoever watches.
     Event(E),
     /// Everything is closed; the last output.
@@ -180,6 +230,8 @@ impl<E: fmt::Debug> fmt::Debug for Output<E> {
             Self::SendMedia { call, to, bytes } => {
                 write!(formatter, "SendMedia({call:?}, {to:?}, {} octets)", bytes.len())
             }
+            Self::SendZone { group, bytes } => write!(formatter, "SendZone({group}, {} octets)", bytes.len()),
+            Self::Zones(plan) => write!(formatter, "Zones({plan:?})"),
             Self::Event(event) => write!(formatter, "Event({event:?})"),
             Self::Stopped => formatter.write_str("Stopped"),
         }

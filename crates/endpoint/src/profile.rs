@@ -1,5 +1,6 @@
 //! What a device is told once: who it is, where it registers, how it sounds.
 
+mod multicast;
 mod sounds;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::registration::RegistrationTimes;
 use crate::tones::ToneSource;
 use crate::uplink::UplinkTimes;
 
+pub use multicast::{MulticastProfile, ZoneProfile};
 pub use sounds::{ANNOUNCEMENTS_MAX, AlertsProfile, Announcement, RingProfile, RingRule, tone_of};
 
 /// Everything a device core is told.
@@ -53,6 +55,8 @@ pub struct Profile {
     pub ring: RingProfile,
     /// What emergency alerts play.
     pub alerts: AlertsProfile,
+    /// What the device does with multicast zones.
+    pub multicast: MulticastProfile,
     /// When the Priority header of a call decides how important it is.
     pub priority: PriorityTrust,
     /// Times.
@@ -217,6 +221,7 @@ impl Profile {
             },
             ring: RingProfile::from_config(config),
             alerts: AlertsProfile::from_config(config),
+            multicast: MulticastProfile::from_config(config, decibel),
             priority: config.interop.priority,
             times: times(config),
         }

@@ -7,13 +7,14 @@
 
 use std::collections::BTreeSet;
 
+use model::config::ZoneNumber;
 use model::directory::Epoch;
 use model::status::{
     AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, ListenerReport,
-    MessagesStatus, MissingReason, NotHeardReason, PageReport, ProvisioningStep, Receipt,
-    RegistrationRefusal, RegistrationStatus, Shown, Signals, SinkHealth, SinkStatus, SlotStatus, SoundClass,
-    SoundOrigin, Sounding, StopReason, Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict,
-    ZoneEvent, ZoneStatus,
+    MessagesStatus, MissingReason, MulticastCodec, MulticastMode, MulticastStatus, NotHeardReason,
+    PageReport, ProvisioningStep, Receipt, RegistrationRefusal, RegistrationStatus, Shown, Signals,
+    SinkHealth, SinkStatus, SlotStatus, SoundClass, SoundOrigin, Sounding, StopReason, Strobe, StrobeColour,
+    StrobePattern, Target, TargetRole, Verdict, ZoneEvent, ZoneReception, ZoneStatus, ZoneStream,
 };
 use model::{PageId, SlotKind};
 use serde_json::Value;
@@ -37,6 +38,8 @@ const WORDS: &[&str] = &[
     "origin",
     "pattern",
     "colour",
+    "mode",
+    "codec",
 ];
 
 /// Stands for a sentence, where a field has one instead of a word of a list.
@@ -115,8 +118,12 @@ fn collect(
             }
         }
         Value::Array(items) => {
+            let path = format!("{path}[]");
             for item in items {
-                collect(&format!("{path}[]"), item, elsewhere, fields, words);
+                if !item.is_object() && !item.is_array() {
+                    fields.insert(path.clone());
+                }
+                collect(&path, item, elsewhere, fields, words);
             }
         }
         _ => {}
@@ -310,11 +317,54 @@ fn sounding(class: SoundClass, origin: SoundOrigin) -> Sounding {
         drill: false,
         slot: None,
         announcement: None,
+        multicast: (origin == SoundOrigin::Multicast).then(|| stream(MulticastCodec::G722)),
         page: None,
         tone: None,
         what: "page from 1001".to_owned(),
         since_ms: 1,
     }
+}
+
+fn stream(codec: MulticastCodec) -> ZoneStream {
+    ZoneStream {
+        zone: ZoneNumber::ALL_CALL,
+        source: "192.0.2.1:5004".to_owned(),
+        codec,
+    }
+}
+
+/// Every mode and every codec, and a zone that cannot be received.
+fn multicast() -> Vec<MulticastStatus> {
+    let modes = one_of_each![
+        MulticastMode::Off => MulticastMode::Off,
+        MulticastMode::Sender => MulticastMode::Sender,
+        MulticastMode::Receiver => MulticastMode::Receiver,
+    ];
+    let codecs = one_of_each![
+        MulticastCodec::Pcmu => MulticastCodec::Pcmu,
+        MulticastCodec::Pcma => MulticastCodec::Pcma,
+        MulticastCodec::G722 => MulticastCodec::G722,
+    ];
+    let zone = |stream, problem| ZoneReception {
+        zone: ZoneNumber::ALL_CALL,
+        group: "224.0.2.60:50001".to_owned(),
+        stream,
+        heard: false,
+        problem,
+    };
+    let statuses = modes
+        .into_iter()
+        .zip(codecs)
+        .map(|(mode, codec)| MulticastStatus {
+            mode,
+            restricted: false,
+            zones: vec![
+                zone(Some(stream(codec)), None),
+                zone(None, Some(IN_WORDS.to_owned())),
+            ],
+            sending: vec![ZoneNumber::PRIORITY],
+        });
+    statuses.collect()
 }
 
 fn page_that_sounds() -> Sounding {
@@ -336,6 +386,7 @@ fn soundings() -> Vec<Option<Sounding>> {
         SoundOrigin::SlotCall => SoundOrigin::SlotCall,
         SoundOrigin::DelayedPage => SoundOrigin::DelayedPage,
         SoundOrigin::Local => SoundOrigin::Local,
+        SoundOrigin::Multicast => SoundOrigin::Multicast,
     ];
     let sounds = classes
         .into_iter()
@@ -395,7 +446,8 @@ fn the_status_of_an_endpoint_is_documented() {
         .into_iter()
         .zip(healths.into_iter().cycle())
         .zip(soundings().into_iter().cycle())
-        .map(|((signals, health), sounding)| {
+        .zip(multicast().into_iter().cycle())
+        .map(|(((signals, health), sounding), multicast)| {
             json(DeviceStatus {
                 device: "lobby".parse().unwrap(),
                 slots: slots(),
@@ -403,6 +455,7 @@ fn the_status_of_an_endpoint_is_documented() {
                 signals,
                 messages: MessagesStatus::default(),
                 sink: sink(health),
+                multicast,
             })
         })
         .collect();
@@ -525,6 +578,10 @@ fn the_events_of_an_endpoint_are_documented() {
         },
         DeviceEvent::PagePlayed { .. } => DeviceEvent::PagePlayed { receipt: receipt() },
         DeviceEvent::CheckSync => DeviceEvent::CheckSync,
+        DeviceEvent::ZoneChanged { .. } => DeviceEvent::ZoneChanged {
+            zone: ZoneNumber::ALL_CALL,
+            problem: Some(IN_WORDS.to_owned()),
+        },
         DeviceEvent::SinkChanged { .. } => DeviceEvent::SinkChanged {
             sink: sink(SinkHealth::Healthy),
         },

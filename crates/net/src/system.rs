@@ -46,6 +46,61 @@ pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
+/// A network interface that can carry multicast.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Interface {
+    /// Its number in the kernel, which it keeps for as long as it is there.
+    pub(crate) index: u32,
+    /// Its name.
+    pub(crate) name: String,
+}
+
+/// The interfaces that are up and have an IPv4 address, the loopback included.
+pub(crate) fn ipv4_interfaces() -> io::Result<Vec<Interface>> {
+    let mut list: *mut libc::ifaddrs = ptr::null_mut();
+    // SAFETY: `list` is a valid place for a pointer; the call fills it or fails.
+    if unsafe { libc::getifaddrs(&raw mut list) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut interfaces = Vec::new();
+    let mut entry = list;
+    while !entry.is_null() && interfaces.len() < ADDRESSES_MAX {
+        // SAFETY: `entry` is a node of the list that getifaddrs made; the list is freed below, after the loop.
+        let (flags, address, name, next) = unsafe {
+            (
+                (*entry).ifa_flags,
+                (*entry).ifa_addr,
+                (*entry).ifa_name,
+                (*entry).ifa_next,
+            )
+        };
+        entry = next;
+        if flags & (libc::IFF_UP as libc::c_uint) == 0 {
+            continue;
+        }
+        // SAFETY: `ifa_addr` is null or points to a socket address of the family it names, and `ifa_name` to a name
+        // that ends with a zero, both alive until freeifaddrs.
+        let (address, index, name) = unsafe {
+            (
+                ip_address(address),
+                libc::if_nametoindex(name),
+                std::ffi::CStr::from_ptr(name),
+            )
+        };
+        if address.is_some_and(|address| address.is_ipv4()) && index != 0 {
+            interfaces.push(Interface {
+                index,
+                name: name.to_string_lossy().into_owned(),
+            });
+        }
+    }
+    // SAFETY: `list` came from getifaddrs and nothing of it is kept.
+    unsafe { libc::freeifaddrs(list) };
+    interfaces.sort();
+    interfaces.dedup();
+    Ok(interfaces)
+}
+
 /// Reads an address.
 ///
 /// # Safety
@@ -158,6 +213,27 @@ pub fn use_one_heap() {
         if !is_set {
             tracing::debug!("the C library keeps a heap for each thread");
         }
+    }
+}
+
+/// Has the kernel send multicast of an IPv4 socket by the interface of this number.
+pub(crate) fn send_multicast_by(socket: &impl AsFd, interface: u32) -> io::Result<()> {
+    let wanted = libc::ip_mreqn {
+        imr_multiaddr: libc::in_addr { s_addr: 0 },
+        imr_address: libc::in_addr { s_addr: 0 },
+        imr_ifindex: converted(interface),
+    };
+    let length = converted(size_of::<libc::ip_mreqn>());
+    let descriptor = socket.as_fd().as_raw_fd();
+    let value = (&raw const wanted).cast();
+    // SAFETY: the descriptor is open as long as `socket` is borrowed, and the option's value is the structure that
+    // ip(7) names for it and lives through the call.
+    let result =
+        unsafe { libc::setsockopt(descriptor, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, value, length) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 

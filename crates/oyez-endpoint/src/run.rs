@@ -172,6 +172,13 @@ fn narrate(report: &DeviceReport) -> Option<String> {
                 receipt.played_ms, receipt.page, receipt.lost, receipt.interrupted_ms
             )),
             DeviceEvent::CheckSync => Some("the server asks to fetch the configuration again".to_owned()),
+            DeviceEvent::ZoneChanged {
+                zone,
+                problem: Some(problem),
+            } => Some(format!("multicast zone {zone} cannot be received: {problem}")),
+            DeviceEvent::ZoneChanged { zone, problem: None } => {
+                Some(format!("multicast zone {zone} can be received"))
+            }
             DeviceEvent::SinkChanged { .. }
             | DeviceEvent::SignalsChanged { .. }
             | DeviceEvent::MessagesChanged { .. } => None,

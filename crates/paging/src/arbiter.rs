@@ -13,6 +13,7 @@
 
 use super::Class;
 use super::Order;
+use super::Rank;
 use super::class::{ComesSecond, GivesWay, MeetsItsLike, Precedence};
 
 /// Sounds that may be wanted at a time: every slot and input of a device ringing at once, with room to spare.
@@ -89,6 +90,7 @@ enum Level {
 struct Sound {
     id: SoundId,
     class: Class,
+    rank: Rank,
     level: Level,
     /// It has been heard, so that it is resumed and not started.
     started: bool,
@@ -112,14 +114,26 @@ impl Arbiter {
         }
     }
 
-    /// Asks for a sound to be heard.
+    /// Asks for a sound to be heard that is for this device alone.
     pub fn request(&mut self, sound: SoundId, class: Class) -> Vec<Effect> {
-        if let Err(refusal) = self.admit(sound, class) {
+        self.request_ranked(sound, class, Rank::default())
+    }
+
+    /// Asks for a sound to be heard.
+    pub fn request_ranked(&mut self, sound: SoundId, class: Class, rank: Rank) -> Vec<Effect> {
+        if let Err(refusal) = self.admit(sound, class, rank) {
             return vec![Effect::Refuse { sound, refusal }];
         }
         let mut effects = Vec::new();
-        if class.meets_its_like() == MeetsItsLike::OlderStops {
-            self.stop_where(|sound| sound.class == class, class, &mut effects);
+        match class.meets_its_like() {
+            MeetsItsLike::OlderStops => {
+                self.stop_where(|sound| sound.class == class, class, &mut effects);
+            }
+            MeetsItsLike::NewerIsRefused => {
+                let is_lesser = |sound: &Sound| sound.class == class && sound.rank < rank;
+                self.stop_where(is_lesser, class, &mut effects);
+            }
+            MeetsItsLike::NewerSounds | MeetsItsLike::NewerWaits => {}
         }
         if self.sounds.len() >= SOUNDS_MAX {
             effects.extend(self.drop_least(class));
@@ -127,6 +141,7 @@ impl Arbiter {
         self.sounds.push(Sound {
             id: sound,
             class,
+            rank,
             level: Level::Silent,
             started: false,
         });
@@ -153,10 +168,11 @@ impl Arbiter {
     /// The sound that is heard at full level, with its class.
     #[must_use]
     pub fn sounding(&self) -> Option<(SoundId, Class)> {
-        self.sounds
-            .iter()
-            .find(|sound| sound.level == Level::Full)
-            .map(|sound| (sound.id, sound.class))
+        self.heard().map(|sound| (sound.id, sound.class))
+    }
+
+    fn heard(&self) -> Option<&Sound> {
+        self.sounds.iter().find(|sound| sound.level == Level::Full)
     }
 
     /// Says whether a sound of class `newer` takes the loudspeaker from one of class `older`.
@@ -178,14 +194,25 @@ impl Arbiter {
         self.sounds.iter().any(|known| known.id == sound)
     }
 
-    fn admit(&self, sound: SoundId, class: Class) -> Result<(), Refusal> {
+    /// Says whether nothing as important as a class is wanted, so that a sound of it would be heard and end none of its
+    /// like.
+    #[must_use]
+    pub fn is_free_for(&self, class: Class) -> bool {
+        let place = self.order.place(class);
+        self.sounds
+            .iter()
+            .all(|sound| self.order.place(sound.class) > place)
+    }
+
+    fn admit(&self, sound: SoundId, class: Class, rank: Rank) -> Result<(), Refusal> {
         if self.is_wanted(sound) {
             return Err(Refusal::Duplicate);
         }
-        if let Some((_, by)) = self.sounding() {
+        if let Some(heard) = self.heard() {
+            let by = heard.class;
             let comes_second = self.order.place(by) < self.order.place(class);
             let is_refused = if by == class {
-                class.meets_its_like() == MeetsItsLike::NewerIsRefused
+                class.meets_its_like() == MeetsItsLike::NewerIsRefused && rank <= heard.rank
             } else {
                 comes_second && class.comes_second() == ComesSecond::IsRefused
             };

@@ -83,6 +83,18 @@ pub(crate) enum MeetsItsLike {
     OlderStops,
 }
 
+/// Which of two sounds of one class is heard, where its like is refused: a greater one ends a lesser one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// It goes to one of many zones.
+    Zone,
+    /// It goes to everybody.
+    AllCall,
+    /// It is for this device alone: whoever sends it knows whom it is to reach, and hears whether it does.
+    #[default]
+    Own,
+}
+
 /// The order of classes at one installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order([Class; 7]);

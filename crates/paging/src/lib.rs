@@ -23,6 +23,6 @@ mod page;
 mod verdict;
 
 pub use arbiter::{Arbiter, Effect, Refusal, SOUNDS_MAX, SoundId};
-pub use class::{Class, Order, OrderError};
+pub use class::{Class, Order, OrderError, Rank};
 pub use page::{DEVICES_MAX, LISTENERS_MAX, LegNumber, Page, RECEIPT_WAIT, ReceiptRefusal};
 pub use verdict::{HEARD_PERCENT_MIN, judge};

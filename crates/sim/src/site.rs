@@ -300,6 +300,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),
+        multicast: Default::default(),
         priority: PriorityTrust::Zone,
         times: Times {
             registration: RegistrationTimes {

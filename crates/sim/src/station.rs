@@ -305,6 +305,8 @@ fn told<E>(output: Output<E>, wrap: impl Fn(E) -> Told) -> Output<Told> {
         Output::OpenMedia { call, local } => Output::OpenMedia { call, local },
         Output::CloseMedia { call } => Output::CloseMedia { call },
         Output::SendMedia { call, to, bytes } => Output::SendMedia { call, to, bytes },
+        Output::Zones(plan) => Output::Zones(plan),
+        Output::SendZone { group, bytes } => Output::SendZone { group, bytes },
         Output::Event(event) => Output::Event(wrap(event)),
         Output::Stopped => Output::Stopped,
     }

@@ -199,6 +199,7 @@ mod tests {
                 health: SinkHealth::Healthy,
                 muted: true,
             },
+            multicast: Default::default(),
         };
         let text = text(&Measured {
             status,

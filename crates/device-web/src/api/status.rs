@@ -8,7 +8,7 @@ use axum::response::Response;
 use device::appliance::Provisioning;
 use model::SlotKind;
 use model::config::Settings;
-use model::status::{DeviceStatus, Shown, SlotStatus, SoundOrigin};
+use model::status::{DeviceStatus, MulticastMode, MulticastStatus, Shown, SlotStatus, SoundOrigin};
 use serde_json::json;
 
 use super::answer;
@@ -26,10 +26,22 @@ pub(super) async fn show(State(site): State<Site>) -> Response {
         "MAC": site.mac(),
         "Date / Time": httpdate::fmt_http_date(SystemTime::now()),
         "Current Action": if status.sounding.is_some() { "Streaming Audio" } else { "None" },
-        "Multicast Mode": "Disabled",
+        "Multicast Mode": multicast(&status.multicast),
         "Volume": volume(&site.appliance().settings()),
     });
     answer::json(StatusCode::OK, &labels)
+}
+
+/// What the device does with multicast zones, and whether it does it at the moment.
+fn multicast(status: &MulticastStatus) -> &'static str {
+    let is_active = status.zones.iter().any(|zone| zone.heard) || !status.sending.is_empty();
+    match (status.mode, is_active) {
+        (MulticastMode::Off, _) => "Disabled",
+        (MulticastMode::Sender, true) => "Transmitter (Active)",
+        (MulticastMode::Sender, false) => "Transmitter (Idle)",
+        (MulticastMode::Receiver, true) => "Receiver (Active)",
+        (MulticastMode::Receiver, false) => "Receiver (Idle)",
+    }
 }
 
 /// `<account>, <state>[, <extension>];` for each slot.
@@ -96,8 +108,10 @@ fn volume(settings: &Settings) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::config::ZoneNumber;
     use model::status::{
         MessagesStatus, RegistrationStatus, Signals, SinkHealth, SinkStatus, SoundClass, Sounding,
+        ZoneReception,
     };
 
     use super::*;
@@ -142,6 +156,7 @@ mod tests {
                 health: SinkHealth::Healthy,
                 muted: false,
             },
+            multicast: MulticastStatus::default(),
         };
         assert_eq!(call_status(&status), "Idle");
         status.messages.recording = 1;
@@ -152,12 +167,43 @@ mod tests {
             drill: false,
             slot: Some("page-1".parse().unwrap()),
             announcement: None,
+            multicast: None,
             page: None,
             tone: None,
             what: String::new(),
             since_ms: 0,
         });
         assert_eq!(call_status(&status), "Playing Delayed Page");
+    }
+
+    #[test]
+    fn the_multicast_mode_says_whether_it_is_active() {
+        let zone = |heard| ZoneReception {
+            zone: ZoneNumber::ALL_CALL,
+            group: String::new(),
+            stream: None,
+            heard,
+            problem: None,
+        };
+        let status = |mode, heard, sending| {
+            let zones = vec![zone(false), zone(heard)];
+            multicast(&MulticastStatus {
+                mode,
+                restricted: false,
+                zones,
+                sending,
+            })
+        };
+
+        assert_eq!(status(MulticastMode::Receiver, true, vec![]), "Receiver (Active)");
+        assert_eq!(status(MulticastMode::Receiver, false, vec![]), "Receiver (Idle)");
+        let zones = vec![ZoneNumber::ALL_CALL];
+        assert_eq!(
+            status(MulticastMode::Sender, false, zones),
+            "Transmitter (Active)"
+        );
+        assert_eq!(status(MulticastMode::Sender, false, vec![]), "Transmitter (Idle)");
+        assert_eq!(status(MulticastMode::Off, false, vec![]), "Disabled");
     }
 
     #[test]

@@ -74,9 +74,9 @@ impl Field {
         Self {
             label: label(spec),
             help: spec.help,
-            control: control(spec, value, tones),
+            control: control(spec, spec.default_of(&key), value, tones),
             value: value.to_owned(),
-            default: spec.default,
+            default: spec.default_of(&key),
             overrides,
             is_idle: !spec.has_effect,
             error: refused.error_by_key.get(&key).cloned(),
@@ -86,11 +86,11 @@ impl Field {
 }
 
 /// The form of a key's value that its default is compared with and its field shows.
-fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
+fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String]) -> Control {
     if spec.secret {
         return Control::Secret;
     }
-    let chosen = if value.is_empty() { spec.default } else { value };
+    let chosen = if value.is_empty() { default } else { value };
     match spec.kind {
         Kind::Flag => Control::Select(vec![
             choice("1", "Enabled", chosen),
@@ -122,6 +122,11 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
             Control::Select(choices)
         }
         Kind::Decibel { min, max, step } => Control::Select(decibels(spec.kind, (min, max, step), chosen)),
+        Kind::Volume { min, max, step } => {
+            let mut choices = vec![choice("Default", "Default", chosen)];
+            choices.extend(decibels(spec.kind, (min, max, step), chosen));
+            Control::Select(choices)
+        }
         Kind::Tone => {
             let mut choices = vec![
                 choice("Default", "Default", chosen),
@@ -143,6 +148,9 @@ fn control(spec: &KeySpec, value: &str, tones: &[String]) -> Control {
         | Kind::AuthorizationId
         | Kind::CallerPattern
         | Kind::Keys
+        | Kind::Zones
+        | Kind::Group
+        | Kind::Sources
         | Kind::Text => Control::Text {
             suggestions: Vec::new(),
         },

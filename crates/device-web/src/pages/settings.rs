@@ -140,7 +140,10 @@ fn changes(tab: Tab, settings: &Settings, posted: &Posted) -> Vec<SettingChange>
         let applies = settings.effective().value(&key);
         let stays = value == applies.unwrap_or_default()
             || find(&key).is_some_and(|spec| {
-                !value.is_empty() && spec.kind.means_same(value, applies.unwrap_or(spec.default))
+                !value.is_empty()
+                    && spec
+                        .kind
+                        .means_same(value, applies.unwrap_or(spec.default_of(&key)))
             })
             || value == CONCEALED && find(&key).is_some_and(|spec| spec.secret);
         if !stays {
@@ -290,8 +293,16 @@ fn family_title(stem: &str) -> &'static str {
     }
 }
 
-/// What a closed group shows of itself: its extension, or that it is empty.
+/// What a closed group shows of itself: its extension or address, or that it is empty.
 fn summary(fields: &[Field]) -> String {
+    if let Some(address) = fields.iter().find(|field| field.label == "Address") {
+        let is_set = !address.value.is_empty();
+        return if is_set {
+            address.value.clone()
+        } else {
+            address.default.to_owned()
+        };
+    }
     let named = fields.iter().find(|field| {
         let is_name = field.label == "Extension" || field.label.starts_with("Caller");
         is_name && !field.value.is_empty()

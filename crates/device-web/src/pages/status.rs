@@ -8,7 +8,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use model::status::{DeviceStatus, RegistrationStatus, Shown, SinkHealth, SlotStatus, Strobe, StrobeColour};
+use model::status::{
+    DeviceStatus, MulticastCodec, MulticastMode, MulticastStatus, RegistrationStatus, Shown, SinkHealth,
+    SlotStatus, Strobe, StrobeColour,
+};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
@@ -44,6 +47,19 @@ struct Live {
     output: String,
     output_fault: Option<String>,
     is_muted: bool,
+    /// What the device does with multicast zones, if anything.
+    multicast: Option<&'static str>,
+    zones: Vec<ZoneRow>,
+}
+
+/// A multicast zone.
+struct ZoneRow {
+    zone: String,
+    group: String,
+    look: &'static str,
+    state: &'static str,
+    what: String,
+    trust: &'static str,
 }
 
 struct SlotRow {
@@ -107,6 +123,7 @@ async fn live_part(site: &Site) -> Option<Live> {
         signals,
         messages,
         sink,
+        multicast,
     } = site.appliance().status().await?;
     let output_fault = match sink.health {
         SinkHealth::Healthy => None,
@@ -126,10 +143,66 @@ async fn live_part(site: &Site) -> Option<Live> {
         relay: signals.relay,
         recording: messages.recording,
         waiting: messages.waiting,
+        multicast: multicast_mode(multicast.mode),
+        zones: zones(&multicast),
         output: sink.name,
         output_fault,
         is_muted: sink.muted,
     })
+}
+
+fn multicast_mode(mode: MulticastMode) -> Option<&'static str> {
+    match mode {
+        MulticastMode::Off => None,
+        MulticastMode::Sender => Some("Sender"),
+        MulticastMode::Receiver => Some("Receiver"),
+    }
+}
+
+/// Each zone of a receiver, or each that a sender sends to.
+fn zones(multicast: &MulticastStatus) -> Vec<ZoneRow> {
+    let received = multicast.zones.iter().map(|zone| {
+        let (look, state) = match (&zone.problem, zone.heard, &zone.stream) {
+            (Some(_), ..) => ("bad", "cannot be received"),
+            (None, true, _) => ("busy", "sounding"),
+            (None, false, Some(_)) => ("none", "waiting"),
+            (None, false, None) => ("none", "idle"),
+        };
+        let trust = if multicast.restricted {
+            "permitted sources only"
+        } else {
+            "untrusted: anybody in the network can speak"
+        };
+        ZoneRow {
+            zone: zone.zone.to_string(),
+            group: zone.group.clone(),
+            look,
+            state,
+            what: match (&zone.problem, &zone.stream) {
+                (Some(problem), _) => problem.clone(),
+                (None, Some(stream)) => format!("{}, {}", stream.source, codec(stream.codec)),
+                (None, None) => String::new(),
+            },
+            trust,
+        }
+    });
+    let sent = multicast.sending.iter().map(|zone| ZoneRow {
+        zone: zone.to_string(),
+        group: String::new(),
+        look: "busy",
+        state: "sending",
+        what: String::new(),
+        trust: "",
+    });
+    received.chain(sent).collect()
+}
+
+fn codec(codec: MulticastCodec) -> &'static str {
+    match codec {
+        MulticastCodec::Pcmu => "G.711 µ-law",
+        MulticastCodec::Pcma => "G.711 A-law",
+        MulticastCodec::G722 => "G.722",
+    }
 }
 
 fn row(slot: &SlotStatus) -> SlotRow {

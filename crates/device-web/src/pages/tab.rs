@@ -29,6 +29,7 @@ pub(super) const TREE: &[Branch] = &[
         leaves: &[
             leaf("SIP", "/settings/sip"),
             leaf("Features", "/settings/features"),
+            leaf("Multicast", "/settings/multicast"),
         ],
     },
     Branch {
@@ -46,6 +47,7 @@ pub(super) const TREE: &[Branch] = &[
             leaf("Provisioning", "/settings/provisioning"),
             leaf("Advanced Audio", "/settings/advanced-audio"),
             leaf("Advanced SIP", "/settings/advanced-sip"),
+            leaf("Advanced Multicast", "/settings/advanced-multicast"),
         ],
     },
     Branch {
@@ -64,12 +66,14 @@ pub(super) const fn slug(tab: Tab) -> &'static str {
     match tab {
         Tab::BasicSip => "sip",
         Tab::BasicFeatures => "features",
+        Tab::BasicMulticast => "multicast",
         Tab::EmergencyAlerts => "emergency-alerts",
         Tab::MorePageExtensions => "more-page-extensions",
         Tab::MoreRingExtensions => "more-ring-extensions",
         Tab::Admin => "admin",
         Tab::AdvancedAudio => "advanced-audio",
         Tab::AdvancedSip => "advanced-sip",
+        Tab::AdvancedMulticast => "advanced-multicast",
         Tab::Provisioning => "provisioning",
     }
 }

@@ -190,7 +190,9 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
         return None;
     };
     let severity = match event {
-        DeviceEvent::SoundRefused { .. } | DeviceEvent::CallRefused { .. } => Severity::Warning,
+        DeviceEvent::SoundRefused { .. }
+        | DeviceEvent::CallRefused { .. }
+        | DeviceEvent::ZoneChanged { problem: Some(_), .. } => Severity::Warning,
         DeviceEvent::RegistrationChanged { .. }
         | DeviceEvent::Started { .. }
         | DeviceEvent::Stopped { .. }
@@ -198,6 +200,7 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
         | DeviceEvent::PagePlayed { .. }
         | DeviceEvent::CheckSync
         | DeviceEvent::MessagesChanged { .. }
+        | DeviceEvent::ZoneChanged { problem: None, .. }
         | DeviceEvent::SinkChanged { .. } => Severity::Info,
     };
     let json = serde_json::to_value(event).ok()?;

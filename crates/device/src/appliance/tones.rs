@@ -34,6 +34,9 @@ pub(super) fn load_tones(config: &EndpointConfig, folder: &Path, profile: &mut P
     for (rule, rule_profile) in config.ring.rules.iter().zip(&mut profile.ring.rules) {
         files.load(&rule.tone, RECORDING_MAX, &mut rule_profile.tone);
     }
+    for (zone, zone_profile) in config.multicast.zones.iter().zip(&mut profile.multicast.zones) {
+        files.load(&zone.tone, TONE_MAX, &mut zone_profile.tone);
+    }
     let announcements = config
         .alerts
         .announcements
@@ -231,7 +234,8 @@ mod tests {
         let text = "sip.proxy = a\nsip.alert1.user = u\nsip.alert1.tone = bell.wav\n\
                     sip.alert2.user = v\nsip.alert3.user = w\nsip.alert3.tone = None\n\
                     audio.ring.cid1.use = 1\naudio.ring.cid1.regex = 7\naudio.ring.cid1.tone = bell.wav\n\
-                    ann.tone1 = bell.wav\nann.tone2 = missing.wav\nann.tone3 = gong.wav\n";
+                    ann.tone1 = bell.wav\nann.tone2 = missing.wav\nann.tone3 = gong.wav\n\
+                    mcast.rxtone8 = bell.wav\n";
 
         let profile = profile(text, folder.path());
 
@@ -239,6 +243,13 @@ mod tests {
         let of_slots: Vec<_> = profile.slots.iter().map(|slot| slot.tone.clone()).collect();
         assert_eq!(of_slots, [bell(&[1, 2, 3]), warble, ToneSource::None]);
         assert_eq!(profile.ring.rules[0].tone, bell(&[1, 2, 3]));
+        let of_zones: Vec<_> = profile
+            .multicast
+            .zones
+            .iter()
+            .map(|zone| zone.tone.clone())
+            .collect();
+        assert_eq!(of_zones, [ToneSource::None, bell(&[1, 2, 3]), ToneSource::None]);
         let announcements = &profile.alerts.announcements;
         assert_eq!(announcements[0].tone, bell(&[1, 2, 3]));
         assert_eq!(

@@ -226,7 +226,12 @@ impl Caller {
                 self.hang_up(now);
                 Vec::new()
             }
-            Input::Sink(_) | Input::Muted(_) | Input::Sound(_) | Input::Provisioning(_) => Vec::new(),
+            Input::Zone { .. }
+            | Input::ZoneState { .. }
+            | Input::Sink(_)
+            | Input::Muted(_)
+            | Input::Sound(_)
+            | Input::Provisioning(_) => Vec::new(),
         };
         self.follow_uplinks(now, changes);
         self.settle(now);

@@ -5,6 +5,7 @@ mod agent;
 mod calling;
 mod delaying;
 mod local;
+mod multicast;
 mod passcodes;
 mod provisioning;
 mod reconfiguring;
@@ -27,6 +28,7 @@ use crate::call::Calls;
 use crate::delayed::DelayedPages;
 use crate::io::{Input, Output};
 use crate::local::LocalSounds;
+use crate::multicast::Multicast;
 use crate::passcode::Lock;
 use crate::profile::Profile;
 use crate::registration::Register;
@@ -54,6 +56,7 @@ pub struct Endpoint {
     calls: Calls,
     locals: LocalSounds,
     delayed: DelayedPages,
+    multicast: Multicast,
     sound: Sound,
     outputs: VecDeque<Output>,
     phase: Phase,
@@ -77,6 +80,10 @@ pub struct Counters {
     pub wrong_passcodes: u64,
     /// Messages that broke the framing.
     pub framing_errors: u64,
+    /// Packets of multicast zones whose source may not speak, or is another than the one that does.
+    pub multicast_foreign: u64,
+    /// Packets of multicast zones that carry no sound that is understood, or none that fits its stream.
+    pub multicast_unusable: u64,
 }
 
 /// What a device holds at one instant. All of it comes to nothing when nobody calls and nothing is registered.
@@ -140,6 +147,7 @@ impl Endpoint {
             calls: Calls::default(),
             locals: LocalSounds::default(),
             delayed: DelayedPages::default(),
+            multicast: Multicast::default(),
             sound: Sound::new(profile.sound.clone()),
             outputs: VecDeque::new(),
             phase: Phase::Idle,
@@ -157,6 +165,7 @@ impl Endpoint {
             self.phase = Phase::Running;
             let changes = self.uplinks.start(now, &mut self.rng);
             self.follow_uplinks(now, changes);
+            self.join_zones();
         }
         self.settle(now);
     }
@@ -207,6 +216,16 @@ impl Endpoint {
                     return;
                 }
             }
+            Input::Zone {
+                zone,
+                from,
+                mut bytes,
+            } => {
+                if !self.handle_zone_packet(now, zone, from, &mut bytes) {
+                    return;
+                }
+            }
+            Input::ZoneState { zone, problem } => self.handle_zone_state(zone, problem),
             Input::Sink(health) => self.handle_sink(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),
             Input::Provisioning(failed) => self.handle_provisioning(now, failed),
@@ -247,6 +266,7 @@ impl Endpoint {
             slots,
             self.calls.next_timeout(),
             self.locals.next_timeout(),
+            self.multicast.next_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -274,6 +294,7 @@ impl Endpoint {
             signals: self.sound.signals(),
             messages: self.messages(),
             sink: self.sound.status(),
+            multicast: self.multicast.status(),
         }
     }
 
@@ -312,6 +333,7 @@ impl Endpoint {
         }
         self.phase = Phase::Leaving;
         self.end_all_sounds(now);
+        self.leave_zones(now);
         for slot in 0..self.slots.len() {
             let due = self.slots.get_mut(slot).map(|slot| slot.unregister(now));
             self.send_registers(now, slot, due.unwrap_or_default());
@@ -345,6 +367,7 @@ impl Endpoint {
             quiet &= !self.step_calls(now);
             quiet &= !self.step_locals(now);
             quiet &= !self.step_delayed(now);
+            quiet &= !self.step_zones(now);
             if quiet {
                 return acted;
             }

@@ -49,6 +49,7 @@ impl Endpoint {
         self.calls
             .set_volumes(profile.sound.page_volume_db, profile.sound.ring_volume_db);
         self.locals.set_volume(profile.sound.page_volume_db);
+        self.change_zones(now, &profile.multicast);
         let effects = self.sound.set_profile(profile.sound.clone());
         self.profile = profile;
         // Nothing was asked for, so nothing is refused.

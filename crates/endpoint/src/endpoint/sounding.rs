@@ -22,6 +22,7 @@ impl Endpoint {
         mixing.begin(out.len());
         self.calls.render(now, output, mixing);
         self.locals.render(mixing);
+        self.multicast.render(now, mixing);
         mixing.mixer.finish(out);
         if output.is_muted {
             out.fill(0);
@@ -32,7 +33,9 @@ impl Endpoint {
     /// Whether [`fill`](Self::fill) has anything to play, or soon will: while this is false a shell need not call it.
     #[must_use]
     pub fn wants_audio(&self) -> bool {
-        self.calls.abouts().next().is_some() || !self.locals.is_empty()
+        self.calls.abouts().next().is_some()
+            || !self.locals.is_empty()
+            || self.multicast.next_timeout().is_some()
     }
 
     /// Lets sounds be heard, fall silent or end, as the arbiter says; an error if the requested sound is refused.
@@ -40,10 +43,13 @@ impl Endpoint {
         for effect in effects {
             match *effect {
                 Effect::Start(sound) | Effect::Resume(sound) => self.sound_begins(now, sound),
-                Effect::Duck(_) => {}
+                Effect::Duck(sound) => self.multicast.duck(sound),
                 Effect::Suspend(sound) => self.sound_pauses(now, sound),
                 Effect::Stop { sound, by } if self.locals.get(sound).is_some() => {
                     self.end_locals(now, vec![sound], StopReason::PreEmpted, Farewell::PreEmpted(by));
+                }
+                Effect::Stop { sound, .. } if self.multicast.stream(sound).is_some() => {
+                    self.silence(now, sound, StopReason::PreEmpted);
                 }
                 Effect::Stop { sound, by } => self.hang_up(now, CallId(sound.0), Farewell::PreEmpted(by)),
                 Effect::Refuse { refusal, .. } => return Err(Refusal::Sound(refusal)),
@@ -87,13 +93,16 @@ impl Endpoint {
                 drill: local.is_drill(),
                 slot: local.starter.slot().cloned(),
                 announcement: local.number(),
+                multicast: None,
                 page: None,
                 tone: local.tone_name().map(str::to_owned),
                 what: format!("{} from {}", local.what(), local.starter.name()),
                 since_ms,
             });
         }
-        let about = self.calls.about(CallId(sound.0))?;
+        let Some(about) = self.calls.about(CallId(sound.0)) else {
+            return self.sounding_of_stream(now, sound);
+        };
         let ring = self.calls.ring(about.id);
         Some(Sounding {
             class: about.class,
@@ -104,6 +113,7 @@ impl Endpoint {
                 .get(about.slot)
                 .map(|slot| slot.profile().position.id()),
             announcement: None,
+            multicast: None,
             page: about.page.clone(),
             tone: ring.and_then(|ring| ring.tone_name()).map(str::to_owned),
             what: format!("{} from {}", about.class, about.caller),
@@ -139,6 +149,10 @@ impl Endpoint {
 
     fn sound_begins(&mut self, now: Instant, sound: SoundId) {
         self.set_may_sound(sound, true);
+        if self.sound.began(sound).is_some() {
+            // It was heard quietly.
+            return;
+        }
         self.sound.begins(now, sound);
         if let Some(sounding) = self.sounding_of(now, sound) {
             self.tell(DeviceEvent::Started { sounding });
@@ -160,5 +174,6 @@ impl Endpoint {
     fn set_may_sound(&mut self, sound: SoundId, may_sound: bool) {
         self.calls.set_may_sound(CallId(sound.0), may_sound);
         self.locals.set_may_sound(sound, may_sound);
+        self.multicast.set_may_sound(sound, may_sound);
     }
 }

@@ -135,7 +135,7 @@ pub(super) fn slot_passcode(config: &EndpointConfig, slot: &SlotConfig) -> Optio
 
 /// A file is the shell's to load: until then the signal of its name stands for it, or the one that belongs to the
 /// situation.
-fn source(tone: &Tone, default: BuiltinTone) -> ToneSource {
+pub(super) fn source(tone: &Tone, default: BuiltinTone) -> ToneSource {
     match tone {
         Tone::None => ToneSource::None,
         Tone::Default => ToneSource::Builtin(default),

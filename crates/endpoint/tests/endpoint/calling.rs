@@ -415,7 +415,11 @@ impl Line {
             }
             Output::Event(event) => self.events.push(event),
             Output::Stopped => self.stopped = true,
-            Output::Abandon { .. } | Output::Disconnect { .. } | Output::CloseMedia { .. } => {}
+            Output::Abandon { .. }
+            | Output::Disconnect { .. }
+            | Output::CloseMedia { .. }
+            | Output::Zones(_)
+            | Output::SendZone { .. } => {}
             Output::Resolve(query) => panic!("targets of tests need no DNS: {query:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! One device, its servers, its loudspeaker, its callers: all in virtual time, over a network without delay.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use endpoint::profile::{
@@ -9,7 +9,7 @@ use endpoint::profile::{
     Times,
 };
 use endpoint::tones::{Recording, ToneSource};
-use endpoint::{CallId, ConnectToken, Endpoint, Input, Output, Profile};
+use endpoint::{CallId, ConnectToken, Endpoint, Input, Output, Profile, ZonePlan};
 use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::{self, Direction, LocalMedia, Negotiated, PendingOffer, SecurityOffer};
@@ -75,6 +75,9 @@ pub(crate) struct World {
     pub(crate) open_media: BTreeMap<CallId, SocketAddr>,
     pub(crate) media_opened: Vec<CallId>,
     pub(crate) closed_media: Vec<CallId>,
+    /// The zones that the device wants to hear.
+    pub(crate) zones: ZonePlan,
+    pub(crate) zone_sent: Vec<(Instant, SocketAddrV4, Vec<u8>)>,
     /// Whether sockets are bound when the device asks for them.
     pub(crate) opens_media: bool,
     /// What the sink has taken.
@@ -165,6 +168,7 @@ pub(crate) fn profile() -> Profile {
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),
+        multicast: Default::default(),
         priority: PriorityTrust::Zone,
         times: Times::default(),
     }
@@ -188,6 +192,8 @@ impl World {
             open_media: BTreeMap::new(),
             media_opened: Vec::new(),
             closed_media: Vec::new(),
+            zones: ZonePlan::default(),
+            zone_sent: Vec::new(),
             opens_media: true,
             played: Vec::new(),
             sink_runs: false,
@@ -618,6 +624,8 @@ impl World {
                 self.open_media.remove(&call);
             }
             Output::SendMedia { call, to, bytes } => self.media_sent.push((now, call, to, bytes)),
+            Output::Zones(plan) => self.zones = plan,
+            Output::SendZone { group, bytes } => self.zone_sent.push((now, group, bytes)),
             Output::Event(event) => self.events.push((now, event)),
             Output::Stopped => self.stopped = true,
         }

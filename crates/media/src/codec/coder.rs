@@ -9,7 +9,10 @@ use crate::sample::SampleRate;
 
 /// Longest packet that is decoded, in milliseconds; what lasts longer is no live speech but an attempt on
 /// memory.
-pub const PACKET_MS_MAX: usize = 120;
+//= https://www.rfc-editor.org/rfc/rfc3551#section-4.2
+//# A receiver SHOULD accept packets
+//# representing between 0 and 200 ms of audio data.
+pub const PACKET_MS_MAX: usize = 200;
 
 /// Why something could not be encoded or decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -156,5 +159,26 @@ impl Decoder {
         }
         samples.extend(payload.iter().map(|&code| law(code)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_of_the_longest_time_has_samples_and_an_octet_more_has_none() {
+        let longest = PACKET_MS_MAX * 8;
+        for (codec, samples) in [
+            (Codec::Pcmu, longest),
+            (Codec::Pcma, longest),
+            (Codec::G722, longest * 2),
+        ] {
+            assert_eq!(codec.payload_samples(&vec![0; longest]), Some(samples));
+            assert_eq!(codec.payload_samples(&vec![0; longest + 1]), None);
+            let mut decoder = Decoder::new(codec).unwrap();
+            assert_eq!(decoder.decode(&vec![0; longest], &mut Vec::new()), Ok(()));
+            assert!(decoder.decode(&vec![0; longest + 1], &mut Vec::new()).is_err());
+        }
     }
 }

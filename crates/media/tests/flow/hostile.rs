@@ -71,8 +71,8 @@ proptest! {
                 }
             }
             let statistics = receiver.statistics();
-            // A packet of up to 120 ms is decoded already.
-            prop_assert!(statistics.buffered <= BUFFERED_TIME_MAX + Duration::from_millis(120));
+            // A packet of up to 200 ms is decoded already.
+            prop_assert!(statistics.buffered <= BUFFERED_TIME_MAX + Duration::from_millis(200));
             prop_assert!(statistics.concealed_samples <= statistics.played_samples);
         }
     }

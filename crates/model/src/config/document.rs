@@ -147,7 +147,9 @@ impl Document {
         let asks_in_vain = |key: &str| {
             let spec = find(key).filter(|spec| !spec.has_effect);
             let value = self.value(key);
-            spec.is_some_and(|spec| value.is_some_and(|value| !value.eq_ignore_ascii_case(spec.default)))
+            spec.is_some_and(|spec| {
+                value.is_some_and(|value| !value.eq_ignore_ascii_case(spec.default_of(key)))
+            })
         };
         let mut keys: Vec<_> = self
             .place_by_key

@@ -1,6 +1,7 @@
 //! The typed view: what an endpoint is configured to be and do.
 
 mod logging;
+mod multicast;
 mod passcode;
 mod provisioning;
 mod sections;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::logging::{LogLevel, LogProtocol, LoggingConfig};
+pub use self::multicast::{MulticastConfig, MulticastMode, MulticastSending, ZoneConfig, ZoneRole};
 pub use self::passcode::{PagePasscodeConfig, PasscodeConfig};
 pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
@@ -40,6 +42,8 @@ pub struct EndpointConfig {
     pub ring: RingConfig,
     /// What emergency alerts play.
     pub alerts: AlertsConfig,
+    /// What it does with multicast zones.
+    pub multicast: MulticastConfig,
     /// Which sound comes first, the most important kind first; each stands in it once.
     pub order: [SoundClass; 7],
     /// Where it fetches its configuration.
@@ -391,6 +395,7 @@ impl EndpointConfig {
             page: sections::page(&reader, &mut errors),
             ring: sounds::ring(&reader, &mut errors),
             alerts: sounds::alerts(&reader),
+            multicast: multicast::multicast(&reader),
             order: sounds::order(&reader, &mut errors),
             provisioning: provisioning::provisioning(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),

@@ -2,12 +2,14 @@
 
 mod admin;
 mod advanced_sip;
+mod multicast;
 mod passcode;
 mod provisioning;
 
 use std::fmt;
 
 pub(super) use self::admin::{API_AUTHENTICATIONS, LOG_LEVELS, LOG_METHODS, LOG_PROTOCOLS, LOG_SERVERS};
+pub(super) use self::multicast::{MULTICAST_CODECS, MULTICAST_MODES};
 pub(super) use self::provisioning::DOWNLOAD_METHODS;
 use super::Kind;
 
@@ -20,6 +22,8 @@ pub struct KeySpec {
     pub kind: Kind,
     /// What an absent or empty value stands for; empty where that is "not set".
     pub default: &'static str,
+    /// What it stands for in the keys of a pattern that have a default each, in the order of their numbers; else empty.
+    pub defaults: &'static [&'static str],
     /// The value must not be shown or logged.
     pub secret: bool,
     /// The page of the web interface it stands on.
@@ -30,6 +34,15 @@ pub struct KeySpec {
     pub has_effect: bool,
     /// What it does, in one sentence.
     pub help: &'static str,
+}
+
+impl KeySpec {
+    /// What an absent or empty value of one of its keys stands for.
+    #[must_use]
+    pub fn default_of(&self, key: &str) -> &'static str {
+        let place = self.pattern.number(key).unwrap_or(0).saturating_sub(1);
+        self.defaults.get(usize::from(place)).unwrap_or(&self.default)
+    }
 }
 
 /// A key, or a key with a number in it.
@@ -82,19 +95,18 @@ impl KeyPattern {
     /// Says whether a key is one of the pattern's. Numbers are written without leading zeros.
     #[must_use]
     pub fn matches(self, key: &str) -> bool {
-        let Some((first, last)) = self.numbers else {
-            return key == self.before;
-        };
-        let digits = key
-            .strip_prefix(self.before)
-            .and_then(|rest| rest.strip_suffix(self.after));
-        digits.is_some_and(|digits| {
-            let is_plain = !digits.starts_with(['0', '+']);
-            is_plain
-                && digits
-                    .parse::<u8>()
-                    .is_ok_and(|number| (first..=last).contains(&number))
-        })
+        match self.numbers {
+            Some(_) => self.number(key).is_some(),
+            None => key == self.before,
+        }
+    }
+
+    /// The number in a key of the pattern, if it is numbered and the key is one of its.
+    fn number(self, key: &str) -> Option<u8> {
+        let (first, last) = self.numbers?;
+        let digits = key.strip_prefix(self.before)?.strip_suffix(self.after)?;
+        let number = digits.parse().ok().filter(|_| !digits.starts_with(['0', '+']))?;
+        (first..=last).contains(&number).then_some(number)
     }
 }
 
@@ -114,6 +126,8 @@ pub enum Tab {
     BasicSip,
     /// Basic Settings → Features.
     BasicFeatures,
+    /// Basic Settings → Multicast.
+    BasicMulticast,
     /// Additional Features → Emergency Alerts.
     EmergencyAlerts,
     /// Additional Features → More Page Extensions.
@@ -126,21 +140,25 @@ pub enum Tab {
     AdvancedAudio,
     /// Advanced Settings → Advanced SIP.
     AdvancedSip,
+    /// Advanced Settings → Advanced Multicast.
+    AdvancedMulticast,
     /// Advanced Settings → Provisioning.
     Provisioning,
 }
 
 impl Tab {
     /// All pages, in the order of the interface.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::BasicSip,
         Self::BasicFeatures,
+        Self::BasicMulticast,
         Self::EmergencyAlerts,
         Self::MorePageExtensions,
         Self::MoreRingExtensions,
         Self::Admin,
         Self::AdvancedAudio,
         Self::AdvancedSip,
+        Self::AdvancedMulticast,
         Self::Provisioning,
     ];
 
@@ -150,12 +168,14 @@ impl Tab {
         match self {
             Self::BasicSip => "Basic Settings → SIP",
             Self::BasicFeatures => "Basic Settings → Features",
+            Self::BasicMulticast => "Basic Settings → Multicast",
             Self::EmergencyAlerts => "Additional Features → Emergency Alerts",
             Self::MorePageExtensions => "Additional Features → More Page Extensions",
             Self::MoreRingExtensions => "Additional Features → More Ring Extensions",
             Self::Admin => "Advanced Settings → Admin",
             Self::AdvancedAudio => "Advanced Settings → Advanced Audio",
             Self::AdvancedSip => "Advanced Settings → Advanced SIP",
+            Self::AdvancedMulticast => "Advanced Settings → Advanced Multicast",
             Self::Provisioning => "Advanced Settings → Provisioning",
         }
     }
@@ -212,6 +232,7 @@ const fn seen(
         pattern,
         kind,
         default,
+        defaults: &[],
         secret: false,
         tab,
         evidence: Evidence::Seen,
@@ -275,16 +296,18 @@ const USE: &str = "Register the slot.";
 /// The schema, in the order of the web interface.
 pub const KEYS: &[KeySpec] = &ALL;
 
-const SECTIONS: [&[KeySpec]; 5] = [
+const SECTIONS: [&[KeySpec]; 6] = [
     SOUND,
     passcode::KEYS,
     advanced_sip::KEYS,
+    multicast::KEYS,
     admin::KEYS,
     provisioning::KEYS,
 ];
 const ROWS: usize = SOUND.len()
     + passcode::KEYS.len()
     + advanced_sip::KEYS.len()
+    + multicast::KEYS.len()
     + admin::KEYS.len()
     + provisioning::KEYS.len();
 

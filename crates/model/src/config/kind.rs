@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::CallerPattern;
+use super::multicast_values::{GroupAddress, SOURCES_MAX, parse_sources, parse_zones};
 use crate::{AuthorizationId, SipUser};
 
 /// Longest password, display name or path, in bytes: far beyond what servers generate or people type.
@@ -39,6 +40,21 @@ pub enum Kind {
         /// Distance of two accepted values.
         step: i32,
     },
+    /// `Default`, or a gain in dB as in [`Kind::Decibel`].
+    Volume {
+        /// Quietest accepted.
+        min: i32,
+        /// Loudest accepted.
+        max: i32,
+        /// Distance of two accepted values.
+        step: i32,
+    },
+    /// Numbers of multicast zones with commas between them and perhaps one after the last.
+    Zones,
+    /// A multicast group with its port.
+    Group,
+    /// IPv4 addresses and networks with commas between them and perhaps one after the last.
+    Sources,
     /// A host name or address with an optional port.
     HostPort,
     /// A SIP user.
@@ -71,8 +87,14 @@ impl Kind {
             }
             Self::Choice(words) => parse_choice(value, words).is_some(),
             Self::Choices(words) => parse_choices(value, words).is_some(),
-            Self::Decibel { min, max, step } => parse_decibel(value)
-                .is_some_and(|gain| (*min..=*max).contains(&gain) && (gain - *min) % (*step).max(1) == 0),
+            Self::Decibel { min, max, step } => {
+                parse_decibel(value).is_some_and(|gain| is_on_scale(gain, *min, *max, *step))
+            }
+            Self::Volume { min, max, step } => parse_volume(value)
+                .is_some_and(|gain| gain.is_none_or(|gain| is_on_scale(gain, *min, *max, *step))),
+            Self::Zones => parse_zones(value).is_some(),
+            Self::Group => value.parse::<GroupAddress>().is_ok(),
+            Self::Sources => parse_sources(value).is_some(),
             Self::HostPort => value.parse::<HostPort>().is_ok(),
             Self::User => value.parse::<SipUser>().is_ok(),
             Self::AuthorizationId => value.parse::<AuthorizationId>().is_ok(),
@@ -92,6 +114,10 @@ impl Kind {
     pub fn means_same(&self, one: &str, other: &str) -> bool {
         match self {
             Self::Decibel { .. } => parse_decibel(one) == parse_decibel(other),
+            Self::Volume { .. } => parse_volume(one) == parse_volume(other),
+            Self::Zones => parse_zones(one) == parse_zones(other),
+            Self::Group => one.parse::<GroupAddress>() == other.parse::<GroupAddress>(),
+            Self::Sources => parse_sources(one) == parse_sources(other),
             Self::Integer { .. } => parse_integer(one) == parse_integer(other),
             Self::Choice(words) => parse_choice(one, words) == parse_choice(other, words),
             Self::Choices(words) => parse_choices(one, words) == parse_choices(other, words),
@@ -125,6 +151,18 @@ impl fmt::Display for Kind {
                     "{min}dB to {max}dB in steps of {step}dB, written like {min}dB"
                 )
             }
+            Self::Volume { min, max, step } => {
+                write!(
+                    formatter,
+                    "Default, or {min}dB to {max}dB in steps of {step}dB, written like {min}dB"
+                )
+            }
+            Self::Zones => formatter.write_str("numbers of zones from 1 to 50 with commas between them"),
+            Self::Group => formatter.write_str("a multicast address with a port, like 224.0.2.60:50000"),
+            Self::Sources => write!(
+                formatter,
+                "up to {SOURCES_MAX} IPv4 addresses or networks with commas between them"
+            ),
             Self::HostPort => formatter.write_str("a host name or address, with :port if not the usual one"),
             Self::User => write!(
                 formatter,
@@ -311,7 +349,20 @@ pub(super) fn parse_decibel(value: &str) -> Option<i32> {
     }
 }
 
-fn parse_port(text: &str) -> Option<u16> {
+/// The gain of a volume; `None` for `Default`.
+pub(super) fn parse_volume(value: &str) -> Option<Option<i32>> {
+    if value.eq_ignore_ascii_case("default") {
+        Some(None)
+    } else {
+        parse_decibel(value).map(Some)
+    }
+}
+
+fn is_on_scale(gain: i32, min: i32, max: i32, step: i32) -> bool {
+    (min..=max).contains(&gain) && (gain - min) % step.max(1) == 0
+}
+
+pub(super) fn parse_port(text: &str) -> Option<u16> {
     parse_integer(text)
         .and_then(|port| u16::try_from(port).ok())
         .filter(|port| *port > 0)
@@ -414,6 +465,26 @@ mod tests {
                 Kind::CallerPattern,
                 vec!["^1[0-9]{3}$", "(?i)front desk|7001"],
                 vec!["(", "((a{99}){99}){99}"],
+            ),
+            (
+                Kind::Volume {
+                    min: -45,
+                    max: 0,
+                    step: 3,
+                },
+                vec!["Default", "default", "-45dB", "0dB"],
+                vec!["-48dB", "3dB", "-17dB", "None"],
+            ),
+            (Kind::Zones, vec!["1", "1,8,9,", "50"], vec!["0", "51", "1,,2"]),
+            (
+                Kind::Group,
+                vec!["224.0.2.60:50000"],
+                vec!["10.0.0.1:50000", "224.0.2.60"],
+            ),
+            (
+                Kind::Sources,
+                vec!["192.0.2.1", "192.0.2.0/24,198.51.100.7,"],
+                vec!["host", "192.0.2.0/33"],
             ),
             (Kind::Text, vec!["a b = c # d"], vec!["a\tb"]),
         ] {

@@ -14,6 +14,7 @@ mod document;
 mod endpoint;
 mod keys;
 mod kind;
+mod multicast_values;
 mod reader;
 mod settings;
 
@@ -23,11 +24,12 @@ pub use document::{
 };
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
-    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, PageConfig, PageModeConfig,
-    PagePasscodeConfig, PasscodeConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig,
-    RingRule, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
-    TransportChoice,
+    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, MulticastConfig, MulticastMode,
+    MulticastSending, PageConfig, PageModeConfig, PagePasscodeConfig, PasscodeConfig, PriorityTrust,
+    ProvisioningConfig, RedundancyConfig, RingConfig, RingRule, SecurityConfig, ServerConfig, SlotConfig,
+    SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice, ZoneConfig, ZoneRole,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};
+pub use multicast_values::{GroupAddress, SOURCES_MAX, SourceNetwork, ZoneNumber};
 pub use settings::{CONCEALED, Difference, Origin, SettingChange, Settings};

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::kind::{parse_choice, parse_choices, parse_decibel, parse_integer};
+use super::kind::{parse_choice, parse_choices, parse_decibel, parse_integer, parse_volume};
+use super::multicast_values::{SourceNetwork, ZoneNumber, parse_sources, parse_zones};
 use super::{Document, find};
 
 /// Why a typed read cannot fail.
@@ -18,7 +19,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The value or its default; empty for a key that is not set and has no default.
     pub(super) fn text(&self, key: &str) -> &'a str {
-        let default = || find(key).map_or("", |spec| spec.default);
+        let default = || find(key).map_or("", |spec| spec.default_of(key));
         self.document.value(key).unwrap_or_else(default)
     }
 
@@ -36,6 +37,27 @@ impl<'a> Reader<'a> {
 
     pub(super) fn decibel(&self, key: &str) -> i32 {
         parse_decibel(self.text(key)).expect(CHECKED)
+    }
+
+    /// The gain, or `None` where the one of another key counts.
+    pub(super) fn volume(&self, key: &str) -> Option<i32> {
+        parse_volume(self.text(key)).expect(CHECKED)
+    }
+
+    /// The zones of a list, in the order of their numbers; none where it is empty.
+    pub(super) fn zones(&self, key: &str) -> Vec<ZoneNumber> {
+        match self.text(key) {
+            "" => Vec::new(),
+            text => parse_zones(text).expect(CHECKED),
+        }
+    }
+
+    /// The senders of a list; none where it is empty.
+    pub(super) fn sources(&self, key: &str) -> Vec<SourceNetwork> {
+        match self.text(key) {
+            "" => Vec::new(),
+            text => parse_sources(text).expect(CHECKED),
+        }
     }
 
     pub(super) fn choice(&self, key: &str, words: &'static [&'static str]) -> &'static str {

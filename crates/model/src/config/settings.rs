@@ -120,7 +120,7 @@ impl Settings {
     pub fn value(&self, key: &str) -> &str {
         self.effective
             .value(key)
-            .unwrap_or_else(|| find(key).map_or("", |spec| spec.default))
+            .unwrap_or_else(|| find(key).map_or("", |spec| spec.default_of(key)))
     }
 
     /// Where the value of a key comes from.
@@ -185,7 +185,7 @@ impl Settings {
         match find(key) {
             Some(spec) => {
                 let is_empty = value.is_empty() && below.is_none();
-                is_empty || spec.kind.means_same(value, below.unwrap_or(spec.default))
+                is_empty || spec.kind.means_same(value, below.unwrap_or(spec.default_of(key)))
             }
             None => value == below.unwrap_or_default(),
         }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Receipt, RegistrationStatus, Signals, Sounding, StopReason};
+use super::{MulticastStatus, Receipt, RegistrationStatus, Signals, Sounding, StopReason};
+use crate::config::ZoneNumber;
 use crate::{DeviceId, SipUser, SlotId, SlotKind};
 
 /// State of a device at one instant.
@@ -21,6 +22,8 @@ pub struct DeviceStatus {
     pub messages: MessagesStatus,
     /// Its loudspeaker.
     pub sink: SinkStatus,
+    /// What it does with multicast zones.
+    pub multicast: MulticastStatus,
 }
 
 /// Messages of delayed pages that are not played yet.
@@ -125,6 +128,13 @@ pub enum DeviceEvent {
     },
     /// The server asks the device to fetch its configuration again (check-sync).
     CheckSync,
+    /// A multicast zone can or cannot be received.
+    ZoneChanged {
+        /// Which zone.
+        zone: ZoneNumber,
+        /// Why nothing can come, in words; `null` when something can.
+        problem: Option<String>,
+    },
     /// The loudspeaker is in another state.
     SinkChanged {
         /// The state.

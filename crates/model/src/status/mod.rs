@@ -4,6 +4,7 @@
 //! cores need no calendar and two clocks that differ cannot disagree.
 
 mod device;
+mod multicast;
 mod page;
 mod registration;
 mod signals;
@@ -11,6 +12,7 @@ mod sounding;
 mod zone;
 
 pub use device::{DeviceEvent, DeviceStatus, MessagesStatus, SinkHealth, SinkStatus, SlotStatus};
+pub use multicast::{MulticastCodec, MulticastMode, MulticastStatus, ZoneReception, ZoneStream};
 pub use page::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 pub use registration::{
     Cause, CertificateFault, ProvisioningStep, RegistrationStatus, Shown, Target, TargetRole,

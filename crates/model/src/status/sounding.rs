@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ZoneStream;
 use crate::{PageId, SlotId};
 
 /// What a device plays.
@@ -19,6 +20,8 @@ pub struct Sounding {
     pub slot: Option<SlotId>,
     /// The number of the announcement, if it is one.
     pub announcement: Option<u8>,
+    /// The stream of a multicast zone, if it is one.
+    pub multicast: Option<ZoneStream>,
     /// The page, if it has an id.
     pub page: Option<PageId>,
     /// The name of the tone or announcement; `None` for speech, and for an alert that is silent.
@@ -86,6 +89,8 @@ pub enum SoundOrigin {
     DelayedPage,
     /// The device itself: its web page, its interface, an input.
     Local,
+    /// A multicast zone.
+    Multicast,
 }
 
 /// Why a sound is not heard any more.

@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Kernel buffer of a media socket in bytes: a second of a talker's packets, so that a thousand sockets cost little.
-const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+pub(super) const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 /// Ports held by other programs that are tried before giving up: about a millisecond of work.
 const ATTEMPTS_MAX: usize = 512;
 /// Expedited forwarding (RFC 3246) in the upper six bits of the traffic class.
-const EXPEDITED_FORWARDING: u32 = 46 << 2;
+pub(super) const EXPEDITED_FORWARDING: u32 = 46 << 2;
 
 /// A range of ports for media, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -109,6 +109,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),
+        multicast: Default::default(),
         priority: PriorityTrust::Zone,
         times: Times::default(),
     })

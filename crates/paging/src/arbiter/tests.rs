@@ -1,6 +1,6 @@
 //! Every kind of sound over every other, and what comes after.
 
-use crate::{Arbiter, Class, Effect, Order, OrderError, Refusal, SOUNDS_MAX, SoundId};
+use crate::{Arbiter, Class, Effect, Order, OrderError, Rank, Refusal, SOUNDS_MAX, SoundId};
 
 const FIRST: SoundId = SoundId(1);
 const SECOND: SoundId = SoundId(2);
@@ -70,6 +70,64 @@ fn what_had_to_wait_starts_when_the_first_sound_ends() {
                 _ => &[],
             };
             assert_eq!(after, expected, "{second} after {first}");
+        }
+    }
+}
+
+#[test]
+fn a_sound_of_a_greater_rank_ends_a_lesser_one_of_a_class_that_refuses_its_like() {
+    const RANKS: [Rank; 3] = [Rank::Zone, Rank::AllCall, Rank::Own];
+    for class in Class::ALL {
+        for first in RANKS {
+            for second in RANKS {
+                let mut arbiter = Arbiter::default();
+                arbiter.request_ranked(FIRST, class, first);
+
+                let effects = arbiter.request_ranked(SECOND, class, second);
+
+                let expected = match outcome(class, class) {
+                    "REFUSED" if second > first => vec![
+                        Effect::Stop {
+                            sound: FIRST,
+                            by: class,
+                        },
+                        Effect::Start(SECOND),
+                    ],
+                    _ => {
+                        let mut unranked = Arbiter::default();
+                        unranked.request(FIRST, class);
+                        unranked.request(SECOND, class)
+                    }
+                };
+                assert_eq!(effects, expected, "{class}: {second:?} over {first:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rank_lifts_nothing_above_a_more_important_class() {
+    let mut arbiter = Arbiter::default();
+    arbiter.request_ranked(FIRST, Class::PriorityPage, Rank::Zone);
+
+    let [Effect::Refuse { .. }] = arbiter.request_ranked(SECOND, Class::Page, Rank::Own)[..] else {
+        panic!("a page under a priority page is refused");
+    };
+}
+
+#[test]
+fn the_loudspeaker_is_free_for_what_is_more_important_than_all_that_is_wanted() {
+    for wanted in Class::ALL {
+        for class in Class::ALL {
+            let mut arbiter = Arbiter::default();
+            assert!(arbiter.is_free_for(class));
+            arbiter.request(FIRST, wanted);
+
+            let order = Order::default();
+            assert_eq!(
+                arbiter.is_free_for(class),
+                order.place(class) < order.place(wanted)
+            );
         }
     }
 }

@@ -213,6 +213,8 @@ impl World<'_> {
                     self.send_out(id, Kind::Media, from, to, bytes);
                 }
             }
+            // No device of the simulation has zones.
+            Output::Zones(_) | Output::SendZone { .. } => {}
             Output::Event(Told::Device(event)) => self.device_tells(id, &event),
             Output::Event(Told::Talker(event)) => self.talker_tells(id, &event),
             Output::Stopped => self.stopped(id),
@@ -302,6 +304,7 @@ impl World<'_> {
             DeviceEvent::SignalsChanged { .. }
             | DeviceEvent::MessagesChanged { .. }
             | DeviceEvent::SoundRefused { .. }
+            | DeviceEvent::ZoneChanged { .. }
             | DeviceEvent::CheckSync => {}
         }
     }

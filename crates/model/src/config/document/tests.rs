@@ -106,7 +106,7 @@ fn a_key_without_effect_is_listed_where_it_asks_for_something_else_than_what_is_
 
 #[test]
 fn unknown_keys_are_kept_and_listed_with_what_they_may_have_meant() {
-    let document = Document::parse("mcast.mode = 1\nsip.transport = tls\nsip.proxi = a\n").unwrap();
+    let document = Document::parse("iot.use = 1\nsip.transport = tls\nsip.proxi = a\n").unwrap();
 
     let unknown = document.unknown_keys();
 
@@ -117,12 +117,12 @@ fn unknown_keys_are_kept_and_listed_with_what_they_may_have_meant() {
     assert_eq!(
         listed,
         [
-            (1, "mcast.mode", None),
+            (1, "iot.use", None),
             (2, "sip.transport", Some("sip.transp")),
             (3, "sip.proxi", Some("sip.proxy"))
         ]
     );
-    assert_eq!(document.value("mcast.mode"), Some("1"));
+    assert_eq!(document.value("iot.use"), Some("1"));
 }
 
 #[test]

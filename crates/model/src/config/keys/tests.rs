@@ -7,6 +7,37 @@ fn every_default_is_a_right_value() {
     for spec in KEYS.iter().filter(|spec| !spec.default.is_empty()) {
         assert_eq!(spec.kind.check(spec.default), Ok(()), "{}", spec.pattern);
     }
+    for spec in KEYS.iter().filter(|spec| !spec.defaults.is_empty()) {
+        assert_eq!(
+            spec.pattern.keys().count(),
+            spec.defaults.len(),
+            "{}",
+            spec.pattern
+        );
+        for key in spec.pattern.keys() {
+            assert_eq!(spec.kind.check(spec.default_of(&key)), Ok(()), "{key}");
+        }
+    }
+}
+
+#[test]
+fn zones_have_the_addresses_of_the_hardware() {
+    let address = |number: u8| {
+        let key = format!("mcast.zone{number}");
+        find(&key).map(|spec| spec.default_of(&key))
+    };
+
+    assert_eq!(address(9), Some("224.0.2.60:50000"));
+    assert_eq!(address(8), Some("224.0.2.60:50001"));
+    for number in 1..=6 {
+        let expected = format!("224.0.2.60:{}", 50_001 + u32::from(number));
+        assert_eq!(address(number), Some(expected.as_str()));
+    }
+    assert_eq!(address(7), Some("224.0.2.60:50008"));
+    for number in 10..=50 {
+        let expected = format!("224.0.2.{}:50000", 100 + number);
+        assert_eq!(address(number), Some(expected.as_str()));
+    }
 }
 
 #[test]

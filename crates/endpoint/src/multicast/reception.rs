@@ -1,0 +1,325 @@
+//! One zone that is played.
+//!
+//! ```text
+//!           a packet            the next one of it             silence
+//!   Idle ──────────────▶ Idle, ─────────────────────▶ Live ─────────────▶ Idle
+//!                        a few openings kept
+//! ```
+//!
+//! One packet starts nothing: a stray or forged datagram neither lights the strobe nor ends another page. A stream holds
+//! its zone until it is over; what comes from elsewhere meanwhile is dropped.
+
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+use media::codec::Codec;
+use media::mix::{DUCKED_DB, Gain};
+use media::receive::{Received, Receiver, ReceiverConfig};
+use media::rtp::{Header, Packet};
+use media::sample::SampleRate;
+use model::status::{MulticastCodec, ZoneStream};
+use paging::{Class, SoundId};
+
+use super::Candidate;
+use super::held_back::HeldBack;
+use crate::profile::ZoneProfile;
+
+/// A stream of which nothing has come for so long is over: senders neither pause nor say good-bye, and a network may lose
+/// a burst.
+pub const STREAM_SILENCE: Duration = Duration::from_secs(1);
+/// Streams that may be about to begin: a few senders that start at the same time.
+pub(super) const OPENINGS_MAX: usize = 4;
+/// How far behind the first packet of a stream the second one may be, in packets.
+const STEP_MAX: u16 = 5;
+/// The payload types of a zone, all of them static (RFC 3551 section 6).
+const FORMATS: [(u8, Codec); 3] = [(0, Codec::Pcmu), (8, Codec::Pcma), (9, Codec::G722)];
+
+/// What a packet is.
+#[derive(Debug)]
+pub(super) enum Judgement {
+    /// The second packet of a stream.
+    Begins(Opening),
+    /// One of the stream, or perhaps the first of one.
+    Kept,
+    /// It comes from elsewhere than the stream.
+    Foreign,
+    /// It carries no sound that is understood.
+    Unusable,
+}
+
+/// How loud a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    Silent,
+    Ducked,
+    Full,
+}
+
+/// A packet that may be the first of a stream.
+#[derive(Debug)]
+pub(super) struct Opening {
+    from: SocketAddr,
+    header: Header,
+    at: Instant,
+    bytes: Vec<u8>,
+}
+
+/// One zone.
+pub(super) struct Reception {
+    profile: ZoneProfile,
+    /// The oldest first, at most [`OPENINGS_MAX`]; none while a stream is live.
+    openings: Vec<Opening>,
+    live: Option<Box<Live>>,
+    problem: Option<String>,
+}
+
+/// A stream.
+struct Live {
+    sound: SoundId,
+    from: SocketAddr,
+    receiver: Receiver,
+    codec: Codec,
+    /// When its last packet came.
+    heard_at: Instant,
+    level: Level,
+    gain: Gain,
+    /// A tone is due when it is heard for the first time.
+    has_sounded: bool,
+    held_back: Option<HeldBack>,
+    rate: SampleRate,
+}
+
+impl Reception {
+    pub(super) fn new(profile: ZoneProfile) -> Self {
+        Self {
+            profile,
+            openings: Vec::new(),
+            live: None,
+            problem: None,
+        }
+    }
+
+    /// Says whether a profile has the same zone with the same importance.
+    pub(super) fn is_like(&self, profile: &ZoneProfile) -> bool {
+        self.profile.group == profile.group
+            && self.profile.class == profile.class
+            && self.profile.rank == profile.rank
+    }
+
+    pub(super) fn set_profile(&mut self, profile: ZoneProfile) {
+        self.profile = profile;
+        let level = self.live.as_ref().map(|live| live.level);
+        if let Some(level) = level {
+            self.set_level(level);
+        }
+    }
+
+    /// Takes a packet of the stream, or keeps one that may be the first of one.
+    pub(super) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Judgement {
+        if let Some(live) = self.live.as_deref_mut() {
+            return live.handle_packet(now, from, bytes);
+        }
+        let Some((header, _)) = sound_of(bytes) else {
+            return Judgement::Unusable;
+        };
+        self.openings
+            .retain(|opening| now.saturating_duration_since(opening.at) < STREAM_SILENCE);
+        let place = self
+            .openings
+            .iter()
+            .position(|opening| opening.is_before(from, header));
+        if let Some(place) = place {
+            let opening = self.openings.remove(place);
+            self.openings.clear();
+            return Judgement::Begins(opening);
+        }
+        if self.openings.len() >= OPENINGS_MAX {
+            self.openings.remove(0);
+        }
+        self.openings.push(Opening {
+            from,
+            header,
+            at: now,
+            bytes: bytes.to_vec(),
+        });
+        Judgement::Kept
+    }
+
+    /// Begins the stream of an opening, whose second packet is `bytes`.
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        mut opening: Opening,
+        bytes: &mut [u8],
+        rate: SampleRate,
+        sound: SoundId,
+    ) -> Candidate {
+        let receiver = Receiver::new(&ReceiverConfig {
+            remote: opening.from,
+            formats: FORMATS.to_vec(),
+            telephone_event: None,
+            key: None,
+            output_rate: rate,
+        });
+        let mut live = Live {
+            sound,
+            from: opening.from,
+            receiver,
+            codec: Codec::Pcmu,
+            heard_at: opening.at,
+            level: Level::Silent,
+            gain: Gain::new(rate, self.profile.volume_db),
+            has_sounded: false,
+            held_back: None,
+            rate,
+        };
+        live.handle_packet(opening.at, opening.from, &mut opening.bytes);
+        live.handle_packet(now, opening.from, bytes);
+        self.live = Some(Box::new(live));
+        Candidate {
+            sound,
+            class: self.profile.class,
+            rank: self.profile.rank,
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.live = None;
+    }
+
+    /// Makes the stream so loud; the tone plays when it is heard for the first time.
+    pub(super) fn set_level(&mut self, level: Level) {
+        let volume_db = self.profile.volume_db;
+        let Some(live) = self.live.as_deref_mut() else {
+            return;
+        };
+        let target_db = match level {
+            Level::Ducked => volume_db + DUCKED_DB,
+            Level::Full | Level::Silent => volume_db,
+        };
+        if live.level == Level::Silent {
+            // Nothing is heard that a sudden change could make click.
+            live.gain = Gain::new(live.rate, target_db);
+        } else {
+            live.gain.set(target_db);
+        }
+        live.level = level;
+        if level != Level::Silent && !std::mem::replace(&mut live.has_sounded, true) {
+            live.held_back = HeldBack::new(&self.profile.tone, live.rate);
+        }
+    }
+
+    /// Fills `out` with the next samples of the stream; gives their gain where they are heard.
+    pub(super) fn render(&mut self, now: Instant, out: &mut [i16]) -> Option<&mut Gain> {
+        let live = self.live.as_deref_mut()?;
+        live.receiver.pull(now, out);
+        if let Some(held_back) = &mut live.held_back {
+            held_back.exchange(out);
+        }
+        (live.level != Level::Silent).then_some(&mut live.gain)
+    }
+
+    /// When the stream is over if nothing comes meanwhile.
+    pub(super) fn ends_at(&self) -> Option<Instant> {
+        let live = self.live.as_ref()?;
+        let delay = live.held_back.as_ref().map(HeldBack::delay).unwrap_or_default();
+        Some(live.heard_at + STREAM_SILENCE + delay)
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.ends_at().is_some_and(|at| at <= now)
+    }
+
+    /// Notes why nothing can come; says whether that is different.
+    pub(super) fn set_problem(&mut self, problem: Option<String>) -> bool {
+        let has_changed = self.problem != problem;
+        self.problem = problem;
+        has_changed
+    }
+
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub(super) fn sound(&self) -> Option<SoundId> {
+        self.live.as_ref().map(|live| live.sound)
+    }
+
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        self.live.as_ref().map(|live| live.from)
+    }
+
+    pub(super) fn is_heard(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.level != Level::Silent)
+    }
+
+    pub(super) fn class(&self) -> Class {
+        self.profile.class
+    }
+
+    pub(super) fn group(&self) -> SocketAddrV4 {
+        self.profile.group
+    }
+
+    pub(super) fn candidate(&self) -> Option<Candidate> {
+        Some(Candidate {
+            sound: self.sound()?,
+            class: self.profile.class,
+            rank: self.profile.rank,
+        })
+    }
+
+    pub(super) fn stream(&self) -> Option<ZoneStream> {
+        let live = self.live.as_ref()?;
+        Some(ZoneStream {
+            zone: self.profile.number,
+            source: live.from.to_string(),
+            codec: match live.codec {
+                Codec::Pcma => MulticastCodec::Pcma,
+                Codec::G722 => MulticastCodec::G722,
+                // Opus is none of the formats.
+                Codec::Pcmu | Codec::Opus => MulticastCodec::Pcmu,
+            },
+        })
+    }
+}
+
+impl Live {
+    fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Judgement {
+        if from != self.from {
+            return Judgement::Foreign;
+        }
+        let Some((_, codec)) = sound_of(bytes) else {
+            return Judgement::Unusable;
+        };
+        match self.receiver.handle_packet(now, from, bytes) {
+            Received::Accepted { .. } => {
+                self.heard_at = now;
+                self.codec = codec;
+                Judgement::Kept
+            }
+            Received::Key(_) | Received::Consumed => Judgement::Kept,
+            // A second stream of the same address, a packet that was here before, one of no place: all cost nothing.
+            Received::Rejected(_) => Judgement::Unusable,
+        }
+    }
+}
+
+impl Opening {
+    /// Says whether a packet goes on where this one ended.
+    fn is_before(&self, from: SocketAddr, header: Header) -> bool {
+        let step = header.sequence.wrapping_sub(self.header.sequence);
+        self.from == from && self.header.ssrc == header.ssrc && (1..=STEP_MAX).contains(&step)
+    }
+}
+
+/// The header and the codec of a packet, if it carries sound of a zone.
+fn sound_of(bytes: &[u8]) -> Option<(Header, Codec)> {
+    let packet = Packet::parse(bytes).ok()?;
+    let header = packet.header();
+    let (_, codec) = FORMATS
+        .into_iter()
+        .find(|(payload_type, _)| *payload_type == header.payload_type)?;
+    codec.payload_samples(packet.payload())?;
+    Some((header, codec))
+}

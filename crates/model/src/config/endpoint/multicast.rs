@@ -1,0 +1,249 @@
+//! What an endpoint does with multicast zones.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use super::Tone;
+use super::slots::tone;
+use crate::config::keys::{MULTICAST_CODECS, MULTICAST_MODES};
+use crate::config::reader::Reader;
+use crate::config::{GroupAddress, SourceNetwork, ZoneNumber};
+use crate::status::MulticastCodec;
+pub use crate::status::MulticastMode;
+
+/// What an endpoint does with multicast zones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MulticastConfig {
+    /// Whether it sends or receives.
+    pub mode: MulticastMode,
+    /// The zones that a receiver plays, in the order of their numbers.
+    pub zones: Vec<ZoneConfig>,
+    /// Who may speak in them; empty for anybody.
+    pub sources: Vec<SourceNetwork>,
+    /// The network interface; `None` for all, or the one of the default route.
+    pub interface: Option<String>,
+    /// What a sender does.
+    pub sending: MulticastSending,
+}
+
+/// One zone that a receiver plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneConfig {
+    /// Its number.
+    pub number: ZoneNumber,
+    /// Its address.
+    pub group: SocketAddrV4,
+    /// How important it is.
+    pub role: ZoneRole,
+    /// Gain in dB, at most 0; `None` for that of pages.
+    pub volume_db: Option<i32>,
+    /// Played before a page, which is held back meanwhile.
+    pub tone: Tone,
+}
+
+/// How important a zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneRole {
+    /// Before other pages.
+    Priority,
+    /// A page to everybody, before pages to one zone.
+    AllCall,
+    /// A page.
+    Page,
+    /// Background music.
+    Music,
+}
+
+/// What a sender does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MulticastSending {
+    /// The zones that it may send to, with their addresses.
+    pub group_by_zone: BTreeMap<ZoneNumber, SocketAddrV4>,
+    /// The codec.
+    pub codec: MulticastCodec,
+    /// How much sound a packet carries.
+    pub packet_time: Duration,
+    /// How many hops packets go.
+    pub hops: u8,
+    /// Where pages of the base extension go, too.
+    pub base_zone: Option<ZoneNumber>,
+    /// The tones of rings go there as well.
+    pub rings: bool,
+    /// What is sent is played here, too.
+    pub plays_here: bool,
+}
+
+pub(super) fn multicast(reader: &Reader<'_>) -> MulticastConfig {
+    let zones = reader.zones("mcast.rx.zones");
+    MulticastConfig {
+        mode: match reader.choice("mcast.mode", MULTICAST_MODES) {
+            "1" => MulticastMode::Sender,
+            "2" => MulticastMode::Receiver,
+            _ => MulticastMode::Off,
+        },
+        zones: zones
+            .into_iter()
+            .filter_map(|number| zone(reader, number))
+            .collect(),
+        sources: reader.sources("oyez.mcast.sources"),
+        interface: reader.parsed("oyez.mcast.interface"),
+        sending: sending(reader),
+    }
+}
+
+fn zone(reader: &Reader<'_>, number: ZoneNumber) -> Option<ZoneConfig> {
+    Some(ZoneConfig {
+        number,
+        group: group(reader, number)?,
+        role: role(reader, number),
+        volume_db: reader.volume(&format!("mcast.vol{number}")),
+        tone: tone(reader.text(&format!("mcast.rxtone{number}"))),
+    })
+}
+
+fn group(reader: &Reader<'_>, number: ZoneNumber) -> Option<SocketAddrV4> {
+    let address: GroupAddress = reader.parsed(&format!("mcast.zone{number}"))?;
+    Some(address.socket_address())
+}
+
+fn role(reader: &Reader<'_>, number: ZoneNumber) -> ZoneRole {
+    let has_priority = if reader.flag("mcast.prio.use") {
+        reader.zones("mcast.prio.zones").contains(&number)
+    } else {
+        number == ZoneNumber::PRIORITY
+    };
+    if has_priority {
+        ZoneRole::Priority
+    } else if reader.zones("mcast.zones.music").contains(&number) {
+        ZoneRole::Music
+    } else if number == ZoneNumber::ALL_CALL {
+        ZoneRole::AllCall
+    } else {
+        ZoneRole::Page
+    }
+}
+
+fn sending(reader: &Reader<'_>) -> MulticastSending {
+    let permitted = reader.zones("mcast.tx.zones");
+    let packet_time = reader.integer("mcast.tx.ptime");
+    MulticastSending {
+        group_by_zone: ZoneNumber::all()
+            .filter(|number| permitted.is_empty() || permitted.contains(number))
+            .filter_map(|number| group(reader, number).map(|group| (number, group)))
+            .collect(),
+        codec: match reader.choice("mcast.tx.codec", MULTICAST_CODECS) {
+            "ulaw" => MulticastCodec::Pcmu,
+            "alaw" => MulticastCodec::Pcma,
+            _ => MulticastCodec::G722,
+        },
+        packet_time: Duration::from_millis(packet_time.into()),
+        hops: u8::try_from(reader.integer("mcast.tx.ttl")).unwrap_or(1),
+        base_zone: u8::try_from(reader.integer("mcast.tx.fixed"))
+            .ok()
+            .and_then(ZoneNumber::new),
+        rings: reader.flag("mcast.tx.ring"),
+        plays_here: reader.flag("oyez.mcast.local"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Document, EndpointConfig};
+
+    fn config(text: &str) -> MulticastConfig {
+        let document = Document::parse(text).unwrap();
+        EndpointConfig::from_document(&document).unwrap().multicast
+    }
+
+    fn roles(text: &str) -> Vec<(u8, ZoneRole)> {
+        let zones = config(text).zones;
+        zones
+            .into_iter()
+            .map(|zone| (zone.number.get(), zone.role))
+            .collect()
+    }
+
+    #[test]
+    fn a_receiver_of_the_defaults_plays_a_zone_the_all_call_and_the_priority_call() {
+        let config = config("mcast.mode = 2\n");
+
+        assert_eq!(config.mode, MulticastMode::Receiver);
+        let zones: Vec<_> = config
+            .zones
+            .iter()
+            .map(|zone| (zone.number.get(), zone.group.to_string(), zone.role))
+            .collect();
+        assert_eq!(
+            zones,
+            [
+                (1, "224.0.2.60:50002".to_owned(), ZoneRole::Page),
+                (8, "224.0.2.60:50001".to_owned(), ZoneRole::AllCall),
+                (9, "224.0.2.60:50000".to_owned(), ZoneRole::Priority),
+            ]
+        );
+        assert!(config.zones.iter().all(|zone| zone.tone == Tone::None));
+        assert_eq!((config.sources.len(), config.interface), (0, None));
+    }
+
+    #[test]
+    fn priority_and_music_go_to_the_zones_that_are_named() {
+        assert_eq!(
+            roles("mcast.rx.zones = 7,9,20\nmcast.prio.zones = 20\n"),
+            [
+                (7, ZoneRole::Music),
+                (9, ZoneRole::Priority),
+                (20, ZoneRole::Page)
+            ]
+        );
+        assert_eq!(
+            roles(
+                "mcast.rx.zones = 7,9,20\nmcast.prio.zones = 20\nmcast.prio.use = 1\nmcast.zones.music = 9\n"
+            ),
+            [
+                (7, ZoneRole::Page),
+                (9, ZoneRole::Music),
+                (20, ZoneRole::Priority)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_zone_has_its_own_address_volume_and_tone() {
+        let config = config(
+            "mcast.rx.zones = 3\nmcast.zone3 = 239.1.2.3:6000\nmcast.vol3 = -12dB\nmcast.rxtone3 = chime.wav\n\
+             oyez.mcast.sources = 192.0.2.0/24\noyez.mcast.interface = eth1\n",
+        );
+
+        let [zone] = &config.zones[..] else {
+            panic!("one zone")
+        };
+        assert_eq!(zone.group.to_string(), "239.1.2.3:6000");
+        assert_eq!(zone.volume_db, Some(-12));
+        assert_eq!(zone.tone, Tone::File("chime.wav".into()));
+        assert_eq!(
+            (config.sources.len(), config.interface.as_deref()),
+            (1, Some("eth1"))
+        );
+    }
+
+    #[test]
+    fn a_sender_of_the_defaults_sends_g722_to_every_zone() {
+        let sending = config("mcast.mode = 1\n").sending;
+
+        assert_eq!(sending.group_by_zone.len(), 50);
+        assert_eq!((sending.codec, sending.hops), (MulticastCodec::G722, 1));
+        assert_eq!(sending.packet_time, Duration::from_millis(20));
+        assert_eq!(sending.base_zone, ZoneNumber::new(1));
+        assert!(sending.plays_here && !sending.rings);
+    }
+
+    #[test]
+    fn a_sender_sends_to_the_zones_it_may() {
+        let sending = config("mcast.mode = 1\nmcast.tx.zones = 2,8,\nmcast.tx.fixed = 0\n").sending;
+
+        let zones: Vec<u8> = sending.group_by_zone.keys().map(|zone| zone.get()).collect();
+        assert_eq!((zones, sending.base_zone), (vec![2, 8], None));
+    }
+}
