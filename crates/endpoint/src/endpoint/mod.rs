@@ -125,7 +125,10 @@ impl Endpoint {
         rng.fill_bytes(&mut agent_seed);
         let mut config = Config::new(profile.user_agent.clone());
         config.supported = vec!["path".to_owned(), "outbound".to_owned()];
-        config.methods.push(OwnedMethod::from(Method::Notify));
+        config.session_timers = true;
+        config
+            .methods
+            .extend([Method::Notify, Method::Update].map(OwnedMethod::from));
         config.limits = AGENT_LIMITS;
         let slots = profile
             .slots

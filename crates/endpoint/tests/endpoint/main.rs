@@ -29,6 +29,7 @@ mod reconfiguration;
 mod registration;
 mod ring;
 mod server;
+mod session_timer;
 mod streams;
 mod translator;
 mod world;

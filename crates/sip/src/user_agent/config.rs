@@ -104,6 +104,8 @@ pub struct Config {
     pub large_datagrams: bool,
     /// Option tags the owner supports (Supported, and what Require may ask for).
     pub supported: Vec<String>,
+    /// Accept session timers (RFC 4028): the owner has to take UPDATE and re-INVITE with the description that stands.
+    pub session_timers: bool,
 }
 
 impl Config {
@@ -119,6 +121,7 @@ impl Config {
                 .to_vec(),
             large_datagrams: false,
             supported: Vec::new(),
+            session_timers: false,
         }
     }
 

@@ -23,4 +23,6 @@ pub struct Counters {
     pub unsent: u64,
     /// Replies of the owner that came after the transaction's end, or a second time.
     pub late_replies: u64,
+    /// Sessions that ended because nobody refreshed them (RFC 4028).
+    pub expired: u64,
 }

@@ -52,6 +52,7 @@ mod session;
 mod session_called;
 mod session_calling;
 mod session_requests;
+mod session_timer;
 mod sessions;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -78,6 +79,7 @@ pub use self::event::{
 };
 pub use self::realms::REALMS_MAX;
 pub use self::session_requests::SESSION_REQUESTS_MAX;
+pub use self::session_timer::{SESSION_INTERVAL_MAX, SESSION_INTERVAL_MIN};
 pub use crate::dialog::ROUTE_SET_MAX;
 pub use crate::transaction::Timers;
 
@@ -154,7 +156,10 @@ pub struct UserAgent {
 
 impl UserAgent {
     /// An agent whose branches, tags and Call-IDs follow from `seed`, which must be unpredictable in a product.
-    pub fn new(seed: [u8; 32], config: Config) -> Self {
+    pub fn new(seed: [u8; 32], mut config: Config) -> Self {
+        if config.session_timers {
+            config.supported.push("timer".to_owned());
+        }
         let limits = config.limits;
         Self {
             random: Random::new(seed),

@@ -31,6 +31,7 @@ use super::EndCause;
 use super::command::{Body, Reply};
 use super::config::FORKS_MAX;
 use super::reply::Written;
+use super::session_timer::Expiry;
 use crate::dialog::Dialog;
 use crate::digest::ClientCredentials;
 use crate::draft::Authorizations;
@@ -106,6 +107,10 @@ pub(super) struct Session {
     pub(super) farewell: Option<Farewell>,
     /// Whether our CANCEL was sent because nobody answered.
     pub(super) is_given_up: bool,
+    /// How long the session stands without a refresh, if not for ever.
+    pub(super) expiry: Option<Expiry>,
+    /// The last description of ours, which a refresh repeats.
+    pub(super) description: Option<Body>,
 }
 
 /// How requests of ours get through.
@@ -134,6 +139,8 @@ impl Session {
             provisional: None,
             farewell: None,
             is_given_up: false,
+            expiry: None,
+            description: None,
         }
     }
 
@@ -168,6 +175,9 @@ impl Session {
             if let Some(contact) = &reply.contact {
                 self.contact.clone_from(contact);
             }
+            if reply.body.is_some() {
+                self.description.clone_from(&reply.body);
+            }
         }
         if reply.status.is_final() {
             self.requests.retain(|waiting| *waiting != id);
@@ -201,4 +211,8 @@ pub(super) enum SessionTimer {
     Patience,
     /// The provisional response is sent again.
     Provisional,
+    /// The session is refreshed.
+    Refresh,
+    /// The session ends because nobody has refreshed it.
+    Expire,
 }

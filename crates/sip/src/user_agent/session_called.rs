@@ -92,6 +92,9 @@ impl UserAgent {
             self.counters.overflow += 1;
             return self.reply(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
         }
+        if let Err(too_small) = self.asked_expiry(&message) {
+            return self.refuse(now, id, &too_small.reply());
+        }
         let tag = self.random.tag();
         let Ok(dialog) = Dialog::called(&message, &tag) else {
             return self.refuse(now, id, &Reply::new(StatusCode::BAD_REQUEST));
@@ -150,7 +153,11 @@ impl UserAgent {
         let Some(reply_flow) = self.servers.reply_flow(invite) else {
             return;
         };
-        let response = match self.reply_to_invite(now, session, reply) {
+        let Some(request) = self.servers.request(invite) else {
+            return;
+        };
+        let (reply, agreed) = self.agree(request, reply);
+        let response = match self.reply_to_invite(now, session, &reply) {
             Some(Written { status, octets }) if status.is_success() => octets,
             // The answer could not be written, and the caller has been told so if it could be told anything.
             Some(_) | None => return self.end_session(now, session, EndCause::NotAnswered),
@@ -162,7 +169,9 @@ impl UserAgent {
         if let Some(state) = self.sessions.get_mut(session) {
             state.phase = Phase::ExpectAck;
             state.provisional = None;
+            state.description = reply.body;
         }
+        self.refreshed_by_peer(now, session, agreed);
         self.expect_ack(now, session, sequence, response, reply_flow);
     }
 

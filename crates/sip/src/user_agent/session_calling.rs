@@ -24,6 +24,7 @@ impl UserAgent {
         }
         let Opening { attempt, from_tag } = self.open(request);
         let contact = attempt.draft.contact.clone().unwrap_or_default();
+        let description = attempt.draft.body.clone();
         let dialog = Dialog::calling(&attempt.draft, from_tag, attempt.sequence);
         let access = Access {
             credentials: attempt.credentials.clone(),
@@ -39,6 +40,7 @@ impl UserAgent {
             Ok(invite) => {
                 let state = Session {
                     access,
+                    description,
                     ..Session::new(flow, dialog, contact, Phase::Calling { invite })
                 };
                 self.sessions.insert(session, state);
@@ -129,6 +131,7 @@ impl UserAgent {
                 self.leave_unusable(now, session, response);
             }
             Phase::Calling { .. } | Phase::Proceeding { .. } => {
+                self.refreshed_by_us(now, session, &response);
                 self.emit(Event::Answered {
                     session,
                     message: response,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::attempt::Attempt;
 use super::config::{CALLING_MAX, RINGING_MAX};
 use super::reply::{DialogPart, Written};
-use super::session::{Phase, Reinvite, SessionTimer};
+use super::session::{Phase, Reinvite, Session, SessionTimer};
 use super::sessions::Deadline;
 use super::{
     Body, ChallengeFault, ClientUser, EndCause, Event, Reply, RequestFailure, RequestId, ServerId,
@@ -51,7 +51,7 @@ impl UserAgent {
         self.sessions.move_to(session, flow, contact)
     }
 
-    fn start_in_session(
+    pub(super) fn start_in_session(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -170,17 +170,25 @@ impl UserAgent {
         unanswered: Option<ChallengeFault>,
     ) {
         let status = response.status();
-        if response.cseq().is_ok_and(|cseq| cseq.method == Method::Update)
-            && status.is_some_and(StatusCode::is_success)
+        let method = response.cseq().ok().map(|cseq| cseq.method.to_owned());
+        let is_granted = status.is_some_and(StatusCode::is_success);
+        if method == Some(Method::Update)
+            && is_granted
             && let Some(state) = self.sessions.get_mut(session)
         {
             state.dialog.refresh_target(&response);
         }
-        self.emit(Event::Response {
-            request,
-            outcome: Ok(response),
-            unanswered,
-        });
+        let is_own = self.take_refresh(now, session, request, Some(&response));
+        if is_granted && matches!(method, Some(Method::Invite | Method::Update)) {
+            self.refreshed_by_us(now, session, &response);
+        }
+        if !is_own {
+            self.emit(Event::Response {
+                request,
+                outcome: Ok(response),
+                unanswered,
+            });
+        }
         //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
         //# If the response for a request within a dialog is a 481
         //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
@@ -201,22 +209,20 @@ impl UserAgent {
         request: RequestId,
         failure: RequestFailure,
     ) {
-        self.emit(Event::Response {
-            request,
-            outcome: Err(failure),
-            unanswered: None,
-        });
+        if !self.take_refresh(now, session, request, None) {
+            self.emit(Event::Response {
+                request,
+                outcome: Err(failure),
+                unanswered: None,
+            });
+        }
         if failure == RequestFailure::Timeout {
             self.lose(now, session);
         }
     }
 
     fn lose(&mut self, now: Instant, session: SessionId) {
-        let is_alive = self
-            .sessions
-            .get(session)
-            .is_some_and(|state| matches!(state.phase, Phase::Confirmed | Phase::ExpectAck));
-        if is_alive {
+        if self.sessions.get(session).is_some_and(Session::is_answered) {
             self.abandon(now, session, EndCause::Lost);
         }
     }
@@ -247,6 +253,8 @@ impl UserAgent {
             self.reply_and_keep(now, id, &gone);
         } else if method == Some(Method::Bye) {
             self.handle_bye(now, id, session, message);
+        } else if let Err(too_small) = self.asked_expiry(&message) {
+            self.refuse_in_session(now, id, &too_small.reply());
         } else if is_full {
             self.counters.overflow += 1;
             self.reply_and_keep(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
@@ -331,8 +339,17 @@ impl UserAgent {
             is_secure,
         };
         let sequence = request.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
-        let response = self.compose(request, reply, part);
+        let (reply, agreed) = self.agree(request, reply);
+        let is_refresh = matches!(request.method(), Some(Method::Invite | Method::Update));
+        let response = self.compose(request, &reply, part);
         self.send_reply(now, id, response.clone());
+        if is_refresh
+            && response
+                .as_ref()
+                .is_some_and(|written| written.status.is_success())
+        {
+            self.refreshed_by_peer(now, session, agreed);
+        }
         if let Some(Written { status, octets }) = response
             && is_invite
             && status.is_success()
@@ -356,6 +373,8 @@ impl UserAgent {
                 Deadline::Session(session, SessionTimer::Provisional) => {
                     self.repeat_provisional(now, session);
                 }
+                Deadline::Session(session, SessionTimer::Refresh) => self.refresh(now, session),
+                Deadline::Session(session, SessionTimer::Expire) => self.expire(now, session),
                 Deadline::Session(session, SessionTimer::Patience) => {
                     if self.is_ringing(session) {
                         self.stop_ringing(now, session);

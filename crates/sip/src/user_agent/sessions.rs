@@ -95,6 +95,8 @@ impl Sessions {
             SessionTimer::Retransmit,
             SessionTimer::Patience,
             SessionTimer::Provisional,
+            SessionTimer::Refresh,
+            SessionTimer::Expire,
         ] {
             self.schedule.set(Deadline::Session(id, timer), None);
         }

@@ -17,5 +17,6 @@ mod limits;
 mod lone;
 mod refusals;
 mod registration;
+mod session_timers;
 mod weather;
 mod wire;

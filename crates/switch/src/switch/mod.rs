@@ -357,5 +357,6 @@ fn agent_config(config: &Config) -> user_agent::Config {
     .map(OwnedMethod::from)
     .collect();
     agent.supported = ["path", "outbound"].map(str::to_owned).to_vec();
+    agent.session_timers = true;
     agent
 }

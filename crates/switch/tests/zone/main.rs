@@ -14,6 +14,7 @@ mod pages;
 mod phone;
 mod receipts;
 mod registrations;
+mod session_timer;
 mod shutdown;
 mod stranger;
 mod world;
