@@ -14,7 +14,7 @@ use paging::{Class, SoundId};
 use crate::call::page::TONE_GRACE;
 use crate::delayed::{DelayedPage, MESSAGE_MAX};
 use crate::playback::{Playback, Rounds};
-use crate::profile::Announcement;
+use crate::profile::{Announcement, SoundProfile};
 use crate::sound::Mixing;
 use crate::tones::{BuiltinTone, RECORDING_MAX, ToneSource};
 
@@ -305,16 +305,16 @@ impl LocalSounds {
         }
     }
 
-    /// Makes all sounds so loud, in dB.
-    pub(crate) fn set_volume(&mut self, volume_db: f32) {
+    /// Makes all sounds as loud as their kind is to be.
+    pub(crate) fn set_volumes(&mut self, profile: &SoundProfile) {
         for sound in self.sound_by_id.values_mut() {
-            sound.gain.set(volume_db);
+            sound.gain.set(profile.volume_db(sound.kind));
         }
     }
 
     /// Adds what sounds. What does not waits, and goes on where it was.
     pub(crate) fn render(&mut self, mixing: &mut Mixing) {
-        let Mixing { mixer, scratch } = mixing;
+        let Mixing { mixer, scratch, .. } = mixing;
         for sound in self.sound_by_id.values_mut().filter(|sound| sound.may_sound) {
             sound.playback.fill(scratch);
             mixer.add(scratch, &mut sound.gain);

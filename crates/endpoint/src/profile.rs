@@ -14,11 +14,12 @@ use model::config::{
     SrtpOffer, SrtpSuite, TransportChoice,
 };
 use model::status::TargetRole;
-use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotPosition};
+use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotKind, SlotPosition};
 use paging::Order;
 use sip::flow::Transport;
 
 use crate::keepalive::KeepaliveTimes;
+use crate::local::Kind;
 use crate::passcode::Passcode;
 use crate::recovery::RecoveryTimes;
 use crate::registration::RegistrationTimes;
@@ -140,12 +141,35 @@ pub struct SoundProfile {
     pub sink: String,
     /// Rate of the samples that [`fill`](crate::Endpoint::fill) makes.
     pub output_rate: SampleRate,
-    /// Gain of pages and alerts in dB, at most 0.
+    /// Gain of pages and tones in dB: more than 0 where they are compressed.
     pub page_volume_db: f32,
+    /// Gain of alerts in dB, at most 0.
+    pub alert_volume_db: f32,
     /// Gain of rings in dB, at most 0.
     pub ring_volume_db: f32,
+    /// Speech is brought to one loudness, however loud its talker is.
+    pub levels_speech: bool,
     /// Which sound comes first.
     pub order: Order,
+}
+
+impl SoundProfile {
+    /// Gain of a sound of the device itself, in dB.
+    pub(crate) fn volume_db(&self, kind: Kind) -> f32 {
+        match kind {
+            Kind::Announcement { .. } => self.alert_volume_db,
+            Kind::Tone | Kind::DelayedPage => self.page_volume_db,
+        }
+    }
+
+    /// Gain of what callers say to a slot, in dB.
+    pub(crate) fn speech_volume_db(&self, slot: SlotKind) -> f32 {
+        match slot {
+            SlotKind::Alert => self.alert_volume_db,
+            SlotKind::Page => self.page_volume_db,
+            SlotKind::Ring => self.ring_volume_db,
+        }
+    }
 }
 
 /// The times of a device.
@@ -214,8 +238,10 @@ impl Profile {
             sound: SoundProfile {
                 sink: config.sink.to_string(),
                 output_rate,
-                page_volume_db: decibel(config.page.volume_db),
+                page_volume_db: decibel(config.page.volume_db + config.page.boost_db),
+                alert_volume_db: decibel(config.alerts.volume_db),
                 ring_volume_db: decibel(config.ring.volume_db),
+                levels_speech: config.page.levels_speech,
                 // The configuration has each kind once.
                 order: Order::new(config.order).unwrap_or_default(),
             },

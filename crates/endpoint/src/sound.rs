@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use media::limiter::Limiter;
 use media::mix::Mixer;
+use media::sample::SampleRate;
 use model::status::{Signals, SinkHealth, SinkStatus};
 use paging::{Arbiter, Class, Effect, SoundId};
 
@@ -18,18 +20,33 @@ const STALL_MAX: Duration = Duration::from_millis(500);
 const NO_SINK: &str = "no sink is open";
 
 /// Room for the samples of one audio tick.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Mixing {
     pub(crate) mixer: Mixer,
     /// One source's samples on their way into the mix.
     pub(crate) scratch: Vec<i16>,
+    /// Keeps the mix below full scale.
+    limiter: Limiter,
 }
 
 impl Mixing {
+    fn new(rate: SampleRate) -> Self {
+        Self {
+            mixer: Mixer::default(),
+            scratch: Vec::new(),
+            limiter: Limiter::new(rate),
+        }
+    }
+
     /// Begins a stretch of so many samples.
     pub(crate) fn begin(&mut self, samples: usize) {
         self.mixer.begin(samples);
         self.scratch.resize(samples, 0);
+    }
+
+    /// Gives what comes out.
+    pub(crate) fn finish(&mut self, out: &mut [i16]) {
+        self.limiter.process(self.mixer.sums(), out);
     }
 }
 
@@ -52,6 +69,7 @@ impl Sound {
     pub(crate) fn new(profile: SoundProfile) -> Self {
         Self {
             arbiter: Arbiter::new(profile.order),
+            mixing: Mixing::new(profile.output_rate),
             profile,
             health: SinkHealth::Faulty {
                 reason: NO_SINK.to_owned(),
@@ -59,7 +77,6 @@ impl Sound {
             is_muted: false,
             filled_at: None,
             began_by_sound: BTreeMap::new(),
-            mixing: Mixing::default(),
             signals: Signals::default(),
         }
     }

@@ -68,7 +68,7 @@ pub(crate) fn power(samples: &[i16]) -> f32 {
     sum / to_float(samples.len().max(1))
 }
 
-fn to_dbfs(power: f32) -> f32 {
+pub(crate) fn to_dbfs(power: f32) -> f32 {
     (10.0 * power.max(1e-12).log10()).max(SILENCE_DBFS)
 }
 

@@ -7,7 +7,7 @@
 //! - [`receive`] and [`send`]: one leg's ends at a device: from datagrams to the samples a sink takes, and from
 //!   frames of samples to datagrams.
 //! - [`bridge`]: a zone's media plane, which sends each talker's packets to all who listen.
-//! - [`conceal`], [`resample`], [`mix`], [`tone`], [`level`], [`dtmf`]: what is done with samples and keys.
+//! - [`conceal`], [`resample`], [`mix`], [`limiter`], [`agc`], [`tone`], [`level`], [`dtmf`]: what is done with samples and keys.
 //!
 //! Everything runs in virtual time: whoever holds the sockets, the sound device and the clock hands over
 //! datagrams and [`Instant`](std::time::Instant)s and takes out datagrams, samples and events.
@@ -53,6 +53,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod agc;
 pub mod bridge;
 pub mod codec;
 pub mod conceal;
@@ -62,6 +63,7 @@ mod ingress;
 mod jitter;
 mod latch;
 pub mod level;
+pub mod limiter;
 pub mod mix;
 pub mod receive;
 mod report;

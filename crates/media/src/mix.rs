@@ -96,12 +96,17 @@ impl Mixer {
         let plain = gain.is_unity();
         for (sum, &sample) in self.sum.iter_mut().zip(samples) {
             let sample = if plain {
-                sample
+                i32::from(sample)
             } else {
-                to_sample(f32::from(sample) * gain.advance())
+                to_sum(f32::from(sample) * gain.advance())
             };
-            *sum = sum.saturating_add(i32::from(sample));
+            *sum = sum.saturating_add(sample);
         }
+    }
+
+    /// The sum so far.
+    pub fn sums(&self) -> &[i32] {
+        &self.sum
     }
 
     /// Writes the sum; what is beyond the stretch is silence.
@@ -113,7 +118,13 @@ impl Mixer {
     }
 }
 
-fn factor(decibels: f32) -> f32 {
+/// A gain may bring a sample beyond full scale; only the sum is clipped.
+#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+pub(crate) fn to_sum(value: f32) -> i32 {
+    value.round() as i32
+}
+
+pub(crate) fn factor(decibels: f32) -> f32 {
     if decibels <= MUTED_DB {
         0.0
     } else {

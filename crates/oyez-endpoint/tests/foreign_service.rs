@@ -34,7 +34,7 @@ impl Cloud {
     fn configuration(&self, password: &str) -> String {
         format!(
             "sip.proxy = {DOMAIN}\nsip.obproxy = {PROXY}:{}\nsip.transp = tls\nsip.srtp = standard\nsip.srtp.suite = all\n\
-             sip.u1.user = 7001\nsip.u1.auth = 88213\nsip.u1.pwd = {password}\n",
+             sip.u1.user = 7001\nsip.u1.auth = 88213\nsip.u1.pwd = {password}\naudio.agc.use = 0\n",
             self.port
         )
     }

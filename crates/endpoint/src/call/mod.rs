@@ -17,6 +17,7 @@ pub(crate) use self::media::CallMedia;
 use self::page::{About, PageCall, Step};
 use self::ring::RingCall;
 use crate::io::CallId;
+use crate::profile::SoundProfile;
 use crate::receipt::OutputState;
 use crate::sound::Mixing;
 
@@ -125,7 +126,7 @@ impl Calls {
 
     /// Adds what all calls play.
     pub(crate) fn render(&mut self, now: Instant, output: OutputState, mixing: &mut Mixing) {
-        let Mixing { mixer, scratch } = mixing;
+        let Mixing { mixer, scratch, .. } = mixing;
         for call in self.page_by_id.values_mut() {
             call.render(now, scratch, output);
             mixer.add(scratch, call.gain_mut());
@@ -162,13 +163,14 @@ impl Calls {
         }
     }
 
-    /// Makes all calls as loud as their kind is to be, in dB.
-    pub(crate) fn set_volumes(&mut self, page_db: f32, ring_db: f32) {
+    /// Makes all calls as loud as their kind is to be.
+    pub(crate) fn set_volumes(&mut self, profile: &SoundProfile) {
         for call in self.page_by_id.values_mut() {
-            call.gain_mut().set(page_db);
+            let volume_db = profile.speech_volume_db(call.about().kind);
+            call.gain_mut().set(volume_db);
         }
         for call in self.ring_by_id.values_mut() {
-            call.gain_mut().set(ring_db);
+            call.gain_mut().set(profile.ring_volume_db);
         }
     }
 

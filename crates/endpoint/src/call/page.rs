@@ -24,13 +24,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use media::agc::Leveller;
 use media::bridge::{REPORT_INTERVAL, TALKER_SILENCE};
 use media::dtmf::Key;
 use media::mix::Gain;
 use media::sample::SampleRate;
 use media::sdp::{self, Hidden, Origin};
-use model::PageId;
 use model::status::Receipt;
+use model::{PageId, SlotKind};
 use paging::Class;
 use sip::flow::Flow;
 use sip::user_agent::{ServerId, SessionId};
@@ -74,6 +75,7 @@ pub(crate) struct About {
     pub(crate) session: SessionId,
     /// Index of the slot.
     pub(crate) slot: usize,
+    pub(crate) kind: SlotKind,
     pub(crate) flow: Flow,
     pub(crate) class: Class,
     /// Set only where what the caller says is heard.
@@ -133,6 +135,8 @@ pub(crate) struct PageCall {
     /// What the caller has to key in before anything sounds.
     passcode: Option<Passcode>,
     tally: Tally,
+    /// Brings what the caller says to one loudness, ahead of the gain.
+    leveller: Option<Leveller>,
     gain: Gain,
     /// Longest time from the answer to the end.
     page_max: Option<Duration>,
@@ -193,6 +197,7 @@ impl PageCall {
             recorder: None,
             passcode: None,
             tally: Tally::new(now),
+            leveller: None,
             gain,
             page_max,
             may_sound: false,
@@ -204,6 +209,14 @@ impl PageCall {
     pub(crate) fn guarded(self, passcode: Passcode) -> Self {
         Self {
             passcode: Some(passcode),
+            ..self
+        }
+    }
+
+    /// The same, but that what the caller says is brought to one loudness.
+    pub(crate) fn levelled(self, rate: SampleRate) -> Self {
+        Self {
+            leveller: Some(Leveller::new(rate)),
             ..self
         }
     }
@@ -508,6 +521,9 @@ impl PageCall {
             }
             State::Live { media, .. } | State::Draining { media, .. } => {
                 let pulled = media.pull(now, out);
+                if let Some(leveller) = self.leveller.as_mut().filter(|_| pulled.page_samples > 0) {
+                    leveller.process(out);
+                }
                 if let Some(recorder) = &mut self.recorder {
                     recorder.take(pulled, out);
                     let prompt = recorder.prompt();

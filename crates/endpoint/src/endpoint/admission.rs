@@ -78,6 +78,7 @@ impl Endpoint {
             id,
             session,
             slot,
+            kind: position.kind(),
             flow,
             class,
             page: page_of(invite).filter(|_| announcement.is_none()),
@@ -93,8 +94,13 @@ impl Endpoint {
             SlotKind::Page | SlotKind::Alert => {
                 let offer = invite.body().to_vec();
                 let sound = self.sound.profile();
-                let gain = Gain::new(sound.output_rate, sound.page_volume_db);
+                let gain = Gain::new(sound.output_rate, sound.speech_volume_db(position.kind()));
                 let call = PageCall::new(now, about, offer, gain, self.profile.times.page_max);
+                let call = if sound.levels_speech {
+                    call.levelled(sound.output_rate)
+                } else {
+                    call
+                };
                 let call = match passcode {
                     Some(passcode) => call.guarded(passcode),
                     None => call,

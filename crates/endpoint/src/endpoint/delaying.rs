@@ -71,7 +71,7 @@ impl Endpoint {
             return false;
         };
         let what = format!("delayed page from {}", page.caller);
-        let sound = LocalSound::delayed(now, page, self.manner());
+        let sound = LocalSound::delayed(now, page, self.manner(Kind::DelayedPage));
         let started = self.start_local(now, sound, Vec::new());
         self.tell_refused(started, &what);
         true

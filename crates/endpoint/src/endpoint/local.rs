@@ -58,7 +58,7 @@ impl Endpoint {
         let announcement = alerts
             .announcement(number)
             .ok_or(Refusal::NoAnnouncement(number))?;
-        let manner = self.manner();
+        let manner = self.manner(Kind::Announcement { number, is_drill });
         let sound = LocalSound::announcement(now, announcement, is_drill, starter, alerts.length_max, manner);
         let kind = sound.kind;
         let again = self.locals.ids_where(|older| older.kind == kind);
@@ -72,7 +72,7 @@ impl Endpoint {
         rounds: Rounds,
         class: ToneClass,
     ) -> Result<(), Refusal> {
-        let sound = LocalSound::tone(now, tone, rounds, class, self.manner());
+        let sound = LocalSound::tone(now, tone, rounds, class, self.manner(Kind::Tone));
         let again = self
             .locals
             .ids_where(|older| older.kind == Kind::Tone && older.tone_name() == sound.tone_name());
@@ -146,11 +146,11 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn manner(&self) -> Manner {
+    pub(super) fn manner(&self, kind: Kind) -> Manner {
         let sound = self.sound.profile();
         Manner {
             rate: sound.output_rate,
-            volume_db: sound.page_volume_db,
+            volume_db: sound.volume_db(kind),
         }
     }
 

@@ -46,9 +46,8 @@ impl Endpoint {
                     .push(Slot::new(profile, self.profile.times.registration, &call_id));
             }
         }
-        self.calls
-            .set_volumes(profile.sound.page_volume_db, profile.sound.ring_volume_db);
-        self.locals.set_volume(profile.sound.page_volume_db);
+        self.calls.set_volumes(&profile.sound);
+        self.locals.set_volumes(&profile.sound);
         self.change_zones(now, &profile.multicast);
         let effects = self.sound.set_profile(profile.sound.clone());
         self.profile = profile;

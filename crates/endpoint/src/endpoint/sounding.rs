@@ -23,7 +23,7 @@ impl Endpoint {
         self.calls.render(now, output, mixing);
         self.locals.render(mixing);
         self.multicast.render(now, mixing);
-        mixing.mixer.finish(out);
+        mixing.finish(out);
         if output.is_muted {
             out.fill(0);
         }

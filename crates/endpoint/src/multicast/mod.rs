@@ -115,9 +115,7 @@ impl Multicast {
             return Taken::Foreign;
         }
         match reception.handle_packet(now, from, bytes) {
-            Judgement::Begins(opening) => {
-                Taken::Began(reception.begin(now, opening, bytes, sound.output_rate, id()))
-            }
+            Judgement::Begins(opening) => Taken::Began(reception.begin(now, opening, bytes, sound, id())),
             Judgement::Kept => Taken::Kept,
             Judgement::Foreign => Taken::Foreign,
             Judgement::Unusable => Taken::Unusable,
@@ -133,7 +131,7 @@ impl Multicast {
 
     /// Adds what is heard. What is not is taken all the same, so that the stream is not late when it is.
     pub(crate) fn render(&mut self, now: Instant, mixing: &mut Mixing) {
-        let Mixing { mixer, scratch } = mixing;
+        let Mixing { mixer, scratch, .. } = mixing;
         for reception in self.reception_by_zone.values_mut() {
             if let Some(gain) = reception.render(now, scratch) {
                 mixer.add(scratch, gain);

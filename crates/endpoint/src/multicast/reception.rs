@@ -12,6 +12,7 @@
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
+use media::agc::Leveller;
 use media::codec::Codec;
 use media::mix::{DUCKED_DB, Gain};
 use media::receive::{Received, Receiver, ReceiverConfig};
@@ -22,7 +23,7 @@ use paging::{Class, SoundId};
 
 use super::Candidate;
 use super::held_back::HeldBack;
-use crate::profile::ZoneProfile;
+use crate::profile::{SoundProfile, ZoneProfile};
 
 /// A stream of which nothing has come for so long is over: senders neither pause nor say good-bye, and a network may lose
 /// a burst.
@@ -82,6 +83,8 @@ struct Live {
     /// When its last packet came.
     heard_at: Instant,
     level: Level,
+    /// Brings speech to one loudness, ahead of the gain.
+    leveller: Option<Leveller>,
     gain: Gain,
     /// A tone is due when it is heard for the first time.
     has_sounded: bool,
@@ -151,9 +154,12 @@ impl Reception {
         now: Instant,
         mut opening: Opening,
         bytes: &mut [u8],
-        rate: SampleRate,
+        profile: &SoundProfile,
         sound: SoundId,
     ) -> Candidate {
+        let rate = profile.output_rate;
+        // Music is as loud as it is meant to be.
+        let is_levelled = profile.levels_speech && self.profile.class != Class::BackgroundMusic;
         let receiver = Receiver::new(&ReceiverConfig {
             remote: opening.from,
             formats: FORMATS.to_vec(),
@@ -168,6 +174,7 @@ impl Reception {
             codec: Codec::Pcmu,
             heard_at: opening.at,
             level: Level::Silent,
+            leveller: is_levelled.then(|| Leveller::new(rate)),
             gain: Gain::new(rate, self.profile.volume_db),
             has_sounded: false,
             held_back: None,
@@ -212,7 +219,10 @@ impl Reception {
     /// Fills `out` with the next samples of the stream; gives their gain where they are heard.
     pub(super) fn render(&mut self, now: Instant, out: &mut [i16]) -> Option<&mut Gain> {
         let live = self.live.as_deref_mut()?;
-        live.receiver.pull(now, out);
+        let pulled = live.receiver.pull(now, out);
+        if let Some(leveller) = live.leveller.as_mut().filter(|_| pulled.page_samples > 0) {
+            leveller.process(out);
+        }
         if let Some(held_back) = &mut live.held_back {
             held_back.exchange(out);
         }

@@ -352,7 +352,7 @@ fn an_alert_goes_on_through_another_profile_as_loud_as_that_has_it() {
     );
 
     let mut quieter = profile;
-    quieter.sound.page_volume_db = -20.0;
+    quieter.sound.alert_volume_db = -20.0;
     quieter.alerts.announcements.clear();
     let taken = world.device.reconfigure(world.now, quieter);
     world.run_for(SECOND);

@@ -17,6 +17,7 @@ mod delayed;
 mod flows;
 mod handset;
 mod local;
+mod loudness;
 mod multicast;
 mod multicast_attack;
 mod multicast_precedence;

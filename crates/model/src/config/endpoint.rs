@@ -261,6 +261,10 @@ pub struct PageConfig {
     pub g722: bool,
     /// A page ends after this time.
     pub length_max: Duration,
+    /// Speech is brought to one loudness.
+    pub levels_speech: bool,
+    /// What pages are raised by in dB, their peaks held down; 0 where they are not.
+    pub boost_db: i32,
     /// What becomes of what a caller says.
     pub mode: PageModeConfig,
     /// What callers have to key in, and where.
@@ -308,6 +312,8 @@ pub struct RingRule {
 /// What emergency alerts play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertsConfig {
+    /// Gain in dB, at most 0.
+    pub volume_db: i32,
     /// An announcement ends after this time.
     pub length_max: Duration,
     /// What callers have to key in.

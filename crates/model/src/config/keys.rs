@@ -315,7 +315,7 @@ const ROWS: usize = SOUND.len()
     clippy::indexing_slicing,
     reason = "the compiler works it out: a place that is not there fails the build"
 )]
-const ALL: [KeySpec; ROWS] = {
+static ALL: [KeySpec; ROWS] = {
     let mut all = [SOUND[0]; ROWS];
     let (mut place, mut section) = (0, 0);
     while section < SECTIONS.len() {
@@ -385,6 +385,31 @@ const SOUND: &[KeySpec] = &[
         "page-notif.wav",
         Tab::BasicFeatures,
         "Tone before a page.",
+    ),
+    seen(
+        one("audio.agc.use"),
+        Kind::Flag,
+        ON,
+        Tab::BasicFeatures,
+        "Automatic gain control: bring pages to one loudness, however loud their callers are.",
+    ),
+    seen(
+        one("audio.drc.use"),
+        Kind::Flag,
+        OFF,
+        Tab::BasicFeatures,
+        "Dynamic range compression: raise pages by audio.drc.gain and hold their peaks down.",
+    ),
+    seen(
+        one("audio.drc.gain"),
+        Kind::Integer {
+            min: 0,
+            max: 24,
+            unit: "decibels",
+        },
+        "6",
+        Tab::BasicFeatures,
+        "What dynamic range compression raises pages by.",
     ),
     seen(
         one("audio.codec.g722"),
@@ -551,6 +576,17 @@ const SOUND: &[KeySpec] = &[
         OFF,
         Tab::EmergencyAlerts,
         "Calls to the slot are exercises, unless a zone or a trusted server marks them as an emergency.",
+    )),
+    own(seen(
+        one("oyez.ann.vol"),
+        Kind::Decibel {
+            min: -45,
+            max: 0,
+            step: 3,
+        },
+        "0dB",
+        Tab::EmergencyAlerts,
+        "Volume of alerts, announced and spoken.",
     )),
     seen(
         one("ann.maxtime"),

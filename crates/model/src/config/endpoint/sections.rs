@@ -128,6 +128,12 @@ pub(super) fn page(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> PageCo
         tone: tone(reader.text("audio.page.tone")),
         g722: reader.flag("audio.codec.g722"),
         length_max: reader.seconds("phone.timeout.inbound"),
+        levels_speech: reader.flag("audio.agc.use"),
+        boost_db: if reader.flag("audio.drc.use") {
+            i32::try_from(reader.integer("audio.drc.gain")).unwrap_or(0)
+        } else {
+            0
+        },
         mode: match reader.integer("audio.page.mode") {
             2 => PageModeConfig::TwoWay,
             3 => PageModeConfig::Delayed {

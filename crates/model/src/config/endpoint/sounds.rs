@@ -28,6 +28,7 @@ pub(super) fn alerts(reader: &Reader<'_>) -> AlertsConfig {
             is_drill: reader.flag(&format!("oyez.ann.drill{number}")),
         });
     AlertsConfig {
+        volume_db: reader.decibel("oyez.ann.vol"),
         length_max: reader.seconds("ann.maxtime"),
         passcode: passcode::alert(reader),
         announcements: announcements.collect(),
