@@ -18,7 +18,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "the other side of the REST API"),
     ("debootstrap", "a Debian in a folder, to install the package into"),
     ("espeak-ng", "speech for the pages that phones place"),
-    ("ffmpeg", "the other end of multicast zones, in both directions"),
+    (
+        "ffmpeg",
+        "the other end of multicast zones and of G.722, in both directions",
+    ),
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),
     ("kamailio-tls-modules", "the foreign service's TLS"),
