@@ -357,6 +357,7 @@ mod tests {
             trust: Trust::Anyone,
             minimum: MinimumVersion::Tls12,
             identity: None,
+            ..ClientTlsConfig::default()
         });
         let resolver = Resolver::with_name_servers(&[]);
         Network::bind(([127, 0, 0, 1], 0).into(), tls.unwrap(), resolver.unwrap()).unwrap()

@@ -77,6 +77,7 @@ impl Stage {
             trust: Trust::Authorities(vec![authority.certificate().clone()]),
             minimum: MinimumVersion::Tls12,
             identity: None,
+            ..ClientTlsConfig::default()
         })
         .unwrap();
         let server = zone.bound()[0].local;

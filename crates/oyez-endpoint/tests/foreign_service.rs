@@ -60,6 +60,7 @@ impl Cloud {
                 trust,
                 minimum: MinimumVersion::Tls12,
                 identity: None,
+                ..ClientTlsConfig::default()
             })
             .unwrap(),
             resolver: Resolver::with_name_servers(&[names::serve(PROXY, Ipv4Addr::LOCALHOST)]).unwrap(),

@@ -67,6 +67,7 @@ async fn start(sink: Box<dyn Sink>, configuration: &str) -> Device {
             trust: Trust::Anyone,
             minimum: MinimumVersion::Tls12,
             identity: None,
+            ..ClientTlsConfig::default()
         })
         .unwrap(),
         resolver: Resolver::with_name_servers(&[]).unwrap(),

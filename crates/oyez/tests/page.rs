@@ -112,6 +112,7 @@ async fn hall(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>) -> Loudspe
             trust,
             minimum: MinimumVersion::Tls12,
             identity: None,
+            ..ClientTlsConfig::default()
         })
         .unwrap(),
         resolver: Resolver::with_name_servers(&[]).unwrap(),

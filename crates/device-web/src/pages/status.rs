@@ -12,6 +12,7 @@ use model::status::{
     DeviceStatus, MulticastCodec, MulticastMode, MulticastStatus, RegistrationStatus, Shown, SinkHealth,
     SlotStatus, Strobe, StrobeColour,
 };
+use net::tls::ClockVerdict;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
@@ -47,6 +48,8 @@ struct Live {
     output: String,
     output_fault: Option<String>,
     is_muted: bool,
+    /// What is wrong with the clock, if something is.
+    clock_fault: Option<&'static str>,
     /// What the device does with multicast zones, if anything.
     multicast: Option<&'static str>,
     zones: Vec<ZoneRow>,
@@ -148,7 +151,21 @@ async fn live_part(site: &Site) -> Option<Live> {
         output: sink.name,
         output_fault,
         is_muted: sink.muted,
+        clock_fault: clock_fault(site.appliance().clock().1),
     })
+}
+
+/// What somebody should do about the clock.
+const fn clock_fault(verdict: ClockVerdict) -> Option<&'static str> {
+    match verdict {
+        ClockVerdict::Plausible => None,
+        ClockVerdict::Behind => Some(
+            "It is behind: it shows a time that is over for certain. Certificates are checked at the last good time until it is set.",
+        ),
+        ClockVerdict::FarAhead => Some(
+            "It may be ahead by years: certificates seem to have expired, and servers are refused, until it is set.",
+        ),
+    }
 }
 
 fn multicast_mode(mode: MulticastMode) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{ConfigError, EndpointConfig, SecurityConfig, Settings, SinkChoice, TlsVersion};
-use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
+use net::tls::{CertificateClock, ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 
 use super::tones::load_tones;
 use crate::wording::sentence;
@@ -24,6 +24,8 @@ pub(super) struct Surroundings {
     pub(super) tones: PathBuf,
     /// Where relative paths of a configuration begin.
     pub(super) beside: PathBuf,
+    /// The time that certificates are checked at.
+    pub(super) clock: CertificateClock,
 }
 
 /// A path or file that a configuration names is not what it should be.
@@ -61,6 +63,7 @@ impl Surroundings {
             trust,
             minimum,
             identity: None,
+            clock: self.clock.clone(),
         })
         .map_err(|error| unusable(settings, CA_FILE, sentence(&error), right))
     }

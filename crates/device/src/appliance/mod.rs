@@ -4,6 +4,7 @@
 //! change is checked as a whole, kept on disk, and then applied to the running device without a restart.
 
 mod assembly;
+mod clock;
 mod library;
 mod provisioning;
 mod store;
@@ -19,7 +20,7 @@ use media::sample::SampleRate;
 use model::config::{ConfigError, Document, LogProtocol, LoggingConfig, SettingChange, Settings, SinkChoice};
 use model::status::DeviceStatus;
 use net::resolver::Resolver;
-use net::tls::ClientTls;
+use net::tls::{ClientTls, ClockVerdict};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast};
 use tokio::task::spawn_blocking;
 
@@ -120,6 +121,7 @@ impl Plan {
             uses_outputs: true,
             tones: state.join("tones"),
             beside,
+            clock: clock::restored(state),
         };
         let config = settings.config();
         let tls = surroundings
@@ -179,6 +181,7 @@ impl Plan {
     ///
     /// Names what cannot be made or bound.
     pub async fn start(mut self, identity: Identity, bind: SocketAddr) -> Result<Appliance, ApplianceError> {
+        warn_of_clock(self.surroundings.clock.now().1);
         let config = self.settings.config();
         let sink = match self.sink {
             Some(sink) => sink,
@@ -308,6 +311,12 @@ impl Appliance {
             .await
             .map_err(|_| "the endpoint is ending".to_owned())??;
         Ok(Some(Arc::new(tls)))
+    }
+
+    /// What is to be thought of the machine's clock, and the time that certificates are checked at, in seconds since 1970.
+    #[must_use]
+    pub fn clock(&self) -> (u64, ClockVerdict) {
+        self.0.surroundings.clock.now()
     }
 
     /// The hardware address that names the device.
@@ -618,6 +627,19 @@ impl Prepared {
             },
             in_order: store,
         })
+    }
+}
+
+/// What follows from a clock that is wrong is looked for elsewhere otherwise: at certificates and servers.
+fn warn_of_clock(verdict: ClockVerdict) {
+    match verdict {
+        ClockVerdict::Plausible => {}
+        ClockVerdict::Behind => tracing::warn!(
+            "the clock of this machine is behind: it shows a time before this program was built, or before the last good time"
+        ),
+        ClockVerdict::FarAhead => tracing::warn!(
+            "the clock of this machine may be ahead by years: certificates will seem to have expired"
+        ),
     }
 }
 

@@ -97,6 +97,7 @@ impl Site {
                 trust,
                 minimum,
                 identity: None,
+                ..ClientTlsConfig::default()
             })
             .unwrap(),
             resolver: Resolver::with_name_servers(&[name_server.unwrap_or(nobody)]).unwrap(),

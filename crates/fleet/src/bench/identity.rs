@@ -93,7 +93,7 @@ impl Identity {
         Ok(ClientTls::new(ClientTlsConfig {
             trust: Trust::Authorities(vec![self.authority.clone()]),
             minimum: MinimumVersion::Tls12,
-            identity: None,
+            ..ClientTlsConfig::default()
         })?)
     }
 

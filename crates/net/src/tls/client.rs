@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::{Identity, MinimumVersion, provider};
+use super::{CertificateClock, Identity, MinimumVersion, provider};
 
 /// Whom a client believes that a server is who it says.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct ClientTlsConfig {
     pub minimum: MinimumVersion,
     /// The certificate shown to a server that asks for one.
     pub identity: Option<Identity>,
+    /// The time that certificates are checked at.
+    pub clock: CertificateClock,
 }
 
 /// A TLS client configuration; clones are the same policy.
@@ -76,7 +78,7 @@ impl ClientTls {
                 Arc::new(AcceptAnyone { provider: provider() })
             }
         };
-        let builder = ClientConfig::builder_with_provider(provider())
+        let builder = ClientConfig::builder_with_details(provider(), Arc::new(config.clock))
             .with_protocol_versions(config.minimum.versions())
             .map_err(TrustError::Versions)?
             .dangerous()

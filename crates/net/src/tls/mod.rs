@@ -5,11 +5,13 @@
 //! installed and none can be installed wrongly.
 
 mod client;
+mod clock;
 mod failure;
 mod identity;
 mod server;
 
 pub use client::{ClientTls, ClientTlsConfig, Trust, TrustError};
+pub use clock::{CertificateClock, ClockVerdict, FAR_AHEAD, certificate_time};
 pub use failure::TlsFailure;
 pub use identity::{Identity, IdentityError, certificates_from_file, certificates_from_pem};
 pub use server::{ClientCertificates, ServerTls, ServerTlsError};

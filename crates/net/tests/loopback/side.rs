@@ -138,6 +138,7 @@ pub(crate) fn client_tls(authority: &Authority, minimum: MinimumVersion) -> Clie
         trust,
         minimum,
         identity: None,
+        ..ClientTlsConfig::default()
     })
     .unwrap()
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use net::authority::{Authority, CERTIFICATE_VALIDITY};
 use net::tls::{
-    ClientCertificates, ClientTls, ClientTlsConfig, MinimumVersion, ServerTls, TlsFailure, Trust,
+    CertificateClock, ClientCertificates, ClientTls, ClientTlsConfig, ClockVerdict, MinimumVersion,
+    ServerTls, TlsFailure, Trust,
 };
 use net::transport::{Channel, CloseCause, ConnectFailure, Incoming, ListenerKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -100,6 +101,31 @@ async fn each_fault_of_a_certificate_has_its_own_name() {
 }
 
 #[tokio::test]
+async fn a_client_whose_clock_is_ten_years_behind_checks_certificates_at_the_floor() {
+    let decade = Duration::from_secs(10 * 365 * 86_400);
+    let then = SystemTime::now() + decade;
+    let authority = Authority::generate("Test", then).unwrap();
+    let identity = identity(&authority, &["sip.example.com"], then);
+    let server = listening(ServerTls::new(&identity, LOWEST, ClientCertificates::NotAsked).unwrap());
+    let clock = CertificateClock::default();
+    let policy = ClientTls::new(ClientTlsConfig {
+        trust: Trust::Authorities(vec![authority.certificate().clone()]),
+        clock: clock.clone(),
+        ..ClientTlsConfig::default()
+    })
+    .unwrap();
+    let mut client = Side::client();
+
+    let before = attempt(&mut client, server.local(), "sip.example.com", &policy).await;
+    clock.raise(then.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    let after = attempt(&mut client, server.local(), "sip.example.com", &policy).await;
+
+    assert_eq!(before, Some(TlsFailure::NotYetValid));
+    assert_eq!(after, None);
+    assert_eq!(clock.now().1, ClockVerdict::Behind);
+}
+
+#[tokio::test]
 async fn a_client_that_trusts_anyone_connects_to_a_stranger() {
     let server = listening(server_tls(&authority(), &["other.example.com"], LOWEST));
     let policy = ClientTls::new(ClientTlsConfig {
@@ -182,11 +208,13 @@ async fn a_server_that_wants_certificates_lets_in_who_has_one() {
         trust: trust.clone(),
         minimum: LOWEST,
         identity: Some(identity),
+        ..ClientTlsConfig::default()
     };
     let without = ClientTlsConfig {
         trust,
         minimum: LOWEST,
         identity: None,
+        ..ClientTlsConfig::default()
     };
 
     let mut known = Side::client();

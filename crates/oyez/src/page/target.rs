@@ -123,6 +123,7 @@ fn trusting(authorities: Option<&Path>) -> Result<ClientTls, Failure> {
         trust,
         minimum: MinimumVersion::Tls12,
         identity: None,
+        ..ClientTlsConfig::default()
     };
     ClientTls::new(config).map_err(|error| Failure::Failed(anyhow!(error)))
 }

@@ -74,6 +74,7 @@ impl Installation {
             trust,
             minimum: MinimumVersion::Tls12,
             identity: None,
+            ..ClientTlsConfig::default()
         })
         .map_err(|error| anyhow!(error))?;
         if !state.directory().exists() {

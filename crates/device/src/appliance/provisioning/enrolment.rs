@@ -15,7 +15,8 @@ use model::Secret;
 use model::status::ProvisioningStep;
 use net::authority::{AuthorityError, CertificateFacts, OwnKey, holder_names};
 use net::tls::{
-    ClientTls, ClientTlsConfig, Identity, IdentityError, MinimumVersion, Trust, certificates_from_file,
+    CertificateClock, ClientTls, ClientTlsConfig, Identity, IdentityError, MinimumVersion, Trust,
+    certificates_from_file,
 };
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 use super::CertificateFiles;
 use super::fetch::{ProvisioningFailure, authority_of, connect};
 use super::plan::Source;
+use crate::appliance::clock;
 use crate::machine;
 
 /// How long the exchange may take.
@@ -144,7 +146,9 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
         "mac": mac,
         "request": request,
     });
-    let tls = trusting(enrolment.trusted_ca_file.as_deref())?;
+    let clock = clock::restored(&enrolment.state);
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now().0);
+    let tls = trusting(enrolment.trusted_ca_file.as_deref(), clock)?;
     let exchanged = timeout(EXCHANGE_TIME, exchange(&source, &tls, body.to_string())).await;
     let chain = exchanged.unwrap_or_else(|_| {
         Err(EnrolmentError::Unreachable(format!(
@@ -152,7 +156,7 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
             EXCHANGE_TIME.as_secs()
         )))
     })?;
-    let (names, not_after) = judge(&chain, &key, &mac, SystemTime::now())?;
+    let (names, not_after) = judge(&chain, &key, &mac, now)?;
     let new = files.chain.with_extension("pem.new");
     write(&new, chain.as_bytes(), &enrolment.state)?;
     for (from, to) in [(&pending, &files.key), (&new, &files.chain)] {
@@ -165,7 +169,7 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
     })
 }
 
-fn trusting(ca_file: Option<&Path>) -> Result<ClientTls, EnrolmentError> {
+fn trusting(ca_file: Option<&Path>, clock: CertificateClock) -> Result<ClientTls, EnrolmentError> {
     let trust = match ca_file {
         Some(file) => Trust::Authorities(
             certificates_from_file(file).map_err(|error| EnrolmentError::Trust(error.to_string()))?,
@@ -176,6 +180,7 @@ fn trusting(ca_file: Option<&Path>) -> Result<ClientTls, EnrolmentError> {
         trust,
         minimum: MinimumVersion::Tls12,
         identity: None,
+        clock,
     })
     .map_err(|error| EnrolmentError::Trust(error.to_string()))
 }

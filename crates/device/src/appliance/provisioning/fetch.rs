@@ -1,6 +1,7 @@
 //! Fetching one file over HTTPS.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use model::Secret;
 use model::config::DOCUMENT_LENGTH_MAX;
 use model::status::ProvisioningStep;
+use net::authority::CertificateFacts;
 use net::tls::{ClientTls, TlsFailure};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -45,6 +47,8 @@ pub(super) struct Client<'a> {
     pub(super) source: &'a Source,
     pub(super) tls: &'a ClientTls,
     pub(super) credential: Option<&'a (String, Secret)>,
+    /// The latest time that the server has told, in seconds since 1970.
+    pub(super) heard: AtomicU64,
 }
 
 impl Client<'_> {
@@ -65,12 +69,16 @@ impl Client<'_> {
         let unreached =
             |error: &dyn std::fmt::Display| failure(ProvisioningStep::Connection, error.to_string());
         let stream = connect(self.source, self.tls).await?;
+        let good_until = end_of_certificate(&stream);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| unreached(&error))?;
         let driver = tokio::spawn(connection);
         let response = sender.send_request(self.request(name)?).await;
         let response = response.map_err(|error| unreached(&error))?;
+        if let Some(time) = time_told(response.headers(), good_until) {
+            self.heard.fetch_max(time, Ordering::Relaxed);
+        }
         let status = response.status();
         let outcome = match status {
             StatusCode::OK => {
@@ -159,5 +167,45 @@ pub(super) fn authority_of(Source { host, port, .. }: &Source) -> String {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
+    }
+}
+
+/// When the validity of the server's certificate ends, in seconds since 1970.
+fn end_of_certificate(stream: &tokio_rustls::client::TlsStream<TcpStream>) -> u64 {
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    certificates
+        .first()
+        .and_then(|leaf| CertificateFacts::read(leaf).ok())
+        .map_or(0, |facts| seconds(facts.not_after))
+}
+
+/// The time that a server tells, unless its own certificate is over by then: nobody may set the floor to where no certificate is good.
+fn time_told(headers: &hyper::HeaderMap, good_until: u64) -> Option<u64> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    let time = seconds(httpdate::parse_http_date(text).ok()?);
+    (time <= good_until).then_some(time)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_believed_to_the_end_of_the_certificate_of_whoever_tells_it() {
+        let told = |text: &'static str, good_until| {
+            let mut headers = hyper::HeaderMap::new();
+            headers.insert(header::DATE, hyper::header::HeaderValue::from_static(text));
+            time_told(&headers, good_until)
+        };
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(told(date, 784_111_777), Some(784_111_777));
+        assert_eq!(told(date, 784_111_776), None);
+        assert_eq!(told("noon", u64::MAX), None);
+        assert_eq!(time_told(&hyper::HeaderMap::new(), u64::MAX), None);
     }
 }

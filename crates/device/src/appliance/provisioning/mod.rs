@@ -14,6 +14,7 @@ mod fetch;
 mod plan;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
 
-use super::{Appliance, Author, Shared};
+use super::{Appliance, Author, Shared, clock};
 use crate::start::DeviceReport;
 
 /// The first wait after a failure; each further failure doubles it.
@@ -192,6 +193,7 @@ async fn provision(
         source: &source,
         tls: &tls,
         credential: config.credential.as_ref(),
+        heard: AtomicU64::new(0),
     };
     let (mut names, mut documents) = (Vec::new(), Vec::new());
     for name in plan::files(config, appliance.mac()) {
@@ -199,6 +201,12 @@ async fn provision(
             documents.push(document);
             names.push(name);
         }
+    }
+    if config.validates_server {
+        let (of, time) = (appliance.clone(), client.heard.load(Ordering::Relaxed));
+        let hear = move || clock::hear(of.state(), &of.0.surroundings.clock, time);
+        // What cannot be kept is told by the log.
+        let _is_heard = spawn_blocking(hear).await.is_ok();
     }
     if documents.is_empty() {
         return Err(failure(
@@ -295,6 +303,7 @@ pub(super) fn device_tls(
         trust,
         minimum: MinimumVersion::Tls12,
         identity,
+        clock: appliance.0.surroundings.clock.clone(),
     })
     .map_err(|error| error.to_string())
 }
