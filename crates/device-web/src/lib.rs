@@ -14,6 +14,7 @@ mod log_book;
 mod pages;
 mod server;
 mod site;
+mod stalls;
 mod syslog;
 
 pub use access::{Access, AccessError};

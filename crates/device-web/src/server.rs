@@ -15,6 +15,7 @@ use device::Appliance;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use net::tls::ServerTls;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -22,13 +23,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::access::Access;
+use crate::access::{Access, network};
 use crate::log_book::LogBook;
 use crate::site::{Site, router};
+use crate::stalls::Unstalled;
 
 /// Connections at a time. A browser opens six, an event stream holds one.
 pub const CONNECTIONS_MAX: usize = 64;
-/// Connections of one address at a time: one client cannot keep the others out.
+/// Connections of one address at a time, on IPv6 of one network of 64 bits: one client cannot keep the others out.
 pub const CONNECTIONS_PER_SOURCE_MAX: usize = 16;
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -132,9 +134,18 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
 
 async fn serve(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, router: Router, place: Place) {
     let _is_quick = stream.set_nodelay(true).is_ok();
-    let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await else {
+    let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME, acceptor.accept(Unstalled::new(stream))).await else {
         return;
     };
+    speak(stream, from, router).await;
+    drop(place);
+}
+
+/// Answers the requests of a connection until it ends.
+async fn speak<S>(stream: S, from: SocketAddr, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move {
@@ -154,7 +165,6 @@ async fn serve(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, route
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a web client went away");
     }
-    drop(place);
 }
 
 /// Who is connected, by address.
@@ -181,7 +191,8 @@ struct Place {
 }
 
 impl Places {
-    fn take(&self, source: IpAddr) -> Option<Place> {
+    fn take(&self, from: IpAddr) -> Option<Place> {
+        let source = network(from);
         let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let mut taken_by_source = self
             .taken_by_source
@@ -217,7 +228,13 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::site::{CHANGE_TIME, bound};
 
     #[test]
     fn w07_one_address_takes_its_share_and_the_others_find_room() {
@@ -233,6 +250,71 @@ mod tests {
         assert!(places.take([192, 0, 2, 2].into()).is_some());
         taken.pop();
         assert!(places.take(greedy).is_some());
+    }
+
+    #[test]
+    fn w07_all_addresses_of_a_network_of_ipv6_share_their_places() {
+        let places = Places::default();
+        let from = |text: &str| text.parse::<IpAddr>().unwrap();
+
+        let taken: Vec<Place> = (0..CONNECTIONS_PER_SOURCE_MAX)
+            .filter_map(|number| places.take(from(&format!("2001:db8::{number}"))))
+            .collect();
+
+        assert_eq!(taken.len(), CONNECTIONS_PER_SOURCE_MAX);
+        assert!(places.take(from("2001:db8::ffff:ffff")).is_none());
+        assert!(places.take(from("2001:db8:0:1::1")).is_some());
+    }
+
+    /// Speaks HTTP at one end of a pipe; the other end is given back.
+    fn spoken_to() -> DuplexStream {
+        let (here, there) = duplex(1_024);
+        let router = Router::new()
+            .route("/", post(|_: String| async {}))
+            .layer(from_fn(bound));
+        tokio::spawn(speak(there, SocketAddr::from(([192, 0, 2, 1], 1)), router));
+        here
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn w07_a_head_that_comes_octet_by_octet_has_so_long_and_no_longer() {
+        let mut client = spoken_to();
+        let begin = Instant::now();
+
+        let mut said = Vec::new();
+        for octet in b"GET / HTTP/1.1\r\nX: ".iter().chain([b'x'; 100].iter()) {
+            if client.write_all(&[*octet]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let _is_closed = client.read_to_end(&mut said).await.is_ok();
+
+        assert!(
+            begin.elapsed() <= REQUEST_HEAD_TIME + Duration::from_secs(1),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn w07_a_body_that_comes_octet_by_octet_has_so_long_and_no_longer() {
+        let mut client = spoken_to();
+        client
+            .write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
+            .await
+            .unwrap();
+        let begin = Instant::now();
+        let mut said = [0; 32];
+
+        let length = client.read(&mut said).await.unwrap();
+
+        assert_eq!(begin.elapsed(), CHANGE_TIME);
+        assert!(
+            said[..length].starts_with(b"HTTP/1.1 408 "),
+            "{}",
+            String::from_utf8_lossy(&said)
+        );
     }
 
     #[test]

@@ -136,9 +136,9 @@ pub(crate) fn router(site: Site) -> Router {
 
 /// How long a request that changes something may take, the reading of its body included: whoever sends an octet at a time gives its
 /// connection back.
-const CHANGE_TIME: Duration = Duration::from_secs(120);
+pub(crate) const CHANGE_TIME: Duration = Duration::from_secs(120);
 
-async fn bound(request: axum::extract::Request, next: Next) -> Response {
+pub(crate) async fn bound(request: axum::extract::Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }

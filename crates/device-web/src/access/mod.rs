@@ -22,7 +22,7 @@ use self::session::Sessions;
 pub(crate) use self::session::{Session, SessionToken};
 #[cfg(test)]
 pub(crate) use self::throttle::FREE_TRIES;
-pub(crate) use self::throttle::Throttle;
+pub(crate) use self::throttle::{Throttle, network};
 
 /// The file in the state folder that holds the hash of the password.
 const PASSWORD_FILE: &str = "web-password";

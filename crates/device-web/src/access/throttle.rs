@@ -40,7 +40,7 @@ impl Throttle {
     pub(crate) fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
         let own = self
             .failures_by_source
-            .get(&source(from))
+            .get(&network(from))
             .map_or(Duration::ZERO, |failures| {
                 failures.wait(now, FREE_TRIES, WAIT_MAX)
             });
@@ -54,7 +54,7 @@ impl Throttle {
     pub(crate) fn note_failure(&mut self, now: Instant, from: IpAddr) {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
-        let from = source(from);
+        let from = network(from);
         if !self.failures_by_source.contains_key(&from) && self.failures_by_source.len() >= SOURCES_MAX {
             let oldest = self
                 .failures_by_source
@@ -76,7 +76,7 @@ impl Throttle {
 
     /// Forgets the wrong tries of an address that knows the password.
     pub(crate) fn forgive(&mut self, from: IpAddr) {
-        self.failures_by_source.remove(&source(from));
+        self.failures_by_source.remove(&network(from));
     }
 }
 
@@ -107,8 +107,8 @@ impl Failures {
     }
 }
 
-/// A host on IPv6 has a whole network of addresses to come from.
-fn source(address: IpAddr) -> IpAddr {
+/// Whom an address stands for: a host on IPv6 has a whole network of addresses to come from.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -280,6 +280,20 @@ async fn w03_whoever_is_not_signed_in_is_sent_to_sign_in_from_everywhere() {
 }
 
 #[tokio::test]
+async fn w03_a_page_that_refreshes_itself_after_its_session_goes_to_sign_in_as_a_whole() {
+    let mut visit = Visit::start("").await;
+    "gone".clone_into(&mut visit.cookie);
+    let request = Request::get("/status/live").header("HX-Request", "true");
+
+    let answer = visit.send(request, "").await;
+
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.headers["HX-Redirect"], "/sign-in");
+    assert_eq!(answer.text, "");
+    visit.appliance.stop().await;
+}
+
+#[tokio::test]
 async fn w03_signing_in_gives_a_session_of_its_own_and_leads_to_no_other_site() {
     let mut visit = Visit::start("").await;
     let fixed = format!("{COOKIE}=fixed-by-somebody-else");

@@ -34,9 +34,43 @@ impl FromRequestParts<Site> for SignedIn {
             .and_then(|token| site.access().session(Instant::now(), token, IDLE_MAX));
         match (session, token) {
             (Some(session), Some(token)) => Ok(Self { session, token }),
-            _ if site.access().is_claimed() => Err(Redirect::to("/sign-in").into_response()),
-            _ => Err(Redirect::to("/claim").into_response()),
+            _ => Err(sent_away(site)),
         }
+    }
+}
+
+/// To where somebody who has not signed in has to go first.
+fn sent_away(site: &Site) -> Response {
+    let to = if site.access().is_claimed() {
+        "/sign-in"
+    } else {
+        "/claim"
+    };
+    Redirect::to(to).into_response()
+}
+
+/// Somebody whose session goes on, in a request that the page makes by itself: it does not prolong the session, so that a page that is
+/// left open keeps nobody signed in.
+pub(super) struct Watching {
+    pub(super) token: String,
+}
+
+impl FromRequestParts<Site> for Watching {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
+        let token = cookie(&parts.headers);
+        token
+            .filter(|token| site.access().has_session(Instant::now(), token, IDLE_MAX))
+            .map(|token| Self { token })
+            .ok_or_else(|| {
+                if parts.headers.contains_key("HX-Request") {
+                    // The script of the page goes there, where it would put what it was sent on to into the page.
+                    (StatusCode::UNAUTHORIZED, [("HX-Redirect", "/sign-in")]).into_response()
+                } else {
+                    sent_away(site)
+                }
+            })
     }
 }
 

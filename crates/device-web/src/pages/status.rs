@@ -1,7 +1,7 @@
 //! The status page, and what keeps it fresh.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::State;
@@ -13,16 +13,18 @@ use model::status::{
     SlotStatus, Strobe, StrobeColour,
 };
 use net::tls::ClockVerdict;
-use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::{BroadcastStream, IntervalStream};
 use tokio_stream::{Stream, StreamExt};
 
 use super::layout::{self, Frame};
-use super::signed_in::SignedIn;
+use super::signed_in::{IDLE_MAX, SignedIn, Watching};
 use super::sounds::{Announcement, announcements};
 use crate::site::Site;
 
 /// A stream that says nothing for so long says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a stream may outlive its session.
+const SESSION_CHECK: Duration = Duration::from_secs(2);
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -90,28 +92,36 @@ pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
     layout::page(StatusCode::OK, &page)
 }
 
-pub(super) async fn live(State(site): State<Site>, _by: SignedIn) -> Response {
+pub(super) async fn live(State(site): State<Site>, _by: Watching) -> Response {
     match live_part(&site).await {
         Some(live) => layout::page(StatusCode::OK, &live),
         None => ended(),
     }
 }
 
-/// Says that something has changed, each time something has.
-pub(super) async fn changes(State(site): State<Site>, _by: SignedIn) -> Response {
+/// Says that something has changed, each time something has, while the session goes on.
+pub(super) async fn changes(State(site): State<Site>, by: Watching) -> Response {
     let reports = BroadcastStream::new(site.appliance().subscribe()).map(|_| ());
     let changes = BroadcastStream::new(site.appliance().changes()).map(|_| ());
-    let events = reports
-        .merge(changes)
-        .map(|()| Ok(Event::default().data("changed")));
-    stream(events).into_response()
+    let goes_on = move || site.access().has_session(Instant::now(), &by.token, IDLE_MAX);
+    let events = while_it_goes_on(reports.merge(changes), goes_on)
+        .map(|()| Ok::<_, Infallible>(Event::default().data("changed")));
+    Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response()
 }
 
-fn stream<S>(events: S) -> Sse<impl Stream<Item = Result<Event, Infallible>>>
-where
-    S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
-{
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+/// What comes of a stream until `goes_on` says no more: it is asked with each thing that comes, and every [`SESSION_CHECK`].
+fn while_it_goes_on(
+    events: impl Stream<Item = ()> + Send + 'static,
+    goes_on: impl Fn() -> bool + Send + 'static,
+) -> impl Stream<Item = ()> + Send + 'static {
+    let checks = IntervalStream::new(tokio::time::interval(SESSION_CHECK)).map(|_| None);
+    events
+        .map(Some)
+        .merge(checks)
+        .take_while(move |_| goes_on())
+        .filter_map(|event| event)
 }
 
 fn ended() -> Response {
@@ -292,7 +302,34 @@ fn time(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_stream_ends_with_its_session_even_where_nothing_happens() {
+        let is_signed_in = Arc::new(AtomicBool::new(true));
+        let watched = Arc::clone(&is_signed_in);
+        let silent = tokio_stream::pending();
+        let mut stream = Box::pin(while_it_goes_on(silent, move || watched.load(Ordering::Relaxed)));
+        let begin = tokio::time::Instant::now();
+
+        let still = tokio::time::timeout(SESSION_CHECK * 10, stream.next()).await;
+        is_signed_in.store(false, Ordering::Relaxed);
+
+        assert!(still.is_err(), "it goes on while the session does");
+        assert_eq!(stream.next().await, None);
+        assert!(begin.elapsed() <= SESSION_CHECK * 11);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_is_told_while_the_session_goes_on() {
+        let mut stream = Box::pin(while_it_goes_on(tokio_stream::once(()), || true));
+        assert_eq!(stream.next().await, Some(()));
+        let mut stream = Box::pin(while_it_goes_on(tokio_stream::once(()), || false));
+        assert_eq!(stream.next().await, None);
+    }
 
     #[test]
     fn spans_are_told_in_the_two_units_that_matter() {

@@ -96,9 +96,18 @@ pub(super) struct Store {
     versions: Vec<Version>,
 }
 
+/// Which version applies, by the file that says it.
+enum Current {
+    Number(u32),
+    /// None has been kept to its end.
+    None,
+    /// The file says nothing that can be read.
+    Garbled,
+}
+
 impl Store {
     /// Opens a folder, which need not be there before the first version. Gives the settings that apply: of a current version that is damaged, those of the last one
-    /// before it that is not; none without any version.
+    /// before it that is not; where it is not known which version was current, those of the newest that is not; none without any version.
     pub(super) fn open(folder: &Path) -> Result<(Self, Option<Settings>), StoreError> {
         let mut store = Self {
             folder: folder.to_owned(),
@@ -109,8 +118,15 @@ impl Store {
         }
         let current = store.current()?;
         store.versions = store.list()?;
-        // What was written but never applied was refused by a power cut.
-        store.versions.retain(|version| Some(version.number) <= current);
+        match current {
+            // What was written but never applied was refused by a power cut.
+            Current::Number(current) => store.versions.retain(|version| version.number <= current),
+            Current::None => store.versions.clear(),
+            Current::Garbled => tracing::error!(
+                folder = %folder.display(),
+                "which version of the configuration was current cannot be read; the newest one that is whole applies"
+            ),
+        }
         let numbers: Vec<u32> = store
             .versions
             .iter()
@@ -228,14 +244,12 @@ impl Store {
         self.folder.join(format!("{number:06}"))
     }
 
-    fn current(&self) -> Result<Option<u32>, StoreError> {
+    fn current(&self) -> Result<Current, StoreError> {
         let path = self.folder.join(CURRENT);
         match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().map(Some).map_err(|_| StoreError::Damaged {
-                path,
-                problem: "it holds no number of a version".to_owned(),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(text) => Ok(text.trim().parse().map_or(Current::Garbled, Current::Number)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Current::None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Current::Garbled),
             Err(error) => Err(failed("read", &path)(error)),
         }
     }
@@ -337,6 +351,31 @@ mod tests {
             author: Author::Web,
         };
         assert_eq!(store.versions(), [expected]);
+    }
+
+    #[test]
+    fn where_the_current_version_cannot_be_told_the_newest_that_is_whole_applies() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = opened(folder.path());
+        for volume in ["-3dB", "-6dB", "-9dB"] {
+            store.keep(&settings(volume), Author::Web, 0).unwrap();
+        }
+        fs::write(
+            folder.path().join("000003").join(LOCAL),
+            "no line of a configuration",
+        )
+        .unwrap();
+
+        for garbled in [&b""[..], b"two\n", b"\xff\xfe"] {
+            fs::write(folder.path().join(CURRENT), garbled).unwrap();
+            let (store, kept) = opened(folder.path());
+            assert_eq!(kept.unwrap().value("audio.page.vol"), "-6dB");
+            assert_eq!(store.versions().len(), 2);
+        }
+        // The next version is no earlier one's.
+        let (mut store, _) = opened(folder.path());
+        assert_eq!(store.keep(&settings("-12dB"), Author::Web, 0).unwrap().number, 4);
+        assert_eq!(opened(folder.path()).1.unwrap().value("audio.page.vol"), "-12dB");
     }
 
     #[test]

@@ -81,6 +81,23 @@ impl CertificateFiles {
     }
 }
 
+/// What share of a wait after a failure is left to chance, and of the time between two fetches: the devices of a site start with the same
+/// power cut, and would come to their server at the same moments for ever after.
+const FAILURE_SPREAD: u32 = 4;
+const INTERVAL_SPREAD: u32 = 10;
+
+/// A wait that is shorter by chance, at most by one part in `parts`.
+fn earlier_by_chance(wait: Duration, parts: u32, chance: u8) -> Duration {
+    wait - wait / parts * u32::from(chance) / u32::from(u8::MAX)
+}
+
+fn chance() -> u8 {
+    let mut octet = [0];
+    // Without random numbers all wait the same time.
+    let _is_filled = getrandom::fill(&mut octet).is_ok();
+    octet[0]
+}
+
 /// Fetches for as long as the appliance runs: at once, then when it is asked for, when its time has come, and after failures.
 pub(super) async fn run(appliance: Weak<Shared>) {
     let mut failures = 0;
@@ -96,14 +113,15 @@ pub(super) async fn run(appliance: Weak<Shared>) {
             Provisioning::Failed { failure } => {
                 tracing::warn!(step = %failure.step, "provisioning failed");
                 failures += 1;
-                Some(wait_after(failures))
+                Some(earlier_by_chance(wait_after(failures), FAILURE_SPREAD, chance()))
             }
             Provisioning::Off
             | Provisioning::NoServer
             | Provisioning::Fetching
             | Provisioning::Done { .. } => {
                 failures = 0;
-                config.interval
+                let interval = config.interval;
+                interval.map(|interval| earlier_by_chance(interval, INTERVAL_SPREAD, chance()))
             }
         };
         let failed = match &state {

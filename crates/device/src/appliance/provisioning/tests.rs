@@ -382,3 +382,16 @@ fn waits_grow_to_a_quarter_of_an_hour() {
 
     assert_eq!(waits, [30, 60, 120, 240, 480, 900, 900]);
 }
+
+#[test]
+fn devices_that_start_together_do_not_come_together_for_ever() {
+    let day = Duration::from_secs(86_400);
+    assert_eq!(earlier_by_chance(day, INTERVAL_SPREAD, 0), day);
+    assert_eq!(earlier_by_chance(day, INTERVAL_SPREAD, 255), day * 9 / 10);
+    assert_eq!(
+        earlier_by_chance(FIRST_WAIT, FAILURE_SPREAD, 255),
+        FIRST_WAIT * 3 / 4
+    );
+    assert!(earlier_by_chance(day, INTERVAL_SPREAD, 1) < day);
+    assert_eq!(earlier_by_chance(Duration::MAX, 1, 0), Duration::MAX);
+}
