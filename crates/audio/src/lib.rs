@@ -2,10 +2,12 @@
 //!
 //! [`Sound`] is read from a WAV file or stream, at the rate that is wanted. A [`Sink`] takes what a device plays, in stretches: it is
 //! told when sound begins and ends. [`Pulse`] plays through a sound server, [`Alsa`] into sound cards through a library that is opened
-//! at run time, so that the program builds and starts without it. [`compare()`] judges whether a recording holds a given sound whole.
+//! at run time, so that the program builds and starts without it. [`compare()`] judges whether a recording holds a given sound whole,
+//! [`aligned()`] puts it under that sound for other measures.
 //!
 //! This crate does not mix, decode a network's codecs or keep time; those are the pure crates' and their shells'.
 
+mod align;
 mod alsa;
 pub mod compare;
 mod decode;
@@ -15,6 +17,7 @@ mod riff;
 mod sink;
 mod source;
 
+pub use align::{ALIGNED_RATE, aligned};
 pub use alsa::Alsa;
 pub use compare::{Comparison, compare};
 pub use pulse::Pulse;

@@ -3,6 +3,7 @@
 //! - [`talker`]: a phone for tests: it registers, calls an extension and speaks what it is given, also wrongly on purpose.
 //! - [`registrant`]: registers users as fast as a server lets it.
 //! - [`listener`] and [`ears`]: loudspeakers that answer pages, and note when the first packet of sound comes.
+//! - [`relay`]: a way for packets that loses some and delays others.
 //! - [`process`]: what a server under load uses.
 //!
 //! The program `fleet` measures with them; `docs/benchmarks.md` says what.
@@ -15,6 +16,7 @@ pub mod link;
 pub mod listener;
 pub mod process;
 pub mod registrant;
+pub mod relay;
 pub mod talker;
 
 pub use talker::{CallOptions, Conversation, Talker, TalkerError, TalkerSetup};

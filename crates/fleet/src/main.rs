@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bench::{endpoint, page, registrar};
+use crate::bench::{endpoint, page, quality, registrar};
 
 /// Longest time of a whole run.
 const RUN_MAX: Duration = Duration::from_secs(15 * 60);
@@ -38,6 +38,11 @@ enum Benchmark {
     /// One endpoint beside baresip: start, memory, a page
     #[command(after_help = "Examples:\n  cargo xtask bench endpoint")]
     Endpoint(endpoint::Arguments),
+    /// Speech through a network that loses and delays packets, beside baresip
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench quality\n  cargo xtask bench quality -- --keep recordings"
+    )]
+    Quality(quality::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +70,7 @@ fn run(benchmark: Benchmark) -> Result<()> {
                 Benchmark::Registrar(arguments) => registrar::run(&arguments).await,
                 Benchmark::Page(arguments) => page::run(&arguments).await,
                 Benchmark::Endpoint(arguments) => endpoint::run(&arguments).await,
+                Benchmark::Quality(arguments) => quality::run(&arguments).await,
             }
         };
         tokio::select! {

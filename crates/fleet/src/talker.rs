@@ -1,4 +1,4 @@
-//! A phone for tests: registers, calls an extension, speaks G.711 that it is given.
+//! A phone for tests: registers, calls an extension, speaks what it is given, encoded by whoever gives it.
 //!
 //! ```no_run
 //! # async fn example(policy: net::tls::ClientTls) -> Result<(), fleet::TalkerError> {
@@ -72,7 +72,7 @@ pub struct TalkerSetup {
 /// How a call is placed, and what is wrong with it on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallOptions {
-    /// `Codec::Pcmu` or `Codec::Pcma`: what the sound is encoded in.
+    /// What the sound is encoded in.
     pub codec: Codec,
     /// What is offered of SRTP; it takes a TLS link.
     pub security: SecurityOffer,
@@ -373,6 +373,11 @@ impl Conversation<'_> {
         self.voice.destination
     }
 
+    /// Sends the sound here instead, to somebody who passes it on.
+    pub fn redirect(&mut self, destination: SocketAddr) {
+        self.voice.destination = destination;
+    }
+
     /// When the first packet was sent, if any was.
     #[must_use]
     pub fn first_sent(&self) -> Option<Instant> {
@@ -386,10 +391,25 @@ impl Conversation<'_> {
     ///
     /// When the other side hangs up meanwhile, or a socket fails.
     pub async fn speak(&mut self, sound: &[u8]) -> Result<u64, TalkerError> {
+        let silence = self.voice.silence;
+        let mut payloads: Vec<Vec<u8>> = sound.chunks(PACKET_OCTETS).map(<[u8]>::to_vec).collect();
+        if let Some(last) = payloads.last_mut() {
+            last.resize(PACKET_OCTETS, silence);
+        }
+        self.speak_packets(&payloads).await
+    }
+
+    /// Sends payloads in the codec agreed, one every [`PACKET_TIME`], which is how long the sound of each is. Returns the packets
+    /// sent.
+    ///
+    /// # Errors
+    ///
+    /// When the other side hangs up meanwhile, or a socket fails.
+    pub async fn speak_packets(&mut self, payloads: &[Vec<u8>]) -> Result<u64, TalkerError> {
         let mut clock = interval(PACKET_TIME);
         clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut packets = 0;
-        for payload in sound.chunks(PACKET_OCTETS) {
+        for payload in payloads {
             loop {
                 tokio::select! {
                     biased;
@@ -426,6 +446,7 @@ struct Voice {
     destination: SocketAddr,
     header: Header,
     silence: u8,
+    ticks: u32,
     context: Option<Context>,
 }
 
@@ -452,6 +473,7 @@ impl Voice {
             } else {
                 0xff
             },
+            ticks: negotiated.codec.clock_rate() / PACKETS_PER_SECOND,
             context: key.map(|key| Context::new(&key)),
         }
     }
@@ -459,19 +481,17 @@ impl Voice {
     fn packet(&mut self, payload: &[u8]) -> Result<Vec<u8>, SrtpError> {
         let mut packet = self.header.to_bytes().to_vec();
         packet.extend_from_slice(payload);
-        packet.resize(media::rtp::FIXED_HEADER_LENGTH + PACKET_OCTETS, self.silence);
         if let Some(context) = &mut self.context {
             context.protect_rtp(&mut packet)?;
         }
         self.header.marker = false;
         self.header.sequence = self.header.sequence.wrapping_add(1);
-        self.header.timestamp = self.header.timestamp.wrapping_add(PACKET_TICKS);
+        self.header.timestamp = self.header.timestamp.wrapping_add(self.ticks);
         Ok(packet)
     }
 }
 
-/// Ticks of G.711's clock in one packet.
-const PACKET_TICKS: u32 = 160;
+const PACKETS_PER_SECOND: u32 = 50;
 
 fn seeded() -> Result<ChaCha20Rng, TalkerError> {
     let mut seed = [0; 32];
@@ -510,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_goes_out_as_it_was_given_and_the_last_packet_is_filled_with_silence() {
+    fn sound_goes_out_as_it_was_given() {
         let mut random = ChaCha20Rng::from_seed([7; 32]);
         let agreed = negotiated(&mut random);
         let mut voice = Voice::new(&agreed, false, &mut random);
@@ -520,8 +540,7 @@ mod tests {
         let key = agreed.crypto.unwrap().send;
         let length = Context::new(&key).unprotect_rtp(&mut packet).unwrap();
         let plain = media::rtp::Packet::parse(&packet[..length]).unwrap();
-        assert_eq!(plain.payload()[..4], [1, 2, 3, 0xd5]);
-        assert_eq!(plain.payload().len(), PACKET_OCTETS);
+        assert_eq!(plain.payload(), [1, 2, 3]);
     }
 
     #[test]

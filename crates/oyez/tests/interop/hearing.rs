@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use audio::{Sound, compare};
+use audio::{ALIGNED_RATE, Sound, aligned, compare};
 use hound::{SampleFormat, WavSpec, WavWriter};
 use peers::Media;
 
@@ -12,12 +12,6 @@ use peers::Media;
 const SPEECH: &[u8] = include_bytes!("../../assets/page.wav");
 /// Furthest that a window may be from its place.
 const LAG_MAX: Duration = Duration::from_millis(20);
-/// Samples a second at which intelligibility is measured.
-const INTELLIGIBILITY_RATE: u32 = 16_000;
-/// Samples of a part that is looked for by itself, and how far around its place: 500 and 100 ms.
-const PART: usize = 8_000;
-const PLAY: usize = 1_600;
-
 /// The speech as a phone is given it.
 pub(crate) struct Speech {
     pub(crate) media: Media,
@@ -65,33 +59,12 @@ impl Speech {
         }
     }
 
-    /// Short-time objective intelligibility of a recording in which the speech begins after so many seconds. A loudspeaker
-    /// follows the network by longer and shorter pauses, which nobody hears and this measure takes for distortion; so each
-    /// part of the speech is looked for around its place.
+    /// Short-time objective intelligibility of a recording in which the speech begins after so many seconds.
     fn intelligibility(&self, recording: Sound, begins_at: f64) -> f64 {
-        let clean = self.sound.clone().at_rate(INTELLIGIBILITY_RATE);
-        let mut recording = recording.at_rate(INTELLIGIBILITY_RATE);
-        let begin = samples_in(begins_at);
-        recording
-            .samples
-            .resize(begin + clean.samples.len() + PART + PLAY, 0);
-        let aligned = clean.samples.chunks(PART).zip(0..).flat_map(|(part, number)| {
-            let place = begin + number * PART;
-            let around = place.saturating_sub(PLAY);
-            let near = &recording.samples[around..place + PART + PLAY];
-            let found = compare((part, clean.rate), (near, recording.rate), LAG_MAX);
-            let place = found.map_or(place, |found| around + samples_in(found.begins_at).min(2 * PLAY));
-            recording.samples[place..place + part.len()].to_vec()
-        });
-        let aligned: Vec<i16> = aligned.collect();
-        peers::stoi((&clean.samples, clean.rate), (&aligned, recording.rate)).unwrap()
+        let clean = self.sound.clone().at_rate(ALIGNED_RATE);
+        let aligned = aligned(&clean, recording, begins_at);
+        peers::stoi((&clean.samples, ALIGNED_RATE), (&aligned, ALIGNED_RATE)).unwrap()
     }
-}
-
-/// Samples in so many seconds at the rate of the measure.
-fn samples_in(seconds: f64) -> usize {
-    let micros = Duration::from_secs_f64(seconds).as_micros();
-    usize::try_from(micros * u128::from(INTELLIGIBILITY_RATE) / 1_000_000).unwrap()
 }
 
 /// How much of a speech is in a recording.

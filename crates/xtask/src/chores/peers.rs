@@ -29,6 +29,10 @@ const PACKAGES: &[(&str, &str)] = &[
         "libasound2",
         "ALSA, with devices that play into a file or nowhere",
     ),
+    (
+        "libasound2-plugins",
+        "what lets a phone that knows ALSA play into the sound server",
+    ),
     ("libspandsp2", "the other G.722, in both directions"),
     ("libsrtp2-1", "the other SRTP, in both directions"),
     ("linphone-cli", "a second real phone"),
