@@ -13,6 +13,7 @@ use paging::{Class, SoundId};
 
 use crate::call::page::TONE_GRACE;
 use crate::delayed::{DelayedPage, MESSAGE_MAX};
+use crate::multicast::Transmitter;
 use crate::playback::{Playback, Rounds};
 use crate::profile::{Announcement, SoundProfile};
 use crate::sound::Mixing;
@@ -313,12 +314,24 @@ impl LocalSounds {
     }
 
     /// Adds what sounds. What does not waits, and goes on where it was.
-    pub(crate) fn render(&mut self, mixing: &mut Mixing) {
+    pub(crate) fn render(&mut self, now: Instant, mixing: &mut Mixing, transmitter: &mut Transmitter) {
         let Mixing { mixer, scratch, .. } = mixing;
-        for sound in self.sound_by_id.values_mut().filter(|sound| sound.may_sound) {
+        let heard = self.sound_by_id.iter_mut().filter(|(_, sound)| sound.may_sound);
+        for (id, sound) in heard {
             sound.playback.fill(scratch);
-            mixer.add(scratch, &mut sound.gain);
+            if transmitter.take(now, *id, scratch) {
+                mixer.add(scratch, &mut sound.gain);
+            }
         }
+    }
+
+    /// The delayed pages, each with the slot that was called.
+    pub(crate) fn delayed_pages(&self) -> impl Iterator<Item = (SoundId, &SlotId)> {
+        let pages = self
+            .sound_by_id
+            .iter()
+            .filter(|(_, sound)| sound.kind == Kind::DelayedPage);
+        pages.filter_map(|(id, sound)| Some((*id, sound.starter.slot()?)))
     }
 
     /// A sound that is over at `now`, and why.

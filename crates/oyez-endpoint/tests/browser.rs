@@ -7,8 +7,9 @@
 mod cloud;
 mod names;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +17,9 @@ use device::Appliance;
 use device::appliance::Plan;
 use device_web::{Access, LogBook, Web, WebSetup};
 use endpoint::profile::Identity;
+use media::rtp::Header;
 use net::authority::{Authority, Purpose, Subject};
+use net::media::ZoneSockets;
 use net::resolver::Resolver;
 use net::tls::{ClientCertificates, Identity as TlsIdentity, MinimumVersion, ServerTls};
 use peers::{BROWSER_PROGRAMS, Browser, View, available};
@@ -468,6 +471,88 @@ fn the_browser_plays_what_the_loudspeaker_plays() {
         seconds.as_f64().is_some_and(|seconds| seconds > 0.5)
     });
     bench.browser.click("#listen");
+    bench.end();
+}
+
+/// The settings of both multicast pages, and then a zone that speaks, seen on the status page.
+#[test]
+fn a_receiver_of_multicast_zones_is_set_and_its_zone_is_seen_sounding() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    let port = UdpSocket::bind((LOOPBACK, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let group = SocketAddrV4::new(Ipv4Addr::new(239, 255, 80, 1), port);
+    let address = group.to_string();
+    bench.set(
+        "/settings/advanced-multicast",
+        &[
+            ("oyez.mcast.interface", Entry::Text("lo")),
+            ("oyez.mcast.sources", Entry::Text("")),
+            ("mcast.prio.use", Entry::Choice("Enabled")),
+            ("mcast.prio.zones", Entry::Text("3,9,")),
+            ("mcast.zones.music", Entry::Text("6,7")),
+            ("mcast.tx.ptime", Entry::Choice("40")),
+            ("mcast.tx.ttl", Entry::Text("2")),
+            ("mcast.zone3", Entry::Text(&address)),
+            ("mcast.vol3", Entry::Choice("6 (-12 dB)")),
+            ("mcast.rxtone3", Entry::Choice("Default")),
+        ],
+    );
+    bench.set(
+        "/settings/multicast",
+        &[
+            ("mcast.mode", Entry::Choice("Receiver")),
+            ("mcast.rx.zones", Entry::Text("3,")),
+            ("mcast.tx.codec", Entry::Choice("G.711 A-law")),
+            ("mcast.tx.fixed", Entry::Text("8")),
+            ("mcast.tx.zones", Entry::Text("1,8")),
+            ("mcast.tx.ring", Entry::Choice("Enabled")),
+            ("oyez.mcast.local", Entry::Choice("Disabled")),
+        ],
+    );
+    bench.picture("settings-multicast-set");
+
+    bench.open("/status");
+    bench.browser.wait_for_text(".zones", &address);
+    bench.browser.wait_for_text(".zones", "idle");
+    bench.browser.wait_for_text(".zones", "untrusted");
+    let speaker = bench.runtime.spawn(async move {
+        let mut sender = ZoneSockets::default();
+        sender.listen(&BTreeMap::new(), Some("lo"), 1);
+        let mut clock = tokio::time::interval(Duration::from_millis(20));
+        for sequence in 0_u16.. {
+            clock.tick().await;
+            let header = Header {
+                marker: false,
+                payload_type: 0,
+                sequence,
+                timestamp: u32::from(sequence) * 160,
+                ssrc: 7,
+            };
+            assert!(sender.send(group, &[&header.to_bytes()[..], &[0x25; 160]].concat()));
+        }
+    });
+    bench
+        .browser
+        .wait_for_text(".sounding", "priority page from multicast zone 3");
+    bench.browser.wait_for_text(".zones", "sounding");
+    bench.browser.wait_for_text(".zones", "G.711 µ-law");
+    bench.picture("status-multicast");
+    speaker.abort();
+    bench.browser.wait_for_text("#live", "Silent");
+
+    bench.set(
+        "/settings/advanced-multicast",
+        &[("oyez.mcast.sources", Entry::Text("192.0.2.0/24"))],
+    );
+    bench.open("/status");
+    bench.browser.wait_for_text(".zones", "permitted sources only");
     bench.end();
 }
 

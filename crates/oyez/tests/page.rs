@@ -2,18 +2,19 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use audio::{NullSink, Recorder, Sink};
-use device::DeviceSetup;
+use audio::{NullSink, Recorder, Sink, Sound, compare};
+use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
@@ -22,10 +23,15 @@ use net::authority::{AuthorityDirectory, Purpose, Subject};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use oyez::up::loudspeaker::Loudspeaker;
+use peers::{Program, available};
+use tokio::time::timeout;
 
 const DOCUMENT: &str = include_str!("../../../docs/zone.md");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
 const OUTPUT_RATE: SampleRate = SampleRate::Hz48000;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How much later a part of a page may be heard than the whole: on a machine with too much to do a sender stands still, and nobody tells.
+const LAG: Duration = Duration::from_millis(500);
 
 /// The block of the document in `language` that contains `words`.
 fn example(language: &str, words: &str) -> &'static str {
@@ -94,19 +100,30 @@ impl Drop for RunningZone {
 
 /// The document's loudspeaker, registered.
 async fn hall(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>) -> Loudspeaker {
+    hall_with(folder, zone, sink, "").await
+}
+
+/// The document's loudspeaker with more settings, registered.
+async fn hall_with(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>, more: &str) -> Loudspeaker {
     let text = format!(
         "sip.proxy = pbx.example.com\nsip.obproxy = {}\nsip.transp = tls\nsip.srtp = standard\n\
-         sip.u1.user = hall\nsip.u1.pwd = a long random password\n",
+         sip.u1.user = hall\nsip.u1.pwd = a long random password\n{more}",
         zone.tls
     );
-    let config = EndpointConfig::from_document(&Document::parse(&text).unwrap()).unwrap();
+    let trust = Trust::Authorities(net::tls::certificates_from_file(&folder.join("authority.pem")).unwrap());
+    Loudspeaker::start("Hall", setup(&text, trust, sink))
+        .await
+        .unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+fn setup(configuration: &str, trust: Trust, sink: Box<dyn Sink>) -> DeviceSetup {
+    let config = EndpointConfig::from_document(&Document::parse(configuration).unwrap()).unwrap();
     let identity = Identity {
         device: "hall".parse().unwrap(),
         user_agent: "test".to_owned(),
         instance: None,
     };
-    let trust = Trust::Authorities(net::tls::certificates_from_file(&folder.join("authority.pem")).unwrap());
-    let setup = DeviceSetup {
+    DeviceSetup {
         profile: Profile::from_config(&config, identity, OUTPUT_RATE),
         tls: ClientTls::new(ClientTlsConfig {
             trust,
@@ -119,10 +136,7 @@ async fn hall(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>) -> Loudspe
         bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
         sink,
         control: None,
-    };
-    Loudspeaker::start("Hall", setup)
-        .await
-        .unwrap_or_else(|failure| panic!("{failure}"))
+    }
 }
 
 /// Runs the document's command in `folder` against `zone`, with more arguments.
@@ -198,4 +212,119 @@ async fn a_page_that_is_not_heard_and_one_under_a_wrong_password_end_with_exit_c
     assert!(said.contains("heard by 0 of 1"), "{said}");
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stdout.is_empty());
+}
+
+/// A group of a test's own: nothing else is bound to its port.
+fn group() -> SocketAddrV4 {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    SocketAddrV4::new(
+        Ipv4Addr::new(239, 255, 79, 1),
+        socket.local_addr().unwrap().port(),
+    )
+}
+
+/// A foreign receiver of a group that listens, and the file that it writes.
+fn foreign_receiver(folder: &Path, group: SocketAddrV4, payload_type: u8) -> (Program, PathBuf) {
+    let (session, file) = (folder.join("zone.sdp"), folder.join("zone.wav"));
+    let description = format!(
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=zone\nc=IN IP4 {}/1\nt=0 0\nm=audio {} RTP/AVP {payload_type}\n",
+        group.ip(),
+        group.port()
+    );
+    fs::write(&session, description).unwrap();
+    let program = Program::start(
+        Command::new("ffmpeg")
+            .args(["-loglevel", "error", "-protocol_whitelist", "file,udp,rtp"])
+            .args(["-localaddr", "127.0.0.1", "-i"])
+            .arg(session)
+            .args(["-ac", "1"])
+            .arg(&file),
+    );
+    // The kernel lists the port of every socket in hexadecimal (proc(5)).
+    let is_bound = || {
+        let sockets = fs::read_to_string("/proc/net/udp").unwrap();
+        sockets.contains(&format!(":{:04X} 00000000:0000", group.port()))
+    };
+    let end = Instant::now() + PATIENCE;
+    while !is_bound() {
+        assert!(
+            Instant::now() < end,
+            "the receiver does not listen: {}",
+            program.said()
+        );
+        std::thread::yield_now();
+    }
+    (program, file)
+}
+
+/// How well a recording holds the page.
+fn judge(what: &str, recording: &Sound) {
+    let said = Sound::open(Path::new(PAGE), 0).unwrap();
+    let found = compare(
+        (&said.samples, said.rate),
+        (&recording.samples, recording.rate),
+        LAG,
+    )
+    .unwrap();
+    println!(
+        "{what}: correlation {:.4}, {:.0} % of it whole, beginning {:+.2} dB, level {:+.2} dB",
+        found.median(),
+        found.share_at_least(0.9) * 100.0,
+        found.beginning_db,
+        found.gain_db
+    );
+    assert!(
+        found.median() >= 0.95 && found.share_at_least(0.9) >= 0.8,
+        "{what}: {found:?}"
+    );
+}
+
+/// A page to an endpoint that sends is heard by a foreign receiver and by one of ours, whole, with its tone before it.
+async fn page_a_zone(codec: &str, payload_type: u8) {
+    let (folder, group) = (tempfile::tempdir().unwrap(), group());
+    // What is heard is compared with what was said, and not made louder.
+    let multicast =
+        format!("audio.agc.use = 0\noyez.mcast.interface = lo\nmcast.zone1 = {group}\nmcast.rx.zones = 1,\n");
+    let receiver = Recorder::new(&folder.path().join("receiver"), "receiver", OUTPUT_RATE.hertz()).unwrap();
+    let text = format!("mcast.mode = 2\n{multicast}");
+    let receiver = Device::start(setup(&text, Trust::Anyone, Box::new(receiver)))
+        .await
+        .unwrap();
+    let mut reports = receiver.subscribe();
+    let zones = receiver.status().await.unwrap().multicast.zones;
+    assert!(zones.iter().all(|zone| zone.problem.is_none()), "{zones:?}");
+    let zone = RunningZone::start(folder.path());
+    let sender = format!("mcast.mode = 1\nmcast.tx.codec = {codec}\n{multicast}");
+    let hall = hall_with(folder.path(), &zone, Box::new(NullSink), &sender).await;
+    let (mut foreign, file) = foreign_receiver(folder.path(), group, payload_type);
+
+    // Its own output leads nowhere, so nobody counts as having heard it there.
+    page(folder.path(), &zone, &[], None).await;
+
+    let recorded = loop {
+        if let DeviceReport::Recorded(file) = timeout(PATIENCE, reports.recv()).await.unwrap().unwrap() {
+            break file;
+        }
+    };
+    judge(
+        &format!("{codec} to an endpoint"),
+        &Sound::open(&recorded, 0).unwrap(),
+    );
+    foreign.write_line("q");
+    assert!(foreign.finish(PATIENCE), "{}", foreign.said());
+    judge(&format!("{codec} to ffmpeg"), &Sound::open(&file, 0).unwrap());
+    hall.stop().await;
+    receiver.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_to_a_sender_is_heard_in_its_multicast_zone_by_a_foreign_receiver_and_by_ours() {
+    if !available(&["ffmpeg"]) {
+        return;
+    }
+    tokio::join!(
+        page_a_zone("g722", 9),
+        page_a_zone("ulaw", 0),
+        page_a_zone("alaw", 8)
+    );
 }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::PageId;
+use paging::SoundId;
 use sip::flow::Flow;
 use sip::user_agent::SessionId;
 
@@ -17,6 +18,7 @@ pub(crate) use self::media::CallMedia;
 use self::page::{About, PageCall, Step};
 use self::ring::RingCall;
 use crate::io::CallId;
+use crate::multicast::Transmitter;
 use crate::profile::SoundProfile;
 use crate::receipt::OutputState;
 use crate::sound::Mixing;
@@ -124,16 +126,29 @@ impl Calls {
         }
     }
 
-    /// Adds what all calls play.
-    pub(crate) fn render(&mut self, now: Instant, output: OutputState, mixing: &mut Mixing) {
+    /// Adds what all calls play here, and hands on what is sent. What only others play is not heard here, as if the output were
+    /// muted.
+    pub(crate) fn render(
+        &mut self,
+        now: Instant,
+        output: OutputState,
+        mixing: &mut Mixing,
+        transmitter: &mut Transmitter,
+    ) {
         let Mixing { mixer, scratch, .. } = mixing;
-        for call in self.page_by_id.values_mut() {
-            call.render(now, scratch, output);
-            mixer.add(scratch, call.gain_mut());
+        for (id, call) in &mut self.page_by_id {
+            let sound = SoundId(id.0);
+            let is_muted = output.is_muted || !transmitter.is_played_here(sound);
+            call.render(now, scratch, OutputState { is_muted, ..output });
+            if transmitter.take(now, sound, scratch) {
+                mixer.add(scratch, call.gain_mut());
+            }
         }
-        for call in self.ring_by_id.values_mut() {
+        for (id, call) in &mut self.ring_by_id {
             call.render(scratch);
-            mixer.add(scratch, call.gain_mut());
+            if transmitter.take(now, SoundId(id.0), scratch) {
+                mixer.add(scratch, call.gain_mut());
+            }
         }
     }
 

@@ -1,9 +1,11 @@
 //! Streams of multicast zones: how they ask for the loudspeaker, and how they end.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use model::config::ZoneNumber;
+use model::SlotId;
+use model::config::{MulticastMode, ZoneNumber};
 use model::status::{DeviceEvent, SoundOrigin, Sounding, StopReason};
 use paging::SoundId;
 
@@ -95,6 +97,48 @@ impl Endpoint {
         match self.multicast.waiting(&self.sound.arbiter, order) {
             Some(candidate) => self.offer_stream(now, candidate).is_ok(),
             None => false,
+        }
+    }
+
+    /// Lets those transmissions end whose sound is over.
+    pub(super) fn end_transmissions(&mut self, now: Instant) {
+        if self.multicast.transmitter.is_sending() {
+            self.route_to_zones(now);
+            self.send_to_zones();
+        }
+    }
+
+    /// Sends what is heard of the slots of zones to the zones.
+    pub(super) fn route_to_zones(&mut self, now: Instant) {
+        let multicast = &self.profile.multicast;
+        let slot = |index: usize| self.slots.get(index).map(|slot| slot.profile().position);
+        let of_id = |id: &SlotId| {
+            let mut positions = self.slots.iter().map(|slot| slot.profile().position);
+            positions.find(|position| position.id() == *id)
+        };
+        let of_calls = self
+            .calls
+            .abouts()
+            .map(|about| (SoundId(about.id.0), slot(about.slot)));
+        let of_delayed = self.locals.delayed_pages().map(|(sound, id)| (sound, of_id(id)));
+        let zone_by_sound: BTreeMap<SoundId, ZoneNumber> = if multicast.mode == MulticastMode::Sender {
+            of_calls
+                .chain(of_delayed)
+                .filter(|(sound, _)| self.sound.began(*sound).is_some())
+                .filter_map(|(sound, position)| Some((sound, multicast.zone_of(position?)?)))
+                .collect()
+        } else {
+            BTreeMap::new()
+        };
+        let rate = self.sound.profile().output_rate;
+        let transmitter = &mut self.multicast.transmitter;
+        transmitter.set_routes(now, &zone_by_sound, &multicast.sending, rate, &mut self.rng);
+    }
+
+    /// Gives the packets that are ready.
+    pub(super) fn send_to_zones(&mut self) {
+        while let Some((group, bytes)) = self.multicast.transmitter.poll() {
+            self.outputs.push_back(Output::SendZone { group, bytes });
         }
     }
 

@@ -18,12 +18,15 @@ impl Endpoint {
     pub fn fill(&mut self, now: Instant, out: &mut [i16]) {
         self.sound.filling(now);
         let output = self.sound.output(now);
+        self.route_to_zones(now);
         let mixing = &mut self.sound.mixing;
         mixing.begin(out.len());
-        self.calls.render(now, output, mixing);
-        self.locals.render(mixing);
+        let transmitter = &mut self.multicast.transmitter;
+        self.calls.render(now, output, mixing, transmitter);
+        self.locals.render(now, mixing, transmitter);
         self.multicast.render(now, mixing);
         mixing.finish(out);
+        self.send_to_zones();
         if output.is_muted {
             out.fill(0);
         }

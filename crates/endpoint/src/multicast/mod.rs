@@ -6,6 +6,7 @@
 
 mod held_back;
 mod reception;
+mod transmission;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use paging::{Arbiter, Class, Order, Rank, SoundId};
 
 pub use self::reception::STREAM_SILENCE;
 use self::reception::{Judgement, Level, Reception};
+pub(crate) use self::transmission::Transmitter;
 use crate::io::ZonePlan;
 use crate::profile::{MulticastProfile, SoundProfile};
 use crate::sound::Mixing;
@@ -50,6 +52,7 @@ pub(crate) struct Multicast {
     mode: MulticastMode,
     sources: Vec<SourceNetwork>,
     plan: ZonePlan,
+    pub(crate) transmitter: Transmitter,
 }
 
 impl Multicast {
@@ -211,7 +214,7 @@ impl Multicast {
             mode: self.mode,
             restricted: !self.sources.is_empty(),
             zones: self.reception_by_zone.iter().map(zone).collect(),
-            sending: Vec::new(),
+            sending: self.transmitter.zones(),
         }
     }
 

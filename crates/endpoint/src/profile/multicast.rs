@@ -1,8 +1,15 @@
 //! What a device does with multicast zones.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
-use model::config::{EndpointConfig, MulticastMode, SourceNetwork, Tone, ZoneConfig, ZoneNumber, ZoneRole};
+use media::codec::Codec;
+use model::config::{
+    EndpointConfig, MulticastMode, MulticastSending, SourceNetwork, Tone, ZoneConfig, ZoneNumber, ZoneRole,
+};
+use model::status::MulticastCodec;
+use model::{SlotKind, SlotPosition};
 use paging::{Class, Rank};
 
 use super::sounds::source;
@@ -21,6 +28,55 @@ pub struct MulticastProfile {
     pub interface: Option<String>,
     /// How many hops packets of a sender go.
     pub hops: u8,
+    /// What a sender sends.
+    pub sending: SendingProfile,
+}
+
+/// What a sender sends.
+#[derive(Debug, Clone)]
+pub struct SendingProfile {
+    /// The zones that it may send to, with their addresses.
+    pub group_by_zone: BTreeMap<ZoneNumber, SocketAddrV4>,
+    /// The codec, one with a static payload type.
+    pub codec: Codec,
+    /// How much sound a packet carries.
+    pub packet_time: Duration,
+    /// Where pages of the base extension go.
+    pub base_zone: Option<ZoneNumber>,
+    /// The tones of rings go there as well.
+    pub rings: bool,
+    /// What is sent is played here, too.
+    pub plays_here: bool,
+}
+
+impl Default for SendingProfile {
+    /// To no zone.
+    fn default() -> Self {
+        Self {
+            group_by_zone: BTreeMap::new(),
+            codec: Codec::G722,
+            packet_time: Duration::from_millis(20),
+            base_zone: None,
+            rings: false,
+            plays_here: true,
+        }
+    }
+}
+
+impl MulticastProfile {
+    /// The zone that the calls to a slot are sent to, if they are. Alerts are the business of each device.
+    pub(crate) fn zone_of(&self, position: SlotPosition) -> Option<ZoneNumber> {
+        if self.mode != MulticastMode::Sender {
+            return None;
+        }
+        let base_zone = self.sending.base_zone;
+        match position.kind() {
+            SlotKind::Page if position == SlotPosition::BASE_PAGE => base_zone,
+            SlotKind::Page => ZoneNumber::new(position.port().saturating_sub(1)),
+            SlotKind::Ring => base_zone.filter(|_| self.sending.rings),
+            SlotKind::Alert => None,
+        }
+    }
 }
 
 impl Default for MulticastProfile {
@@ -31,6 +87,7 @@ impl Default for MulticastProfile {
             sources: Vec::new(),
             interface: None,
             hops: 1,
+            sending: SendingProfile::default(),
         }
     }
 }
@@ -73,7 +130,23 @@ impl MulticastProfile {
             sources: multicast.sources.clone(),
             interface: multicast.interface.clone(),
             hops: multicast.sending.hops,
+            sending: sending(&multicast.sending),
         }
+    }
+}
+
+fn sending(sending: &MulticastSending) -> SendingProfile {
+    SendingProfile {
+        group_by_zone: sending.group_by_zone.clone(),
+        codec: match sending.codec {
+            MulticastCodec::Pcmu => Codec::Pcmu,
+            MulticastCodec::Pcma => Codec::Pcma,
+            MulticastCodec::G722 => Codec::G722,
+        },
+        packet_time: sending.packet_time,
+        base_zone: sending.base_zone,
+        rings: sending.rings,
+        plays_here: sending.plays_here,
     }
 }
 

@@ -21,6 +21,7 @@ mod loudness;
 mod multicast;
 mod multicast_attack;
 mod multicast_precedence;
+mod multicast_send;
 mod opening;
 mod page;
 mod passcode;

@@ -1,0 +1,336 @@
+//! Multicast zones: what a sender passes on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use endpoint::profile::{MulticastProfile, PageMode, SendingProfile};
+use endpoint::{Input, Profile, Reconfigured};
+use media::codec::Codec;
+use media::receive::{Receiver, ReceiverConfig};
+use media::rtp::Packet;
+use media::sdp::SecurityOffer;
+use model::config::{MulticastMode, ZoneNumber};
+use model::{SlotKind, SlotPosition};
+
+use crate::multicast::{SENDER, Speaker, is_loud, receiver};
+use crate::world::{RATE, TICK, TICK_SAMPLES, World, address, profile, recording, slot, speech};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A sender with the base extension, an extension for zone 3, and a ring extension.
+fn sender() -> Profile {
+    let mut profile = profile();
+    profile
+        .slots
+        .push(slot(SlotPosition::new(SlotKind::Page, 4).unwrap(), "zone-3"));
+    profile
+        .slots
+        .push(slot(SlotPosition::new(SlotKind::Ring, 1).unwrap(), "bell"));
+    profile.slots[2].tone = recording("ring.wav", 9_000, RATE.samples_in(SECOND));
+    let groups: BTreeMap<_, _> = ZoneNumber::all()
+        .map(|zone| {
+            let group = format!("224.0.2.60:{}", 50_000 + u16::from(zone.get()));
+            (zone, group.parse().unwrap())
+        })
+        .collect();
+    profile.multicast = MulticastProfile {
+        mode: MulticastMode::Sender,
+        sending: SendingProfile {
+            group_by_zone: groups,
+            base_zone: ZoneNumber::new(1),
+            ..SendingProfile::default()
+        },
+        ..MulticastProfile::default()
+    };
+    profile
+}
+
+/// The zones that packets have gone to.
+fn zones(world: &World) -> Vec<u16> {
+    let mut zones: Vec<u16> = world
+        .zone_sent
+        .iter()
+        .map(|(_, group, _)| group.port() - 50_000)
+        .collect();
+    zones.dedup();
+    zones
+}
+
+/// What a receiver of the packets so far hears.
+fn heard(world: &World, codec: Codec) -> Vec<i16> {
+    let mut receiver = Receiver::new(&ReceiverConfig {
+        remote: address(SENDER),
+        formats: vec![(codec.static_payload_type().unwrap(), codec)],
+        telephone_event: None,
+        key: None,
+        output_rate: RATE,
+    });
+    let mut samples = Vec::new();
+    let mut packets = world.zone_sent.iter().peekable();
+    let Some((mut now, ..)) = packets.peek().copied().cloned() else {
+        return samples;
+    };
+    let last = world.zone_sent.last().unwrap().0 + SECOND;
+    while now < last {
+        while let Some((_, _, bytes)) = packets.next_if(|(at, ..)| *at <= now) {
+            receiver.handle_packet(now, address(SENDER), &mut bytes.clone());
+        }
+        let mut out = [0; TICK_SAMPLES];
+        receiver.pull(now, &mut out);
+        samples.extend(out);
+        now += TICK;
+    }
+    samples
+}
+
+/// Pages a user with a second of speech, and hangs up.
+fn page(world: &mut World, user: &str) {
+    let page = world.page(user, &[]);
+    world.speak_page(&page, &speech(SECOND));
+    world.run_for(SECOND + Duration::from_millis(100));
+    world.hang_up(page.session);
+    world.run_for(SECOND);
+}
+
+#[test]
+fn a_page_to_a_zones_extension_goes_out_to_the_zone_whole_in_each_codec_and_packet_time() {
+    for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+        for packet_time in codec.packet_times() {
+            let mut profile = sender();
+            profile.multicast.sending.codec = codec;
+            profile.multicast.sending.packet_time = *packet_time;
+            let mut world = World::sounding(profile);
+
+            page(&mut world, "zone-3");
+
+            assert_eq!(zones(&world), [3]);
+            let heard = heard(&world, codec);
+            let loud = heard.iter().filter(|sample| sample.abs() > 1_000).count();
+            assert!(
+                (RATE.samples_in(SECOND) * 90 / 100..RATE.samples_in(SECOND) * 105 / 100).contains(&loud),
+                "{codec:?} {packet_time:?}: {loud}"
+            );
+            assert!(world.device.status(world.now).multicast.sending.is_empty());
+        }
+    }
+}
+
+#[test]
+fn packets_carry_the_payload_type_in_sequence_and_leave_with_the_rhythm_of_the_output() {
+    let mut world = World::sounding(sender());
+    page(&mut world, "zone-3");
+
+    let headers: Vec<_> = world
+        .zone_sent
+        .iter()
+        .map(|(_, _, bytes)| Packet::parse(bytes).unwrap().header())
+        .collect();
+    assert!(headers.len() >= 50);
+    assert!(headers.iter().all(|header| header.payload_type == 9));
+    for pair in headers.windows(2) {
+        assert_eq!(pair[1].sequence.wrapping_sub(pair[0].sequence), 1);
+        assert_eq!(pair[1].timestamp.wrapping_sub(pair[0].timestamp), 160);
+        assert_eq!(pair[1].ssrc, pair[0].ssrc);
+    }
+    let times: Vec<_> = world.zone_sent.iter().map(|(at, ..)| *at).collect();
+    let (_, but_last) = times.split_last().unwrap();
+    for pair in but_last.windows(2) {
+        assert_eq!(pair[1] - pair[0], TICK);
+    }
+}
+
+#[test]
+fn a_page_of_the_base_extension_goes_to_its_zone_and_to_none_without_one() {
+    for (base_zone, expected) in [
+        (ZoneNumber::new(1), vec![1]),
+        (ZoneNumber::new(8), vec![8]),
+        (None, vec![]),
+    ] {
+        let mut profile = sender();
+        profile.multicast.sending.base_zone = base_zone;
+        let mut world = World::sounding(profile);
+
+        page(&mut world, "hall");
+
+        assert_eq!(zones(&world), expected);
+        assert!(is_loud(&world.played), "it is played here in any case");
+    }
+}
+
+#[test]
+fn the_tone_before_a_page_is_the_senders() {
+    let mut profile = sender();
+    profile.slots[1].tone = recording("gong.wav", 9_000, RATE.samples_in(SECOND));
+    profile.multicast.sending.codec = Codec::Pcmu;
+    let mut world = World::sounding(profile);
+
+    page(&mut world, "zone-3");
+
+    let heard = heard(&world, Codec::Pcmu);
+    let tone = heard
+        .iter()
+        .filter(|sample| (8_700..9_300).contains(*sample))
+        .count();
+    assert!(tone > RATE.samples_in(SECOND) * 90 / 100, "{tone}");
+}
+
+#[test]
+fn a_zone_that_may_not_be_sent_to_is_played_here_only() {
+    let mut profile = sender();
+    profile
+        .multicast
+        .sending
+        .group_by_zone
+        .remove(&ZoneNumber::new(3).unwrap());
+    let mut world = World::sounding(profile);
+
+    page(&mut world, "zone-3");
+
+    assert!(world.zone_sent.is_empty() && is_loud(&world.played));
+}
+
+#[test]
+fn what_is_sent_is_played_here_where_it_is_to_be_and_a_receipt_says_so() {
+    for plays_here in [true, false] {
+        let mut profile = sender();
+        profile.multicast.sending.plays_here = plays_here;
+        let mut world = World::sounding(profile);
+
+        let page = world.page("zone-3", &[("Oyez-Page", "page-1")]);
+        world.speak_page(&page, &speech(SECOND));
+        world.run_for(SECOND + Duration::from_millis(100));
+        let sending = world.device.status(world.now).multicast.sending;
+        world.hang_up(page.session);
+        world.run_for(SECOND);
+
+        assert_eq!(sending, [ZoneNumber::new(3).unwrap()]);
+        assert_eq!(is_loud(&world.played), plays_here);
+        assert_eq!(world.receipt(page.session).muted, !plays_here);
+        assert!(is_loud(&heard(&world, Codec::G722)));
+    }
+}
+
+#[test]
+fn a_muted_loudspeaker_mutes_no_zone() {
+    let mut world = World::sounding(sender());
+    world.input(Input::Muted(true));
+
+    page(&mut world, "zone-3");
+
+    assert!(!is_loud(&world.played));
+    assert!(is_loud(&heard(&world, Codec::G722)));
+}
+
+#[test]
+fn the_volume_of_the_sender_is_its_own() {
+    let mut profile = sender();
+    profile.sound.page_volume_db = -45.0;
+    let mut world = World::sounding(profile);
+
+    page(&mut world, "zone-3");
+
+    assert!(!is_loud(&world.played));
+    assert!(is_loud(&heard(&world, Codec::G722)));
+}
+
+#[test]
+fn rings_are_sent_where_they_are_to_be() {
+    for (rings, expected) in [(true, vec![1]), (false, vec![])] {
+        let mut profile = sender();
+        profile.multicast.sending.rings = rings;
+        let mut world = World::sounding(profile);
+
+        let (ring, _) = world.call("bell", SecurityOffer::Standard, &[]);
+        world.run_for(SECOND);
+        let now = world.now;
+        world.server().agent.hang_up(now, ring, Vec::new(), None);
+        world.pump();
+        let sent = world.zone_sent.len();
+        world.run_for(SECOND);
+
+        assert_eq!((zones(&world), world.zone_sent.len()), (expected, sent));
+    }
+}
+
+#[test]
+fn a_delayed_page_goes_out_when_it_is_played() {
+    let mut profile = sender();
+    profile.slots[1].mode = PageMode::Delayed { ends_by_key: false };
+    let mut world = World::sounding(profile);
+
+    let page = world.page("zone-3", &[]);
+    world.run_for(SECOND);
+    world.speak_page(&page, &speech(SECOND));
+    world.run_for(SECOND + Duration::from_millis(100));
+    assert!(world.zone_sent.is_empty());
+    world.hang_up(page.session);
+    world.run_for(SECOND * 4);
+
+    assert_eq!(zones(&world), [3]);
+    assert!(is_loud(&heard(&world, Codec::G722)));
+}
+
+#[test]
+fn an_alert_that_ends_a_page_ends_it_in_the_zone_and_is_not_sent() {
+    let mut profile = sender();
+    profile
+        .slots
+        .push(slot(SlotPosition::new(SlotKind::Alert, 1).unwrap(), "alarm"));
+    let mut world = World::sounding(profile);
+    let page = world.page("zone-3", &[]);
+    world.speak_page(&page, &speech(SECOND * 5));
+    world.run_for(SECOND);
+
+    world.page("alarm", &[]);
+    let sent = world.zone_sent.len();
+    world.run_for(SECOND);
+
+    assert_eq!((zones(&world), world.zone_sent.len()), (vec![3], sent));
+    assert!(world.device.status(world.now).multicast.sending.is_empty());
+}
+
+#[test]
+fn m03_a_page_that_is_sent_does_not_come_back_as_one_that_is_received() {
+    let mut profile = sender();
+    profile.multicast.zones = receiver().multicast.zones;
+    let mut world = World::sounding(profile);
+    page(&mut world, "hall");
+    let own: Vec<_> = world
+        .zone_sent
+        .iter()
+        .map(|(_, _, bytes)| bytes.clone())
+        .collect();
+
+    let from = world.played.len();
+    for bytes in own {
+        Speaker::new(1, SENDER).send(&mut world, bytes);
+        world.run_for(TICK);
+    }
+
+    assert!(world.zones.group_by_zone.is_empty());
+    assert!(!is_loud(&world.played[from..]));
+}
+
+#[test]
+fn another_profile_applies_to_a_page_that_is_being_sent() {
+    let mut world = World::sounding(sender());
+    let page = world.page("zone-3", &[]);
+    world.speak_page(&page, &speech(SECOND * 5));
+    world.run_for(SECOND);
+
+    let mut other = sender();
+    other.multicast.sending.codec = Codec::Pcma;
+    other.multicast.hops = 4;
+    assert_eq!(world.device.reconfigure(world.now, other), Reconfigured::InPlace);
+    world.pump();
+    world.run_for(SECOND);
+
+    assert_eq!(world.zones.hops, 4);
+    let payload_type = |bytes: &Vec<u8>| Packet::parse(bytes).unwrap().header().payload_type;
+    let types: Vec<u8> = world
+        .zone_sent
+        .iter()
+        .map(|(_, _, bytes)| payload_type(bytes))
+        .collect();
+    assert_eq!((types[0], types[types.len() - 1]), (9, 8));
+}
