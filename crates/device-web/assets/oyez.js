@@ -11,6 +11,17 @@ if (live) {
     waiting = true;
     setTimeout(() => { waiting = false; htmx.trigger(live, "refresh"); }, 100);
   };
+  // The level, from -60 dB to full scale.
+  const meter = document.getElementById("level");
+  source.addEventListener("level", (told) => {
+    const silent = told.data === "silent";
+    const level = silent ? -60 : Number(told.data);
+    const text = silent ? "silent" : level + " dB";
+    meter.setAttribute("aria-valuenow", String(level));
+    meter.setAttribute("aria-valuetext", text);
+    meter.firstElementChild.style.width = (level + 60) / 0.6 + "%";
+    document.getElementById("level-text").textContent = text;
+  });
 }
 
 // A secret is fetched when somebody asks for it, and hidden again by the same button.

@@ -206,6 +206,7 @@ impl Driver {
         if let Some(sink) = change.sink {
             self.replace_sink(sink);
         }
+        self.network.mark(change.profile.media.marking);
         let in_place = change.tls.is_none()
             && self.succession.next.is_none()
             && self.endpoint.reconfigure(Instant::now(), change.profile.clone()) == Reconfigured::InPlace;

@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use endpoint::{CallId, ConnectToken, Input, ZonePlan};
-use model::config::ZoneNumber;
+use model::config::{Marking, ZoneNumber};
 use model::status::Cause;
 use net::media::{
     MediaAddresses, MediaSocketId, MediaSockets, Packet, PacketKind, PortRange, ZonePacket, ZoneProblem,
@@ -132,6 +132,12 @@ impl Network {
             budget: ReplyBudget::default(),
             datagram_servers: VecDeque::new(),
         })
+    }
+
+    /// Marks packets: those of signalling at once or with the next connection, those of sound with the next call.
+    pub(crate) fn mark(&mut self, marking: Marking) {
+        self.transports.mark(marking.sip);
+        self.media.mark(marking.rtp, marking.rtcp);
     }
 
     /// Trusts others from the next connection on.

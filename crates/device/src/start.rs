@@ -122,7 +122,8 @@ impl Device {
             Some(path) => Some(ControlSocket::bind(path).await?),
             None => None,
         };
-        let network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
+        let mut network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
+        network.mark(setup.profile.media.marking);
         let player = Player::start(setup.sink).map_err(StartError::Sound)?;
 
         let mut control = Vec::new();

@@ -10,8 +10,8 @@ use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
 use model::config::{
-    EndpointConfig, HostPort, KeepAliveMethod, PageModeConfig, PriorityTrust, ServerConfig, SlotConfig,
-    SrtpOffer, SrtpSuite, TransportChoice,
+    EndpointConfig, HostPort, KeepAliveMethod, Marking, PageModeConfig, PriorityTrust, ServerConfig,
+    SlotConfig, SrtpOffer, SrtpSuite, TransportChoice,
 };
 use model::status::TargetRole;
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotKind, SlotPosition};
@@ -132,6 +132,8 @@ pub struct MediaProfile {
     pub suites: Vec<Suite>,
     /// Codecs in the order of preference.
     pub codecs: Vec<Codec>,
+    /// How packets are marked, those of signalling as well.
+    pub marking: Marking,
 }
 
 /// How a device sounds.
@@ -234,6 +236,7 @@ impl Profile {
                 },
                 suites: config.security.suites.iter().copied().map(suite).collect(),
                 codecs: codecs(config.page.g722),
+                marking: config.server.marking,
             },
             sound: SoundProfile {
                 sink: config.sink.to_string(),

@@ -602,3 +602,100 @@ impl Bench {
         runtime.block_on(appliance.stop());
     }
 }
+
+/// A setting of each kind on every tab that no other test sets: set, saved, and seen after a reload.
+#[test]
+fn what_is_set_on_each_tab_is_there_after_a_reload() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+
+    bench.set(
+        "/settings/network",
+        &[
+            ("net.dscp.sip", Entry::Text("26")),
+            ("net.dscp.rtp", Entry::Text("34")),
+        ],
+    );
+    bench.browser.wait_for_text("main dl", "Host Name");
+    bench.picture("network");
+    bench.set(
+        "/settings/time",
+        &[
+            ("admin.timezone", Entry::Text("Europe/Zurich")),
+            ("net.time1", Entry::Text("ntp.example")),
+        ],
+    );
+    bench.browser.wait_for_text("main dl", "sets no clock");
+    bench.picture("time");
+    bench.set(
+        "/settings/input-output",
+        &[("io.relayout", Entry::Choice("Disabled"))],
+    );
+    bench.browser.wait_for_text("main dl", "virtual, idle");
+    bench.picture("input-output");
+    bench.set("/settings/sip", &[("sip.proxy", Entry::Text("pbx.example"))]);
+    bench.set(
+        "/settings/more-page-extensions",
+        &[("mcast.ext1", Entry::Text("7011"))],
+    );
+    bench.set("/settings/advanced-audio", &[("oyez.sink", Entry::Text("null"))]);
+    bench.set(
+        "/settings/admin",
+        &[
+            ("log.method", Entry::Choice("Network")),
+            ("log.server", Entry::Text("127.0.0.1:9")),
+            ("log.level", Entry::Choice("Warning")),
+        ],
+    );
+    bench.picture("admin");
+    bench.end();
+}
+
+#[test]
+fn a_tone_is_played_at_its_row_and_the_meter_follows_it() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    bench.open("/tones");
+    bench.browser.wait_for_text("tbody", "built in");
+    bench.picture("tones");
+
+    bench.browser.click("[aria-label=\"Play evacuation.wav\"]");
+    bench.open("/status");
+    let level = "return document.getElementById('level')?.getAttribute('aria-valuetext')";
+    bench.browser.wait_until(level, |level| {
+        level.as_str().is_some_and(|level| level.ends_with(" dB"))
+    });
+    bench.picture("status-level");
+    bench.open("/tones");
+    bench.browser.click("[action=\"/tones/stop\"] button");
+    bench.open("/status");
+    bench.browser.wait_for_text("#live", "Silent");
+    bench
+        .browser
+        .wait_until(level, |level| level.as_str() == Some("silent"));
+    bench.end();
+}
+
+#[test]
+fn who_signs_out_elsewhere_is_sent_away_from_an_open_status_page() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    bench.browser.run(
+        "const csrf = document.querySelector('input[name=csrf]').value; \
+         fetch('/sign-out', { method: 'POST', body: new URLSearchParams({ csrf }), redirect: 'manual' })",
+        &serde_json::json!([]),
+    );
+
+    // The page asks again by itself, after ten seconds at most.
+    bench.browser.wait_for_text("h1", "Sign in");
+    bench.end();
+}

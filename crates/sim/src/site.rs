@@ -224,6 +224,7 @@ fn media(chance: &mut Chance, target: &TargetProfile, codecs: Vec<Codec>) -> Med
         },
         suites: chance.pick(&suites).into_iter().collect(),
         codecs,
+        marking: model::config::Marking::default(),
     }
 }
 

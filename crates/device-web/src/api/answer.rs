@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use device::appliance::ChangeError;
+use device::appliance::{ChangeError, ToneError};
 use model::config::ApiAuthentication;
 use serde::Serialize;
 use serde_json::json;
@@ -87,6 +87,24 @@ pub(super) fn not_changed(error: &ChangeError) -> Response {
         ChangeError::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
     };
     failure(status, &error.to_string())
+}
+
+/// The answer to a sound file that was not kept or removed.
+pub(super) fn not_kept(error: &ToneError) -> Response {
+    let status = match error {
+        ToneError::Name | ToneError::Sound(_) => StatusCode::BAD_REQUEST,
+        ToneError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ToneError::Quota => StatusCode::INSUFFICIENT_STORAGE,
+        ToneError::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
+        ToneError::Missing => StatusCode::NOT_FOUND,
+        ToneError::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    failure(status, &error.to_string())
+}
+
+/// The answer to a call of the hardware for what this model does not have.
+pub(super) fn not_on_this_model() -> Response {
+    failure(StatusCode::NOT_IMPLEMENTED, "not on this model")
 }
 
 /// What is wrong with one key.

@@ -24,7 +24,7 @@ const OF_OTHER_MODELS: &[&str] = &[
     "/api/controls/upgrade/",
     "/api/files/",
     "/api/info/audio.noise.level",
-    "/api/info/input.relay.status",
+    "/api/info/input.relay",
     "/api/schedules",
     "/api/settings/action/restore",
     "/api/state/mcast/",
@@ -40,7 +40,7 @@ pub(super) async fn reload(State(site): State<Site>) -> Response {
 pub(super) async fn absent(uri: Uri) -> Response {
     let path = uri.path();
     if OF_OTHER_MODELS.iter().any(|start| path.starts_with(start)) {
-        answer::failure(StatusCode::NOT_IMPLEMENTED, "not on this model")
+        answer::not_on_this_model()
     } else {
         answer::failure(StatusCode::NOT_FOUND, "there is no such call")
     }

@@ -13,7 +13,7 @@ use model::config::{ApiAuthentication, ApiConfig};
 
 use super::gate::{Asked, Refusal, Time};
 use super::signature::{SignedBody, content_md5};
-use super::{BODY_LENGTH_MAX, answer};
+use super::{answer, body_length_max};
 use crate::pages::is_from_own_site;
 use crate::site::Site;
 
@@ -52,8 +52,9 @@ async fn enter(site: &Site, from: IpAddr, request: Request) -> Result<Request, R
         let text = "the request was made by a page of another site";
         return Err(answer::failure(StatusCode::FORBIDDEN, text));
     }
-    let Ok(body) = to_bytes(body, BODY_LENGTH_MAX).await else {
-        let text = format!("the body is cut off or has more than {BODY_LENGTH_MAX} bytes");
+    let length_max = body_length_max(&parts.method, &parts.uri);
+    let Ok(body) = to_bytes(body, length_max).await else {
+        let text = format!("the body is cut off or has more than {length_max} bytes");
         return Err(answer::failure(StatusCode::PAYLOAD_TOO_LARGE, &text));
     };
     if !is_signed(&api, &parts, &body) {

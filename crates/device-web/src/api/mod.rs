@@ -8,6 +8,7 @@ mod body;
 mod controls;
 mod entry;
 mod events;
+mod files;
 mod gate;
 mod info;
 mod metrics;
@@ -19,8 +20,10 @@ mod status;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
+use device::appliance::TONE_UPLOAD_MAX;
 use tower::Layer;
 
 pub(crate) use self::gate::Gate;
@@ -28,6 +31,15 @@ use crate::site::Site;
 
 /// Bytes of a request's body: every key of the schema with a value of usual length.
 const BODY_LENGTH_MAX: usize = 64 * 1024;
+
+/// Bytes that the body of a request may have: that of a file has room for a file.
+fn body_length_max(method: &Method, uri: &Uri) -> usize {
+    if method == Method::PUT && uri.path().starts_with("/api/files/") {
+        TONE_UPLOAD_MAX
+    } else {
+        BODY_LENGTH_MAX
+    }
+}
 
 /// The calls of the API. Who may ask is judged outside of them: whether there is such a call, and by which method, is nobody
 /// else's business.
@@ -46,6 +58,13 @@ pub(crate) fn router(site: &Site) -> Router<Site> {
         .route("/api/controls/test/stop", post(sounds::stop_test))
         .route("/api/controls/emergency-alert/start", post(sounds::start_alert))
         .route("/api/controls/emergency-alert/stop", post(sounds::stop_alert))
+        .route("/api/files/{folder}", get(files::list))
+        .route(
+            "/api/files/{folder}/{name}",
+            put(files::keep).layer(DefaultBodyLimit::max(TONE_UPLOAD_MAX)),
+        )
+        .route("/api/files/", delete(files::remove))
+        .route("/api/files", delete(files::remove))
         .route("/api/events", get(events::stream))
         .route("/api/metrics", get(metrics::show))
         .fallback(controls::absent)

@@ -1,3 +1,5 @@
+mod files;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
 
@@ -35,6 +37,9 @@ const CALLS: &[(&str, &str)] = &[
     ("PUT", "/api/settings"),
     ("GET", "/api/settings/sip.proxy"),
     ("POST", "/api/controls/reload"),
+    ("GET", "/api/files/tones"),
+    ("PUT", "/api/files/tones/x.wav"),
+    ("DELETE", "/api/files/"),
     ("GET", "/api/events"),
     ("GET", "/api/metrics"),
     ("GET", "/api"),

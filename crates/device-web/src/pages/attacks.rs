@@ -34,6 +34,7 @@ const PAGES: &[&str] = &[
     "/maintenance/export",
     "/maintenance/versions/1",
     "/files",
+    "/tones",
     "/log",
     "/about",
 ];
@@ -51,6 +52,10 @@ const CHANGES: &[&str] = &[
     "/maintenance/roll-back",
     "/files/upload",
     "/files/remove",
+    "/tones/play",
+    "/tones/stop",
+    "/tones/upload",
+    "/tones/remove",
 ];
 
 /// A claimed endpoint, its pages, and a browser that is signed in.

@@ -6,10 +6,12 @@ mod assets;
 #[cfg(test)]
 mod attacks;
 mod entry;
+mod facts;
 mod field;
 mod files;
 mod labels;
 mod layout;
+mod level;
 mod listen;
 mod log;
 mod maintenance;
@@ -18,6 +20,7 @@ mod signed_in;
 mod sounds;
 mod status;
 mod tab;
+mod tones;
 mod upload;
 
 pub(crate) use self::listen::LISTENERS_MAX;
@@ -73,6 +76,14 @@ pub(crate) fn router() -> Router<Site> {
             post(files::upload).layer(DefaultBodyLimit::max(TONE_UPLOAD_MAX + FORM_LENGTH_MAX)),
         )
         .route("/files/remove", post(files::remove))
+        .route("/tones", get(tones::show))
+        .route("/tones/play", post(tones::play))
+        .route("/tones/stop", post(tones::stop))
+        .route("/tones/remove", post(tones::remove))
+        .route(
+            "/tones/upload",
+            post(tones::upload).layer(DefaultBodyLimit::max(TONE_UPLOAD_MAX + FORM_LENGTH_MAX)),
+        )
         .route("/log", get(log::show))
         .route("/about", get(about::show))
         .fallback(layout::missing)

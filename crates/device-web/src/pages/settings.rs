@@ -11,6 +11,7 @@ use device::sentence;
 use model::config::{CONCEALED, KEYS, KeySpec, SettingChange, Settings, Tab, find};
 use serde::Deserialize;
 
+use super::facts::{Fact, facts};
 use super::field::{Control, Field, Refused};
 use super::layout::{self, Frame};
 use super::signed_in::{Posted, SignedIn};
@@ -32,6 +33,8 @@ struct Page {
     provisioning: Option<(&'static str, &'static str, String)>,
     /// On the page that has it.
     password: Option<PasswordForm>,
+    /// What is so without being set here.
+    facts: Vec<Fact>,
 }
 
 /// The form that changes the password of the pages.
@@ -202,6 +205,7 @@ async fn page(
         problems,
         provisioning: (tab == Tab::Provisioning).then(|| provisioning(site)),
         password: (tab == Tab::Admin).then(|| PasswordForm::new(String::new())),
+        facts: facts(site, tab).await,
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_stream::wrappers::{BroadcastStream, IntervalStream};
 use tokio_stream::{Stream, StreamExt};
 
 use super::layout::{self, Frame};
+use super::level::levels;
 use super::signed_in::{IDLE_MAX, SignedIn, Watching};
 use super::sounds::{Announcement, announcements};
 use crate::site::Site;
@@ -99,29 +100,36 @@ pub(super) async fn live(State(site): State<Site>, _by: Watching) -> Response {
     }
 }
 
-/// Says that something has changed, each time something has, while the session goes on.
+/// Says that something has changed, each time something has, and how loud it is, while the session goes on.
 pub(super) async fn changes(State(site): State<Site>, by: Watching) -> Response {
     let reports = BroadcastStream::new(site.appliance().subscribe()).map(|_| ());
     let changes = BroadcastStream::new(site.appliance().changes()).map(|_| ());
-    let goes_on = move || site.access().has_session(Instant::now(), &by.token, IDLE_MAX);
-    let events = while_it_goes_on(reports.merge(changes), goes_on)
-        .map(|()| Ok::<_, Infallible>(Event::default().data("changed")));
+    let watched = site.clone();
+    let goes_on = move || watched.access().has_session(Instant::now(), &by.token, IDLE_MAX);
+    let changed = reports.merge(changes).map(|()| Event::default().data("changed"));
+    let levels = levels(site.appliance().listen()).map(|level| Event::default().event("level").data(level));
+    let events = while_it_goes_on(changed.merge(levels), goes_on).map(Ok::<_, Infallible>);
     Sse::new(events)
         .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
         .into_response()
 }
 
 /// What comes of a stream until `goes_on` says no more: it is asked with each thing that comes, and every [`SESSION_CHECK`].
-fn while_it_goes_on(
-    events: impl Stream<Item = ()> + Send + 'static,
+fn while_it_goes_on<T: Send + 'static>(
+    events: impl Stream<Item = T> + Send + 'static,
     goes_on: impl Fn() -> bool + Send + 'static,
-) -> impl Stream<Item = ()> + Send + 'static {
+) -> impl Stream<Item = T> + Send + 'static {
     let checks = IntervalStream::new(tokio::time::interval(SESSION_CHECK)).map(|_| None);
     events
         .map(Some)
         .merge(checks)
         .take_while(move |_| goes_on())
         .filter_map(|event| event)
+}
+
+/// What a strobe shows, in words.
+pub(super) fn strobe_text(strobe: Strobe) -> String {
+    format!("{}, {}", colour(strobe.colour), pattern(strobe))
 }
 
 fn ended() -> Response {
@@ -311,7 +319,7 @@ mod tests {
     async fn an_event_stream_ends_with_its_session_even_where_nothing_happens() {
         let is_signed_in = Arc::new(AtomicBool::new(true));
         let watched = Arc::clone(&is_signed_in);
-        let silent = tokio_stream::pending();
+        let silent = tokio_stream::pending::<()>();
         let mut stream = Box::pin(while_it_goes_on(silent, move || watched.load(Ordering::Relaxed)));
         let begin = tokio::time::Instant::now();
 

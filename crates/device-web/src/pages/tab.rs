@@ -35,6 +35,7 @@ pub(super) const TREE: &[Branch] = &[
     Branch {
         title: "Additional Features",
         leaves: &[
+            leaf("Input/Output", "/settings/input-output"),
             leaf("Emergency Alerts", "/settings/emergency-alerts"),
             leaf("More Page Extensions", "/settings/more-page-extensions"),
             leaf("More Ring Extensions", "/settings/more-ring-extensions"),
@@ -43,8 +44,11 @@ pub(super) const TREE: &[Branch] = &[
     Branch {
         title: "Advanced Settings",
         leaves: &[
+            leaf("Network", "/settings/network"),
             leaf("Admin", "/settings/admin"),
+            leaf("Time", "/settings/time"),
             leaf("Provisioning", "/settings/provisioning"),
+            leaf("Tones", "/tones"),
             leaf("Advanced Audio", "/settings/advanced-audio"),
             leaf("Advanced SIP", "/settings/advanced-sip"),
             leaf("Advanced Multicast", "/settings/advanced-multicast"),
@@ -70,6 +74,9 @@ pub(super) const fn slug(tab: Tab) -> &'static str {
         Tab::EmergencyAlerts => "emergency-alerts",
         Tab::MorePageExtensions => "more-page-extensions",
         Tab::MoreRingExtensions => "more-ring-extensions",
+        Tab::InputOutput => "input-output",
+        Tab::Network => "network",
+        Tab::Time => "time",
         Tab::Admin => "admin",
         Tab::AdvancedAudio => "advanced-audio",
         Tab::AdvancedSip => "advanced-sip",

@@ -158,6 +158,7 @@ pub(crate) fn profile() -> Profile {
             security: SecurityOffer::Standard,
             suites: vec![Suite::AesCm128HmacSha1_80],
             codecs: vec![Codec::Pcmu],
+            marking: model::config::Marking::default(),
         },
         sound: SoundProfile {
             sink: "test".to_owned(),

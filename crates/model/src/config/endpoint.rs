@@ -75,6 +75,31 @@ pub struct ServerConfig {
     pub sips: bool,
     /// Lifetime asked for.
     pub register_period: Duration,
+    /// How packets are marked.
+    pub marking: Marking,
+}
+
+/// Differentiated services code points of what is sent, each from 0 to 63 (RFC 2474).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marking {
+    /// Of signalling.
+    pub sip: u8,
+    /// Of sound.
+    pub rtp: u8,
+    /// Of the reports beside it.
+    pub rtcp: u8,
+}
+
+impl Default for Marking {
+    /// Sound is expedited (RFC 3246), the rest is like everything else.
+    fn default() -> Self {
+        const EXPEDITED: u8 = 46;
+        Self {
+            sip: 0,
+            rtp: EXPEDITED,
+            rtcp: EXPEDITED,
+        }
+    }
 }
 
 /// Transports a server is reached by.

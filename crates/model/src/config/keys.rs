@@ -3,6 +3,7 @@
 mod admin;
 mod advanced_sip;
 mod multicast;
+mod network;
 mod passcode;
 mod provisioning;
 
@@ -128,14 +129,20 @@ pub enum Tab {
     BasicFeatures,
     /// Basic Settings → Multicast.
     BasicMulticast,
+    /// Additional Features → Input/Output.
+    InputOutput,
     /// Additional Features → Emergency Alerts.
     EmergencyAlerts,
     /// Additional Features → More Page Extensions.
     MorePageExtensions,
     /// Additional Features → More Ring Extensions.
     MoreRingExtensions,
+    /// Advanced Settings → Network.
+    Network,
     /// Advanced Settings → Admin.
     Admin,
+    /// Advanced Settings → Time.
+    Time,
     /// Advanced Settings → Advanced Audio.
     AdvancedAudio,
     /// Advanced Settings → Advanced SIP.
@@ -148,14 +155,17 @@ pub enum Tab {
 
 impl Tab {
     /// All pages, in the order of the interface.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::BasicSip,
         Self::BasicFeatures,
         Self::BasicMulticast,
+        Self::InputOutput,
         Self::EmergencyAlerts,
         Self::MorePageExtensions,
         Self::MoreRingExtensions,
+        Self::Network,
         Self::Admin,
+        Self::Time,
         Self::AdvancedAudio,
         Self::AdvancedSip,
         Self::AdvancedMulticast,
@@ -169,9 +179,12 @@ impl Tab {
             Self::BasicSip => "Basic Settings → SIP",
             Self::BasicFeatures => "Basic Settings → Features",
             Self::BasicMulticast => "Basic Settings → Multicast",
+            Self::InputOutput => "Additional Features → Input/Output",
             Self::EmergencyAlerts => "Additional Features → Emergency Alerts",
             Self::MorePageExtensions => "Additional Features → More Page Extensions",
             Self::MoreRingExtensions => "Additional Features → More Ring Extensions",
+            Self::Network => "Advanced Settings → Network",
+            Self::Time => "Advanced Settings → Time",
             Self::Admin => "Advanced Settings → Admin",
             Self::AdvancedAudio => "Advanced Settings → Advanced Audio",
             Self::AdvancedSip => "Advanced Settings → Advanced SIP",
@@ -296,11 +309,12 @@ const USE: &str = "Register the slot.";
 /// The schema, in the order of the web interface.
 pub const KEYS: &[KeySpec] = &ALL;
 
-const SECTIONS: [&[KeySpec]; 6] = [
+const SECTIONS: [&[KeySpec]; 7] = [
     SOUND,
     passcode::KEYS,
     advanced_sip::KEYS,
     multicast::KEYS,
+    network::KEYS,
     admin::KEYS,
     provisioning::KEYS,
 ];
@@ -308,6 +322,7 @@ const ROWS: usize = SOUND.len()
     + passcode::KEYS.len()
     + advanced_sip::KEYS.len()
     + multicast::KEYS.len()
+    + network::KEYS.len()
     + admin::KEYS.len()
     + provisioning::KEYS.len();
 

@@ -24,10 +24,10 @@ pub use document::{
 };
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
-    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, MulticastConfig, MulticastMode,
-    MulticastSending, PageConfig, PageModeConfig, PagePasscodeConfig, PasscodeConfig, PriorityTrust,
-    ProvisioningConfig, RedundancyConfig, RingConfig, RingRule, SecurityConfig, ServerConfig, SlotConfig,
-    SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice, ZoneConfig, ZoneRole,
+    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, Marking, MulticastConfig,
+    MulticastMode, MulticastSending, PageConfig, PageModeConfig, PagePasscodeConfig, PasscodeConfig,
+    PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule, SecurityConfig, ServerConfig,
+    SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice, ZoneConfig, ZoneRole,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, SinkChoice};

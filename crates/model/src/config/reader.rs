@@ -31,6 +31,11 @@ impl<'a> Reader<'a> {
         parse_integer(self.text(key)).expect(CHECKED)
     }
 
+    /// A code point of six bits.
+    pub(super) fn code_point(&self, key: &str) -> u8 {
+        u8::try_from(self.integer(key)).expect(CHECKED)
+    }
+
     pub(super) fn seconds(&self, key: &str) -> Duration {
         Duration::from_secs(self.integer(key).into())
     }

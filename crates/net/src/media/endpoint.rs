@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::AbortHandle;
 
 use super::PACKET_BYTES_MAX;
-use super::ports::{MediaAddresses, OpenError, PortPool, PortRange};
+use super::ports::{MediaAddresses, OpenError, PortPool, PortRange, TrafficClasses};
 
 /// Pairs of sockets open at once: all slots of a device with a call each.
 const PAIRS_MAX: usize = 128;
@@ -101,6 +101,14 @@ impl MediaSockets {
             pair_by_id: HashMap::new(),
             packets,
         }
+    }
+
+    /// Marks the packets of pairs that are opened from here on with code points from 0 to 63 (RFC 2474).
+    pub fn mark(&mut self, rtp: u8, rtcp: u8) {
+        self.pool.mark(TrafficClasses {
+            rtp: u32::from(rtp) << 2,
+            rtcp: u32::from(rtcp) << 2,
+        });
     }
 
     /// Opens a pair on the current tokio runtime, in the family of `local`; the port is RTP's, RTCP is on the next one.

@@ -13,6 +13,22 @@ const ATTEMPTS_MAX: usize = 512;
 /// Expedited forwarding (RFC 3246) in the upper six bits of the traffic class.
 pub(super) const EXPEDITED_FORWARDING: u32 = 46 << 2;
 
+/// The traffic classes of a pair of media sockets: code points in the upper six bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TrafficClasses {
+    pub(super) rtp: u32,
+    pub(super) rtcp: u32,
+}
+
+impl Default for TrafficClasses {
+    fn default() -> Self {
+        Self {
+            rtp: EXPEDITED_FORWARDING,
+            rtcp: EXPEDITED_FORWARDING,
+        }
+    }
+}
+
 /// A range of ports for media, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortRange {
@@ -135,6 +151,7 @@ pub(super) struct PortPool {
     addresses: MediaAddresses,
     next: u16,
     open: BTreeSet<u16>,
+    classes: TrafficClasses,
 }
 
 impl PortPool {
@@ -148,7 +165,13 @@ impl PortPool {
             addresses,
             next,
             open: BTreeSet::new(),
+            classes: TrafficClasses::default(),
         }
+    }
+
+    /// Marks the packets of pairs that are opened from here on.
+    pub(super) fn mark(&mut self, classes: TrafficClasses) {
+        self.classes = classes;
     }
 
     /// Opens a pair in the family of `local`, the address that the peer is signalled with.
@@ -158,7 +181,7 @@ impl PortPool {
             let port = self
                 .next_free()
                 .ok_or_else(|| OpenError::Exhausted(self.range.pairs()))?;
-            match bind_pair(address, port) {
+            match bind_pair(address, port, self.classes) {
                 Ok(pair) => {
                     self.open.insert(port);
                     return Ok(pair);
@@ -190,9 +213,9 @@ impl PortPool {
     }
 }
 
-fn bind_pair(address: IpAddr, port: u16) -> io::Result<SocketPair> {
-    let rtp = bind(SocketAddr::new(address, port))?;
-    let rtcp = bind(SocketAddr::new(address, port + 1))?;
+fn bind_pair(address: IpAddr, port: u16, classes: TrafficClasses) -> io::Result<SocketPair> {
+    let rtp = bind(SocketAddr::new(address, port), classes.rtp)?;
+    let rtcp = bind(SocketAddr::new(address, port + 1), classes.rtcp)?;
     Ok(SocketPair {
         rtp,
         rtcp,
@@ -201,7 +224,7 @@ fn bind_pair(address: IpAddr, port: u16) -> io::Result<SocketPair> {
     })
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr, class: u32) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
@@ -211,8 +234,8 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     // Neither the size nor the priority is worth failing for: the kernel gives what it allows.
     let _as_asked = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_ok();
     let _with_priority = match address {
-        SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED_FORWARDING),
-        SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED_FORWARDING),
+        SocketAddr::V4(_) => socket.set_tos_v4(class),
+        SocketAddr::V6(_) => socket.set_tclass_v6(class),
     }
     .is_ok();
     socket.bind(&address.into())?;
@@ -341,5 +364,23 @@ mod tests {
         let mut pool = PortPool::new(range, loopback(), 0);
 
         assert_eq!(pool.open(LOOPBACK).unwrap().port, range.last);
+    }
+
+    #[test]
+    fn packets_are_marked_as_asked_for_from_the_next_pair_on() {
+        let mut pool = PortPool::new(free_range(2), loopback(), 0);
+        let marks = |pair: &SocketPair| {
+            [&pair.rtp, &pair.rtcp].map(|socket| socket2::SockRef::from(socket).tos_v4().unwrap() >> 2)
+        };
+
+        let expedited = pool.open(LOOPBACK).unwrap();
+        pool.mark(TrafficClasses {
+            rtp: 34 << 2,
+            rtcp: 0,
+        });
+        let marked = pool.open(LOOPBACK).unwrap();
+
+        assert_eq!(marks(&expedited), [46, 46]);
+        assert_eq!(marks(&marked), [34, 0]);
     }
 }

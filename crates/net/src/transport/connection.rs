@@ -364,6 +364,7 @@ pub(super) fn roll() -> u8 {
 #[cfg(test)]
 mod tests {
     use std::mem::size_of_val;
+    use std::sync::atomic::AtomicU8;
 
     use sip::flow::{ConnectionId, Transport};
     use tokio::io::{AsyncReadExt, DuplexStream};
@@ -451,6 +452,7 @@ mod tests {
             counters: Counters::default(),
             limits,
             incoming,
+            code_point: AtomicU8::new(0),
         }
     }
 }

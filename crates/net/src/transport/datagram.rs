@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::accept::Backoff;
-use super::{Counter, Incoming, SendError, Shared, packet_info};
+use super::{Counter, Incoming, SendError, Shared, packet_info, socket};
 
 /// Octets that datagrams which only keep a NAT mapping open consist of, and their number at most.
 const KEEP_ALIVE_OCTETS: &[u8] = b"\r\n\0 ";
@@ -39,6 +39,11 @@ impl DatagramSocket {
     }
 
     /// The address the socket is bound to, perhaps the unspecified one.
+    /// Marks what is sent from here on.
+    pub(crate) fn mark(&self, code_point: u8) {
+        socket::mark(&self.socket, self.local, code_point);
+    }
+
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustls::pki_types::ServerName;
 use sip::flow::{Flow, Transport};
@@ -13,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::liveness::{KeepAlive, Liveness};
 use super::outbox::Outbox;
-use super::socket::TunedStream;
+use super::socket::{self, TunedStream};
 use super::table::{DialKey, Entry, Joined, next_connection_id, next_dial_token};
 use super::{Counter, DialToken, Incoming, Shared, connection};
 use crate::tls::{ClientTls, TlsFailure};
@@ -187,7 +188,11 @@ fn local_address(stream: &TcpStream) -> SocketAddr {
 
 async fn reach(address: SocketAddr, shared: &Shared) -> Result<TunedStream, ConnectFailure> {
     match timeout(shared.limits.dial_timeout, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => TunedStream::new(stream).map_err(|error| ConnectFailure::from_tcp(&error)),
+        Ok(Ok(stream)) => {
+            let code_point = shared.code_point.load(Ordering::Relaxed);
+            socket::mark(&stream, local_address(&stream), code_point);
+            TunedStream::new(stream).map_err(|error| ConnectFailure::from_tcp(&error))
+        }
         Ok(Err(error)) => Err(ConnectFailure::from_tcp(&error)),
         Err(_elapsed) => Err(ConnectFailure::Timeout),
     }

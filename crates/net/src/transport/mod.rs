@@ -36,6 +36,7 @@ pub use liveness::KeepAlive;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,6 +70,8 @@ struct Shared {
     partials: Arc<ByteBudget>,
     counters: Counters,
     incoming: mpsc::Sender<Incoming>,
+    /// What connections that are dialled are marked with.
+    code_point: AtomicU8,
 }
 
 impl Transports {
@@ -90,6 +93,7 @@ impl Transports {
             counters: Counters::default(),
             limits,
             incoming,
+            code_point: AtomicU8::new(0),
         });
         let mut transports = Self {
             shared,
@@ -102,6 +106,14 @@ impl Transports {
             transports.tasks.push(task);
         }
         Ok(transports)
+    }
+
+    /// Marks what is sent with a code point from 0 to 63 (RFC 2474): datagrams at once, other connections when they are dialled.
+    pub fn mark(&self, code_point: u8) {
+        self.shared.code_point.store(code_point, Ordering::Relaxed);
+        for socket in self.shared.table.datagram_sockets() {
+            socket.mark(code_point);
+        }
     }
 
     /// The listeners in the order they were given, with the ports they got.

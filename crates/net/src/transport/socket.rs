@@ -40,6 +40,17 @@ impl TunedStream {
     }
 }
 
+/// Marks what a socket sends with a code point from 0 to 63 (RFC 2474). A mark is not worth failing for: the kernel gives what it allows.
+pub(crate) fn mark<'s>(socket: impl Into<SockRef<'s>>, local: SocketAddr, code_point: u8) {
+    let socket: SockRef<'s> = socket.into();
+    let class = u32::from(code_point) << 2;
+    let _is_marked = match local {
+        SocketAddr::V4(_) => socket.set_tos_v4(class),
+        SocketAddr::V6(_) => socket.set_tclass_v6(class),
+    }
+    .is_ok();
+}
+
 /// Binds a TCP listener with a long backlog.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -94,6 +105,24 @@ mod tests {
             let socket = SockRef::from(tuned.as_inner());
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(TCP_USER_TIMEOUT));
             assert!(socket.keepalive().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_either_family_is_marked() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(socket) = bind_datagrams(address.parse().unwrap()) else {
+                continue;
+            };
+            let local = socket.local_addr().unwrap();
+            mark(&socket, local, 26);
+            let socket = SockRef::from(&socket);
+            let class = if local.is_ipv4() {
+                socket.tos_v4()
+            } else {
+                socket.tclass_v6()
+            };
+            assert_eq!(class.unwrap() >> 2, 26);
         }
     }
 }

@@ -77,6 +77,11 @@ pub(crate) fn next_dial_token() -> DialToken {
 }
 
 impl Table {
+    /// The datagram sockets.
+    pub(crate) fn datagram_sockets(&self) -> Vec<Arc<DatagramSocket>> {
+        self.lock().datagram_sockets.clone()
+    }
+
     pub(crate) fn insert(&self, connection: ConnectionId, entry: Entry) {
         let mut state = self.lock();
         match &entry {

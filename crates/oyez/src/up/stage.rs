@@ -266,6 +266,7 @@ pub(super) fn media_profile() -> MediaProfile {
             Suite::AeadAes256Gcm,
         ],
         codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus],
+        marking: model::config::Marking::default(),
     }
 }
 

@@ -3,9 +3,9 @@
 use super::passcode;
 use super::slots::tone;
 use super::{
-    ApiAuthentication, ApiConfig, CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, PageConfig,
-    PageModeConfig, PriorityTrust, RedundancyConfig, SecurityConfig, ServerConfig, SrtpOffer, SrtpSuite,
-    TlsVersion, TransportChoice, conflict,
+    ApiAuthentication, ApiConfig, CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, Marking,
+    PageConfig, PageModeConfig, PriorityTrust, RedundancyConfig, SecurityConfig, ServerConfig, SrtpOffer,
+    SrtpSuite, TlsVersion, TransportChoice, conflict,
 };
 use crate::Secret;
 use crate::config::keys::{
@@ -32,6 +32,11 @@ pub(super) fn server(reader: &Reader<'_>) -> ServerConfig {
         },
         sips: reader.flag("sip.sips"),
         register_period: reader.seconds("sip.regexp"),
+        marking: Marking {
+            sip: reader.code_point("net.dscp.sip"),
+            rtp: reader.code_point("net.dscp.rtp"),
+            rtcp: reader.code_point("net.dscp.rtcp"),
+        },
     }
 }
 
