@@ -57,7 +57,7 @@ pub(crate) struct Keepalive {
     /// The longest interval that the server permits (RFC 5626 section 4.4.1).
     flow_timer: Option<Duration>,
     /// A server that never ponged may not know the technique: its silence proves nothing
-    /// (RFC 5626 section 4.4), so only a flow that has answered before can be lost by silence.
+    /// (RFC 5626 section 4.4), so only a flow that has answered before, or whose server speaks RFC 5626, can be lost by silence.
     answers: bool,
     state: State,
 }
@@ -96,6 +96,11 @@ impl Keepalive {
             self.times = times;
             self.hasten(now, rng);
         }
+    }
+
+    /// Takes silence as a failure from the first ping on: the server has said that it answers.
+    pub(crate) fn expect_answers(&mut self) {
+        self.answers = true;
     }
 
     /// Brings the next ping forward where the interval has become shorter.
@@ -201,6 +206,19 @@ mod tests {
             let next = keepalive.next_timeout();
             assert_eq!(keepalive.handle_timeout(next, &mut rng), Due::Ping);
         }
+    }
+
+    #[test]
+    fn a_flow_whose_server_has_promised_answers_is_lost_by_its_first_silence() {
+        let (_, mut rng, mut keepalive) = arranged();
+        keepalive.expect_answers();
+
+        let first = keepalive.next_timeout();
+        assert_eq!(keepalive.handle_timeout(first, &mut rng), Due::Ping);
+        let deadline = keepalive.next_timeout();
+
+        assert_eq!(deadline, first + TIMES.answer);
+        assert_eq!(keepalive.handle_timeout(deadline, &mut rng), Due::Lost);
     }
 
     #[test]

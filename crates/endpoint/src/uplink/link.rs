@@ -384,6 +384,9 @@ impl Link {
     pub(crate) fn handle_keeps_flows(&mut self, keeps_flows: bool) {
         if let State::Up(established) = &mut self.state {
             established.keeps_flows = keeps_flows;
+            if let Some(keepalive) = established.keepalive.as_mut().filter(|_| keeps_flows) {
+                keepalive.expect_answers();
+            }
         }
     }
 

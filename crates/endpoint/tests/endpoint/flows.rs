@@ -126,6 +126,21 @@ fn a_frozen_server_is_left_within_six_seconds_and_a_frozen_spare_within_half_a_m
 }
 
 #[test]
+fn a_server_that_freezes_before_its_first_answer_to_a_ping_is_left_as_well() {
+    let mut world = registered();
+    let first = world.flow();
+
+    world.frozen.push(first.connection);
+    world.set_reach(PRIMARY, Reach::BlackHole);
+    world.run_for(6 * SECOND);
+
+    assert_eq!(
+        (world.shown(0), role(&world)),
+        ("Successful", TargetRole::Secondary)
+    );
+}
+
+#[test]
 fn the_device_moves_back_after_a_minute_and_not_during_a_call_and_keeps_both_flows() {
     let mut world = registered();
     world.set_reach(PRIMARY, Reach::Fails(Cause::TcpRefused));
