@@ -4,6 +4,7 @@
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
+mod caller;
 mod cloud;
 mod names;
 
@@ -25,7 +26,8 @@ use net::tls::{ClientCertificates, Identity as TlsIdentity, MinimumVersion, Serv
 use peers::{BROWSER_PROGRAMS, Browser, View, available};
 use tokio::runtime::Runtime;
 
-use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, phone, speech};
+use crate::caller::{phone, speech};
+use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
 
 /// Where pictures of the pages go, if they are wanted.
 const PICTURES: &str = "OYEZ_PICTURES";

@@ -6,6 +6,7 @@
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
+mod caller;
 mod cloud;
 mod names;
 
@@ -26,7 +27,8 @@ use peers::available;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY, phone, speech};
+use crate::caller::{phone, speech};
+use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

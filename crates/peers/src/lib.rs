@@ -15,7 +15,7 @@ mod stoi;
 pub use baresip::{Account, Baresip, Media};
 pub use browser::{BROWSER_PROGRAMS, Browser, Element, View};
 pub use linphone::Linphone;
-pub use network::{Home, Internet};
+pub use network::{Home, Internet, Way};
 pub use program::{Program, SKIPPED_LIST, available, build_program, skip};
 pub use sipp::play_scenario;
 pub use stoi::stoi;

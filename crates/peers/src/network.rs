@@ -37,6 +37,15 @@ pub struct Internet {
     homes: u8,
 }
 
+/// The direction in which packets are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// On the way to a port.
+    Into,
+    /// On the way from it.
+    OutOf,
+}
+
 /// A private network behind a router with address translation.
 #[derive(Debug)]
 pub struct Home {
@@ -82,6 +91,32 @@ impl Internet {
             String::from_utf8_lossy(&output.stderr)
         );
         None
+    }
+
+    /// Loses everything that goes into TCP port `port` of this machine, or that comes out of it, from now on.
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses it.
+    pub fn cut(&self, way: Way, port: u16) {
+        let end = match way {
+            Way::Into => "dport",
+            Way::OutOf => "sport",
+        };
+        let rules = format!(
+            "table inet cut {{\n    chain input {{\n        type filter hook input priority filter\n        \
+             tcp {end} {port} drop\n    }}\n}}\n"
+        );
+        pipe("nft", &["-f", "-"], &rules);
+    }
+
+    /// Loses nothing any more.
+    ///
+    /// # Panics
+    ///
+    /// When nothing was cut.
+    pub fn mend(&self) {
+        run("nft", &["delete", "table", "inet", "cut"]);
     }
 
     fn prepare() -> Self {

@@ -232,6 +232,30 @@ impl Program {
         self.seen.join("\n")
     }
 
+    /// Stops the program and what it has forked in the middle of what they do.
+    ///
+    /// # Panics
+    ///
+    /// When it has gone.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen program go on.
+    ///
+    /// # Panics
+    ///
+    /// When it has gone.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let group = group.expect("a process has an id");
+        kill_process_group(group, signal).expect("the program runs");
+    }
+
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use audio::Sound;
 use net::authority::{Authority, Purpose, Subject};
-use peers::{Account, Baresip, Media, Program};
+use peers::Program;
 
 pub(crate) const DOMAIN: &str = "acct.cloud.example";
 pub(crate) const PROXY: &str = "sip01.cloud.example";
@@ -97,41 +96,4 @@ impl Cloud {
             port,
         }
     }
-}
-
-/// A phone of the cloud that listens on a port, registered, that speaks a sound file into its calls.
-pub(crate) fn phone(port: u16, speech: &Path) -> Baresip {
-    let outbound = format!("sip:127.0.0.1:{port};transport=tls");
-    let account = Account {
-        user: "2002",
-        authorization_id: "77120",
-        password: "phone-secret",
-        domain: DOMAIN,
-        outbound: Some(&outbound),
-        transport: "tls",
-        authority: None,
-        media: Media::SecurePcmu,
-    };
-    Baresip::start(&account, LOOPBACK, speech)
-}
-
-/// The first `seconds` of the program's own spoken page, as the phone's codec takes it.
-pub(crate) fn speech(folder: &Path, seconds: usize) -> (Sound, PathBuf) {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oyez/assets/page.wav");
-    let mut sound = Sound::open(&page, 8_000).unwrap();
-    sound.samples.truncate(seconds * 8_000);
-    let file = folder.join("speech.wav");
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(&file, spec).unwrap();
-    sound
-        .samples
-        .iter()
-        .for_each(|sample| writer.write_sample(*sample).unwrap());
-    writer.finalize().unwrap();
-    (sound, file)
 }
