@@ -5,12 +5,16 @@
 //! at run time, so that the program builds and starts without it. [`compare()`] judges whether a recording holds a given sound whole,
 //! [`aligned()`] puts it under that sound for other measures.
 //!
+//! A [`Microphone`] gives what a device hears, and an [`EchoCanceller`] takes out of it what the device plays.
+//!
 //! This crate does not mix, decode a network's codecs or keep time; those are the pure crates' and their shells'.
 
 mod align;
 mod alsa;
 pub mod compare;
 mod decode;
+mod echo;
+mod microphone;
 mod pulse;
 mod recorder;
 mod riff;
@@ -20,6 +24,8 @@ mod source;
 pub use align::{ALIGNED_RATE, aligned};
 pub use alsa::Alsa;
 pub use compare::{Comparison, compare};
+pub use echo::EchoCanceller;
+pub use microphone::{FileMicrophone, Microphone, MicrophoneError};
 pub use pulse::Pulse;
 pub use recorder::{RECORDINGS_KEPT, Recorder, STRETCH_SECONDS_MAX};
 pub use sink::{NullSink, Sink, SinkError};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use audio::Sink;
+use audio::{Microphone, Sink};
 use endpoint::{Endpoint, Input, Output, Profile, Reconfigured, SoundOrder};
 use model::status::{DeviceEvent, DeviceStatus, ProvisioningStep, SinkHealth, Sounding};
 use net::control::StatusRequest;
@@ -14,6 +14,7 @@ use rand_core::{Rng, SeedableRng};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use crate::capture::{Capture, Heard};
 use crate::network::Network;
 use crate::player::{PERIOD, Player, Report};
 use crate::start::{DeviceReport, Reconfiguration};
@@ -41,6 +42,7 @@ pub(crate) struct Driver {
     network: Network,
     player: Player,
     player_reports: mpsc::Receiver<Report>,
+    capture: Capture,
     samples_per_period: usize,
     /// What is being recorded, if anything is.
     stretch: Option<String>,
@@ -72,7 +74,7 @@ impl Driver {
         seed: [u8; 32],
         profile: Profile,
         network: Network,
-        (player, player_reports): (Player, mpsc::Receiver<Report>),
+        ((player, player_reports), capture): ((Player, mpsc::Receiver<Report>), Capture),
         reports: broadcast::Sender<DeviceReport>,
         lines: broadcast::Sender<Arc<str>>,
         listeners: broadcast::Sender<Arc<[i16]>>,
@@ -84,6 +86,7 @@ impl Driver {
             network,
             player,
             player_reports,
+            capture,
             stretch: None,
             audible: 0,
             has_stopped: false,
@@ -125,6 +128,7 @@ impl Driver {
                     self.carry_out();
                 }
                 Some(report) = self.player_reports.recv() => self.take_report(report),
+                heard = self.capture.next() => self.take_heard(heard),
                 request = requests.recv() => match request {
                     Some(Request::Sound(order, answer)) => self.sound(order, answer),
                     Some(Request::Status(answer)) => {
@@ -157,6 +161,7 @@ impl Driver {
     fn play(&mut self) {
         let mut samples = vec![0; self.samples_per_period];
         self.endpoint.fill(Instant::now(), &mut samples);
+        self.capture.played(&samples);
         if self.listeners.receiver_count() > 0 {
             let _heard_by = self.listeners.send(Arc::from(samples.as_slice())).unwrap_or(0);
         }
@@ -165,6 +170,18 @@ impl Driver {
             self.take_health(health);
         }
         self.carry_out();
+    }
+
+    fn take_heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Health(health) => {
+                self.give(Input::Microphone(health));
+            }
+            Heard::Samples(samples) => {
+                self.endpoint.hear(Instant::now(), &samples);
+                self.carry_out();
+            }
+        }
     }
 
     fn give(&mut self, input: Input) {
@@ -207,6 +224,9 @@ impl Driver {
             self.replace_sink(sink);
         }
         self.network.mark(change.profile.media.marking);
+        if let Some(microphone) = change.microphone {
+            self.replace_microphone(microphone);
+        }
         let in_place = change.tls.is_none()
             && self.succession.next.is_none()
             && self.endpoint.reconfigure(Instant::now(), change.profile.clone()) == Reconfigured::InPlace;
@@ -215,6 +235,20 @@ impl Driver {
             self.succession.next = Some((change.profile, change.tls.or(earlier_tls)));
         }
         self.carry_out();
+    }
+
+    fn replace_microphone(&mut self, microphone: Option<Box<dyn Microphone>>) {
+        match self.capture.restart(microphone) {
+            Ok(capture) => {
+                self.capture = capture;
+                let health = self.capture.health();
+                self.endpoint
+                    .handle_input(Instant::now(), Input::Microphone(health));
+            }
+            Err(error) => {
+                tracing::error!(%error, "the thread of the microphone cannot be started; the microphone stays");
+            }
+        }
     }
 
     fn replace_sink(&mut self, sink: Box<dyn Sink>) {
@@ -253,6 +287,8 @@ impl Driver {
         self.endpoint = Endpoint::new(next_seed(&mut self.succession.seeds), profile);
         self.endpoint.handle_input(now, Input::Sink(self.player.health()));
         self.endpoint
+            .handle_input(now, Input::Microphone(self.capture.health()));
+        self.endpoint
             .handle_input(now, Input::Provisioning(self.unprovisioned));
         self.endpoint.start(now);
     }
@@ -278,6 +314,7 @@ impl Driver {
                 Output::Stopped => self.succeed(),
             }
         }
+        self.capture.set_on(self.endpoint.wants_microphone());
     }
 
     fn tell(&mut self, event: DeviceEvent) {
@@ -305,6 +342,7 @@ impl Driver {
             | DeviceEvent::MessagesChanged { .. }
             | DeviceEvent::CheckSync
             | DeviceEvent::ZoneChanged { .. }
+            | DeviceEvent::MicrophoneChanged { .. }
             | DeviceEvent::SinkChanged { .. } => {}
         }
         if self.lines.receiver_count() > 0 {

@@ -9,6 +9,7 @@
 
 pub mod appliance;
 mod call;
+mod capture;
 mod cause;
 mod driver;
 mod machine;

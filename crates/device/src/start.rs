@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use audio::Sink;
+use audio::{Microphone, Sink};
 use endpoint::{Profile, SoundOrder};
 use model::status::{DeviceEvent, DeviceStatus, ProvisioningStep};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT};
@@ -17,6 +17,7 @@ use net::transport::BindError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::capture::Capture;
 use crate::driver::{Driver, Request};
 use crate::network::Network;
 use crate::player::Player;
@@ -38,6 +39,8 @@ pub struct DeviceSetup {
     pub bind: SocketAddr,
     /// Where sound goes, at the profile's output rate.
     pub sink: Box<dyn Sink>,
+    /// By what the room is heard, at the same rate, where there is anything.
+    pub microphone: Option<Box<dyn Microphone>>,
     /// The control socket, where one is wanted.
     pub control: Option<PathBuf>,
 }
@@ -50,6 +53,8 @@ pub struct Reconfiguration {
     pub tls: Option<ClientTls>,
     /// Where sound goes from here on, where that changes.
     pub sink: Option<Box<dyn Sink>>,
+    /// By what the room is heard from here on, where that changes; inside, `None` for nothing.
+    pub microphone: Option<Option<Box<dyn Microphone>>>,
 }
 
 impl fmt::Debug for Reconfiguration {
@@ -125,6 +130,8 @@ impl Device {
         let mut network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
         network.mark(setup.profile.media.marking);
         let player = Player::start(setup.sink).map_err(StartError::Sound)?;
+        let rate = setup.profile.sound.output_rate.hertz();
+        let capture = Capture::start(setup.microphone, rate).map_err(StartError::Sound)?;
 
         let mut control = Vec::new();
         if let Some(socket) = socket {
@@ -143,7 +150,7 @@ impl Device {
             seed,
             setup.profile,
             network,
-            player,
+            (player, capture),
             reports.clone(),
             lines,
             listeners.clone(),

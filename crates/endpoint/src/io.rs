@@ -141,6 +141,8 @@ pub enum Input {
     },
     /// The sink is in another state. A core starts with a faulty one.
     Sink(SinkHealth),
+    /// The microphone is in another state. A core starts with a faulty one, that is, without any.
+    Microphone(SinkHealth),
     /// The output was muted or unmuted.
     Muted(bool),
     /// Somebody at the device itself starts or stops a sound: its web page, its interface, an input.

@@ -72,5 +72,6 @@ pub use playback::Rounds;
 pub use profile::Profile;
 pub use recovery::RecoveryTimes;
 pub use registration::RegistrationTimes;
+pub use sound::NO_MICROPHONE;
 pub use tones::RECORDING_MAX;
 pub use uplink::UplinkTimes;

@@ -101,6 +101,8 @@ pub enum PageMode {
     /// It is heard at once.
     #[default]
     OneWay,
+    /// It is heard, and the caller hears the room where there is a microphone.
+    TwoWay,
     /// It is recorded, and heard when the caller is done.
     Delayed {
         /// A key ends the message, not the end of the call alone.
@@ -153,6 +155,30 @@ pub struct SoundProfile {
     pub levels_speech: bool,
     /// Which sound comes first.
     pub order: Order,
+    /// How the room is heard.
+    pub microphone: MicrophoneProfile,
+}
+
+/// How a device hears its room.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MicrophoneProfile {
+    /// Name of the microphone, for statuses: "alsa:default".
+    pub name: String,
+    /// Gain in dB.
+    pub gain_db: f32,
+    /// Callers do not hear the room.
+    pub is_muted: bool,
+}
+
+impl Default for MicrophoneProfile {
+    /// None.
+    fn default() -> Self {
+        Self {
+            name: "none".to_owned(),
+            gain_db: 0.0,
+            is_muted: false,
+        }
+    }
 }
 
 impl SoundProfile {
@@ -247,6 +273,11 @@ impl Profile {
                 levels_speech: config.page.levels_speech,
                 // The configuration has each kind once.
                 order: Order::new(config.order).unwrap_or_default(),
+                microphone: MicrophoneProfile {
+                    gain_db: decibel(config.page.microphone.gain_db),
+                    is_muted: config.page.microphone.is_muted,
+                    ..MicrophoneProfile::default()
+                },
             },
             ring: RingProfile::from_config(config),
             alerts: AlertsProfile::from_config(config),
@@ -335,7 +366,8 @@ fn slot_profile(config: &EndpointConfig, slot: &SlotConfig) -> SlotProfile {
         tone: sounds::slot_tone(config, slot),
         passcode: sounds::slot_passcode(config, slot),
         mode: match config.page.mode {
-            PageModeConfig::OneWay | PageModeConfig::TwoWay => PageMode::OneWay,
+            PageModeConfig::OneWay => PageMode::OneWay,
+            PageModeConfig::TwoWay => PageMode::TwoWay,
             PageModeConfig::Delayed { ends_by_key } => PageMode::Delayed { ends_by_key },
         },
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use media::limiter::Limiter;
-use media::mix::Mixer;
+use media::mix::{Gain, Mixer};
 use media::sample::SampleRate;
-use model::status::{Signals, SinkHealth, SinkStatus};
+use model::status::{MicrophoneStatus, Signals, SinkHealth, SinkStatus};
 use paging::{Arbiter, Class, Effect, SoundId};
 
 use crate::profile::SoundProfile;
@@ -15,6 +15,9 @@ use crate::receipt::OutputState;
 /// A sink that has taken nothing for so long stands still, whatever it says of itself. Sinks take 5 to 100 ms at a
 /// time.
 const STALL_MAX: Duration = Duration::from_millis(500);
+
+/// What is said of a microphone before the shell has said anything.
+pub const NO_MICROPHONE: &str = "there is no microphone";
 
 /// What a sink says before the shell has said anything.
 const NO_SINK: &str = "no sink is open";
@@ -55,6 +58,8 @@ impl Mixing {
 pub(crate) struct Sound {
     profile: SoundProfile,
     health: SinkHealth,
+    microphone: SinkHealth,
+    microphone_gain: Gain,
     is_muted: bool,
     filled_at: Option<Instant>,
     pub(crate) arbiter: Arbiter,
@@ -70,6 +75,10 @@ impl Sound {
         Self {
             arbiter: Arbiter::new(profile.order),
             mixing: Mixing::new(profile.output_rate),
+            microphone: SinkHealth::Faulty {
+                reason: NO_MICROPHONE.to_owned(),
+            },
+            microphone_gain: Gain::new(profile.output_rate, profile.microphone.gain_db),
             profile,
             health: SinkHealth::Faulty {
                 reason: NO_SINK.to_owned(),
@@ -92,6 +101,7 @@ impl Sound {
         } else {
             self.arbiter.set_order(profile.order)
         };
+        self.microphone_gain.set(profile.microphone.gain_db);
         self.profile = profile;
         effects
     }
@@ -151,6 +161,29 @@ impl Sound {
         OutputState {
             is_healthy: self.health == SinkHealth::Healthy && takes_samples,
             is_muted: self.is_muted,
+        }
+    }
+
+    /// Takes what the microphone says of itself; says whether that is different.
+    pub(crate) fn set_microphone(&mut self, health: SinkHealth) -> bool {
+        let changed = self.microphone != health;
+        self.microphone = health;
+        changed
+    }
+
+    pub(crate) fn has_microphone(&self) -> bool {
+        self.microphone == SinkHealth::Healthy
+    }
+
+    pub(crate) fn apply_microphone_gain(&mut self, samples: &mut [i16]) {
+        self.microphone_gain.apply(samples);
+    }
+
+    pub(crate) fn microphone(&self) -> MicrophoneStatus {
+        MicrophoneStatus {
+            name: self.profile.microphone.name.clone(),
+            health: self.microphone.clone(),
+            muted: self.profile.microphone.is_muted,
         }
     }
 

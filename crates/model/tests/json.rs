@@ -11,10 +11,11 @@ use model::config::ZoneNumber;
 use model::directory::Epoch;
 use model::status::{
     AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, ListenerReport,
-    MessagesStatus, MissingReason, MulticastCodec, MulticastMode, MulticastStatus, NotHeardReason,
-    PageReport, ProvisioningStep, Receipt, RegistrationRefusal, RegistrationStatus, Shown, Signals,
-    SinkHealth, SinkStatus, SlotStatus, SoundClass, SoundOrigin, Sounding, StopReason, Strobe, StrobeColour,
-    StrobePattern, Target, TargetRole, Verdict, ZoneEvent, ZoneReception, ZoneStatus, ZoneStream,
+    MessagesStatus, MicrophoneStatus, MissingReason, MulticastCodec, MulticastMode, MulticastStatus,
+    NotHeardReason, PageReport, ProvisioningStep, Receipt, RegistrationRefusal, RegistrationStatus, Shown,
+    Signals, SinkHealth, SinkStatus, SlotStatus, SoundClass, SoundOrigin, Sounding, StopReason, Strobe,
+    StrobeColour, StrobePattern, Target, TargetRole, Verdict, ZoneEvent, ZoneReception, ZoneStatus,
+    ZoneStream,
 };
 use model::{PageId, SlotKind};
 use serde_json::Value;
@@ -428,6 +429,14 @@ fn signals() -> Vec<Signals> {
     lights.chain([Signals::default()]).collect()
 }
 
+fn microphone(health: SinkHealth) -> MicrophoneStatus {
+    MicrophoneStatus {
+        name: "none".to_owned(),
+        health,
+        muted: false,
+    }
+}
+
 fn sink(health: SinkHealth) -> SinkStatus {
     SinkStatus {
         name: "null".to_owned(),
@@ -454,6 +463,7 @@ fn the_status_of_an_endpoint_is_documented() {
                 sounding,
                 signals,
                 messages: MessagesStatus::default(),
+                microphone: microphone(health.clone()),
                 sink: sink(health),
                 multicast,
             })
@@ -561,6 +571,9 @@ fn the_events_of_an_endpoint_are_documented() {
             sounding: page_that_sounds(),
             why: StopReason::Ended,
         },
+        DeviceEvent::MicrophoneChanged { .. } => DeviceEvent::MicrophoneChanged {
+            microphone: microphone(SinkHealth::Healthy),
+        },
         DeviceEvent::MessagesChanged { .. } => DeviceEvent::MessagesChanged {
             messages: MessagesStatus::default(),
         },
@@ -611,6 +624,7 @@ fn the_events_of_an_endpoint_are_documented() {
         "receipt",
         "signals",
         "messages",
+        "microphone",
         "sink",
     ];
     check("The events of an endpoint", &samples, &elsewhere);

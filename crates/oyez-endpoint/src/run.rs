@@ -181,7 +181,8 @@ fn narrate(report: &DeviceReport) -> Option<String> {
             }
             DeviceEvent::SinkChanged { .. }
             | DeviceEvent::SignalsChanged { .. }
-            | DeviceEvent::MessagesChanged { .. } => None,
+            | DeviceEvent::MessagesChanged { .. }
+            | DeviceEvent::MicrophoneChanged { .. } => None,
         },
     }
 }

@@ -68,6 +68,7 @@ impl Cloud {
             resolver: Resolver::with_name_servers(&[names::serve(PROXY, Ipv4Addr::LOCALHOST)]).unwrap(),
             bind: SocketAddr::new(LOOPBACK, 0),
             sink: Box::new(Recorder::new(&self.recordings(), "lobby", rate.hertz()).unwrap()),
+            microphone: None,
             control: None,
         })
         .await

@@ -76,6 +76,7 @@ async fn start(sink: Box<dyn Sink>, configuration: &str) -> Device {
         resolver: Resolver::with_name_servers(&[]).unwrap(),
         bind: SocketAddr::new(LOOPBACK, 0),
         sink,
+        microphone: None,
         control: None,
     })
     .await

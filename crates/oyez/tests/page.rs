@@ -135,6 +135,7 @@ fn setup(configuration: &str, trust: Trust, sink: Box<dyn Sink>) -> DeviceSetup 
         resolver: Resolver::with_name_servers(&[]).unwrap(),
         bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
         sink,
+        microphone: None,
         control: None,
     }
 }

@@ -300,6 +300,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
             ring_volume_db: 0.0,
             levels_speech: false,
             order: Default::default(),
+            microphone: Default::default(),
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),

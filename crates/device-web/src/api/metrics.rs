@@ -194,6 +194,7 @@ mod tests {
             sounding: None,
             signals: Signals::default(),
             messages: Default::default(),
+            microphone: Default::default(),
             sink: SinkStatus {
                 name: "null".to_owned(),
                 health: SinkHealth::Healthy,

@@ -151,6 +151,7 @@ mod tests {
             sounding: None,
             signals: Signals::default(),
             messages: MessagesStatus::default(),
+            microphone: Default::default(),
             sink: SinkStatus {
                 name: "null".to_owned(),
                 health: SinkHealth::Healthy,

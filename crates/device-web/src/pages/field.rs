@@ -147,6 +147,7 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
         | Kind::User
         | Kind::AuthorizationId
         | Kind::CallerPattern
+        | Kind::Microphone
         | Kind::Keys
         | Kind::Zones
         | Kind::Group

@@ -45,6 +45,8 @@ struct Live {
     sounding: Option<(String, String)>,
     strobe: Option<(&'static str, String)>,
     relay: bool,
+    /// Name of the microphone, what is wrong with it, and whether it is muted.
+    microphone: Option<(String, Option<String>, bool)>,
     /// Messages of delayed pages.
     recording: usize,
     waiting: usize,
@@ -143,13 +145,11 @@ async fn live_part(site: &Site) -> Option<Live> {
         sounding,
         signals,
         messages,
+        microphone,
         sink,
         multicast,
     } = site.appliance().status().await?;
-    let output_fault = match sink.health {
-        SinkHealth::Healthy => None,
-        SinkHealth::Faulty { reason } => Some(reason),
-    };
+    let output_fault = fault_of(sink.health);
     Some(Live {
         device: device.to_string(),
         mac: site.mac().to_owned(),
@@ -162,6 +162,11 @@ async fn live_part(site: &Site) -> Option<Live> {
             .strobe
             .map(|strobe| (colour(strobe.colour), pattern(strobe))),
         relay: signals.relay,
+        microphone: (microphone.name != "none").then_some((
+            microphone.name,
+            fault_of(microphone.health),
+            microphone.muted,
+        )),
         recording: messages.recording,
         waiting: messages.waiting,
         multicast: multicast_mode(multicast.mode),
@@ -237,6 +242,13 @@ fn codec(codec: MulticastCodec) -> &'static str {
         MulticastCodec::Pcmu => "G.711 µ-law",
         MulticastCodec::Pcma => "G.711 A-law",
         MulticastCodec::G722 => "G.722",
+    }
+}
+
+fn fault_of(health: SinkHealth) -> Option<String> {
+    match health {
+        SinkHealth::Healthy => None,
+        SinkHealth::Faulty { reason } => Some(reason),
     }
 }
 

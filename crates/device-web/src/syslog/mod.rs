@@ -200,6 +200,7 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
         | DeviceEvent::PagePlayed { .. }
         | DeviceEvent::CheckSync
         | DeviceEvent::MessagesChanged { .. }
+        | DeviceEvent::MicrophoneChanged { .. }
         | DeviceEvent::ZoneChanged { problem: None, .. }
         | DeviceEvent::SinkChanged { .. } => Severity::Info,
     };

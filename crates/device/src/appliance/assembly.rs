@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use audio::{Alsa, NullSink, Pulse, Recorder, Sink};
+use audio::{Alsa, FileMicrophone, Microphone, NullSink, Pulse, Recorder, Sink};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
-use model::config::{ConfigError, EndpointConfig, SecurityConfig, Settings, SinkChoice, TlsVersion};
+use model::config::{
+    ConfigError, EndpointConfig, MicrophoneChoice, SecurityConfig, Settings, SinkChoice, TlsVersion,
+};
 use net::tls::{CertificateClock, ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 
 use super::tones::load_tones;
@@ -90,6 +92,18 @@ impl Surroundings {
 }
 
 impl Surroundings {
+    /// By what the room is heard.
+    pub(super) fn microphone(&self, choice: &MicrophoneChoice) -> Option<Box<dyn Microphone>> {
+        let rate = self.output_rate.hertz();
+        match choice {
+            MicrophoneChoice::None
+            | MicrophoneChoice::Auto
+            | MicrophoneChoice::Pulse(_)
+            | MicrophoneChoice::Alsa(_) => None,
+            MicrophoneChoice::Wav(file) => Some(Box::new(FileMicrophone::new(&self.beside.join(file), rate))),
+        }
+    }
+
     /// What the machine itself sounds through, if it does.
     fn own_output(&self) -> Option<Box<dyn Sink>> {
         if !self.uses_outputs {

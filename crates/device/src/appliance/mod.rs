@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use audio::Sink;
+use audio::{Microphone, Sink};
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{ConfigError, Document, LogProtocol, LoggingConfig, SettingChange, Settings, SinkChoice};
@@ -192,6 +192,9 @@ impl Plan {
         };
         let mut profile = self.surroundings.profile(&config, &identity);
         profile.sound.sink = sink.name();
+        let microphone = self.surroundings.microphone(&config.page.microphone.choice);
+        let microphone_name = name_of(microphone.as_deref());
+        profile.sound.microphone.name.clone_from(&microphone_name);
         if self.is_new {
             self.store.keep(&self.settings, Author::File, unix_time())?;
         }
@@ -203,6 +206,7 @@ impl Plan {
             resolver: self.resolver,
             bind,
             sink,
+            microphone,
             control: Some(self.state.join("control.sock")),
         })
         .await?;
@@ -210,6 +214,7 @@ impl Plan {
             settings: Arc::new(self.settings),
             versions: self.store.versions().into(),
             sink: sink_name,
+            microphone: microphone_name,
         };
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let shared = Arc::new(Shared {
@@ -269,6 +274,8 @@ struct Current {
     settings: Arc<Settings>,
     versions: Arc<[Version]>,
     sink: String,
+    /// The name of the microphone.
+    microphone: String,
 }
 
 impl Appliance {
@@ -483,19 +490,26 @@ impl Appliance {
     /// Loads the tone files anew, as after an upload.
     pub async fn reload_tones(&self) {
         let _in_order = self.0.store.lock().await;
-        let Current { settings, sink, .. } = self.current();
+        let Current {
+            settings,
+            sink,
+            microphone,
+            ..
+        } = self.current();
         let (surroundings, identity) = (self.0.surroundings.clone(), self.0.identity.clone());
         let load = move || surroundings.profile(&settings.config(), &identity);
         let Ok(mut profile) = spawn_blocking(load).await else {
             return;
         };
         profile.sound.sink = sink;
+        profile.sound.microphone.name = microphone;
         self.0
             .device
             .reconfigure(Reconfiguration {
                 profile,
                 tls: None,
                 sink: None,
+                microphone: None,
             })
             .await;
     }
@@ -608,6 +622,12 @@ impl Prepared {
         let sink_name = sink.as_ref().map_or(before.sink, |sink| sink.name());
         let mut profile = surroundings.profile(&config, &shared.identity);
         profile.sound.sink.clone_from(&sink_name);
+        let microphone = (was.page.microphone.choice != config.page.microphone.choice)
+            .then(|| surroundings.microphone(&config.page.microphone.choice));
+        let microphone_name = microphone
+            .as_ref()
+            .map_or(before.microphone, |microphone| name_of(microphone.as_deref()));
+        profile.sound.microphone.name.clone_from(&microphone_name);
         let version = store.keep(&settings, author, unix_time())?;
         let keys = before.settings.differences(&settings);
         Ok(Self {
@@ -615,6 +635,7 @@ impl Prepared {
                 profile,
                 tls: trust_changes.then_some(tls),
                 sink,
+                microphone,
             },
             changed: Changed {
                 version,
@@ -624,6 +645,7 @@ impl Prepared {
                 settings: Arc::new(settings),
                 versions: store.versions().into(),
                 sink: sink_name,
+                microphone: microphone_name,
             },
             in_order: store,
         })
@@ -700,3 +722,8 @@ fn sentences(errors: &[ConfigError]) -> String {
 
 #[cfg(test)]
 mod tests;
+
+/// What a status calls a microphone.
+fn name_of(microphone: Option<&dyn Microphone>) -> String {
+    microphone.map_or_else(|| "none".to_owned(), Microphone::name)
+}

@@ -103,6 +103,7 @@ impl Site {
             resolver: Resolver::with_name_servers(&[name_server.unwrap_or(nobody)]).unwrap(),
             bind: SocketAddr::new(LOOPBACK, 0),
             sink,
+            microphone: None,
             control: Some(self.folder.path().join("control")),
         })
         .await

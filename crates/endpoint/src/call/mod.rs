@@ -227,6 +227,18 @@ impl Calls {
         of_pages.chain(of_rings).min()
     }
 
+    /// Lets the callers hear the room who are to.
+    pub(crate) fn hear(&mut self, now: Instant, samples: &[i16]) {
+        for call in self.page_by_id.values_mut() {
+            call.hear(now, samples);
+        }
+    }
+
+    /// Says whether any caller is to hear the room.
+    pub(crate) fn is_room_wanted(&self) -> bool {
+        self.page_by_id.values().any(PageCall::hears_room)
+    }
+
     /// How many calls are being recorded.
     pub(crate) fn recording(&self) -> usize {
         self.page_by_id.values().filter(|call| call.is_recorded()).count()

@@ -500,6 +500,22 @@ impl PageCall {
         }
     }
 
+    /// Says whether the caller hears the room: in a two-way call, for as long as it is heard itself.
+    pub(crate) fn hears_room(&self) -> bool {
+        let is_two_way = self.about.class == Class::TwoWayCall && self.may_sound;
+        is_two_way && matches!(self.state, State::Live { .. })
+    }
+
+    /// Lets the caller hear the room.
+    pub(crate) fn hear(&mut self, now: Instant, samples: &[i16]) {
+        if !self.hears_room() {
+            return;
+        }
+        if let Some(media) = self.media_mut() {
+            media.say(now, samples);
+        }
+    }
+
     /// Fills `out` with the next samples of tone or page. What does not sound is taken all the same, so that the page
     /// is not late when it does.
     pub(crate) fn render(&mut self, now: Instant, out: &mut [i16], output: OutputState) {

@@ -230,6 +230,7 @@ impl Caller {
             | Input::ZoneState { .. }
             | Input::Sink(_)
             | Input::Muted(_)
+            | Input::Microphone(_)
             | Input::Sound(_)
             | Input::Provisioning(_) => Vec::new(),
         };

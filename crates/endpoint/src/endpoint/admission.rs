@@ -52,6 +52,7 @@ impl Endpoint {
         }
         let priority = self.priority_of(now, flow, slot, invite);
         let class = self.class_of(now, flow, slot, position, priority);
+        let class = self.talked_back(slot, position.kind(), class);
         let is_drill = class == Class::PriorityPage && position.kind() == SlotKind::Alert;
         let announcement = self.announcement_of(now, flow, slot, position, invite);
         // Who says that it is an emergency, and is believed, has been asked already.

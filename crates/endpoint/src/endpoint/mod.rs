@@ -12,6 +12,7 @@ mod reconfiguring;
 mod registering;
 mod ringing;
 mod sounding;
+mod talking_back;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -230,6 +231,7 @@ impl Endpoint {
             }
             Input::ZoneState { zone, problem } => self.handle_zone_state(zone, problem),
             Input::Sink(health) => self.handle_sink(health),
+            Input::Microphone(health) => self.handle_microphone(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),
             Input::Provisioning(failed) => self.handle_provisioning(now, failed),
             Input::Sound(order) => self.handle_order(now, order),
@@ -296,6 +298,7 @@ impl Endpoint {
             sounding: self.sounding(now),
             signals: self.sound.signals(),
             messages: self.messages(),
+            microphone: self.sound.microphone(),
             sink: self.sound.status(),
             multicast: self.multicast.status(),
         }

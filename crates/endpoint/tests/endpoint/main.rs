@@ -34,4 +34,5 @@ mod server;
 mod session_timer;
 mod streams;
 mod translator;
+mod two_way;
 mod world;

@@ -168,6 +168,7 @@ pub(crate) fn profile() -> Profile {
             ring_volume_db: 0.0,
             levels_speech: false,
             order: Default::default(),
+            microphone: Default::default(),
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),

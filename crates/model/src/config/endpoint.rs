@@ -19,7 +19,7 @@ pub use self::passcode::{PagePasscodeConfig, PasscodeConfig};
 pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
 use super::reader::Reader;
-use super::{CallerPattern, ConfigError, Document, HostPort, SinkChoice};
+use super::{CallerPattern, ConfigError, Document, HostPort, MicrophoneChoice, SinkChoice};
 use crate::status::SoundClass;
 use crate::{AuthorizationId, Secret, SipUser, SlotPosition};
 
@@ -292,6 +292,8 @@ pub struct PageConfig {
     pub boost_db: i32,
     /// What becomes of what a caller says.
     pub mode: PageModeConfig,
+    /// How callers hear the room.
+    pub microphone: MicrophoneConfig,
     /// What callers have to key in, and where.
     pub passcode: Option<PagePasscodeConfig>,
 }
@@ -308,6 +310,17 @@ pub enum PageModeConfig {
         /// A key ends the message, not the end of the call alone.
         ends_by_key: bool,
     },
+}
+
+/// How the room is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MicrophoneConfig {
+    /// By what: by nothing unless calls are two-way.
+    pub choice: MicrophoneChoice,
+    /// Gain in dB.
+    pub gain_db: i32,
+    /// Callers do not hear it.
+    pub is_muted: bool,
 }
 
 /// How rings sound.

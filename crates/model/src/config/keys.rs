@@ -694,6 +694,32 @@ const SOUND: &[KeySpec] = &[
         Tab::MoreRingExtensions,
         "Tone while the extension rings; Default is audio.ring.tone.",
     ),
+    seen(
+        one("audio.mic.vol"),
+        Kind::Decibel {
+            min: -27,
+            max: 6,
+            step: 3,
+        },
+        "0dB",
+        Tab::BasicFeatures,
+        "Microphone gain in two-way calls.",
+    ),
+    seen(
+        one("audio.mic.mute"),
+        Kind::Flag,
+        OFF,
+        Tab::BasicFeatures,
+        "Mute the microphone: callers do not hear the room.",
+    ),
+    own(seen(
+        one("oyez.microphone"),
+        Kind::Microphone,
+        "auto",
+        Tab::AdvancedAudio,
+        "By what callers of two-way pages hear the room; auto is the first of pulse and alsa:default that is there at the start, wav: is a \
+         file to try it with.",
+    )),
     own(seen(
         one("oyez.sink"),
         Kind::Sink,

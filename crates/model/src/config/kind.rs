@@ -67,6 +67,8 @@ pub enum Kind {
     CallerPattern,
     /// Where sound goes: see [`SinkChoice`].
     Sink,
+    /// By what the room is heard: see [`MicrophoneChoice`].
+    Microphone,
     /// Keys of a telephone: digits, `*` and `#`.
     Keys,
     /// Any text without control characters.
@@ -101,6 +103,7 @@ impl Kind {
             Self::Tone => is_tone(value),
             Self::CallerPattern => value.parse::<CallerPattern>().is_ok(),
             Self::Sink => is_sink(value),
+            Self::Microphone => value.parse::<MicrophoneChoice>().is_ok(),
             Self::Keys => is_keys(value),
             Self::Text => is_text(value),
         };
@@ -127,6 +130,7 @@ impl Kind {
             | Self::AuthorizationId
             | Self::Tone
             | Self::Sink
+            | Self::Microphone
             | Self::Keys
             | Self::Text
             | Self::CallerPattern => one == other,
@@ -185,6 +189,9 @@ impl fmt::Display for Kind {
                 )
             }
             Self::Sink => formatter.write_str("auto, null, pulse, pulse:SINK, alsa:DEVICE or wav:FOLDER"),
+            Self::Microphone => {
+                formatter.write_str("auto, none, pulse, pulse:SOURCE, alsa:DEVICE or wav:FILE")
+            }
             Self::Keys => write!(formatter, "1 to {KEYS_MAX} digits, * or #"),
             Self::Text => write!(
                 formatter,
@@ -246,6 +253,46 @@ impl fmt::Display for SinkChoice {
             Self::Pulse(Some(sink)) => write!(formatter, "pulse:{sink}"),
             Self::Alsa(device) => write!(formatter, "alsa:{device}"),
             Self::Wav(folder) => write!(formatter, "wav:{folder}"),
+        }
+    }
+}
+
+/// By what the room is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MicrophoneChoice {
+    /// The first that is there.
+    Auto,
+    /// By nothing.
+    None,
+    /// The source of this name at the PulseAudio or PipeWire server, or the one that it prefers.
+    Pulse(Option<String>),
+    /// The ALSA device of this name.
+    Alsa(String),
+    /// A WAV file that is heard again and again, to try it with.
+    Wav(String),
+}
+
+/// A text that names no microphone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not auto, none, pulse, perhaps with a source, alsa: with a device, or wav: with a file")]
+pub struct MicrophoneChoiceError;
+
+impl std::str::FromStr for MicrophoneChoice {
+    type Err = MicrophoneChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = text
+            .split_once(':')
+            .filter(|(_, name)| !name.is_empty() && is_text(name));
+        match (text, named) {
+            ("auto", _) => Ok(Self::Auto),
+            ("none", _) => Ok(Self::None),
+            ("pulse", _) => Ok(Self::Pulse(None)),
+            ("alsa", _) => Ok(Self::Alsa("default".to_owned())),
+            (_, Some(("pulse", source))) => Ok(Self::Pulse(Some(source.to_owned()))),
+            (_, Some(("alsa", device))) => Ok(Self::Alsa(device.to_owned())),
+            (_, Some(("wav", file))) => Ok(Self::Wav(file.to_owned())),
+            _ => Err(MicrophoneChoiceError),
         }
     }
 }

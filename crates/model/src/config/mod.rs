@@ -24,12 +24,13 @@ pub use document::{
 };
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
-    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, Marking, MulticastConfig,
-    MulticastMode, MulticastSending, PageConfig, PageModeConfig, PagePasscodeConfig, PasscodeConfig,
-    PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule, SecurityConfig, ServerConfig,
-    SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice, ZoneConfig, ZoneRole,
+    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, Marking, MicrophoneConfig,
+    MulticastConfig, MulticastMode, MulticastSending, PageConfig, PageModeConfig, PagePasscodeConfig,
+    PasscodeConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule,
+    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
+    ZoneConfig, ZoneRole,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
-pub use kind::{HostPort, Kind, SinkChoice};
+pub use kind::{HostPort, Kind, MicrophoneChoice, SinkChoice};
 pub use multicast_values::{GroupAddress, SOURCES_MAX, SourceNetwork, ZoneNumber};
 pub use settings::{CONCEALED, Difference, Origin, SettingChange, Settings};

@@ -20,10 +20,36 @@ pub struct DeviceStatus {
     /// Messages of delayed pages.
     #[serde(default)]
     pub messages: MessagesStatus,
+    /// Its microphone.
+    #[serde(default)]
+    pub microphone: MicrophoneStatus,
     /// Its loudspeaker.
     pub sink: SinkStatus,
     /// What it does with multicast zones.
     pub multicast: MulticastStatus,
+}
+
+/// State of a microphone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MicrophoneStatus {
+    /// Its name: "alsa:default"; "none" where there is none.
+    pub name: String,
+    /// Whether it works. Without one that does, two-way calls are one-way.
+    pub health: SinkHealth,
+    /// Callers do not hear it.
+    pub muted: bool,
+}
+
+impl Default for MicrophoneStatus {
+    fn default() -> Self {
+        Self {
+            name: "none".to_owned(),
+            health: SinkHealth::Faulty {
+                reason: String::new(),
+            },
+            muted: false,
+        }
+    }
 }
 
 /// Messages of delayed pages that are not played yet.
@@ -134,6 +160,11 @@ pub enum DeviceEvent {
         zone: ZoneNumber,
         /// Why nothing can come, in words; `null` when something can.
         problem: Option<String>,
+    },
+    /// The microphone is in another state.
+    MicrophoneChanged {
+        /// The state.
+        microphone: MicrophoneStatus,
     },
     /// The loudspeaker is in another state.
     SinkChanged {

@@ -11,7 +11,9 @@ mod signals;
 mod sounding;
 mod zone;
 
-pub use device::{DeviceEvent, DeviceStatus, MessagesStatus, SinkHealth, SinkStatus, SlotStatus};
+pub use device::{
+    DeviceEvent, DeviceStatus, MessagesStatus, MicrophoneStatus, SinkHealth, SinkStatus, SlotStatus,
+};
 pub use multicast::{MulticastCodec, MulticastMode, MulticastStatus, ZoneReception, ZoneStream};
 pub use page::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 pub use registration::{

@@ -70,6 +70,7 @@ impl Servers {
             resolver: self.resolver.clone(),
             bind: SocketAddr::new(LOOPBACK, 0),
             sink: Box::new(NullSink),
+            microphone: None,
             control: None,
         });
         let device = device.await.unwrap();

@@ -108,6 +108,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             ring_volume_db: 0.0,
             levels_speech: false,
             order: Default::default(),
+            microphone: Default::default(),
         },
         ring: RingProfile::default(),
         alerts: AlertsProfile::default(),

@@ -227,6 +227,7 @@ impl Stage {
             resolver: self.resolver.clone(),
             bind: SocketAddr::new(self.address, 0),
             sink,
+            microphone: None,
             control: None,
         })
     }

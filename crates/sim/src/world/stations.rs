@@ -303,6 +303,7 @@ impl World<'_> {
             ),
             DeviceEvent::SignalsChanged { .. }
             | DeviceEvent::MessagesChanged { .. }
+            | DeviceEvent::MicrophoneChanged { .. }
             | DeviceEvent::SoundRefused { .. }
             | DeviceEvent::ZoneChanged { .. }
             | DeviceEvent::CheckSync => {}

@@ -4,8 +4,8 @@ use super::passcode;
 use super::slots::tone;
 use super::{
     ApiAuthentication, ApiConfig, CheckSync, InteropConfig, KeepAliveConfig, KeepAliveMethod, Marking,
-    PageConfig, PageModeConfig, PriorityTrust, RedundancyConfig, SecurityConfig, ServerConfig, SrtpOffer,
-    SrtpSuite, TlsVersion, TransportChoice, conflict,
+    MicrophoneConfig, PageConfig, PageModeConfig, PriorityTrust, RedundancyConfig, SecurityConfig,
+    ServerConfig, SrtpOffer, SrtpSuite, TlsVersion, TransportChoice, conflict,
 };
 use crate::Secret;
 use crate::config::keys::{
@@ -13,7 +13,7 @@ use crate::config::keys::{
     TLS_VERSIONS, TRANSPORTS,
 };
 use crate::config::reader::Reader;
-use crate::config::{ConfigError, HostPort};
+use crate::config::{ConfigError, HostPort, MicrophoneChoice};
 
 /// The password that the hardware has when it is delivered: everybody knows it.
 const API_PASSWORD_OF_ALL: &str = "algo";
@@ -139,14 +139,34 @@ pub(super) fn page(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> PageCo
         } else {
             0
         },
-        mode: match reader.integer("audio.page.mode") {
-            2 => PageModeConfig::TwoWay,
-            3 => PageModeConfig::Delayed {
-                ends_by_key: reader.integer("audio.page.delaymode") == 1,
-            },
-            _ => PageModeConfig::OneWay,
-        },
+        mode: page_mode(reader),
+        microphone: microphone(reader),
         passcode: passcode::page(reader, errors),
+    }
+}
+
+fn microphone(reader: &Reader<'_>) -> MicrophoneConfig {
+    // A room in which nobody speaks back is not listened to.
+    let is_two_way = page_mode(reader) == PageModeConfig::TwoWay;
+    let choice = reader.parsed("oyez.microphone").unwrap_or(MicrophoneChoice::Auto);
+    MicrophoneConfig {
+        choice: if is_two_way {
+            choice
+        } else {
+            MicrophoneChoice::None
+        },
+        gain_db: reader.decibel("audio.mic.vol"),
+        is_muted: reader.flag("audio.mic.mute"),
+    }
+}
+
+fn page_mode(reader: &Reader<'_>) -> PageModeConfig {
+    match reader.integer("audio.page.mode") {
+        2 => PageModeConfig::TwoWay,
+        3 => PageModeConfig::Delayed {
+            ends_by_key: reader.integer("audio.page.delaymode") == 1,
+        },
+        _ => PageModeConfig::OneWay,
     }
 }
 
