@@ -65,6 +65,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         "Oyez STOI",
         "baresip heard",
         "Oyez heard",
+        "baresip delay",
+        "Oyez delay",
     ]);
     let wanted = |codec: &Codec| arguments.codec.as_deref().is_none_or(|name| name == codec.name());
     for codec in CODECS.into_iter().filter(wanted) {
@@ -115,6 +117,7 @@ fn row(codec: Codec, lost_percent: u32, heard: &[Heard]) -> Vec<String> {
     let mut row = vec![codec.name().to_owned(), format!("{lost_percent} %")];
     row.extend(heard.iter().map(|heard| format!("{:.3}", heard.intelligibility)));
     row.extend(heard.iter().map(|heard| format!("{:.0} %", heard.share * 100.0)));
+    row.extend(heard.iter().map(|heard| format!("{:.0} ms", heard.delay * 1e3)));
     row
 }
 
@@ -129,7 +132,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Speaks to a program, and gives what it has played.
-    async fn record(&self, program: &Contestant) -> Result<Sound> {
+    async fn record(&self, program: &Contestant) -> Result<Played> {
         let (_running, _) = program.register().await?;
         let recording = self.server.record().await?;
         let mut talker = Talker::connect(talker(self.zone, self.identity, Way::Tls)?).await?;
@@ -145,9 +148,20 @@ impl Call<'_> {
         call.speak_packets(&payloads(self.codec)?).await?;
         // The last packets are on their way, and what they carry is still to be played.
         sleep(self.impairment.jitter + PLAYED_AFTER).await;
+        let first_sent = call.first_sent().context("nothing was spoken")?;
         call.hang_up().await?;
-        recording.end()
+        Ok(Played {
+            spoken_after: first_sent.saturating_duration_since(recording.began),
+            sound: recording.end()?,
+        })
     }
+}
+
+/// What came out of the sound server.
+struct Played {
+    sound: Sound,
+    /// From its first sample to the talker's first packet.
+    spoken_after: Duration,
 }
 
 /// What is spoken, at a codec's rate.
@@ -174,11 +188,13 @@ fn payloads(codec: Codec) -> Result<Vec<Vec<u8>>> {
 struct Heard {
     intelligibility: f64,
     share: f64,
+    /// Seconds from the talker's first packet to the first sample out of the sound server.
+    delay: f64,
 }
 
 impl Heard {
-    fn judge(codec: Codec, recording: Sound, keep: Option<&Path>) -> Result<Self> {
-        let speech = speech(codec)?;
+    fn judge(codec: Codec, played: Played, keep: Option<&Path>) -> Result<Self> {
+        let (speech, recording) = (speech(codec)?, played.sound);
         let found = compare(
             (&speech.samples, speech.rate),
             (&recording.samples, recording.rate),
@@ -195,6 +211,7 @@ impl Heard {
         Ok(Self {
             intelligibility: peers::stoi((&clean, ALIGNED_RATE), (&heard, ALIGNED_RATE)).unwrap_or(0.0),
             share: found.share_at_least(0.9),
+            delay: found.begins_at - played.spoken_after.as_secs_f64(),
         })
     }
 }

@@ -88,7 +88,13 @@ impl SoundServer {
             fs::metadata(&file).is_ok_and(|file| file.len() > 0)
         })
         .await?;
-        Ok(Recording { recorder, file })
+        let octets = u32::try_from(fs::metadata(&file)?.len()).unwrap_or(u32::MAX);
+        let recorded = Duration::from_secs(1) * (octets / 2) / RATE;
+        Ok(Recording {
+            recorder,
+            file,
+            began: Instant::now().checked_sub(recorded).unwrap_or_else(Instant::now),
+        })
     }
 }
 
@@ -96,6 +102,8 @@ impl SoundServer {
 pub(crate) struct Recording {
     recorder: Server,
     file: PathBuf,
+    /// About when its first sample came out: the recorder tells by pieces of 20 ms.
+    pub(crate) began: Instant,
 }
 
 impl Recording {
