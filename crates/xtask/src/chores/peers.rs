@@ -22,6 +22,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "ffmpeg",
         "the other end of multicast zones and of G.722, in both directions",
     ),
+    ("faketime", "a clock that is wrong"),
     ("iproute2", "network namespaces for the NAT tests"),
     ("kamailio", "the foreign service"),
     ("kamailio-tls-modules", "the foreign service's TLS"),
