@@ -22,11 +22,11 @@ mod sink;
 mod source;
 
 pub use align::{ALIGNED_RATE, aligned};
-pub use alsa::Alsa;
+pub use alsa::{Alsa, AlsaMicrophone};
 pub use compare::{Comparison, compare};
 pub use echo::EchoCanceller;
 pub use microphone::{FileMicrophone, Microphone, MicrophoneError};
-pub use pulse::Pulse;
+pub use pulse::{Pulse, PulseMicrophone};
 pub use recorder::{RECORDINGS_KEPT, Recorder, STRETCH_SECONDS_MAX};
 pub use sink::{NullSink, Sink, SinkError};
 pub use source::{SOURCE_BYTES_MAX, SOURCE_SECONDS_MAX, Sound, SourceError};

@@ -3,6 +3,8 @@
 //! The server says how much it takes: each of its requests is credit, and who has none waits for the next one. Every wait ends, so that
 //! a server that stands still is a fault and not a thread that hangs.
 
+mod microphone;
+
 use std::ffi::CString;
 use std::io::{BufReader, Cursor, Read};
 use std::os::unix::net::UnixStream;
@@ -17,6 +19,8 @@ use pulseaudio::protocol::{
 };
 use pulseaudio::protocol::{ChannelMap, Prop, Props, SampleFormat, SampleSpec};
 use pulseaudio::{cookie_path_from_env, socket_path_from_env};
+
+pub use microphone::PulseMicrophone;
 
 use crate::{Sink, SinkError};
 
@@ -69,11 +73,7 @@ impl Pulse {
     }
 
     fn open(&self) -> Result<Stream, SinkError> {
-        let socket = self
-            .server
-            .clone()
-            .or_else(socket_path_from_env)
-            .unwrap_or_else(|| SYSTEM_SOCKET.into());
+        let socket = socket_of(self.server.as_deref());
         let connection = Connection::open(&socket).map_err(|error| SinkError::NoServer {
             socket,
             reason: said(&error),
@@ -125,6 +125,14 @@ impl Sink for Pulse {
         }
         Ok(None)
     }
+}
+
+/// Where the server listens: at the given place, where the environment says, or where the system's does.
+fn socket_of(given: Option<&Path>) -> PathBuf {
+    given
+        .map(Path::to_owned)
+        .or_else(socket_path_from_env)
+        .unwrap_or_else(|| SYSTEM_SOCKET.into())
 }
 
 /// A connection whose server knows who asks.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use audio::{Alsa, Sink, SinkError};
+use audio::{Alsa, AlsaMicrophone, Microphone, Sink, SinkError};
 
 const RATE: u32 = 48_000;
 /// Samples handed over at a time: 20 ms.
@@ -109,4 +109,25 @@ fn sound_outside_a_stretch_is_not_taken() {
 fn a_device_name_with_a_zero_is_refused() {
     let told = Alsa::new("nu\0ll", RATE).begin("page").unwrap_err();
     assert!(matches!(told, SinkError::Output { .. }), "{told}");
+}
+
+#[test]
+fn a_device_is_heard_from_its_beginning_to_its_end_and_a_missing_one_is_named() {
+    if !has_alsa() {
+        return;
+    }
+    let mut microphone = AlsaMicrophone::new("null", RATE);
+    microphone.probe().unwrap();
+    microphone.begin().unwrap();
+    let mut heard = [7; PERIOD];
+    microphone.read(&mut heard).unwrap();
+    assert_eq!(heard, [0; PERIOD]);
+    microphone.end();
+    assert!(microphone.read(&mut heard).is_err());
+
+    let error = AlsaMicrophone::new("no-such-card", RATE)
+        .probe()
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("alsa:no-such-card"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use audio::{Pulse, Sink, SinkError, compare};
+use audio::{Microphone, Pulse, PulseMicrophone, Sink, SinkError, compare};
 use peers::Program;
 
 const RATE: u32 = 48_000;
@@ -207,4 +207,50 @@ fn sound_outside_a_stretch_is_not_taken() {
     let mut sink = Pulse::new(None, RATE);
     assert!(matches!(sink.write(&[1]), Err(SinkError::NotOpen)));
     assert_eq!(sink.end().unwrap(), None);
+}
+
+#[test]
+fn what_sounds_is_heard_by_a_source_of_the_server() {
+    let Some(server) = Server::start() else { return };
+    let mut microphone = PulseMicrophone::new(Some("hall.monitor"), RATE).with_server(&server.socket());
+    let sound = noise(2 * RATE as usize);
+    let mut sink = server.sink(None);
+    microphone.probe().unwrap();
+    microphone.begin().unwrap();
+
+    let heard = std::thread::scope(|scope| {
+        let ear = scope.spawn(|| {
+            let mut heard = vec![0; 3 * RATE as usize];
+            for period in heard.chunks_mut(PERIOD) {
+                microphone.read(period).unwrap();
+            }
+            heard
+        });
+        sink.begin("page").unwrap();
+        play(&mut sink, &sound).unwrap();
+        sink.end().unwrap();
+        ear.join().unwrap()
+    });
+
+    let found = compare((&sound, RATE), (&heard, RATE), Duration::from_millis(20)).unwrap();
+    assert!(found.median() > 0.99, "{found:?}");
+    microphone.end();
+    assert!(microphone.read(&mut [0; PERIOD]).is_err(), "it has ended");
+}
+
+#[test]
+fn a_server_that_only_repeats_its_output_has_no_microphone() {
+    let Some(server) = Server::start() else { return };
+    let microphone = |source| PulseMicrophone::new(source, RATE).with_server(&server.socket());
+
+    let error = microphone(None).probe().unwrap_err().to_string();
+    assert!(error.contains("no microphone"), "{error}");
+    assert!(microphone(Some("nowhere")).probe().is_err());
+    let socket = server.socket();
+    let _home = server.stop();
+    let error = PulseMicrophone::new(None, RATE)
+        .with_server(&socket)
+        .probe()
+        .unwrap_err();
+    assert!(error.to_string().contains("no PulseAudio"), "{error}");
 }

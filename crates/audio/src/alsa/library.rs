@@ -15,6 +15,7 @@ use libloading::Library;
 const LIBRARY: &str = "libasound.so.2";
 
 const STREAM_PLAYBACK: c_int = 0;
+const STREAM_CAPTURE: c_int = 1;
 const MODE_NONBLOCK: c_int = 1;
 const FORMAT_S16: c_int = if cfg!(target_endian = "little") { 2 } else { 3 };
 const ACCESS_INTERLEAVED: c_int = 3;
@@ -27,6 +28,8 @@ struct Functions {
     open: unsafe extern "C" fn(*mut Handle, *const c_char, c_int, c_int) -> c_int,
     set_params: unsafe extern "C" fn(Handle, c_int, c_int, c_uint, c_uint, c_int, c_uint) -> c_int,
     writei: unsafe extern "C" fn(Handle, *const c_void, c_ulong) -> c_long,
+    readi: unsafe extern "C" fn(Handle, *mut c_void, c_ulong) -> c_long,
+    start: unsafe extern "C" fn(Handle) -> c_int,
     wait: unsafe extern "C" fn(Handle, c_int) -> c_int,
     recover: unsafe extern "C" fn(Handle, c_int, c_int) -> c_int,
     nonblock: unsafe extern "C" fn(Handle, c_int) -> c_int,
@@ -47,6 +50,8 @@ impl Functions {
                 open: *library.get("snd_pcm_open")?,
                 set_params: *library.get("snd_pcm_set_params")?,
                 writei: *library.get("snd_pcm_writei")?,
+                readi: *library.get("snd_pcm_readi")?,
+                start: *library.get("snd_pcm_start")?,
                 wait: *library.get("snd_pcm_wait")?,
                 recover: *library.get("snd_pcm_recover")?,
                 nonblock: *library.get("snd_pcm_nonblock")?,
@@ -143,14 +148,23 @@ impl Output {
         rate: u32,
         latency: Duration,
     ) -> Result<Self, OpenError> {
+        Self::open_stream(device, STREAM_PLAYBACK, channels, rate, latency)
+    }
+
+    fn open_stream(
+        device: &CString,
+        stream: c_int,
+        channels: u16,
+        rate: u32,
+        latency: Duration,
+    ) -> Result<Self, OpenError> {
         let functions = functions().map_err(OpenError::Library)?;
         let refused = |code| OpenError::Device(Refusal::new(functions, code));
         // SAFETY: the handler is a function of the library's type (its `va_list` is passed as a pointer) that reads nothing.
         unsafe { (functions.set_error_handler)(keep_quiet) };
         let mut handle: Handle = ptr::null_mut();
         // SAFETY: the place for the handle and the name outlive the call.
-        let code =
-            unsafe { (functions.open)(&raw mut handle, device.as_ptr(), STREAM_PLAYBACK, MODE_NONBLOCK) };
+        let code = unsafe { (functions.open)(&raw mut handle, device.as_ptr(), stream, MODE_NONBLOCK) };
         if code < 0 {
             return Err(refused(code));
         }
@@ -223,6 +237,57 @@ impl Output {
 
     fn refusal(&self, code: c_int) -> Refusal {
         Refusal::new(self.functions, code)
+    }
+}
+
+/// An open input. Dropping it closes it.
+pub(super) struct Input(Output);
+
+impl Input {
+    /// Opens a device, without waiting for one that is busy, and begins to listen.
+    pub(super) fn open(
+        device: &CString,
+        channels: u16,
+        rate: u32,
+        latency: Duration,
+    ) -> Result<Self, OpenError> {
+        let stream = Output::open_stream(device, STREAM_CAPTURE, channels, rate, latency)?;
+        let mut input = Self(stream);
+        input.start().map_err(OpenError::Device)?;
+        Ok(input)
+    }
+
+    /// Samples of a frame.
+    pub(super) fn channels(&self) -> u16 {
+        self.0.channels
+    }
+
+    /// Takes as many whole frames as there are and have room; gives their number.
+    pub(super) fn read(&mut self, samples: &mut [i16]) -> Result<usize, Refusal> {
+        let stream = &self.0;
+        let frames = samples.len() / usize::from(stream.channels);
+        let frames = c_ulong::try_from(frames).unwrap_or(c_ulong::MAX);
+        // SAFETY: the handle is open, and `samples` has room for that many frames of 16 bit samples, as it was set to give.
+        let taken =
+            unsafe { (stream.functions.readi)(stream.handle.as_ptr(), samples.as_mut_ptr().cast(), frames) };
+        usize::try_from(taken).map_err(|_| stream.refusal(c_int::try_from(taken).unwrap_or(c_int::MIN)))
+    }
+
+    /// Waits until there is something to take; says whether there is.
+    pub(super) fn wait(&mut self, at_most: Duration) -> Result<bool, Refusal> {
+        self.0.wait(at_most)
+    }
+
+    /// Makes it ready again after an overrun or while the machine was suspended.
+    pub(super) fn recover(&mut self, from: &Refusal) -> Result<(), Refusal> {
+        self.0.recover(from)?;
+        self.start()
+    }
+
+    fn start(&mut self) -> Result<(), Refusal> {
+        // SAFETY: the handle is open.
+        let code = unsafe { (self.0.functions.start)(self.0.handle.as_ptr()) };
+        self.0.outcome(code)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A sink that plays into a sound card, or into whatever else ALSA calls a device.
 
 mod library;
+mod microphone;
 
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use self::microphone::AlsaMicrophone;
 
 use self::library::{OpenError, Output, Refusal};
 use crate::{Sink, SinkError};

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use audio::{Alsa, FileMicrophone, Microphone, NullSink, Pulse, Recorder, Sink};
+use audio::{
+    Alsa, AlsaMicrophone, FileMicrophone, Microphone, NullSink, Pulse, PulseMicrophone, Recorder, Sink,
+};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
@@ -96,12 +98,31 @@ impl Surroundings {
     pub(super) fn microphone(&self, choice: &MicrophoneChoice) -> Option<Box<dyn Microphone>> {
         let rate = self.output_rate.hertz();
         match choice {
-            MicrophoneChoice::None
-            | MicrophoneChoice::Auto
-            | MicrophoneChoice::Pulse(_)
-            | MicrophoneChoice::Alsa(_) => None,
+            MicrophoneChoice::None => None,
+            MicrophoneChoice::Auto => self.own_microphone(),
+            MicrophoneChoice::Pulse(source) => Some(Box::new(PulseMicrophone::new(source.as_deref(), rate))),
+            MicrophoneChoice::Alsa(device) => Some(Box::new(AlsaMicrophone::new(device, rate))),
             MicrophoneChoice::Wav(file) => Some(Box::new(FileMicrophone::new(&self.beside.join(file), rate))),
         }
+    }
+
+    /// What the machine itself hears by, if it does.
+    fn own_microphone(&self) -> Option<Box<dyn Microphone>> {
+        if !self.uses_outputs {
+            return None;
+        }
+        let rate = self.output_rate.hertz();
+        let own: [Box<dyn Microphone>; 2] = [
+            Box::new(PulseMicrophone::new(None, rate)),
+            Box::new(AlsaMicrophone::new("default", rate)),
+        ];
+        own.into_iter().find_map(|mut microphone| match microphone.probe() {
+            Ok(()) => Some(microphone),
+            Err(error) => {
+                tracing::info!(microphone = microphone.name(), %error, "this is not chosen as the microphone");
+                None
+            }
+        })
     }
 
     /// What the machine itself sounds through, if it does.
