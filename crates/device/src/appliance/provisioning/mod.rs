@@ -86,6 +86,19 @@ impl CertificateFiles {
 const FAILURE_SPREAD: u32 = 4;
 const INTERVAL_SPREAD: u32 = 10;
 
+/// How long the first fetch may wait at a device that has an account.
+const START_SPREAD: Duration = Duration::from_secs(20);
+
+/// The wait before the first fetch: none for a device that cannot do anything before, and some by chance for one that can, as after a
+/// power cut of the whole site.
+fn first_wait(has_account: bool, chance: u8) -> Duration {
+    if has_account {
+        START_SPREAD * u32::from(chance) / u32::from(u8::MAX)
+    } else {
+        Duration::ZERO
+    }
+}
+
 /// A wait that is shorter by chance, at most by one part in `parts`.
 fn earlier_by_chance(wait: Duration, parts: u32, chance: u8) -> Duration {
     wait - wait / parts * u32::from(chance) / u32::from(u8::MAX)
@@ -101,6 +114,14 @@ fn chance() -> u8 {
 /// Fetches for as long as the appliance runs: at once, then when it is asked for, when its time has come, and after failures.
 pub(super) async fn run(appliance: Weak<Shared>) {
     let mut failures = 0;
+    if let Some(shared) = appliance.upgrade() {
+        let wakes = Arc::clone(&shared.fetches.0);
+        let has_account = !Appliance(shared).settings().config().slots.is_empty();
+        tokio::select! {
+            () = wakes.notified() => {}
+            () = tokio::time::sleep(first_wait(has_account, chance())) => {}
+        }
+    }
     loop {
         let Some(shared) = appliance.upgrade() else { return };
         let wakes = Arc::clone(&shared.fetches.0);

@@ -385,6 +385,13 @@ fn waits_grow_to_a_quarter_of_an_hour() {
 
 #[test]
 fn devices_that_start_together_do_not_come_together_for_ever() {
+    assert_eq!(
+        first_wait(false, 255),
+        Duration::ZERO,
+        "a new device has nothing else to do"
+    );
+    assert_eq!(first_wait(true, 0), Duration::ZERO);
+    assert_eq!(first_wait(true, 255), START_SPREAD);
     let day = Duration::from_secs(86_400);
     assert_eq!(earlier_by_chance(day, INTERVAL_SPREAD, 0), day);
     assert_eq!(earlier_by_chance(day, INTERVAL_SPREAD, 255), day * 9 / 10);
