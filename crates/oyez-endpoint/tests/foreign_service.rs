@@ -14,20 +14,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use audio::{Recorder, Sound, compare};
+use audio::{FileMicrophone, Microphone, Recorder, Sound, compare};
 use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{Document, EndpointConfig};
-use model::status::{Cause, DeviceEvent, RegistrationStatus, Shown};
+use model::status::{Cause, DeviceEvent, RegistrationStatus, Shown, SinkHealth, SoundClass};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use peers::available;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-use crate::caller::{phone, speech};
+use crate::caller::{phone, speech, write_wave};
 use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,6 +47,11 @@ impl Cloud {
 
     /// Starts an endpoint from the text of a configuration file.
     async fn endpoint(&self, configuration: &str) -> Device {
+        self.endpoint_hearing(configuration, None).await
+    }
+
+    /// The same with a microphone.
+    async fn endpoint_hearing(&self, configuration: &str, microphone: Option<Box<dyn Microphone>>) -> Device {
         let document = Document::parse(configuration).unwrap();
         let config = EndpointConfig::from_document(&document).unwrap();
         let identity = Identity {
@@ -68,7 +73,7 @@ impl Cloud {
             resolver: Resolver::with_name_servers(&[names::serve(PROXY, Ipv4Addr::LOCALHOST)]).unwrap(),
             bind: SocketAddr::new(LOOPBACK, 0),
             sink: Box::new(Recorder::new(&self.recordings(), "lobby", rate.hertz()).unwrap()),
-            microphone: None,
+            microphone,
             control: None,
         })
         .await
@@ -96,6 +101,19 @@ async fn registration(device: &Device, wanted: fn(&RegistrationStatus) -> bool) 
     let found = found.await;
     assert!(found.is_ok(), "no such status; it is {:?}", device.status().await);
     found.unwrap()
+}
+
+/// The importance of what sounds next.
+async fn started(reports: &mut Receiver<DeviceReport>) -> SoundClass {
+    timeout(PATIENCE, async {
+        loop {
+            if let DeviceReport::Event(DeviceEvent::Started { sounding }, _) = reports.recv().await.unwrap() {
+                return sounding.class;
+            }
+        }
+    })
+    .await
+    .unwrap()
 }
 
 async fn recording(reports: &mut Receiver<DeviceReport>) -> PathBuf {
@@ -148,6 +166,54 @@ async fn an_endpoint_registers_at_the_cloud_and_is_paged_through_it() {
         found.median() >= 0.95 && found.beginning_db.abs() <= 1.0,
         "{found:?}"
     );
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_of_the_cloud_talks_with_the_room_of_an_endpoint() {
+    if !available(&["kamailio", "baresip"]) {
+        return;
+    }
+    let cloud = Cloud::start(&[]);
+    let (said, file) = speech(cloud.folder.path(), 10);
+    // The phone speaks, and then the room answers: the same sentence, after as much silence as the sentence takes.
+    let silence = vec![0; said.samples.len()];
+    write_wave(&file, &[said.samples.as_slice(), &silence].concat());
+    let room = cloud.folder.path().join("room.wav");
+    write_wave(&room, &[silence.as_slice(), &said.samples].concat());
+    let microphone: Box<dyn Microphone> = Box::new(FileMicrophone::new(&room, 48_000));
+    let configuration = cloud.configuration("endpoint-secret") + "audio.page.mode = 2\n";
+    let device = cloud.endpoint_hearing(&configuration, Some(microphone)).await;
+    let mut reports = device.subscribe();
+    registration(&device, |status| status.shown == Shown::Successful).await;
+    assert_eq!(
+        device.status().await.unwrap().microphone.health,
+        SinkHealth::Healthy
+    );
+    let port = cloud.port;
+
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut phone = phone(port, &file);
+        phone.dial("7001");
+        phone.wait_until_closed(PATIENCE);
+        Sound::open(&phone.heard(), 8_000).unwrap()
+    })
+    .await
+    .unwrap();
+
+    let class = started(&mut reports).await;
+    assert_eq!(class, SoundClass::TwoWayCall);
+    let recorded = Sound::open(&recording(&mut reports).await, 0).unwrap();
+    let lag = Duration::from_millis(20);
+    let there = compare((&said.samples, 8_000), (&recorded.samples, recorded.rate), lag).unwrap();
+    let back = compare((&said.samples, 8_000), (&heard.samples, heard.rate), lag).unwrap();
+    println!(
+        "a two-way call: the room hears the phone with a correlation of {:.4}, the phone the room with {:.4}",
+        there.median(),
+        back.median()
+    );
+    assert!(there.median() >= 0.95, "{there:?}");
+    assert!(back.median() >= 0.9, "{back:?}");
     device.stop().await;
 }
 

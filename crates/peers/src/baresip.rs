@@ -76,11 +76,14 @@ pub struct Account<'a> {
     pub media: Media,
 }
 
+/// How the name of the file ends with what a phone has heard.
+const HEARD: &str = "-dec.wav";
+
 /// A running phone.
 #[derive(Debug)]
 pub struct Baresip {
     program: Program,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Baresip {
@@ -99,10 +102,7 @@ impl Baresip {
         write(&folder.path().join("contacts"), "");
         let mut program = Program::start(Command::new("baresip").arg("-v").arg("-f").arg(folder.path()));
         program.wait_for(&["registered successfully"], PATIENCE);
-        Self {
-            program,
-            _folder: folder,
-        }
+        Self { program, folder }
     }
 
     /// Dials `extension` and waits for the answer; the phone speaks from then on.
@@ -145,6 +145,19 @@ impl Baresip {
         self.program.wait_for(&["audio: destroyed"], PATIENCE);
     }
 
+    /// The WAV file with what the phone has heard in its call, whole when that is over.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn heard(&self) -> PathBuf {
+        let files = fs::read_dir(self.folder.path()).expect("the folder is there");
+        let mut files = files.flatten().map(|entry| entry.path());
+        files
+            .find(|file| file.to_string_lossy().ends_with(HEARD))
+            .expect("what was heard is kept")
+    }
+
     /// All that the phone printed.
     pub fn said(&self) -> String {
         self.program.said()
@@ -155,8 +168,9 @@ fn config(account: &Account<'_>, address: IpAddr, speech: &Path, folder: &Path) 
     let mut text = format!(
         "poll_method epoll\nsip_listen {address}:0\naudio_player aufile,{played}\naudio_source aufile,{speech}\n\
          audio_alert aufile,{alert}\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\n\
-         module aufile.so\nmodule srtp.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n",
+         module aufile.so\nmodule sndfile.so\nsnd_path {folder}\nmodule srtp.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n",
         played = folder.join("played.wav").display(),
+        folder = folder.display(),
         alert = folder.join("alert.wav").display(),
         speech = speech.display(),
     );

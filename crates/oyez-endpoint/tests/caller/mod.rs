@@ -29,17 +29,21 @@ pub(crate) fn speech(folder: &Path, seconds: usize) -> (Sound, PathBuf) {
     let mut sound = Sound::open(&page, 8_000).unwrap();
     sound.samples.truncate(seconds * 8_000);
     let file = folder.join("speech.wav");
+    write_wave(&file, &sound.samples);
+    (sound, file)
+}
+
+/// Writes samples at 8 kHz.
+pub(crate) fn write_wave(file: &Path, samples: &[i16]) {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 8_000,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut writer = hound::WavWriter::create(&file, spec).unwrap();
-    sound
-        .samples
+    let mut writer = hound::WavWriter::create(file, spec).unwrap();
+    samples
         .iter()
         .for_each(|sample| writer.write_sample(*sample).unwrap());
     writer.finalize().unwrap();
-    (sound, file)
 }
