@@ -466,7 +466,14 @@ impl Uplinks {
                 self.serving = Some(index);
                 vec![Change::Serving(flow)]
             }
-            LinkChange::Up(_) => Vec::new(),
+            LinkChange::Up(flow) => {
+                if self.spare() != Some(index) {
+                    // It stays up as a proof that the server is back, and no slot registers over it meanwhile. A server closes a
+                    // connection over which nobody says anything.
+                    self.effects.ask_options(flow);
+                }
+                Vec::new()
+            }
             LinkChange::Roomy(flow) if self.serving == Some(index) => vec![Change::Serving(flow)],
             LinkChange::Roomy(_) => Vec::new(),
             LinkChange::Lost { flow, cause } => {

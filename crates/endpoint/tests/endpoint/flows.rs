@@ -5,7 +5,7 @@ use std::time::Duration;
 use endpoint::{Input, Profile};
 use media::sdp::SecurityOffer;
 use model::status::{Cause, TargetRole};
-use sip::message::{HeaderName, Message};
+use sip::message::{HeaderName, Message, Method};
 use sip::user_agent::SessionId;
 
 use crate::server::Registrar;
@@ -177,6 +177,24 @@ fn the_device_moves_back_after_a_minute_and_not_during_a_call_and_keeps_both_flo
         hang_up(&mut world, at, session);
         world.run_for(SECOND);
     }
+}
+
+/// A server closes a connection over which no message comes, so that its return could not be proved otherwise.
+#[test]
+fn a_first_server_that_is_back_and_keeps_one_flow_is_asked_before_the_device_registers_there() {
+    let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 600 });
+    world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });
+    world.set_reach(PRIMARY, Reach::Fails(Cause::TcpRefused));
+    world.begin();
+    world.run_for(SECOND);
+
+    world.set_reach(PRIMARY, Reach::Open);
+    world.run_until(3 * MINUTE, |world| world.flow_to(PRIMARY).is_some());
+    world.run_for(SECOND);
+
+    let methods: Vec<_> = world.server().others.iter().map(Message::method).collect();
+    assert_eq!(methods, [Some(Method::Options)]);
+    assert!(world.server().registers.is_empty());
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Server {
     pub(crate) accepted: Vec<Message>,
     /// Every REGISTER with the time it came at.
     pub(crate) registers: Vec<(Instant, Message)>,
+    /// Every other request outside calls.
+    pub(crate) others: Vec<Message>,
     /// Status and body of the answers to requests in the middle of calls.
     pub(crate) responses: Vec<(u16, Vec<u8>)>,
     /// What the agent told about calls.
@@ -83,6 +85,7 @@ impl Server {
             unserved_user: None,
             accepted: Vec::new(),
             registers: Vec::new(),
+            others: Vec::new(),
             responses: Vec::new(),
             call_log: Vec::new(),
         }
@@ -171,6 +174,7 @@ impl Server {
                         self.agent.respond(now, transaction, reply);
                     }
                 } else {
+                    self.others.push(message);
                     self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
                 }
                 return;
