@@ -76,6 +76,15 @@ fn options_are_answered_and_dialogs_that_do_not_exist_are_unknown() {
     over_udp_and_tcp(|site, transport| play(site, transport, "options.xml", DOMAIN, None));
 }
 
+#[test]
+fn a_session_timer_is_kept_and_one_that_is_too_short_is_refused() {
+    over_udp_and_tcp(|site, transport| {
+        let target = format!("{ALL}@{DOMAIN}");
+        play(site, transport, "session_timer.xml", &target, None);
+        assert_eq!(site.report().listeners.len(), LOUDSPEAKERS.len());
+    });
+}
+
 fn over_udp_and_tcp(mut act: impl FnMut(&mut Site, Transport)) {
     if !available(&["sipp"]) {
         return;
