@@ -218,6 +218,74 @@ async fn a_phone_of_the_cloud_talks_with_the_room_of_an_endpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phone_of_the_cloud_keys_in_the_passcode_of_a_page() {
+    if !available(&["kamailio", "baresip"]) {
+        return;
+    }
+    let cloud = Cloud::start(&[]);
+    let (said, file) = speech(cloud.folder.path(), 10);
+    // Time for the keys, in which nobody speaks.
+    let silence = vec![0; said.samples.len()];
+    write_wave(&file, &[silence.as_slice(), &said.samples].concat());
+    let passcode = "dtmfpc.page.use = 1\ndtmfpc.page.code = 47*1\naudio.page.tone = None\n";
+    let device = cloud
+        .endpoint(&(cloud.configuration("endpoint-secret") + passcode))
+        .await;
+    let mut reports = device.subscribe();
+    registration(&device, |status| status.shown == Shown::Successful).await;
+    let port = cloud.port;
+
+    tokio::task::spawn_blocking(move || {
+        let mut phone = phone(port, &file);
+        phone.dial("7001");
+        phone.press("47*1");
+        phone.wait_until_closed(PATIENCE);
+    })
+    .await
+    .unwrap();
+
+    assert_eq!(started(&mut reports).await, SoundClass::Page);
+    let recorded = Sound::open(&recording(&mut reports).await, 0).unwrap();
+    let lag = Duration::from_millis(20);
+    let found = compare((&said.samples, 8_000), (&recorded.samples, recorded.rate), lag).unwrap();
+    println!("a page behind its passcode: correlation {:.4}", found.median());
+    assert!(found.median() >= 0.95, "{found:?}");
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_of_the_cloud_leaves_a_delayed_page() {
+    if !available(&["kamailio", "baresip"]) {
+        return;
+    }
+    let cloud = Cloud::start(&[]);
+    let delayed = "audio.page.mode = 3\naudio.page.tone = None\n";
+    let device = cloud
+        .endpoint(&(cloud.configuration("endpoint-secret") + delayed))
+        .await;
+    let mut reports = device.subscribe();
+    registration(&device, |status| status.shown == Shown::Successful).await;
+    let (said, file) = speech(cloud.folder.path(), 10);
+    let port = cloud.port;
+
+    tokio::task::spawn_blocking(move || {
+        let mut phone = phone(port, &file);
+        phone.dial("7001");
+        phone.wait_until_closed(PATIENCE);
+    })
+    .await
+    .unwrap();
+
+    assert_eq!(started(&mut reports).await, SoundClass::Page);
+    let recorded = Sound::open(&recording(&mut reports).await, 0).unwrap();
+    let lag = Duration::from_millis(20);
+    let found = compare((&said.samples, 8_000), (&recorded.samples, recorded.rate), lag).unwrap();
+    println!("a delayed page: correlation {:.4}", found.median());
+    assert!(found.median() >= 0.95, "{found:?}");
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_rejected_by_the_cloud_and_says_so() {
     if !available(&["kamailio"]) {
         return;

@@ -115,6 +115,13 @@ impl Baresip {
         self.program.wait_for(&["Call established"], PATIENCE);
     }
 
+    /// Presses keys in a call, one after the other.
+    pub fn press(&mut self, keys: &str) {
+        for key in keys.chars() {
+            self.program.write_line(&format!("/sndcode {key}"));
+        }
+    }
+
     /// Dials `extension`, which need not answer.
     pub fn ring(&mut self, extension: &str) {
         self.program.write_line(&format!("/dial {extension}"));
