@@ -138,6 +138,7 @@ impl Network {
     pub(crate) fn mark(&mut self, marking: Marking) {
         self.transports.mark(marking.sip);
         self.media.mark(marking.rtp, marking.rtcp);
+        self.zones.mark(marking.rtp);
     }
 
     /// Trusts others from the next connection on.

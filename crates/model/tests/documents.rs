@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::config::{Document, EndpointConfig, Evidence, KEYS, KeySpec};
+use model::config::{Document, EndpointConfig, Evidence, KEYS, KeySpec, Tab};
 
 /// What stands before and behind the table of keys in docs/endpoint.md.
 const BEGIN: &str =
@@ -35,18 +35,16 @@ fn examples<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 
 fn table() -> String {
     let mut text = String::new();
-    let mut tab = None;
-    for spec in KEYS {
-        if tab != Some(spec.tab) {
-            tab = Some(spec.tab);
-            write!(
-                text,
-                "\n### {}\n\n| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n",
-                spec.tab.title()
-            )
-            .unwrap();
+    for tab in Tab::ALL {
+        write!(
+            text,
+            "\n### {}\n\n| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n",
+            tab.title()
+        )
+        .unwrap();
+        for spec in KEYS.iter().filter(|spec| spec.tab == tab) {
+            writeln!(text, "{}", row(spec)).unwrap();
         }
-        writeln!(text, "{}", row(spec)).unwrap();
     }
     text.push('\n');
     text
@@ -54,9 +52,11 @@ fn table() -> String {
 
 fn row(spec: &KeySpec) -> String {
     let pattern = spec.pattern.to_string();
-    let default = match spec.default {
-        "" => String::new(),
-        value => format!("`{value}`"),
+    let default = match (spec.default, spec.defaults) {
+        ("", []) => String::new(),
+        (value, []) => format!("`{value}`"),
+        (_, [first, second, .., last]) => format!("`{first}`, `{second}`, …, `{last}`"),
+        (_, few) => few.join(", "),
     };
     let mut meaning = spec.help.to_owned();
     if !spec.has_effect {

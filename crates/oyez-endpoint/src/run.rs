@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use device::appliance::{ApplianceError, Plan};
+use device::appliance::{ApplianceError, Plan, Provisioning};
 use device::{Appliance, DeviceReport};
 use device_web::{LogBook, Syslog};
 use endpoint::profile::Identity;
 use model::config::{ConfigError, Document};
-use model::status::DeviceEvent;
+use model::status::{DeviceEvent, MulticastMode};
 use model::text_of;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
@@ -91,9 +91,16 @@ pub(crate) async fn run(arguments: RunArguments, log_book: LogBook) -> Result<()
     Ok(())
 }
 
+/// Whether it has something to do without its pages: slots, multicast zones, or a server that may give it some.
 async fn is_set_up(appliance: &Appliance) -> bool {
     let status = appliance.status().await;
-    status.is_some_and(|status| !status.slots.is_empty())
+    let is_used =
+        status.is_some_and(|status| !status.slots.is_empty() || status.multicast.mode != MulticastMode::Off);
+    let may_be_provisioned = !matches!(
+        appliance.provisioning(),
+        Provisioning::Off | Provisioning::NoServer
+    );
+    is_used || may_be_provisioned
 }
 
 /// Names the keys that ask for what is not done.

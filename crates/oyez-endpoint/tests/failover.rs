@@ -271,7 +271,9 @@ fn an_endpoint_with_two_foreign_servers_is_reached_when_the_first_is_killed() {
     }
     let clouds = [(); 2].map(|()| Cloud::start(&[]));
     let listens = |cloud: &Cloud| TcpStream::connect((LOOPBACK, cloud.port)).is_ok();
+    let end = Instant::now() + PATIENCE;
     while !clouds.iter().all(listens) {
+        assert!(Instant::now() < end, "Kamailio does not listen");
         thread::yield_now();
     }
     let names = names::serve(PROXY, Ipv4Addr::LOCALHOST);

@@ -230,7 +230,12 @@ fn the_unit_is_sound_and_gives_the_program_no_more_than_it_needs() {
             .args(["verify", "--man=no"])
             .arg(&unit),
     );
-    assert_eq!(said, "", "a sound unit leaves nothing to say");
+    // It reads the machine's own units too, which are not ours to judge.
+    let ours: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("oyez-endpoint"))
+        .collect();
+    assert_eq!(ours, [""; 0], "a sound unit leaves nothing to say");
 
     let threshold = format!("--threshold={EXPOSURE_MAX}");
     let said = done(

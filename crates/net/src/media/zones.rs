@@ -58,6 +58,7 @@ pub struct ZoneSockets {
     packets: mpsc::Sender<ZonePacket>,
     received: mpsc::Receiver<ZonePacket>,
     hops: u8,
+    traffic_class: u32,
     sender: Sending,
 }
 
@@ -111,6 +112,7 @@ impl Default for ZoneSockets {
             packets,
             received,
             hops: 1,
+            traffic_class: EXPEDITED_FORWARDING,
             sender: Sending::Due,
         }
     }
@@ -177,6 +179,15 @@ impl ZoneSockets {
         changes
     }
 
+    /// Marks the packets that are sent with a code point from 0 to 63 (RFC 2474).
+    pub fn mark(&mut self, rtp: u8) {
+        let traffic_class = u32::from(rtp) << 2;
+        if traffic_class != self.traffic_class {
+            self.traffic_class = traffic_class;
+            self.sender = Sending::Due;
+        }
+    }
+
     /// The next packet. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<ZonePacket> {
         self.received.recv().await
@@ -185,7 +196,7 @@ impl ZoneSockets {
     /// Sends a packet to a group at once; false when the kernel does not take it.
     pub fn send(&mut self, group: SocketAddrV4, bytes: &[u8]) -> bool {
         if matches!(self.sender, Sending::Due) {
-            self.sender = match sending_socket(self.interface.as_deref(), self.hops) {
+            self.sender = match sending_socket(self.interface.as_deref(), self.hops, self.traffic_class) {
                 Ok(socket) => Sending::Open(socket),
                 Err(error) => {
                     tracing::warn!(%error, "nothing can be sent to multicast zones");
@@ -279,11 +290,11 @@ impl Listening {
     }
 }
 
-fn sending_socket(interface: Option<&str>, hops: u8) -> io::Result<std::net::UdpSocket> {
+fn sending_socket(interface: Option<&str>, hops: u8, traffic_class: u32) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     socket.set_multicast_ttl_v4(hops.into())?;
-    let _with_priority = socket.set_tos_v4(EXPEDITED_FORWARDING).is_ok();
+    let _with_priority = socket.set_tos_v4(traffic_class).is_ok();
     if let Some(name) = interface {
         let interface = ipv4_interfaces()?
             .into_iter()
