@@ -22,6 +22,17 @@ pub(crate) struct Lane {
     pub(crate) id: LaneId,
     pub(crate) registration: Registration,
     pub(crate) sequence: RegisterSequence,
+    /// Registers with `reg-id`; `false` after a 439 of the way that it takes (RFC 5626 section 4.2.1).
+    pub(crate) names_flow: bool,
+}
+
+impl Lane {
+    /// Registers over a flow of its own, whose way may know more than the one before.
+    fn register_over(&mut self, now: Instant, flow: Flow) -> Option<(LaneId, Register)> {
+        self.names_flow = true;
+        let register = self.registration.handle_flow_up(now, flow)?;
+        Some((self.id, register))
+    }
 }
 
 /// One slot of the device.
@@ -30,8 +41,6 @@ pub(crate) struct Slot {
     profile: SlotProfile,
     /// The registration where the device is served, and the one at its spare.
     lanes: [Lane; 2],
-    /// Registers with `reg-id`; `false` after a 439 (RFC 5626 section 4.2.1).
-    pub(crate) names_flow: bool,
     shown: Option<Appearance>,
     /// What the slot is to be once the binding of its present account has been taken back.
     successor: Option<SlotProfile>,
@@ -54,11 +63,11 @@ impl Slot {
             id: LaneId(number),
             registration: Registration::new(times),
             sequence: RegisterSequence::new(format!("{call_id}-{number}")),
+            names_flow: true,
         };
         Self {
             profile,
             lanes: [lane(1), lane(2)],
-            names_flow: true,
             shown: None,
             successor: None,
             is_removed: false,
@@ -116,21 +125,17 @@ impl Slot {
             std::mem::swap(main, spare);
             return None;
         }
-        main.registration
-            .handle_flow_up(now, flow)
-            .map(|register| (main.id, register))
+        main.register_over(now, flow)
     }
 
-    /// Registers over the flow of the spare, if the slot is not yet.
+    /// Registers over the flow of the spare, if the slot is not yet: also where it is still registered over a third one, which
+    /// the device has left.
     pub(crate) fn spare_over(&mut self, now: Instant, flow: Flow) -> Option<(LaneId, Register)> {
         let [main, spare] = &mut self.lanes;
-        if main.registration.stands_on(flow) || !spare.registration.is_idle() {
+        if main.registration.stands_on(flow) || spare.registration.stands_on(flow) {
             return None;
         }
-        spare
-            .registration
-            .handle_flow_up(now, flow)
-            .map(|register| (spare.id, register))
+        spare.register_over(now, flow)
     }
 
     /// Takes all bindings back.

@@ -41,10 +41,10 @@ impl Endpoint {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        let names_flow = slot.names_flow;
         let Some(lane) = slot.lane_mut(lane_id) else {
             return;
         };
+        let names_flow = lane.names_flow;
         let sequence = lane.sequence.advance();
         let Some(account) = slot.account() else { return };
         let target = self.uplinks.target_of(due.flow);
@@ -88,15 +88,15 @@ impl Endpoint {
             return;
         };
         let account = slot.account().cloned();
-        let names_flow = slot.names_flow;
         let Some(lane) = slot.lane_mut(id) else { return };
+        let names_flow = lane.names_flow;
         let response = answer.outcome.as_ref().ok();
         if let Some(response) = response {
             lane.sequence.observe(response);
         }
         if names_flow && answer.lacks_outbound() {
             let again = lane.registration.again(now, attempt);
-            slot.names_flow = false;
+            lane.names_flow = false;
             return again
                 .into_iter()
                 .for_each(|again| self.send_register(now, index, (id, again)));

@@ -14,6 +14,7 @@ use crate::world::{PRIMARY, Reach, SECONDARY, World, account, mirrored, offer, p
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const NODE: &str = "192.0.2.30:5061";
+const THIRD: &str = "192.0.2.40:5061";
 
 #[test]
 fn a_device_registers_with_both_servers_at_once_by_the_same_instance_and_other_numbers() {
@@ -217,6 +218,48 @@ fn a_spare_that_refuses_or_does_not_answer_disturbs_nobody() {
             "it is not stormed"
         );
     }
+}
+
+#[test]
+fn a_device_that_comes_back_from_a_third_server_leaves_it() {
+    let mut profile = with_secondary();
+    profile.targets.push(target(TargetRole::Backup, THIRD));
+    let mut world = World::new(profile, Registrar::Accepts { expires: 3600 });
+    for at in [SECONDARY, THIRD] {
+        world.add_server(at, Registrar::Accepts { expires: 3600 });
+    }
+    confirm_outbound(&mut world);
+    for at in [PRIMARY, SECONDARY] {
+        world.set_reach(at, Reach::Fails(Cause::TcpRefused));
+    }
+    world.begin();
+    world.run_for(10 * SECOND);
+    assert_eq!(role(&world), TargetRole::Backup);
+
+    for at in [PRIMARY, SECONDARY] {
+        world.set_reach(at, Reach::Open);
+    }
+    world.run_for(10 * MINUTE);
+
+    assert_eq!(role(&world), TargetRole::Primary);
+    assert!(!world.server_at(SECONDARY).accepted.is_empty());
+    assert!(world.flow_to(THIRD).is_none(), "it is left");
+}
+
+#[test]
+fn a_server_that_does_not_know_outbound_changes_nothing_at_the_other() {
+    let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 60 });
+    world.add_server(SECONDARY, answering(439));
+    confirm_outbound(&mut world);
+    world.begin();
+
+    world.run_for(2 * MINUTE);
+
+    assert!(world.server().accepted.len() > 1);
+    let contact = last_register(&mut world, PRIMARY)
+        .header(HeaderName::Contact)
+        .map(str::to_owned);
+    assert!(contact.is_some_and(|contact| contact.contains("reg-id=1")));
 }
 
 #[test]
