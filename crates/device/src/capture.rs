@@ -5,7 +5,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audio::{EchoCanceller, Microphone, MicrophoneError};
 use model::status::SinkHealth;
@@ -48,6 +48,14 @@ pub(crate) struct Capture {
 impl Capture {
     /// Starts the thread, where there is a microphone; the first report says whether it is fit.
     pub(crate) fn start(microphone: Option<Box<dyn Microphone>>, rate: u32) -> std::io::Result<Self> {
+        Self::start_trying(microphone, rate, RETRY)
+    }
+
+    fn start_trying(
+        microphone: Option<Box<dyn Microphone>>,
+        rate: u32,
+        every: Duration,
+    ) -> std::io::Result<Self> {
         let (told, heard) = mpsc::channel(HEARD_KEPT);
         let orders = match microphone {
             None => None,
@@ -55,7 +63,7 @@ impl Capture {
                 let (orders, queue) = sync_channel(ORDERS_KEPT);
                 thread::Builder::new()
                     .name("microphone".to_owned())
-                    .spawn(move || Ear::new(microphone, rate, told).run(&queue))?;
+                    .spawn(move || Ear::new(microphone, rate, told, every).run(&queue))?;
                 Some(orders)
             }
         };
@@ -120,18 +128,25 @@ struct Ear {
     canceller: Option<EchoCanceller>,
     heard: mpsc::Sender<Heard>,
     health: Option<SinkHealth>,
+    /// Somebody is to hear the room.
+    is_wanted: bool,
     is_open: bool,
+    retry: Duration,
+    tried_at: Instant,
 }
 
 impl Ear {
-    fn new(microphone: Box<dyn Microphone>, rate: u32, heard: mpsc::Sender<Heard>) -> Self {
+    fn new(microphone: Box<dyn Microphone>, rate: u32, heard: mpsc::Sender<Heard>, retry: Duration) -> Self {
         Self {
             microphone,
             rate,
             canceller: None,
             heard,
             health: None,
+            is_wanted: false,
             is_open: false,
+            retry,
+            tried_at: Instant::now(),
         }
     }
 
@@ -140,11 +155,14 @@ impl Ear {
         self.set_health(&fitness);
         loop {
             match self.next(orders) {
-                Ok(order) => self.carry_out(order),
-                Err(RecvTimeoutError::Timeout) => {
-                    let fitness = self.microphone.probe();
-                    self.set_health(&fitness);
+                Ok(order) => {
+                    self.carry_out(order);
+                    // What is played goes on meanwhile, and must not put the next try off.
+                    if self.is_faulty() && self.tried_at.elapsed() >= self.retry {
+                        self.try_again();
+                    }
                 }
+                Err(RecvTimeoutError::Timeout) => self.try_again(),
                 // The driver is gone.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -160,26 +178,47 @@ impl Ear {
 
     /// The next order, waited for as long as there is no faulty microphone to be tried.
     fn next(&self, orders: &Receiver<Order>) -> Result<Order, RecvTimeoutError> {
-        if self.health == Some(SinkHealth::Healthy) {
+        if !self.is_faulty() {
             return orders.recv().map_err(|_| RecvTimeoutError::Disconnected);
         }
-        orders.recv_timeout(RETRY)
+        orders.recv_timeout(self.retry.saturating_sub(self.tried_at.elapsed()))
+    }
+
+    fn is_faulty(&self) -> bool {
+        self.health != Some(SinkHealth::Healthy)
+    }
+
+    /// Tries a faulty microphone; where somebody is to hear the room, that goes on.
+    fn try_again(&mut self) {
+        if self.is_wanted {
+            return self.begin();
+        }
+        let fitness = self.microphone.probe();
+        self.set_health(&fitness);
+    }
+
+    fn begin(&mut self) {
+        self.canceller = EchoCanceller::new(self.rate);
+        let begun = self.microphone.begin();
+        self.is_open = begun.is_ok();
+        self.set_health(&begun);
     }
 
     fn carry_out(&mut self, order: Order) {
         match order {
             Order::Begin => {
-                self.canceller = EchoCanceller::new(self.rate);
-                let begun = self.microphone.begin();
-                self.is_open = begun.is_ok();
-                self.set_health(&begun);
+                self.is_wanted = true;
+                self.begin();
             }
             Order::Played(samples) => {
                 if let Some(canceller) = &mut self.canceller {
                     canceller.played(&samples);
                 }
             }
-            Order::End => self.close(),
+            Order::End => {
+                self.is_wanted = false;
+                self.close();
+            }
         }
     }
 
@@ -209,6 +248,7 @@ impl Ear {
     }
 
     fn set_health(&mut self, outcome: &Result<(), MicrophoneError>) {
+        self.tried_at = Instant::now();
         let health = match outcome {
             Ok(()) => SinkHealth::Healthy,
             Err(error) => SinkHealth::Faulty {
@@ -270,6 +310,25 @@ mod tests {
             Heard::Health(SinkHealth::Faulty { .. })
         ));
         assert!(matches!(capture.health(), SinkHealth::Faulty { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_microphone_that_failed_in_a_call_is_heard_again_when_it_is_back() {
+        let (outcomes, script) = sync_channel(4);
+        let microphone: Box<dyn Microphone> = Box::new(Script(script));
+        let mut capture = Capture::start_trying(Some(microphone), 8_000, Duration::ZERO).unwrap();
+        assert!(matches!(capture.next().await, Heard::Health(SinkHealth::Healthy)));
+
+        capture.set_on(true);
+        outcomes.send(false).unwrap();
+        assert!(matches!(
+            capture.next().await,
+            Heard::Health(SinkHealth::Faulty { .. })
+        ));
+        outcomes.send(true).unwrap();
+
+        assert!(matches!(capture.next().await, Heard::Health(SinkHealth::Healthy)));
+        assert!(matches!(capture.next().await, Heard::Samples(_)));
     }
 
     #[tokio::test]
