@@ -8,6 +8,7 @@ use paging::SoundId;
 
 use super::{Endpoint, Phase};
 use crate::call::farewell::Farewell;
+use crate::call::page::PageCall;
 use crate::io::CallId;
 use crate::local::{Kind, LocalSound, Manner, SoundOrder, Starter, ToneClass};
 use crate::playback::Rounds;
@@ -129,7 +130,8 @@ impl Endpoint {
         over.is_some()
     }
 
-    /// Ends the calls that wait for the end of the announcement they have started.
+    /// Ends the calls that wait for the end of the announcement they have started. Whoever still keys in a passcode has
+    /// started none.
     fn dismiss_callers(&mut self, now: Instant, number: u8, farewell: Farewell) {
         let starts_it = |slot: usize| {
             let position = self.slots.get(slot).map(|slot| slot.profile().position);
@@ -140,6 +142,7 @@ impl Endpoint {
             .abouts()
             .filter(|about| !about.is_heard() && starts_it(about.slot))
             .map(|about| about.id)
+            .filter(|id| !self.calls.page(*id).is_some_and(PageCall::is_guarded))
             .collect();
         for id in callers {
             self.hang_up(now, id, farewell);

@@ -227,6 +227,26 @@ fn an_alert_waits_for_its_passcode_and_an_emergency_that_is_believed_does_not() 
 }
 
 #[test]
+fn the_end_of_an_announcement_leaves_a_caller_who_keys_in_the_passcode_its_time() {
+    let mut profile = alarm(PriorityTrust::Never);
+    profile.alerts.announcements[0].rounds = Rounds::Times(50);
+    let mut world = World::sounding(profile);
+    let first = world.page("alarm", &[]);
+    Handset::new(&mut world, &first).key_in(&mut world, CODE);
+    let second = world.page("alarm", &[]);
+    let mut handset = Handset::new(&mut world, &second);
+    handset.key_in(&mut world, "47");
+
+    world.run_until(ENTRY_MAX, |world| world.what_sounds().is_none());
+    assert!(reason(&mut world, &first).contains("the announcement is over"));
+    assert!(world.server().bye_of_device(second.session).is_none());
+    handset.key_in(&mut world, "11");
+
+    let sounding = world.what_sounds().expect("the announcement sounds again");
+    assert_eq!(sounding.announcement, Some(1));
+}
+
+#[test]
 fn who_is_let_in_while_something_sounds_is_told_so_by_a_bye() {
     let mut profile = guarded();
     profile
