@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use model::SlotKind;
 use model::status::{DeviceEvent, MessagesStatus};
 use paging::Class;
 
@@ -18,15 +19,16 @@ use crate::tones::{BuiltinTone, Recording, ToneSource};
 const NAME: &str = "message";
 
 impl Endpoint {
-    /// What records a call, if its slot delays pages.
+    /// What records a call, if it is a page and its slot delays pages.
     ///
     /// # Errors
     ///
     /// As many messages as may be are recorded, wait or are played.
     pub(super) fn recorder_of(&self, about: &About) -> Result<Option<Recorder>, Refusal> {
         let mode = self.slots.get(about.slot).map(|slot| slot.profile().mode);
-        // What is more important than a page does not wait.
-        let Some(PageMode::Delayed { ends_by_key }) = mode.filter(|_| about.class == Class::Page) else {
+        // What is more important than a page does not wait, and neither does who cancels an alert, which ranks as a page.
+        let is_page = about.kind == SlotKind::Page && about.class == Class::Page;
+        let Some(PageMode::Delayed { ends_by_key }) = mode.filter(|_| is_page) else {
             return Ok(None);
         };
         let MessagesStatus { recording, waiting } = self.messages();

@@ -218,6 +218,31 @@ fn what_is_more_important_than_a_page_is_heard_at_once() {
 }
 
 #[test]
+fn who_cancels_an_alert_is_heard_at_once_however_many_messages_wait() {
+    let mut profile = delaying();
+    let mut cancel = slot(SlotPosition::CANCEL, "cancel");
+    cancel.mode = PageMode::Delayed { ends_by_key: false };
+    profile.slots.push(cancel);
+    let mut world = World::sounding(profile);
+    world.input(Input::Sound(SoundOrder::StartTone {
+        tone: recording("busy.wav", 1, 800),
+        rounds: Rounds::Endless,
+        class: ToneClass::Page,
+    }));
+    for _ in 0..MESSAGES_MAX {
+        record(&mut world, "hall", SECOND);
+    }
+
+    let cancel = world.page("cancel", &[]);
+    Handset::new(&mut world, &cancel).speak(&mut world, &speech(SECOND));
+    world.hang_up(cancel.session);
+    world.run_for(SECOND);
+
+    assert_eq!(world.server().statuses(cancel.session), [200]);
+    assert_eq!(messages(&world), (0, MESSAGES_MAX), "and leaves none");
+}
+
+#[test]
 fn a_message_is_recorded_behind_its_passcode() {
     let mut profile = delaying();
     profile.slots[0].passcode = Some(Passcode {
