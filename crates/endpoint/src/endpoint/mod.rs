@@ -304,10 +304,14 @@ impl Endpoint {
         }
     }
 
-    /// Says whether a page or an announcement is under way, which another core in the place of this one would disturb.
+    /// Says whether a page, be it a multicast one, or an announcement is under way, which another core in the place of
+    /// this one would disturb. Music may be interrupted.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.calls.is_busy() || self.locals.has_announcement() || self.has_messages()
+        self.calls.is_busy()
+            || self.locals.has_announcement()
+            || self.has_messages()
+            || self.multicast.has_page()
     }
 
     /// What has been refused and dropped so far.

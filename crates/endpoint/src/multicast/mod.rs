@@ -172,6 +172,13 @@ impl Multicast {
         Some((reception.stream()?, reception.class()))
     }
 
+    /// Says whether a page is heard.
+    pub(crate) fn has_page(&self) -> bool {
+        self.reception_by_zone
+            .values()
+            .any(|reception| reception.is_heard() && reception.class() != Class::BackgroundMusic)
+    }
+
     /// All streams.
     pub(crate) fn sounds(&self) -> Vec<SoundId> {
         self.reception_by_zone

@@ -7,6 +7,7 @@ use model::config::PriorityTrust;
 use model::status::{Cause, DeviceEvent, ProvisioningStep, TargetRole};
 use model::{SlotKind, SlotPosition};
 
+use crate::multicast::{Speaker, receiver, speak};
 use crate::server::Registrar;
 use crate::world::{SECONDARY, World, profile, slot, target};
 
@@ -137,6 +138,21 @@ fn other_servers_need_a_restart_and_change_nothing() {
 
     world.run_for(SECOND);
     assert_eq!(world.shown(0), "Successful");
+}
+
+#[test]
+fn a_multicast_page_that_is_heard_makes_a_restart_wait_and_music_does_not() {
+    for (zone, waits) in [(9, true), (1, true), (7, false)] {
+        let mut world = World::sounding(receiver());
+        let mut speaker = Speaker::new(zone, "192.0.2.77:4000");
+        speak(&mut world, &mut [&mut speaker], SECOND);
+        assert!(world.what_sounds().is_some());
+
+        assert_eq!(world.device.is_busy(), waits, "zone {zone}");
+
+        world.run_for(2 * SECOND);
+        assert!(!world.device.is_busy());
+    }
 }
 
 #[test]
