@@ -720,10 +720,10 @@ fn sentences(errors: &[ConfigError]) -> String {
     sentences.join("; ")
 }
 
-#[cfg(test)]
-mod tests;
-
 /// What a status calls a microphone.
 fn name_of(microphone: Option<&dyn Microphone>) -> String {
     microphone.map_or_else(|| "none".to_owned(), Microphone::name)
 }
+
+#[cfg(test)]
+mod tests;
