@@ -1,12 +1,12 @@
 //! The passcode that a caller keys in before a page or an alert is let in.
 //!
 //! A caller has a few tries and little time. Whoever guesses is slowed down besides: wrong tries, be it in one call or in
-//! many, keep further calls out for longer and longer. A right passcode ends that.
+//! many, keep further calls that are asked for the same passcode out for longer and longer. The right one ends that.
 
 use std::time::{Duration, Instant};
 
 use media::dtmf::Key;
-use model::Secret;
+use model::{Secret, SlotKind};
 
 use crate::tones::ToneSource;
 
@@ -119,6 +119,33 @@ impl Lock {
                 self.wrong_in_row = self.wrong_in_row.saturating_add(1);
                 self.opens_at = Some(now + locked);
             }
+        }
+    }
+}
+
+/// The lock of each passcode: whoever knows or guesses that of pages makes no difference to that of alerts.
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    pages: Lock,
+    alerts: Lock,
+}
+
+impl Locks {
+    /// The lock of the passcode that slots of a kind ask for; ring slots ask for none.
+    pub(crate) fn of(&self, kind: SlotKind) -> Option<&Lock> {
+        match kind {
+            SlotKind::Page => Some(&self.pages),
+            SlotKind::Alert => Some(&self.alerts),
+            SlotKind::Ring => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn of_mut(&mut self, kind: SlotKind) -> Option<&mut Lock> {
+        match kind {
+            SlotKind::Page => Some(&mut self.pages),
+            SlotKind::Alert => Some(&mut self.alerts),
+            SlotKind::Ring => None,
         }
     }
 }

@@ -426,8 +426,8 @@ impl Endpoint {
 
     fn refuse(&mut self, now: Instant, session: SessionId, slot: Option<usize>, refusal: &Refusal) {
         match refusal {
-            Refusal::Stranger => self.counters.calls_from_strangers += 1,
-            Refusal::Nobody => self.counters.calls_to_nobody += 1,
+            Refusal::Stranger => self.gate.counters.calls_from_strangers += 1,
+            Refusal::Nobody => self.gate.counters.calls_to_nobody += 1,
             Refusal::Leaving
             | Refusal::TooManyCalls
             | Refusal::TooManyMessages
@@ -438,7 +438,7 @@ impl Endpoint {
             | Refusal::NoAnnouncement(_)
             | Refusal::NoKeys
             | Refusal::Locked { .. }
-            | Refusal::Sound(_) => self.counters.calls_refused += 1,
+            | Refusal::Sound(_) => self.gate.counters.calls_refused += 1,
         }
         let reply = Reply::new(refusal.status());
         let reply = match refusal {

@@ -30,7 +30,7 @@ use crate::delayed::DelayedPages;
 use crate::io::{Input, Output};
 use crate::local::LocalSounds;
 use crate::multicast::Multicast;
-use crate::passcode::Lock;
+use crate::passcode::Locks;
 use crate::profile::Profile;
 use crate::registration::Register;
 use crate::slot::{LaneId, Slot};
@@ -61,11 +61,17 @@ pub struct Endpoint {
     sound: Sound,
     outputs: VecDeque<Output>,
     phase: Phase,
-    counters: Counters,
-    /// Keeps those out who guess passcodes.
-    lock: Lock,
+    gate: Gate,
     /// Assisted provisioning failed.
     unprovisioned: Option<Unprovisioned>,
+}
+
+/// What is kept out.
+#[derive(Debug, Default)]
+struct Gate {
+    counters: Counters,
+    /// Keep those out who guess passcodes.
+    locks: Locks,
 }
 
 /// What has been refused and dropped so far.
@@ -155,8 +161,7 @@ impl Endpoint {
             sound: Sound::new(profile.sound.clone()),
             outputs: VecDeque::new(),
             phase: Phase::Idle,
-            counters: Counters::default(),
-            lock: Lock::default(),
+            gate: Gate::default(),
             unprovisioned: None,
             rng,
             profile,
@@ -184,7 +189,7 @@ impl Endpoint {
             Input::Framing { flow, error } => {
                 // Servers keep a datagram flow open with line ends alone.
                 if error.fault() != FramingFault::Empty {
-                    self.counters.framing_errors += 1;
+                    self.gate.counters.framing_errors += 1;
                 }
                 self.agent.handle_framing_error(now, flow, &error);
             }
@@ -317,7 +322,7 @@ impl Endpoint {
     /// What has been refused and dropped so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.gate.counters
     }
 
     /// What the device holds.

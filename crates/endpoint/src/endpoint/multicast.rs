@@ -75,8 +75,8 @@ impl Endpoint {
                 return true;
             }
             Taken::Kept => {}
-            Taken::Foreign => self.counters.multicast_foreign += 1,
-            Taken::Unusable => self.counters.multicast_unusable += 1,
+            Taken::Foreign => self.gate.counters.multicast_foreign += 1,
+            Taken::Unusable => self.gate.counters.multicast_unusable += 1,
         }
         false
     }

@@ -11,6 +11,7 @@ use crate::io::CallId;
 use crate::local::Starter;
 use crate::passcode::{Outcome, Passcode};
 use crate::refusal::Refusal;
+use crate::slot::Slot;
 
 impl Endpoint {
     /// The passcode that a call to a slot is asked for.
@@ -19,19 +20,22 @@ impl Endpoint {
     ///
     /// Nobody is asked while the lock is closed that wrong passcodes close.
     pub(super) fn passcode_of(&self, now: Instant, slot: usize) -> Result<Option<Passcode>, Refusal> {
-        let passcode = self
-            .slots
-            .get(slot)
-            .and_then(|slot| slot.profile().passcode.clone());
-        if passcode.is_some() && self.lock.is_closed(now) {
-            let seconds = self.lock.opens_in(now);
+        let Some(profile) = self.slots.get(slot).map(Slot::profile) else {
+            return Ok(None);
+        };
+        let lock = self.gate.locks.of(profile.position.kind());
+        if let Some(lock) = lock.filter(|lock| profile.passcode.is_some() && lock.is_closed(now)) {
+            let seconds = lock.opens_in(now);
             return Err(Refusal::Locked { seconds });
         }
-        Ok(passcode)
+        Ok(profile.passcode.clone())
     }
 
     pub(super) fn handle_keyed(&mut self, now: Instant, id: CallId, outcome: Outcome) {
-        self.lock.note(now, outcome);
+        let kind = self.calls.about(id).map(|about| about.kind);
+        if let Some(lock) = kind.and_then(|kind| self.gate.locks.of_mut(kind)) {
+            lock.note(now, outcome);
+        }
         match outcome {
             Outcome::Right => {
                 if let Err(refusal) = self.let_in(now, id) {
@@ -39,9 +43,9 @@ impl Endpoint {
                     self.hang_up(now, id, Farewell::Busy);
                 }
             }
-            Outcome::Wrong => self.counters.wrong_passcodes += 1,
+            Outcome::Wrong => self.gate.counters.wrong_passcodes += 1,
             Outcome::LastWrong => {
-                self.counters.wrong_passcodes += 1;
+                self.gate.counters.wrong_passcodes += 1;
                 self.turn_away(now, id, Farewell::WrongPasscode, "wrong passcode");
             }
         }
@@ -80,7 +84,7 @@ impl Endpoint {
     fn tell_turned_away(&mut self, id: CallId, status: StatusCode, why: String) {
         let slot = self.calls.about(id).and_then(|about| self.slots.get(about.slot));
         if let Some(slot) = slot.map(|slot| slot.profile().position.id()) {
-            self.counters.calls_refused += 1;
+            self.gate.counters.calls_refused += 1;
             self.tell(DeviceEvent::CallRefused {
                 slot,
                 status: status.code(),

@@ -18,6 +18,7 @@ use crate::world::{Page, TICK, World, offer, profile, recording, slot, speech};
 const SECOND: Duration = Duration::from_secs(1);
 const PAGE: &[(&str, &str)] = &[("Oyez-Page", "page-1")];
 const CODE: &str = "4711";
+const ALERT_CODE: &str = "0815";
 
 #[test]
 fn nothing_sounds_until_the_right_passcode_and_then_the_page_is_heard() {
@@ -184,6 +185,42 @@ fn whoever_guesses_is_kept_out_for_longer_and_longer_and_the_right_passcode_ends
 }
 
 #[test]
+fn wrong_passcodes_of_pages_keep_nobody_from_raising_an_alert() {
+    let mut world = World::sounding(guarded_with_alarm());
+    let page = world.page("hall", PAGE);
+    Handset::new(&mut world, &page).key_in(&mut world, "000000000000");
+    let (locked, _) = world.call("hall", SecurityOffer::Standard, PAGE);
+    world.run_for(SECOND / 10);
+    assert_eq!(world.server().statuses(locked), [480]);
+
+    let alert = world.page("alarm", &[]);
+    Handset::new(&mut world, &alert).key_in(&mut world, ALERT_CODE);
+
+    assert_eq!(world.what_sounds().unwrap().announcement, Some(1));
+}
+
+#[test]
+fn the_right_passcode_of_pages_lets_nobody_guess_that_of_alerts_faster() {
+    let mut world = World::sounding(guarded_with_alarm());
+    let alert = world.page("alarm", &[]);
+    Handset::new(&mut world, &alert).key_in(&mut world, "000000000000");
+    world.run_for(5 * SECOND);
+    let page = world.page("hall", PAGE);
+    Handset::new(&mut world, &page).key_in(&mut world, CODE);
+    assert!(world.what_sounds().is_some());
+    world.hang_up(page.session);
+    let alert = world.page("alarm", &[]);
+    Handset::new(&mut world, &alert).key_in(&mut world, "0000");
+
+    // The fourth wrong one closes the lock for 8 s; a first one would for 1 s.
+    world.run_for(6 * SECOND);
+    let (guess, _) = world.call("alarm", SecurityOffer::Standard, &[]);
+    world.run_for(SECOND / 10);
+
+    assert_eq!(world.server().statuses(guess), [480]);
+}
+
+#[test]
 fn a_guesser_gets_no_more_than_its_tries_a_minute() {
     let mut world = World::sounding(guarded());
     let until = world.now + 60 * LOCKED_MAX;
@@ -321,6 +358,17 @@ fn alarm(trust: PriorityTrust) -> Profile {
         }],
         ..AlertsProfile::default()
     };
+    profile
+}
+
+/// A page slot and an alert slot that ask for a passcode each.
+fn guarded_with_alarm() -> Profile {
+    let mut profile = alarm(PriorityTrust::Never);
+    profile.slots[0].passcode = Some(passcode());
+    profile.slots[1].passcode = Some(Passcode {
+        code: ALERT_CODE.into(),
+        ..passcode()
+    });
     profile
 }
 
