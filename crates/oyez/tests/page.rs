@@ -24,6 +24,7 @@ use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use oyez::up::loudspeaker::Loudspeaker;
 use peers::{Program, available};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 const DOCUMENT: &str = include_str!("../../../docs/zone.md");
@@ -318,8 +319,10 @@ async fn page_a_zone(codec: &str, payload_type: u8) {
         &format!("{codec} to an endpoint"),
         &Sound::open(&recorded, 0).unwrap(),
     );
-    foreign.write_line("q");
-    assert!(foreign.finish(PATIENCE), "{}", foreign.said());
+    // It ends by itself when nothing comes any more.
+    let finished = spawn_blocking(move || (foreign.finish(PATIENCE), foreign.said()));
+    let (has_ended_well, said) = finished.await.unwrap();
+    assert!(has_ended_well, "{said}");
     judge(&format!("{codec} to ffmpeg"), &Sound::open(&file, 0).unwrap());
     hall.stop().await;
     receiver.stop().await;

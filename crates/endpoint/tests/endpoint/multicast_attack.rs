@@ -157,6 +157,23 @@ fn m03_as_many_openings_as_the_limit_are_kept_and_not_one_more() {
 }
 
 #[test]
+fn m03_a_second_packet_begins_a_stream_as_far_behind_the_first_as_the_limit_and_no_farther() {
+    const STEP_MAX: u16 = 5;
+    for (step, begins) in [(0, false), (1, true), (STEP_MAX, true), (STEP_MAX + 1, false)] {
+        let mut world = World::sounding(receiver());
+        throw(&mut world, 1, SENDER, &packet(0, 65_535, 7, 160));
+        throw(
+            &mut world,
+            1,
+            SENDER,
+            &packet(0, 65_535_u16.wrapping_add(step), 7, 160),
+        );
+
+        assert_eq!(heard(&world).is_some(), begins, "{step}");
+    }
+}
+
+#[test]
 fn m03_a_flood_of_ssrcs_starts_nothing_and_takes_nothing_over() {
     let mut world = World::sounding(receiver());
     for ssrc in 0..10_000 {

@@ -13,7 +13,7 @@ mod zones;
 pub use endpoint::{MediaSocketId, MediaSockets, Packet, PacketKind};
 pub use plane::{CommandError, MediaCounter, MediaCounters, MediaEvent, MediaPlane, MediaPlaneConfig};
 pub use ports::{MediaAddresses, OpenError, PortRange, PortRangeError};
-pub use zones::{ZONE_INTERFACES_MAX, ZONE_PACKETS_MAX, ZonePacket, ZoneProblem, ZoneSockets};
+pub use zones::{ZONE_PACKETS_MAX, ZonePacket, ZoneProblem, ZoneSockets};
 
 /// Longest packet taken, in bytes: what an Ethernet frame can carry, and some more for jumbo-minded peers.
 pub const PACKET_BYTES_MAX: usize = 2_048;

@@ -24,7 +24,7 @@ use crate::system::{Interface, ipv4_interfaces, send_multicast_by};
 /// of packets of 20 ms is, nearly.
 pub const ZONE_PACKETS_MAX: usize = 48;
 /// Interfaces that a zone is joined on: Linux permits a socket 20 groups (`igmp_max_memberships`).
-pub const ZONE_INTERFACES_MAX: usize = 16;
+const INTERFACES_MAX: usize = 16;
 /// Packets of all zones that may wait: as many as fifty zones may have.
 const WAITING_MAX: usize = 50 * ZONE_PACKETS_MAX;
 
@@ -157,11 +157,7 @@ impl ZoneSockets {
             return Vec::new();
         }
         let wanted = self.interface.as_deref();
-        let interfaces: io::Result<Vec<Interface>> = ipv4_interfaces().map(|interfaces| {
-            let is_wanted = |interface: &Interface| wanted.is_none_or(|name| name == interface.name);
-            let wanted = interfaces.into_iter().filter(is_wanted);
-            wanted.take(ZONE_INTERFACES_MAX).collect()
-        });
+        let interfaces = ipv4_interfaces().map(|interfaces| chosen(interfaces, wanted));
         let mut changes = Vec::new();
         for (number, zone) in &mut self.zone_by_number {
             let problem = match &interfaces {
@@ -288,6 +284,16 @@ impl Listening {
             joined => joined,
         }
     }
+}
+
+/// The interfaces to join on: that of a name, or as many as a socket may.
+fn chosen(interfaces: Vec<Interface>, name: Option<&str>) -> Vec<Interface> {
+    let is_wanted = |interface: &Interface| name.is_none_or(|name| name == interface.name);
+    interfaces
+        .into_iter()
+        .filter(is_wanted)
+        .take(INTERFACES_MAX)
+        .collect()
 }
 
 fn sending_socket(interface: Option<&str>, hops: u8, traffic_class: u32) -> io::Result<std::net::UdpSocket> {
@@ -427,6 +433,23 @@ mod tests {
         assert_eq!(zones.refresh(), []);
         assert!(!zones.send(group(7), b"lost"));
         assert_eq!(zones.listen(&groups, LOOPBACK, 1), []);
+    }
+
+    #[test]
+    fn as_many_interfaces_as_the_limit_are_joined_on_and_not_one_more_unless_one_is_named() {
+        let interfaces = |count: u32| -> Vec<Interface> {
+            let interface = |index| Interface {
+                index,
+                name: format!("if{index}"),
+            };
+            (1..=count).map(interface).collect()
+        };
+        let limit = u32::try_from(INTERFACES_MAX).unwrap();
+
+        assert_eq!(chosen(interfaces(limit), None), interfaces(limit));
+        assert_eq!(chosen(interfaces(limit + 1), None), interfaces(limit));
+        let named = chosen(interfaces(limit + 1), Some("if17"));
+        assert_eq!(named.first().map(|interface| interface.index), Some(limit + 1));
     }
 
     #[tokio::test]
