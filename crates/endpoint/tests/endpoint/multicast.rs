@@ -7,6 +7,7 @@ use endpoint::profile::{MulticastProfile, ZoneProfile};
 use endpoint::tones::ToneSource;
 use endpoint::{Input, Profile, Reconfigured, STREAM_SILENCE, ZonePlan};
 use media::codec::Codec;
+use media::rtp::Header;
 use media::send::{Sender, SenderConfig};
 use model::config::{MulticastMode, ZoneNumber};
 use model::status::{DeviceEvent, MulticastCodec, SoundOrigin, StopReason};
@@ -15,7 +16,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::server::Registrar;
-use crate::world::{RATE, TICK, World, address, profile, recording};
+use crate::world::{RATE, TICK, TICK_SAMPLES, World, address, profile, recording};
 
 pub(crate) const SENDER: &str = "192.0.2.50:5004";
 pub(crate) const OTHER: &str = "192.0.2.51:5004";
@@ -223,19 +224,30 @@ fn a_stream_is_heard_until_nothing_has_come_for_the_limit() {
 
 #[test]
 fn the_first_packet_is_heard_though_the_second_one_starts_the_stream() {
+    /// Codes of µ-law: as loud as can be, and silence.
+    const CODES: [u8; 2] = [0x80, 0xff];
     let mut world = World::sounding(receiver());
-    let mut speaker = Speaker::new(1, SENDER);
-
-    speaker.speak_once(&mut world);
-    assert_eq!(heard(&world), None);
-    world.run_for(TICK);
-    speaker.speak_once(&mut world);
+    let speaker = Speaker::new(1, SENDER);
+    for (sequence, code) in (0..).zip(CODES) {
+        assert_eq!(heard(&world), None);
+        let header = Header {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp: u32::from(sequence) * 160,
+            ssrc: 7,
+        };
+        speaker.send(
+            &mut world,
+            [&header.to_bytes()[..], &[code; TICK_SAMPLES]].concat(),
+        );
+        world.run_for(TICK);
+    }
     assert!(heard(&world).is_some());
-    let played = world.listen(Duration::from_millis(500));
+    world.run_for(Duration::from_millis(500));
 
-    let loud = played.iter().filter(|sample| sample.abs() > 1_000).count();
-    // Two packets, and what is made up behind them.
-    assert!(loud > RATE.samples_in(TICK) * 17 / 10, "{loud}");
+    let loud = world.played.iter().filter(|sample| sample.abs() > 10_000).count();
+    assert!(loud >= TICK_SAMPLES * 9 / 10, "{loud}");
 }
 
 #[test]

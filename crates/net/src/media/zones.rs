@@ -262,6 +262,7 @@ impl Listening {
         socket.set_nonblocking(true)?;
         // Other receivers on this machine hear the same zone.
         socket.set_reuse_address(true)?;
+
         // Only what this socket has joined: Linux would else give it what any program here has.
         socket.set_multicast_all_v4(false)?;
         // The kernel gives what it allows.
@@ -383,7 +384,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_sent_to_the_machine_itself_or_to_another_group_does_not_come() {
+    async fn what_is_sent_to_the_machine_itself_does_not_come() {
+        let wanted = group(12);
+        let (mut zones, _) = listening(&[(1, wanted)]);
+        let (mut sender, _) = listening(&[]);
+        let unicast = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+
+        unicast
+            .send_to(b"unicast", (Ipv4Addr::LOCALHOST, wanted.port()))
+            .unwrap();
+        assert!(sender.send(wanted, b"wanted"));
+
+        assert_eq!(zones.next().await.unwrap().bytes, b"wanted");
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_to_another_group_does_not_come() {
         let wanted = group(3);
         let other = SocketAddrV4::new(Ipv4Addr::new(239, 255, 77, 4), wanted.port());
         let (mut zones, _) = listening(&[(1, wanted)]);
@@ -392,10 +408,6 @@ mod tests {
         let (mut sender, _) = listening(&[]);
 
         assert!(sender.send(other, b"other"));
-        let unicast = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        unicast
-            .send_to(b"unicast", (Ipv4Addr::LOCALHOST, wanted.port()))
-            .unwrap();
         assert!(sender.send(wanted, b"wanted"));
 
         assert_eq!(zones.next().await.unwrap().bytes, b"wanted");
