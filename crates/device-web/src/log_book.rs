@@ -81,13 +81,9 @@ impl LogBook {
         delivery
     }
 
-    /// Begins the accounts anew.
-    pub(crate) fn forget_deliveries(&self) {
-        self.0
-            .deliveries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+    /// Shows these accounts and no others.
+    pub(crate) fn set_deliveries(&self, shown: Vec<Delivery>) {
+        *self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
     pub(crate) fn write(&self, line: LogLine) {

@@ -2,30 +2,36 @@
 //!
 //! Each server has a task of its own that follows the log and the device's events. What it is behind by waits in bounded queues; what
 //! does not fit is counted, and told once the server takes messages. Nothing that writes a log ever waits for a server.
+//!
+//! What this module says itself is not sent: how one server does would be told to it and to the others, and whether they take that would be
+//! told in turn, without an end. The page of the log shows it.
 
 mod message;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use device::appliance::Changed;
 use device::{Appliance, DeviceReport};
-use model::config::{HostPort, LogLevel, LoggingConfig};
+use model::config::{HostPort, LogLevel, LogProtocol, LoggingConfig};
 use model::status::DeviceEvent;
-use net::tls::ClientTls;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Level;
 
 use self::message::{Origin, Record, Severity};
-use self::wire::Wire;
+use self::wire::{Protocol, Wire};
 use crate::log_book::{Delivery, LogBook, LogLine};
 
 /// The first wait after a server was out of reach, doubled with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long a server has to be there for to be reached again: one may take a connection and close it, and who refuses a datagram says so after
+/// it was sent.
+const HELD_TIME: Duration = Duration::from_secs(5);
 
 /// The log on its way to the log servers of the configuration, whatever that is changed to; it ends when this is dropped.
 #[derive(Debug)]
@@ -38,8 +44,8 @@ impl Syslog {
         // Before anything else runs, so that what happens first is told as well.
         let changes = appliance.changes();
         let config = appliance.settings().config().logging;
-        let queues = queues(&appliance, &log_book, &config);
-        Self(tokio::spawn(follow(appliance, log_book, changes, config, queues)))
+        let feeds = feeds(Vec::new(), &config, |server| fresh(&appliance, &log_book, server));
+        Self(tokio::spawn(follow(appliance, log_book, changes, config, feeds)))
     }
 }
 
@@ -55,24 +61,17 @@ struct Queues {
     reports: broadcast::Receiver<DeviceReport>,
 }
 
-fn queues(appliance: &Appliance, log_book: &LogBook, config: &LoggingConfig) -> Vec<Queues> {
-    let queues = config.servers.iter().map(|_| Queues {
-        lines: log_book.follow(),
-        reports: appliance.subscribe(),
-    });
-    queues.collect()
-}
-
 /// Has a task for each server, and others when the servers change.
 async fn follow(
     appliance: Appliance,
     log_book: LogBook,
     mut changes: broadcast::Receiver<Changed>,
     mut config: LoggingConfig,
-    mut waiting: Vec<Queues>,
+    mut waiting: Vec<Feed>,
 ) {
     loop {
-        let tasks = senders(&appliance, &log_book, &config, waiting).await;
+        log_book.set_deliveries(waiting.iter().map(|feed| feed.delivery.clone()).collect());
+        let senders = Senders::start(waiting, &protocol(&appliance, &config));
         loop {
             match changes.recv().await {
                 Ok(Changed { keys, .. }) if !keys.iter().any(|key| key.contains("log.")) => {}
@@ -81,45 +80,80 @@ async fn follow(
             }
         }
         config = appliance.settings().config().logging;
-        waiting = queues(&appliance, &log_book, &config);
-        drop(tasks);
+        let kept = senders.stop().await;
+        waiting = feeds(kept, &config, |server| fresh(&appliance, &log_book, server));
     }
 }
 
-async fn senders(
-    appliance: &Appliance,
-    log_book: &LogBook,
-    config: &LoggingConfig,
-    waiting: Vec<Queues>,
-) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    log_book.forget_deliveries();
-    let tls = appliance.log_tls(config).await;
-    for (server, queues) in config.servers.iter().zip(waiting) {
-        let delivery = log_book.delivery(&server.to_string());
-        let tls = match &tls {
-            Ok(tls) => tls.clone(),
-            Err(error) => {
-                delivery.failed(error);
-                tracing::warn!(%error, "the log cannot be sent over TLS");
-                continue;
-            }
-        };
-        let sender = Sender {
-            server: server.clone(),
-            config: config.clone(),
-            tls,
-            origin: Origin::new(&net::host_name(), std::process::id()),
-            delivery,
-        };
-        let feed = Feed {
-            queues,
-            least: severity(config.level),
-            dropped: 0,
-        };
-        tasks.spawn(sender.run(feed));
+/// How the servers of a configuration are reached.
+fn protocol(appliance: &Appliance, config: &LoggingConfig) -> Protocol {
+    match config.protocol {
+        LogProtocol::Udp => Protocol::Udp,
+        LogProtocol::Tcp => Protocol::Tcp,
+        LogProtocol::Tls => {
+            let (appliance, config) = (appliance.clone(), config.clone());
+            Protocol::Tls(Arc::new(move || appliance.log_tls(&config)))
+        }
     }
-    tasks
+}
+
+/// What waits for the servers of a configuration: those that were servers before have what waited for them already.
+fn feeds(mut kept: Vec<Feed>, config: &LoggingConfig, fresh: impl Fn(&HostPort) -> Feed) -> Vec<Feed> {
+    let feeds = config.servers.iter().map(|server| {
+        let before = kept.iter().position(|feed| feed.server == *server);
+        let mut feed = before.map_or_else(|| fresh(server), |index| kept.swap_remove(index));
+        feed.least = severity(config.level);
+        feed
+    });
+    feeds.collect()
+}
+
+/// What comes from here on, for a server.
+fn fresh(appliance: &Appliance, log_book: &LogBook, server: &HostPort) -> Feed {
+    Feed {
+        server: server.clone(),
+        queues: Queues {
+            lines: log_book.follow(),
+            reports: appliance.subscribe(),
+        },
+        least: Severity::Info,
+        dropped: 0,
+        pending: None,
+        origin: Origin::new(&net::host_name(), std::process::id()),
+        delivery: log_book.delivery(&server.to_string()),
+    }
+}
+
+/// The tasks that send, one for each server. They end when this is dropped.
+struct Senders {
+    tasks: JoinSet<Feed>,
+    /// Has them stop when it is dropped.
+    running: watch::Sender<()>,
+}
+
+impl Senders {
+    fn start(feeds: Vec<Feed>, protocol: &Protocol) -> Self {
+        let (running, stop) = watch::channel(());
+        let mut tasks = JoinSet::new();
+        for mut feed in feeds {
+            let (protocol, mut stop) = (protocol.clone(), stop.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = send(&mut feed, &protocol) => {}
+                    // Nothing is sent here: it ends when the sender is dropped.
+                    _ = stop.changed() => {}
+                }
+                feed
+            });
+        }
+        Self { tasks, running }
+    }
+
+    /// Stops them, and returns what is not sent yet.
+    async fn stop(self) -> Vec<Feed> {
+        drop(self.running);
+        self.tasks.join_all().await
+    }
 }
 
 const fn severity(level: LogLevel) -> Severity {
@@ -130,18 +164,23 @@ const fn severity(level: LogLevel) -> Severity {
     }
 }
 
-/// What is to be sent to one server.
+/// A server, and what is to be sent to it.
 struct Feed {
+    server: HostPort,
     queues: Queues,
     /// The least grave message that is sent.
     least: Severity,
     /// What was overwritten in the queues before it could be sent, and is not told yet.
     dropped: u64,
+    /// Taken from the queues and not sent yet.
+    pending: Option<String>,
+    origin: Origin,
+    delivery: Delivery,
 }
 
 impl Feed {
     /// Waits for what comes next; `None` when nothing will come. What waits while it is not called waits in the queues.
-    async fn next(&mut self, delivery: &Delivery) -> Option<Record> {
+    async fn next(&mut self) -> Option<Record> {
         loop {
             if self.dropped > 0 {
                 let text = format!("{} messages were dropped: the queue was full", self.dropped);
@@ -154,7 +193,7 @@ impl Feed {
                 });
             }
             let record = tokio::select! {
-                line = self.queues.lines.recv() => line.map(|line| Some(of_line(&line))),
+                line = self.queues.lines.recv() => line.map(|line| of_line(&line)),
                 report = self.queues.reports.recv() => report.map(|report| of_report(&report)),
             };
             match record {
@@ -162,7 +201,7 @@ impl Feed {
                 Ok(_) => {}
                 Err(RecvError::Lagged(count)) => {
                     self.dropped += count;
-                    delivery.dropped(count);
+                    self.delivery.dropped(count);
                 }
                 Err(RecvError::Closed) => return None,
             }
@@ -170,23 +209,27 @@ impl Feed {
     }
 }
 
-fn of_line(line: &LogLine) -> Record {
+/// A line of the log, unless it is about log servers.
+fn of_line(line: &LogLine) -> Option<Record> {
+    if line.target.starts_with(module_path!()) {
+        return None;
+    }
     let severity = match line.level {
         Level::ERROR => Severity::Error,
         Level::WARN => Severity::Warning,
         _ => Severity::Info,
     };
-    Record {
+    Some(Record {
         at: line.at,
         severity,
         kind: "log".to_owned(),
         text: format!("{}: {}", line.target, line.text),
-    }
+    })
 }
 
 /// An event by its name, in the JSON that all who listen are told.
 fn of_report(report: &DeviceReport) -> Option<Record> {
-    let DeviceReport::Event(event, _) = report else {
+    let DeviceReport::Event(event, at) = report else {
         return None;
     };
     let severity = match event {
@@ -206,7 +249,8 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
     };
     let json = serde_json::to_value(event).ok()?;
     Some(Record {
-        at: device::unix_time(),
+        // It may have waited in the queue for long.
+        at: device::unix_time().saturating_sub(at.elapsed().as_secs()),
         severity,
         kind: json
             .get("event")
@@ -217,69 +261,57 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
     })
 }
 
-/// One server, and how it does.
-struct Sender {
-    server: HostPort,
-    config: LoggingConfig,
-    tls: Option<Arc<ClientTls>>,
-    origin: Origin,
-    delivery: Delivery,
+/// Sends until nothing comes any more.
+async fn send(feed: &mut Feed, protocol: &Protocol) {
+    let mut failures = 0;
+    loop {
+        let error = match Wire::open(&feed.server, protocol).await {
+            Ok(mut wire) => match deliver(&mut wire, feed, &mut failures).await {
+                Some(error) => error,
+                None => return,
+            },
+            Err(error) => error,
+        };
+        feed.delivery.failed(&error.to_string());
+        failures += 1;
+        if failures == 1 {
+            tracing::warn!(%error, "a log server is out of reach");
+        }
+        tokio::time::sleep(wait_after(failures, chance())).await;
+    }
 }
 
-impl Sender {
-    /// Sends until nothing comes any more.
-    async fn run(mut self, mut feed: Feed) {
-        let mut failures = 0;
-        // Taken from the queue and not yet sent.
-        let mut pending = None;
-        loop {
-            let wire = Wire::open(&self.server, self.config.protocol, self.tls.as_deref()).await;
-            let error = match wire {
-                Ok(mut wire) => {
-                    if failures > 0 {
+/// Sends what comes until the server is gone, or nothing comes any more. The failures are over once the server has been there for a while.
+async fn deliver(wire: &mut Wire, feed: &mut Feed, failures: &mut u32) -> Option<std::io::Error> {
+    // A datagram has to be sent for a server to refuse it.
+    let mut there_since = wire.is_connection().then(Instant::now);
+    let mut is_reached = false;
+    loop {
+        if feed.pending.is_none() {
+            let held = there_since.filter(|_| !is_reached).map(|since| since + HELD_TIME);
+            let record = tokio::select! {
+                record = feed.next() => record?,
+                error = wire.gone() => return Some(error),
+                () = net::deadline::until(held) => {
+                    if *failures > 0 {
                         tracing::info!("a log server is reached again");
                     }
-                    failures = 0;
-                    self.delivery.reached();
-                    match self.deliver(&mut wire, &mut feed, &mut pending).await {
-                        Some(error) => error,
-                        None => return,
-                    }
+                    *failures = 0;
+                    is_reached = true;
+                    feed.delivery.reached();
+                    continue;
                 }
-                Err(error) => error,
             };
-            self.delivery.failed(&error.to_string());
-            failures += 1;
-            if failures == 1 {
-                tracing::warn!(%error, "a log server is out of reach");
-            }
-            tokio::time::sleep(wait_after(failures, chance())).await;
+            feed.pending = Some(feed.origin.message(&record));
         }
-    }
-
-    /// Sends what comes until the server is gone, or nothing comes any more.
-    async fn deliver(
-        &mut self,
-        wire: &mut Wire,
-        feed: &mut Feed,
-        pending: &mut Option<String>,
-    ) -> Option<std::io::Error> {
-        loop {
-            if pending.is_none() {
-                let record = tokio::select! {
-                    record = feed.next(&self.delivery) => record?,
-                    error = wire.gone() => return Some(error),
-                };
-                *pending = Some(self.origin.message(&record));
-            }
-            if let Some(message) = pending.as_deref()
-                && let Err(error) = wire.send(message).await
-            {
-                return Some(error);
-            }
-            *pending = None;
-            self.delivery.sent();
+        if let Some(message) = feed.pending.as_deref()
+            && let Err(error) = wire.send(message).await
+        {
+            return Some(error);
         }
+        feed.pending = None;
+        feed.delivery.sent();
+        there_since = there_since.or_else(|| Some(Instant::now()));
     }
 }
 
@@ -298,142 +330,4 @@ fn chance() -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use model::config::LogProtocol;
-    use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::log_book::LOG_LINES_QUEUED_MAX;
-
-    fn feed(lines: broadcast::Receiver<LogLine>) -> (Feed, broadcast::Sender<DeviceReport>) {
-        let (reporter, reports) = broadcast::channel(4);
-        let feed = Feed {
-            queues: Queues { lines, reports },
-            least: Severity::Info,
-            dropped: 0,
-        };
-        (feed, reporter)
-    }
-
-    fn log(lines: &LogBook, count: usize) {
-        for number in 0..count {
-            lines.write(LogLine {
-                at: 0,
-                level: Level::INFO,
-                target: "test".to_owned(),
-                text: number.to_string(),
-            });
-        }
-    }
-
-    #[tokio::test]
-    async fn w08_a_queue_holds_so_many_lines_and_what_is_dropped_past_that_is_told() {
-        let book = LogBook::default();
-        let delivery = book.delivery("log.example");
-        let (mut feed, _reporter) = feed(book.follow());
-
-        log(&book, LOG_LINES_QUEUED_MAX);
-        assert_eq!(feed.next(&delivery).await.unwrap().text, "test: 0");
-        log(&book, 2);
-
-        let told = feed.next(&delivery).await.unwrap();
-        assert_eq!(told.text, "1 messages were dropped: the queue was full");
-        assert_eq!(feed.next(&delivery).await.unwrap().text, "test: 2");
-        assert_eq!(book.deliveries()[0].dropped, 1);
-    }
-
-    #[tokio::test]
-    async fn what_is_less_grave_than_asked_for_is_not_sent() {
-        let book = LogBook::default();
-        let delivery = book.delivery("log.example");
-        let (mut feed, reporter) = feed(book.follow());
-        feed.least = Severity::Warning;
-        log(&book, 1);
-        let refused = DeviceEvent::SoundRefused {
-            what: "gong.wav".to_owned(),
-            why: "an alert sounds".to_owned(),
-        };
-        reporter
-            .send(DeviceReport::Event(
-                DeviceEvent::CheckSync,
-                std::time::Instant::now(),
-            ))
-            .unwrap();
-        reporter
-            .send(DeviceReport::Event(refused, std::time::Instant::now()))
-            .unwrap();
-
-        let told = feed.next(&delivery).await.unwrap();
-
-        assert_eq!(
-            (told.kind.as_str(), told.severity),
-            ("sound_refused", Severity::Warning)
-        );
-    }
-
-    #[tokio::test]
-    async fn a_message_waits_for_a_server_that_is_not_there_yet_and_goes_on_to_one_that_came_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let book = LogBook::default();
-        let delivery = book.delivery("log.example");
-        let (feed, _reporter) = feed(book.follow());
-        let sender = Sender {
-            server: address.to_string().parse().unwrap(),
-            config: LoggingConfig {
-                servers: Vec::new(),
-                protocol: LogProtocol::Tcp,
-                level: LogLevel::Info,
-                trusted_ca_file: None,
-            },
-            tls: None,
-            origin: Origin::new("lobby", 1),
-            delivery,
-        };
-        let running = tokio::spawn(sender.run(feed));
-        log(&book, 1);
-        while book.deliveries()[0].failure.is_none() {
-            tokio::task::yield_now().await;
-        }
-
-        let listener = TcpListener::bind(address).await.unwrap();
-        let first = read_frame(&listener).await;
-        log(&book, 2);
-        let second = read_frame(&listener).await;
-        running.abort();
-
-        assert!(first.ends_with("test: 0"), "{first}");
-        assert!(
-            second.ends_with("test: 0") || second.ends_with("test: 1"),
-            "{second}"
-        );
-        assert!(book.deliveries()[0].failure.is_none());
-    }
-
-    /// Takes a connection, reads one message, and closes it again.
-    async fn read_frame(listener: &TcpListener) -> String {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut octets = Vec::new();
-        loop {
-            octets.push(stream.read_u8().await.unwrap());
-            let text = String::from_utf8_lossy(&octets).into_owned();
-            if let Some((length, message)) = text.split_once(' ')
-                && message.len() == length.parse::<usize>().unwrap()
-            {
-                return message.to_owned();
-            }
-        }
-    }
-
-    #[test]
-    fn a_server_that_is_out_of_reach_is_tried_less_and_less_often() {
-        let waits: Vec<u64> = (1..=8)
-            .map(|failures| wait_after(failures, 0).as_secs())
-            .collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(wait_after(u32::MAX, 0), WAIT_MAX);
-        assert_eq!(wait_after(7, 255), WAIT_MAX * 3 / 4);
-    }
-}
+mod tests;

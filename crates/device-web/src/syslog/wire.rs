@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::config::{HostPort, LogProtocol};
+use model::config::HostPort;
 use net::tls::{ClientTls, TlsFailure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -19,11 +21,25 @@ const SEND_TIME: Duration = Duration::from_secs(10);
 /// Octets that are read at a time of what a server says, which means nothing.
 const READ_LENGTH: usize = 256;
 
-/// The usual port of a protocol (RFC 5426 3.3, RFC 6587 3.4, RFC 5425 4.1).
-const fn usual_port(protocol: LogProtocol) -> u16 {
-    match protocol {
-        LogProtocol::Udp | LogProtocol::Tcp => 514,
-        LogProtocol::Tls => 6_514,
+/// Reads whom to trust and what to show.
+pub(super) type ReadPolicy = Arc<dyn Fn() -> Result<ClientTls, String> + Send + Sync>;
+
+/// How servers are reached.
+#[derive(Clone)]
+pub(super) enum Protocol {
+    Udp,
+    Tcp,
+    /// The policy is read for each connection: its files may come later than the configuration, and change.
+    Tls(ReadPolicy),
+}
+
+impl Protocol {
+    /// The usual port (RFC 5426 3.3, RFC 6587 3.4, RFC 5425 4.1).
+    const fn usual_port(&self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 514,
+            Self::Tls(_) => 6_514,
+        }
     }
 }
 
@@ -38,37 +54,38 @@ pub(super) enum Wire {
 
 impl Wire {
     /// Opens it.
-    pub(super) async fn open(
-        server: &HostPort,
-        protocol: LogProtocol,
-        tls: Option<&ClientTls>,
-    ) -> io::Result<Self> {
-        timeout(CONNECT_TIME, Self::connect(server, protocol, tls))
+    pub(super) async fn open(server: &HostPort, protocol: &Protocol) -> io::Result<Self> {
+        timeout(CONNECT_TIME, Self::connect(server, protocol))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn connect(server: &HostPort, protocol: LogProtocol, tls: Option<&ClientTls>) -> io::Result<Self> {
-        let port = server.port.unwrap_or(usual_port(protocol));
+    async fn connect(server: &HostPort, protocol: &Protocol) -> io::Result<Self> {
+        let port = server.port.unwrap_or(protocol.usual_port());
         let host = server.host.as_str();
-        let stream = |stream: Box<dyn Stream>| {
-            let (reader, writer) = split(stream);
-            Self::Stream(reader, writer)
-        };
-        match (protocol, tls) {
-            (LogProtocol::Udp, _) => datagrams(host, port).await.map(Self::Datagrams),
-            (LogProtocol::Tls, Some(tls)) => {
+        let stream: Box<dyn Stream> = match protocol {
+            Protocol::Udp => return datagrams(host, port).await.map(Self::Datagrams),
+            Protocol::Tcp => Box::new(TcpStream::connect((host, port)).await?),
+            Protocol::Tls(policy) => {
+                let policy = Arc::clone(policy);
+                let tls = spawn_blocking(move || policy()).await.map_err(io::Error::other)?;
+                let tls = tls.map_err(io::Error::other)?;
                 let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
                 let connection = TcpStream::connect((host, port)).await?;
                 let connector = TlsConnector::from(tls.config());
                 let secured = connector.connect(name, connection).await;
-                let secured =
-                    secured.map_err(|error| io::Error::other(TlsFailure::from_io(&error).to_string()))?;
-                Ok(stream(Box::new(secured)))
+                Box::new(secured.map_err(|error| io::Error::other(TlsFailure::from_io(&error).to_string()))?)
             }
-            (LogProtocol::Tcp | LogProtocol::Tls, _) => {
-                Ok(stream(Box::new(TcpStream::connect((host, port)).await?)))
-            }
+        };
+        let (reader, writer) = split(stream);
+        Ok(Self::Stream(reader, writer))
+    }
+
+    /// Says whether it was opened with the server, which datagrams need not be.
+    pub(super) const fn is_connection(&self) -> bool {
+        match self {
+            Self::Datagrams(_) => false,
+            Self::Stream(..) => true,
         }
     }
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use audio::{Microphone, Sink};
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
-use model::config::{ConfigError, Document, LogProtocol, LoggingConfig, SettingChange, Settings, SinkChoice};
+use model::config::{ConfigError, Document, LoggingConfig, SettingChange, Settings, SinkChoice};
 use model::status::DeviceStatus;
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClockVerdict};
@@ -303,21 +303,13 @@ impl Appliance {
         spawn_blocking(look).await.unwrap_or(false)
     }
 
-    /// Whom to trust as a log server, if servers are reached over TLS; they are shown the device's certificate.
+    /// Whom to trust as a log server over TLS, and the certificate that it is shown. Reads files, and so belongs on a thread that may wait.
     ///
     /// # Errors
     ///
     /// Says which certificate cannot be used.
-    pub async fn log_tls(&self, config: &LoggingConfig) -> Result<Option<Arc<ClientTls>>, String> {
-        if config.protocol != LogProtocol::Tls {
-            return Ok(None);
-        }
-        let (appliance, ca_file) = (self.clone(), config.trusted_ca_file.clone());
-        let read = move || provisioning::device_tls(&appliance, ca_file.as_deref(), true);
-        let tls = spawn_blocking(read)
-            .await
-            .map_err(|_| "the endpoint is ending".to_owned())??;
-        Ok(Some(Arc::new(tls)))
+    pub fn log_tls(&self, config: &LoggingConfig) -> Result<ClientTls, String> {
+        provisioning::device_tls(self, config.trusted_ca_file.as_deref(), true)
     }
 
     /// What is to be thought of the machine's clock, and the time that certificates are checked at, in seconds since 1970.
