@@ -145,7 +145,7 @@ async fn an_event_that_has_waited_is_told_with_the_time_that_it_happened_at() {
 }
 
 #[tokio::test]
-async fn w08_how_log_servers_do_is_not_told_to_them() {
+async fn how_log_servers_do_is_not_told_to_them() {
     let book = LogBook::default();
     let (mut feed, _reporter) = feed(&book);
     line(&book, module_path!(), "a log server is out of reach");
@@ -168,7 +168,7 @@ fn told(book: &LogBook) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn w08_a_server_that_takes_connections_and_closes_them_is_one_that_is_out_of_reach() {
+async fn a_server_that_takes_connections_and_closes_them_is_one_that_is_out_of_reach() {
     let book = LogBook::default();
     let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(book.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -183,7 +183,7 @@ async fn w08_a_server_that_takes_connections_and_closes_them_is_one_that_is_out_
 }
 
 #[tokio::test]
-async fn w08_a_server_that_refuses_datagrams_is_told_of_once() {
+async fn a_server_that_refuses_datagrams_is_told_of_once() {
     let book = LogBook::default();
     let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(book.clone()));
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();

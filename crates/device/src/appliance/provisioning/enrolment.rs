@@ -1,8 +1,7 @@
 //! Enrolment: a claim code and a signing request against a certificate. docs/enrolment.md describes the exchange.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +20,7 @@ use net::tls::{
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::CertificateFiles;
+use super::certificate::{CertificateFiles, as_owner};
 use super::fetch::{ProvisioningFailure, authority_of, connect};
 use super::plan::Source;
 use crate::appliance::clock;
@@ -29,6 +28,8 @@ use crate::machine;
 
 /// How long the exchange may take.
 const EXCHANGE_TIME: Duration = Duration::from_secs(60);
+/// Hexadecimal digits of a hardware address.
+const MAC_DIGITS: usize = 12;
 /// Octets of an answer: a chain of a few certificates.
 const ANSWER_LENGTH_MAX: usize = 64 * 1024;
 /// Characters that are shown of what an authority says.
@@ -69,6 +70,9 @@ pub enum EnrolmentError {
     /// This machine has no hardware address.
     #[error("this machine has no network interface whose address could name the device; name one with --mac")]
     NoMac,
+    /// What was named is no hardware address.
+    #[error("{0} is no hardware address; six octets, as 00:22:EE:0A:0B:0C, would be right")]
+    Mac(String),
     /// What is to be trusted cannot be read.
     #[error("{0}")]
     Trust(String),
@@ -122,6 +126,12 @@ pub enum EnrolmentError {
     },
 }
 
+impl EnrolmentError {
+    fn not_written((path, source): (PathBuf, io::Error)) -> Self {
+        Self::Write { path, source }
+    }
+}
+
 /// Has an authority sign the device's key, and puts the certificate in place. The key is made here, mode 0600, and never leaves. A try
 /// whose answer was lost is repeated with the same key, so that the authority can give the same answer.
 ///
@@ -131,15 +141,13 @@ pub enum EnrolmentError {
 pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
     let source = Source::read(&enrolment.authority, "")
         .ok_or_else(|| EnrolmentError::Address(enrolment.authority.clone()))?;
-    let mac = enrolment.mac.clone().unwrap_or_else(machine::mac);
+    let mac = match &enrolment.mac {
+        Some(named) => hardware_address(named).ok_or_else(|| EnrolmentError::Mac(named.clone()))?,
+        None => hardware_address(&machine::mac()).ok_or(EnrolmentError::NoMac)?,
+    };
     let name = digits(&mac);
-    if name.is_empty() {
-        return Err(EnrolmentError::NoMac);
-    }
     let files = CertificateFiles::of(&enrolment.state);
-    let pending = files.key.with_extension("key.pending");
-    prepare(&enrolment.state, &pending)?;
-    let key = own_key(&pending)?;
+    let key = as_owner(&enrolment.state, || own_key(&files)).map_err(failed(&enrolment.state))??;
     let request = key.request(&name).map_err(EnrolmentError::Key)?;
     let body = serde_json::json!({
         "claim_code": enrolment.claim_code.reveal(),
@@ -157,11 +165,9 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
         )))
     })?;
     let (names, not_after) = judge(&chain, &key, &mac, now)?;
-    let new = files.chain.with_extension("pem.new");
-    write(&new, chain.as_bytes(), &enrolment.state)?;
-    for (from, to) in [(&pending, &files.key), (&new, &files.chain)] {
-        fs::rename(from, to).map_err(failed(to))?;
-    }
+    as_owner(&enrolment.state, || files.install(&chain))
+        .map_err(failed(&enrolment.state))?
+        .map_err(EnrolmentError::not_written)?;
     Ok(Enrolled {
         names,
         not_after,
@@ -303,53 +309,33 @@ fn digits(name: &str) -> String {
         .collect()
 }
 
-/// Makes the folder of the certificate, the owner's alone.
-fn prepare(state: &Path, pending: &Path) -> Result<(), EnrolmentError> {
-    let folder = pending.parent().unwrap_or(state);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(failed(folder))?;
-    give(folder, state)
+/// A hardware address that is written with or without separators, in capital letters with colons.
+fn hardware_address(text: &str) -> Option<String> {
+    let is_one = text
+        .chars()
+        .all(|character| character.is_ascii_hexdigit() || matches!(character, ':' | '-' | '.'));
+    let digits = digits(text);
+    if !is_one || digits.len() != MAC_DIGITS || digits.chars().all(|digit| digit == '0') {
+        return None;
+    }
+    let octets: Vec<&str> = (0..MAC_DIGITS)
+        .step_by(2)
+        .filter_map(|start| digits.get(start..start + 2))
+        .collect();
+    Some(octets.join(":"))
 }
 
 /// The key of an earlier try that has not come to its end, or another one.
-fn own_key(pending: &Path) -> Result<OwnKey, EnrolmentError> {
-    if let Ok(text) = fs::read_to_string(pending).map(zeroize::Zeroizing::new)
+fn own_key(files: &CertificateFiles) -> Result<OwnKey, EnrolmentError> {
+    files.prepare().map_err(EnrolmentError::not_written)?;
+    if let Ok(text) = fs::read_to_string(&files.pending_key).map(zeroize::Zeroizing::new)
         && let Ok(key) = OwnKey::from_pem(&text)
     {
         return Ok(key);
     }
     let key = OwnKey::generate().map_err(EnrolmentError::Key)?;
-    write(pending, key.pem().as_bytes(), pending.parent().unwrap_or(pending))?;
+    files.keep(&key.pem()).map_err(EnrolmentError::not_written)?;
     Ok(key)
-}
-
-/// Writes a file that is its owner's alone, durably; it belongs to whom `beside` belongs to, as where root enrols a device that a
-/// service runs.
-fn write(path: &Path, content: &[u8], beside: &Path) -> Result<(), EnrolmentError> {
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        });
-    written.map_err(failed(path))?;
-    give(path, beside)
-}
-
-fn give(path: &Path, beside: &Path) -> Result<(), EnrolmentError> {
-    let (of, wanted) = (fs::metadata(path), fs::metadata(beside));
-    let (of, wanted) = (of.map_err(failed(path))?, wanted.map_err(failed(beside))?);
-    if (of.uid(), of.gid()) != (wanted.uid(), wanted.gid()) {
-        chown(path, Some(wanted.uid()), Some(wanted.gid())).map_err(failed(path))?;
-    }
-    Ok(())
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> EnrolmentError {

@@ -9,11 +9,12 @@
 //!
 //! A device that cannot fetch its files goes on with the configuration that it has.
 
+mod certificate;
 mod enrolment;
 mod fetch;
 mod plan;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -21,8 +22,9 @@ use std::time::{Duration, Instant};
 use md5::{Digest, Md5};
 use model::config::{Document, ProvisioningConfig, Settings};
 use model::status::{DeviceEvent, ProvisioningStep};
-use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust, certificates_from_file};
+use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 
+pub(super) use self::certificate::CertificateFiles;
 pub use self::enrolment::{Enrolled, Enrolment, EnrolmentError, enrol};
 pub use self::fetch::ProvisioningFailure;
 use self::fetch::{Client, failure};
@@ -40,8 +42,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 const WAIT_MAX: Duration = Duration::from_secs(900);
 /// A file that the system's DHCP client writes: the server of option 66, 160 or 150.
 const DHCP_FILE: &str = "provisioning-server";
-/// The folder in the state folder that holds the device's certificate.
-const CERTIFICATE_FOLDER: &str = "certificate";
 
 /// How provisioning stands.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -63,22 +63,6 @@ pub enum Provisioning {
         /// Why.
         failure: ProvisioningFailure,
     },
-}
-
-/// The certificate that the device shows.
-pub(super) struct CertificateFiles {
-    pub(super) chain: PathBuf,
-    pub(super) key: PathBuf,
-}
-
-impl CertificateFiles {
-    pub(super) fn of(state: &Path) -> Self {
-        let folder = state.join(CERTIFICATE_FOLDER);
-        Self {
-            chain: folder.join("device.pem"),
-            key: folder.join("device.key"),
-        }
-    }
 }
 
 /// What share of a wait after a failure is left to chance, and of the time between two fetches: the devices of a site start with the same
@@ -303,8 +287,7 @@ fn hex(octets: &[u8]) -> String {
 
 /// Says whether the state folder holds a certificate of the device with its key, and both can be read and used.
 pub(super) fn has_certificate(state: &Path) -> bool {
-    let CertificateFiles { chain, key } = CertificateFiles::of(state);
-    Identity::from_files(&chain, &key).is_ok()
+    matches!(CertificateFiles::of(state).identity(), Ok(Some(_)))
 }
 
 /// Whom to trust, and the device's certificate if it has one.
@@ -331,13 +314,9 @@ pub(super) fn device_tls(
         }
         (None, true) => Trust::Platform,
     };
-    let CertificateFiles { chain, key } = CertificateFiles::of(appliance.state());
-    let identity = if chain.exists() || key.exists() {
-        let identity = Identity::from_files(&chain, &key);
-        Some(identity.map_err(|error| format!("the device's own certificate: {error}"))?)
-    } else {
-        None
-    };
+    let identity = CertificateFiles::of(appliance.state())
+        .identity()
+        .map_err(|error| format!("the device's own certificate: {error}"))?;
     ClientTls::new(ClientTlsConfig {
         trust,
         minimum: MinimumVersion::Tls12,

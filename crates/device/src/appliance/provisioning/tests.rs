@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
 use net::authority::{Authority, Purpose, Subject};
-use net::tls::{ClientCertificates, ServerTls};
+use net::tls::{ClientCertificates, Identity, ServerTls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -81,7 +82,7 @@ impl Server {
 
     /// Gives a state folder the certificate of a device.
     fn equip(&self, state: &Path) {
-        let CertificateFiles { chain, key } = CertificateFiles::of(state);
+        let CertificateFiles { chain, key, .. } = CertificateFiles::of(state);
         fs::create_dir_all(chain.parent().unwrap()).unwrap();
         fs::copy(self.file("device.pem"), chain).unwrap();
         fs::copy(self.file("device.key"), key).unwrap();

@@ -1,7 +1,7 @@
 //! Enrolling at a scripted authority.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::sync::{Arc, Mutex};
 
 use net::authority::{Authority, Purpose, Subject};
@@ -283,4 +283,121 @@ async fn an_answer_that_is_none_leaves_the_certificate_that_was_there() {
         before
     );
     assert!(has_certificate(state.path()));
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_hardware_address_is_refused() {
+    let state = tempfile::tempdir().unwrap();
+    let server = Server::start(|authority, request| granted(&sign(authority, request))).await;
+    for wrong in [
+        "",
+        "0",
+        "zz",
+        "00:22:EE:0A:0B:0",
+        "00:22:EE:0A:0B:0C:0",
+        "00:00:00:00:00:00",
+        "lobby 0022EE0A0B0C",
+    ] {
+        let enrolment = Enrolment {
+            mac: Some(wrong.to_owned()),
+            ..server.enrolment(state.path())
+        };
+        assert!(
+            matches!(enrol(enrolment).await, Err(EnrolmentError::Mac(named)) if named == wrong),
+            "{wrong}"
+        );
+    }
+    assert!(server.asked.lock().unwrap().is_empty());
+
+    for right in ["0022ee0a0b0c", "00-22-EE-0A-0B-0C"] {
+        assert_eq!(hardware_address(right).as_deref(), Some(MAC));
+    }
+}
+
+#[tokio::test]
+async fn an_enrolment_that_ended_between_its_two_files_is_completed_by_who_reads_them() {
+    let state = tempfile::tempdir().unwrap();
+    let server = Server::start(|authority, request| granted(&sign(authority, request))).await;
+    enrol(server.enrolment(state.path())).await.unwrap();
+    let file = |name: &str| state.path().join("certificate").join(name);
+    let before = fs::read(file("device.pem")).unwrap();
+    enrol(server.enrolment(state.path())).await.unwrap();
+    let after = fs::read(file("device.pem")).unwrap();
+
+    // The key is the second one's, the certificate the first one's.
+    fs::write(file("device.pem"), before).unwrap();
+    assert!(!has_certificate(state.path()));
+    fs::write(file("device.pem.new"), &after).unwrap();
+
+    assert!(has_certificate(state.path()));
+    assert_eq!(fs::read(file("device.pem")).unwrap(), after);
+    assert!(!file("device.pem.new").exists());
+}
+
+/// A state folder of another user, in one that everybody may enter; `None` without the rights to make one.
+fn folder_of_another() -> Option<(tempfile::TempDir, PathBuf)> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    chown(&state, Some(SERVICE_USER), Some(SERVICE_USER)).ok()?;
+    Some((folder, state))
+}
+
+/// Somebody who is not root; no such user need exist.
+const SERVICE_USER: u32 = 64_321;
+
+#[tokio::test]
+async fn what_root_enrols_belongs_to_the_owner_of_the_state_folder() {
+    let Some((_folder, state)) = folder_of_another() else {
+        return;
+    };
+    let server = Server::start(|authority, request| granted(&sign(authority, request))).await;
+
+    enrol(server.enrolment(&state)).await.unwrap();
+
+    for name in ["certificate", "certificate/device.key", "certificate/device.pem"] {
+        let metadata = fs::metadata(state.join(name)).unwrap();
+        assert_eq!(
+            (metadata.uid(), metadata.gid()),
+            (SERVICE_USER, SERVICE_USER),
+            "{name}"
+        );
+    }
+    let made_by_root = fs::metadata(server.folder.path()).unwrap();
+    assert_eq!(made_by_root.uid(), 0);
+    fs::write(server.folder.path().join("root still writes"), "").unwrap();
+}
+
+#[tokio::test]
+async fn links_in_a_folder_of_another_user_lead_root_nowhere() {
+    let Some((folder, state)) = folder_of_another() else {
+        return;
+    };
+    let server = Server::start(|authority, request| granted(&sign(authority, request))).await;
+    let shadow = folder.path().join("shadow");
+    fs::write(&shadow, "root's alone").unwrap();
+    fs::set_permissions(&shadow, fs::Permissions::from_mode(0o600)).unwrap();
+    let certificate = state.join("certificate");
+    fs::create_dir(&certificate).unwrap();
+    chown(&certificate, Some(SERVICE_USER), Some(SERVICE_USER)).unwrap();
+    for name in ["device.key.pending", "device.pem.new"] {
+        symlink(&shadow, certificate.join(name)).unwrap();
+    }
+
+    enrol(server.enrolment(&state)).await.unwrap();
+
+    assert!(has_certificate(&state));
+    assert_eq!(fs::read_to_string(&shadow).unwrap(), "root's alone");
+    assert_eq!(fs::metadata(&shadow).unwrap().uid(), 0);
+
+    // The folder itself is a link to one of root's.
+    let etc = folder.path().join("etc");
+    fs::create_dir(&etc).unwrap();
+    fs::remove_dir_all(&certificate).unwrap();
+    symlink(&etc, &certificate).unwrap();
+    let outcome = enrol(server.enrolment(&state)).await;
+    assert!(matches!(outcome, Err(EnrolmentError::Write { .. })));
+    assert_eq!(fs::metadata(&etc).unwrap().uid(), 0);
+    assert_eq!(fs::read_dir(&etc).unwrap().count(), 0);
 }
