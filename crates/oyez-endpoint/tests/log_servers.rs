@@ -15,6 +15,8 @@ use peers::{Program, available};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Ports that are tried.
+const PORTS_TRIED_MAX: usize = 100;
 /// How rsyslog writes what it has understood of a message.
 const TEMPLATE: &str =
     "%syslogseverity-text%|%syslogfacility-text%|%app-name%|%procid%|%msgid%|%structured-data%|%msg%\\n";
@@ -25,13 +27,25 @@ struct LogServer {
     port: u16,
 }
 
+/// A port that is free over TCP and UDP: the system picks one for the first, and others may have it for the second.
+fn free_port() -> u16 {
+    let mut streams: Vec<TcpListener> = Vec::new();
+    loop {
+        assert!(streams.len() < PORTS_TRIED_MAX, "no port is free over both");
+        let stream = TcpListener::bind((LOOPBACK, 0)).unwrap();
+        let port = stream.local_addr().unwrap().port();
+        if UdpSocket::bind((LOOPBACK, port)).is_ok() {
+            return port;
+        }
+        // Held, so that it is not picked again.
+        streams.push(stream);
+    }
+}
+
 impl LogServer {
     fn start(input: impl FnOnce(&Path, u16) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stream = TcpListener::bind((LOOPBACK, 0)).unwrap();
-        let port = stream.local_addr().unwrap().port();
-        let datagrams = UdpSocket::bind((LOOPBACK, port)).unwrap();
-        drop((stream, datagrams));
+        let port = free_port();
         let written = folder.path().join("written");
         let configuration = format!(
             "global(workDirectory=\"{folder}\")\n{input}\n\
