@@ -21,6 +21,7 @@ use crate::call::page::{About, Agreed, PageCall};
 use crate::call::{CALLS_MAX, CallMedia, TONE_MAX};
 use crate::io::{CallId, Output};
 use crate::local::Starter;
+use crate::passcode::Passcode;
 use crate::playback::{Playback, Rounds};
 use crate::refusal::Refusal;
 use crate::tones::{BuiltinTone, ToneSource};
@@ -50,73 +51,99 @@ impl Endpoint {
             // Before anything that could refuse the call: what it asks for is done by its coming.
             self.cancel_alerts(now);
         }
+        if let Err(refusal) = self.take_in(now, session, flow, (slot, position), invite) {
+            self.refuse(now, session, Some(slot), &refusal);
+        }
+    }
+
+    /// Does what an admitted call asks for: starts an announcement, opens a socket or rings.
+    fn take_in(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        flow: Flow,
+        (slot, position): (usize, SlotPosition),
+        invite: &Message,
+    ) -> Result<(), Refusal> {
         let priority = self.priority_of(now, flow, slot, invite);
         let class = self.class_of(now, flow, slot, position, priority);
-        let class = self.talked_back(slot, position.kind(), class);
-        let is_drill = class == Class::PriorityPage && position.kind() == SlotKind::Alert;
         let announcement = self.announcement_of(now, flow, slot, position, invite);
         // Who says that it is an emergency, and is believed, has been asked already.
-        let passcode = match self.passcode_of(now, slot) {
-            Ok(passcode) => passcode.filter(|_| priority != Some(Priority::Emergency)),
-            Err(_) if priority == Some(Priority::Emergency) => None,
-            Err(refusal) => return self.refuse(now, session, Some(slot), &refusal),
+        let passcode = match priority {
+            Some(Priority::Emergency) => None,
+            Some(Priority::Urgent) | None => self.passcode_of(now, slot)?,
         };
-        if let Some(number) = announcement.filter(|_| passcode.is_none()) {
-            // Before anything else that could refuse the call, as well.
-            let starter = Starter::Call {
-                slot: position.id(),
-                caller: caller(invite),
-            };
-            if let Err(refusal) = self.start_announcement(now, number, is_drill, starter) {
-                return self.refuse(now, session, Some(slot), &refusal);
-            }
-        }
-        if let Err(refusal) = self.make_room(now, slot, class) {
-            return self.refuse(now, session, Some(slot), &refusal);
-        }
-        let id = self.calls.next_id();
         let about = About {
-            id,
+            id: self.calls.next_id(),
             session,
             slot,
             kind: position.kind(),
             flow,
-            class,
+            class: self.talked_back(slot, position.kind(), class),
             page: page_of(invite).filter(|_| announcement.is_none()),
             announcement,
-            is_drill,
+            is_drill: class == Class::PriorityPage && position.kind() == SlotKind::Alert,
             caller: caller(invite),
         };
-        let recorder = match self.recorder_of(&about) {
-            Ok(recorder) => recorder,
-            Err(refusal) => return self.refuse(now, session, Some(slot), &refusal),
-        };
-        match position.kind() {
-            SlotKind::Page | SlotKind::Alert => {
-                let offer = invite.body().to_vec();
-                let sound = self.sound.profile();
-                let gain = Gain::new(sound.output_rate, sound.speech_volume_db(position.kind()));
-                let call = PageCall::new(now, about, offer, gain, self.profile.times.page_max);
-                let call = if sound.levels_speech {
-                    call.levelled(sound.output_rate)
-                } else {
-                    call
-                };
-                let call = match passcode {
-                    Some(passcode) => call.guarded(passcode),
-                    None => call,
-                };
-                self.calls.insert_page(match recorder {
-                    Some(recorder) => call.recorded(recorder),
-                    None => call,
-                });
-                self.outputs.push_back(Output::OpenMedia {
-                    call: id,
-                    local: flow.local.ip(),
-                });
-            }
-            SlotKind::Ring => self.ring(now, about, invite),
+        if passcode.is_none() {
+            // Before anything else that could refuse the call, as well.
+            self.announce(now, &about)?;
         }
+        match position.kind() {
+            SlotKind::Page | SlotKind::Alert => self.take_page(now, about, passcode, invite.body().to_vec()),
+            SlotKind::Ring => {
+                self.make_room(now, about.slot, about.class)?;
+                self.ring(now, about, invite);
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps a page or an alert, and has a socket opened for it.
+    fn take_page(
+        &mut self,
+        now: Instant,
+        about: About,
+        passcode: Option<Passcode>,
+        offer: Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let recorder = self.recorder_of(&about)?;
+        self.make_room(now, about.slot, about.class)?;
+        let opens = Output::OpenMedia {
+            call: about.id,
+            local: about.flow.local.ip(),
+        };
+        let sound = self.sound.profile();
+        let gain = Gain::new(sound.output_rate, sound.speech_volume_db(about.kind));
+        let mut call = PageCall::new(now, about, offer, gain, self.profile.times.page_max);
+        if sound.levels_speech {
+            call = call.levelled(sound.output_rate);
+        }
+        if let Some(passcode) = passcode {
+            call = call.guarded(passcode);
+        }
+        if let Some(recorder) = recorder {
+            call = call.recorded(recorder);
+        }
+        self.calls.insert_page(call);
+        self.outputs.push_back(opens);
+        Ok(())
+    }
+
+    /// Starts the announcement that a call asks for, if it does.
+    pub(super) fn announce(&mut self, now: Instant, about: &About) -> Result<(), Refusal> {
+        let Some(number) = about.announcement else {
+            return Ok(());
+        };
+        let slot = self
+            .slots
+            .get(about.slot)
+            .map(|slot| slot.profile().position.id());
+        let starter = slot.map_or(Starter::Device, |slot| Starter::Call {
+            slot,
+            caller: about.caller.clone(),
+        });
+        self.start_announcement(now, number, about.is_drill, starter)
     }
 
     /// The announcement that a call to an alert slot starts. A page of a zone has somebody who speaks: it carries the

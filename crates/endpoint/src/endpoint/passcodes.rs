@@ -8,7 +8,6 @@ use sip::message::StatusCode;
 use super::Endpoint;
 use crate::call::farewell::Farewell;
 use crate::io::CallId;
-use crate::local::Starter;
 use crate::passcode::{Outcome, Passcode};
 use crate::refusal::Refusal;
 use crate::slot::Slot;
@@ -56,17 +55,7 @@ impl Endpoint {
         let Some(about) = self.calls.about(id).cloned() else {
             return Ok(());
         };
-        if let Some(number) = about.announcement {
-            let slot = self
-                .slots
-                .get(about.slot)
-                .map(|slot| slot.profile().position.id());
-            let starter = slot.map_or(Starter::Device, |slot| Starter::Call {
-                slot,
-                caller: about.caller.clone(),
-            });
-            self.start_announcement(now, number, about.is_drill, starter)?;
-        }
+        self.announce(now, &about)?;
         let tone = self.request_page(now, &about)?;
         if let Some(call) = self.calls.page_mut(id) {
             call.let_in(now, tone);
