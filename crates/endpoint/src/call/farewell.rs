@@ -29,6 +29,8 @@ pub(crate) enum Farewell {
     Recorded,
     /// Something else sounds, and it was answered before that could be known.
     Busy,
+    /// As many messages are kept as may be, and it was answered before that was known.
+    NoRoom,
     /// The device leaves the network.
     ShutDown,
 }
@@ -49,6 +51,7 @@ impl Farewell {
             Self::WrongPasscode => "Q.850;cause=21;text=\"wrong passcode\"".to_owned(),
             Self::Recorded => "SIP;cause=200;text=\"the message is recorded\"".to_owned(),
             Self::Busy => "Q.850;cause=17;text=\"something else sounds\"".to_owned(),
+            Self::NoRoom => "Q.850;cause=17;text=\"too many messages wait to be played\"".to_owned(),
             Self::ShutDown => "SIP;cause=480;text=\"device shuts down\"".to_owned(),
         }
     }
@@ -65,7 +68,8 @@ impl Farewell {
             | Self::NoPasscode
             | Self::WrongPasscode
             | Self::Recorded
-            | Self::Busy => StatusCode::BUSY_HERE,
+            | Self::Busy
+            | Self::NoRoom => StatusCode::BUSY_HERE,
         }
     }
 
@@ -81,7 +85,8 @@ impl Farewell {
             | Self::NoPasscode
             | Self::WrongPasscode
             | Self::Recorded
-            | Self::Busy => StopReason::Ended,
+            | Self::Busy
+            | Self::NoRoom => StopReason::Ended,
             Self::AlertCancelled => StopReason::Cancelled,
             Self::ShutDown => StopReason::ShutDown,
         }
@@ -93,7 +98,7 @@ impl Farewell {
             // A page has one receipt: it comes with the dialog the page ends in.
             Self::Moved => false,
             // There was no page yet.
-            Self::NoPasscode | Self::WrongPasscode | Self::Recorded | Self::Busy => false,
+            Self::NoPasscode | Self::WrongPasscode | Self::Recorded | Self::Busy | Self::NoRoom => false,
             Self::TooLong
             | Self::Silent
             | Self::PreEmpted(_)

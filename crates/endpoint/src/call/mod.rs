@@ -31,6 +31,17 @@ pub const CALLS_MAX: usize = 16;
 /// Longest tone before a page; what is longer is cut. A zone waits ten seconds for the answer of a listener.
 pub const TONE_MAX: Duration = Duration::from_secs(8);
 
+/// What a device loses with one of its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// Nothing: the announcement that the call has started goes on without it.
+    Nothing,
+    /// What would be heard of it, were the right passcode keyed in.
+    Chance,
+    /// What is heard of it, or waits to be.
+    Sound,
+}
+
 /// All calls.
 #[derive(Default)]
 pub(crate) struct Calls {
@@ -239,9 +250,23 @@ impl Calls {
         self.page_by_id.values().any(PageCall::hears_room)
     }
 
-    /// How many calls are being recorded.
+    /// What is lost with a call.
+    pub(crate) fn loss(&self, about: &About) -> Loss {
+        if self.page(about.id).is_some_and(PageCall::is_guarded) {
+            Loss::Chance
+        } else if about.is_heard() {
+            Loss::Sound
+        } else {
+            Loss::Nothing
+        }
+    }
+
+    /// How many calls are being recorded, without those that have not been let in.
     pub(crate) fn recording(&self) -> usize {
-        self.page_by_id.values().filter(|call| call.is_recorded()).count()
+        let calls = self.page_by_id.values();
+        calls
+            .filter(|call| call.is_recorded() && !call.is_guarded())
+            .count()
     }
 
     /// Says whether a page is under way, which a move to another server would disturb.

@@ -18,7 +18,7 @@ use sip::user_agent::{Reply, SessionId};
 use super::{Endpoint, Phase};
 use crate::call::farewell::Farewell;
 use crate::call::page::{About, Agreed, PageCall};
-use crate::call::{CALLS_MAX, CallMedia, TONE_MAX};
+use crate::call::{CALLS_MAX, CallMedia, Loss, TONE_MAX};
 use crate::io::{CallId, Output};
 use crate::local::Starter;
 use crate::passcode::Passcode;
@@ -92,7 +92,7 @@ impl Endpoint {
         match position.kind() {
             SlotKind::Page | SlotKind::Alert => self.take_page(now, about, passcode, invite.body().to_vec()),
             SlotKind::Ring => {
-                self.make_room(now, about.slot, about.class)?;
+                self.make_room(now, &about, false)?;
                 self.ring(now, about, invite);
                 Ok(())
             }
@@ -108,7 +108,7 @@ impl Endpoint {
         offer: Vec<u8>,
     ) -> Result<(), Refusal> {
         let recorder = self.recorder_of(&about)?;
-        self.make_room(now, about.slot, about.class)?;
+        self.make_room(now, &about, passcode.is_some())?;
         let opens = Output::OpenMedia {
             call: about.id,
             local: about.flow.local.ip(),
@@ -369,9 +369,10 @@ impl Endpoint {
     }
 
     /// Ends a call where one more would be beyond the limits: one that its caller has left, else the one that is missed
-    /// least of those that the newcomer silences, the oldest of its like.
-    fn make_room(&mut self, now: Instant, slot: usize, class: Class) -> Result<(), Refusal> {
-        let rivals = self.calls.rivals(slot);
+    /// least of those that the newcomer silences, the oldest of its like. Whoever has to key in a passcode first has
+    /// nothing fall silent by its call alone.
+    fn make_room(&mut self, now: Instant, newcomer: &About, is_guarded: bool) -> Result<(), Refusal> {
+        let rivals = self.calls.rivals(newcomer.slot);
         if rivals.is_empty() {
             return Ok(());
         }
@@ -380,17 +381,22 @@ impl Endpoint {
         let (id, farewell) = if let Some(left) = left {
             (left.id, Farewell::Succeeded)
         } else {
-            let is_cancelled_again = |about: &About| about.slot == slot && self.is_cancel(slot);
+            let is_cancelled_again =
+                |about: &About| about.slot == newcomer.slot && self.is_cancel(newcomer.slot);
             let silenced = rivals
                 .iter()
-                .filter(|about| arbiter.takes_over(class, about.class) || is_cancelled_again(about))
+                .filter(|about| arbiter.takes_over(newcomer.class, about.class) || is_cancelled_again(about))
+                .filter(|about| !is_guarded || self.calls.loss(about) < Loss::Sound)
                 .reduce(|least, about| {
-                    let matters_less =
-                        about.class != least.class && arbiter.takes_over(least.class, about.class);
+                    let matters_less = if about.class == least.class {
+                        self.calls.loss(about) < self.calls.loss(least)
+                    } else {
+                        arbiter.takes_over(least.class, about.class)
+                    };
                     if matters_less { about } else { least }
                 })
                 .ok_or(Refusal::TooManyCalls)?;
-            (silenced.id, Farewell::PreEmpted(class))
+            (silenced.id, Farewell::PreEmpted(newcomer.class))
         };
         self.hang_up(now, id, farewell);
         Ok(())

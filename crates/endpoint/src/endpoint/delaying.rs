@@ -31,18 +31,29 @@ impl Endpoint {
         let Some(PageMode::Delayed { ends_by_key }) = mode.filter(|_| is_page) else {
             return Ok(None);
         };
+        self.has_room_for_message()?;
+        let rate = self.sound.profile().output_rate;
+        let prompt = ToneSource::Builtin(BuiltinTone::Prompt);
+        let prompt = Playback::nothing(rate).instead(&[&prompt]);
+        Ok(Some(Recorder::new(rate, prompt, ends_by_key)))
+    }
+
+    /// Says whether one more message may be recorded.
+    ///
+    /// # Errors
+    ///
+    /// As many messages as may be are recorded, wait or are played.
+    pub(super) fn has_room_for_message(&self) -> Result<(), Refusal> {
         let MessagesStatus { recording, waiting } = self.messages();
         let played = self
             .locals
             .ids_where(|sound| sound.kind == Kind::DelayedPage)
             .len();
-        if recording + waiting + played >= MESSAGES_MAX {
-            return Err(Refusal::TooManyMessages);
+        if recording + waiting + played < MESSAGES_MAX {
+            Ok(())
+        } else {
+            Err(Refusal::TooManyMessages)
         }
-        let rate = self.sound.profile().output_rate;
-        let prompt = ToneSource::Builtin(BuiltinTone::Prompt);
-        let prompt = Playback::nothing(rate).instead(&[&prompt]);
-        Ok(Some(Recorder::new(rate, prompt, ends_by_key)))
     }
 
     /// Keeps what a call that is over has recorded, unless it goes on in another dialog, or the device leaves.

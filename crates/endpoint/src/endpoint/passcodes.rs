@@ -7,6 +7,7 @@ use sip::message::StatusCode;
 
 use super::Endpoint;
 use crate::call::farewell::Farewell;
+use crate::call::page::PageCall;
 use crate::io::CallId;
 use crate::passcode::{Outcome, Passcode};
 use crate::refusal::Refusal;
@@ -39,7 +40,12 @@ impl Endpoint {
             Outcome::Right => {
                 if let Err(refusal) = self.let_in(now, id) {
                     self.tell_turned_away(id, refusal.status(), refusal.to_string());
-                    self.hang_up(now, id, Farewell::Busy);
+                    let farewell = if refusal == Refusal::TooManyMessages {
+                        Farewell::NoRoom
+                    } else {
+                        Farewell::Busy
+                    };
+                    self.hang_up(now, id, farewell);
                 }
             }
             Outcome::Wrong => self.gate.counters.wrong_passcodes += 1,
@@ -55,6 +61,10 @@ impl Endpoint {
         let Some(about) = self.calls.about(id).cloned() else {
             return Ok(());
         };
+        if self.calls.page(id).is_some_and(PageCall::is_recorded) {
+            // Whoever has keyed in nothing takes no message's place, so there may be none left.
+            self.has_room_for_message()?;
+        }
         self.announce(now, &about)?;
         let tone = self.request_page(now, &about)?;
         if let Some(call) = self.calls.page_mut(id) {

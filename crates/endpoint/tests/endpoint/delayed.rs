@@ -261,6 +261,48 @@ fn a_message_is_recorded_behind_its_passcode() {
 }
 
 #[test]
+fn who_keys_in_no_passcode_takes_the_place_of_no_message() {
+    let mut world = World::sounding(guarded_and_open());
+    for user in ["hall", "hall", "room"] {
+        world.page(user, &[]);
+    }
+    assert_eq!(messages(&world), (0, 0));
+
+    let page = world.page("yard", &[]);
+
+    assert_eq!(messages(&world), (1, 0));
+    assert_eq!(world.server().statuses(page.session), [200]);
+}
+
+#[test]
+fn who_keys_in_the_passcode_when_no_more_messages_may_be_kept_is_told_so_by_a_bye() {
+    for kept in [MESSAGES_MAX - 1, MESSAGES_MAX] {
+        let mut world = World::sounding(guarded_and_open());
+        world.input(Input::Sound(SoundOrder::StartTone {
+            tone: recording("busy.wav", 1, 800),
+            rounds: Rounds::Endless,
+            class: ToneClass::Page,
+        }));
+        let page = world.page("hall", &[]);
+        let mut handset = Handset::new(&mut world, &page);
+        for _ in 0..kept {
+            record(&mut world, "yard", SECOND);
+        }
+
+        handset.key_in(&mut world, "47");
+
+        let bye = world.server().bye_of_device(page.session);
+        let reason = bye.and_then(|(_, bye)| bye.header(HeaderName::Reason).map(str::to_owned));
+        if kept < MESSAGES_MAX {
+            assert_eq!((reason, messages(&world)), (None, (1, kept)));
+        } else {
+            assert!(reason.unwrap().contains("too many messages"));
+            assert_eq!(messages(&world), (0, kept));
+        }
+    }
+}
+
+#[test]
 fn a_call_without_a_word_is_no_message() {
     let mut world = World::sounding(delaying());
     let page = world.page("hall", &[]);
@@ -281,6 +323,23 @@ fn a_call_without_a_word_is_no_message() {
 fn delaying() -> Profile {
     let mut profile = profile();
     profile.slots[0].mode = PageMode::Delayed { ends_by_key: false };
+    profile
+}
+
+/// Page slots that delay: two that ask for a passcode, and one that does not.
+fn guarded_and_open() -> Profile {
+    let mut profile = delaying();
+    for (port, user) in [(2, "room"), (3, "yard")] {
+        let mut slot = slot(SlotPosition::new(SlotKind::Page, port).unwrap(), user);
+        slot.mode = PageMode::Delayed { ends_by_key: false };
+        profile.slots.push(slot);
+    }
+    for slot in &mut profile.slots[..2] {
+        slot.passcode = Some(Passcode {
+            code: "47".into(),
+            prompt: ToneSource::None,
+        });
+    }
     profile
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use endpoint::passcode::{ENTRY_MAX, LOCKED_MAX, Passcode, TRIES_MAX};
 use endpoint::profile::{AlertsProfile, Announcement};
 use endpoint::tones::{BuiltinTone, ToneSource};
-use endpoint::{Profile, Rounds};
+use endpoint::{CALLS_PER_SLOT_MAX, Profile, Rounds};
 use media::sdp::SecurityOffer;
 use model::config::PriorityTrust;
 use model::status::{DeviceEvent, Verdict};
@@ -284,6 +284,79 @@ fn the_end_of_an_announcement_leaves_a_caller_who_keys_in_the_passcode_its_time(
 }
 
 #[test]
+fn who_keys_nothing_in_ends_no_alert_by_calling_again_and_again() {
+    let mut world = World::sounding(spoken_alarm(PriorityTrust::Never));
+    let live = world.page("alarm", &[]);
+    Handset::new(&mut world, &live).key_in(&mut world, CODE);
+    world.speak_page(&live, &speech(10 * SECOND));
+
+    let mut idlers = Vec::new();
+    for _ in 0..3 {
+        idlers.push(world.page("alarm", &[]));
+        world.run_for(SECOND);
+    }
+
+    assert!(world.server().bye_of_device(live.session).is_none());
+    assert!(loud(&world.listen(SECOND)) > 7_000);
+    let ended: Vec<bool> = idlers
+        .iter()
+        .map(|idler| world.server().bye_of_device(idler.session).is_some())
+        .collect();
+    assert_eq!(ended, [true, true, false], "they end one another");
+}
+
+#[test]
+fn who_has_yet_to_key_in_the_passcode_is_refused_where_only_calls_that_were_let_in_could_give_way() {
+    let mut world = World::sounding(spoken_alarm(PriorityTrust::Never));
+    let mut live = Vec::new();
+    for _ in 0..CALLS_PER_SLOT_MAX {
+        let alert = world.page("alarm", &[]);
+        Handset::new(&mut world, &alert).key_in(&mut world, CODE);
+        world.speak_page(&alert, &speech(10 * SECOND));
+        live.push(alert);
+    }
+
+    let (session, _) = world.call("alarm", SecurityOffer::Standard, &[]);
+    world.run_for(SECOND);
+
+    assert_eq!(world.server().statuses(session), [486]);
+    for alert in live {
+        assert!(world.server().bye_of_device(alert.session).is_none());
+    }
+}
+
+#[test]
+fn an_emergency_that_is_believed_takes_the_place_of_who_keys_in_and_not_of_an_alert() {
+    let mut world = World::sounding(spoken_alarm(PriorityTrust::Always));
+    let live = world.page("alarm", &[("Priority", "emergency")]);
+    world.speak_page(&live, &speech(10 * SECOND));
+    let idler = world.page("alarm", &[]);
+
+    let second = world.page("alarm", &[("Priority", "emergency")]);
+
+    assert!(world.server().bye_of_device(idler.session).is_some());
+    for alert in [live, second] {
+        assert!(world.server().bye_of_device(alert.session).is_none());
+    }
+}
+
+#[test]
+fn who_waits_for_the_end_of_an_announcement_gives_way_to_who_asks_for_it_anew() {
+    let mut world = World::sounding(alarm(PriorityTrust::Never));
+    let keys = world.page("alarm", &[]);
+    let waits = world.page("alarm", &[]);
+    Handset::new(&mut world, &waits).key_in(&mut world, CODE);
+
+    let third = world.page("alarm", &[]);
+
+    assert!(world.server().bye_of_device(waits.session).is_some());
+    assert!(loud(&world.listen(SECOND)) > 1_000, "the announcement goes on");
+    for page in [keys, third] {
+        assert!(world.server().bye_of_device(page.session).is_none());
+    }
+}
+
+#[test]
 fn who_is_let_in_while_something_sounds_is_told_so_by_a_bye() {
     let mut profile = guarded();
     profile
@@ -359,6 +432,14 @@ fn alarm(trust: PriorityTrust) -> Profile {
         ..AlertsProfile::default()
     };
     profile
+}
+
+/// An alert slot that asks for a passcode, and carries what is said then.
+fn spoken_alarm(trust: PriorityTrust) -> Profile {
+    Profile {
+        alerts: AlertsProfile::default(),
+        ..alarm(trust)
+    }
 }
 
 /// A page slot and an alert slot that ask for a passcode each.
