@@ -38,12 +38,12 @@ impl DatagramSocket {
         })
     }
 
-    /// The address the socket is bound to, perhaps the unspecified one.
     /// Marks what is sent from here on.
     pub(crate) fn mark(&self, code_point: u8) {
         socket::mark(&self.socket, self.local, code_point);
     }
 
+    /// The address the socket is bound to, perhaps the unspecified one.
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }

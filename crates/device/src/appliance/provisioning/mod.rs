@@ -95,7 +95,8 @@ fn chance() -> u8 {
     octet[0]
 }
 
-/// Fetches for as long as the appliance runs: at once, then when it is asked for, when its time has come, and after failures.
+/// Fetches for as long as the appliance runs: at the start, a device that has an account up to [`START_SPREAD`] later; then when it is
+/// asked for, when its time has come, and after failures.
 pub(super) async fn run(appliance: Weak<Shared>) {
     let mut failures = 0;
     if let Some(shared) = appliance.upgrade() {
