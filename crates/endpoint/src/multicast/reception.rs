@@ -6,6 +6,9 @@
 //!                        a few openings kept
 //! ```
 //!
+//! Behind a tone a stream is Live for as long after its end as it is played late. Who begins meanwhile goes on in its place: heard
+//! behind what waits, without another tone.
+//!
 //! One packet starts nothing: a stray or forged datagram neither lights the strobe nor ends another page. A stream holds
 //! its zone until it is over; what comes from elsewhere meanwhile is dropped.
 
@@ -68,7 +71,7 @@ pub(super) struct Opening {
 /// One zone.
 pub(super) struct Reception {
     profile: ZoneProfile,
-    /// The oldest first, at most [`OPENINGS_MAX`]; none while a stream is live.
+    /// The oldest first, at most [`OPENINGS_MAX`]; none is added while a stream comes.
     openings: Vec<Opening>,
     live: Option<Box<Live>>,
     problem: Option<String>,
@@ -119,7 +122,9 @@ impl Reception {
 
     /// Takes a packet of the stream, or keeps one that may be the first of one.
     pub(super) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Judgement {
-        if let Some(live) = self.live.as_deref_mut() {
+        if let Some(live) = self.live.as_deref_mut()
+            && (live.from == from || !live.is_draining(now))
+        {
             return live.handle_packet(now, from, bytes);
         }
         let Some((header, _)) = sound_of(bytes) else {
@@ -134,7 +139,11 @@ impl Reception {
         if let Some(place) = place {
             let opening = self.openings.remove(place);
             self.openings.clear();
-            return Judgement::Begins(opening);
+            let Some(live) = self.live.as_deref_mut() else {
+                return Judgement::Begins(opening);
+            };
+            live.follow(now, opening, bytes);
+            return Judgement::Kept;
         }
         if self.openings.len() >= OPENINGS_MAX {
             self.openings.remove(0);
@@ -160,17 +169,10 @@ impl Reception {
         let rate = profile.output_rate;
         // Music is as loud as it is meant to be.
         let is_levelled = profile.levels_speech && self.profile.class != Class::BackgroundMusic;
-        let receiver = Receiver::new(&ReceiverConfig {
-            remote: opening.from,
-            formats: FORMATS.to_vec(),
-            telephone_event: None,
-            key: None,
-            output_rate: rate,
-        });
         let mut live = Live {
             sound,
             from: opening.from,
-            receiver,
+            receiver: receiver_of(opening.from, rate),
             codec: Codec::Pcmu,
             heard_at: opening.at,
             level: Level::Silent,
@@ -295,6 +297,21 @@ impl Reception {
 }
 
 impl Live {
+    /// Says whether it has ended, and only its sound behind the tone is still to be heard.
+    fn is_draining(&self, now: Instant) -> bool {
+        self.held_back.is_some() && now.saturating_duration_since(self.heard_at) >= STREAM_SILENCE
+    }
+
+    /// Goes on with another source, whose second packet is `bytes`.
+    fn follow(&mut self, now: Instant, mut opening: Opening, bytes: &mut [u8]) {
+        self.from = opening.from;
+        self.receiver = receiver_of(opening.from, self.rate);
+        // Somebody else speaks, as loud as they may.
+        self.leveller = self.leveller.take().map(|_| Leveller::new(self.rate));
+        self.handle_packet(opening.at, opening.from, &mut opening.bytes);
+        self.handle_packet(now, opening.from, bytes);
+    }
+
     fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Judgement {
         if from != self.from {
             return Judgement::Foreign;
@@ -321,6 +338,16 @@ impl Opening {
         let step = header.sequence.wrapping_sub(self.header.sequence);
         self.from == from && self.header.ssrc == header.ssrc && (1..=STEP_MAX).contains(&step)
     }
+}
+
+fn receiver_of(source: SocketAddr, output_rate: SampleRate) -> Receiver {
+    Receiver::new(&ReceiverConfig {
+        remote: source,
+        formats: FORMATS.to_vec(),
+        telephone_event: None,
+        key: None,
+        output_rate,
+    })
 }
 
 /// The header and the codec of a packet, if it carries sound of a zone.

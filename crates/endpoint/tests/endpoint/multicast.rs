@@ -316,6 +316,40 @@ fn a_tone_of_the_receiver_comes_before_the_first_word_and_loses_none() {
 }
 
 #[test]
+fn another_sender_is_heard_behind_what_the_tone_holds_back() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut profile = receiver();
+    profile.multicast.zones[0].tone = recording("gong.wav", 20_000, RATE.samples_in(8 * SECOND));
+    let mut world = World::sounding(profile);
+    let (mut first, mut second) = (Speaker::new(1, SENDER), Speaker::new(1, OTHER));
+
+    let mut played = speak(&mut world, &mut [&mut first], SECOND);
+    // Its last packet came one tick ago.
+    played.extend(world.listen(STREAM_SILENCE - TICK - Duration::from_millis(1)));
+    second.speak_once(&mut world);
+    second.speak_once(&mut world);
+    assert_eq!(
+        world.device.counters().multicast_foreign,
+        2,
+        "the first one pauses"
+    );
+    assert_eq!(stream_of(&world, 1).as_deref(), Some(SENDER));
+    played.extend(world.listen(SECOND));
+    played.extend(speak(&mut world, &mut [&mut second], SECOND));
+    assert_eq!(stream_of(&world, 1).as_deref(), Some(OTHER));
+    played.extend(world.listen(12 * SECOND));
+
+    assert_eq!(world.device.counters().multicast_foreign, 2);
+    let tone = played.iter().filter(|sample| **sample == 20_000).count();
+    assert_eq!(tone, RATE.samples_in(8 * SECOND));
+    let is_spoken = |sample: &&i16| (1_000..19_000).contains(&sample.abs());
+    let spoken = played.iter().filter(is_spoken).count();
+    // A sine of 12,000 is above 1,000 for 95 % of the time.
+    assert!(spoken > RATE.samples_in(SECOND * 19 / 10 * 95 / 100), "{spoken}");
+    assert_eq!(world.stops(), [StopReason::Ended]);
+}
+
+#[test]
 fn a_zone_is_as_loud_as_it_is_set_at_once_and_while_it_sounds() {
     let mut profile = receiver();
     profile.multicast.zones[0].volume_db = -12.0;
