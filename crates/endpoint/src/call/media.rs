@@ -154,3 +154,41 @@ impl CallMedia {
         self.takes_keys
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use media::codec::Codec;
+    use media::sdp::{Direction, OpusParameters};
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn as_many_packets_to_the_caller_wait_as_the_limit_and_not_one_more() {
+        for (said, sent) in [(WAITING_MAX, WAITING_MAX), (WAITING_MAX + 1, WAITING_MAX)] {
+            let remote = SocketAddr::from(([192, 0, 2, 1], 4_000));
+            let negotiated = Negotiated {
+                remote_rtp: remote,
+                remote_rtcp: remote,
+                codec: Codec::Pcmu,
+                send_payload_type: 0,
+                receive_payload_type: 0,
+                telephone_event: None,
+                send_telephone_event: None,
+                ptime: Duration::from_millis(20),
+                direction: Direction::SendReceive,
+                crypto: None,
+                rtcp_mux: false,
+                opus: OpusParameters::default(),
+            };
+            let mut rng = ChaCha20Rng::from_seed([1; 32]);
+            let mut media = CallMedia::new(&negotiated, SampleRate::Hz8000, &mut rng).unwrap();
+            let now = Instant::now();
+
+            media.say(now, &vec![0; said * 160]);
+
+            let packets = std::iter::from_fn(|| media.handle_timeout(now));
+            assert_eq!(packets.count(), sent);
+        }
+    }
+}

@@ -17,8 +17,8 @@ use model::config::{MulticastMode, SourceNetwork, ZoneNumber};
 use model::status::{MulticastStatus, ZoneReception, ZoneStream};
 use paging::{Arbiter, Class, Order, Rank, SoundId};
 
-pub use self::reception::STREAM_SILENCE;
 use self::reception::{Judgement, Level, Reception};
+pub use self::reception::{OPENINGS_MAX, STREAM_SILENCE};
 pub(crate) use self::transmission::Transmitter;
 use crate::io::ZonePlan;
 use crate::profile::{MulticastProfile, SoundProfile};

@@ -32,7 +32,7 @@ use crate::profile::{SoundProfile, ZoneProfile};
 /// a burst.
 pub const STREAM_SILENCE: Duration = Duration::from_secs(1);
 /// Streams that may be about to begin: a few senders that start at the same time.
-pub(super) const OPENINGS_MAX: usize = 4;
+pub const OPENINGS_MAX: usize = 4;
 /// How far behind the first packet of a stream the second one may be, in packets.
 const STEP_MAX: u16 = 5;
 /// The payload types of a zone, all of them static (RFC 3551 section 6).

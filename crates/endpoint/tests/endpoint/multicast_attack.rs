@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::{Input, STREAM_SILENCE};
+use endpoint::{Input, OPENINGS_MAX, STREAM_SILENCE};
 use media::codec::Codec;
 use model::config::{MulticastMode, ZoneNumber};
 use model::status::StopReason;
@@ -142,7 +142,6 @@ fn m03_of_two_sources_at_once_one_is_heard() {
 
 #[test]
 fn m03_as_many_openings_as_the_limit_are_kept_and_not_one_more() {
-    const OPENINGS_MAX: usize = 4;
     for (others, begins) in [(OPENINGS_MAX - 1, true), (OPENINGS_MAX, false)] {
         let mut world = World::sounding(receiver());
         let mut speaker = Speaker::new(1, SENDER);
