@@ -290,6 +290,7 @@ impl Driver {
             .handle_input(now, Input::Microphone(self.capture.health()));
         self.endpoint
             .handle_input(now, Input::Provisioning(self.unprovisioned));
+        self.endpoint.handle_input(now, self.network.zone_sending());
         self.endpoint.start(now);
     }
 

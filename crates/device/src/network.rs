@@ -50,14 +50,70 @@ pub(crate) struct Network {
     packets: mpsc::Receiver<Packet>,
     socket_by_call: BTreeMap<CallId, MediaSocketId>,
     call_by_socket: HashMap<MediaSocketId, CallId>,
-    zones: ZoneSockets,
-    zone_refresh: Interval,
-    /// What has changed about zones that cannot be received.
-    zone_problems: VecDeque<ZoneProblem>,
+    zones: Zones,
     budget: ReplyBudget,
     /// Servers over UDP, the latest last. Answers to them are not counted: what is sent in their name by others
     /// must not keep the device from answering them.
     datagram_servers: VecDeque<SocketAddr>,
+}
+
+/// The sockets of multicast zones, and what the core has to know of them.
+struct Zones {
+    sockets: ZoneSockets,
+    /// When it is looked for interfaces again.
+    refresh: Interval,
+    changes: VecDeque<Input>,
+    /// What was told last of sending.
+    sending_problem: Option<String>,
+}
+
+impl Zones {
+    fn new() -> Self {
+        let mut refresh = interval(ZONE_REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            sockets: ZoneSockets::default(),
+            refresh,
+            changes: VecDeque::new(),
+            sending_problem: None,
+        }
+    }
+
+    fn listen(&mut self, plan: &ZonePlan) {
+        let groups = plan.group_by_zone.iter();
+        let groups = groups.map(|(zone, group)| (zone.get(), *group)).collect();
+        let problems = self.sockets.listen(&groups, plan.interface.as_deref(), plan.hops);
+        self.tell(problems);
+    }
+
+    fn look_again(&mut self) {
+        let problems = self.sockets.refresh();
+        self.tell(problems);
+    }
+
+    fn send(&mut self, group: SocketAddrV4, bytes: &[u8]) {
+        let _is_sent = self.sockets.send(group, bytes);
+        self.tell(Vec::new());
+    }
+
+    fn tell(&mut self, problems: Vec<ZoneProblem>) {
+        let problems = problems.into_iter().filter_map(|ZoneProblem { zone, problem }| {
+            let zone = ZoneNumber::new(zone)?;
+            Some(Input::ZoneState { zone, problem })
+        });
+        self.changes.extend(problems);
+        let problem = self.sockets.sending_problem();
+        if self.sending_problem.as_deref() != problem {
+            self.sending_problem = problem.map(str::to_owned);
+            self.changes.push_back(self.sending());
+        }
+    }
+
+    fn sending(&self) -> Input {
+        Input::ZoneSending {
+            problem: self.sending_problem.clone(),
+        }
+    }
 }
 
 /// What comes from the network.
@@ -112,8 +168,6 @@ impl Network {
         } else {
             (bind_all(vec![listener(bind)])?, MediaAddresses::new(&[bind.ip()]))
         };
-        let mut zone_refresh = interval(ZONE_REFRESH);
-        zone_refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             transports,
             incoming,
@@ -126,9 +180,7 @@ impl Network {
             packets,
             socket_by_call: BTreeMap::new(),
             call_by_socket: HashMap::new(),
-            zones: ZoneSockets::default(),
-            zone_refresh,
-            zone_problems: VecDeque::new(),
+            zones: Zones::new(),
             budget: ReplyBudget::default(),
             datagram_servers: VecDeque::new(),
         })
@@ -138,7 +190,7 @@ impl Network {
     pub(crate) fn mark(&mut self, marking: Marking) {
         self.transports.mark(marking.sip);
         self.media.mark(marking.rtp, marking.rtcp);
-        self.zones.mark(marking.rtp);
+        self.zones.sockets.mark(marking.rtp);
     }
 
     /// Trusts others from the next connection on.
@@ -149,19 +201,18 @@ impl Network {
     /// Waits for the next thing that the core has to know. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Option<Input> {
         loop {
-            if let Some(ZoneProblem { zone, problem }) = self.zone_problems.pop_front() {
-                let zone = ZoneNumber::new(zone);
-                return zone.map(|zone| Input::ZoneState { zone, problem });
+            if let Some(change) = self.zones.changes.pop_front() {
+                return Some(change);
             }
             let input = tokio::select! {
                 biased;
                 // Answers come to questions only; anyone can send the rest.
                 Some((query, answer)) = self.answers.recv() => Some(Input::Resolved { query, answer }),
-                _ = self.zone_refresh.tick() => {
-                    self.zone_problems.extend(self.zones.refresh());
+                _ = self.zones.refresh.tick() => {
+                    self.zones.look_again();
                     None
                 }
-                arrived = arrival(&mut self.packets, &mut self.zones, &mut self.incoming) => match arrived? {
+                arrived = arrival(&mut self.packets, &mut self.zones.sockets, &mut self.incoming) => match arrived? {
                     Arrival::Packet(packet) => self.packet(packet),
                     Arrival::Zone(packet) => zone_packet(packet),
                     Arrival::Incoming(incoming) => self.translate(incoming),
@@ -269,15 +320,17 @@ impl Network {
 
     /// Listens to the groups of these zones and of no others.
     pub(crate) fn listen(&mut self, plan: &ZonePlan) {
-        let groups = plan.group_by_zone.iter();
-        let groups = groups.map(|(zone, group)| (zone.get(), *group)).collect();
-        let changes = self.zones.listen(&groups, plan.interface.as_deref(), plan.hops);
-        self.zone_problems.extend(changes);
+        self.zones.listen(plan);
     }
 
     /// Sends a packet to a zone; the kernel may drop it, as the network may.
     pub(crate) fn send_zone(&mut self, group: SocketAddrV4, bytes: &[u8]) {
-        let _is_sent = self.zones.send(group, bytes);
+        self.zones.send(group, bytes);
+    }
+
+    /// Whether packets to zones leave, for a core that has not been told.
+    pub(crate) fn zone_sending(&self) -> Input {
+        self.zones.sending()
     }
 
     fn remember_server(&mut self, server: SocketAddr) {
@@ -454,6 +507,27 @@ mod tests {
             of_packets > 0 && of_incoming > 0,
             "{of_packets} and {of_incoming}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_packet_that_does_not_leave_is_told_once_and_again_when_one_does() {
+        let mut network = network();
+        network.listen(&ZonePlan {
+            interface: Some("lo".to_owned()),
+            hops: 1,
+            ..ZonePlan::default()
+        });
+        let group = SocketAddrV4::new([239, 255, 78, 1].into(), 50_000);
+        let nowhere = SocketAddrV4::new(*group.ip(), 0);
+
+        network.send_zone(nowhere, b"packet");
+        network.send_zone(nowhere, b"packet");
+        network.send_zone(group, b"packet");
+
+        let problems: Vec<bool> = std::iter::from_fn(|| network.zones.changes.pop_front())
+            .map(|change| matches!(change, Input::ZoneSending { problem: Some(_) }))
+            .collect();
+        assert_eq!(problems, [true, false]);
     }
 
     #[tokio::test]

@@ -139,6 +139,11 @@ pub enum Input {
         /// Why it cannot, in words.
         problem: Option<String>,
     },
+    /// Packets to zones leave, or do not.
+    ZoneSending {
+        /// Why they do not, in words.
+        problem: Option<String>,
+    },
     /// The sink is in another state. A core starts with a faulty one.
     Sink(SinkHealth),
     /// The microphone is in another state. A core starts with a faulty one, that is, without any.
@@ -205,7 +210,7 @@ pub enum Output<E = DeviceEvent> {
     /// Listen to the groups of these zones and of no others; for each, [`Input::ZoneState`] says when it cannot be
     /// done, and when it can again.
     Zones(ZonePlan),
-    /// Send a packet to a zone.
+    /// Send a packet to a zone; [`Input::ZoneSending`] says when it cannot be done, and when it can again.
     SendZone {
         /// The zone's address.
         group: SocketAddrV4,

@@ -364,6 +364,7 @@ fn multicast() -> Vec<MulticastStatus> {
                 zone(None, Some(IN_WORDS.to_owned())),
             ],
             sending: vec![ZoneNumber::PRIORITY],
+            sending_problem: Some(IN_WORDS.to_owned()),
         });
     statuses.collect()
 }

@@ -193,6 +193,7 @@ mod tests {
                 restricted: false,
                 zones,
                 sending,
+                sending_problem: None,
             })
         };
 

@@ -199,7 +199,7 @@ fn multicast_mode(mode: MulticastMode) -> Option<&'static str> {
     }
 }
 
-/// Each zone of a receiver, or each that a sender sends to.
+/// Each zone of a receiver, or each that a sender sends to, and why nothing leaves it.
 fn zones(multicast: &MulticastStatus) -> Vec<ZoneRow> {
     let received = multicast.zones.iter().map(|zone| {
         let (look, state) = match (&zone.problem, zone.heard, &zone.stream) {
@@ -234,7 +234,15 @@ fn zones(multicast: &MulticastStatus) -> Vec<ZoneRow> {
         what: String::new(),
         trust: "",
     });
-    received.chain(sent).collect()
+    let unsent = multicast.sending_problem.iter().map(|problem| ZoneRow {
+        zone: "all".to_owned(),
+        group: String::new(),
+        look: "bad",
+        state: "cannot be sent",
+        what: problem.clone(),
+        trust: "",
+    });
+    received.chain(sent).chain(unsent).collect()
 }
 
 fn codec(codec: MulticastCodec) -> &'static str {
@@ -349,6 +357,18 @@ mod tests {
         assert_eq!(stream.next().await, Some(()));
         let mut stream = Box::pin(while_it_goes_on(tokio_stream::once(()), || false));
         assert_eq!(stream.next().await, None);
+    }
+
+    #[test]
+    fn a_sender_whose_packets_do_not_leave_has_a_row_that_says_why() {
+        let mut multicast = MulticastStatus::default();
+        assert!(zones(&multicast).is_empty());
+        multicast.sending_problem = Some("no route".to_owned());
+
+        let [row] = &zones(&multicast)[..] else {
+            panic!("one row");
+        };
+        assert_eq!((row.look, row.what.as_str()), ("bad", "no route"));
     }
 
     #[test]

@@ -228,6 +228,7 @@ impl Caller {
             }
             Input::Zone { .. }
             | Input::ZoneState { .. }
+            | Input::ZoneSending { .. }
             | Input::Sink(_)
             | Input::Muted(_)
             | Input::Microphone(_)

@@ -235,6 +235,7 @@ impl Endpoint {
                 }
             }
             Input::ZoneState { zone, problem } => self.handle_zone_state(zone, problem),
+            Input::ZoneSending { problem } => self.multicast.transmitter.set_problem(problem),
             Input::Sink(health) => self.handle_sink(health),
             Input::Microphone(health) => self.handle_microphone(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),

@@ -222,6 +222,7 @@ impl Multicast {
             restricted: !self.sources.is_empty(),
             zones: self.reception_by_zone.iter().map(zone).collect(),
             sending: self.transmitter.zones(),
+            sending_problem: self.transmitter.problem().map(str::to_owned),
         }
     }
 

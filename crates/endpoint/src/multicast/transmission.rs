@@ -23,6 +23,8 @@ pub(crate) struct Transmitter {
     /// What is sent is played here, too.
     plays_here: bool,
     packets: VecDeque<(SocketAddrV4, Vec<u8>)>,
+    /// Why packets do not leave.
+    problem: Option<String>,
 }
 
 /// One sound on its way to one zone.
@@ -43,6 +45,7 @@ impl Default for Transmitter {
             transmission_by_sound: BTreeMap::new(),
             plays_here: true,
             packets: VecDeque::new(),
+            problem: None,
         }
     }
 }
@@ -98,6 +101,15 @@ impl Transmitter {
     /// The next packet, and where it goes.
     pub(crate) fn poll(&mut self) -> Option<(SocketAddrV4, Vec<u8>)> {
         self.packets.pop_front()
+    }
+
+    /// Notes why packets do not leave, or that they do.
+    pub(crate) fn set_problem(&mut self, problem: Option<String>) {
+        self.problem = problem;
+    }
+
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     /// The zones that are sent to, in the order of their numbers.

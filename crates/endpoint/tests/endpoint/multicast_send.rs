@@ -45,6 +45,18 @@ fn sender() -> Profile {
     profile
 }
 
+#[test]
+fn a_sender_whose_packets_do_not_leave_says_why_until_they_do() {
+    let mut world = World::registered(sender());
+    for problem in [Some("no route".to_owned()), None] {
+        world.input(Input::ZoneSending {
+            problem: problem.clone(),
+        });
+
+        assert_eq!(world.device.status(world.now).multicast.sending_problem, problem);
+    }
+}
+
 /// The zones that packets have gone to.
 fn zones(world: &World) -> Vec<u16> {
     let mut zones: Vec<u16> = world

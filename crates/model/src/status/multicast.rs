@@ -15,6 +15,9 @@ pub struct MulticastStatus {
     pub zones: Vec<ZoneReception>,
     /// The zones that a sender sends to at the moment, in the order of their numbers.
     pub sending: Vec<ZoneNumber>,
+    /// Why the last packet of a sender did not leave, in words.
+    #[serde(default)]
+    pub sending_problem: Option<String>,
 }
 
 /// Whether a device sends to multicast zones or receives from them.

@@ -4,7 +4,6 @@
 //! from time to time: a device that starts before its network hears its zones as soon as it is there.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -60,6 +59,8 @@ pub struct ZoneSockets {
     hops: u8,
     traffic_class: u32,
     sender: Sending,
+    /// Why the last packet was not sent.
+    sending_problem: Option<String>,
 }
 
 /// The socket that all zones are sent from.
@@ -68,7 +69,7 @@ enum Sending {
     /// It is opened with the first packet.
     Due,
     Open(std::net::UdpSocket),
-    /// It cannot be opened, or the kernel does not take its packets: the next look at the interfaces may help.
+    /// It cannot be opened: the next look at the interfaces may help.
     Failed,
 }
 
@@ -114,6 +115,7 @@ impl Default for ZoneSockets {
             hops: 1,
             traffic_class: EXPEDITED_FORWARDING,
             sender: Sending::Due,
+            sending_problem: None,
         }
     }
 }
@@ -127,21 +129,23 @@ impl ZoneSockets {
         interface: Option<&str>,
         hops: u8,
     ) -> Vec<ZoneProblem> {
-        if self.interface.as_deref() != interface {
-            self.zone_by_number.clear();
-            self.interface = interface.map(str::to_owned);
-        }
+        let is_elsewhere = self.interface.as_deref() != interface;
+        self.interface = interface.map(str::to_owned);
         self.hops = hops;
         self.sender = Sending::Due;
+        self.sending_problem = None;
         self.zone_by_number
-            .retain(|number, zone| group_by_zone.get(number) == Some(&zone.group));
+            .retain(|number, _| group_by_zone.contains_key(number));
         for (number, group) in group_by_zone {
-            if let Entry::Vacant(place) = self.zone_by_number.entry(*number) {
-                place.insert(Zone {
-                    group: *group,
-                    open: None,
-                    problem: None,
-                });
+            let zone = self.zone_by_number.entry(*number).or_insert(Zone {
+                group: *group,
+                open: None,
+                problem: None,
+            });
+            // What was told of it is known of it, wherever it is listened to.
+            if is_elsewhere || zone.group != *group {
+                zone.group = *group;
+                zone.open = None;
             }
         }
         self.refresh()
@@ -150,9 +154,7 @@ impl ZoneSockets {
     /// Joins the groups on interfaces that have come, and opens what could not be opened before. Gives what has changed
     /// about zones that cannot be received.
     pub fn refresh(&mut self) -> Vec<ZoneProblem> {
-        if matches!(self.sender, Sending::Failed) {
-            self.sender = Sending::Due;
-        }
+        self.refresh_sending();
         if self.zone_by_number.is_empty() {
             return Vec::new();
         }
@@ -189,13 +191,14 @@ impl ZoneSockets {
         self.received.recv().await
     }
 
-    /// Sends a packet to a group at once; false when the kernel does not take it.
+    /// Sends a packet to a group at once; false when the kernel does not take it. The next one is tried all the same, from the same port:
+    /// receivers know a sender by it.
     pub fn send(&mut self, group: SocketAddrV4, bytes: &[u8]) -> bool {
         if matches!(self.sender, Sending::Due) {
             self.sender = match sending_socket(self.interface.as_deref(), self.hops, self.traffic_class) {
                 Ok(socket) => Sending::Open(socket),
                 Err(error) => {
-                    tracing::warn!(%error, "nothing can be sent to multicast zones");
+                    self.set_sending_problem(Some(format!("nothing can be sent: {error}")));
                     Sending::Failed
                 }
             };
@@ -204,14 +207,44 @@ impl ZoneSockets {
             return false;
         };
         match socket.send_to(bytes, group) {
-            Ok(_) => true,
+            Ok(_) => {
+                self.set_sending_problem(None);
+                true
+            }
             // What a full buffer does not take is lost, as on any network.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) if is_congestion(&error) => false,
             Err(error) => {
-                tracing::warn!(%error, "a packet to a multicast zone is not sent");
-                self.sender = Sending::Failed;
+                self.set_sending_problem(Some(format!("nothing can be sent to {group}: {error}")));
                 false
             }
+        }
+    }
+
+    /// Why nothing can be sent, in words, as the last packet has shown.
+    pub fn sending_problem(&self) -> Option<&str> {
+        self.sending_problem.as_deref()
+    }
+
+    fn set_sending_problem(&mut self, problem: Option<String>) {
+        if self.sending_problem == problem {
+            return;
+        }
+        if let Some(problem) = &problem {
+            tracing::warn!(problem, "a packet to a multicast zone is not sent");
+        }
+        self.sending_problem = problem;
+    }
+
+    /// Helps a sender that cannot send: an interface that has gone may be back, and is another one to the kernel then.
+    fn refresh_sending(&mut self) {
+        match (&self.sender, self.interface.as_deref()) {
+            (Sending::Failed, _) => self.sender = Sending::Due,
+            (Sending::Open(socket), Some(name)) if self.sending_problem.is_some() => {
+                if let Err(error) = send_by(&SockRef::from(socket), name) {
+                    tracing::debug!(%error, "the interface to send by is not there");
+                }
+            }
+            (Sending::Due | Sending::Open(_), _) => {}
         }
     }
 }
@@ -303,16 +336,24 @@ fn sending_socket(interface: Option<&str>, hops: u8, traffic_class: u32) -> io::
     socket.set_multicast_ttl_v4(hops.into())?;
     let _with_priority = socket.set_tos_v4(traffic_class).is_ok();
     if let Some(name) = interface {
-        let interface = ipv4_interfaces()?
-            .into_iter()
-            .find(|interface| interface.name == name);
-        let interface =
-            interface.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such interface"))?;
-        send_multicast_by(&socket, interface.index)?;
+        send_by(&socket, name)?;
     }
     // Receivers know a sender by its port as well, so it has one before its first packet.
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
     Ok(socket.into())
+}
+
+fn send_by(socket: &Socket, name: &str) -> io::Result<()> {
+    let interface = ipv4_interfaces()?
+        .into_iter()
+        .find(|interface| interface.name == name);
+    let interface =
+        interface.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such interface"))?;
+    send_multicast_by(socket, interface.index)
+}
+
+fn is_congestion(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
 async fn receive(zone: u8, socket: Arc<UdpSocket>, packets: mpsc::Sender<ZonePacket>) {
@@ -444,7 +485,65 @@ mod tests {
         assert!(why.contains("no such network interface"), "{why}");
         assert_eq!(zones.refresh(), []);
         assert!(!zones.send(group(7), b"lost"));
-        assert_eq!(zones.listen(&groups, LOOPBACK, 1), []);
+        assert!(zones.sending_problem().unwrap().contains("no such interface"));
+        let mended = ZoneProblem {
+            zone: 1,
+            problem: None,
+        };
+        assert_eq!(zones.listen(&groups, LOOPBACK, 1), [mended]);
+        assert_eq!(zones.sending_problem(), None);
+    }
+
+    #[tokio::test]
+    async fn a_zone_with_another_group_is_told_to_be_mended_where_its_problem_was_told() {
+        let mut zones = ZoneSockets::default();
+        let nowhere = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 5_004);
+        let [told] = &zones.listen(&[(1, nowhere)].into(), LOOPBACK, 1)[..] else {
+            panic!("it is no group");
+        };
+        assert!(told.problem.is_some());
+
+        let mended = ZoneProblem {
+            zone: 1,
+            problem: None,
+        };
+        assert_eq!(zones.listen(&[(1, group(13))].into(), LOOPBACK, 1), [mended]);
+    }
+
+    #[tokio::test]
+    async fn a_packet_that_cannot_be_sent_is_told_and_the_next_one_leaves_from_the_same_port() {
+        let wanted = group(14);
+        let (mut zones, _) = listening(&[(1, wanted)]);
+        let (mut sender, _) = listening(&[]);
+
+        assert!(sender.send(wanted, b"before"));
+        assert!(!sender.send(SocketAddrV4::new(*wanted.ip(), 0), b"nowhere"));
+        assert!(sender.sending_problem().unwrap().contains("nothing can be sent"));
+        sender.refresh();
+        assert!(sender.send(wanted, b"behind"));
+
+        assert_eq!(sender.sending_problem(), None);
+        let (before, behind) = (zones.next().await.unwrap(), zones.next().await.unwrap());
+        assert_eq!((before.from, &behind.bytes[..]), (behind.from, &b"behind"[..]));
+    }
+
+    #[tokio::test]
+    async fn as_many_packets_of_all_zones_wait_as_the_limit_and_not_one_more() {
+        let zones = ZoneSockets::default();
+        let places = Arc::new(Semaphore::new(WAITING_MAX + 1));
+        let offer = || {
+            zones.packets.try_send(ZonePacket {
+                zone: 1,
+                from: SocketAddr::from((Ipv4Addr::LOCALHOST, 5_004)),
+                bytes: Vec::new(),
+                _place: Arc::clone(&places).try_acquire_owned().unwrap(),
+            })
+        };
+        for _ in 0..WAITING_MAX {
+            assert!(offer().is_ok());
+        }
+
+        assert!(matches!(offer(), Err(TrySendError::Full(_))));
     }
 
     #[test]
