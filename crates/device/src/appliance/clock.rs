@@ -9,6 +9,8 @@ use net::tls::CertificateClock;
 const FILE: &str = "clock";
 /// How much later a time has to be to be kept: the floor need not be exact, and a disk has so many writes.
 const KEPT_EVERY: u64 = 24 * 60 * 60;
+/// How far a server's time may be ahead of a clock that is possible, in seconds.
+const AHEAD_MAX: u64 = 24 * 60 * 60;
 
 /// The clock that certificates are checked by, with the floor that was kept.
 pub(super) fn restored(state: &Path) -> CertificateClock {
@@ -23,8 +25,9 @@ fn kept(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// Raises the floor to a time that was heard, and keeps it.
-pub(super) fn hear(state: &Path, clock: &CertificateClock, time: u64) {
+/// Raises the floor to a time that was heard while the machine's own clock says `now`, and keeps it.
+pub(super) fn hear(state: &Path, clock: &CertificateClock, now: u64, time: u64) {
+    let time = believed(clock.floor(), now, time);
     if !clock.raise(time) {
         return;
     }
@@ -39,6 +42,16 @@ pub(super) fn hear(state: &Path, clock: &CertificateClock, time: u64) {
     }
 }
 
+/// A floor is never lowered, so a server whose clock is fast does not carry it off where this machine's own is possible: behind
+/// the floor it is wrong for certain, and only then the server alone is believed.
+fn believed(floor: u64, now: u64, time: u64) -> u64 {
+    if now < floor {
+        time
+    } else {
+        time.min(now.saturating_add(AHEAD_MAX))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,11 +62,20 @@ mod tests {
         let clock = restored(state.path());
         let built = clock.floor();
 
-        hear(state.path(), &clock, built + 10 * KEPT_EVERY);
-        hear(state.path(), &clock, built);
+        hear(state.path(), &clock, built - 1, built + 10 * KEPT_EVERY);
+        hear(state.path(), &clock, built - 1, built);
 
         assert_eq!(clock.floor(), built + 10 * KEPT_EVERY);
         assert_eq!(restored(state.path()).floor(), built + 10 * KEPT_EVERY);
+    }
+
+    #[test]
+    fn a_server_whose_clock_is_fast_is_believed_by_a_day_unless_ours_is_impossible() {
+        let (floor, fast) = (1_000_000_000, 2_000_000_000);
+        assert_eq!(believed(floor, floor, floor + AHEAD_MAX), floor + AHEAD_MAX);
+        assert_eq!(believed(floor, floor, floor + AHEAD_MAX + 1), floor + AHEAD_MAX);
+        assert_eq!(believed(floor, floor, fast), floor + AHEAD_MAX);
+        assert_eq!(believed(floor, floor - 1, fast), fast);
     }
 
     #[test]

@@ -228,7 +228,7 @@ async fn provision(
     }
     if config.validates_server {
         let (of, time) = (appliance.clone(), client.heard.load(Ordering::Relaxed));
-        let hear = move || clock::hear(of.state(), &of.0.surroundings.clock, time);
+        let hear = move || clock::hear(of.state(), &of.0.surroundings.clock, crate::unix_time(), time);
         // What cannot be kept is told by the log.
         let _is_heard = spawn_blocking(hear).await.is_ok();
     }
