@@ -1,5 +1,7 @@
 //! Feeds and senders against servers of these tests.
 
+use std::sync::LazyLock;
+
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -45,6 +47,15 @@ fn line(lines: &LogBook, target: &str, text: &str) {
         target: target.to_owned(),
         text: text.to_owned(),
     });
+}
+
+/// Has what this thread logs go into a book. While a program has one dispatcher only, `tracing` asks that of whatever thread comes first
+/// whether anybody cares for a line, which may be a test without any; so there is always another one.
+fn logging_to(book: &LogBook) -> tracing::subscriber::DefaultGuard {
+    static ANOTHER: LazyLock<tracing::Dispatch> =
+        LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+    LazyLock::force(&ANOTHER);
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(book.clone()))
 }
 
 /// Waits until the server counts as one that is out of reach.
@@ -170,7 +181,7 @@ fn told(book: &LogBook) -> (usize, usize) {
 #[tokio::test]
 async fn a_server_that_takes_connections_and_closes_them_is_one_that_is_out_of_reach() {
     let book = LogBook::default();
-    let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(book.clone()));
+    let _logging = logging_to(&book);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (feed, _reporter) = feed_to(&listener.local_addr().unwrap().to_string(), &book);
     let _senders = Senders::start(vec![feed], &Protocol::Tcp);
@@ -185,7 +196,7 @@ async fn a_server_that_takes_connections_and_closes_them_is_one_that_is_out_of_r
 #[tokio::test]
 async fn a_server_that_refuses_datagrams_is_told_of_once() {
     let book = LogBook::default();
-    let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(book.clone()));
+    let _logging = logging_to(&book);
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let (feed, _reporter) = feed_to(&socket.local_addr().unwrap().to_string(), &book);
     drop(socket);
@@ -208,7 +219,7 @@ async fn a_server_that_refuses_datagrams_is_told_of_once() {
 #[tokio::test]
 async fn a_server_that_is_there_for_a_while_is_reached_again() {
     let book = LogBook::default();
-    let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(book.clone()));
+    let _logging = logging_to(&book);
     let address = closed_port().await;
     let (feed, _reporter) = feed_to(&address.to_string(), &book);
     let _senders = Senders::start(vec![feed], &Protocol::Tcp);
