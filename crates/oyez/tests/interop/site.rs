@@ -182,14 +182,15 @@ impl Site {
         }
     }
 
-    /// The configuration of `oyez-endpoint` as the loudspeaker of `user`.
+    /// The configuration of `oyez-endpoint` as the loudspeaker of `user`: what it plays is compared with what was said, and is not made
+    /// louder.
     pub(crate) fn endpoint_config(&self, user: &str) -> String {
         let installation = &self.stage.installation;
         let (authorization_id, password) = installation.credentials(user).unwrap();
         format!(
             "sip.proxy = {DOMAIN}\nsip.obproxy = {}\nsip.transp = tls\nsip.srtp = standard\n\
              sip.u1.user = {user}\nsip.u1.auth = {authorization_id}\nsip.u1.pwd = {}\n\
-             oyez.tls.ca = {}\noyez.sink = wav:{user}-recordings\n",
+             oyez.tls.ca = {}\noyez.sink = wav:{user}-recordings\naudio.agc.use = 0\n",
             self.server(Transport::Tls),
             password.reveal(),
             installation.authority_file.display()
