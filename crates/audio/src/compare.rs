@@ -4,6 +4,7 @@
 //! carry. Everything is brought to 8,000 samples a second first.
 
 use std::f64::consts::PI;
+use std::fmt;
 use std::time::Duration;
 
 /// Samples a second at which signals are compared.
@@ -56,6 +57,19 @@ impl Comparison {
             .filter(|correlation| **correlation >= floor)
             .count();
         ratio(good, self.windows.len())
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "correlation {:.4}, {:.0} % of it whole, beginning {:+.2} dB, level {:+.2} dB",
+            self.median(),
+            self.share_at_least(0.9) * 100.0,
+            self.beginning_db,
+            self.gain_db
+        )
     }
 }
 

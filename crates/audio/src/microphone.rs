@@ -34,7 +34,7 @@ pub trait Microphone: Send {
     /// When none come; so also before its beginning.
     fn read(&mut self, samples: &mut [i16]) -> Result<(), MicrophoneError>;
 
-    /// Listens no longer.
+    /// Stops listening.
     fn end(&mut self);
 }
 

@@ -128,6 +128,21 @@ async fn recording(reports: &mut Receiver<DeviceReport>) -> PathBuf {
     .unwrap()
 }
 
+/// Asserts that the next recording holds what was said.
+#[expect(clippy::print_stdout, reason = "the figures are for whoever runs it")]
+async fn assert_recorded(what: &str, said: &Sound, reports: &mut Receiver<DeviceReport>) {
+    let recorded = Sound::open(&recording(reports).await, 0).unwrap();
+    let lag = Duration::from_millis(20);
+    let found = compare(
+        (&said.samples, said.rate),
+        (&recorded.samples, recorded.rate),
+        lag,
+    )
+    .unwrap();
+    println!("{what}: correlation {:.4}", found.median());
+    assert!(found.median() >= 0.95, "{found:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_registers_at_the_cloud_and_is_paged_through_it() {
     if !available(&["kamailio", "baresip"]) {
@@ -245,11 +260,7 @@ async fn a_phone_of_the_cloud_keys_in_the_passcode_of_a_page() {
     .unwrap();
 
     assert_eq!(started(&mut reports).await, SoundClass::Page);
-    let recorded = Sound::open(&recording(&mut reports).await, 0).unwrap();
-    let lag = Duration::from_millis(20);
-    let found = compare((&said.samples, 8_000), (&recorded.samples, recorded.rate), lag).unwrap();
-    println!("a page behind its passcode: correlation {:.4}", found.median());
-    assert!(found.median() >= 0.95, "{found:?}");
+    assert_recorded("a page behind its passcode", &said, &mut reports).await;
     device.stop().await;
 }
 
@@ -277,11 +288,7 @@ async fn a_phone_of_the_cloud_leaves_a_delayed_page() {
     .unwrap();
 
     assert_eq!(started(&mut reports).await, SoundClass::Page);
-    let recorded = Sound::open(&recording(&mut reports).await, 0).unwrap();
-    let lag = Duration::from_millis(20);
-    let found = compare((&said.samples, 8_000), (&recorded.samples, recorded.rate), lag).unwrap();
-    println!("a delayed page: correlation {:.4}", found.median());
-    assert!(found.median() >= 0.95, "{found:?}");
+    assert_recorded("a delayed page", &said, &mut reports).await;
     device.stop().await;
 }
 

@@ -152,13 +152,7 @@ fn assert_heard(what: &str, recording: &Sound) {
         LAG,
     )
     .unwrap();
-    println!(
-        "{what}: correlation {:.4}, {:.0} % of it whole, beginning {:+.2} dB, level {:+.2} dB",
-        found.median(),
-        found.share_at_least(0.9) * 100.0,
-        found.beginning_db,
-        found.gain_db
-    );
+    println!("{what}: {found}");
     assert!(
         found.median() >= 0.95 && found.share_at_least(0.9) >= 0.8,
         "{what}: {found:?}"

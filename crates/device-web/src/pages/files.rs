@@ -34,37 +34,39 @@ pub(super) async fn show(State(site): State<Site>, by: SignedIn) -> Response {
     page(&site, &by, StatusCode::OK, String::new()).await
 }
 
-pub(super) async fn upload(State(site): State<Site>, Upload { by, file }: Upload) -> Response {
-    let Some((name, content)) = file else {
-        let text = "No file was chosen.".to_owned();
-        return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, text).await;
-    };
-    match site.appliance().add_tone(name, content).await {
-        Ok(_) => Redirect::to("/files").into_response(),
-        Err(error) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)).await,
+pub(super) async fn upload(State(site): State<Site>, upload: Upload) -> Response {
+    match keep(&site, upload).await {
+        Ok(()) => Redirect::to("/files").into_response(),
+        Err((by, error)) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, error).await,
     }
 }
 
 pub(super) async fn remove(State(site): State<Site>, posted: Posted) -> Response {
-    match site
-        .appliance()
-        .remove_tone(posted.value("name").to_owned())
-        .await
-    {
+    match forget(&site, &posted).await {
         Ok(()) => Redirect::to("/files").into_response(),
-        Err(error) => {
-            page(
-                &site,
-                &posted.by,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                sentence(&error),
-            )
-            .await
-        }
+        Err(error) => page(&site, &posted.by, StatusCode::UNPROCESSABLE_ENTITY, error).await,
     }
 }
 
-const MIB: usize = 1024 * 1024;
+/// Keeps the file of a form as a tone; gives back who sent it, and why it is not kept.
+pub(super) async fn keep(site: &Site, Upload { by, file }: Upload) -> Result<(), (SignedIn, String)> {
+    let Some((name, content)) = file else {
+        return Err((by, "No file was chosen.".to_owned()));
+    };
+    match site.appliance().add_tone(name, content).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err((by, sentence(&error))),
+    }
+}
+
+/// Removes the tone that a form names, or says why not.
+pub(super) async fn forget(site: &Site, posted: &Posted) -> Result<(), String> {
+    let name = posted.value("name").to_owned();
+    let removed = site.appliance().remove_tone(name).await;
+    removed.map_err(|error| sentence(&error))
+}
+
+pub(super) const MIB: usize = 1024 * 1024;
 /// Bytes of a second of sound as it is kept.
 const BYTES_A_SECOND: u64 = 96_000;
 

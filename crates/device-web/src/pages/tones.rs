@@ -8,6 +8,7 @@ use device::appliance::TONE_UPLOAD_MAX;
 use device::sentence;
 use endpoint::{Rounds, SoundOrder, ToneClass};
 
+use super::files::{MIB, forget, keep};
 use super::layout::{self, Frame};
 use super::signed_in::{Posted, SignedIn};
 use super::upload::Upload;
@@ -49,25 +50,17 @@ pub(super) async fn stop(State(site): State<Site>, posted: Posted) -> Response {
     ordered(&site, &posted, SoundOrder::StopTone { name: None }).await
 }
 
-pub(super) async fn upload(State(site): State<Site>, Upload { by, file }: Upload) -> Response {
-    let Some((name, content)) = file else {
-        let text = "No file was chosen.".to_owned();
-        return page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, text).await;
-    };
-    match site.appliance().add_tone(name, content).await {
-        Ok(_) => back(),
-        Err(error) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)).await,
+pub(super) async fn upload(State(site): State<Site>, upload: Upload) -> Response {
+    match keep(&site, upload).await {
+        Ok(()) => back(),
+        Err((by, error)) => page(&site, &by, StatusCode::UNPROCESSABLE_ENTITY, error).await,
     }
 }
 
 pub(super) async fn remove(State(site): State<Site>, posted: Posted) -> Response {
-    let name = posted.value("name").to_owned();
-    match site.appliance().remove_tone(name).await {
+    match forget(&site, &posted).await {
         Ok(()) => back(),
-        Err(error) => {
-            let text = sentence(&error);
-            page(&site, &posted.by, StatusCode::UNPROCESSABLE_ENTITY, text).await
-        }
+        Err(error) => page(&site, &posted.by, StatusCode::UNPROCESSABLE_ENTITY, error).await,
     }
 }
 
@@ -83,7 +76,6 @@ fn back() -> Response {
 }
 
 async fn page(site: &Site, by: &SignedIn, status: StatusCode, error: String) -> Response {
-    const MIB: usize = 1024 * 1024;
     let files = site.appliance().tone_files().await;
     let names = site.tone_names().await;
     let page = Page {

@@ -67,13 +67,7 @@ fn when_the_first_server_is_lost_the_second_serves_without_a_word() {
 #[test]
 fn a_call_comes_over_either_flow_at_any_time() {
     let mut world = registered();
-    for at in [PRIMARY, SECONDARY] {
-        let session = call_over(&mut world, at, &[]);
-        world.run_for(SECOND);
-        assert_eq!(world.server_at(at).statuses(session).last(), Some(&200), "{at}");
-        hang_up(&mut world, at, session);
-        world.run_for(SECOND);
-    }
+    assert_called_over_both(&mut world);
 }
 
 #[test]
@@ -171,13 +165,7 @@ fn the_device_moves_back_after_a_minute_and_not_during_a_call_and_keeps_both_flo
         ("Successful", TargetRole::Primary)
     );
     assert!(world.flow_to(SECONDARY).is_some());
-    for at in [PRIMARY, SECONDARY] {
-        let session = call_over(&mut world, at, &[]);
-        world.run_for(SECOND);
-        assert_eq!(world.server_at(at).statuses(session).last(), Some(&200), "{at}");
-        hang_up(&mut world, at, session);
-        world.run_for(SECOND);
-    }
+    assert_called_over_both(&mut world);
 }
 
 /// A server closes a connection over which no message comes, so that its return could not be proved otherwise.
@@ -348,6 +336,17 @@ fn role(world: &World) -> TargetRole {
 fn last_register(world: &mut World, at: &str) -> Message {
     let last = world.server_at(at).registers.last();
     last.expect("the device has registered").1.clone()
+}
+
+/// Asserts that a call is answered over the flow to each server.
+fn assert_called_over_both(world: &mut World) {
+    for at in [PRIMARY, SECONDARY] {
+        let session = call_over(world, at, &[]);
+        world.run_for(SECOND);
+        assert_eq!(world.server_at(at).statuses(session).last(), Some(&200), "{at}");
+        hang_up(world, at, session);
+        world.run_for(SECOND);
+    }
 }
 
 /// Calls the device's page slot over its flow to a server.

@@ -175,17 +175,18 @@ fn silence(folder: &Path, codec: Codec) -> Result<PathBuf> {
 
 /// Writes a WAV file.
 pub(crate) fn write_sound(path: &Path, rate: u32, channels: u16, samples: &[i16]) -> Result<()> {
-    let octets = u32::try_from(samples.len() * 2)?;
-    let mut file = Vec::new();
-    file.extend(b"RIFF");
-    file.extend((octets + 36).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0");
-    file.extend(channels.to_le_bytes());
-    file.extend(rate.to_le_bytes());
-    file.extend((rate * u32::from(channels) * 2).to_le_bytes());
-    file.extend((channels * 2).to_le_bytes());
-    file.extend(b"\x10\0data");
-    file.extend(octets.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let write = || {
+        let mut writer = hound::WavWriter::create(path, spec)?;
+        samples
+            .iter()
+            .try_for_each(|sample| writer.write_sample(*sample))?;
+        writer.finalize()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -270,7 +270,7 @@ fn shown(text: &str) -> String {
         .collect()
 }
 
-/// Says whether the certificate is this key's, this device's, and good for now.
+/// Says whether the certificate is this key's and this device's, and valid at the present time.
 fn judge(
     chain: &str,
     key: &OwnKey,
