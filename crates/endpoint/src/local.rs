@@ -249,6 +249,11 @@ impl LocalSound {
         }
     }
 
+    /// Says whether it is only to be seen.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.playback.is_silent()
+    }
+
     /// What its tone is called.
     pub(crate) fn tone_name(&self) -> Option<&str> {
         self.tone.name()
@@ -325,13 +330,9 @@ impl LocalSounds {
         }
     }
 
-    /// The delayed pages, each with the slot that was called.
-    pub(crate) fn delayed_pages(&self) -> impl Iterator<Item = (SoundId, &SlotId)> {
-        let pages = self
-            .sound_by_id
-            .iter()
-            .filter(|(_, sound)| sound.kind == Kind::DelayedPage);
-        pages.filter_map(|(id, sound)| Some((*id, sound.starter.slot()?)))
+    /// All sounds.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SoundId, &LocalSound)> {
+        self.sound_by_id.iter().map(|(id, sound)| (*id, sound))
     }
 
     /// A sound that is over at `now`, and why.

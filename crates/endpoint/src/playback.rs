@@ -77,6 +77,11 @@ impl Playback {
         Some(round.saturating_mul(times.max(1)))
     }
 
+    /// Says whether there is nothing to hear in it.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Says whether the last sample has been taken. What has no end is never finished, though it may have no sound.
     pub(crate) fn is_finished(&self) -> bool {
         self.rounds != Rounds::Endless && self.part >= self.parts.len()

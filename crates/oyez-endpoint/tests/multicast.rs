@@ -1,5 +1,5 @@
 //! Multicast zones over real sockets on the loopback interface: a foreign sender that a receiver plays, garbage in between,
-//! and an emergency that comes over it.
+//! an emergency that comes over it, and one that goes out to a zone.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -19,8 +19,8 @@ use endpoint::{Profile, SoundOrder};
 use media::codec::g711;
 use media::rtp::Header;
 use media::sample::SampleRate;
-use model::config::{Document, EndpointConfig};
-use model::status::{DeviceEvent, SoundClass, Sounding};
+use model::config::{Document, EndpointConfig, ZoneNumber};
+use model::status::{DeviceEvent, SoundClass, Sounding, StopReason};
 use net::media::ZoneSockets;
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
@@ -130,6 +130,14 @@ async fn event<T>(reports: &mut Receiver<DeviceReport>, wanted: impl Fn(DeviceRe
 async fn started(reports: &mut Receiver<DeviceReport>) -> Sounding {
     event(reports, |report| match report {
         DeviceReport::Event(DeviceEvent::Started { sounding }, _) => Some(sounding),
+        DeviceReport::Event(..) | DeviceReport::Recorded(_) => None,
+    })
+    .await
+}
+
+async fn stopped(reports: &mut Receiver<DeviceReport>) -> StopReason {
+    event(reports, |report| match report {
+        DeviceReport::Event(DeviceEvent::Stopped { why, .. }, _) => Some(why),
         DeviceReport::Event(..) | DeviceReport::Recorded(_) => None,
     })
     .await
@@ -309,4 +317,41 @@ async fn an_emergency_comes_over_a_zone() {
     );
     speaker.abort();
     device.stop().await;
+}
+
+/// An alert and an exercise that are raised at one device are heard at another as what its zone is, for as long as they last.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_and_an_exercise_go_out_to_their_zone_and_end_there_with_their_end() {
+    let (group, folder) = (group(), tempfile::tempdir().unwrap());
+    let heard_at = format!("mcast.mode = 2\nmcast.rx.zones = 9\nmcast.zone9 = {group}\n");
+    let (receiver, mut heard) = listening(recorder(folder.path()), &heard_at).await;
+    let raised_at = format!("mcast.mode = 1\nann.zone1 = 9\nmcast.zone9 = {group}\n");
+    let (sink, mut tape) = mpsc::channel(STRETCHES_KEPT);
+    let sender = start(Box::new(Tape(sink)), &raised_at).await;
+    let mut raised = sender.subscribe();
+    let _played = tokio::spawn(async move { while tape.recv().await.is_some() {} });
+
+    for (is_drill, class) in [
+        (false, SoundClass::EmergencyAlert),
+        (true, SoundClass::PriorityPage),
+    ] {
+        let alert = SoundOrder::StartAnnouncement { number: 1, is_drill };
+        sender.order(alert).await.unwrap();
+        assert_eq!(started(&mut raised).await.class, class);
+
+        let sounding = started(&mut heard).await;
+        assert_eq!(sounding.class, SoundClass::PriorityPage);
+        assert_eq!(sounding.multicast.unwrap().zone, ZoneNumber::PRIORITY);
+        let sending = sender.status().await.unwrap().multicast.sending;
+        assert_eq!(sending, [ZoneNumber::PRIORITY]);
+
+        sender.order(SoundOrder::StopAlerts).await.unwrap();
+        assert_eq!(stopped(&mut raised).await, StopReason::Cancelled);
+        assert_eq!(stopped(&mut heard).await, StopReason::Ended);
+        let recording = recorded(&mut heard).await;
+        let loudest = recording.samples.iter().map(|sample| sample.unsigned_abs()).max();
+        assert!(loudest.unwrap() > 1_000, "{loudest:?}");
+    }
+    sender.stop().await;
+    receiver.stop().await;
 }

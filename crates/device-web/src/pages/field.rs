@@ -143,6 +143,9 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
                 .map(str::to_owned)
                 .to_vec(),
         },
+        Kind::Zone => Control::Text {
+            suggestions: ["Default", "None"].map(str::to_owned).to_vec(),
+        },
         Kind::HostPort
         | Kind::User
         | Kind::AuthorizationId

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use model::SlotId;
-use model::config::{MulticastMode, ZoneNumber};
+use model::config::ZoneNumber;
 use model::status::{DeviceEvent, SoundOrigin, Sounding, StopReason};
+use model::{SlotKind, SlotPosition};
 use paging::SoundId;
 
 use super::{Endpoint, Phase};
 use crate::clock::millis_since;
 use crate::io::Output;
-use crate::multicast::{Candidate, Taken};
+use crate::local::{Kind, LocalSound};
+use crate::multicast::{Candidate, Route, Taken};
 use crate::profile::MulticastProfile;
 use crate::refusal::Refusal;
 
@@ -108,31 +109,52 @@ impl Endpoint {
         }
     }
 
-    /// Sends what is heard of the slots of zones to the zones.
+    /// Sends what is heard of slots to their zones.
     pub(super) fn route_to_zones(&mut self, now: Instant) {
-        let multicast = &self.profile.multicast;
-        let slot = |index: usize| self.slots.get(index).map(|slot| slot.profile().position);
-        let of_id = |id: &SlotId| {
-            let mut positions = self.slots.iter().map(|slot| slot.profile().position);
-            positions.find(|position| position.id() == *id)
-        };
-        let of_calls = self
-            .calls
-            .abouts()
-            .map(|about| (SoundId(about.id.0), slot(about.slot)));
-        let of_delayed = self.locals.delayed_pages().map(|(sound, id)| (sound, of_id(id)));
-        let zone_by_sound: BTreeMap<SoundId, ZoneNumber> = if multicast.mode == MulticastMode::Sender {
-            of_calls
-                .chain(of_delayed)
-                .filter(|(sound, _)| self.sound.began(*sound).is_some())
-                .filter_map(|(sound, position)| Some((sound, multicast.zone_of(position?)?)))
-                .collect()
-        } else {
-            BTreeMap::new()
-        };
+        let of_calls = self.calls.abouts().map(|about| {
+            let slot = self.slots.get(about.slot);
+            let route = slot.and_then(|slot| self.route_of(slot.profile().position));
+            (SoundId(about.id.0), route)
+        });
+        let of_locals = self
+            .locals
+            .iter()
+            .map(|(sound, local)| (sound, self.route_of_local(local)));
+        let route_by_sound: BTreeMap<SoundId, Route> = of_calls
+            .chain(of_locals)
+            .filter(|(sound, _)| self.sound.began(*sound).is_some())
+            .filter_map(|(sound, route)| Some((sound, route?)))
+            .collect();
         let rate = self.sound.profile().output_rate;
+        let sending = &self.profile.multicast.sending;
         let transmitter = &mut self.multicast.transmitter;
-        transmitter.set_routes(now, &zone_by_sound, &multicast.sending, rate, &mut self.rng);
+        transmitter.set_routes(now, &route_by_sound, sending, rate, &mut self.rng);
+    }
+
+    /// Where what sounds at a slot goes.
+    fn route_of(&self, position: SlotPosition) -> Option<Route> {
+        let multicast = &self.profile.multicast;
+        Some(Route {
+            zone: multicast.zone_of(position)?,
+            // An alert that goes out does not leave this room out.
+            plays_here: multicast.sending.plays_here || position.kind() == SlotKind::Alert,
+        })
+    }
+
+    fn route_of_local(&self, sound: &LocalSound) -> Option<Route> {
+        match sound.kind {
+            // What is only to be seen here would end what is heard elsewhere.
+            Kind::Announcement { .. } if sound.is_silent() => None,
+            Kind::Announcement { number, .. } => {
+                self.route_of(SlotPosition::new(SlotKind::Alert, number).ok()?)
+            }
+            Kind::DelayedPage => {
+                let id = sound.starter.slot()?;
+                let mut positions = self.slots.iter().map(|slot| slot.profile().position);
+                self.route_of(positions.find(|position| position.id() == *id)?)
+            }
+            Kind::Tone => None,
+        }
     }
 
     /// Gives the packets that are ready.

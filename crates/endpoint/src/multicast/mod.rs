@@ -19,7 +19,7 @@ use paging::{Arbiter, Class, Order, Rank, SoundId};
 
 use self::reception::{Judgement, Level, Reception};
 pub use self::reception::{OPENINGS_MAX, STREAM_SILENCE};
-pub(crate) use self::transmission::Transmitter;
+pub(crate) use self::transmission::{Route, Transmitter};
 use crate::io::ZonePlan;
 use crate::profile::{MulticastProfile, SoundProfile};
 use crate::sound::Mixing;

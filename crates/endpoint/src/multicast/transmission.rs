@@ -1,4 +1,4 @@
-//! What a sender passes on to multicast zones: the sound of its pages and rings, before its own volume.
+//! What a sender passes on to multicast zones: the sound of its pages, rings and alerts, before its own volume.
 //!
 //! Sound is taken in the rhythm of the output, and packets leave with it: an output that stands still takes no page of the
 //! zones with it, as the shell keeps the rhythm by its own clock.
@@ -17,11 +17,18 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::profile::SendingProfile;
 
+/// Where a sound goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) zone: ZoneNumber,
+    /// It is played here, too.
+    pub(crate) plays_here: bool,
+}
+
 /// All that is being sent.
+#[derive(Default)]
 pub(crate) struct Transmitter {
     transmission_by_sound: BTreeMap<SoundId, Transmission>,
-    /// What is sent is played here, too.
-    plays_here: bool,
     packets: VecDeque<(SocketAddrV4, Vec<u8>)>,
     /// Why packets do not leave.
     problem: Option<String>,
@@ -29,7 +36,7 @@ pub(crate) struct Transmitter {
 
 /// One sound on its way to one zone.
 struct Transmission {
-    zone: ZoneNumber,
+    route: Route,
     group: SocketAddrV4,
     codec: Codec,
     packet_time: Duration,
@@ -39,41 +46,29 @@ struct Transmission {
     pending: Vec<i16>,
 }
 
-impl Default for Transmitter {
-    fn default() -> Self {
-        Self {
-            transmission_by_sound: BTreeMap::new(),
-            plays_here: true,
-            packets: VecDeque::new(),
-            problem: None,
-        }
-    }
-}
-
 impl Transmitter {
-    /// Sends these sounds to these zones from here on, and no others.
+    /// Sends these sounds by these routes from here on, and no others.
     pub(crate) fn set_routes(
         &mut self,
         now: Instant,
-        zone_by_sound: &BTreeMap<SoundId, ZoneNumber>,
+        route_by_sound: &BTreeMap<SoundId, Route>,
         profile: &SendingProfile,
         rate: SampleRate,
         rng: &mut ChaCha20Rng,
     ) {
-        self.plays_here = profile.plays_here;
         let packets = &mut self.packets;
         self.transmission_by_sound.retain(|sound, transmission| {
-            let stays = zone_by_sound
-                .get(sound)
-                .is_some_and(|zone| transmission.is_like(*zone, profile));
-            if !stays {
-                transmission.finish(now, packets);
+            let route = route_by_sound.get(sound);
+            let stays = route.is_some_and(|route| transmission.is_like(route.zone, profile));
+            match route {
+                Some(route) if stays => transmission.route = *route,
+                Some(_) | None => transmission.finish(now, packets),
             }
             stays
         });
-        for (sound, zone) in zone_by_sound {
+        for (sound, route) in route_by_sound {
             if !self.transmission_by_sound.contains_key(sound)
-                && let Some(transmission) = Transmission::new(*zone, profile, rate, rng)
+                && let Some(transmission) = Transmission::new(*route, profile, rate, rng)
             {
                 self.transmission_by_sound.insert(*sound, transmission);
             }
@@ -86,7 +81,7 @@ impl Transmitter {
             return true;
         };
         transmission.take(now, samples, &mut self.packets);
-        self.plays_here
+        transmission.route.plays_here
     }
 
     pub(crate) fn is_sending(&self) -> bool {
@@ -95,7 +90,8 @@ impl Transmitter {
 
     /// Says whether a sound is played here.
     pub(crate) fn is_played_here(&self, sound: SoundId) -> bool {
-        self.plays_here || !self.transmission_by_sound.contains_key(&sound)
+        let transmission = self.transmission_by_sound.get(&sound);
+        transmission.is_none_or(|transmission| transmission.route.plays_here)
     }
 
     /// The next packet, and where it goes.
@@ -115,7 +111,9 @@ impl Transmitter {
     /// The zones that are sent to, in the order of their numbers.
     pub(crate) fn zones(&self) -> Vec<ZoneNumber> {
         let transmissions = self.transmission_by_sound.values();
-        let mut zones: Vec<ZoneNumber> = transmissions.map(|transmission| transmission.zone).collect();
+        let mut zones: Vec<ZoneNumber> = transmissions
+            .map(|transmission| transmission.route.zone)
+            .collect();
         zones.sort_unstable();
         zones.dedup();
         zones
@@ -124,12 +122,7 @@ impl Transmitter {
 
 impl Transmission {
     /// `None` for a zone that may not be sent to.
-    fn new(
-        zone: ZoneNumber,
-        profile: &SendingProfile,
-        rate: SampleRate,
-        rng: &mut ChaCha20Rng,
-    ) -> Option<Self> {
+    fn new(route: Route, profile: &SendingProfile, rate: SampleRate, rng: &mut ChaCha20Rng) -> Option<Self> {
         let codec = profile.codec;
         let config = SenderConfig {
             codec,
@@ -139,8 +132,8 @@ impl Transmission {
             key: None,
         };
         Some(Self {
-            zone,
-            group: *profile.group_by_zone.get(&zone)?,
+            route,
+            group: *profile.group_by_zone.get(&route.zone)?,
             codec,
             packet_time: profile.packet_time,
             sender: Sender::new(&config, rng).ok()?,
@@ -150,7 +143,7 @@ impl Transmission {
     }
 
     fn is_like(&self, zone: ZoneNumber, profile: &SendingProfile) -> bool {
-        self.zone == zone
+        self.route.zone == zone
             && profile.group_by_zone.get(&zone) == Some(&self.group)
             && self.codec == profile.codec
             && self.packet_time == profile.packet_time

@@ -5,11 +5,11 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use media::codec::Codec;
+use model::SlotPosition;
 use model::config::{
     EndpointConfig, MulticastMode, MulticastSending, SourceNetwork, Tone, ZoneConfig, ZoneNumber, ZoneRole,
 };
 use model::status::MulticastCodec;
-use model::{SlotKind, SlotPosition};
 use paging::{Class, Rank};
 
 use super::sounds::source;
@@ -41,11 +41,9 @@ pub struct SendingProfile {
     pub codec: Codec,
     /// How much sound a packet carries.
     pub packet_time: Duration,
-    /// Where pages of the base extension go.
-    pub base_zone: Option<ZoneNumber>,
-    /// The tones of rings go there as well.
-    pub rings: bool,
-    /// What is sent is played here, too.
+    /// Where what sounds at each slot goes.
+    pub zone_by_slot: BTreeMap<SlotPosition, ZoneNumber>,
+    /// What is sent is played here, too; alerts are in any case.
     pub plays_here: bool,
 }
 
@@ -56,26 +54,17 @@ impl Default for SendingProfile {
             group_by_zone: BTreeMap::new(),
             codec: Codec::G722,
             packet_time: Duration::from_millis(20),
-            base_zone: None,
-            rings: false,
+            zone_by_slot: BTreeMap::new(),
             plays_here: true,
         }
     }
 }
 
 impl MulticastProfile {
-    /// The zone that the calls to a slot are sent to, if they are. Alerts are the business of each device.
+    /// The zone that what sounds at a slot is sent to, if it is.
     pub(crate) fn zone_of(&self, position: SlotPosition) -> Option<ZoneNumber> {
-        if self.mode != MulticastMode::Sender {
-            return None;
-        }
-        let base_zone = self.sending.base_zone;
-        match position.kind() {
-            SlotKind::Page if position == SlotPosition::BASE_PAGE => base_zone,
-            SlotKind::Page => ZoneNumber::new(position.port().saturating_sub(1)),
-            SlotKind::Ring => base_zone.filter(|_| self.sending.rings),
-            SlotKind::Alert => None,
-        }
+        let zone = self.sending.zone_by_slot.get(&position).copied();
+        zone.filter(|_| self.mode == MulticastMode::Sender)
     }
 }
 
@@ -144,8 +133,7 @@ fn sending(sending: &MulticastSending) -> SendingProfile {
             MulticastCodec::G722 => Codec::G722,
         },
         packet_time: sending.packet_time,
-        base_zone: sending.base_zone,
-        rings: sending.rings,
+        zone_by_slot: sending.zone_by_slot.clone(),
         plays_here: sending.plays_here,
     }
 }

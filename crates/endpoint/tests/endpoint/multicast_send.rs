@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use endpoint::profile::{MulticastProfile, PageMode, SendingProfile};
-use endpoint::{Input, Profile, Reconfigured};
+use endpoint::profile::{Announcement, MulticastProfile, PageMode, SendingProfile};
+use endpoint::tones::ToneSource;
+use endpoint::{Input, Profile, Reconfigured, Rounds, SoundOrder};
 use media::codec::Codec;
 use media::receive::{Receiver, ReceiverConfig};
 use media::rtp::Packet;
 use media::sdp::SecurityOffer;
 use model::config::{MulticastMode, ZoneNumber};
+use model::status::StopReason;
 use model::{SlotKind, SlotPosition};
 
 use crate::multicast::{SENDER, Speaker, is_loud, receiver};
@@ -17,7 +19,23 @@ use crate::world::{RATE, TICK, TICK_SAMPLES, World, address, profile, recording,
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A sender with the base extension, an extension for zone 3, and a ring extension.
+const RING: SlotPosition = position(SlotKind::Ring, 1);
+const ALARM: SlotPosition = position(SlotKind::Alert, 1);
+
+const fn position(kind: SlotKind, port: u8) -> SlotPosition {
+    match SlotPosition::new(kind, port) {
+        Ok(position) => position,
+        Err(_) => panic!("the kind has this port"),
+    }
+}
+
+/// Sends what sounds at a slot to a zone.
+fn route(profile: &mut Profile, position: SlotPosition, zone: u8) {
+    let zone = ZoneNumber::new(zone).unwrap();
+    profile.multicast.sending.zone_by_slot.insert(position, zone);
+}
+
+/// A sender with the base extension, an extension for zone 3, and a ring extension, whose rings are not sent.
 fn sender() -> Profile {
     let mut profile = profile();
     profile
@@ -37,12 +55,32 @@ fn sender() -> Profile {
         mode: MulticastMode::Sender,
         sending: SendingProfile {
             group_by_zone: groups,
-            base_zone: ZoneNumber::new(1),
             ..SendingProfile::default()
         },
         ..MulticastProfile::default()
     };
+    route(&mut profile, SlotPosition::BASE_PAGE, 1);
+    route(&mut profile, position(SlotKind::Page, 4), 3);
     profile
+}
+
+/// The same with an alert extension, whose alerts go to zone 9, and an announcement that has no end.
+fn alarm_sender() -> Profile {
+    let mut profile = sender();
+    profile.slots.push(slot(ALARM, "alarm"));
+    profile.alerts.announcements.push(Announcement {
+        number: 1,
+        tone: recording("fire.wav", 9_000, RATE.samples_in(SECOND)),
+        rounds: Rounds::Endless,
+        is_drill: false,
+    });
+    route(&mut profile, ALARM, 9);
+    profile
+}
+
+fn raise(world: &mut World, is_drill: bool) {
+    let order = SoundOrder::StartAnnouncement { number: 1, is_drill };
+    world.input(Input::Sound(order));
 }
 
 #[test]
@@ -153,13 +191,12 @@ fn packets_carry_the_payload_type_in_sequence_and_leave_with_the_rhythm_of_the_o
 
 #[test]
 fn a_page_of_the_base_extension_goes_to_its_zone_and_to_none_without_one() {
-    for (base_zone, expected) in [
-        (ZoneNumber::new(1), vec![1]),
-        (ZoneNumber::new(8), vec![8]),
-        (None, vec![]),
-    ] {
+    for (base_zone, expected) in [(Some(1), vec![1]), (Some(8), vec![8]), (None, vec![])] {
         let mut profile = sender();
-        profile.multicast.sending.base_zone = base_zone;
+        profile.multicast.sending.zone_by_slot.clear();
+        if let Some(zone) = base_zone {
+            route(&mut profile, SlotPosition::BASE_PAGE, zone);
+        }
         let mut world = World::sounding(profile);
 
         page(&mut world, "hall");
@@ -247,9 +284,11 @@ fn the_volume_of_the_sender_is_its_own() {
 
 #[test]
 fn rings_are_sent_where_they_are_to_be() {
-    for (rings, expected) in [(true, vec![1]), (false, vec![])] {
+    for (zone, expected) in [(Some(1), vec![1]), (Some(5), vec![5]), (None, vec![])] {
         let mut profile = sender();
-        profile.multicast.sending.rings = rings;
+        if let Some(zone) = zone {
+            route(&mut profile, RING, zone);
+        }
         let mut world = World::sounding(profile);
 
         let (ring, _) = world.call("bell", SecurityOffer::Standard, &[]);
@@ -283,11 +322,9 @@ fn a_delayed_page_goes_out_when_it_is_played() {
 }
 
 #[test]
-fn an_alert_that_ends_a_page_ends_it_in_the_zone_and_is_not_sent() {
+fn an_alert_without_a_zone_ends_a_page_in_its_zone_and_is_not_sent() {
     let mut profile = sender();
-    profile
-        .slots
-        .push(slot(SlotPosition::new(SlotKind::Alert, 1).unwrap(), "alarm"));
+    profile.slots.push(slot(ALARM, "alarm"));
     let mut world = World::sounding(profile);
     let page = world.page("zone-3", &[]);
     world.speak_page(&page, &speech(SECOND * 5));
@@ -299,6 +336,101 @@ fn an_alert_that_ends_a_page_ends_it_in_the_zone_and_is_not_sent() {
 
     assert_eq!((zones(&world), world.zone_sent.len()), (vec![3], sent));
     assert!(world.device.status(world.now).multicast.sending.is_empty());
+}
+
+#[test]
+fn an_alert_goes_out_to_its_zone_and_ends_with_it_be_it_an_exercise_or_not() {
+    for is_drill in [false, true] {
+        let mut world = World::sounding(alarm_sender());
+
+        raise(&mut world, is_drill);
+        world.run_for(3 * SECOND);
+        assert_eq!(
+            world.device.status(world.now).multicast.sending,
+            [ZoneNumber::PRIORITY]
+        );
+        world.input(Input::Sound(SoundOrder::StopAlerts));
+        let sent = world.zone_sent.len();
+        world.run_for(SECOND);
+
+        assert_eq!((zones(&world), world.zone_sent.len()), (vec![9], sent));
+        assert!(sent >= 145, "{sent}");
+        assert_eq!(world.stops(), [StopReason::Cancelled]);
+        assert!(world.device.status(world.now).multicast.sending.is_empty());
+        let loud = heard(&world, Codec::G722);
+        let loud = loud.iter().filter(|sample| sample.abs() > 5_000).count();
+        // The signal of an exercise is a sine with pauses.
+        let least = if is_drill { SECOND / 2 } else { 2 * SECOND };
+        assert!(loud > RATE.samples_in(least), "{loud}");
+    }
+}
+
+#[test]
+fn a_call_to_an_alert_extension_goes_out_as_its_announcement_or_as_what_is_said() {
+    for is_spoken in [false, true] {
+        let mut profile = alarm_sender();
+        if is_spoken {
+            profile.alerts.announcements[0].tone = ToneSource::None;
+        }
+        let mut world = World::sounding(profile);
+
+        let call = world.page("alarm", &[]);
+        world.speak_page(&call, &speech(SECOND));
+        world.run_for(SECOND);
+        world.hang_up(call.session);
+        world.run_for(SECOND);
+
+        assert_eq!(zones(&world), [9], "{is_spoken}");
+        assert!(is_loud(&heard(&world, Codec::G722)));
+        let is_sent = !world.device.status(world.now).multicast.sending.is_empty();
+        assert_eq!(is_sent, !is_spoken, "an announcement outlasts the call");
+    }
+}
+
+#[test]
+fn an_alert_takes_the_place_of_a_page_in_the_zone_that_both_go_to() {
+    let mut profile = alarm_sender();
+    route(&mut profile, ALARM, 3);
+    let mut world = World::sounding(profile);
+    let page = world.page("zone-3", &[]);
+    world.speak_page(&page, &speech(SECOND * 5));
+    world.run_for(SECOND);
+
+    let before = world.zone_sent.len();
+    raise(&mut world, false);
+    world.run_for(SECOND);
+
+    assert_eq!(zones(&world), [3]);
+    let source = |(_, _, bytes): &(_, _, Vec<u8>)| Packet::parse(bytes).unwrap().header().ssrc;
+    let mut sources: Vec<u32> = world.zone_sent[before..].iter().map(source).collect();
+    sources.dedup();
+    // The end of the page that filled no packet may still leave.
+    assert!((1..=2).contains(&sources.len()), "{sources:?}");
+    assert!(sources.last() != Some(&source(&world.zone_sent[0])));
+}
+
+#[test]
+fn an_alert_is_played_here_in_any_case() {
+    let mut profile = alarm_sender();
+    profile.multicast.sending.plays_here = false;
+    let mut world = World::sounding(profile);
+
+    raise(&mut world, false);
+    world.run_for(SECOND);
+
+    assert!(is_loud(&world.played) && is_loud(&heard(&world, Codec::G722)));
+}
+
+#[test]
+fn a_silent_alert_goes_nowhere() {
+    let mut profile = alarm_sender();
+    profile.alerts.announcements[0].tone = ToneSource::None;
+    let mut world = World::sounding(profile);
+
+    raise(&mut world, false);
+    world.run_for(SECOND);
+
+    assert!(world.what_sounds().is_some() && world.zone_sent.is_empty());
 }
 
 #[test]

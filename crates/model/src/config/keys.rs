@@ -585,6 +585,13 @@ const SOUND: &[KeySpec] = &[
         Tab::EmergencyAlerts,
         "How often the announcement plays where ann.loop is 1. The meaning is concluded, not documented.",
     ),
+    seen(
+        announcement("ann.zone"),
+        Kind::Zone,
+        "Default",
+        Tab::EmergencyAlerts,
+        "Multicast zone that a sender passes the alert on to; Default is mcast.tx.fixed. What Default means is concluded, not documented.",
+    ),
     own(seen(
         announcement("oyez.ann.drill"),
         Kind::Flag,
@@ -693,6 +700,14 @@ const SOUND: &[KeySpec] = &[
         "Default",
         Tab::MoreRingExtensions,
         "Tone while the extension rings; Default is audio.ring.tone.",
+    ),
+    seen(
+        ring(".zone"),
+        Kind::Zone,
+        "Default",
+        Tab::MoreRingExtensions,
+        "Multicast zone that a sender passes the ring on to, where mcast.tx.ring is 1; Default is mcast.tx.fixed. What Default means is \
+         concluded, not documented.",
     ),
     seen(
         one("audio.mic.vol"),

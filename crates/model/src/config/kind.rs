@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::CallerPattern;
-use super::multicast_values::{GroupAddress, SOURCES_MAX, parse_sources, parse_zones};
+use super::multicast_values::{GroupAddress, SOURCES_MAX, ZoneChoice, parse_sources, parse_zones};
 use crate::{AuthorizationId, SipUser};
 
 /// Longest password, display name or path, in bytes: far beyond what servers generate or people type.
@@ -51,6 +51,8 @@ pub enum Kind {
     },
     /// Numbers of multicast zones with commas between them and perhaps one after the last.
     Zones,
+    /// `Default`, `None` or the number of a multicast zone.
+    Zone,
     /// A multicast group with its port.
     Group,
     /// IPv4 addresses and networks with commas between them and perhaps one after the last.
@@ -95,6 +97,7 @@ impl Kind {
             Self::Volume { min, max, step } => parse_volume(value)
                 .is_some_and(|gain| gain.is_none_or(|gain| is_on_scale(gain, *min, *max, *step))),
             Self::Zones => parse_zones(value).is_some(),
+            Self::Zone => value.parse::<ZoneChoice>().is_ok(),
             Self::Group => value.parse::<GroupAddress>().is_ok(),
             Self::Sources => parse_sources(value).is_some(),
             Self::HostPort => value.parse::<HostPort>().is_ok(),
@@ -119,6 +122,7 @@ impl Kind {
             Self::Decibel { .. } => parse_decibel(one) == parse_decibel(other),
             Self::Volume { .. } => parse_volume(one) == parse_volume(other),
             Self::Zones => parse_zones(one) == parse_zones(other),
+            Self::Zone => one.parse::<ZoneChoice>() == other.parse::<ZoneChoice>(),
             Self::Group => one.parse::<GroupAddress>() == other.parse::<GroupAddress>(),
             Self::Sources => parse_sources(one) == parse_sources(other),
             Self::Integer { .. } => parse_integer(one) == parse_integer(other),
@@ -162,6 +166,7 @@ impl fmt::Display for Kind {
                 )
             }
             Self::Zones => formatter.write_str("numbers of zones from 1 to 50 with commas between them"),
+            Self::Zone => formatter.write_str("Default, None, or the number of a zone from 1 to 50"),
             Self::Group => formatter.write_str("a multicast address with a port, like 224.0.2.60:50000"),
             Self::Sources => write!(
                 formatter,
@@ -523,6 +528,11 @@ mod tests {
                 vec!["-48dB", "3dB", "-17dB", "None"],
             ),
             (Kind::Zones, vec!["1", "1,8,9,", "50"], vec!["0", "51", "1,,2"]),
+            (
+                Kind::Zone,
+                vec!["Default", "default", "None", "1", "50"],
+                vec!["0", "51", "1,", "+1", "all"],
+            ),
             (
                 Kind::Group,
                 vec!["224.0.2.60:50000"],

@@ -32,5 +32,5 @@ pub use endpoint::{
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, MicrophoneChoice, SinkChoice};
-pub use multicast_values::{GroupAddress, SOURCES_MAX, SourceNetwork, ZoneNumber};
+pub use multicast_values::{GroupAddress, SOURCES_MAX, SourceNetwork, ZoneChoice, ZoneNumber};
 pub use settings::{CONCEALED, Difference, Origin, SettingChange, Settings};

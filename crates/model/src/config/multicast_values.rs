@@ -69,6 +69,38 @@ impl fmt::Display for ZoneNumber {
     }
 }
 
+/// Which zone something goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ZoneChoice {
+    /// The one of the base extension.
+    Default,
+    /// None.
+    None,
+    /// The one of a number.
+    Zone(ZoneNumber),
+}
+
+/// A text that chooses no zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("neither Default nor None nor the number of a zone")]
+pub struct ZoneChoiceError;
+
+impl FromStr for ZoneChoice {
+    type Err = ZoneChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("default") {
+            return Ok(Self::Default);
+        }
+        if text.eq_ignore_ascii_case("none") {
+            return Ok(Self::None);
+        }
+        let number = parse_integer(text).and_then(|number| u8::try_from(number).ok());
+        let zone = number.and_then(ZoneNumber::new).ok_or(ZoneChoiceError)?;
+        Ok(Self::Zone(zone))
+    }
+}
+
 /// The address of a zone: an IPv4 multicast group with a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupAddress(SocketAddrV4);

@@ -8,9 +8,10 @@ use super::Tone;
 use super::slots::tone;
 use crate::config::keys::{MULTICAST_CODECS, MULTICAST_MODES};
 use crate::config::reader::Reader;
-use crate::config::{GroupAddress, SourceNetwork, ZoneNumber};
+use crate::config::{GroupAddress, SourceNetwork, ZoneChoice, ZoneNumber};
 use crate::status::MulticastCodec;
 pub use crate::status::MulticastMode;
+use crate::{SlotKind, SlotPosition};
 
 /// What an endpoint does with multicast zones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +67,8 @@ pub struct MulticastSending {
     pub packet_time: Duration,
     /// How many hops packets go.
     pub hops: u8,
-    /// Where pages of the base extension go, too.
-    pub base_zone: Option<ZoneNumber>,
-    /// The tones of rings go there as well.
-    pub rings: bool,
+    /// Where what sounds at each slot goes, too.
+    pub zone_by_slot: BTreeMap<SlotPosition, ZoneNumber>,
     /// What is sent is played here, too.
     pub plays_here: bool,
 }
@@ -139,12 +138,38 @@ fn sending(reader: &Reader<'_>) -> MulticastSending {
         },
         packet_time: Duration::from_millis(packet_time.into()),
         hops: u8::try_from(reader.integer("mcast.tx.ttl")).unwrap_or(1),
-        base_zone: u8::try_from(reader.integer("mcast.tx.fixed"))
-            .ok()
-            .and_then(ZoneNumber::new),
-        rings: reader.flag("mcast.tx.ring"),
+        zone_by_slot: zone_by_slot(reader),
         plays_here: reader.flag("oyez.mcast.local"),
     }
+}
+
+fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
+    let of_base = u8::try_from(reader.integer("mcast.tx.fixed"))
+        .ok()
+        .and_then(ZoneNumber::new);
+    let chosen = |key: &str| match reader.parsed(key) {
+        None | Some(ZoneChoice::Default) => of_base,
+        Some(ZoneChoice::None) => None,
+        Some(ZoneChoice::Zone(zone)) => Some(zone),
+    };
+    let sends_rings = reader.flag("mcast.tx.ring");
+    let zone_of = |position: SlotPosition| {
+        let port = position.port();
+        match position.kind() {
+            SlotKind::Page if position == SlotPosition::BASE_PAGE => of_base,
+            SlotKind::Page => ZoneNumber::new(port.saturating_sub(1)),
+            SlotKind::Ring if sends_rings => chosen(&format!("sip.alert{port}.zone")),
+            SlotKind::Ring => None,
+            // Who cancels an alert speaks to this device alone.
+            SlotKind::Alert if position == SlotPosition::CANCEL => None,
+            SlotKind::Alert => chosen(&format!("ann.zone{port}")),
+        }
+    };
+    [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
+        .into_iter()
+        .flat_map(SlotPosition::all)
+        .filter_map(|position| Some((position, zone_of(position)?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -155,6 +180,18 @@ mod tests {
     fn config(text: &str) -> MulticastConfig {
         let document = Document::parse(text).unwrap();
         EndpointConfig::from_document(&document).unwrap().multicast
+    }
+
+    /// The zones of slots, each by its id.
+    fn zones_of(sending: &MulticastSending, slots: &[&str]) -> Vec<Option<u8>> {
+        let zone_of = |slot: &&str| {
+            let zones = &sending.zone_by_slot;
+            zones
+                .iter()
+                .find(|(position, _)| position.to_string() == **slot)
+                .map(|(_, zone)| zone.get())
+        };
+        slots.iter().map(zone_of).collect()
     }
 
     fn roles(text: &str) -> Vec<(u8, ZoneRole)> {
@@ -235,8 +272,14 @@ mod tests {
         assert_eq!(sending.group_by_zone.len(), 50);
         assert_eq!((sending.codec, sending.hops), (MulticastCodec::G722, 1));
         assert_eq!(sending.packet_time, Duration::from_millis(20));
-        assert_eq!(sending.base_zone, ZoneNumber::new(1));
-        assert!(sending.plays_here && !sending.rings);
+        assert!(sending.plays_here);
+        assert_eq!(
+            zones_of(
+                &sending,
+                &["page-1", "page-2", "page-51", "ring-1", "alert-1", "alert-11"]
+            ),
+            [Some(1), Some(1), Some(50), None, Some(1), None]
+        );
     }
 
     #[test]
@@ -244,6 +287,28 @@ mod tests {
         let sending = config("mcast.mode = 1\nmcast.tx.zones = 2,8,\nmcast.tx.fixed = 0\n").sending;
 
         let zones: Vec<u8> = sending.group_by_zone.keys().map(|zone| zone.get()).collect();
-        assert_eq!((zones, sending.base_zone), (vec![2, 8], None));
+        assert_eq!(zones, [2, 8]);
+        assert_eq!(zones_of(&sending, &["page-1", "alert-1"]), [None, None]);
+    }
+
+    #[test]
+    fn rings_and_alerts_go_to_zones_of_their_own_or_to_that_of_the_base_extension() {
+        let sending = config(
+            "mcast.mode = 1\nmcast.tx.fixed = 3\nmcast.tx.ring = 1\nsip.alert2.zone = 5\nsip.alert3.zone = none\n\
+             ann.zone2 = 9\nann.zone10 = None\nann.zone4 = default\n",
+        )
+        .sending;
+
+        assert_eq!(
+            zones_of(&sending, &["ring-1", "ring-2", "ring-3", "ring-10"]),
+            [Some(3), Some(5), None, Some(3)]
+        );
+        assert_eq!(
+            zones_of(
+                &sending,
+                &["alert-1", "alert-2", "alert-4", "alert-10", "alert-11"]
+            ),
+            [Some(3), Some(9), Some(3), None, None]
+        );
     }
 }

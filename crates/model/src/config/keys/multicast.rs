@@ -110,7 +110,7 @@ pub(super) const KEYS: &[KeySpec] = &[
         Kind::Flag,
         OFF,
         BASIC,
-        "A sender passes the tones of rings on to the zone of the base extension.",
+        "A sender passes the tones of rings on to their zones (sip.alert1.zone and so on).",
     ),
     own(seen(
         one("oyez.mcast.local"),
