@@ -35,6 +35,12 @@ impl Speech {
         })
     }
 
+    /// Follows what the peer has answered to our unchanged description, which has one codec and one key.
+    pub(crate) fn follow(&mut self, negotiated: &Negotiated) {
+        self.sender.follow(&SenderConfig::new(negotiated));
+        self.packet_time = negotiated.ptime;
+    }
+
     /// Gives each packet that fills up to `emit`. A key at the end of its life gives none any more.
     pub(crate) fn say(&mut self, now: Instant, samples: &[i16], mut emit: impl FnMut(Vec<u8>)) {
         self.resampler.process(samples, &mut self.rest);

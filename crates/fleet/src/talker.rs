@@ -359,7 +359,8 @@ impl Talker {
                 | Event::Answered { .. }
                 | Event::Rejected { .. }
                 | Event::Progress { .. }
-                | Event::Confirmed { .. },
+                | Event::Confirmed { .. }
+                | Event::Refreshed { .. },
                 _,
             ) => None,
         }

@@ -11,6 +11,8 @@ pub(crate) enum Farewell {
     TooLong,
     /// No packet has come for too long.
     Silent,
+    /// What its caller says of its media in the middle of it is of no use.
+    NoMedia,
     /// Something more important sounds.
     PreEmpted(Class),
     /// The page goes on in another dialog.
@@ -41,6 +43,7 @@ impl Farewell {
         match self {
             Self::TooLong => "Q.850;cause=31;text=\"longest page time reached\"".to_owned(),
             Self::Silent => "Q.850;cause=41;text=\"no media received\"".to_owned(),
+            Self::NoMedia => "SIP;cause=488;text=\"no usable media\"".to_owned(),
             // RFC 4411 section 5.1: cause 1 is pre-emption by the user agent.
             Self::PreEmpted(by) => format!("preemption;cause=1;text=\"{by} takes its place\""),
             Self::Moved => "SIP;cause=200;text=\"page continues in another dialog\"".to_owned(),
@@ -60,6 +63,7 @@ impl Farewell {
     pub(crate) fn refusal(self) -> StatusCode {
         match self {
             Self::TooLong | Self::Silent | Self::ShutDown => StatusCode::TEMPORARILY_UNAVAILABLE,
+            Self::NoMedia => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::PreEmpted(_)
             | Self::Moved
             | Self::Succeeded
@@ -77,7 +81,7 @@ impl Farewell {
     pub(crate) fn stop_reason(self) -> StopReason {
         match self {
             Self::TooLong => StopReason::TimedOut,
-            Self::Silent => StopReason::Lost,
+            Self::Silent | Self::NoMedia => StopReason::Lost,
             Self::PreEmpted(_) => StopReason::PreEmpted,
             Self::Moved => StopReason::Moved,
             Self::Succeeded
@@ -101,6 +105,7 @@ impl Farewell {
             Self::NoPasscode | Self::WrongPasscode | Self::Recorded | Self::Busy | Self::NoRoom => false,
             Self::TooLong
             | Self::Silent
+            | Self::NoMedia
             | Self::PreEmpted(_)
             | Self::Succeeded
             | Self::AlertCancelled

@@ -61,6 +61,19 @@ impl CallMedia {
         })
     }
 
+    /// Follows what the caller has answered to our unchanged description: what comes is taken, and what goes out goes where it
+    /// says, at once, so that a way through a NAT opens there.
+    pub(crate) fn renegotiate(&mut self, now: Instant, negotiated: &Negotiated) {
+        // The output rate is the receiver's own.
+        let config = ReceiverConfig::new(negotiated, SampleRate::Hz8000);
+        self.receiver.renegotiate(&config);
+        self.speech.follow(negotiated);
+        self.takes_keys = negotiated.telephone_event.is_some();
+        if self.keepalive_at.is_some() {
+            self.keepalive_at = Some(now);
+        }
+    }
+
     /// Begins to send: from the answer on, so that the peer learns the way through a NAT.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.keepalive_at = Some(now);

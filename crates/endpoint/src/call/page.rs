@@ -29,7 +29,7 @@ use media::bridge::{REPORT_INTERVAL, TALKER_SILENCE};
 use media::dtmf::Key;
 use media::mix::Gain;
 use media::sample::SampleRate;
-use media::sdp::{self, Hidden, Origin};
+use media::sdp::{self, Hidden, Origin, PendingOffer, SdpError};
 use model::status::Receipt;
 use model::{PageId, SlotKind};
 use paging::Class;
@@ -100,7 +100,7 @@ impl About {
 pub(crate) struct Agreed {
     /// Our answer.
     pub(crate) sdp: Hidden<String>,
-    /// The origin of the offer it answers.
+    /// The origin of the caller's last description.
     pub(crate) offered: Origin,
 }
 
@@ -281,6 +281,23 @@ impl PageCall {
         let agreed = self.agreed.as_ref()?;
         let origin = sdp::origin(offer).ok()?;
         (origin == agreed.offered).then_some(agreed.sdp.0.as_str())
+    }
+
+    /// Follows the description that the caller has answered ours with anew (RFC 3264 section 8): its media come from there
+    /// and go there from here on.
+    ///
+    /// # Errors
+    /// Says why it cannot be followed.
+    pub(crate) fn follow(&mut self, now: Instant, answer: &[u8]) -> Result<(), SdpError> {
+        let Some(agreed) = &mut self.agreed else {
+            return Ok(());
+        };
+        let negotiated = PendingOffer::repeated(agreed.sdp.0.as_bytes())?.accept(answer)?;
+        agreed.offered = sdp::origin(answer)?;
+        if let Some(media) = self.media_mut() {
+            media.renegotiate(now, &negotiated);
+        }
+        Ok(())
     }
 
     /// Ends the ringing and says what to answer with. Media flows from here on.

@@ -110,7 +110,8 @@ impl Caller {
             Event::Invite { session, .. } => {
                 self.agent.reject(now, session, Reply::new(StatusCode::BUSY_HERE));
             }
-            Event::Confirmed { .. } | Event::Response { .. } => {}
+            // A caller agrees to no session timer, so it refreshes nothing.
+            Event::Confirmed { .. } | Event::Response { .. } | Event::Refreshed { .. } => {}
         }
     }
 

@@ -65,6 +65,7 @@ impl Endpoint {
             } => {
                 self.handle_session_request(now, session, transaction, &message);
             }
+            Event::Refreshed { session, message } => self.handle_refreshed(now, session, &message),
             Event::Ended { session, cause } => self.handle_session_ended(now, session, &cause),
             Event::Response {
                 request,

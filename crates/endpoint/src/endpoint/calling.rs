@@ -44,6 +44,21 @@ impl Endpoint {
         }
     }
 
+    /// Follows the description that a caller has answered a refresh of ours with. One that is of no use ends the call, as the
+    /// caller has been told that it is in force.
+    pub(super) fn handle_refreshed(&mut self, now: Instant, session: SessionId, answer: &Message) {
+        let Some(id) = self.calls.id_of(session) else {
+            return;
+        };
+        let followed = self
+            .calls
+            .page_mut(id)
+            .map_or(Ok(()), |call| call.follow(now, answer.body()));
+        if followed.is_err() {
+            self.hang_up(now, id, Farewell::NoMedia);
+        }
+    }
+
     pub(super) fn handle_session_ended(&mut self, now: Instant, session: SessionId, cause: &EndCause) {
         let Some(id) = self.calls.id_of(session) else {
             if let EndCause::Bye { transaction, .. } = cause {

@@ -5,7 +5,9 @@ use std::time::Instant;
 use sip::digest::{Algorithm, Authenticator, Ha1, Limits, Secret, Verdict};
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, StatusCode};
-use sip::user_agent::{Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, SessionId, UserAgent};
+use sip::user_agent::{
+    Body, Config, EndCause, Event, OutgoingRequest, Output, Reply, ServerId, SessionId, UserAgent,
+};
 
 /// How a registrar answers.
 pub(crate) enum Registrar {
@@ -57,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) others: Vec<Message>,
     /// Status and body of the answers to requests in the middle of calls.
     pub(crate) responses: Vec<(u16, Vec<u8>)>,
+    /// Requests of the device in the middle of calls, which the test answers.
+    pub(crate) asked: Vec<(ServerId, Message)>,
     /// What the agent told about calls.
     pub(crate) call_log: Vec<(Instant, CallLog)>,
 }
@@ -87,6 +91,7 @@ impl Server {
             registers: Vec::new(),
             others: Vec::new(),
             responses: Vec::new(),
+            asked: Vec::new(),
             call_log: Vec::new(),
         }
     }
@@ -202,9 +207,13 @@ impl Server {
                 self.responses.push((status, answer.body().to_vec()));
                 return;
             }
-            Event::Invite { .. } | Event::Confirmed { .. } | Event::SessionRequest { .. } => {
+            Event::SessionRequest {
+                transaction, message, ..
+            } => {
+                self.asked.push((transaction, message));
                 return;
             }
+            Event::Invite { .. } | Event::Confirmed { .. } | Event::Refreshed { .. } => return,
         };
         self.call_log.push((now, log));
     }

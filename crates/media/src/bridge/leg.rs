@@ -11,6 +11,7 @@ use super::{BridgeId, LegId, LegStatistics, Role};
 use crate::ingress::{Ingress, IngressConfig};
 use crate::sample::ticks_to_duration;
 use crate::sdp::Negotiated;
+use crate::srtp::MasterKey;
 
 /// A leg; it has media once it is connected.
 pub(super) struct Leg {
@@ -71,9 +72,13 @@ impl Media {
 
     /// Applies what was agreed anew; streams go on in both directions.
     pub(super) fn renegotiate(mut self, negotiated: Negotiated, bridge: BridgeId, role: Role) -> Media {
-        let same_keys = negotiated.crypto == self.negotiated.crypto;
-        self.ingress.renegotiate(ingress_config(&negotiated), same_keys);
-        self.egress.renegotiate(&negotiated, same_keys);
+        let (send, receive) = keys(&negotiated);
+        let (sent, received) = keys(&self.negotiated);
+        // A key that stays keeps its counters: beginning anew would use it twice for the same packet number.
+        let (same_send, same_receive) = (send == sent, receive == received);
+        self.ingress
+            .renegotiate(ingress_config(&negotiated), same_receive);
+        self.egress.renegotiate(&negotiated, same_send);
         Media {
             negotiated,
             bridge,
@@ -105,6 +110,12 @@ impl Media {
             packet_time: self.negotiated.ptime,
         }
     }
+}
+
+/// The keys of both directions, sending first.
+fn keys(negotiated: &Negotiated) -> (Option<&MasterKey>, Option<&MasterKey>) {
+    let pair = negotiated.crypto.as_ref();
+    (pair.map(|pair| &pair.send), pair.map(|pair| &pair.receive))
 }
 
 fn ingress_config(negotiated: &Negotiated) -> IngressConfig {

@@ -95,7 +95,7 @@ fn consider(session: &Session, media: &Media, local: &LocalMedia) -> Result<Acce
     let (payload_type, codec) = choose_codec(&remote.formats, &local.codecs)?;
     let telephone_event = choose_telephone_event(&remote.formats, codec);
     let rtcp_mux = local.rtcp_mux && remote.rtcp_mux;
-    let (remote_rtp, remote_rtcp) = destinations(local, &remote, rtcp_mux)?;
+    let (remote_rtp, remote_rtcp) = destinations(local.address, &remote, rtcp_mux)?;
     let negotiated = Negotiated {
         remote_rtp,
         remote_rtcp,

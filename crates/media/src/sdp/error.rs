@@ -87,7 +87,7 @@ pub enum SdpError {
         tag: u32,
     },
     /// The answer has another number of media lines than the offer.
-    #[error("{count} media lines answer one")]
+    #[error("an answer of {count} media lines to an offer of another number")]
     MediaCount {
         /// How many the answer has.
         count: usize,

@@ -1,11 +1,11 @@
 //! What offerer and answerer decide alike.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::SdpError;
 use super::format::{Format, FormatKind};
 use super::remote::RemoteStream;
-use super::{LocalMedia, SdpError};
 use crate::codec::Codec;
 
 /// The clock of telephone events beside every narrow-band codec, and the one most peers know.
@@ -53,11 +53,11 @@ pub(super) fn choose_packet_time(
 
 /// Checks that we can reach the peer's address and returns where RTP and RTCP go.
 pub(super) fn destinations(
-    local: &LocalMedia,
+    ours: IpAddr,
     remote: &RemoteStream,
     rtcp_mux: bool,
 ) -> Result<(SocketAddr, SocketAddr), SdpError> {
-    let same_family = |address: SocketAddr| address.is_ipv4() == local.address.is_ipv4();
+    let same_family = |address: SocketAddr| address.is_ipv4() == ours.is_ipv4();
     let rtcp = if rtcp_mux { remote.rtp } else { remote.rtcp };
     if same_family(remote.rtp) && same_family(rtcp) {
         Ok((remote.rtp, rtcp))

@@ -1,17 +1,20 @@
 //! Making an offer, and judging the answer to it.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use rand_core::CryptoRng;
 use sdp_types::{Media, Session};
 
 use super::crypto::CryptoLine;
 use super::error::OfferError;
-use super::format::read_opus_parameters;
+use super::format::{FormatKind, read_opus_parameters};
 use super::negotiate::{
     TELEPHONE_EVENT_CLOCK_RATE, choose_codec, choose_packet_time, choose_telephone_event, destinations,
 };
 use super::remote::{self, Profile, RemoteStream};
 use super::write::{Stream, media_line, write_session};
-use super::{CryptoPair, LocalMedia, Negotiated, SdpError, SecurityOffer};
+use super::{CryptoPair, Direction, LocalMedia, Negotiated, SdpError, SecurityOffer};
 use crate::codec::Codec;
 use crate::srtp::MasterKey;
 
@@ -25,10 +28,26 @@ const WIDE_TELEPHONE_EVENT_PAYLOAD_TYPE: u8 = 102;
 /// It can judge several answers, since a forked INVITE gets more than one.
 #[derive(Debug, Clone)]
 pub struct PendingOffer {
-    local: LocalMedia,
+    /// Where we receive.
+    address: IpAddr,
     profile: Profile,
-    // One key per suite, tags counting from 1; empty when plain RTP was offered.
+    /// Payload types with their codecs, the preferred one first.
+    codecs: Vec<(u8, Codec)>,
+    /// Payload types of telephone events with their clock rates.
+    telephone_events: Vec<(u8, u32)>,
+    /// Empty when plain RTP is offered.
     crypto: Vec<CryptoLine>,
+    ptime: Duration,
+    direction: Direction,
+    rtcp_mux: bool,
+    place: Place,
+}
+
+/// Where our stream stands among the media lines of an offer. The answer has as many, in the same order (RFC 3264 section 6).
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    position: usize,
+    count: usize,
 }
 
 /// Describes our stream and remembers what the answer is to be measured by.
@@ -45,29 +64,38 @@ pub fn offer(
         return Err(OfferError::NoCodec);
     }
     let pending = PendingOffer {
-        local: local.clone(),
+        address: local.address,
         profile: match local.security {
             SecurityOffer::Standard => Profile::Savp,
             SecurityOffer::Optional | SecurityOffer::Disabled => Profile::Avp,
         },
-        crypto: if offers_keys(local)? {
-            make_keys(local, rng)
-        } else {
-            Vec::new()
-        },
-    };
-    let stream = Stream {
-        profile: pending.profile,
         codecs: local
             .codecs
             .iter()
             .map(|codec| (offered_payload_type(*codec), *codec))
             .collect(),
         telephone_events: offered_telephone_events(&local.codecs),
-        crypto: &pending.crypto,
-        ptime_ms: local.ptime.as_millis(),
+        crypto: if offers_keys(local)? {
+            make_keys(local, rng)
+        } else {
+            Vec::new()
+        },
+        ptime: local.ptime,
         direction: local.direction,
         rtcp_mux: local.rtcp_mux,
+        place: Place {
+            position: 0,
+            count: 1,
+        },
+    };
+    let stream = Stream {
+        profile: pending.profile,
+        codecs: pending.codecs.clone(),
+        telephone_events: pending.telephone_events.clone(),
+        crypto: &pending.crypto,
+        ptime_ms: pending.ptime.as_millis(),
+        direction: pending.direction,
+        rtcp_mux: pending.rtcp_mux,
     };
     Ok((write_session(local, vec![media_line(local, &stream)]), pending))
 }
@@ -109,32 +137,80 @@ fn offered_telephone_events(codecs: &[Codec]) -> Vec<(u8, u32)> {
 }
 
 impl PendingOffer {
+    /// What a description of ours offers that is sent again, be it an offer or an answer, to refresh a session by it.
+    ///
+    /// # Errors
+    /// It is no description of ours that has a stream.
+    pub fn repeated(description: &[u8]) -> Result<Self, SdpError> {
+        let session = remote::parse(description)?;
+        let streams = session.medias.iter().enumerate();
+        let (position, ours) = streams
+            .filter_map(|(position, media)| Some((position, RemoteStream::read(&session, media).ok()?)))
+            .next()
+            .ok_or(SdpError::NoAudio)?;
+        let formats = || ours.formats.iter();
+        Ok(Self {
+            address: ours.rtp.ip(),
+            profile: ours.profile,
+            codecs: formats()
+                .filter_map(|format| match format.kind {
+                    FormatKind::Speech(codec) => Some((format.payload_type, codec)),
+                    FormatKind::TelephoneEvent { .. } => None,
+                })
+                .collect(),
+            telephone_events: formats()
+                .filter_map(|format| match format.kind {
+                    FormatKind::TelephoneEvent { clock_rate } => Some((format.payload_type, clock_rate)),
+                    FormatKind::Speech(_) => None,
+                })
+                .collect(),
+            ptime: ours.ptime.ok_or(SdpError::PacketTime { attribute: "ptime" })?,
+            direction: ours.direction,
+            rtcp_mux: ours.rtcp_mux,
+            place: Place {
+                position,
+                count: session.medias.len(),
+            },
+            crypto: ours
+                .crypto
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(SdpError::UnusableCrypto)?,
+        })
+    }
+
     /// Measures an answer by the offer.
     ///
     /// # Errors
     /// Says why the answer cannot be accepted; the call is then to be ended, never continued with less protection.
     pub fn accept(&self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let session = remote::parse(answer)?;
-        let media = single_media(&session)?;
+        let media = self.place.media_of(&session)?;
         let remote = RemoteStream::read(&session, media)?;
         if remote.profile != self.profile {
             return Err(SdpError::ProfileChanged);
         }
         let crypto = self.accepted_keys(&remote)?;
-        let (send_payload_type, codec) = choose_codec(&remote.formats, &self.local.codecs)?;
+        let ours: Vec<Codec> = self.codecs.iter().map(|(_, codec)| *codec).collect();
+        let (send_payload_type, codec) = choose_codec(&remote.formats, &ours)?;
+        let receive_payload_type = self
+            .codecs
+            .iter()
+            .find_map(|(payload_type, known)| (*known == codec).then_some(*payload_type))
+            .ok_or(SdpError::NoCommonCodec)?;
         let events = choose_telephone_event(&remote.formats, codec);
-        let rtcp_mux = self.local.rtcp_mux && remote.rtcp_mux;
-        let (remote_rtp, remote_rtcp) = destinations(&self.local, &remote, rtcp_mux)?;
+        let rtcp_mux = self.rtcp_mux && remote.rtcp_mux;
+        let (remote_rtp, remote_rtcp) = destinations(self.address, &remote, rtcp_mux)?;
         Ok(Negotiated {
             remote_rtp,
             remote_rtcp,
             codec,
             send_payload_type,
-            receive_payload_type: offered_payload_type(codec),
+            receive_payload_type,
             telephone_event: events.and_then(|(_, clock_rate)| self.telephone_event_of(clock_rate)),
             send_telephone_event: events.map(|(payload_type, _)| payload_type),
-            ptime: choose_packet_time(codec, self.local.ptime, &remote)?,
-            direction: self.local.direction.limited_by(remote.direction),
+            ptime: choose_packet_time(codec, self.ptime, &remote)?,
+            direction: self.direction.limited_by(remote.direction),
             crypto,
             rtcp_mux,
             opus: read_opus_parameters(media, send_payload_type),
@@ -142,8 +218,7 @@ impl PendingOffer {
     }
 
     fn telephone_event_of(&self, wanted: u32) -> Option<u8> {
-        let offered = offered_telephone_events(&self.local.codecs);
-        offered
+        self.telephone_events
             .iter()
             .find_map(|(payload_type, clock_rate)| (*clock_rate == wanted).then_some(*payload_type))
     }
@@ -173,10 +248,14 @@ impl PendingOffer {
     }
 }
 
-/// Is the one media line that answers our one (RFC 3264 section 6).
-fn single_media(session: &Session) -> Result<&Media, SdpError> {
-    match session.medias.as_slice() {
-        [media] => Ok(media),
-        medias => Err(SdpError::MediaCount { count: medias.len() }),
+impl Place {
+    /// Is the media line that answers ours.
+    fn media_of(self, session: &Session) -> Result<&Media, SdpError> {
+        let count = session.medias.len();
+        session
+            .medias
+            .get(self.position)
+            .filter(|_| count == self.count)
+            .ok_or(SdpError::MediaCount { count })
     }
 }

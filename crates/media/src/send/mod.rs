@@ -107,6 +107,18 @@ impl Sender {
         })
     }
 
+    /// Follows what the answer to an unchanged offer of one codec and one key can change: the payload types and the packet
+    /// time. Codec, key and numbers go on.
+    pub fn follow(&mut self, config: &SenderConfig) {
+        self.payload_type = config.payload_type;
+        self.telephone_event = config.telephone_event;
+        if self.packet_time != config.packet_time {
+            self.packet_time = config.packet_time;
+            self.frame_samples = self.codec.sample_rate().samples_in(config.packet_time);
+            self.silence = vec![0; self.frame_samples];
+        }
+    }
+
     /// How many samples, at the codec's rate, a frame has.
     pub fn frame_samples(&self) -> usize {
         self.frame_samples

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use media::codec::Codec;
-use media::sdp::{Direction, OfferError, SecurityOffer, answer, offer, origin};
+use media::sdp::{
+    Direction, LocalMedia, OfferError, PendingOffer, SdpError, SecurityOffer, answer, offer, origin,
+};
 use media::srtp::{Context, Suite};
 
-use super::{accepted, lines, local, rng};
+use super::{accepted, lines, local, rng, session};
 
 #[test]
 fn keys_and_addresses_are_mirrored_and_the_keys_fit_each_other() {
@@ -240,4 +242,74 @@ fn the_packet_time_is_what_the_answer_asks_for() {
         let view = accepted(&local(SecurityOffer::Disabled), &text).unwrap();
         assert_eq!(view.ptime, Duration::from_millis(expected), "{asked}");
     }
+}
+
+#[test]
+fn a_repeated_offer_judges_an_answer_as_the_offer_did() {
+    for security in [
+        SecurityOffer::Standard,
+        SecurityOffer::Optional,
+        SecurityOffer::Disabled,
+    ] {
+        let mut rng = rng();
+        let (text, pending) = offer(&local(security), &mut rng).unwrap();
+        let (answered, _) = answer(text.as_bytes(), &local(security), &mut rng).unwrap();
+
+        let repeated = PendingOffer::repeated(text.as_bytes()).unwrap();
+
+        assert_eq!(
+            repeated.accept(answered.as_bytes()),
+            pending.accept(answered.as_bytes())
+        );
+    }
+}
+
+#[test]
+fn an_answer_of_ours_that_is_offered_in_its_turn_keeps_key_codec_and_payload_types() {
+    let mut rng = rng();
+    let theirs = LocalMedia {
+        port: 7_000,
+        codecs: vec![Codec::Opus, Codec::Pcma],
+        ..local(SecurityOffer::Standard)
+    };
+    let (offered, _) = offer(&theirs, &mut rng).unwrap();
+    // With a stream in front that we reject.
+    let offered = offered.replacen("m=audio", "m=video 9 RTP/AVP 99\r\nm=audio", 1);
+    let (ours, before) = answer(offered.as_bytes(), &local(SecurityOffer::Standard), &mut rng).unwrap();
+    let moved = LocalMedia {
+        port: 7_100,
+        ..theirs
+    };
+    let (again, view) = answer(ours.as_bytes(), &moved, &mut rng).unwrap();
+
+    let after = PendingOffer::repeated(ours.as_bytes())
+        .unwrap()
+        .accept(again.as_bytes())
+        .unwrap();
+
+    assert_eq!(after.remote_rtp.port(), 7_100);
+    assert_eq!(
+        (after.codec, after.receive_payload_type, after.telephone_event),
+        (before.codec, before.receive_payload_type, before.telephone_event)
+    );
+    let (before, after, view) = (
+        before.crypto.unwrap(),
+        after.crypto.unwrap(),
+        view.crypto.unwrap(),
+    );
+    assert_eq!(after.send, before.send);
+    assert_eq!(after.receive, view.send);
+}
+
+#[test]
+fn an_answer_has_as_many_streams_as_the_repeated_offer() {
+    let mut rng = rng();
+    let (text, _) = offer(&local(SecurityOffer::Disabled), &mut rng).unwrap();
+    let repeated = PendingOffer::repeated(text.as_bytes()).unwrap();
+    let two = session("m=audio 9 RTP/AVP 0\r\nm=audio 9 RTP/AVP 0\r\n");
+
+    assert_eq!(
+        repeated.accept(two.as_bytes()),
+        Err(SdpError::MediaCount { count: 2 })
+    );
 }

@@ -138,6 +138,15 @@ pub enum Event {
         /// The request.
         message: Message,
     },
+    /// The peer has answered a refresh of the agent's own (RFC 4028) by a re-INVITE, which has repeated the last description of
+    /// ours; the ACK has been sent. What the description in the response says is in force (RFC 3261 14.1, RFC 3264 8);
+    /// where it is of no use the owner hangs up.
+    Refreshed {
+        /// The session.
+        session: SessionId,
+        /// The 2xx response, with a body.
+        message: Message,
+    },
     /// The last event of a session.
     Ended {
         /// The session.

@@ -27,11 +27,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::EndCause;
 use super::command::{Body, Reply};
 use super::config::FORKS_MAX;
 use super::reply::Written;
 use super::session_timer::Expiry;
+use super::{EndCause, RequestId};
 use crate::dialog::Dialog;
 use crate::digest::ClientCredentials;
 use crate::draft::Authorizations;
@@ -111,6 +111,8 @@ pub(super) struct Session {
     pub(super) expiry: Option<Expiry>,
     /// The last description of ours, which a refresh repeats.
     pub(super) description: Option<Body>,
+    /// The agent's own refresh that waits for its response, whatever becomes of the timer meanwhile.
+    pub(super) refresh: Option<RequestId>,
 }
 
 /// How requests of ours get through.
@@ -141,6 +143,7 @@ impl Session {
             is_given_up: false,
             expiry: None,
             description: None,
+            refresh: None,
         }
     }
 

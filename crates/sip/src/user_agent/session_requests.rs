@@ -66,6 +66,7 @@ impl UserAgent {
             .get_mut(session)
             .ok_or(RequestFailure::NotPossible)?;
         let is_reinvite = method == Method::Invite;
+        let is_refresh = state.refresh == Some(request);
         let is_busy = is_reinvite && (state.reinvite.is_some() || state.unacknowledged.is_some());
         let is_agents_own = matches!(method, Method::Ack | Method::Bye | Method::Cancel);
         if !matches!(state.phase, Phase::Confirmed | Phase::ExpectAck) || is_busy || is_agents_own {
@@ -84,7 +85,8 @@ impl UserAgent {
         draft.body = body;
         let sequence = state.dialog.next_sequence(first);
         let mut attempt = Attempt::new(draft, sequence, state.access.credentials.clone());
-        attempt.large_datagram = state.access.large_datagram;
+        // A refresh that waits for a stream would let the session end.
+        attempt.large_datagram = state.access.large_datagram || is_refresh;
         let flow = state.flow;
         if is_reinvite {
             let id = self.start(now, flow, attempt, ClientUser::Reinvite(session, request))?;
@@ -188,6 +190,11 @@ impl UserAgent {
                 outcome: Ok(response),
                 unanswered,
             });
+        } else if is_granted && method == Some(Method::Invite) && !response.body().is_empty() {
+            self.emit(Event::Refreshed {
+                session,
+                message: response,
+            });
         }
         //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
         //# If the response for a request within a dialog is a 481
@@ -255,6 +262,11 @@ impl UserAgent {
             self.handle_bye(now, id, session, message);
         } else if let Err(too_small) = self.asked_expiry(&message) {
             self.refuse_in_session(now, id, &too_small.reply());
+        } else if method == Some(Method::Update)
+            && !message.body().is_empty()
+            && let Some(crossing) = self.crossing_offer(session)
+        {
+            self.refuse_in_session(now, id, &crossing);
         } else if is_full {
             self.counters.overflow += 1;
             self.reply_and_keep(now, id, &Reply::new(StatusCode::SERVICE_UNAVAILABLE));
@@ -263,6 +275,25 @@ impl UserAgent {
         } else {
             self.pass_up(id, session, ServerUser::SessionRequest(session), message);
         }
+    }
+
+    /// How an offer in an UPDATE is refused that meets another one in the same session, if it does.
+    //= https://www.rfc-editor.org/rfc/rfc3311#section-5.2
+    //# If an UPDATE is received that contains an offer, and the UAS has
+    //# generated an offer (in an UPDATE, PRACK or INVITE) to which it has not
+    //# yet received an answer, the UAS MUST reject the UPDATE with a 491
+    //# response.
+    fn crossing_offer(&mut self, session: SessionId) -> Option<Reply> {
+        match self.sessions.get(session)?.reinvite? {
+            Reinvite::Ours(_) => Some(Reply::new(StatusCode::REQUEST_PENDING)),
+            Reinvite::Theirs => Some(self.not_yet()),
+        }
+    }
+
+    /// The answer to what has come before the last of its like was answered.
+    fn not_yet(&mut self) -> Reply {
+        let seconds = self.random.below(RETRY_AFTER_BOUND);
+        Reply::new(StatusCode::SERVER_INTERNAL_ERROR).header("Retry-After", seconds.to_string())
     }
 
     fn handle_reinvite(&mut self, now: Instant, id: TransactionId, session: SessionId, message: Message) {
@@ -279,9 +310,7 @@ impl UserAgent {
             || state.unacknowledged.is_some()
             || state.is_calling();
         if is_unanswered {
-            let seconds = self.random.below(RETRY_AFTER_BOUND);
-            let reply =
-                Reply::new(StatusCode::SERVER_INTERNAL_ERROR).header("Retry-After", seconds.to_string());
+            let reply = self.not_yet();
             self.refuse_in_session(now, id, &reply);
         } else if is_glare {
             self.refuse_in_session(now, id, &Reply::new(StatusCode::REQUEST_PENDING));

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! This side asks nobody for a timer. It accepts one, leaves the refreshes to whoever asked and can do them, and refreshes where it
-//! has to.
+//! has to. A re-INVITE of its own repeats the description that stands, so its 200 answers that anew: the owner is told and
+//! follows it (RFC 3261 14.1).
 
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,6 @@ pub(super) struct Expiry {
     is_ours: bool,
     /// The peer takes UPDATE.
     takes_update: bool,
-    /// Our refresh that waits for its response.
-    refresh: Option<RequestId>,
 }
 
 /// The interval that a request asks for is shorter than any that is agreed to.
@@ -86,7 +85,6 @@ impl Agreed {
             min,
             is_ours,
             takes_update: takes_update(request),
-            refresh: None,
         };
         Ok(Some(Self {
             expiry,
@@ -116,7 +114,6 @@ impl Expiry {
             min: SESSION_INTERVAL_MIN,
             is_ours: granted.refresher != Some(Refresher::Uas),
             takes_update: takes_update(response),
-            refresh: None,
         })
     }
 
@@ -156,15 +153,7 @@ impl UserAgent {
 
     /// A 2xx of ours to a session refresh request of the peer has been sent: the session stands so long from here on.
     pub(super) fn refreshed_by_peer(&mut self, now: Instant, session: SessionId, agreed: Option<Agreed>) {
-        let refresh = self
-            .sessions
-            .get(session)
-            .and_then(|state| state.expiry.as_ref()?.refresh);
-        let expiry = agreed.map(|agreed| Expiry {
-            refresh,
-            ..agreed.expiry
-        });
-        self.set_expiry(now, session, expiry);
+        self.set_expiry(now, session, agreed.map(|agreed| agreed.expiry));
     }
 
     /// A 2xx to a session refresh request of ours.
@@ -209,6 +198,9 @@ impl UserAgent {
         let Some(expiry) = state.expiry.clone().filter(|expiry| expiry.is_ours) else {
             return;
         };
+        if state.refresh.is_some() {
+            return self.refresh_again(now, session);
+        }
         let (method, body) = if expiry.takes_update {
             (Method::Update, None)
         } else {
@@ -222,17 +214,14 @@ impl UserAgent {
             headers.push(("Min-SE".to_owned(), expiry.min.to_string()));
         }
         let request = RequestId(self.take_id());
-        let is_sent = self
-            .start_in_session(now, session, request, method, headers, body)
-            .is_ok();
-        if let Some(expiry) = self
-            .sessions
-            .get_mut(session)
-            .and_then(|state| state.expiry.as_mut())
-            && is_sent
-        {
-            expiry.refresh = Some(request);
-        } else {
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.refresh = Some(request);
+        }
+        let started = self.start_in_session(now, session, request, method, headers, body);
+        if started.is_err() {
+            if let Some(state) = self.sessions.get_mut(session) {
+                state.refresh = None;
+            }
             self.refresh_again(now, session);
         }
     }
@@ -245,15 +234,17 @@ impl UserAgent {
         request: RequestId,
         response: Option<&Message>,
     ) -> bool {
-        let state = self.sessions.get_mut(session);
-        let Some(expiry) = state.and_then(|state| state.expiry.as_mut()) else {
+        let Some(state) = self.sessions.get_mut(session) else {
             return false;
         };
-        if expiry.refresh != Some(request) {
+        if state.refresh != Some(request) {
             return false;
         }
-        expiry.refresh = None;
+        state.refresh = None;
         let status = response.and_then(Message::status);
+        let Some(expiry) = &mut state.expiry else {
+            return true;
+        };
         if status == Some(StatusCode::SESSION_INTERVAL_TOO_SMALL)
             && let Some(min) = response.and_then(Message::min_se)
         {

@@ -276,6 +276,125 @@ fn a_peer_without_update_is_refreshed_by_the_description_that_stands() {
     assert_eq!(agent.sent().method(), Some(Method::Invite));
 }
 
+/// A session whose refreshes are the agent's, by re-INVITE; gives the first of them.
+fn refreshed_by_re_invite(transport: Transport) -> (Lone, Message) {
+    let mut config = Config::new("lone/1");
+    config.session_timers = true;
+    config.methods.push(OwnedMethod::from(Method::Update));
+    let mut agent = Lone::with_config(transport, config);
+    answered(&mut agent, "Allow: INVITE\nSession-Expires: 600\n");
+    agent.pass(SECOND * 300);
+    let refresh = agent.sent();
+    assert_eq!(refresh.method(), Some(Method::Invite));
+    (agent, refresh)
+}
+
+/// A 200 of the peer to `refresh` with this description.
+fn described(agent: &Lone, refresh: &Message, description: &str) -> String {
+    let contact = [("Contact", "<sip:moved@192.0.2.3:5062>")];
+    let response = agent.response(refresh, StatusCode::OK, "peer", &contact);
+    let length = description.len();
+    let response = response.replace(
+        "Content-Length: 0\r\n",
+        &format!("Content-Type: application/sdp\r\nContent-Length: {length}\r\n"),
+    );
+    format!("{response}{description}")
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2.4
+//# The UAC core MUST generate an ACK request for each 2xx received from
+//# the transaction layer.
+#[test]
+fn the_description_that_answers_a_refresh_is_told_once_and_acknowledged_each_time() {
+    let (mut agent, refresh) = refreshed_by_re_invite(Transport::Udp);
+    let ok = described(&agent, &refresh, "v=0\r\nm=other\r\n");
+
+    agent.receive(&ok);
+
+    let ack = agent.sent_octets();
+    assert!(ack.starts_with(b"ACK sip:moved@192.0.2.3:5062 "));
+    match agent.event() {
+        Event::Refreshed { message, .. } => assert_eq!(message.body(), b"v=0\r\nm=other\r\n"),
+        other => panic!("{other:?}"),
+    }
+    // The ACK was lost: the peer repeats its 200, and has the ACK again.
+    for _copy in 0..3 {
+        agent.pass(SECOND);
+        agent.receive(&ok);
+        assert_eq!(agent.sent_octets(), ack);
+        agent.expect_no_event();
+    }
+}
+
+#[test]
+fn a_refresh_that_is_answered_after_the_peer_has_ended_the_timer_is_told_all_the_same() {
+    let (mut agent, refresh) = refreshed_by_re_invite(Transport::Tcp);
+    let tag = refresh.from().unwrap().tag().unwrap().to_owned();
+    agent.receive(&in_dialog("UPDATE", 2, &tag, "z9hG4bKu"));
+    let Event::SessionRequest { transaction, .. } = agent.event() else {
+        panic!("an UPDATE without an offer is the owner's to answer");
+    };
+    agent
+        .agent
+        .respond(agent.now, transaction, Reply::new(StatusCode::OK));
+    assert_eq!(agent.sent_status(), 200);
+
+    let ok = described(&agent, &refresh, "v=0\r\nm=other\r\n");
+    agent.receive(&ok);
+
+    assert!(matches!(agent.event(), Event::Refreshed { .. }));
+}
+
+#[test]
+fn a_refresh_whose_200_never_arrives_ends_the_session_instead_of_leaving_it_silent() {
+    let (mut agent, _) = refreshed_by_re_invite(Transport::Udp);
+
+    agent.pass(SECOND * 32);
+
+    assert!(matches!(
+        agent.event(),
+        Event::Ended {
+            cause: EndCause::Lost,
+            ..
+        }
+    ));
+    let lines = agent.sent_lines();
+    assert_eq!(lines.last().map(String::as_str), Some("BYE"), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| *line == "INVITE").count(), 6);
+}
+
+#[test]
+fn an_offer_that_crosses_a_refresh_waits_for_its_turn() {
+    let (mut agent, refresh) = refreshed_by_re_invite(Transport::Tcp);
+    let tag = refresh.from().unwrap().tag().unwrap().to_owned();
+    let update = in_dialog("UPDATE", 2, &tag, "z9hG4bKu").replace(
+        "Content-Length: 0\n\n",
+        "Contact: <sip:bob@192.0.2.2:5062>\nContent-Type: application/sdp\nContent-Length: 5\n\nv=0\r\n",
+    );
+
+    agent.receive(&update);
+
+    assert_eq!(agent.sent_status(), 491);
+    agent.expect_no_event();
+}
+
+#[test]
+fn a_refresh_that_is_too_large_for_a_datagram_is_sent_all_the_same() {
+    let mut config = Config::new("lone/1");
+    config.session_timers = true;
+    let mut agent = Lone::with_config(Transport::Udp, config);
+    let session = agent.called(&request("INVITE", "z9hG4bKi", "Session-Expires: 600\n"));
+    let long = "a=x\r\n".repeat(300);
+    let answer = Reply::new(StatusCode::OK).body(Body::sdp(format!("v=0\r\n{long}")));
+    agent.agent.answer(agent.now, session, answer);
+    let tag = tag_of(&agent.sent());
+    agent.receive(&in_dialog("ACK", 1, &tag, "z9hG4bKa"));
+
+    agent.pass(SECOND * 300);
+
+    assert_eq!(agent.sent().method(), Some(Method::Invite));
+}
+
 #[test]
 fn a_refused_refresh_is_tried_again_as_the_refusal_asks_and_without_haste() {
     let mut agent = lone();

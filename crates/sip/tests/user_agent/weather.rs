@@ -277,7 +277,7 @@ impl Run {
                 }
             }
             Event::SessionRequest { transaction, .. } => self.plan(side, Action::Respond(transaction), 1_000),
-            Event::Progress { .. } | Event::Response { .. } => {}
+            Event::Progress { .. } | Event::Response { .. } | Event::Refreshed { .. } => {}
             Event::Request { transaction, .. } => {
                 assert!(
                     self.wire.weather.corruption > 0,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use media::bridge::LegId;
-use media::sdp::{self, Hidden, LocalMedia};
+use media::sdp::{self, Hidden, LocalMedia, Negotiated, PendingOffer, SdpError};
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, Reply, ServerId, SessionId};
 
@@ -102,10 +102,28 @@ impl Switch {
         let Some(pending) = leg.media.pending.take() else {
             return;
         };
+        self.follow(now, id, pending.accept(message.body()), message.body());
+    }
+
+    /// A 200 to a refresh of ours, which has repeated our description: what the peer answers to it is followed.
+    pub(crate) fn handle_refreshed(&mut self, now: Instant, session: SessionId, message: &Message) {
+        let Some((id, leg)) = self.calls.leg_of(session) else {
+            return;
+        };
+        let ours = PendingOffer::repeated(leg.media.description.0.as_bytes());
+        let answer = ours.and_then(|ours| ours.accept(message.body()));
+        self.follow(now, id, answer, message.body());
+    }
+
+    /// Follows what a peer has answered to a description of ours; a leg whose peer has no usable media is hung up on.
+    fn follow(&mut self, now: Instant, id: LegId, answer: Result<Negotiated, SdpError>, description: &[u8]) {
+        let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
+            return;
+        };
         let call = leg.call;
-        match pending.accept(message.body()) {
+        match answer {
             Ok(negotiated) => {
-                leg.media.remote = sdp::origin(message.body()).ok();
+                leg.media.remote = sdp::origin(description).ok();
                 self.connect(id, negotiated);
             }
             Err(_) if self.is_caller(call, id) => {

@@ -277,6 +277,7 @@ impl Switch {
             } => {
                 self.handle_session_request(now, session, transaction, &message);
             }
+            Event::Refreshed { session, message } => self.handle_refreshed(now, session, &message),
             Event::Ended { session, cause } => self.handle_ended(now, session, cause),
             // The only requests of ours outside calls keep flows open, and any answer to them does.
             Event::Response { .. } => {}

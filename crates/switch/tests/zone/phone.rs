@@ -7,7 +7,7 @@ use media::sdp::{self, Direction, LocalMedia, Negotiated, PendingOffer, Security
 use media::srtp::Suite;
 use model::status::Receipt;
 use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
+use rand_core::{Rng, SeedableRng};
 use sip::digest::{Algorithm, ClientCredentials, Secret};
 use sip::flow::{Flow, Transport};
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
@@ -37,11 +37,28 @@ pub(crate) enum Script {
     Undescribed,
 }
 
+/// What a phone answers a re-INVITE with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reinvited {
+    /// 200 without a description.
+    Undescribed,
+    /// Its media are at [`MOVED_PORT`] from here on.
+    Moved,
+    /// It has no media any more.
+    Declined,
+}
+
+/// Where the media of a phone move to.
+pub(crate) const MOVED_PORT: u16 = 41_000;
+
 pub(crate) struct Phone {
     pub(crate) agent: UserAgent,
     pub(crate) user: String,
     pub(crate) flow: Flow,
     pub(crate) script: Script,
+    pub(crate) reinvited: Reinvited,
+    /// Headers of its 200 to an INVITE.
+    pub(crate) answer_headers: Vec<(&'static str, &'static str)>,
     pub(crate) password: String,
     pub(crate) security: SecurityOffer,
     /// It hears nothing any more.
@@ -94,6 +111,8 @@ impl Phone {
             user: user.to_owned(),
             flow: phone_flow(number, transport),
             script: Script::Answer,
+            reinvited: Reinvited::Undescribed,
+            answer_headers: Vec::new(),
             password: format!("secret-{user}"),
             security: if is_secure {
                 SecurityOffer::Standard
@@ -137,6 +156,13 @@ impl Phone {
             self.agent.respond(now, transaction, reply);
             self.ended.push(EndCause::Bye { transaction, message });
         }
+    }
+
+    /// Makes it one that takes no UPDATE, before it has said anything.
+    pub(crate) fn take_no_update(&mut self) {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        self.agent = UserAgent::new(seed, Config::new("phone"));
     }
 
     pub(crate) fn contact(&self) -> String {
@@ -326,8 +352,12 @@ impl Phone {
                 self.questions += 1;
                 self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
             }
-            Event::SessionRequest { transaction, .. } => {
-                self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
+            Event::SessionRequest {
+                transaction, message, ..
+            } => {
+                let mut reply = Reply::new(StatusCode::OK);
+                reply.body = self.describe_again(&message);
+                self.agent.respond(now, transaction, reply);
             }
             Event::Response { request, outcome, .. } => {
                 if let Ok(response) = outcome {
@@ -338,7 +368,7 @@ impl Phone {
                     self.responses.push(response);
                 }
             }
-            Event::Confirmed { .. } => {}
+            Event::Confirmed { .. } | Event::Refreshed { .. } => {}
         }
     }
 
@@ -372,6 +402,23 @@ impl Phone {
         }
     }
 
+    /// What it says of its media in the middle of a call.
+    fn describe_again(&mut self, request: &Message) -> Option<Body> {
+        if request.body().is_empty() || self.reinvited == Reinvited::Undescribed {
+            return None;
+        }
+        let media = LocalMedia {
+            port: MOVED_PORT,
+            ..self.local_media(2)
+        };
+        let (text, negotiated) = sdp::answer(request.body(), &media, &mut self.rng).unwrap();
+        self.negotiated.push(negotiated);
+        Some(Body::sdp(match self.reinvited {
+            Reinvited::Declined => text.replace(&format!("m=audio {MOVED_PORT}"), "m=audio 0"),
+            Reinvited::Moved | Reinvited::Undescribed => text,
+        }))
+    }
+
     fn answer_session(&mut self, now: Instant, session: SessionId, invite: &Message, promises_receipt: bool) {
         let answered = sdp::answer(invite.body(), &self.local_media(0), &mut self.rng);
         let Ok((text, negotiated)) = answered else {
@@ -381,6 +428,9 @@ impl Phone {
         };
         self.negotiated.push(negotiated);
         let mut reply = Reply::new(StatusCode::OK).body(Body::sdp(text));
+        for (name, value) in &self.answer_headers {
+            reply = reply.header(*name, *value);
+        }
         if promises_receipt && let Some(page) = page_of(invite) {
             reply = reply.header("Oyez-Page", page);
         }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use media::bridge::Command;
+use media::sdp::Negotiated;
 use sip::flow::Transport;
 use sip::message::{HeaderName, Message, Method, StatusCode};
 use sip::user_agent::EndCause;
 
-use crate::phone::owned;
+use crate::phone::{MOVED_PORT, Reinvited, owned};
 use crate::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,4 +93,73 @@ fn a_timer_below_90_seconds_is_refused() {
     let refused = &world.phones[0].rejected[0];
     assert_eq!(refused.status(), Some(StatusCode::SESSION_INTERVAL_TOO_SMALL));
     assert!(world.phones[1].invites.is_empty());
+}
+
+/// What the bridge was told last.
+fn connected_last(world: &World) -> &Negotiated {
+    let commands = world.media.iter().rev();
+    let mut connects = commands.filter_map(|command| match command {
+        Command::Connect { negotiated, .. } => Some(negotiated.as_ref()),
+        Command::Close { .. } => None,
+    });
+    connects.next().expect("a leg was joined")
+}
+
+/// A conversation in which the zone refreshes the leg of one of both by re-INVITE; that phone answers with `reinvited`.
+fn refreshed_call(of_caller: bool, reinvited: Reinvited) -> World {
+    let mut world = World::new(&["caller", "callee"]);
+    for name in ["caller", "callee"] {
+        let phone = world.add(name, Transport::Tls);
+        world.phones[phone].reinvited = reinvited;
+        world.phones[phone].take_no_update();
+        world.phones[phone].register(world.now);
+        world.settle();
+    }
+    let mut headers = Vec::new();
+    if of_caller {
+        headers.extend([("Supported", "timer"), ("Session-Expires", "600;refresher=uas")]);
+    } else {
+        world.phones[1].answer_headers = vec![("Session-Expires", "600;refresher=uac"), ("Require", "timer")];
+    }
+    let (now, offer) = (world.now, world.phones[0].offer());
+    world.phones[0].call_with(now, "101", &headers, Some(offer));
+    world.settle();
+    world.run(301 * SECOND);
+    world
+}
+
+#[test]
+fn media_that_move_in_the_answer_to_a_refresh_are_followed() {
+    for of_caller in [true, false] {
+        let world = refreshed_call(of_caller, Reinvited::Moved);
+
+        let phone = &world.phones[usize::from(!of_caller)];
+        let ours = connected_last(&world);
+        let theirs = phone.negotiated.last().unwrap();
+        assert_eq!(ours.remote_rtp.port(), MOVED_PORT, "of the caller: {of_caller}");
+        let (ours, theirs) = (ours.crypto.as_ref().unwrap(), theirs.crypto.as_ref().unwrap());
+        assert_eq!((&ours.send, &ours.receive), (&theirs.receive, &theirs.send));
+        assert_eq!(world.plane_refusals, []);
+        assert!(world.phones.iter().all(|phone| phone.ended.is_empty()));
+    }
+}
+
+#[test]
+fn who_declines_all_media_in_the_answer_to_a_refresh_is_hung_up_on() {
+    for of_caller in [true, false] {
+        let mut world = refreshed_call(of_caller, Reinvited::Declined);
+
+        for phone in &world.phones {
+            assert!(matches!(phone.ended[..], [EndCause::Bye { .. }]));
+        }
+        world.run(60 * SECOND);
+        assert_eq!(world.open_ports(), 0);
+    }
+}
+
+#[test]
+fn who_answers_a_refresh_without_a_description_goes_on_as_before() {
+    let world = refreshed_call(true, Reinvited::Undescribed);
+
+    assert!(world.phones.iter().all(|phone| phone.ended.is_empty()));
 }

@@ -148,6 +148,27 @@ fn reports_are_five_seconds_apart() {
 }
 
 #[test]
+fn a_peer_that_changes_its_key_only_is_sent_on_under_ours_with_the_numbers_going_on() {
+    let mut site = Site::new();
+    let mut talker = site.peer(TALKER, Codec::Pcmu);
+    let mut listener = site.peer(LISTENER, Codec::Pcmu);
+    site.connect(&talker, Role::Talker);
+    site.connect(&listener, Role::Listener);
+    site.say_all(&mut talker, &[0; 160 * 300], &mut [&mut listener]);
+    assert!(!listener.reports.is_empty());
+    let before = listener.reports.len();
+
+    let other = site.peer(LISTENER, Codec::Pcmu).zone_side.crypto.unwrap();
+    let keys = listener.zone_side.crypto.as_mut().unwrap();
+    keys.receive = other.receive;
+    site.connect(&listener, Role::Listener);
+    // The peer would take a number that comes twice for a replay.
+    site.say_all(&mut talker, &[0; 160 * 300], &mut [&mut listener]);
+
+    assert!(listener.reports.len() > before);
+}
+
+#[test]
 fn what_a_listener_reports_as_lost_is_in_its_statistics() {
     let mut site = Site::new();
     let mut talker = site.peer(TALKER, Codec::Pcmu);
