@@ -343,6 +343,7 @@ impl Driver {
             | DeviceEvent::MessagesChanged { .. }
             | DeviceEvent::CheckSync
             | DeviceEvent::ZoneChanged { .. }
+            | DeviceEvent::ZoneSendingChanged { .. }
             | DeviceEvent::MicrophoneChanged { .. }
             | DeviceEvent::SinkChanged { .. } => {}
         }

@@ -67,7 +67,7 @@ pub use endpoint::{Counters, Endpoint, Holdings, PAGE_HEADER, Reconfigured, SLOT
 pub use io::{CallId, ConnectToken, Input, Output, ZonePlan};
 pub use keepalive::KeepaliveTimes;
 pub use local::{LOCAL_TONE_MAX, SoundOrder, ToneClass};
-pub use multicast::{OPENINGS_MAX, STREAM_SILENCE};
+pub use multicast::{OPENINGS_MAX, SHUT_OUT_MAX, STREAM_SILENCE};
 pub use playback::Rounds;
 pub use profile::Profile;
 pub use recovery::RecoveryTimes;

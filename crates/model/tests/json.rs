@@ -365,6 +365,8 @@ fn multicast() -> Vec<MulticastStatus> {
             ],
             sending: vec![ZoneNumber::PRIORITY],
             sending_problem: Some(IN_WORDS.to_owned()),
+            dropped_foreign: 1,
+            dropped_unusable: 1,
         });
     statuses.collect()
 }
@@ -594,6 +596,9 @@ fn the_events_of_an_endpoint_are_documented() {
         DeviceEvent::CheckSync => DeviceEvent::CheckSync,
         DeviceEvent::ZoneChanged { .. } => DeviceEvent::ZoneChanged {
             zone: ZoneNumber::ALL_CALL,
+            problem: Some(IN_WORDS.to_owned()),
+        },
+        DeviceEvent::ZoneSendingChanged { .. } => DeviceEvent::ZoneSendingChanged {
             problem: Some(IN_WORDS.to_owned()),
         },
         DeviceEvent::SinkChanged { .. } => DeviceEvent::SinkChanged {

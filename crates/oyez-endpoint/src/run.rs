@@ -186,6 +186,12 @@ fn narrate(report: &DeviceReport) -> Option<String> {
             DeviceEvent::ZoneChanged { zone, problem: None } => {
                 Some(format!("multicast zone {zone} can be received"))
             }
+            DeviceEvent::ZoneSendingChanged {
+                problem: Some(problem),
+            } => Some(format!("multicast zones cannot be sent to: {problem}")),
+            DeviceEvent::ZoneSendingChanged { problem: None } => {
+                Some("multicast zones can be sent to".to_owned())
+            }
             DeviceEvent::SinkChanged { .. }
             | DeviceEvent::SignalsChanged { .. }
             | DeviceEvent::MessagesChanged { .. }

@@ -79,6 +79,18 @@ fn text(measured: &Measured) -> String {
     }
     text.family("oyez_sounding", "gauge", "1 while something sounds.");
     text.sample("oyez_sounding", "", status.sounding.is_some().into());
+    text.family(
+        "oyez_multicast_dropped_packets_total",
+        "counter",
+        "Packets of multicast zones that were dropped, by why.",
+    );
+    for (why, count) in [
+        ("foreign", status.multicast.dropped_foreign),
+        ("unusable", status.multicast.dropped_unusable),
+    ] {
+        let labels = format!("why=\"{why}\"");
+        text.sample("oyez_multicast_dropped_packets_total", &labels, count);
+    }
     let is_healthy = status.sink.health == SinkHealth::Healthy;
     text.family(
         "oyez_sink_healthy",
@@ -177,7 +189,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use model::SlotKind;
-    use model::status::{RegistrationStatus, Signals, SinkStatus, SlotStatus};
+    use model::status::{MulticastStatus, RegistrationStatus, Signals, SinkStatus, SlotStatus};
 
     use super::*;
 
@@ -200,7 +212,11 @@ mod tests {
                 health: SinkHealth::Healthy,
                 muted: true,
             },
-            multicast: Default::default(),
+            multicast: MulticastStatus {
+                dropped_foreign: 8,
+                dropped_unusable: 9,
+                ..MulticastStatus::default()
+            },
         };
         let text = text(&Measured {
             status,
@@ -224,6 +240,8 @@ mod tests {
             "oyez_slot_registration{slot=\"page-1\",state=\"Successful\"} 0",
             "oyez_slot_registration{slot=\"page-1\",state=\"No Account\"} 1",
             "oyez_sounding 0",
+            "oyez_multicast_dropped_packets_total{why=\"foreign\"} 8",
+            "oyez_multicast_dropped_packets_total{why=\"unusable\"} 9",
             "oyez_sink_healthy 1",
             "oyez_sink_muted 1",
             "oyez_configuration_version 7",
@@ -234,7 +252,7 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         let families = text.lines().filter(|line| line.starts_with("# TYPE")).count();
-        assert_eq!((families, text.ends_with('\n')), (10, true));
+        assert_eq!((families, text.ends_with('\n')), (11, true));
     }
 
     #[test]

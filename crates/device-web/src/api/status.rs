@@ -194,6 +194,7 @@ mod tests {
                 zones,
                 sending,
                 sending_problem: None,
+                ..MulticastStatus::default()
             })
         };
 

@@ -235,7 +235,8 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
     let severity = match event {
         DeviceEvent::SoundRefused { .. }
         | DeviceEvent::CallRefused { .. }
-        | DeviceEvent::ZoneChanged { problem: Some(_), .. } => Severity::Warning,
+        | DeviceEvent::ZoneChanged { problem: Some(_), .. }
+        | DeviceEvent::ZoneSendingChanged { problem: Some(_) } => Severity::Warning,
         DeviceEvent::RegistrationChanged { .. }
         | DeviceEvent::Started { .. }
         | DeviceEvent::Stopped { .. }
@@ -245,6 +246,7 @@ fn of_report(report: &DeviceReport) -> Option<Record> {
         | DeviceEvent::MessagesChanged { .. }
         | DeviceEvent::MicrophoneChanged { .. }
         | DeviceEvent::ZoneChanged { problem: None, .. }
+        | DeviceEvent::ZoneSendingChanged { problem: None }
         | DeviceEvent::SinkChanged { .. } => Severity::Info,
     };
     let json = serde_json::to_value(event).ok()?;

@@ -87,7 +87,7 @@ pub struct Counters {
     pub wrong_passcodes: u64,
     /// Messages that broke the framing.
     pub framing_errors: u64,
-    /// Packets of multicast zones whose source may not speak, or is another than the one that does.
+    /// Packets of multicast zones whose source may not speak, has spoken for too long, or is another than the one that does.
     pub multicast_foreign: u64,
     /// Packets of multicast zones that carry no sound that is understood, or none that fits its stream.
     pub multicast_unusable: u64,
@@ -235,7 +235,7 @@ impl Endpoint {
                 }
             }
             Input::ZoneState { zone, problem } => self.handle_zone_state(zone, problem),
-            Input::ZoneSending { problem } => self.multicast.transmitter.set_problem(problem),
+            Input::ZoneSending { problem } => self.handle_zone_sending(problem),
             Input::Sink(health) => self.handle_sink(health),
             Input::Microphone(health) => self.handle_microphone(health),
             Input::Muted(is_muted) => self.handle_muted(is_muted),
@@ -306,7 +306,7 @@ impl Endpoint {
             messages: self.messages(),
             microphone: self.sound.microphone(),
             sink: self.sound.status(),
-            multicast: self.multicast.status(),
+            multicast: self.multicast_status(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::config::ZoneNumber;
-use model::status::{DeviceEvent, SoundOrigin, Sounding, StopReason};
+use model::status::{DeviceEvent, MulticastStatus, SoundOrigin, Sounding, StopReason};
 use model::{SlotKind, SlotPosition};
 use paging::SoundId;
 
@@ -88,10 +88,25 @@ impl Endpoint {
         }
     }
 
+    pub(super) fn handle_zone_sending(&mut self, problem: Option<String>) {
+        if self.multicast.transmitter.set_problem(problem.clone()) {
+            self.tell(DeviceEvent::ZoneSendingChanged { problem });
+        }
+    }
+
+    pub(super) fn multicast_status(&self) -> MulticastStatus {
+        let counters = self.gate.counters;
+        self.multicast
+            .status(counters.multicast_foreign, counters.multicast_unusable)
+    }
+
     /// Ends one stream that is over, or offers one that waits; says whether there was any.
     pub(super) fn step_zones(&mut self, now: Instant) -> bool {
-        if let Some(sound) = self.multicast.over(now) {
-            self.end_stream(now, sound, StopReason::Ended);
+        if let Some((sound, why)) = self.multicast.over(now) {
+            if why == StopReason::TimedOut {
+                self.multicast.shut_out(now, sound);
+            }
+            self.end_stream(now, sound, why);
             return true;
         }
         let order = self.sound.profile().order;

@@ -14,11 +14,11 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::config::{MulticastMode, SourceNetwork, ZoneNumber};
-use model::status::{MulticastStatus, ZoneReception, ZoneStream};
+use model::status::{MulticastStatus, StopReason, ZoneReception, ZoneStream};
 use paging::{Arbiter, Class, Order, Rank, SoundId};
 
 use self::reception::{Judgement, Level, Reception};
-pub use self::reception::{OPENINGS_MAX, STREAM_SILENCE};
+pub use self::reception::{OPENINGS_MAX, SHUT_OUT_MAX, STREAM_SILENCE};
 pub(crate) use self::transmission::{Route, Transmitter};
 use crate::io::ZonePlan;
 use crate::profile::{MulticastProfile, SoundProfile};
@@ -39,7 +39,7 @@ pub(crate) enum Taken {
     Began(Candidate),
     /// It belongs to a stream, or may be the first of one.
     Kept,
-    /// Its source may not speak, or another one speaks already.
+    /// Its source may not speak, or has spoken for too long, or another one speaks already.
     Foreign,
     /// It carries no sound that is understood.
     Unusable,
@@ -187,10 +187,20 @@ impl Multicast {
             .collect()
     }
 
-    /// A stream of which nothing has come for so long that it is over.
-    pub(crate) fn over(&self, now: Instant) -> Option<SoundId> {
+    /// A stream that is over at `now`, and why: nothing has come of it for so long, or it has gone on for too long.
+    pub(crate) fn over(&self, now: Instant) -> Option<(SoundId, StopReason)> {
         let mut receptions = self.reception_by_zone.values();
-        receptions.find_map(|reception| reception.sound().filter(|_| reception.is_over(now)))
+        receptions.find_map(|reception| {
+            let (at, why) = reception.end_of_stream()?;
+            Some((reception.sound()?, why)).filter(|_| at <= now)
+        })
+    }
+
+    /// Takes no more of a stream until it has paused.
+    pub(crate) fn shut_out(&mut self, now: Instant, sound: SoundId) {
+        if let Some(reception) = self.reception_mut(sound) {
+            reception.shut_out(now);
+        }
     }
 
     /// The most important stream that the arbiter has ended or refused, and for which the loudspeaker is free.
@@ -205,11 +215,13 @@ impl Multicast {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.reception_by_zone
             .values()
-            .filter_map(Reception::ends_at)
+            .filter_map(Reception::end_of_stream)
+            .map(|(at, _)| at)
             .min()
     }
 
-    pub(crate) fn status(&self) -> MulticastStatus {
+    /// Gives the status; `foreign` and `unusable` packets were dropped.
+    pub(crate) fn status(&self, foreign: u64, unusable: u64) -> MulticastStatus {
         let zone = |(number, reception): (&ZoneNumber, &Reception)| ZoneReception {
             zone: *number,
             group: reception.group().to_string(),
@@ -223,6 +235,8 @@ impl Multicast {
             zones: self.reception_by_zone.iter().map(zone).collect(),
             sending: self.transmitter.zones(),
             sending_problem: self.transmitter.problem().map(str::to_owned),
+            dropped_foreign: foreign,
+            dropped_unusable: unusable,
         }
     }
 

@@ -9,6 +9,9 @@
 //! Behind a tone a stream is Live for as long after its end as it is played late. Who begins meanwhile goes on in its place: heard
 //! behind what waits, without another tone.
 //!
+//! A stream that goes on for longer than its zone permits ends, and is shut out until it pauses: a sender that never stops must not
+//! keep the loudspeaker from everybody else.
+//!
 //! One packet starts nothing: a stray or forged datagram neither lights the strobe nor ends another page. A stream holds
 //! its zone until it is over; what comes from elsewhere meanwhile is dropped.
 
@@ -21,7 +24,7 @@ use media::mix::{DUCKED_DB, Gain};
 use media::receive::{Received, Receiver, ReceiverConfig};
 use media::rtp::{Header, Packet};
 use media::sample::SampleRate;
-use model::status::{MulticastCodec, ZoneStream};
+use model::status::{MulticastCodec, StopReason, ZoneStream};
 use paging::{Class, SoundId};
 
 use super::Candidate;
@@ -33,6 +36,8 @@ use crate::profile::{SoundProfile, ZoneProfile};
 pub const STREAM_SILENCE: Duration = Duration::from_secs(1);
 /// Streams that may be about to begin: a few senders that start at the same time.
 pub const OPENINGS_MAX: usize = 4;
+/// Streams of one zone that are shut out: so many senders that never stop are one too many already.
+pub const SHUT_OUT_MAX: usize = 4;
 /// How far behind the first packet of a stream the second one may be, in packets.
 const STEP_MAX: u16 = 5;
 /// The payload types of a zone, all of them static (RFC 3551 section 6).
@@ -45,7 +50,7 @@ pub(super) enum Judgement {
     Begins(Opening),
     /// One of the stream, or perhaps the first of one.
     Kept,
-    /// It comes from elsewhere than the stream.
+    /// It comes from elsewhere than the stream, or its own has gone on for too long.
     Foreign,
     /// It carries no sound that is understood.
     Unusable,
@@ -68,9 +73,20 @@ pub(super) struct Opening {
     bytes: Vec<u8>,
 }
 
+/// A stream that has gone on for too long.
+#[derive(Debug)]
+struct ShutOut {
+    from: SocketAddr,
+    ssrc: u32,
+    /// When its last packet came.
+    at: Instant,
+}
+
 /// One zone.
 pub(super) struct Reception {
     profile: ZoneProfile,
+    /// The oldest first, at most [`SHUT_OUT_MAX`].
+    shut_out: Vec<ShutOut>,
     /// The oldest first, at most [`OPENINGS_MAX`]; none is added while a stream comes.
     openings: Vec<Opening>,
     live: Option<Box<Live>>,
@@ -81,6 +97,9 @@ pub(super) struct Reception {
 struct Live {
     sound: SoundId,
     from: SocketAddr,
+    ssrc: u32,
+    /// Since when it has had this SSRC.
+    began_at: Instant,
     receiver: Receiver,
     codec: Codec,
     /// When its last packet came.
@@ -99,6 +118,7 @@ impl Reception {
     pub(super) fn new(profile: ZoneProfile) -> Self {
         Self {
             profile,
+            shut_out: Vec::new(),
             openings: Vec::new(),
             live: None,
             problem: None,
@@ -122,6 +142,9 @@ impl Reception {
 
     /// Takes a packet of the stream, or keeps one that may be the first of one.
     pub(super) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Judgement {
+        if self.is_shut_out(now, from, bytes) {
+            return Judgement::Foreign;
+        }
         if let Some(live) = self.live.as_deref_mut()
             && (live.from == from || !live.is_draining(now))
         {
@@ -172,6 +195,8 @@ impl Reception {
         let mut live = Live {
             sound,
             from: opening.from,
+            ssrc: opening.header.ssrc,
+            began_at: opening.at,
             receiver: receiver_of(opening.from, rate),
             codec: Codec::Pcmu,
             heard_at: opening.at,
@@ -194,6 +219,38 @@ impl Reception {
 
     pub(super) fn end(&mut self) {
         self.live = None;
+    }
+
+    /// Takes no more of the stream from `now` on until it has paused.
+    pub(super) fn shut_out(&mut self, now: Instant) {
+        let Some(live) = self.live.as_deref() else {
+            return;
+        };
+        if self.shut_out.len() >= SHUT_OUT_MAX {
+            self.shut_out.remove(0);
+        }
+        self.shut_out.push(ShutOut {
+            from: live.from,
+            ssrc: live.ssrc,
+            at: now,
+        });
+    }
+
+    fn is_shut_out(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
+        self.shut_out
+            .retain(|stream| now.saturating_duration_since(stream.at) < STREAM_SILENCE);
+        if self.shut_out.is_empty() {
+            return false;
+        }
+        let Ok(packet) = Packet::parse(bytes) else {
+            return false;
+        };
+        let ssrc = packet.header().ssrc;
+        let stream = self
+            .shut_out
+            .iter_mut()
+            .find(|stream| stream.from == from && stream.ssrc == ssrc);
+        stream.map(|stream| stream.at = now).is_some()
     }
 
     /// Makes the stream so loud; the tone plays when it is heard for the first time.
@@ -231,15 +288,17 @@ impl Reception {
         (live.level != Level::Silent).then_some(&mut live.gain)
     }
 
-    /// When the stream is over if nothing comes meanwhile.
-    pub(super) fn ends_at(&self) -> Option<Instant> {
+    /// When the stream is over if nothing comes meanwhile, and why.
+    pub(super) fn end_of_stream(&self) -> Option<(Instant, StopReason)> {
         let live = self.live.as_ref()?;
         let delay = live.held_back.as_ref().map(HeldBack::delay).unwrap_or_default();
-        Some(live.heard_at + STREAM_SILENCE + delay)
-    }
-
-    pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.ends_at().is_some_and(|at| at <= now)
+        let silence = (live.heard_at + STREAM_SILENCE + delay, StopReason::Ended);
+        let longest = self.profile.longest;
+        let limit = longest.map(|longest| (live.began_at + longest + delay, StopReason::TimedOut));
+        [Some(silence), limit]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 
     /// Notes why nothing can come; says whether that is different.
@@ -305,6 +364,8 @@ impl Live {
     /// Goes on with another source, whose second packet is `bytes`.
     fn follow(&mut self, now: Instant, mut opening: Opening, bytes: &mut [u8]) {
         self.from = opening.from;
+        self.ssrc = opening.header.ssrc;
+        self.began_at = opening.at;
         self.receiver = receiver_of(opening.from, self.rate);
         // Somebody else speaks, as loud as they may.
         self.leveller = self.leveller.take().map(|_| Leveller::new(self.rate));
@@ -316,13 +377,18 @@ impl Live {
         if from != self.from {
             return Judgement::Foreign;
         }
-        let Some((_, codec)) = sound_of(bytes) else {
+        let Some((header, codec)) = sound_of(bytes) else {
             return Judgement::Unusable;
         };
         match self.receiver.handle_packet(now, from, bytes) {
             Received::Accepted { .. } => {
                 self.heard_at = now;
                 self.codec = codec;
+                if self.ssrc != header.ssrc {
+                    // The same sender begins something else.
+                    self.ssrc = header.ssrc;
+                    self.began_at = now;
+                }
                 Judgement::Kept
             }
             Received::Key(_) | Received::Consumed => Judgement::Kept,

@@ -99,9 +99,11 @@ impl Transmitter {
         self.packets.pop_front()
     }
 
-    /// Notes why packets do not leave, or that they do.
-    pub(crate) fn set_problem(&mut self, problem: Option<String>) {
+    /// Notes why packets do not leave, or that they do; says whether that is different.
+    pub(crate) fn set_problem(&mut self, problem: Option<String>) -> bool {
+        let has_changed = self.problem != problem;
         self.problem = problem;
+        has_changed
     }
 
     pub(crate) fn problem(&self) -> Option<&str> {

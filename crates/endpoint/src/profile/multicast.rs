@@ -15,6 +15,9 @@ use paging::{Class, Rank};
 use super::sounds::source;
 use crate::tones::{BuiltinTone, ToneSource};
 
+/// How much longer than the longest page or announcement a stream may go on: the tone before it, and clocks that differ.
+pub const STREAM_GRACE: Duration = Duration::from_secs(10);
+
 /// What a device does with multicast zones; by default nothing.
 #[derive(Debug, Clone)]
 pub struct MulticastProfile {
@@ -92,6 +95,8 @@ pub struct ZoneProfile {
     pub class: Class,
     /// Which of two of its class is heard.
     pub rank: Rank,
+    /// How long a stream may go on; `None` for ever, as music does.
+    pub longest: Option<Duration>,
     /// Gain in dB, at most 0.
     pub volume_db: f32,
     /// What plays before a page, which is held back meanwhile, and of which what is longer than
@@ -102,6 +107,7 @@ pub struct ZoneProfile {
 impl MulticastProfile {
     pub(super) fn from_config(config: &EndpointConfig, decibel: impl Fn(i32) -> f32) -> Self {
         let multicast = &config.multicast;
+        let longest = config.page.length_max.max(config.alerts.length_max) + STREAM_GRACE;
         let zone = |zone: &ZoneConfig| {
             let (class, rank) = importance(zone.role);
             ZoneProfile {
@@ -109,6 +115,7 @@ impl MulticastProfile {
                 group: zone.group,
                 class,
                 rank,
+                longest: (class != Class::BackgroundMusic).then_some(longest),
                 volume_db: decibel(zone.volume_db.unwrap_or(config.page.volume_db)),
                 tone: zone_tone(&zone.tone),
             }

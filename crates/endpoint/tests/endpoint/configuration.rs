@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::profile::Identity;
+use endpoint::profile::{Identity, STREAM_GRACE};
 use endpoint::tones::{BuiltinTone, ToneSource};
 use endpoint::{KeepaliveTimes, Profile, Rounds};
 use media::sample::SampleRate;
@@ -208,6 +208,21 @@ fn an_installation_may_rank_its_sounds_otherwise() {
         (place(&own, Class::Page), place(&own, Class::EmergencyAlert)),
         (0, 1)
     );
+}
+
+#[test]
+fn a_stream_of_a_zone_may_go_on_for_as_long_as_the_longest_page_and_announcement_and_music_for_ever() {
+    for (times, longest) in [
+        ("", 600),
+        ("phone.timeout.inbound = 900\n", 900),
+        ("ann.maxtime = 30\n", 300),
+    ] {
+        let profile = profile(&format!("mcast.mode = 2\nmcast.rx.zones = 1,7,9,\n{times}"));
+
+        let limits: Vec<_> = profile.multicast.zones.iter().map(|zone| zone.longest).collect();
+        let longest = Some(Duration::from_secs(longest) + STREAM_GRACE);
+        assert_eq!(limits, [longest, None, longest]);
+    }
 }
 
 #[test]

@@ -21,6 +21,9 @@ use crate::world::{RATE, TICK, TICK_SAMPLES, World, address, profile, recording}
 pub(crate) const SENDER: &str = "192.0.2.50:5004";
 pub(crate) const OTHER: &str = "192.0.2.51:5004";
 
+/// How long a stream of a page may go on.
+pub(crate) const LONGEST: Duration = Duration::from_secs(610);
+
 /// Who speaks in a zone, by hand: a packet each time it is asked.
 pub(crate) struct Speaker {
     zone: ZoneNumber,
@@ -120,6 +123,7 @@ pub(crate) fn zone(number: u8, class: Class, rank: Rank) -> ZoneProfile {
             .unwrap(),
         class,
         rank,
+        longest: (class != Class::BackgroundMusic).then_some(LONGEST),
         volume_db: 0.0,
         tone: ToneSource::None,
     }

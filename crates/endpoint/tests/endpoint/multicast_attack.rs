@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use endpoint::{Input, OPENINGS_MAX, STREAM_SILENCE};
+use endpoint::{Input, OPENINGS_MAX, SHUT_OUT_MAX, STREAM_SILENCE};
 use media::codec::Codec;
 use model::config::{MulticastMode, ZoneNumber};
 use model::status::StopReason;
 
-use crate::multicast::{OTHER, SENDER, Speaker, heard, is_loud, receiver, speak};
+use crate::multicast::{LONGEST, OTHER, SENDER, Speaker, heard, is_loud, receiver, speak};
 use crate::world::{TICK, World, address};
 
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn throw(world: &mut World, zone: u8, from: &str, bytes: &[u8]) {
     world.input(Input::Zone {
@@ -59,6 +60,9 @@ fn m03_garbage_starts_nothing_and_disturbs_nothing() {
         world.device.counters().multicast_unusable,
         3 * garbage.len() as u64
     );
+
+    let status = world.device.status(world.now).multicast;
+    assert_eq!((status.dropped_foreign, status.dropped_unusable), (0, 33));
 
     let mut speaker = Speaker::new(1, SENDER);
     for _ in 0..25 {
@@ -292,4 +296,87 @@ fn m05_a_stream_that_lies_about_its_rate_is_bounded() {
         None,
         "what was too much was dropped, and it is over"
     );
+}
+
+#[test]
+fn m03_a_stream_goes_on_for_as_long_as_the_limit_and_not_longer() {
+    let mut world = World::sounding(receiver());
+    let mut speaker = Speaker::new(1, SENDER);
+    speak(&mut world, &mut [&mut speaker], LONGEST - TICK);
+    speaker.speak_once(&mut world);
+    world.run_for(TICK - MILLISECOND);
+    assert_eq!(world.stops(), []);
+
+    world.run_for(MILLISECOND);
+
+    assert_eq!((world.stops(), heard(&world)), (vec![StopReason::TimedOut], None));
+}
+
+#[test]
+fn m03_a_stream_of_music_has_no_end() {
+    let mut world = World::sounding(receiver());
+    let mut speaker = Speaker::new(7, SENDER);
+
+    speak(&mut world, &mut [&mut speaker], LONGEST * 2);
+
+    assert_eq!(world.stops(), []);
+}
+
+#[test]
+fn m03_a_stream_that_has_gone_on_for_too_long_is_heard_again_when_it_has_paused_and_others_before() {
+    let mut world = World::sounding(receiver());
+    let (mut stuck, mut other) = (Speaker::new(1, SENDER), Speaker::new(1, OTHER));
+    speak(&mut world, &mut [&mut stuck], LONGEST + TICK);
+    let foreign = world.device.counters().multicast_foreign;
+
+    speak(&mut world, &mut [&mut stuck], HALF_A_SECOND);
+    assert_eq!(heard(&world), None);
+    assert_eq!(world.device.counters().multicast_foreign, foreign + 25);
+    speak(&mut world, &mut [&mut stuck, &mut other], HALF_A_SECOND);
+    assert!(heard(&world).unwrap().ends_with(OTHER));
+    speak(&mut world, &mut [&mut stuck], STREAM_SILENCE + HALF_A_SECOND);
+    assert_eq!(heard(&world), None);
+
+    // It has sent a packet one tick ago.
+    world.run_for(STREAM_SILENCE - TICK * 2);
+    speak(&mut world, &mut [&mut stuck], HALF_A_SECOND);
+    assert_eq!(heard(&world), None, "the pause is too short");
+    world.run_for(STREAM_SILENCE);
+    speak(&mut world, &mut [&mut stuck], HALF_A_SECOND);
+    assert!(heard(&world).unwrap().ends_with(SENDER));
+}
+
+#[test]
+fn m03_a_sender_that_begins_something_else_has_all_its_time_for_that() {
+    let mut world = World::sounding(receiver());
+    let mut speaker = Speaker::new(1, SENDER);
+    speak(&mut world, &mut [&mut speaker], LONGEST - HALF_A_SECOND);
+    let mut restarted = speaker.restarted(99);
+
+    speak(&mut world, &mut [&mut restarted], LONGEST - HALF_A_SECOND);
+
+    assert_eq!(world.stops(), []);
+}
+
+#[test]
+fn m03_as_many_streams_as_the_limit_are_shut_out_and_not_one_more() {
+    for (others, is_shut_out) in [(SHUT_OUT_MAX - 1, true), (SHUT_OUT_MAX, false)] {
+        let mut profile = receiver();
+        let longest = HALF_A_SECOND * 2;
+        profile.multicast.zones[0].longest = Some(longest);
+        let mut world = World::sounding(profile);
+        let mut stuck: Vec<Speaker> = (0..=others)
+            .map(|port| Speaker::new(1, &format!("192.0.2.50:{}", 6_000 + port)))
+            .collect();
+        // Each in its turn, as the ones before are shut out, and go on.
+        for count in 1..=stuck.len() {
+            let mut speakers: Vec<&mut Speaker> = stuck[..count].iter_mut().collect();
+            speak(&mut world, &mut speakers, longest + TICK);
+        }
+
+        let first = &mut stuck[0];
+        speak(&mut world, &mut [first], TICK * 3);
+
+        assert_eq!(heard(&world).is_none(), is_shut_out, "{others}");
+    }
 }

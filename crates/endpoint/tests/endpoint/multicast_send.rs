@@ -11,7 +11,7 @@ use media::receive::{Receiver, ReceiverConfig};
 use media::rtp::Packet;
 use media::sdp::SecurityOffer;
 use model::config::{MulticastMode, ZoneNumber};
-use model::status::StopReason;
+use model::status::{DeviceEvent, StopReason};
 use model::{SlotKind, SlotPosition};
 
 use crate::multicast::{SENDER, Speaker, is_loud, receiver};
@@ -84,15 +84,27 @@ fn raise(world: &mut World, is_drill: bool) {
 }
 
 #[test]
-fn a_sender_whose_packets_do_not_leave_says_why_until_they_do() {
+fn a_sender_whose_packets_do_not_leave_says_why_until_they_do_and_tells_each_change_once() {
     let mut world = World::registered(sender());
-    for problem in [Some("no route".to_owned()), None] {
-        world.input(Input::ZoneSending {
-            problem: problem.clone(),
-        });
+    let problems = [Some("no route".to_owned()), None];
+    for problem in &problems {
+        for _ in 0..2 {
+            world.input(Input::ZoneSending {
+                problem: problem.clone(),
+            });
+        }
 
-        assert_eq!(world.device.status(world.now).multicast.sending_problem, problem);
+        assert_eq!(world.device.status(world.now).multicast.sending_problem, *problem);
     }
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            DeviceEvent::ZoneSendingChanged { problem } => Some(problem.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, problems);
 }
 
 /// The zones that packets have gone to.

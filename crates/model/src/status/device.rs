@@ -161,6 +161,11 @@ pub enum DeviceEvent {
         /// Why nothing can come, in words; `null` when something can.
         problem: Option<String>,
     },
+    /// Packets of a sender leave or do not leave for multicast zones.
+    ZoneSendingChanged {
+        /// Why they do not, in words; `null` when they do.
+        problem: Option<String>,
+    },
     /// The microphone is in another state.
     MicrophoneChanged {
         /// The state.

@@ -18,6 +18,13 @@ pub struct MulticastStatus {
     /// Why the last packet of a sender did not leave, in words.
     #[serde(default)]
     pub sending_problem: Option<String>,
+    /// Packets that a receiver has dropped so far: those whose source may not speak, has spoken for too long, or is another than
+    /// the one that does.
+    #[serde(default)]
+    pub dropped_foreign: u64,
+    /// Packets that a receiver has dropped so far: those that carry no sound that is understood, or none that fits its stream.
+    #[serde(default)]
+    pub dropped_unusable: u64,
 }
 
 /// Whether a device sends to multicast zones or receives from them.

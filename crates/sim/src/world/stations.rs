@@ -306,6 +306,7 @@ impl World<'_> {
             | DeviceEvent::MicrophoneChanged { .. }
             | DeviceEvent::SoundRefused { .. }
             | DeviceEvent::ZoneChanged { .. }
+            | DeviceEvent::ZoneSendingChanged { .. }
             | DeviceEvent::CheckSync => {}
         }
     }
