@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bench::{endpoint, page, quality, registrar};
+use crate::bench::{delay, endpoint, page, quality, registrar};
 
 /// Longest time of a whole run.
 const RUN_MAX: Duration = Duration::from_secs(15 * 60);
@@ -43,6 +43,9 @@ enum Benchmark {
         after_help = "Examples:\n  cargo xtask bench quality\n  cargo xtask bench quality -- --keep recordings"
     )]
     Quality(quality::Arguments),
+    /// From a talker's mouth to the output, mark by mark, beside baresip
+    #[command(after_help = "Examples:\n  cargo xtask bench delay\n  cargo xtask bench delay -- --calls 10")]
+    Delay(delay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +74,7 @@ fn run(benchmark: Benchmark) -> Result<()> {
                 Benchmark::Page(arguments) => page::run(&arguments).await,
                 Benchmark::Endpoint(arguments) => endpoint::run(&arguments).await,
                 Benchmark::Quality(arguments) => quality::run(&arguments).await,
+                Benchmark::Delay(arguments) => delay::run(&arguments).await,
             }
         };
         tokio::select! {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Time that a server has to end by itself before it is killed.
@@ -32,6 +32,11 @@ impl Server {
         Ok(Self {
             child: command.spawn()?,
         })
+    }
+
+    /// What the program writes, where its command says that it is piped; once.
+    pub fn take_output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// Whether the program still runs.

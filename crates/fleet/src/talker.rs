@@ -143,7 +143,8 @@ pub struct Conversation<'a> {
     session: SessionId,
     socket: UdpSocket,
     voice: Voice,
-    first_sent: Option<Instant>,
+    /// When each packet was sent.
+    sent: Vec<Instant>,
 }
 
 /// What an exchange waits for.
@@ -232,7 +233,7 @@ impl Talker {
             session,
             socket,
             voice,
-            first_sent: None,
+            sent: Vec::new(),
         })
     }
 
@@ -382,7 +383,13 @@ impl Conversation<'_> {
     /// When the first packet was sent, if any was.
     #[must_use]
     pub fn first_sent(&self) -> Option<Instant> {
-        self.first_sent
+        self.sent.first().copied()
+    }
+
+    /// When each packet was sent, in their order.
+    #[must_use]
+    pub fn sent(&self) -> &[Instant] {
+        &self.sent
     }
 
     /// Sends G.711 in the codec agreed, a packet of [`PACKET_OCTETS`] every [`PACKET_TIME`]; what does not fill the last packet is
@@ -422,7 +429,7 @@ impl Conversation<'_> {
                 }
             }
             let packet = self.voice.packet(payload)?;
-            self.first_sent.get_or_insert_with(Instant::now);
+            self.sent.push(Instant::now());
             self.socket.send_to(&packet, self.voice.destination).await?;
             packets += 1;
         }

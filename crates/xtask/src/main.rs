@@ -36,14 +36,14 @@ enum Chore {
     /// Install the Debian packages of the peers that tests start (needs root; starts no daemon)
     #[command(after_help = "Examples:\n  sudo -E cargo xtask peers")]
     Peers,
-    /// Measure: `registrar`, `page`, `endpoint`, `quality` or `parse`, peer and Oyez in one run
+    /// Measure: `registrar`, `page`, `endpoint`, `quality`, `delay` or `parse`, peer and Oyez in one run
     #[command(after_help = "Examples:
   cargo xtask bench parse
   cargo xtask bench registrar
   cargo xtask bench page -- --help")]
     Bench {
         /// Which benchmark
-        #[arg(value_parser = ["registrar", "page", "endpoint", "quality", "parse"])]
+        #[arg(value_parser = ["registrar", "page", "endpoint", "quality", "delay", "parse"])]
         name: String,
         /// Options of the benchmark; `-- --help` lists them
         #[arg(last = true)]

@@ -1,9 +1,12 @@
 //! The benchmarks.
 
 mod contestant;
+pub(crate) mod delay;
 pub(crate) mod endpoint;
 mod identity;
 mod kamailio;
+mod marks;
+mod own_output;
 mod oyez;
 pub(crate) mod page;
 mod population;

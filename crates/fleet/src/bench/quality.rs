@@ -18,7 +18,7 @@ use super::page::{Way, talker};
 use super::population::{Population, extension};
 use super::report::{Table, progress, say};
 use super::site::Running;
-use super::sound_server::SoundServer;
+use super::sound_server::{Recorded, SoundServer};
 
 /// Speech that begins with a word at its first sample.
 const SPEECH: &[u8] = include_bytes!("../../../oyez/assets/page.wav");
@@ -30,6 +30,8 @@ const LOST_PERCENT: [u32; 4] = [0, 1, 3, 10];
 const PACKETS_PER_SECOND: u32 = 50;
 /// Furthest that a window of a comparison may be from its place.
 const LAG_MAX: Duration = Duration::from_millis(20);
+/// What the recorder asks of the sound server.
+const PIECE: Duration = Duration::from_millis(20);
 /// Time in which a receiver plays what it holds.
 const PLAYED_AFTER: Duration = Duration::from_millis(500);
 
@@ -134,7 +136,7 @@ impl Call<'_> {
     /// Speaks to a program, and gives what it has played.
     async fn record(&self, program: &Contestant) -> Result<Played> {
         let (_running, _) = program.register().await?;
-        let recording = self.server.record().await?;
+        let recording = self.server.record(PIECE).await?;
         let mut talker = Talker::connect(talker(self.zone, self.identity, Way::Tls)?).await?;
         talker.register().await?;
         let options = CallOptions {
@@ -150,9 +152,10 @@ impl Call<'_> {
         sleep(self.impairment.jitter + PLAYED_AFTER).await;
         let first_sent = call.first_sent().context("nothing was spoken")?;
         call.hang_up().await?;
+        let Recorded { sound, began } = recording.end()?;
         Ok(Played {
-            spoken_after: first_sent.saturating_duration_since(recording.began),
-            sound: recording.end()?,
+            spoken_after: first_sent.saturating_duration_since(began),
+            sound,
         })
     }
 }
