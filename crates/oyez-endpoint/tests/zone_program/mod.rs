@@ -1,6 +1,7 @@
 //! The program `oyez zone`.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -9,8 +10,7 @@ use std::time::{Duration, SystemTime};
 use net::authority::{Authority, Purpose, Subject};
 use peers::{Program, build_program};
 
-use crate::cloud::LOOPBACK;
-
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest wait for a line, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
