@@ -166,6 +166,13 @@ fn the_package_is_installed_started_removed_and_purged() {
         (0, group, 0o640)
     );
     assert!(debian.path("usr/share/man/man1/oyez-endpoint-run.1.gz").exists());
+    for completion in [
+        "bash-completion/completions/oyez-endpoint",
+        "zsh/vendor-completions/_oyez-endpoint",
+        "fish/vendor_completions.d/oyez-endpoint.fish",
+    ] {
+        assert!(debian.path("usr/share").join(completion).exists(), "{completion}");
+    }
     let wanted = "etc/systemd/system/multi-user.target.wants/oyez-endpoint.service";
     assert!(debian.path(wanted).is_symlink(), "it starts with the machine");
 

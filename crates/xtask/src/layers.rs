@@ -65,6 +65,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("oyez-endpoint", shell(7)),
     ("fleet", test_only(6)),
     ("fuzzed", test_only(2)),
+    ("manual", test_only(1)),
     ("peers", test_only(1)),
     ("sim", test_only(6)),
     ("xtask", test_only(8)),
