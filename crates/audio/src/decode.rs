@@ -47,7 +47,7 @@ fn decode(bytes: Vec<u8>) -> Result<Sound, String> {
             FormatOptions::default(),
             MetadataOptions::default(),
         )
-        .map_err(told)?;
+        .map_err(|_| "it is neither WAV, MP3, Ogg nor FLAC".to_owned())?;
     let track = format
         .default_track(TrackType::Audio)
         .ok_or("it has no sound track")?;

@@ -44,7 +44,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// It is no WAV file, or one of a kind that is not taken.
-    #[error("{name} is no WAV file that can be played ({what}); convert it to 16-bit PCM")]
+    #[error("{name} is no sound that can be played ({what}); convert it to 16-bit PCM")]
     NotPlayable {
         /// The file.
         name: String,

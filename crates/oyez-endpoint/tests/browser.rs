@@ -7,179 +7,22 @@
 mod caller;
 mod cloud;
 mod names;
+mod pages;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
 
-use device::Appliance;
-use device::appliance::Plan;
-use device_web::{Access, LogBook, Web, WebSetup};
-use endpoint::profile::Identity;
 use media::rtp::Header;
-use net::authority::{Authority, Purpose, Subject};
 use net::media::ZoneSockets;
 use net::resolver::Resolver;
-use net::tls::{ClientCertificates, Identity as TlsIdentity, MinimumVersion, ServerTls};
-use peers::{BROWSER_PROGRAMS, Browser, View, available};
-use tokio::runtime::Runtime;
+use peers::{BROWSER_PROGRAMS, View, available};
 
 use crate::caller::{phone, speech};
 use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
-
-/// Where pictures of the pages go, if they are wanted.
-const PICTURES: &str = "OYEZ_PICTURES";
-const PASSWORD: &str = "correct horse battery";
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// An endpoint with its pages, and somebody who looks at them.
-struct Bench {
-    runtime: Runtime,
-    appliance: Appliance,
-    web: Web,
-    claim_code: String,
-    browser: Browser,
-    state: tempfile::TempDir,
-}
-
-impl Bench {
-    fn start(resolver: Resolver) -> Self {
-        let state = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let (appliance, web, claim_code) = runtime.block_on(async {
-            let identity = Identity {
-                device: "lobby".parse().unwrap(),
-                user_agent: "Oyez-Endpoint/test".to_owned(),
-                instance: None,
-            };
-            let plan = Plan::new(state.path(), None)
-                .unwrap()
-                .without_outputs()
-                .with_resolver(resolver);
-            let appliance = plan.start(identity, SocketAddr::new(LOOPBACK, 0)).await.unwrap();
-            let access = Access::open(state.path()).unwrap();
-            let claim_code = access.claim_code().unwrap();
-            let web = Web::start(WebSetup {
-                appliance: appliance.clone(),
-                access,
-                log_book: LogBook::default(),
-                listen: SocketAddr::new(LOOPBACK, 0),
-                tls: server_tls(state.path()),
-            });
-            (appliance, web.await.unwrap(), claim_code)
-        });
-        Self {
-            runtime,
-            appliance,
-            web,
-            claim_code,
-            browser: Browser::start(),
-            state,
-        }
-    }
-
-    fn address(&self, path: &str) -> String {
-        format!("https://{}{path}", self.web.address())
-    }
-
-    fn open(&self, path: &str) {
-        self.browser.open(&self.address(path));
-    }
-
-    fn claim(&self) {
-        self.open("/");
-        self.browser.fill("#code", &self.claim_code);
-        self.browser.fill("#password", PASSWORD);
-        self.browser.fill("#again", PASSWORD);
-        self.browser.click("form button");
-        self.browser.wait_for_text("h1", "Device Status");
-    }
-
-    /// Clicks what sends a form, and waits for the page that comes of it: going elsewhere before would take the form back.
-    fn send(&self, selector: &str) {
-        self.browser.run("window.isBefore = true", &serde_json::json!([]));
-        self.browser.click(selector);
-        let came = "return window.isBefore === undefined && document.readyState === 'complete'";
-        self.browser.wait_until(came, |came| came.as_bool() == Some(true));
-    }
-
-    /// Opens a page, sets fields by their keys, saves, and reads them back after a reload.
-    fn set(&self, path: &str, fields: &[(&str, Entry<'_>)]) {
-        self.open(path);
-        for (key, entry) in fields {
-            let selector = field(key);
-            self.browser.run(
-                "document.querySelector(arguments[0]).closest('details.group')?.setAttribute('open', '')",
-                &serde_json::json!([selector]),
-            );
-            match entry {
-                Entry::Text(value) | Entry::Secret(value) => self.browser.fill(&selector, value),
-                Entry::Choice(label) => self.browser.choose(&selector, label),
-            }
-        }
-        self.browser.click(".actions button");
-        self.browser.wait_for_text(".done", "Saved");
-        self.open(path);
-        for (key, entry) in fields {
-            let expected = match entry {
-                Entry::Text(value) | Entry::Choice(value) => value,
-                Entry::Secret(_) => "********",
-            };
-            assert_eq!(self.browser.value(&field(key)), *expected, "{key}");
-        }
-    }
-
-    /// Waits until the first slot shows a status with these words of its cause.
-    fn shows(&self, status: &str, cause: &str) {
-        self.open("/status");
-        self.browser.wait_for_text("tbody tr:nth-child(1) .state", status);
-        self.browser.wait_for_text("tbody tr:nth-child(1)", cause);
-        self.browser.wait_for_text("tbody tr:nth-child(1)", cause);
-    }
-
-    /// Takes pictures of a page, as wide and narrow screens show it, light and dark.
-    fn picture(&self, name: &str) {
-        let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else {
-            return;
-        };
-        fs::create_dir_all(&folder).unwrap();
-        for (view, suffix) in View::ALL {
-            self.browser.look(view);
-            self.browser.picture(&folder.join(format!("{name}-{suffix}.png")));
-        }
-        self.browser.look(View::Wide);
-    }
-}
-
-/// What is put into a field.
-enum Entry<'a> {
-    Text(&'a str),
-    Choice(&'a str),
-    Secret(&'a str),
-}
-
-fn field(key: &str) -> String {
-    format!("[name=\"{key}\"]")
-}
-
-fn server_tls(state: &Path) -> ServerTls {
-    let now = SystemTime::now();
-    let authority = Authority::generate("test", now).unwrap();
-    let issued = authority
-        .issue(&[Subject::Address(LOOPBACK)], Purpose::Server, now)
-        .unwrap();
-    let (certificate, key) = (state.join("web.pem"), state.join("web.key"));
-    fs::write(&certificate, &issued.certificate_pem).unwrap();
-    fs::write(&key, issued.key_pem.as_bytes()).unwrap();
-    let identity = TlsIdentity::from_files(&certificate, &key).unwrap();
-    ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::NotAsked).unwrap()
-}
+use crate::pages::{Bench, Entry, PASSWORD, PATIENCE, field};
 
 /// The seed's manual configuration of a generic device, field by field, and then a call to a slot of each kind.
 #[test]
@@ -279,6 +122,8 @@ fn each_trouble_of_a_registration_is_shown_with_its_cause_until_it_is_mended() {
     );
     bench.shows("Assisted Provisioning Failed", "server not reached");
     bench.picture("status-provisioning-failed");
+    bench.open("/settings/provisioning");
+    bench.picture("settings-provisioning-failed");
     bench.open("/about");
     bench.browser.wait_for_text("main", "Not Installed");
     bench.set(
@@ -375,6 +220,7 @@ fn a_secret_is_shown_when_it_is_asked_for_and_stays_when_others_are_saved() {
     bench.browser.wait_for_text(".device", "Lobby");
     bench.browser.find("[name=\"sip.u1.pwd\"]:not(.secret)");
     assert_eq!(bench.browser.value(&field("sip.u1.pwd")), "hunter2");
+    bench.picture("settings-revealed");
     bench.end();
 }
 
@@ -398,9 +244,11 @@ fn an_earlier_version_is_gone_back_to() {
 
     bench.browser.click("a[href=\"/maintenance/versions/2\"]");
     bench.browser.wait_for_text("tbody", "-6dB");
+    bench.picture("version");
     bench.browser.click("main form button");
 
     bench.browser.wait_for_text(".done", "Version 4");
+    bench.picture("maintenance-done");
     assert_eq!(bench.appliance.settings().value("audio.page.vol"), "-6dB");
     bench.end();
 }
@@ -423,6 +271,7 @@ fn a_tone_is_uploaded_chosen_and_removed_and_what_is_no_sound_is_refused() {
     bench.browser.attach("#file", &junk);
     bench.browser.click(".stack button");
     bench.browser.wait_for_text(".problem", "junk.wav is no");
+    bench.picture("files-refused");
     bench.browser.attach("#file", &tone);
     bench.browser.click(".stack button");
     bench.browser.wait_for_text("tbody", "tone.wav");
@@ -457,11 +306,14 @@ fn an_exercise_is_started_and_stopped_and_a_real_alert_has_to_be_confirmed() {
     bench.browser.click("[value=live]");
     bench.browser.click("button.danger");
     bench.browser.wait_for_text("main", "has to be confirmed");
+    bench.picture("alert-unconfirmed");
     bench.open("/status");
     bench.browser.click("[value=live]");
     bench.browser.click("[name=confirmed]");
+    bench.picture("status-alert-confirmed");
     bench.browser.click("button.danger");
     bench.browser.wait_for_text("#live", "red");
+    bench.picture("status-alert");
     bench.end();
 }
 
@@ -572,9 +424,15 @@ fn every_page_opens_without_an_error_of_the_browser() {
         return;
     }
     let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
-    bench.open("/");
-    bench.picture("claim");
     bench.claim();
+    bench.browser.look(View::Narrow);
+    bench.browser.click("[popovertarget=pages]");
+    bench.browser.wait_until(
+        "return document.querySelector('nav').matches(':popover-open')",
+        |is_open| is_open.as_bool() == Some(true),
+    );
+    bench.picture("menu");
+    bench.browser.look(View::Wide);
     let paths = bench.browser.run(
         "return [...document.querySelectorAll('nav a')].map(link => link.getAttribute('href'))",
         &serde_json::json!([]),
@@ -599,18 +457,77 @@ fn every_page_opens_without_an_error_of_the_browser() {
     bench.end();
 }
 
-impl Bench {
-    fn end(self) {
-        let Self {
-            runtime,
-            appliance,
-            web,
-            browser,
-            ..
-        } = self;
-        drop((browser, web));
-        runtime.block_on(appliance.stop());
+#[test]
+fn who_is_not_let_in_is_told_why() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
     }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    let try_to_claim = |code: &str, again: &str| {
+        bench.open("/");
+        bench.browser.fill("#code", code);
+        bench.browser.fill("#password", PASSWORD);
+        bench.browser.fill("#again", again);
+        bench.send("form button");
+    };
+    bench.open("/");
+    bench.picture("claim");
+    try_to_claim(&bench.claim_code, "correct horse");
+    bench
+        .browser
+        .wait_for_text(".problem", "The two passwords differ");
+    try_to_claim("AAAA-AAAA", PASSWORD);
+    bench.browser.wait_for_text(".problem", "The claim code is wrong");
+    bench.picture("claim-refused");
+    try_to_claim(&bench.claim_code, PASSWORD);
+    bench.browser.wait_for_text("h1", "Device Status");
+
+    bench.open("/settings/admin");
+    bench.browser.fill("#old", "a guess");
+    bench.browser.fill("#new", PASSWORD);
+    bench.browser.fill("#again", PASSWORD);
+    bench.send("[action=\"/admin/password\"] button");
+    bench.browser.wait_for_text(".problem", "The password is wrong");
+    bench.picture("password-refused");
+    bench.open("/no-such-page");
+    bench.browser.wait_for_text("main", "There is no such page");
+    bench.picture("missing");
+    bench.open("/status");
+    bench.send("[action=\"/sign-out\"] button");
+    bench.browser.wait_for_text("h1", "Sign in");
+    bench.picture("sign-in");
+    bench.browser.fill("#password", "a guess");
+    bench.send("form button");
+    bench.browser.wait_for_text(".problem", "The password is wrong");
+    bench.picture("sign-in-refused");
+    bench.end();
+}
+
+#[test]
+fn what_is_set_over_a_given_value_is_taken_back() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let given = "sip.proxy = pbx.example\nsip.u1.user = 7001\nann.ext1 = 7003\nann.tone1 = tornado.wav\n";
+    let bench = Bench::start_with(Resolver::with_name_servers(&[]).unwrap(), given);
+    bench.claim();
+    bench.set("/settings/sip", &[("sip.u1.user", Entry::Text("7009"))]);
+    bench.browser.wait_for_text(".override", "7001");
+    bench.picture("settings-override");
+    bench.open("/settings/emergency-alerts");
+    bench.browser.run(
+        "document.querySelector('details.group').open = true",
+        &serde_json::json!([]),
+    );
+    bench.picture("settings-emergency-alerts-open");
+
+    bench.open("/settings/sip");
+    bench.send("[name=take-back]");
+
+    bench.browser.wait_for_text(".done", "Saved");
+    bench.picture("settings-saved");
+    assert_eq!(bench.browser.value(&field("sip.u1.user")), "7001");
+    bench.end();
 }
 
 /// A setting of each kind on every tab that no other test sets: set, saved, and seen after a reload.
@@ -651,7 +568,20 @@ fn what_is_set_on_each_tab_is_there_after_a_reload() {
         "/settings/more-page-extensions",
         &[("mcast.ext1", Entry::Text("7011"))],
     );
-    bench.set("/settings/advanced-audio", &[("oyez.sink", Entry::Text("null"))]);
+    bench.set(
+        "/settings/features",
+        &[("audio.page.mode", Entry::Choice("Two-way"))],
+    );
+    bench.set(
+        "/settings/advanced-audio",
+        &[
+            ("oyez.sink", Entry::Text("null")),
+            ("oyez.microphone", Entry::Text("alsa:no-such-card")),
+        ],
+    );
+    bench.open("/status");
+    bench.browser.wait_for_text("#live", "alsa:no-such-card");
+    bench.picture("status-microphone");
     bench.set(
         "/settings/admin",
         &[

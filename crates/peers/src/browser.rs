@@ -48,7 +48,7 @@ impl View {
     fn size(self) -> (u32, u32) {
         match self {
             Self::Wide | Self::WideDark => (1_280, 900),
-            Self::Narrow | Self::NarrowDark => (390, 844),
+            Self::Narrow | Self::NarrowDark => (360, 800),
         }
     }
 
@@ -245,12 +245,7 @@ impl Browser {
     pub fn look(&self, view: View) {
         let (width, height) = view.size();
         let scheme = if view.is_dark() { "dark" } else { "light" };
-        self.developer(
-            "Emulation.setDeviceMetricsOverride",
-            &json!({
-                "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
-            }),
-        );
+        self.resize(width, u64::from(height));
         self.developer(
             "Emulation.setEmulatedMedia",
             &json!({
@@ -259,16 +254,27 @@ impl Browser {
         );
     }
 
-    /// Puts a picture of the whole page into a PNG file.
+    fn resize(&self, width: u32, height: u64) {
+        self.developer(
+            "Emulation.setDeviceMetricsOverride",
+            &json!({
+                "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+            }),
+        );
+    }
+
+    /// Puts a picture of the whole page, as it is looked at in a view, into a PNG file.
     ///
     /// # Panics
     ///
     /// When it cannot be taken or written.
-    pub fn picture(&self, file: &Path) {
-        let answer = self.developer(
-            "Page.captureScreenshot",
-            &json!({ "captureBeyondViewport": true }),
-        );
+    pub fn picture(&self, view: View, file: &Path) {
+        self.look(view);
+        // A window as high as the page: what keeps to the edge of the window covers nothing of it.
+        let height = self.run("return document.documentElement.scrollHeight", &json!([]));
+        self.resize(view.size().0, height.as_u64().unwrap_or_default());
+        let answer = self.developer("Page.captureScreenshot", &json!({}));
+        self.look(view);
         let octets = STANDARD
             .decode(text(&answer, "/data"))
             .expect("a picture is base64");

@@ -1,6 +1,7 @@
 //! A key of the schema as a field of a form.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use model::config::{CONCEALED, KeySpec, Kind, Origin, Settings};
 
@@ -96,7 +97,9 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
             choice("1", "Enabled", chosen),
             choice("0", "Disabled", chosen),
         ]),
-        Kind::Integer { min, max, unit } => Control::Number { min, max, unit },
+        Kind::Integer { min, max, unit } => {
+            named(spec, min..=max, chosen).unwrap_or(Control::Number { min, max, unit })
+        }
         Kind::Choice(words) => Control::Select(
             words
                 .iter()
@@ -159,6 +162,20 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
             suggestions: Vec::new(),
         },
     }
+}
+
+/// The numbers of a key, where each stands for something that has a name.
+fn named(spec: &KeySpec, numbers: RangeInclusive<u32>, chosen: &str) -> Option<Control> {
+    let one = |number: u32| {
+        let value = number.to_string();
+        word(spec, &value).map(|label| Choice {
+            is_chosen: spec.kind.means_same(&value, chosen),
+            label: label.to_owned(),
+            value,
+        })
+    };
+    // Where the first has no name there is none, however many there are.
+    numbers.map(one).collect::<Option<Vec<_>>>().map(Control::Select)
 }
 
 fn choice(value: &str, label: &str, chosen: &str) -> Choice {
@@ -256,6 +273,19 @@ mod tests {
             ["4 (-18 dB)"]
         );
         assert_eq!(chosen(&field("", "oyez.tls.validate")), ["Enabled"]);
+    }
+
+    #[test]
+    fn numbers_that_stand_for_something_are_chosen_by_its_name() {
+        assert_eq!(chosen(&field("", "audio.page.mode")), ["One-way"]);
+        assert_eq!(
+            chosen(&field("sip.proxy = a\nann.loop2 = 01\n", "ann.loop2")),
+            ["As often as Rounds says"]
+        );
+        assert!(matches!(
+            field("", "audio.ring.timeout").control,
+            Control::Number { .. }
+        ));
     }
 
     #[test]

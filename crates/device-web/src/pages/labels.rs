@@ -164,6 +164,15 @@ const LABELS: &[(&str, &str)] = &[
 /// What a word of a configuration stands for, where it says nothing by itself.
 pub(super) fn word(spec: &KeySpec, word: &str) -> Option<&'static str> {
     match (spec.pattern.to_string().as_str(), word) {
+        ("audio.page.mode", "0") => Some("Not set (one-way)"),
+        ("audio.page.mode", "1") => Some("One-way"),
+        ("audio.page.mode", "2") => Some("Two-way"),
+        ("audio.page.mode", "3") => Some("Delayed"),
+        ("audio.page.delaymode", "0") => Some("When the caller has hung up"),
+        ("audio.page.delaymode", "1") => Some("Also when the caller presses a key"),
+        ("ann.loop{1..10}", "0") => Some("Once"),
+        ("ann.loop{1..10}", "1") => Some("As often as Rounds says"),
+        ("ann.loop{1..10}", "2") => Some("Until it is stopped"),
         ("mcast.mode", "0") => Some("None"),
         ("mcast.mode", "1") => Some("Transmitter (Sender)"),
         ("mcast.mode", "2") => Some("Receiver"),

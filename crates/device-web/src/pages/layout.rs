@@ -56,7 +56,12 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
 /// A page that says why something was not done.
 pub(super) fn failure(status: StatusCode, text: &str) -> Response {
     let message = Message {
-        title: status.canonical_reason().unwrap_or("Not done"),
+        title: match status {
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::FORBIDDEN => "Not permitted",
+            StatusCode::SERVICE_UNAVAILABLE => "Not available",
+            _ => "Not done",
+        },
         text,
     };
     page(status, &message)

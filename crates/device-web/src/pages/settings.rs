@@ -280,6 +280,8 @@ fn groups(tab: Tab, settings: &Settings, tones: &[String], refused: &Refused) ->
 fn stem(spec: &KeySpec) -> String {
     let pattern = spec.pattern.to_string();
     let stem = pattern.split('{').next().unwrap_or_default();
+    // What the hardware does not have of a slot stands with what it has.
+    let stem = stem.strip_prefix("oyez.").unwrap_or(stem);
     match stem.rsplit_once('.') {
         // ann.ext1 and ann.pwd1, but sip.alert1.user and sip.alert1.pwd.
         Some((family, _)) if pattern.ends_with('}') => family.to_owned(),
@@ -333,6 +335,14 @@ mod tests {
         let rings = titles(Tab::MoreRingExtensions);
         assert_eq!(rings[0].0, "Ring Extension 1");
         assert_eq!(rings.len(), 10);
+
+        let alerts = titles(Tab::EmergencyAlerts);
+        assert_eq!(alerts.len(), 11, "what stands alone, and ten announcements");
+        assert!(
+            alerts[1..]
+                .iter()
+                .all(|(title, _)| title.starts_with("Announcement "))
+        );
 
         let zones = titles(Tab::MorePageExtensions);
         assert_eq!((zones.len(), zones[49].0.as_str()), (50, "Zone 50"));

@@ -45,10 +45,19 @@ pub(super) fn announcements(settings: &Settings) -> Vec<Announcement> {
             };
             Announcement {
                 number,
-                label: format!("{number}: {tone}{extension}"),
+                label: format!("{number}: {}{extension}", spoken(tone)),
             }
         })
         .collect()
+}
+
+/// What an announcement plays, in words.
+fn spoken(tone: &str) -> &str {
+    match tone {
+        "Default" => "evacuation signal",
+        "None" => "no sound",
+        file => file,
+    }
 }
 
 pub(super) async fn test(State(site): State<Site>, _posted: Posted) -> Response {
@@ -74,7 +83,7 @@ pub(super) async fn alert(State(site): State<Site>, posted: Posted) -> Response 
     };
     let is_drill = posted.value("kind") != "live";
     if !is_drill && posted.value("confirmed") != "1" {
-        let text = "Nothing was started: a real alert has to be confirmed. Go back, tick the box, and start it again.";
+        let text = "Nothing was started: a real alert has to be confirmed. Go back, confirm that it is no exercise, and start it again.";
         return layout::failure(StatusCode::UNPROCESSABLE_ENTITY, text);
     }
     let answer = answer(&site, SoundOrder::StartAnnouncement { number, is_drill }).await;
@@ -107,10 +116,14 @@ mod tests {
 
     #[test]
     fn the_announcements_that_are_set_up_can_be_started_and_the_first_of_a_new_device() {
-        assert_eq!(labels(""), ["1: Default"]);
+        assert_eq!(labels(""), ["1: evacuation signal"]);
         assert_eq!(
-            labels("sip.proxy = a\nann.ext2 = 7010\nann.tone5 = tornado.wav\n"),
-            ["2: Default, extension 7010", "5: tornado.wav"]
+            labels("sip.proxy = a\nann.ext2 = 7010\nann.tone5 = tornado.wav\nann.tone6 = None\n"),
+            [
+                "2: evacuation signal, extension 7010",
+                "5: tornado.wav",
+                "6: no sound"
+            ]
         );
     }
 }

@@ -275,7 +275,12 @@ fn row(slot: &SlotStatus) -> SlotRow {
         look: look(*shown),
         cause: cause.as_ref().map_or_else(String::new, ToString::to_string),
         where_to: target.as_ref().map_or_else(String::new, |target| {
-            format!("{} over {}", target.address, target.transport)
+            // It is known from the answer for the name on.
+            if target.transport.is_empty() {
+                target.address.clone()
+            } else {
+                format!("{} over {}", target.address, target.transport)
+            }
         }),
         since: time(*since_ms),
         next_try: next_try_ms.map_or_else(String::new, |ms| {
