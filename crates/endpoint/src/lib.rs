@@ -66,7 +66,7 @@ pub use delayed::{MESSAGE_MAX, MESSAGE_MIN, MESSAGES_MAX};
 pub use endpoint::{Counters, Endpoint, Holdings, PAGE_HEADER, Reconfigured, SLOTS_MAX};
 pub use io::{CallId, ConnectToken, Input, Output, ZonePlan};
 pub use keepalive::KeepaliveTimes;
-pub use local::{LOCAL_TONE_MAX, SoundOrder, ToneClass};
+pub use local::{LOCAL_TONE_MAX, SoundOrder, ToneClass, ToneZone};
 pub use multicast::{OPENINGS_MAX, SHUT_OUT_MAX, STREAM_SILENCE};
 pub use playback::Rounds;
 pub use profile::Profile;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use media::mix::Gain;
 use media::sample::SampleRate;
 use model::SlotId;
+use model::config::ZoneNumber;
 use model::status::{SoundOrigin, StopReason};
 use paging::{Class, SoundId};
 
@@ -45,6 +46,8 @@ pub enum SoundOrder {
         rounds: Rounds,
         /// How important it is.
         class: ToneClass,
+        /// The multicast zone that it goes out to; it is refused where the device may not send there.
+        zone: Option<ToneZone>,
     },
     /// Stop a tone.
     StopTone {
@@ -53,6 +56,15 @@ pub enum SoundOrder {
     },
     /// End every alert, as a call to the cancel extension does.
     StopAlerts,
+}
+
+/// The multicast zone that a local tone goes out to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToneZone {
+    /// Which.
+    pub number: ZoneNumber,
+    /// The tone is played here, too.
+    pub plays_here: bool,
 }
 
 /// How important a local tone is.
@@ -126,6 +138,8 @@ pub(crate) struct LocalSound {
     pub(crate) kind: Kind,
     pub(crate) class: Class,
     pub(crate) starter: Starter,
+    /// Where a tone goes out to.
+    pub(crate) zone: Option<ToneZone>,
     tone: ToneSource,
     playback: Playback,
     gain: Gain,
@@ -163,6 +177,7 @@ impl LocalSound {
                 Class::EmergencyAlert
             },
             starter,
+            zone: None,
             playback: Playback::new(tones, rounds, RECORDING_MAX, manner.rate),
             tone: tone.clone(),
             gain: Gain::new(manner.rate, manner.volume_db),
@@ -177,6 +192,7 @@ impl LocalSound {
         tone: ToneSource,
         rounds: Rounds,
         class: ToneClass,
+        zone: Option<ToneZone>,
         manner: Manner,
     ) -> Self {
         let playback = Playback::new(&[&tone], rounds, RECORDING_MAX, manner.rate);
@@ -188,6 +204,7 @@ impl LocalSound {
             kind: Kind::Tone,
             class: class.class(),
             starter: Starter::Device,
+            zone,
             playback,
             tone,
             gain: Gain::new(manner.rate, manner.volume_db),
@@ -213,6 +230,7 @@ impl LocalSound {
                 slot: page.slot,
                 caller: page.caller,
             },
+            zone: None,
             ends_at: now + length.saturating_add(TONE_GRACE),
             playback,
             tone: ToneSource::None,

@@ -1,6 +1,7 @@
 //! Why a call is refused, and what its caller is told.
 
 use media::sdp::SdpError;
+use model::config::ZoneNumber;
 use sip::message::StatusCode;
 
 /// Why a call is refused.
@@ -33,6 +34,9 @@ pub(crate) enum Refusal {
     /// No announcement has this number, or it is switched off.
     #[error("there is no announcement {0}")]
     NoAnnouncement(u8),
+    /// The device is no sender of multicast zones, or may not send to this one.
+    #[error("this device does not send to multicast zone {0}")]
+    NoZone(ZoneNumber),
     /// A passcode is asked for, and the caller's telephone cannot send keys.
     #[error("a passcode is asked for, and the call carries no telephone events")]
     NoKeys,
@@ -55,7 +59,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
-            Self::Nobody | Self::NoAnnouncement(_) => StatusCode::NOT_FOUND,
+            Self::Nobody | Self::NoAnnouncement(_) | Self::NoZone(_) => StatusCode::NOT_FOUND,
             Self::Leaving | Self::Locked { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::TooManyCalls | Self::TooManyMessages => StatusCode::BUSY_HERE,
             Self::NoOffer | Self::NoKeys => StatusCode::NOT_ACCEPTABLE_HERE,

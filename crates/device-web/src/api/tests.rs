@@ -1,4 +1,5 @@
 mod files;
+mod zones;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
@@ -637,6 +638,11 @@ async fn what_is_not_played_is_said_with_the_reason() {
         (
             "tone/start",
             r#"{"path":"gong.wav","mcast":true}"#,
+            StatusCode::CONFLICT,
+        ),
+        (
+            "tone/start",
+            r#"{"path":"gong.wav","duration":5}"#,
             StatusCode::BAD_REQUEST,
         ),
         (

@@ -65,6 +65,7 @@ pub(super) async fn test(State(site): State<Site>, _posted: Posted) -> Response 
         tone: ToneSource::Builtin(BuiltinTone::PageNotification),
         rounds: Rounds::Times(1),
         class: ToneClass::Page,
+        zone: None,
     };
     answer(&site, order).await
 }

@@ -42,6 +42,7 @@ pub(super) async fn play(State(site): State<Site>, posted: Posted) -> Response {
         tone,
         rounds: Rounds::Times(1),
         class: ToneClass::Page,
+        zone: None,
     };
     ordered(&site, &posted, order).await
 }

@@ -194,6 +194,7 @@ async fn a_sound_is_started_and_one_that_cannot_be_is_refused_with_the_reason() 
         tone,
         rounds: Rounds::Endless,
         class: ToneClass::Page,
+        zone: None,
     };
 
     appliance.order(start(tone)).await.unwrap();

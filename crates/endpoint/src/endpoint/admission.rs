@@ -469,6 +469,7 @@ impl Endpoint {
             | Refusal::NoCodec
             | Refusal::NoSocket
             | Refusal::NoAnnouncement(_)
+            | Refusal::NoZone(_)
             | Refusal::NoKeys
             | Refusal::Locked { .. }
             | Refusal::Sound(_) => self.gate.counters.calls_refused += 1,
@@ -485,6 +486,7 @@ impl Endpoint {
             | Refusal::NoCodec
             | Refusal::NoSocket
             | Refusal::NoAnnouncement(_)
+            | Refusal::NoZone(_)
             | Refusal::NoKeys
             | Refusal::Sound(_) => reply,
             Refusal::Locked { seconds } => reply.header("Retry-After", seconds.to_string()),

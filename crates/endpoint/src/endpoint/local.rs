@@ -10,7 +10,7 @@ use super::{Endpoint, Phase};
 use crate::call::farewell::Farewell;
 use crate::call::page::PageCall;
 use crate::io::CallId;
-use crate::local::{Kind, LocalSound, Manner, SoundOrder, Starter, ToneClass};
+use crate::local::{Kind, LocalSound, Manner, SoundOrder, Starter, ToneClass, ToneZone};
 use crate::playback::Rounds;
 use crate::refusal::Refusal;
 use crate::tones::ToneSource;
@@ -31,9 +31,14 @@ impl Endpoint {
                 let ids = self.locals.ids_where(|sound| sound.number() == Some(number));
                 self.end_locals(now, ids, StopReason::Cancelled, Farewell::AlertCancelled);
             }
-            SoundOrder::StartTone { tone, rounds, class } => {
+            SoundOrder::StartTone {
+                tone,
+                rounds,
+                class,
+                zone,
+            } => {
                 let what = format!("tone {}", tone.name().unwrap_or_default());
-                let started = self.start_tone(now, tone, rounds, class);
+                let started = self.start_tone(now, tone, rounds, class, zone);
                 self.tell_refused(started, &what);
             }
             SoundOrder::StopTone { name } => {
@@ -72,8 +77,12 @@ impl Endpoint {
         tone: ToneSource,
         rounds: Rounds,
         class: ToneClass,
+        zone: Option<ToneZone>,
     ) -> Result<(), Refusal> {
-        let sound = LocalSound::tone(now, tone, rounds, class, self.manner(Kind::Tone));
+        if let Some(zone) = zone.filter(|zone| !self.profile.multicast.sends_to(zone.number)) {
+            return Err(Refusal::NoZone(zone.number));
+        }
+        let sound = LocalSound::tone(now, tone, rounds, class, zone, self.manner(Kind::Tone));
         let again = self
             .locals
             .ids_where(|older| older.kind == Kind::Tone && older.tone_name() == sound.tone_name());

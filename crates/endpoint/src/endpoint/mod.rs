@@ -360,7 +360,7 @@ impl Endpoint {
     fn settle(&mut self, now: Instant) {
         self.register_idle(now);
         self.carry_on(now);
-        self.end_transmissions(now);
+        self.follow_sounds(now);
         self.finish_leaving(now);
         self.publish_statuses(now);
         self.publish_signals();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use model::config::ZoneNumber;
+use model::config::{MulticastMode, ZoneNumber};
 use model::status::{DeviceEvent, MulticastStatus, SoundOrigin, Sounding, StopReason};
 use model::{SlotKind, SlotPosition};
 use paging::SoundId;
@@ -116,9 +116,10 @@ impl Endpoint {
         }
     }
 
-    /// Lets those transmissions end whose sound is over.
-    pub(super) fn end_transmissions(&mut self, now: Instant) {
-        if self.multicast.transmitter.is_sending() {
+    /// Lets transmissions begin and end with their sounds.
+    pub(super) fn follow_sounds(&mut self, now: Instant) {
+        let is_sender = self.profile.multicast.mode == MulticastMode::Sender;
+        if is_sender || self.multicast.transmitter.is_sending() {
             self.route_to_zones(now);
             self.send_to_zones();
         }
@@ -168,7 +169,14 @@ impl Endpoint {
                 let mut positions = self.slots.iter().map(|slot| slot.profile().position);
                 self.route_of(positions.find(|position| position.id() == *id)?)
             }
-            Kind::Tone => None,
+            Kind::Tone => {
+                let zone = sound.zone?;
+                let is_sent = self.profile.multicast.sends_to(zone.number);
+                is_sent.then_some(Route {
+                    zone: zone.number,
+                    plays_here: zone.plays_here,
+                })
+            }
         }
     }
 

@@ -64,6 +64,11 @@ impl Default for SendingProfile {
 }
 
 impl MulticastProfile {
+    /// Says whether the device may send to a zone.
+    pub(crate) fn sends_to(&self, zone: ZoneNumber) -> bool {
+        self.mode == MulticastMode::Sender && self.sending.group_by_zone.contains_key(&zone)
+    }
+
     /// The zone that what sounds at a slot is sent to, if it is.
     pub(crate) fn zone_of(&self, position: SlotPosition) -> Option<ZoneNumber> {
         let zone = self.sending.zone_by_slot.get(&position).copied();

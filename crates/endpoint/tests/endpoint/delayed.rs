@@ -166,6 +166,7 @@ fn as_many_messages_are_kept_as_may_be_and_not_one_more() {
         tone: recording("busy.wav", 1, 800),
         rounds: Rounds::Endless,
         class: ToneClass::Page,
+        zone: None,
     }));
     for number in 0..MESSAGES_MAX {
         record(&mut world, &format!("room-{}", number + 2), SECOND);
@@ -228,6 +229,7 @@ fn who_cancels_an_alert_is_heard_at_once_however_many_messages_wait() {
         tone: recording("busy.wav", 1, 800),
         rounds: Rounds::Endless,
         class: ToneClass::Page,
+        zone: None,
     }));
     for _ in 0..MESSAGES_MAX {
         record(&mut world, "hall", SECOND);
@@ -282,6 +284,7 @@ fn who_keys_in_the_passcode_when_no_more_messages_may_be_kept_is_told_so_by_a_by
             tone: recording("busy.wav", 1, 800),
             rounds: Rounds::Endless,
             class: ToneClass::Page,
+            zone: None,
         }));
         let page = world.page("hall", &[]);
         let mut handset = Handset::new(&mut world, &page);

@@ -200,6 +200,7 @@ fn a_tone_of_the_longest_time_is_played_whole_and_a_longer_one_is_cut() {
             tone: recording("long.wav", VALUE, samples),
             rounds: Rounds::Times(1),
             class: ToneClass::Bell,
+            zone: None,
         };
 
         world.input(Input::Sound(order));
@@ -302,6 +303,7 @@ fn every_built_in_tone_is_heard() {
             tone: ToneSource::Builtin(builtin),
             rounds: Rounds::Times(1),
             class: ToneClass::Bell,
+            zone: None,
         };
 
         world.input(Input::Sound(order));
@@ -401,7 +403,15 @@ fn start(world: &mut World, number: u8, is_drill: bool) {
 /// Starts a tone of a second.
 fn tone(world: &mut World, rounds: Rounds, class: ToneClass) {
     let tone = recording("tone.wav", VALUE, 8_000);
-    order(world, SoundOrder::StartTone { tone, rounds, class });
+    order(
+        world,
+        SoundOrder::StartTone {
+            tone,
+            rounds,
+            class,
+            zone: None,
+        },
+    );
 }
 
 fn refusals(world: &World) -> Vec<(String, String)> {

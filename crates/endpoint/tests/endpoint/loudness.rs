@@ -125,6 +125,7 @@ fn start_tone(world: &mut World, value: i16, class: ToneClass) {
         tone: recording("tone.wav", value, 800),
         rounds: Rounds::Endless,
         class,
+        zone: None,
     }));
 }
 

@@ -165,6 +165,7 @@ fn a_tone_of_its_own_ends_a_page_of_a_zone() {
         tone: recording("gong.wav", 9_000, 8_000),
         rounds: Rounds::Times(1),
         class: ToneClass::Page,
+        zone: None,
     }));
 
     assert_eq!(heard(&world).as_deref(), Some("page from this device"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use endpoint::profile::{Announcement, MulticastProfile, PageMode, SendingProfile};
 use endpoint::tones::ToneSource;
-use endpoint::{Input, Profile, Reconfigured, Rounds, SoundOrder};
+use endpoint::{Input, Profile, Reconfigured, Rounds, SoundOrder, ToneClass, ToneZone};
 use media::codec::Codec;
 use media::receive::{Receiver, ReceiverConfig};
 use media::rtp::Packet;
@@ -76,6 +76,16 @@ fn alarm_sender() -> Profile {
     });
     route(&mut profile, ALARM, 9);
     profile
+}
+
+/// Starts a tone of a second that goes out to a zone.
+fn tone(world: &mut World, zone: u8, plays_here: bool) {
+    world.input(Input::Sound(SoundOrder::StartTone {
+        tone: recording("gong.wav", 9_000, RATE.samples_in(SECOND)),
+        rounds: Rounds::Times(1),
+        class: ToneClass::Page,
+        zone: ZoneNumber::new(zone).map(|number| ToneZone { number, plays_here }),
+    }));
 }
 
 fn raise(world: &mut World, is_drill: bool) {
@@ -443,6 +453,42 @@ fn a_silent_alert_goes_nowhere() {
     world.run_for(SECOND);
 
     assert!(world.what_sounds().is_some() && world.zone_sent.is_empty());
+}
+
+#[test]
+fn a_tone_goes_out_to_the_zone_that_is_named_and_is_played_here_where_it_is_to_be() {
+    for plays_here in [true, false] {
+        let mut world = World::sounding(sender());
+
+        tone(&mut world, 5, plays_here);
+        world.run_for(2 * SECOND);
+
+        assert_eq!(zones(&world), [5]);
+        assert!(is_loud(&heard(&world, Codec::G722)));
+        assert_eq!(is_loud(&world.played), plays_here);
+        assert_eq!(world.stops(), [StopReason::Ended]);
+    }
+}
+
+#[test]
+fn a_tone_for_a_zone_that_may_not_be_sent_to_is_refused() {
+    let mut no_sender = sender();
+    no_sender.multicast.mode = MulticastMode::Off;
+    let mut not_there = sender();
+    let five = ZoneNumber::new(5).unwrap();
+    not_there.multicast.sending.group_by_zone.remove(&five);
+    for profile in [no_sender, not_there] {
+        let mut world = World::sounding(profile);
+
+        tone(&mut world, 5, true);
+
+        let is_refused = |(_, event): &(_, DeviceEvent)| match event {
+            DeviceEvent::SoundRefused { why, .. } => why.contains("does not send to multicast zone 5"),
+            _ => false,
+        };
+        assert!(world.events.iter().any(is_refused));
+        assert_eq!(world.what_sounds(), None);
+    }
 }
 
 #[test]
