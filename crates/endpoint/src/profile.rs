@@ -405,6 +405,7 @@ fn times(config: &EndpointConfig) -> Times {
             brisk: keepalive.and(brisk),
             recovery,
             failback,
+            ..UplinkTimes::default()
         },
         page_max: Some(config.page.length_max).filter(|longest| !longest.is_zero()),
     }

@@ -20,13 +20,13 @@ use sip::flow::{ConnectionId, Flow, Transport};
 use sip::locate::{Answer, Query};
 
 use self::stream::Stream;
-use super::Effects;
 use super::search::{Search, Step};
+use super::{Effects, UplinkTimes};
 use crate::io::ConnectToken;
 use crate::jitter;
 use crate::keepalive::{Due, Keepalive, KeepaliveTimes};
 use crate::profile::TargetProfile;
-use crate::recovery::{Recovery, RecoveryTimes};
+use crate::recovery::Recovery;
 
 /// Time for all DNS answers of one search: a stub resolver gives up after about five seconds itself.
 const LOCATE_TIME: Duration = Duration::from_secs(6);
@@ -72,6 +72,7 @@ pub(crate) struct Link {
     target: TargetProfile,
     keepalive: Option<KeepaliveTimes>,
     recovery: Recovery,
+    failback_spread: Duration,
     state: State,
 }
 
@@ -106,6 +107,8 @@ struct Established {
     flow: Flow,
     search: Search,
     since: Instant,
+    /// The part of the fail-back spread that is this device's.
+    spread: Duration,
     /// When the last message or pong came.
     heard_at: Instant,
     /// A registrar has accepted a registration over this flow.
@@ -119,15 +122,12 @@ struct Established {
 }
 
 impl Link {
-    pub(crate) fn new(
-        target: TargetProfile,
-        keepalive: Option<KeepaliveTimes>,
-        recovery: RecoveryTimes,
-    ) -> Self {
+    pub(crate) fn new(target: TargetProfile, times: &UplinkTimes) -> Self {
         Self {
             target,
-            keepalive,
-            recovery: Recovery::new(recovery),
+            keepalive: times.keepalive,
+            recovery: Recovery::new(times.recovery),
+            failback_spread: times.failback_spread,
             state: DOWN,
         }
     }
@@ -143,11 +143,19 @@ impl Link {
         }
     }
 
-    /// When the flow was made.
-    pub(crate) fn up_since(&self) -> Option<Instant> {
+    /// From when on the time counts after which the device moves back to this target: when the flow was made, and its part of the
+    /// spread.
+    pub(crate) fn moves_back_from(&self) -> Option<Instant> {
         match &self.state {
-            State::Up(established) => Some(established.since),
+            State::Up(established) => Some(established.since + established.spread),
             State::Down { .. } | State::Locating { .. } | State::Connecting { .. } => None,
+        }
+    }
+
+    /// Puts the move back to this target off.
+    pub(crate) fn put_off_move_back(&mut self, by: Duration) {
+        if let State::Up(established) = &mut self.state {
+            established.spread += by;
         }
     }
 
@@ -271,6 +279,7 @@ impl Link {
                     flow,
                     search,
                     since: context.now,
+                    spread: jitter::between(context.rng, Duration::ZERO, self.failback_spread),
                     heard_at: context.now,
                     served: false,
                     keeps_flows: false,

@@ -2,7 +2,7 @@
 //!
 //! All slots share the serving link's connection. A later target is tried as soon as those before it have failed,
 //! or have been trying for [`HEAD_START`]; the first that comes up serves. When an earlier one is up again and has
-//! stayed so for the fail-back time, and nothing is playing, the device moves back.
+//! stayed so for the fail-back time and a random part of the spread, and nothing is playing, the device moves back.
 //!
 //! Where the registrar that serves keeps several flows of one device (RFC 5626), the first other target is held up as a
 //! *spare*: the slots are registered there too, and when the serving flow is lost, it serves without a word.
@@ -23,6 +23,7 @@ pub(crate) use effects::{Effect, Effects, leave_flow};
 use link::{Context, HoldsBack, Link, LinkChange};
 
 use crate::io::ConnectToken;
+use crate::jitter;
 use crate::keepalive::KeepaliveTimes;
 use crate::profile::TargetProfile;
 use crate::recovery::RecoveryTimes;
@@ -41,11 +42,13 @@ pub struct UplinkTimes {
     pub recovery: RecoveryTimes,
     /// How long an earlier target must have been up before the device moves back to it; `None` stays.
     pub failback: Option<Duration>,
+    /// The devices of a site move back spread over this time behind that.
+    pub failback_spread: Duration,
 }
 
 impl Default for UplinkTimes {
     /// Pings every 20 s with 10 s to answer, every 4 s with 2 s to answer where the registrar speaks RFC 5626 and the flow
-    /// serves, and 60 s of proof before moving back.
+    /// serves, and 60 s of proof before moving back within the 60 s that follow.
     fn default() -> Self {
         Self {
             keepalive: Some(KeepaliveTimes::every(Duration::from_secs(20))),
@@ -55,6 +58,7 @@ impl Default for UplinkTimes {
             }),
             recovery: RecoveryTimes::default(),
             failback: Some(Duration::from_secs(60)),
+            failback_spread: Duration::from_secs(60),
         }
     }
 }
@@ -87,7 +91,7 @@ impl Uplinks {
     pub(crate) fn new(targets: &[TargetProfile], times: UplinkTimes) -> Self {
         let links = targets
             .iter()
-            .map(|target| Link::new(target.clone(), times.keepalive, times.recovery))
+            .map(|target| Link::new(target.clone(), &times))
             .collect();
         Self {
             links,
@@ -314,7 +318,9 @@ impl Uplinks {
             return Vec::new();
         }
         let mut changes = self.each_link(now, rng, Link::handle_timeout);
-        if !busy {
+        if busy {
+            self.put_off_move_back(now, rng);
+        } else {
             changes.extend(self.move_back(now));
             self.pace(now, rng);
         }
@@ -542,8 +548,19 @@ impl Uplinks {
             .iter()
             .take(serving)
             .enumerate()
-            .find_map(|(index, link)| link.up_since().map(|since| (index, since)))?;
+            .find_map(|(index, link)| link.moves_back_from().map(|since| (index, since)))?;
         Some((index, since + time))
+    }
+
+    /// A move back that falls into a call is drawn anew: devices whose calls end all at once do not move all at once either.
+    fn put_off_move_back(&mut self, now: Instant, rng: &mut ChaCha20Rng) {
+        let Some((index, at)) = self.failback().filter(|(_, at)| *at <= now) else {
+            return;
+        };
+        let later = jitter::between(rng, Duration::ZERO, self.times.failback_spread);
+        if let Some(link) = self.links.get_mut(index) {
+            link.put_off_move_back(now.saturating_duration_since(at) + later);
+        }
     }
 
     fn move_back(&mut self, now: Instant) -> Vec<Change> {

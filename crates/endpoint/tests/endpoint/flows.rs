@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use endpoint::{Input, Profile};
+use endpoint::{Input, Profile, UplinkTimes};
 use media::sdp::SecurityOffer;
 use model::status::{Cause, TargetRole};
 use sip::message::{HeaderName, Message, Method};
@@ -170,6 +170,55 @@ fn the_device_moves_back_after_a_minute_and_not_during_a_call_and_keeps_both_flo
 
 /// A server closes a connection over which no message comes, so that its return could not be proved otherwise.
 #[test]
+fn devices_move_back_spread_over_the_minute_behind_the_first() {
+    let mut profile = with_secondary();
+    profile.times.uplink.failback_spread = UplinkTimes::default().failback_spread;
+    let mut world = registered_with(profile);
+    let mut waits = Vec::new();
+    for _round in 0..10 {
+        let up_at = lose_and_regain_first(&mut world);
+        world.run_until(3 * MINUTE, |world| role(world) == TargetRole::Primary);
+        waits.push(world.now - up_at);
+    }
+
+    assert!(
+        waits.iter().all(|wait| (MINUTE..=2 * MINUTE).contains(wait)),
+        "{waits:?}"
+    );
+    let (first, last) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+    assert!(*last - *first > MINUTE / 4, "{waits:?}");
+}
+
+#[test]
+fn devices_whose_page_ends_at_once_do_not_move_back_at_once() {
+    let mut profile = with_secondary();
+    profile.times.uplink.failback_spread = UplinkTimes::default().failback_spread;
+    let mut waits = Vec::new();
+    let mut world = registered_with(profile);
+    world.start_sink();
+    for _round in 0..5 {
+        lose_and_regain_first(&mut world);
+        let session = call_over(&mut world, SECONDARY, &[]);
+        world.run_for(SECOND);
+        let call = *world.media_opened.last().unwrap();
+        let (_, pending) = offer(SecurityOffer::Standard);
+        world.speak(session, &pending, call, &speech(4 * MINUTE));
+        world.run_for(3 * MINUTE);
+        assert_eq!(role(&world), TargetRole::Secondary, "not during a call");
+
+        hang_up(&mut world, SECONDARY, session);
+        let ended_at = world.now;
+        world.run_until(2 * MINUTE, |world| role(world) == TargetRole::Primary);
+        waits.push(world.now - ended_at);
+        world.run_for(2 * MINUTE);
+    }
+
+    let (first, last) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+    assert!(*last <= MINUTE + SECOND, "{waits:?}");
+    assert!(*last - *first > MINUTE / 8, "{waits:?}");
+}
+
+#[test]
 fn a_first_server_that_is_back_and_keeps_one_flow_is_asked_before_the_device_registers_there() {
     let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 600 });
     world.add_server(SECONDARY, Registrar::Accepts { expires: 600 });
@@ -307,7 +356,21 @@ fn with_secondary() -> Profile {
 
 /// A device that is registered with two servers that keep several flows of one device.
 fn registered() -> World {
-    let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 3600 });
+    registered_with(with_secondary())
+}
+
+/// The first server is lost and comes back; gives the time at which there is a connection to it again.
+fn lose_and_regain_first(world: &mut World) -> std::time::Instant {
+    world.set_reach(PRIMARY, Reach::Fails(Cause::TcpRefused));
+    world.close_connections(PRIMARY);
+    assert_eq!(role(world), TargetRole::Secondary);
+    world.set_reach(PRIMARY, Reach::Open);
+    world.run_until(3 * MINUTE, |world| world.flow_to(PRIMARY).is_some());
+    world.now
+}
+
+fn registered_with(profile: Profile) -> World {
+    let mut world = World::new(profile, Registrar::Accepts { expires: 3600 });
     world.add_server(SECONDARY, Registrar::Accepts { expires: 3600 });
     confirm_outbound(&mut world);
     world.begin();

@@ -174,8 +174,15 @@ pub(crate) fn profile() -> Profile {
         alerts: AlertsProfile::default(),
         multicast: Default::default(),
         priority: PriorityTrust::Zone,
-        times: Times::default(),
+        times: unspread(),
     }
+}
+
+/// The product's times, but that a device moves back to a server at a time that is known beforehand.
+fn unspread() -> Times {
+    let mut times = Times::default();
+    times.uplink.failback_spread = Duration::ZERO;
+    times
 }
 
 impl World {

@@ -64,6 +64,7 @@ impl Servers {
         };
         let mut profile = Profile::from_config(&config, identity, SampleRate::Hz48000);
         profile.times.uplink.failback = Some(failback);
+        profile.times.uplink.failback_spread = Duration::ZERO;
         let device = Device::start(DeviceSetup {
             profile,
             tls: self.tls(),
