@@ -16,6 +16,9 @@ pub(crate) enum Refusal {
     /// The device is about to leave the network.
     #[error("the device shuts down")]
     Leaving,
+    /// A later attempt at the same page has come before it.
+    #[error("the page goes on in another dialog")]
+    Overtaken,
     /// The slot, or the device, has as many calls as it may.
     #[error("too many calls at once")]
     TooManyCalls,
@@ -61,7 +64,7 @@ impl Refusal {
             Self::Stranger => StatusCode::FORBIDDEN,
             Self::Nobody | Self::NoAnnouncement(_) | Self::NoZone(_) => StatusCode::NOT_FOUND,
             Self::Leaving | Self::Locked { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
-            Self::TooManyCalls | Self::TooManyMessages => StatusCode::BUSY_HERE,
+            Self::Overtaken | Self::TooManyCalls | Self::TooManyMessages => StatusCode::BUSY_HERE,
             Self::NoOffer | Self::NoKeys => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
             Self::NoCodec | Self::NoSocket => StatusCode::SERVER_INTERNAL_ERROR,

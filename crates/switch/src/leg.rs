@@ -17,7 +17,8 @@
 //! Leaving ---- answer to our BYE or CANCEL ------> over
 //! ```
 //!
-//! A called leg whose flow proves dead is invited over the next one; where that is of the other address family, it is
+//! A called leg whose flow says nothing is invited over the next one too (`call/attempts.rs`), and over the next one instead where
+//! it proves dead; where that is of the other address family, it is
 //! opening again until it has ports of that family.
 //!
 //! A leg that is over stays in the table until its ports are closed too, because their closing tells what was heard.
@@ -29,7 +30,7 @@ use model::SipUser;
 use sip::flow::Flow;
 use sip::user_agent::SessionId;
 
-use crate::call::CallId;
+use crate::call::{Attempt, CallId};
 
 /// One leg of a call.
 #[derive(Debug)]
@@ -44,6 +45,10 @@ pub(crate) struct Leg {
     pub(crate) media: LegMedia,
     /// Where the same device can be reached otherwise, the best last; empty for a caller.
     pub(crate) alternatives: Vec<Target>,
+    /// How often the device has been called.
+    pub(crate) attempts: u32,
+    /// The attempt over another flow that may still be answered.
+    pub(crate) other: Option<Attempt>,
 }
 
 /// What a leg waits for.
@@ -139,6 +144,8 @@ impl Leg {
             ports: Ports::Awaited,
             media,
             alternatives: Vec::new(),
+            attempts: 0,
+            other: None,
         }
     }
 

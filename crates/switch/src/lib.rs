@@ -45,7 +45,10 @@ pub mod registrar;
 pub mod status;
 mod switch;
 
-pub use call::{ENDING_MAX, PAGE_ANSWER_MAX, PAGE_HEADER, PROBE_EVERY, RECEIPT_LENGTH_MAX, RINGING_MAX};
+pub use call::{
+    ATTEMPT_HEADER, ENDING_MAX, FLOW_ANSWER_MAX, PAGE_ANSWER_MAX, PAGE_HEADER, PROBE_EVERY,
+    RECEIPT_LENGTH_MAX, RINGING_MAX,
+};
 pub use config::{
     Config, KEEP_ALIVE_EVERY, KeepAlive, KeepAliveManner, MediaPolicy, PACKET_TIME, PlainMedia,
 };

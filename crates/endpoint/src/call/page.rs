@@ -82,6 +82,8 @@ pub(crate) struct About {
     pub(crate) page: Option<PageId>,
     /// The announcement that the call starts, and then is only answered. Without one, what the caller says is heard.
     pub(crate) announcement: Option<u8>,
+    /// Which attempt of a zone at this device it is.
+    pub(crate) attempt: u32,
     /// It is the exercise of an alert.
     pub(crate) is_drill: bool,
     /// The caller in words, for statuses.

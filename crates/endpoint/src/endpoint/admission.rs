@@ -28,6 +28,8 @@ use crate::tones::{BuiltinTone, ToneSource};
 
 /// Names the page of a call between parts of Oyez.
 pub const PAGE_HEADER: &str = "Oyez-Page";
+/// Numbers the attempts of a zone at one device with one page, where there is more than one.
+const ATTEMPT_HEADER: &str = "Oyez-Attempt";
 
 /// Packet time we ask for: what the zone forwards without re-encoding.
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -83,8 +85,12 @@ impl Endpoint {
             page: page_of(invite).filter(|_| announcement.is_none()),
             announcement,
             is_drill: class == Class::PriorityPage && position.kind() == SlotKind::Alert,
+            attempt: attempt_of(invite),
             caller: caller(invite),
         };
+        if self.is_overtaken(&about) {
+            return Err(Refusal::Overtaken);
+        }
         if passcode.is_none() {
             // Before anything else that could refuse the call, as well.
             self.announce(now, &about)?;
@@ -345,6 +351,15 @@ impl Endpoint {
         }
     }
 
+    /// Says whether a later attempt of a zone at the same page has come already: an earlier one, late on a slow way, must not end
+    /// it, as the zone is about to cancel it.
+    fn is_overtaken(&self, about: &About) -> bool {
+        let page = about.page.as_ref();
+        let known = page.and_then(|page| self.calls.same_page(about.id, page));
+        let known = known.and_then(|known| self.calls.about(known));
+        known.is_some_and(|known| about.attempt < known.attempt)
+    }
+
     /// Ends the older dialog of a page that arrives through another one, so that it is not played twice. Says whether
     /// the page was being played.
     fn take_over_page(&mut self, now: Instant, about: &About) -> bool {
@@ -462,6 +477,7 @@ impl Endpoint {
             Refusal::Stranger => self.gate.counters.calls_from_strangers += 1,
             Refusal::Nobody => self.gate.counters.calls_to_nobody += 1,
             Refusal::Leaving
+            | Refusal::Overtaken
             | Refusal::TooManyCalls
             | Refusal::TooManyMessages
             | Refusal::NoOffer
@@ -479,6 +495,7 @@ impl Endpoint {
             Refusal::Stranger => reply.without_state(),
             Refusal::Nobody
             | Refusal::Leaving
+            | Refusal::Overtaken
             | Refusal::TooManyCalls
             | Refusal::TooManyMessages
             | Refusal::NoOffer
@@ -532,6 +549,12 @@ impl Priority {
 fn page_of(invite: &Message) -> Option<PageId> {
     let header = invite.header(HeaderName::Other(PAGE_HEADER))?;
     header.trim().parse().ok()
+}
+
+/// Which attempt of a zone at this device a call is.
+fn attempt_of(invite: &Message) -> u32 {
+    let header = invite.header(HeaderName::Other(ATTEMPT_HEADER));
+    header.and_then(|value| value.trim().parse().ok()).unwrap_or(1)
 }
 
 /// The caller as it is shown: the display name, else the user. Controls are left out, as this text goes to pages and

@@ -254,6 +254,25 @@ fn a_page_without_id_gets_no_receipt() {
 }
 
 #[test]
+fn an_earlier_attempt_that_comes_late_does_not_end_the_later_one_of_the_same_page() {
+    let mut world = World::sounding(profile());
+    let later = world.page("hall", &[("Oyez-Page", "page-1"), ("Oyez-Attempt", "2")]);
+    world.speak_page(&later, &speech(Duration::from_secs(2)));
+    world.run_for(Duration::from_millis(500));
+
+    let (earlier, _) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-1")]);
+    world.run_for(Duration::from_millis(100));
+
+    assert_eq!(world.server().statuses(earlier), [486]);
+    assert!(world.server().bye_of_device(later.session).is_none());
+    assert!(world.what_sounds().is_some());
+
+    let third = [("Oyez-Page", "page-1"), ("Oyez-Attempt", "3")];
+    world.page("hall", &third);
+    assert!(world.server().bye_of_device(later.session).is_some());
+}
+
+#[test]
 fn the_same_page_through_another_dialog_ends_the_older_one_and_is_played_once() {
     let mut world = World::sounding(chiming());
     let first = world.page("hall", PAGE);

@@ -53,6 +53,12 @@ impl UserAgent {
         session
     }
 
+    /// Whether the peer has said nothing at all to the INVITE of this session, not even 100.
+    pub fn is_unheard(&self, session: SessionId) -> bool {
+        let state = self.sessions.get(session);
+        state.is_some_and(|state| matches!(state.phase, Phase::Calling { .. }))
+    }
+
     /// Whether the INVITE of this session is still worth repeating.
     pub(super) fn wants_invite(&self, session: SessionId) -> bool {
         self.sessions.get(session).is_some_and(Session::is_calling)

@@ -13,6 +13,7 @@ use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::announcement::PAGE_HEADER;
 use super::arriving::refused;
+use super::attempts::ATTEMPT_HEADER;
 use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
@@ -129,12 +130,15 @@ impl Switch {
     /// Sends the INVITE of a called leg that has its ports, to the best of its targets.
     pub(super) fn invite(&mut self, now: Instant, id: LegId) {
         match self.try_invite(now, id) {
-            Some(()) => self.counters.legs.invited += 1,
+            Some(()) => {
+                self.counters.legs.invited += 1;
+                self.expect_sign(now, id);
+            }
             None => self.leg_failed(now, id, StatusCode::SERVER_INTERNAL_ERROR),
         }
     }
 
-    fn try_invite(&mut self, now: Instant, id: LegId) -> Option<()> {
+    pub(super) fn try_invite(&mut self, now: Instant, id: LegId) -> Option<()> {
         let leg = self.calls.leg_by_id.get(&id)?;
         let call = self.calls.call_by_id.get(&leg.call)?;
         let target = leg.alternatives.last()?.clone();
@@ -145,6 +149,11 @@ impl Switch {
         let mut request = self.invitation(call, leg, &target);
         let spoken = call.spoken;
         let leg = self.calls.leg_by_id.get_mut(&id)?;
+        leg.attempts += 1;
+        if leg.attempts > 1 {
+            let number = leg.attempts.to_string();
+            request.headers.push((ATTEMPT_HEADER.to_owned(), number));
+        }
         leg.media.security = security;
         let local = local_media(&self.config.media, leg, spoken)?;
         let (text, offer) = sdp::offer(&local, &mut self.rng).ok()?;
@@ -175,6 +184,7 @@ impl Switch {
         let Some((id, _)) = self.calls.leg_of(session) else {
             return;
         };
+        self.note_progress(now, id, session);
         let Some((_, call)) = self.calls.call_of(id) else {
             return;
         };
@@ -191,7 +201,11 @@ impl Switch {
 
     /// A called leg was answered.
     pub(crate) fn leg_answered(&mut self, now: Instant, session: SessionId, message: &Message) {
-        let Some((id, leg)) = self.calls.leg_of(session) else {
+        let Some((id, _)) = self.calls.leg_of(session) else {
+            return;
+        };
+        self.choose_answered(now, id, session);
+        let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return;
         };
         let Stage::Inviting(offer) = &leg.stage else {
@@ -289,10 +303,15 @@ impl Switch {
         status: StatusCode,
         failure: Option<RequestFailure>,
     ) {
-        let Some((id, leg)) = self.calls.leg_of(session) else {
+        let Some((id, _)) = self.calls.leg_of(session) else {
             return;
         };
-        leg.session = None;
+        if self.lose_attempt(id, session) {
+            return;
+        }
+        if let Some(leg) = self.calls.leg_by_id.get_mut(&id) {
+            leg.session = None;
+        }
         self.calls.leg_by_session.remove(&session);
         if self.try_otherwise(now, id, status, failure).is_some() {
             return;
@@ -340,7 +359,7 @@ impl Switch {
     }
 
     /// Takes the flow of the best target that is left; says whether ports of another family have to be opened first.
-    fn move_to_next_flow(&mut self, id: LegId) -> Option<bool> {
+    pub(super) fn move_to_next_flow(&mut self, id: LegId) -> Option<bool> {
         let leg = self.calls.leg_by_id.get_mut(&id)?;
         let next = leg.alternatives.last()?.flow;
         let is_other_family = is_ipv4(&leg.flow) != is_ipv4(&next);
@@ -397,6 +416,6 @@ impl Switch {
 }
 
 /// Whether the media of a leg over this flow goes over IPv4.
-fn is_ipv4(flow: &Flow) -> bool {
+pub(super) fn is_ipv4(flow: &Flow) -> bool {
     flow.local.ip().to_canonical().is_ipv4()
 }

@@ -34,6 +34,9 @@ impl Switch {
         if let Some(message) = answered {
             self.take_receipt(leg, &message);
         }
+        if self.lose_attempt(leg, session) {
+            return;
+        }
         let is_caller = self.is_caller(call, leg);
         self.dialog_over(now, leg, why);
         if is_caller {
@@ -113,6 +116,7 @@ impl Switch {
 
     /// Hangs up on a called leg.
     pub(super) fn leave(&mut self, now: Instant, id: LegId, why: MissingReason) {
+        self.withdraw_other(now, id);
         self.retire(id, why);
         let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return;
@@ -129,6 +133,7 @@ impl Switch {
 
     /// The dialog of a leg is over, or there never was one.
     pub(super) fn dialog_over(&mut self, now: Instant, id: LegId, why: MissingReason) {
+        self.withdraw_other(now, id);
         self.retire(id, why);
         let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return;

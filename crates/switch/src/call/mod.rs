@@ -18,6 +18,7 @@
 
 mod announcement;
 mod arriving;
+mod attempts;
 mod calling;
 mod ending;
 mod liveness;
@@ -46,6 +47,8 @@ use crate::permission::Manner;
 
 use announcement::Announcement;
 pub use announcement::PAGE_HEADER;
+pub(crate) use attempts::Attempt;
+pub use attempts::{ATTEMPT_HEADER, FLOW_ANSWER_MAX};
 pub use liveness::PROBE_EVERY;
 pub(crate) use offence::CallOffence;
 pub use receipts::RECEIPT_LENGTH_MAX;
@@ -165,6 +168,8 @@ pub(crate) struct Calls {
     pub(crate) peers: DatagramPeers,
     /// When a call's phase has lasted too long.
     pub(crate) deadlines: Deadlines<CallId>,
+    /// When a device must have said something to an INVITE.
+    pub(crate) unheard: Deadlines<LegId>,
 }
 
 impl Calls {
@@ -176,6 +181,7 @@ impl Calls {
             leg_by_session: BTreeMap::new(),
             peers: DatagramPeers::default(),
             deadlines: Deadlines::new(),
+            unheard: Deadlines::new(),
         }
     }
 
@@ -211,6 +217,7 @@ impl Calls {
     /// Takes a leg out.
     pub(crate) fn remove(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.leg_by_id.remove(&id)?;
+        self.unheard.clear(id);
         self.peers.remove(&leg.flow);
         Some(leg)
     }

@@ -209,6 +209,9 @@ impl Switch {
         while let Some(call) = self.calls.deadlines.pop_due(now) {
             self.handle_call_due(now, call);
         }
+        while let Some(leg) = self.calls.unheard.pop_due(now) {
+            self.flow_overdue(now, leg);
+        }
         self.settle(now);
         self.stop_if_empty();
     }
@@ -220,6 +223,7 @@ impl Switch {
             self.agent.next_timeout(),
             self.registrar.next_timeout(),
             self.calls.deadlines.next(),
+            self.calls.unheard.next(),
         ]
         .into_iter()
         .flatten()

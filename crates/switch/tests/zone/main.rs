@@ -14,6 +14,7 @@ mod pages;
 mod phone;
 mod receipts;
 mod registrations;
+mod second_flow;
 mod session_timer;
 mod shutdown;
 mod stranger;

@@ -63,6 +63,8 @@ pub(crate) struct Phone {
     pub(crate) security: SecurityOffer,
     /// It hears nothing any more.
     pub(crate) is_deaf: bool,
+    /// What is on its way to it, where that is a slow one.
+    pub(crate) late: Option<Vec<Message>>,
     /// Keeps what it sends and the statuses it receives.
     pub(crate) tap: bool,
     pub(crate) tapped: Vec<String>,
@@ -120,6 +122,7 @@ impl Phone {
                 SecurityOffer::Disabled
             },
             is_deaf: false,
+            late: None,
             tap: false,
             tapped: Vec::new(),
             heard: Vec::new(),
@@ -301,8 +304,17 @@ impl Phone {
         if self.tap {
             self.heard.extend(message.status().map(StatusCode::code));
         }
-        if !self.is_deaf {
+        if let Some(late) = &mut self.late {
+            late.push(message);
+        } else if !self.is_deaf {
             self.agent.handle_message(now, self.flow, message);
+        }
+    }
+
+    /// What was on its way to the phone arrives, and its way is fast from here on.
+    pub(crate) fn release_late(&mut self, now: Instant) {
+        for message in self.late.take().unwrap_or_default() {
+            self.receive(now, message);
         }
     }
 
