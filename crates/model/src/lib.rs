@@ -4,6 +4,7 @@
 //!   authorization id and extension.
 //! - [`directory`]: what a switch knows of one account, learnt only from snapshots and changes with epochs.
 //! - [`directory_file`]: a TOML file as one source of snapshots.
+//! - [`inventory`]: what the service keeps of an account, and the directory that follows from it.
 //! - [`config`]: the configuration keys of an endpoint, their schema, and a file that keeps its lines.
 //! - [`status`]: registration statuses, receipts, page reports and events, as they go over the wire.
 //!
@@ -26,6 +27,7 @@ pub mod directory;
 pub mod directory_file;
 pub mod id;
 pub mod identity;
+pub mod inventory;
 mod nearest;
 mod priority_header;
 mod secret;

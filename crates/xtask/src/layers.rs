@@ -60,6 +60,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("audio", shell(4)),
     ("device", shell(5)),
     ("device-web", shell(6)),
+    ("store", shell(4)),
     ("zone", shell(5)),
     ("oyez", shell(7)),
     ("oyez-endpoint", shell(7)),

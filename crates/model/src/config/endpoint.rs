@@ -5,7 +5,7 @@ mod multicast;
 mod passcode;
 mod provisioning;
 mod sections;
-mod slots;
+pub(crate) mod slots;
 mod sounds;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ pub use caller_pattern::{CallerPattern, CallerPatternError};
 pub use document::{
     ConfigError, DOCUMENT_LENGTH_MAX, Document, IdleKey, LINES_MAX, UnknownKey, VALUE_LENGTH_MAX,
 };
+pub(crate) use endpoint::slots::SlotKeys;
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
     KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, Marking, MicrophoneConfig,

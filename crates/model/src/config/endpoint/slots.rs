@@ -6,17 +6,17 @@ use crate::config::reader::Reader;
 use crate::{AuthorizationId, Secret, SipUser, SlotKind, SlotPosition};
 
 /// The names of a slot's keys.
-pub(super) struct SlotKeys {
-    pub(super) user: String,
-    pub(super) authorization_id: String,
-    pub(super) password: String,
+pub(crate) struct SlotKeys {
+    pub(crate) user: String,
+    pub(crate) authorization_id: String,
+    pub(crate) password: String,
     pub(super) tone: String,
     /// The key that switches the slot off, if there is one.
-    usage: Option<String>,
+    pub(crate) usage: Option<String>,
 }
 
 impl SlotKeys {
-    pub(super) fn of(position: SlotPosition) -> Self {
+    pub(crate) fn of(position: SlotPosition) -> Self {
         let port = position.port();
         match position.kind() {
             SlotKind::Page if position == SlotPosition::BASE_PAGE => Self {

@@ -1,0 +1,169 @@
+//! The configuration file of a device, by what stands in its slots.
+
+use std::fmt::Write as _;
+
+use super::{Device, DisplayName, Line, LinePlace};
+use crate::config::{HostPort, SlotKeys};
+use crate::{SlotKind, SlotPosition};
+
+/// Where the devices of an account register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// The SIP domain.
+    pub domain: String,
+    /// The zone they hang on first.
+    pub outbound_proxy: HostPort,
+    /// The zone they hang on besides.
+    pub second_outbound_proxy: Option<HostPort>,
+}
+
+/// Writes the file that a device fetches: over which line it registers, and every slot that it has, so that what has been
+/// taken away is emptied. `lines` are those of the device, each with the name of who it belongs to.
+#[must_use]
+pub fn configuration_of(device: &Device, lines: &[(&Line, &DisplayName)], uplink: &Uplink) -> String {
+    let mut file = File::default();
+    file.comment(&format!("{} ({})", device.name, device.mac));
+    file.set("sip.proxy", &uplink.domain);
+    file.set("sip.transp", "tls");
+    file.set("sip.obproxy", &uplink.outbound_proxy.to_string());
+    let second = uplink.second_outbound_proxy.as_ref();
+    file.set(
+        "oyez.obproxy2",
+        &second.map(ToString::to_string).unwrap_or_default(),
+    );
+    file.set("sip.srtp", "standard");
+    file.set("sip.srtp.suite", "all");
+    file.set("oyez.tls.validate", "1");
+    for kind in [SlotKind::Page, SlotKind::Ring, SlotKind::Alert] {
+        for position in SlotPosition::all(kind) {
+            let line = lines
+                .iter()
+                .find(|(line, _)| line.place == LinePlace::Slot(position));
+            file.slot(position, line.copied());
+        }
+    }
+    file.text
+}
+
+/// A file while it is written.
+#[derive(Default)]
+struct File {
+    text: String,
+}
+
+impl File {
+    fn comment(&mut self, text: &str) {
+        self.push(format_args!("# {text}"));
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        self.push(format_args!("{key} = {value}"));
+    }
+
+    fn slot(&mut self, position: SlotPosition, line: Option<(&Line, &DisplayName)>) {
+        let keys = SlotKeys::of(position);
+        if let Some(usage) = &keys.usage {
+            self.set(usage, if line.is_some() { "1" } else { "0" });
+        }
+        let Some((line, name)) = line else {
+            for key in [&keys.user, &keys.authorization_id, &keys.password] {
+                self.set(key, "");
+            }
+            return;
+        };
+        self.set(&keys.user, line.user.as_str());
+        self.set(&keys.authorization_id, line.authorization_id.as_str());
+        self.set(&keys.password, line.password.reveal());
+        if position == SlotPosition::BASE_PAGE {
+            self.set("sip.u1.dname", name.as_str());
+        }
+    }
+
+    fn push(&mut self, line: std::fmt::Arguments<'_>) {
+        // A String takes everything.
+        let _is_written = writeln!(self.text, "{line}").is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Document, EndpointConfig, SrtpOffer, TransportChoice};
+    use crate::directory::{DigestAlgorithm, Generation};
+    use crate::inventory::{Description, DeviceType, HolderId, LineId, MacAddress, Timestamp};
+    use crate::{DeviceId, Secret};
+
+    const LINES: [(SlotKind, u8); 5] = [
+        (SlotKind::Page, 1),
+        (SlotKind::Page, 3),
+        (SlotKind::Ring, 2),
+        (SlotKind::Alert, 10),
+        (SlotKind::Alert, 11),
+    ];
+
+    fn line(position: SlotPosition) -> Line {
+        Line {
+            id: LineId::from_random(1),
+            device: DeviceId::from_random(1),
+            place: LinePlace::Slot(position),
+            holder: HolderId::from_random(1),
+            user: format!("user-{position}").parse().unwrap(),
+            authorization_id: format!("id-{position}").parse().unwrap(),
+            algorithm: DigestAlgorithm::Sha256,
+            generation: Generation(1),
+            password: Secret::new(format!("password-{position}")),
+        }
+    }
+
+    fn read(lines: &[Line]) -> EndpointConfig {
+        let device = Device {
+            id: DeviceId::from_random(1),
+            name: DisplayName::new("Hall").unwrap(),
+            description: Description::new("").unwrap(),
+            mac: MacAddress::new([0; 6]),
+            kind: DeviceType::Oyez,
+            model: None,
+            firmware: None,
+            site: None,
+            added_at: Timestamp(0),
+        };
+        let uplink = Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+            second_outbound_proxy: None,
+        };
+        let name = DisplayName::new("Große Halle").unwrap();
+        let lines: Vec<_> = lines.iter().map(|line| (line, &name)).collect();
+        let document = Document::parse(&configuration_of(&device, &lines, &uplink)).unwrap();
+        assert_eq!(document.unknown_keys(), []);
+        EndpointConfig::from_document(&document).unwrap()
+    }
+
+    #[test]
+    fn an_endpoint_reads_what_was_assigned_and_where_to_register() {
+        let positions = LINES.map(|(kind, port)| SlotPosition::new(kind, port).unwrap());
+        let config = read(&positions.map(line));
+        let slots: Vec<_> = config.slots.iter().map(|slot| slot.position).collect();
+        assert_eq!(slots, positions);
+        for slot in &config.slots {
+            let line = line(slot.position);
+            assert_eq!(
+                (&slot.user, &slot.authorization_id),
+                (&line.user, &line.authorization_id)
+            );
+            assert_eq!(slot.password, Some(line.password));
+        }
+        assert_eq!(
+            config.slots[0].display_name.as_ref().map(ToString::to_string),
+            Some("Große Halle".to_owned())
+        );
+        assert_eq!(config.server.transport, TransportChoice::Tls);
+        assert_eq!(config.security.srtp, SrtpOffer::Standard);
+        assert!(config.security.validates_server);
+    }
+
+    #[test]
+    fn a_device_without_extensions_has_no_slots() {
+        assert_eq!(read(&[]).slots, []);
+    }
+}

@@ -1,0 +1,147 @@
+//! Devices and what stands in their slots.
+
+use super::{Description, DisplayName, HolderId, LineId, MacAddress, SiteId, Timestamp};
+use crate::directory::{DigestAlgorithm, Generation};
+use crate::{AuthorizationId, DeviceId, Secret, SipUser, SlotKind, SlotPosition};
+
+/// What an administrator says a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeviceType {
+    /// Hardware of the seed's maker, provisioned by certificate.
+    Algo,
+    /// An endpoint of ours, provisioned by certificate.
+    Oyez,
+    /// A generic device: its credentials are shown and typed by hand.
+    Other,
+}
+
+impl DeviceType {
+    /// Every type, in the order a form shows them.
+    pub const ALL: [Self; 3] = [Self::Algo, Self::Oyez, Self::Other];
+
+    /// The type as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Algo => "algo",
+            Self::Oyez => "oyez",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads what [`DeviceType::as_str`] writes.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The type as people read it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Algo => "Algo",
+            Self::Oyez => "Oyez",
+            Self::Other => "Other (generic device)",
+        }
+    }
+
+    /// Says whether such a device fetches its configuration, and so needs a certificate.
+    #[must_use]
+    pub const fn is_provisioned(self) -> bool {
+        match self {
+            Self::Algo | Self::Oyez => true,
+            Self::Other => false,
+        }
+    }
+}
+
+/// A piece of equipment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// What people call it.
+    pub name: DisplayName,
+    /// What it is for.
+    pub description: Description,
+    /// Its hardware address.
+    pub mac: MacAddress,
+    /// What it is said to be.
+    pub kind: DeviceType,
+    /// Its model, once it is known.
+    pub model: Option<String>,
+    /// The firmware it runs, once it is known.
+    pub firmware: Option<String>,
+    /// Where it is.
+    pub site: Option<SiteId>,
+    /// When it was added.
+    pub added_at: Timestamp,
+}
+
+/// Where a line stands on its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinePlace {
+    /// A slot: assignment type and port.
+    Slot(SlotPosition),
+    /// An account of a phone, which rings and is answered by people. Counted from 1.
+    Phone(u8),
+}
+
+impl LinePlace {
+    /// Lines of a phone.
+    pub const PHONE_LINES_MAX: u8 = 16;
+
+    /// The assignment type as it is stored.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Slot(position) => position.kind().as_str(),
+            Self::Phone(_) => "phone",
+        }
+    }
+
+    /// The port, from 1.
+    #[must_use]
+    pub const fn port(self) -> u8 {
+        match self {
+            Self::Slot(position) => position.port(),
+            Self::Phone(number) => number,
+        }
+    }
+
+    /// Reads what [`LinePlace::kind`] and [`LinePlace::port`] say.
+    #[must_use]
+    pub fn from_stored(kind: &str, port: u8) -> Option<Self> {
+        let slot = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
+            .into_iter()
+            .find(|slot| slot.as_str() == kind);
+        match slot {
+            Some(slot) => SlotPosition::new(slot, port).ok().map(Self::Slot),
+            None if kind == "phone" && (1..=Self::PHONE_LINES_MAX).contains(&port) => Some(Self::Phone(port)),
+            None => None,
+        }
+    }
+}
+
+/// What stands in one slot of a device: an extension, and the credentials the slot registers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its id.
+    pub id: LineId,
+    /// The device.
+    pub device: DeviceId,
+    /// What a call to it does.
+    pub place: LinePlace,
+    /// Whose extension it is.
+    pub holder: HolderId,
+    /// Who registers.
+    pub user: SipUser,
+    /// The digest user name.
+    pub authorization_id: AuthorizationId,
+    /// The one algorithm it is challenged with.
+    pub algorithm: DigestAlgorithm,
+    /// Which of its passwords this is.
+    pub generation: Generation,
+    /// The password.
+    pub password: Secret,
+}

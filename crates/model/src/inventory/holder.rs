@@ -1,0 +1,90 @@
+//! Accounts, sites, and what has an extension.
+
+use super::{CountryCode, DisplayName, GroupId, HolderId, SiteId, TimeZone};
+use crate::{AccountId, Extension};
+
+/// A customer: everything else belongs to exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id, which is also the digest realm: the same in every zone.
+    pub id: AccountId,
+    /// What people call it.
+    pub name: DisplayName,
+    /// Its SIP domain.
+    pub domain: String,
+    /// Takes as many extensions of a device with firmware up to 5.4 as of one with 5.5.
+    pub many_extensions_before_5_5: bool,
+    /// Shows credentials of generic devices, to be typed by hand.
+    pub generic_devices: bool,
+}
+
+/// A place of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its id.
+    pub id: SiteId,
+    /// What people call it.
+    pub name: DisplayName,
+}
+
+/// Whether an extension belongs to a person or to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HolderKind {
+    /// A person.
+    User,
+    /// A place: a hall, a gate, a corridor.
+    CommonArea,
+}
+
+impl HolderKind {
+    /// The kind as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::CommonArea => "common_area",
+        }
+    }
+
+    /// Reads what [`HolderKind::as_str`] writes.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::User, Self::CommonArea]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A user or a common area: what has an extension, and is assigned to slots of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its id.
+    pub id: HolderId,
+    /// Person or place.
+    pub kind: HolderKind,
+    /// What people call it.
+    pub name: DisplayName,
+    /// What people dial.
+    pub extension: Extension,
+    /// The package it is on.
+    pub package: String,
+    /// Where it is.
+    pub country: CountryCode,
+    /// Whose clock it goes by.
+    pub time_zone: TimeZone,
+    /// Its site.
+    pub site: Option<SiteId>,
+}
+
+/// A number that pages everything its members are assigned to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageGroup {
+    /// Its id.
+    pub id: GroupId,
+    /// What people call it.
+    pub name: DisplayName,
+    /// What people dial.
+    pub extension: Extension,
+    /// Whose page slots hear it.
+    pub members: Vec<HolderId>,
+}

@@ -1,0 +1,94 @@
+//! Accounts, and the directory that follows from all that belongs to one.
+
+use model::AccountId;
+use model::directory::{Epoch, Snapshot};
+use model::inventory::{Account, DisplayName, Inventory, directory_of};
+
+use crate::engine::Row;
+use crate::stored::Columns;
+use crate::transaction::{Scope, StoreError, Transaction};
+
+impl Transaction<'_> {
+    /// Adds an account.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or has one of that id.
+    pub async fn add_account(&mut self, account: &Account) -> Result<(), StoreError> {
+        let values = [
+            account.id.as_str().into(),
+            account.name.as_str().into(),
+            account.domain.as_str().into(),
+            account.many_extensions_before_5_5.into(),
+            account.generic_devices.into(),
+        ];
+        self.execute("INSERT INTO account VALUES ($1, $2, $3, $4, $5, 1)", &values)
+            .await?;
+        Ok(())
+    }
+
+    /// Lists the accounts.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn accounts(&mut self) -> Result<Vec<Account>, StoreError> {
+        let rows = self
+            .rows("SELECT id, name, domain, many_extensions_before_5_5, generic_devices FROM account ORDER BY id", &[])
+            .await?;
+        rows.into_iter().map(account).collect()
+    }
+
+    /// Finds an account.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn find_account(&mut self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let row = self
+            .row(
+                "SELECT id, name, domain, many_extensions_before_5_5, generic_devices FROM account WHERE id = $1",
+                &[id.as_str().into()],
+            )
+            .await?;
+        row.map(account).transpose()
+    }
+}
+
+impl Scope<'_, '_> {
+    /// What the zones are told of the account; none where there is no such account.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn directory(&mut self) -> Result<Option<Snapshot>, StoreError> {
+        let id = self.account.clone();
+        let Some(account) = self.transaction.find_account(&id).await? else {
+            return Ok(None);
+        };
+        let row = self
+            .transaction
+            .row("SELECT epoch FROM account WHERE id = $1", &[id.as_str().into()])
+            .await?;
+        let epoch = row.map_or(Ok(0), |row| Columns::of("account", row).number())?;
+        let inventory = Inventory {
+            account,
+            holders: self.holders(None).await?,
+            devices: self.devices().await?,
+            lines: self.lines().await?,
+            groups: self.groups().await?,
+        };
+        Ok(Some(directory_of(&inventory, Epoch(epoch))))
+    }
+}
+
+fn account(row: Row) -> Result<Account, StoreError> {
+    let mut columns = Columns::of("account", row);
+    Ok(Account {
+        id: columns.parsed()?,
+        name: columns.checked(DisplayName::new)?,
+        domain: columns.text()?,
+        many_extensions_before_5_5: columns.truth()?,
+        generic_devices: columns.truth()?,
+    })
+}

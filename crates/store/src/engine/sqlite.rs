@@ -1,0 +1,104 @@
+//! SQLite, in the process: one writer, many readers, every commit on the disk.
+
+use std::path::Path;
+
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+
+use super::{Row, Value, Values};
+
+/// Connections for reading. Writers take turns, so they need one.
+const READERS: u32 = 4;
+
+/// A database file.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// A transaction in it.
+pub(crate) type SqliteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+
+impl Sqlite {
+    pub(crate) async fn open(file: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = |connections| SqlitePoolOptions::new().max_connections(connections);
+        Ok(Self {
+            writer: pool(1).connect_with(options.clone()).await?,
+            readers: pool(READERS).connect_with(options).await?,
+        })
+    }
+
+    pub(crate) async fn read(&self) -> Result<SqliteTransaction, sqlx::Error> {
+        self.readers.begin().await
+    }
+
+    /// Begins a transaction that will write: it takes the lock at once, so it cannot fail later because another has written.
+    pub(crate) async fn write(&self) -> Result<SqliteTransaction, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+pub(crate) async fn rows(
+    transaction: &mut SqliteTransaction,
+    sql: &'static str,
+    values: Values<'_>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let rows = transaction.fetch_all(bound(sql, values)).await?;
+    rows.iter().map(row_of).collect()
+}
+
+pub(crate) async fn execute(
+    transaction: &mut SqliteTransaction,
+    sql: &'static str,
+    values: Values<'_>,
+) -> Result<u64, sqlx::Error> {
+    Ok(transaction.execute(bound(sql, values)).await?.rows_affected())
+}
+
+/// Runs several statements without values.
+pub(crate) async fn script(
+    transaction: &mut SqliteTransaction,
+    sql: &'static str,
+) -> Result<(), sqlx::Error> {
+    transaction.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+}
+
+fn bound<'q>(sql: &'static str, values: &[Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
+    values
+        .iter()
+        .fold(sqlx::query(sql), |query, value| match value.clone() {
+            Value::Null => query.bind(None::<i64>),
+            Value::Integer(number) => query.bind(number),
+            Value::Text(text) => query.bind(text),
+            Value::Octets(octets) => query.bind(octets),
+        })
+}
+
+fn row_of(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+    (0..row.len())
+        .map(|column| value_of(row, column))
+        .collect::<Result<_, _>>()
+        .map(Row)
+}
+
+fn value_of(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    match raw.type_info().name() {
+        "INTEGER" | "BOOLEAN" => row.try_get_unchecked(column).map(Value::Integer),
+        "BLOB" => row.try_get_unchecked(column).map(Value::Octets),
+        _ => row.try_get_unchecked(column).map(Value::Text),
+    }
+}

@@ -1,0 +1,113 @@
+//! What happened: tries to fetch a configuration, and what administrators did.
+
+use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress};
+
+use crate::engine::Value;
+use crate::stored::{Columns, moment};
+use crate::transaction::{Scope, StoreError, Transaction};
+
+/// Tries that are kept of one hardware address, and of all that told none together.
+const ATTEMPTS_MAX: i64 = 100;
+/// Hardware addresses of no known device whose tries are kept: anybody can name new ones.
+const UNKNOWN_ATTEMPTS_MAX: i64 = 1_000;
+/// Longest text that a try keeps, in characters.
+const TEXT_MAX: usize = 400;
+
+impl Transaction<'_> {
+    /// Keeps a try to fetch a configuration; the oldest go when there are too many.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
+        let mac = || Value::from(attempt.mac.map(MacAddress::compact));
+        let values = [
+            mac(),
+            moment(attempt.at),
+            short(&attempt.source),
+            short(&attempt.file),
+            attempt.outcome.as_str().into(),
+            short(&attempt.detail),
+        ];
+        let sql =
+            "INSERT INTO attempt (mac, at, source, file, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+        self.execute(sql, &values).await?;
+        let sql = "DELETE FROM attempt WHERE mac IS NOT DISTINCT FROM $1 AND id <= (SELECT id FROM attempt \
+                   WHERE mac IS NOT DISTINCT FROM $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        self.execute(sql, &[mac(), ATTEMPTS_MAX.into()]).await?;
+        let sql = "DELETE FROM attempt WHERE id <= (SELECT id FROM attempt WHERE mac NOT IN (SELECT mac FROM device) \
+                   ORDER BY id DESC LIMIT 1 OFFSET $1) AND mac NOT IN (SELECT mac FROM device)";
+        self.execute(sql, &[UNKNOWN_ATTEMPTS_MAX.into()]).await?;
+        Ok(())
+    }
+
+    /// Lists the tries of a hardware address, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn attempts(&mut self, mac: MacAddress) -> Result<Vec<Attempt>, StoreError> {
+        let sql =
+            "SELECT mac, at, source, file, outcome, detail FROM attempt WHERE mac = $1 ORDER BY id DESC";
+        let rows = self.rows(sql, &[mac.compact().into()]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("attempt", row);
+                Ok(Attempt {
+                    mac: columns.parsed_or_null()?,
+                    at: columns.moment()?,
+                    source: columns.text()?,
+                    file: columns.text()?,
+                    outcome: columns.word(AttemptOutcome::from_stored)?,
+                    detail: columns.text()?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Scope<'_, '_> {
+    /// Keeps what was done.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_audit(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let values = [
+            self.id(),
+            moment(entry.at),
+            entry.by.as_str().into(),
+            entry.action.as_str().into(),
+            entry.detail.as_str().into(),
+        ];
+        let sql = "INSERT INTO audit (account, at, by, action, detail) VALUES ($1, $2, $3, $4, $5)";
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    /// Lists what was done last, at most `count` entries, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn audit(&mut self, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let sql = "SELECT at, by, action, detail FROM audit WHERE account = $1 ORDER BY id DESC LIMIT $2";
+        let values = [self.id(), i64::from(count).into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("audit", row);
+                Ok(AuditEntry {
+                    at: columns.moment()?,
+                    by: columns.text()?,
+                    action: columns.text()?,
+                    detail: columns.text()?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn short(text: &str) -> Value {
+    text.chars().take(TEXT_MAX).collect::<String>().into()
+}

@@ -1,0 +1,108 @@
+//! Users and common areas.
+
+use model::Extension;
+use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, TimeZone};
+
+use crate::engine::Row;
+use crate::stored::Columns;
+use crate::transaction::{Scope, StoreError};
+
+/// Why a number was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum NumberTaken {
+    /// Somebody has it.
+    #[error("extension {extension} is {name}'s; choose another")]
+    By {
+        /// The number.
+        extension: Extension,
+        /// Who has it.
+        name: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const TABLE: &str = "holder";
+
+impl Scope<'_, '_> {
+    /// Adds a user or a common area.
+    ///
+    /// # Errors
+    ///
+    /// When its number is another's, or the database fails.
+    pub async fn add_holder(&mut self, holder: &Holder) -> Result<(), NumberTaken> {
+        self.take_number(&holder.extension).await?;
+        let values = [
+            holder.id.as_str().into(),
+            self.id(),
+            holder.kind.as_str().into(),
+            holder.name.as_str().into(),
+            holder.extension.as_str().into(),
+            holder.package.as_str().into(),
+            holder.country.to_string().into(),
+            holder.time_zone.as_str().into(),
+            holder.site.as_ref().map(|site| site.as_str()).into(),
+        ];
+        let sql = "INSERT INTO holder VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        self.transaction.execute(sql, &values).await?;
+        self.change_directory().await?;
+        Ok(())
+    }
+
+    /// Lists users, common areas, or both, by their numbers.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn holders(&mut self, kind: Option<HolderKind>) -> Result<Vec<Holder>, StoreError> {
+        let sql = "SELECT id, kind, name, extension, package, country, time_zone, site FROM holder \
+                   WHERE account = $1 AND ($2 IS NULL OR kind = $2) ORDER BY LENGTH(extension), extension";
+        let values = [self.id(), kind.map(HolderKind::as_str).into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter().map(holder).collect()
+    }
+
+    /// Finds a user or a common area.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn holder(&mut self, id: &HolderId) -> Result<Option<Holder>, StoreError> {
+        let sql = "SELECT id, kind, name, extension, package, country, time_zone, site FROM holder \
+                   WHERE account = $1 AND id = $2";
+        let values = [self.id(), id.as_str().into()];
+        let row = self.transaction.row(sql, &values).await?;
+        row.map(holder).transpose()
+    }
+
+    /// Takes a number that nobody has.
+    pub(crate) async fn take_number(&mut self, extension: &Extension) -> Result<(), NumberTaken> {
+        let values = [self.id(), extension.as_str().into()];
+        let sql = "SELECT name FROM holder WHERE account = $1 AND extension = $2 \
+                   UNION ALL SELECT name FROM page_group WHERE account = $1 AND extension = $2";
+        if let Some(row) = self.transaction.row(sql, &values).await? {
+            return Err(NumberTaken::By {
+                extension: extension.clone(),
+                name: Columns::of(TABLE, row).text()?,
+            });
+        }
+        let sql = "INSERT INTO extension VALUES ($1, $2)";
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+}
+
+fn holder(row: Row) -> Result<Holder, StoreError> {
+    let mut columns = Columns::of(TABLE, row);
+    Ok(Holder {
+        id: columns.parsed()?,
+        kind: columns.word(HolderKind::from_stored)?,
+        name: columns.checked(DisplayName::new)?,
+        extension: columns.parsed()?,
+        package: columns.text()?,
+        country: columns.checked(CountryCode::new)?,
+        time_zone: columns.checked(TimeZone::new)?,
+        site: columns.parsed_or_null()?,
+    })
+}

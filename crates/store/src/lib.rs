@@ -1,0 +1,29 @@
+//! What the service keeps: repositories over [`model::inventory`], and the database beneath them.
+//!
+//! Everything happens in a [`Transaction`]: [`Store::read`] sees one state of the database, [`Store::write`] changes it, and
+//! what [`Transaction::commit`] has acknowledged is on the disk. A [`Scope`] is one account's part of a transaction: nothing
+//! of another account can be read or changed through it. Passwords are sealed with a key that lies beside the database.
+//!
+//! The crate decides nothing: which assignment is allowed, and what a switch is told, is said by `model`.
+
+mod access;
+mod accounts;
+mod certificates;
+mod devices;
+mod engine;
+mod groups;
+mod history;
+mod holders;
+mod lines;
+mod schema;
+mod seal;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+pub use access::SignedIn;
+pub use certificates::ClaimError;
+pub use devices::AddDeviceError;
+pub use holders::NumberTaken;
+pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

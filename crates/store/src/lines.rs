@@ -1,0 +1,147 @@
+//! What stands in the slots of devices, with its credentials.
+
+use model::directory::{DigestAlgorithm, Generation};
+use model::inventory::{HolderId, Line, LineId, LinePlace};
+use model::{DeviceId, Secret};
+
+use crate::engine::Row;
+use crate::seal::Sealer;
+use crate::stored::Columns;
+use crate::transaction::{Scope, StoreError};
+
+const TABLE: &str = "line";
+
+impl Scope<'_, '_> {
+    /// Puts a line in its place.
+    ///
+    /// # Errors
+    ///
+    /// When the place is taken, or the database fails.
+    pub async fn add_line(&mut self, line: &Line) -> Result<(), StoreError> {
+        let password = self
+            .transaction
+            .sealer()
+            .seal(&line.password, line.id.as_str())
+            .ok_or(StoreError::NoRandomness)?;
+        let values = [
+            line.id.as_str().into(),
+            self.id(),
+            line.device.as_str().into(),
+            line.place.kind().into(),
+            i64::from(line.place.port()).into(),
+            line.holder.as_str().into(),
+            line.user.as_str().into(),
+            line.authorization_id.as_str().into(),
+            word_of(line.algorithm).into(),
+            i64::from(line.generation.0).into(),
+            password.into(),
+        ];
+        let sql = "INSERT INTO line VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        self.transaction.execute(sql, &values).await?;
+        self.change_directory().await
+    }
+
+    /// Takes a line away; says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn remove_line(&mut self, id: &LineId) -> Result<bool, StoreError> {
+        let values = [self.id(), id.as_str().into()];
+        let sql = "DELETE FROM line WHERE account = $1 AND id = $2";
+        let was_there = self.transaction.execute(sql, &values).await? > 0;
+        if was_there {
+            self.change_directory().await?;
+        }
+        Ok(was_there)
+    }
+
+    /// Lists every line of the account.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn lines(&mut self) -> Result<Vec<Line>, StoreError> {
+        let sql = "SELECT id, device, kind, port, holder, sip_user, authorization_id, algorithm, generation, password \
+                   FROM line WHERE account = $1 ORDER BY device, kind, port";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        self.read_lines(rows)
+    }
+
+    /// Lists the lines of a device, by kind and port.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn lines_of_device(&mut self, device: &DeviceId) -> Result<Vec<Line>, StoreError> {
+        let sql = "SELECT id, device, kind, port, holder, sip_user, authorization_id, algorithm, generation, password \
+                   FROM line WHERE account = $1 AND device = $2 ORDER BY kind, port";
+        let values = [self.id(), device.as_str().into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        self.read_lines(rows)
+    }
+
+    /// Lists the lines that a user or common area has on any device.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn lines_of_holder(&mut self, holder: &HolderId) -> Result<Vec<Line>, StoreError> {
+        let sql = "SELECT id, device, kind, port, holder, sip_user, authorization_id, algorithm, generation, password \
+                   FROM line WHERE account = $1 AND holder = $2 ORDER BY device, kind, port";
+        let values = [self.id(), holder.as_str().into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        self.read_lines(rows)
+    }
+
+    fn read_lines(&self, rows: Vec<Row>) -> Result<Vec<Line>, StoreError> {
+        let sealer = self.transaction.sealer();
+        rows.into_iter().map(|row| line(row, sealer)).collect()
+    }
+}
+
+fn line(row: Row, sealer: &Sealer) -> Result<Line, StoreError> {
+    let mut columns = Columns::of(TABLE, row);
+    let id: LineId = columns.parsed()?;
+    let device = columns.parsed()?;
+    let kind = columns.text()?;
+    let port = columns.number()?;
+    let place = LinePlace::from_stored(&kind, port).ok_or_else(|| columns.damaged())?;
+    let holder = columns.parsed()?;
+    let user = columns.parsed()?;
+    let authorization_id = columns.parsed()?;
+    let algorithm = columns.word(algorithm_of)?;
+    let generation = Generation(columns.number()?);
+    let password = open(sealer, &columns.octets()?, &id)?;
+    Ok(Line {
+        id,
+        device,
+        place,
+        holder,
+        user,
+        authorization_id,
+        algorithm,
+        generation,
+        password,
+    })
+}
+
+fn open(sealer: &Sealer, sealed: &[u8], id: &LineId) -> Result<Secret, StoreError> {
+    sealer
+        .open_sealed(sealed, id.as_str())
+        .ok_or(StoreError::WrongKey)
+}
+
+fn word_of(algorithm: DigestAlgorithm) -> &'static str {
+    match algorithm {
+        DigestAlgorithm::Md5 => "md5",
+        DigestAlgorithm::Sha256 => "sha-256",
+    }
+}
+
+fn algorithm_of(word: &str) -> Option<DigestAlgorithm> {
+    [DigestAlgorithm::Md5, DigestAlgorithm::Sha256]
+        .into_iter()
+        .find(|algorithm| word_of(*algorithm) == word)
+}

@@ -1,0 +1,48 @@
+//! The tables, as steps that lead from one version to the next.
+
+use crate::engine::Row;
+use crate::stored::Columns;
+use crate::transaction::{OpenError, Transaction};
+
+/// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
+const STEPS: [&str; 1] = [include_str!("0001.sql")];
+
+/// Brings the database to the last version.
+///
+/// # Errors
+///
+/// When it is of a later version than this program knows, or a step fails.
+pub(crate) async fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), OpenError> {
+    transaction
+        .script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        .await?;
+    let found = transaction
+        .rows("SELECT version FROM schema_version", &[])
+        .await?;
+    let version = match found.into_iter().next() {
+        Some(row) => version_of(row)?,
+        None => {
+            transaction
+                .execute("INSERT INTO schema_version (version) VALUES (0)", &[])
+                .await?;
+            0
+        }
+    };
+    if version > STEPS.len() {
+        return Err(OpenError::TooNew {
+            version,
+            known: STEPS.len(),
+        });
+    }
+    for step in STEPS.iter().skip(version) {
+        transaction.script(step).await?;
+        transaction
+            .execute("UPDATE schema_version SET version = version + 1", &[])
+            .await?;
+    }
+    Ok(())
+}
+
+fn version_of(row: Row) -> Result<usize, OpenError> {
+    Ok(Columns::of("schema_version", row).number()?)
+}

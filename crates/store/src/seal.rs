@@ -1,0 +1,132 @@
+//! Passwords at rest: AES-256-GCM with a key that lies beside the database, bound to what the password belongs to.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use model::Secret;
+use zeroize::Zeroizing;
+
+/// Octets of a key.
+const KEY_LENGTH: usize = 32;
+
+/// Seals and opens passwords.
+pub(crate) struct Sealer(RandomizedNonceKey);
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Sealer(redacted)")
+    }
+}
+
+impl Sealer {
+    /// Reads the key file; makes it, for its owner alone, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or made, or has another length.
+    pub(crate) fn open(file: &Path) -> io::Result<Self> {
+        let key = match read(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(file)?,
+            other => other?,
+        };
+        Self::new(&key).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a key has {KEY_LENGTH} octets, this file {}", key.len()),
+            )
+        })
+    }
+
+    fn new(key: &[u8]) -> Option<Self> {
+        RandomizedNonceKey::new(&AES_256_GCM, key).ok().map(Self)
+    }
+
+    /// Seals a password for what `belongs_to` names: a nonce, then what only the key opens. None where the system has no
+    /// randomness.
+    pub(crate) fn seal(&self, password: &Secret, belongs_to: &str) -> Option<Vec<u8>> {
+        let mut sealed = password.reveal().as_bytes().to_vec();
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(belongs_to.as_bytes()), &mut sealed)
+            .ok()?;
+        Some([nonce.as_ref().as_slice(), &sealed].concat())
+    }
+
+    /// Opens what [`Sealer::seal`] made; none where it was made with another key, for something else, or changed since.
+    pub(crate) fn open_sealed(&self, sealed: &[u8], belongs_to: &str) -> Option<Secret> {
+        let (nonce, rest) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut rest = Zeroizing::new(rest.to_vec());
+        let opened = self
+            .0
+            .open_in_place(nonce, Aad::from(belongs_to.as_bytes()), &mut rest)
+            .ok()?;
+        std::str::from_utf8(opened).ok().map(Secret::from)
+    }
+}
+
+fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut key = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
+    let longest = u64::try_from(KEY_LENGTH + 1).unwrap_or(u64::MAX);
+    fs::File::open(file)?.take(longest).read_to_end(&mut key)?;
+    Ok(key)
+}
+
+fn make(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    let mut made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    made.write_all(&key)?;
+    made.sync_all()?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_the_same_key_and_owner_open_what_was_sealed() {
+        let sealer = Sealer::new(&[1; KEY_LENGTH]).unwrap();
+        let sealed = sealer.seal(&Secret::from("hunter2"), "line 1").unwrap();
+        assert!(!sealed.windows(7).any(|part| part == b"hunter2"));
+        assert!(sealer.open_sealed(&sealed, "line 1").unwrap().matches("hunter2"));
+        assert!(sealer.open_sealed(&sealed, "line 2").is_none());
+        let other = Sealer::new(&[2; KEY_LENGTH]).unwrap();
+        assert!(other.open_sealed(&sealed, "line 1").is_none());
+        assert!(sealer.open_sealed(&sealed[..8], "line 1").is_none());
+    }
+
+    #[test]
+    fn the_key_is_made_once_and_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.key");
+        let sealed = Sealer::open(&file)
+            .unwrap()
+            .seal(&Secret::from("p"), "x")
+            .unwrap();
+        assert!(Sealer::open(&file).unwrap().open_sealed(&sealed, "x").is_some());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_file_of_another_length_is_refused_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.key");
+        for length in [0, KEY_LENGTH - 1, KEY_LENGTH + 1] {
+            fs::write(&file, vec![7; length]).unwrap();
+            assert!(Sealer::open(&file).is_err(), "{length}");
+            assert_eq!(fs::read(&file).unwrap().len(), length);
+        }
+    }
+}

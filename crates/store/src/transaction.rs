@@ -1,0 +1,224 @@
+//! A store, its transactions, and an account's part of one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use model::AccountId;
+use tokio::sync::watch;
+
+use crate::engine::{Row, Sqlite, SqliteTransaction, Values, sqlite};
+use crate::schema;
+use crate::seal::Sealer;
+
+/// Name of the database in its folder.
+const DATABASE: &str = "service.db";
+/// Name of the key in the same folder.
+const KEY: &str = "service.key";
+
+/// Why a store cannot be opened; each with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The key file.
+    #[error("{}: the key that opens the passwords of the database cannot be used ({source}); restore it from a copy", .path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The database.
+    #[error("{}: cannot be opened; see that its folder exists, is writable, and is on a disk with room", .path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+    /// A later program has written it.
+    #[error(
+        "the database has version {version}, and this program knows {known}: use the program that wrote it, or a copy from before"
+    )]
+    TooNew {
+        /// The version found.
+        version: usize,
+        /// The last one known.
+        known: usize,
+    },
+    /// Its tables could not be brought up to date.
+    #[error("the tables of the database cannot be brought up to date")]
+    Upgrade(#[from] StoreError),
+}
+
+/// Why something could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// It holds something that was never written by this program.
+    #[error(
+        "the table {table} holds what cannot be read: it was damaged or changed by something else; restore a copy"
+    )]
+    Damaged {
+        /// Where.
+        table: &'static str,
+    },
+    /// A password cannot be opened with the key beside the database.
+    #[error("a password of the database cannot be opened with {KEY}: restore the key that belongs to it")]
+    WrongKey,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+}
+
+/// What the service keeps.
+#[derive(Debug)]
+pub struct Store {
+    engine: Sqlite,
+    sealer: Sealer,
+    changes: watch::Sender<u64>,
+}
+
+impl Store {
+    /// Opens the store in a folder, and makes it where there is none. Tables of an earlier version are brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// When key or database cannot be used.
+    pub async fn open(folder: &Path) -> Result<Self, OpenError> {
+        let key = folder.join(KEY);
+        let sealer = Sealer::open(&key).map_err(|source| OpenError::Key { path: key, source })?;
+        let path = folder.join(DATABASE);
+        let engine = Sqlite::open(&path)
+            .await
+            .map_err(|source| OpenError::Database { path, source })?;
+        let store = Self {
+            engine,
+            sealer,
+            changes: watch::Sender::new(0),
+        };
+        let mut transaction = store.write().await?;
+        schema::upgrade(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(store)
+    }
+
+    /// Begins a transaction that sees one state and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn read(&self) -> Result<Transaction<'_>, StoreError> {
+        let inner = self.engine.read().await?;
+        Ok(Transaction::new(self, inner))
+    }
+
+    /// Begins a transaction that changes something; writers take turns. What is not committed has not happened.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn write(&self) -> Result<Transaction<'_>, StoreError> {
+        let inner = self.engine.write().await?;
+        Ok(Transaction::new(self, inner))
+    }
+
+    /// Tells when a directory has changed.
+    #[must_use]
+    pub fn directory_changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+/// One state of the store, and what is being made of it.
+#[derive(Debug)]
+pub struct Transaction<'s> {
+    store: &'s Store,
+    inner: SqliteTransaction,
+    changes_directory: bool,
+}
+
+impl<'s> Transaction<'s> {
+    fn new(store: &'s Store, inner: SqliteTransaction) -> Self {
+        Self {
+            store,
+            inner,
+            changes_directory: false,
+        }
+    }
+
+    /// An account's part of it.
+    pub fn account(&mut self, id: &AccountId) -> Scope<'_, 's> {
+        Scope {
+            account: id.clone(),
+            transaction: self,
+        }
+    }
+
+    /// Makes what was changed lasting: once this returns it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails; then nothing was changed.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.inner.commit().await?;
+        if self.changes_directory {
+            self.store
+                .changes
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sealer(&self) -> &'s Sealer {
+        &self.store.sealer
+    }
+
+    pub(crate) async fn rows(
+        &mut self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(sqlite::rows(&mut self.inner, sql, values).await?)
+    }
+
+    pub(crate) async fn row(
+        &mut self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Values<'_>) -> Result<u64, StoreError> {
+        Ok(sqlite::execute(&mut self.inner, sql, values).await?)
+    }
+
+    pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        Ok(sqlite::script(&mut self.inner, sql).await?)
+    }
+}
+
+/// One account's part of a transaction: nothing of another account can be read or changed through it.
+#[derive(Debug)]
+pub struct Scope<'t, 's> {
+    pub(crate) account: AccountId,
+    pub(crate) transaction: &'t mut Transaction<'s>,
+}
+
+impl Scope<'_, '_> {
+    pub(crate) fn id(&self) -> crate::engine::Value {
+        self.account.as_str().into()
+    }
+
+    /// Notes that what is told to the zones changes with this transaction.
+    pub(crate) async fn change_directory(&mut self) -> Result<(), StoreError> {
+        let id = self.id();
+        self.transaction
+            .execute("UPDATE account SET epoch = epoch + 1 WHERE id = $1", &[id])
+            .await?;
+        self.transaction.changes_directory = true;
+        Ok(())
+    }
+}
