@@ -14,10 +14,9 @@ mod log_book;
 mod pages;
 mod server;
 mod site;
-mod stalls;
 mod syslog;
 
 pub use access::{Access, AccessError};
 pub use log_book::{LOG_LINE_LENGTH_MAX, LOG_LINES_MAX, LOG_LINES_QUEUED_MAX, LogBook, LogLine};
-pub use server::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Web, WebError, WebSetup};
+pub use server::{LIMITS, Web, WebError, WebSetup};
 pub use syslog::Syslog;

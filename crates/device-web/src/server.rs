@@ -1,45 +1,20 @@
-//! The HTTPS listener: what a client may cost, and how the site is served.
+//! The endpoint's site at its listener.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::Request;
 use device::Appliance;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use net::tls::ServerTls;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
+use web::{Limits, Listener, ListenerError};
 
-use crate::access::{Access, network};
+use crate::access::Access;
 use crate::log_book::LogBook;
 use crate::site::{Site, router};
-use crate::stalls::Unstalled;
 
-/// Connections at a time. A browser opens six, an event stream holds one.
-pub const CONNECTIONS_MAX: usize = 64;
-/// Connections of one address at a time, on IPv6 of one network of 64 bits: one client cannot keep the others out.
-pub const CONNECTIONS_PER_SOURCE_MAX: usize = 16;
-/// How long a TLS handshake may take.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// How long the head of a request may take, the wait for the next one on the connection included.
-const REQUEST_HEAD_TIME: Duration = Duration::from_secs(30);
-/// Bytes of a request's head.
-const REQUEST_HEAD_MAX: usize = 16 * 1024;
-/// Wait after the system has refused to accept: it is short of something that others give back.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Connections at a time: a browser opens six, an event stream holds one.
+pub const LIMITS: Limits = Limits {
+    connections: 64,
+    connections_per_source: 16,
+};
 
 /// What the site is made of.
 pub struct WebSetup {
@@ -57,24 +32,12 @@ pub struct WebSetup {
 
 /// Why the site cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub enum WebError {
-    /// The address cannot be listened on.
-    #[error("cannot serve web pages at {address}; choose another address with --web, or --web off")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-}
+#[error("cannot serve web pages; choose another address with --web, or --web off")]
+pub struct WebError(#[from] ListenerError);
 
 /// A site that is being served; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Web {
-    address: SocketAddr,
-    task: JoinHandle<()>,
-}
+pub struct Web(Listener);
 
 impl Web {
     /// Listens and serves on the current tokio runtime.
@@ -83,253 +46,15 @@ impl Web {
     ///
     /// When the address cannot be listened on.
     pub async fn start(setup: WebSetup) -> Result<Self, WebError> {
-        let failed = |source| WebError::Bind {
-            address: setup.listen,
-            source,
-        };
-        let listener = TcpListener::bind(setup.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let acceptor = TlsAcceptor::from(setup.tls.config());
         let router = router(Site::new(setup.appliance, setup.access, setup.log_book));
-        Ok(Self {
-            address,
-            task: tokio::spawn(accept(listener, acceptor, router)),
-        })
+        Ok(Self(
+            Listener::start(setup.listen, &setup.tls, LIMITS, router).await?,
+        ))
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
-    let places = Places::default();
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, from)) => {
-                    // Who finds no place is let go at once: a queue would only hide that.
-                    if let Some(place) = places.take(from.ip()) {
-                        connections.spawn(serve(stream, from, acceptor.clone(), router.clone(), place));
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the web listener cannot accept");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, router: Router, place: Place) {
-    let _is_quick = stream.set_nodelay(true).is_ok();
-    let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME, acceptor.accept(Unstalled::new(stream))).await else {
-        return;
-    };
-    speak(stream, from, router).await;
-    drop(place);
-}
-
-/// Answers the requests of a connection until it ends.
-async fn speak<S>(stream: S, from: SocketAddr, router: Router)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(from));
-            Ok::<_, Infallible>(match router.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            })
-        }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_HEAD_TIME)
-        .max_buf_size(REQUEST_HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a web client went away");
-    }
-}
-
-/// Who is connected, by address.
-#[derive(Clone, Debug)]
-struct Places {
-    all: Arc<Semaphore>,
-    taken_by_source: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            taken_by_source: Arc::default(),
-        }
-    }
-}
-
-/// The place of one connection; it is free again when this is dropped.
-struct Place {
-    source: IpAddr,
-    taken_by_source: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    _of_all: OwnedSemaphorePermit,
-}
-
-impl Places {
-    fn take(&self, from: IpAddr) -> Option<Place> {
-        let source = network(from);
-        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let mut taken_by_source = self
-            .taken_by_source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let taken = taken_by_source.entry(source).or_default();
-        if *taken >= CONNECTIONS_PER_SOURCE_MAX {
-            return None;
-        }
-        *taken += 1;
-        Some(Place {
-            source,
-            taken_by_source: Arc::clone(&self.taken_by_source),
-            _of_all: of_all,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken_by_source = self
-            .taken_by_source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = taken_by_source.get_mut(&self.source) {
-            *taken -= 1;
-            if *taken == 0 {
-                taken_by_source.remove(&self.source);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::middleware::from_fn;
-    use axum::routing::post;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::Instant;
-
-    use super::*;
-    use crate::site::{CHANGE_TIME, bound};
-
-    #[test]
-    fn w07_one_address_takes_its_share_and_the_others_find_room() {
-        let places = Places::default();
-        let greedy = IpAddr::from([192, 0, 2, 1]);
-
-        let mut taken: Vec<Place> = (0..CONNECTIONS_PER_SOURCE_MAX)
-            .filter_map(|_| places.take(greedy))
-            .collect();
-
-        assert_eq!(taken.len(), CONNECTIONS_PER_SOURCE_MAX);
-        assert!(places.take(greedy).is_none());
-        assert!(places.take([192, 0, 2, 2].into()).is_some());
-        taken.pop();
-        assert!(places.take(greedy).is_some());
-    }
-
-    #[test]
-    fn w07_all_addresses_of_a_network_of_ipv6_share_their_places() {
-        let places = Places::default();
-        let from = |text: &str| text.parse::<IpAddr>().unwrap();
-
-        let taken: Vec<Place> = (0..CONNECTIONS_PER_SOURCE_MAX)
-            .filter_map(|number| places.take(from(&format!("2001:db8::{number}"))))
-            .collect();
-
-        assert_eq!(taken.len(), CONNECTIONS_PER_SOURCE_MAX);
-        assert!(places.take(from("2001:db8::ffff:ffff")).is_none());
-        assert!(places.take(from("2001:db8:0:1::1")).is_some());
-    }
-
-    /// Speaks HTTP at one end of a pipe; the other end is given back.
-    fn spoken_to() -> DuplexStream {
-        let (here, there) = duplex(1_024);
-        let router = Router::new()
-            .route("/", post(|_: String| async {}))
-            .layer(from_fn(bound));
-        tokio::spawn(speak(there, SocketAddr::from(([192, 0, 2, 1], 1)), router));
-        here
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn w07_a_head_that_comes_octet_by_octet_has_so_long_and_no_longer() {
-        let mut client = spoken_to();
-        let begin = Instant::now();
-
-        let mut said = Vec::new();
-        for octet in b"GET / HTTP/1.1\r\nX: ".iter().chain([b'x'; 100].iter()) {
-            if client.write_all(&[*octet]).await.is_err() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        let _is_closed = client.read_to_end(&mut said).await.is_ok();
-
-        assert!(
-            begin.elapsed() <= REQUEST_HEAD_TIME + Duration::from_secs(1),
-            "{:?}",
-            begin.elapsed()
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn w07_a_body_that_comes_octet_by_octet_has_so_long_and_no_longer() {
-        let mut client = spoken_to();
-        client
-            .write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
-            .await
-            .unwrap();
-        let begin = Instant::now();
-        let mut said = [0; 32];
-
-        let length = client.read(&mut said).await.unwrap();
-
-        assert_eq!(begin.elapsed(), CHANGE_TIME);
-        assert!(
-            said[..length].starts_with(b"HTTP/1.1 408 "),
-            "{}",
-            String::from_utf8_lossy(&said)
-        );
-    }
-
-    #[test]
-    fn w07_there_are_so_many_places_and_not_one_more() {
-        let places = Places::default();
-        let from = |number: usize| IpAddr::from([10, 0, 0, u8::try_from(number).unwrap()]);
-
-        let taken: Vec<Place> = (0..CONNECTIONS_MAX)
-            .filter_map(|number| places.take(from(number)))
-            .collect();
-
-        assert_eq!(taken.len(), CONNECTIONS_MAX);
-        assert!(places.take(from(CONNECTIONS_MAX)).is_none());
-        drop(taken);
-        assert!(places.take(from(0)).is_some());
-        assert!(places.taken_by_source.lock().unwrap().is_empty());
+        self.0.address()
     }
 }

@@ -1,17 +1,14 @@
 //! What every page and call of the site has at hand, and which of them there are.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_fn;
 use device::Appliance;
 use endpoint::tones::BuiltinTone;
 use tokio::sync::Semaphore;
+use web::{bound, harden};
 
 use crate::access::Access;
 use crate::api::Gate;
@@ -132,40 +129,4 @@ pub(crate) fn router(site: Site) -> Router {
         .layer(from_fn(bound))
         .layer(from_fn(harden))
         .with_state(site)
-}
-
-/// How long a request that changes something may take, the reading of its body included: whoever sends an octet at a time gives its
-/// connection back.
-pub(crate) const CHANGE_TIME: Duration = Duration::from_secs(120);
-
-pub(crate) async fn bound(request: axum::extract::Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
-    match tokio::time::timeout(CHANGE_TIME, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-    }
-}
-
-/// Headers of every answer: nothing is stored, framed, or fetched from elsewhere.
-async fn harden(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // `no-referrer` would have browsers hide where a form comes from.
-        (header::REFERRER_POLICY, "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
 }

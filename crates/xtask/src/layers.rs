@@ -61,6 +61,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("device", shell(5)),
     ("device-web", shell(6)),
     ("store", shell(4)),
+    ("web", shell(5)),
     ("zone", shell(5)),
     ("oyez", shell(7)),
     ("oyez-endpoint", shell(7)),

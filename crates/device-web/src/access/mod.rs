@@ -1,9 +1,7 @@
 //! Who may come in: the claim of a new device, its password, sessions, and how fast wrong tries may follow each other.
 
 mod code;
-mod password;
 mod session;
-mod throttle;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -13,16 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use web::{PasswordHash, Throttle};
 use zeroize::Zeroizing;
 
 use self::code::ClaimCode;
-use self::password::PasswordHash;
-pub(crate) use self::password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN};
 use self::session::Sessions;
 pub(crate) use self::session::{Session, SessionToken};
-#[cfg(test)]
-pub(crate) use self::throttle::FREE_TRIES;
-pub(crate) use self::throttle::{Throttle, network};
 
 /// The file in the state folder that holds the hash of the password.
 const PASSWORD_FILE: &str = "web-password";

@@ -85,7 +85,7 @@ fn wrong_passwords_are_slowed_down() {
     let state = tempfile::tempdir().unwrap();
     let (access, now) = claimed(state.path());
 
-    let denials: Vec<Denial> = (0..=throttle::FREE_TRIES)
+    let denials: Vec<Denial> = (0..=web::FREE_TRIES)
         .filter_map(|_| access.sign_in(now, here(), "wrong horse").err())
         .collect();
 

@@ -10,11 +10,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use model::config::{ApiAuthentication, ApiConfig};
+use web::is_from_own_site;
 
 use super::gate::{Asked, Refusal, Time};
 use super::signature::{SignedBody, content_md5};
 use super::{answer, body_length_max};
-use crate::pages::is_from_own_site;
 use crate::site::Site;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");

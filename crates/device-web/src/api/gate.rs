@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use model::config::{ApiAuthentication, ApiConfig};
+use web::Throttle;
 
 use super::replays::{NotFresh, Replays};
 use super::signature::{Credentials, Signed, SignedBody, is_basic_by};
-use crate::access::Throttle;
 
 /// What is remembered of earlier requests.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ mod tests {
     use model::Secret;
 
     use super::*;
-    use crate::access::FREE_TRIES;
+    use web::FREE_TRIES;
 
     const NOW: u64 = 1_601_312_835;
     const PASSWORD: &str = "correct horse";

@@ -22,7 +22,9 @@ use tower::ServiceExt;
 
 use super::BODY_LENGTH_MAX;
 use super::signature::{Signed, SignedBody, content_md5};
-use crate::access::{Access, FREE_TRIES};
+use web::FREE_TRIES;
+
+use crate::access::Access;
 use crate::log_book::LogBook;
 use crate::site::{Site, router};
 

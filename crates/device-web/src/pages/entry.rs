@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
+use web::{PASSWORD_LENGTH_MIN, is_from_own_site};
 
 use super::layout;
-use super::signed_in::{COOKIE, Posted, forbidden, is_from_own_site};
-use crate::access::{Denial, PASSWORD_LENGTH_MIN, SessionToken};
+use super::signed_in::{COOKIE, Posted, forbidden};
+use crate::access::{Denial, SessionToken};
 use crate::site::Site;
 
 #[derive(Template)]

@@ -30,7 +30,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use device::appliance::TONE_UPLOAD_MAX;
 
-pub(crate) use self::signed_in::is_from_own_site;
 use crate::site::Site;
 
 /// Bytes of a form around the file that it brings.

@@ -10,13 +10,13 @@ use device::appliance::{Author, ChangeError, Provisioning};
 use device::sentence;
 use model::config::{CONCEALED, KEYS, KeySpec, SettingChange, Settings, Tab, find};
 use serde::Deserialize;
+use web::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN};
 
 use super::facts::{Fact, facts};
 use super::field::{Control, Field, Refused};
 use super::layout::{self, Frame};
 use super::signed_in::{Posted, SignedIn};
 use super::tab;
-use crate::access::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN};
 use crate::site::Site;
 
 #[derive(Template)]

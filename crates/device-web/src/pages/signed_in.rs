@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use web::is_from_own_site;
 
 use super::layout;
 use crate::access::Session;
@@ -110,16 +111,6 @@ impl FromRequest<Site> for Posted {
             Err(forbidden())
         }
     }
-}
-
-/// Says whether a request was not made by a page of another site.
-pub(crate) fn is_from_own_site(headers: &HeaderMap) -> bool {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(origin) = text(header::ORIGIN) else {
-        return true;
-    };
-    let host = text(header::HOST).unwrap_or_default();
-    origin.strip_prefix("https://") == Some(host)
 }
 
 /// The answer to what no page of the asker's session has sent.

@@ -4,9 +4,10 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::is_from_own_site;
 
 use super::layout;
-use super::signed_in::{SignedIn, forbidden, is_from_own_site};
+use super::signed_in::{SignedIn, forbidden};
 use crate::site::Site;
 
 /// What a form has brought.

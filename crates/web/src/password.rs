@@ -1,4 +1,4 @@
-//! The password of the web pages, as its Argon2id hash.
+//! Passwords of those who sign in, as their Argon2id hashes.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 /// Characters of a password at least.
-pub(crate) const PASSWORD_LENGTH_MIN: usize = 8;
+pub const PASSWORD_LENGTH_MIN: usize = 8;
 /// Bytes of a password at most: what is hashed has a limit.
-pub(crate) const PASSWORD_LENGTH_MAX: usize = 256;
+pub const PASSWORD_LENGTH_MAX: usize = 256;
 
 /// Kibibytes, passes and lanes of one hash: a choice of the OWASP cheat sheet that a small device can afford.
 const MEMORY_KIB: u32 = 7 * 1024;
@@ -18,11 +18,12 @@ const SALT_LENGTH: usize = 16;
 
 /// A hash in the PHC string format.
 #[derive(Clone)]
-pub(super) struct PasswordHash(phc::PasswordHash);
+pub struct PasswordHash(phc::PasswordHash);
 
 impl PasswordHash {
     /// Hashes a password; `None` for one that is too short or too long, or without randomness.
-    pub(super) fn make(password: &str) -> Option<Self> {
+    #[must_use]
+    pub fn make(password: &str) -> Option<Self> {
         let is_fit = password.chars().count() >= PASSWORD_LENGTH_MIN && password.len() <= PASSWORD_LENGTH_MAX;
         let mut salt = [0; SALT_LENGTH];
         getrandom::fill(&mut salt).ok().filter(|()| is_fit)?;
@@ -35,15 +36,20 @@ impl PasswordHash {
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
         phc::PasswordHash::new(text).ok().map(Self)
     }
 
-    pub(super) fn to_text(&self) -> String {
+    /// The hash in the PHC string format.
+    #[must_use]
+    pub fn to_text(&self) -> String {
         self.0.to_string()
     }
 
-    pub(super) fn matches(&self, password: &str) -> bool {
+    /// Says whether it is the hash of a password.
+    #[must_use]
+    pub fn matches(&self, password: &str) -> bool {
         password.len() <= PASSWORD_LENGTH_MAX
             && Argon2::default()
                 .verify_password(password.as_bytes(), &self.0)

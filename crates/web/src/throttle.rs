@@ -8,23 +8,23 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Wrong tries of one address without a wait.
-pub(crate) const FREE_TRIES: u32 = 5;
+pub const FREE_TRIES: u32 = 5;
 /// Wrong tries of all addresses together without a wait.
-pub(super) const FREE_TRIES_OF_ALL: u32 = 50;
+pub const FREE_TRIES_OF_ALL: u32 = 50;
 /// The first wait; each further wrong try doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait of one address.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
+pub const WAIT_MAX: Duration = Duration::from_secs(300);
 /// The longest wait of all together. Many addresses that go on trying keep everybody waiting so long; more would let a few do it.
 const WAIT_MAX_OF_ALL: Duration = Duration::from_secs(5);
 /// Wrong tries are forgotten after this time.
 const MEMORY: Duration = Duration::from_secs(900);
 /// Addresses remembered; past that the one that failed longest ago is forgotten.
-pub(super) const SOURCES_MAX: usize = 1_024;
+pub const SOURCES_MAX: usize = 1_024;
 
 /// Wrong tries of late.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle {
+pub struct Throttle {
     failures_by_source: BTreeMap<IpAddr, Failures>,
     of_all: Failures,
 }
@@ -37,7 +37,11 @@ struct Failures {
 
 impl Throttle {
     /// Lets a try be made, or says how long to wait.
-    pub(crate) fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
+    ///
+    /// # Errors
+    ///
+    /// The wait, when it is too early.
+    pub fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
         let own = self
             .failures_by_source
             .get(&network(from))
@@ -51,7 +55,8 @@ impl Throttle {
         }
     }
 
-    pub(crate) fn note_failure(&mut self, now: Instant, from: IpAddr) {
+    /// Notes a wrong try.
+    pub fn note_failure(&mut self, now: Instant, from: IpAddr) {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
         let from = network(from);
@@ -69,13 +74,13 @@ impl Throttle {
     }
 
     /// Takes back a failure that was noted in advance, and forgets the earlier ones of the address.
-    pub(super) fn note_success(&mut self, from: IpAddr) {
+    pub fn note_success(&mut self, from: IpAddr) {
         self.forgive(from);
         self.of_all.count = self.of_all.count.saturating_sub(1);
     }
 
     /// Forgets the wrong tries of an address that knows the password.
-    pub(crate) fn forgive(&mut self, from: IpAddr) {
+    pub fn forgive(&mut self, from: IpAddr) {
         self.failures_by_source.remove(&network(from));
     }
 }
@@ -108,7 +113,8 @@ impl Failures {
 }
 
 /// Whom an address stands for: a host on IPv6 has a whole network of addresses to come from.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

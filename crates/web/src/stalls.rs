@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long the other end may take to make room for an octet; a connection that takes longer is given up. A browser that listens to the
 /// loudspeaker over a bad network is quicker, and one that has asked for a page and does not read it loses its place.
-pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
 /// A stream that fails when nothing of what is written is taken for [`WRITE_STALL_MAX`].
 pub(crate) struct Unstalled<S> {

@@ -1,0 +1,16 @@
+//! What every site of Oyez is served by: an HTTPS listener whose clients have limits, passwords as hashes, wrong tries that slow
+//! down the next, and answers that no other site can frame or read.
+//!
+//! What this crate deliberately does not do: it has no pages and knows nobody who signs in.
+
+mod hardening;
+mod listener;
+mod password;
+mod stalls;
+mod throttle;
+
+pub use hardening::{CHANGE_TIME, bound, harden, is_from_own_site};
+pub use listener::{Limits, Listener, ListenerError, Peer};
+pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordHash};
+pub use stalls::WRITE_STALL_MAX;
+pub use throttle::{FREE_TRIES, FREE_TRIES_OF_ALL, SOURCES_MAX, Throttle, WAIT_MAX, network};
