@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use super::Tone;
 use super::slots::tone;
+use super::{Tone, conflict};
 use crate::config::keys::{MULTICAST_CODECS, MULTICAST_MODES};
 use crate::config::reader::Reader;
-use crate::config::{GroupAddress, SourceNetwork, ZoneChoice, ZoneNumber};
+use crate::config::{ConfigError, GroupAddress, SourceNetwork, ZoneChoice, ZoneNumber};
 use crate::status::MulticastCodec;
 pub use crate::status::MulticastMode;
 use crate::{SlotKind, SlotPosition};
@@ -172,6 +172,23 @@ fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
         .collect()
 }
 
+/// An alert that is meant for a zone must not stay here unnoticed.
+pub(super) fn check(config: &MulticastConfig, reader: &Reader<'_>, errors: &mut Vec<ConfigError>) {
+    if config.mode != MulticastMode::Sender {
+        return;
+    }
+    for position in SlotPosition::all(SlotKind::Alert) {
+        let key = format!("ann.zone{}", position.port());
+        if let Some(ZoneChoice::Zone(zone)) = reader.parsed(&key)
+            && !config.sending.group_by_zone.contains_key(&zone)
+        {
+            let problem = "the alert would not go out: the zone is not among mcast.tx.zones";
+            let right = "a zone of mcast.tx.zones, Default or None";
+            errors.push(conflict(reader, &key, problem, right));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +306,22 @@ mod tests {
         let zones: Vec<u8> = sending.group_by_zone.keys().map(|zone| zone.get()).collect();
         assert_eq!(zones, [2, 8]);
         assert_eq!(zones_of(&sending, &["page-1", "alert-1"]), [None, None]);
+    }
+
+    #[test]
+    fn an_alert_for_a_zone_that_may_not_be_sent_to_is_refused_at_a_sender() {
+        let errors = |text: &str| match EndpointConfig::from_document(&Document::parse(text).unwrap()) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.into_iter().map(|error| (error.key, error.line)).collect(),
+        };
+        let zones = "mcast.tx.zones = 2,8,\nann.zone3 = 9\nann.zone4 = 8\n";
+
+        assert_eq!(
+            errors(&format!("mcast.mode = 1\n{zones}")),
+            [("ann.zone3".to_owned(), Some(3))]
+        );
+        assert_eq!(errors(&format!("mcast.mode = 2\n{zones}")), []);
+        assert_eq!(errors("mcast.mode = 1\nann.zone3 = 9\n"), []);
     }
 
     #[test]
