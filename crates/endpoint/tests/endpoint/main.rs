@@ -14,6 +14,7 @@ mod calling;
 mod configuration;
 mod credentials;
 mod delayed;
+mod feedback;
 mod flows;
 mod handset;
 mod local;

@@ -36,7 +36,7 @@ fn route(profile: &mut Profile, position: SlotPosition, zone: u8) {
 }
 
 /// A sender with the base extension, an extension for zone 3, and a ring extension, whose rings are not sent.
-fn sender() -> Profile {
+pub(crate) fn sender() -> Profile {
     let mut profile = profile();
     profile
         .slots
