@@ -26,6 +26,9 @@ use crate::sound::Mixing;
 /// Calls of one slot at a time: one that plays, and the same page arriving through another zone while the first is
 /// being ended.
 pub const CALLS_PER_SLOT_MAX: usize = 2;
+/// Calls of one slot that key in a passcode at a time, beside those that have been let in: people who call one another's
+/// page out of time, not a crowd.
+pub const KEYING_PER_SLOT_MAX: usize = 4;
 /// Calls of a device at a time. Each holds a socket, a jitter buffer and SRTP contexts; one of them sounds.
 pub const CALLS_MAX: usize = 16;
 /// Longest tone before a page; what is longer is cut. A zone waits ten seconds for the answer of a listener.
@@ -40,6 +43,17 @@ pub(crate) enum Loss {
     Chance,
     /// What is heard of it, or waits to be.
     Sound,
+}
+
+/// How a call comes to its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    /// Nothing is asked of it.
+    Open,
+    /// It keys in a passcode first.
+    Guarded,
+    /// It has keyed in the passcode, and has one of the device's places already.
+    LetIn,
 }
 
 /// All calls.
@@ -58,17 +72,31 @@ impl Calls {
     }
 
     /// The calls one of which must end before one more to `slot` is within the limits, the oldest first; none while
-    /// there is room.
-    pub(crate) fn rivals(&self, slot: usize) -> Vec<&About> {
-        let mut rivals: Vec<&About> = self.abouts().filter(|about| about.slot == slot).collect();
-        if rivals.len() < CALLS_PER_SLOT_MAX {
+    /// there is room. Who keys in a passcode first takes no place of those who need none.
+    pub(crate) fn rivals(&self, slot: usize, entrance: Entrance) -> Vec<&About> {
+        let is_guarded = entrance == Entrance::Guarded;
+        let limit = if is_guarded {
+            KEYING_PER_SLOT_MAX
+        } else {
+            CALLS_PER_SLOT_MAX
+        };
+        let mut rivals: Vec<&About> = self
+            .abouts()
+            .filter(|about| about.slot == slot && self.is_guarded(about.id) == is_guarded)
+            .collect();
+        if rivals.len() < limit {
             rivals = self.abouts().collect();
-            if rivals.len() < CALLS_MAX {
+            if rivals.len() < CALLS_MAX || entrance == Entrance::LetIn {
                 return Vec::new();
             }
         }
         rivals.sort_by_key(|about| about.id);
         rivals
+    }
+
+    /// Says whether the caller has yet to key in a passcode.
+    pub(crate) fn is_guarded(&self, id: CallId) -> bool {
+        self.page(id).is_some_and(PageCall::is_guarded)
     }
 
     pub(crate) fn insert_page(&mut self, call: PageCall) {
@@ -252,7 +280,7 @@ impl Calls {
 
     /// What is lost with a call.
     pub(crate) fn loss(&self, about: &About) -> Loss {
-        if self.page(about.id).is_some_and(PageCall::is_guarded) {
+        if self.is_guarded(about.id) {
             Loss::Chance
         } else if about.is_heard() {
             Loss::Sound

@@ -18,7 +18,7 @@ use sip::user_agent::{Reply, SessionId};
 use super::{Endpoint, Phase};
 use crate::call::farewell::Farewell;
 use crate::call::page::{About, Agreed, PageCall};
-use crate::call::{CALLS_MAX, CallMedia, Loss, TONE_MAX};
+use crate::call::{CALLS_MAX, CallMedia, Entrance, Loss, TONE_MAX};
 use crate::io::{CallId, Output};
 use crate::local::Starter;
 use crate::passcode::Passcode;
@@ -98,7 +98,7 @@ impl Endpoint {
         match position.kind() {
             SlotKind::Page | SlotKind::Alert => self.take_page(now, about, passcode, invite.body().to_vec()),
             SlotKind::Ring => {
-                self.make_room(now, &about, false)?;
+                self.make_room(now, &about, Entrance::Open)?;
                 self.ring(now, about, invite);
                 Ok(())
             }
@@ -114,7 +114,12 @@ impl Endpoint {
         offer: Vec<u8>,
     ) -> Result<(), Refusal> {
         let recorder = self.recorder_of(&about)?;
-        self.make_room(now, &about, passcode.is_some())?;
+        let entrance = if passcode.is_some() {
+            Entrance::Guarded
+        } else {
+            Entrance::Open
+        };
+        self.make_room(now, &about, entrance)?;
         let opens = Output::OpenMedia {
             call: about.id,
             local: about.flow.local.ip(),
@@ -386,8 +391,14 @@ impl Endpoint {
     /// Ends a call where one more would be beyond the limits: one that its caller has left, else the one that is missed
     /// least of those that the newcomer silences, the oldest of its like. Whoever has to key in a passcode first has
     /// nothing fall silent by its call alone.
-    fn make_room(&mut self, now: Instant, newcomer: &About, is_guarded: bool) -> Result<(), Refusal> {
-        let rivals = self.calls.rivals(newcomer.slot);
+    pub(super) fn make_room(
+        &mut self,
+        now: Instant,
+        newcomer: &About,
+        entrance: Entrance,
+    ) -> Result<(), Refusal> {
+        let is_guarded = entrance == Entrance::Guarded;
+        let rivals = self.calls.rivals(newcomer.slot, entrance);
         if rivals.is_empty() {
             return Ok(());
         }
@@ -400,7 +411,12 @@ impl Endpoint {
                 |about: &About| about.slot == newcomer.slot && self.is_cancel(newcomer.slot);
             let silenced = rivals
                 .iter()
-                .filter(|about| arbiter.takes_over(newcomer.class, about.class) || is_cancelled_again(about))
+                .filter(|about| {
+                    arbiter.takes_over(newcomer.class, about.class)
+                        || is_cancelled_again(about)
+                        // Who has keyed in nothing keeps nobody out who need not.
+                        || (!is_guarded && self.calls.is_guarded(about.id))
+                })
                 .filter(|about| !is_guarded || self.calls.loss(about) < Loss::Sound)
                 .reduce(|least, about| {
                     let matters_less = if about.class == least.class {

@@ -167,7 +167,11 @@ impl Endpoint {
                         position.kind() == SlotKind::Alert && position != SlotPosition::CANCEL
                     })
         });
-        let ids: Vec<CallId> = alerts.map(|about| about.id).collect();
+        // Whoever still keys in a passcode has raised nothing that could be cancelled.
+        let ids: Vec<CallId> = alerts
+            .map(|about| about.id)
+            .filter(|id| !self.calls.is_guarded(*id))
+            .collect();
         for id in ids {
             self.hang_up(now, id, Farewell::AlertCancelled);
         }

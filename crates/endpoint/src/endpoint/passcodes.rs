@@ -6,6 +6,7 @@ use model::status::DeviceEvent;
 use sip::message::StatusCode;
 
 use super::Endpoint;
+use crate::call::Entrance;
 use crate::call::farewell::Farewell;
 use crate::call::page::PageCall;
 use crate::io::CallId;
@@ -65,6 +66,7 @@ impl Endpoint {
             // Whoever has keyed in nothing takes no message's place, so there may be none left.
             self.has_room_for_message()?;
         }
+        self.make_room(now, &about, Entrance::LetIn)?;
         self.announce(now, &about)?;
         let tone = self.request_page(now, &about)?;
         if let Some(call) = self.calls.page_mut(id) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use endpoint::passcode::{ENTRY_MAX, LOCKED_MAX, Passcode, TRIES_MAX};
 use endpoint::profile::{AlertsProfile, Announcement};
 use endpoint::tones::{BuiltinTone, ToneSource};
-use endpoint::{CALLS_PER_SLOT_MAX, Profile, Rounds};
+use endpoint::{CALLS_MAX, CALLS_PER_SLOT_MAX, KEYING_PER_SLOT_MAX, Profile, Rounds};
 use media::sdp::SecurityOffer;
 use model::config::PriorityTrust;
 use model::status::{DeviceEvent, Verdict};
@@ -291,7 +291,7 @@ fn who_keys_nothing_in_ends_no_alert_by_calling_again_and_again() {
     world.speak_page(&live, &speech(10 * SECOND));
 
     let mut idlers = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..=KEYING_PER_SLOT_MAX {
         idlers.push(world.page("alarm", &[]));
         world.run_for(SECOND);
     }
@@ -302,31 +302,62 @@ fn who_keys_nothing_in_ends_no_alert_by_calling_again_and_again() {
         .iter()
         .map(|idler| world.server().bye_of_device(idler.session).is_some())
         .collect();
-    assert_eq!(ended, [true, true, false], "they end one another");
+    assert_eq!(ended, [true, false, false, false, false], "they end one another");
 }
 
 #[test]
-fn who_has_yet_to_key_in_the_passcode_is_refused_where_only_calls_that_were_let_in_could_give_way() {
+fn as_many_key_in_the_passcode_of_pages_side_by_side_as_the_limit_and_not_one_more() {
+    let mut world = World::sounding(guarded());
+    let mut idlers = Vec::new();
+    for _ in 0..KEYING_PER_SLOT_MAX {
+        idlers.push(world.page("hall", &[]));
+    }
+
+    let (refused, _) = world.call("hall", SecurityOffer::Standard, &[]);
+    world.run_for(SECOND / 10);
+    assert_eq!(world.server().statuses(refused), [486]);
+
+    // Those who key in nothing keep nobody out who keys in the passcode.
+    Handset::new(&mut world, &idlers[3]).key_in(&mut world, CODE);
+    assert!(world.what_sounds().is_some());
+    for idler in &idlers[..3] {
+        assert!(world.server().bye_of_device(idler.session).is_none());
+    }
+}
+
+#[test]
+fn a_third_spoken_alert_is_heard_once_its_passcode_is_keyed_in() {
     let mut world = World::sounding(spoken_alarm(PriorityTrust::Never));
     let mut live = Vec::new();
     for _ in 0..CALLS_PER_SLOT_MAX {
         let alert = world.page("alarm", &[]);
         Handset::new(&mut world, &alert).key_in(&mut world, CODE);
-        world.speak_page(&alert, &speech(10 * SECOND));
+        world.speak_page(&alert, &speech(20 * SECOND));
         live.push(alert);
     }
 
-    let (session, _) = world.call("alarm", SecurityOffer::Standard, &[]);
-    world.run_for(SECOND);
-
-    assert_eq!(world.server().statuses(session), [486]);
-    for alert in live {
-        assert!(world.server().bye_of_device(alert.session).is_none());
+    let third = world.page("alarm", &[]);
+    let mut handset = Handset::new(&mut world, &third);
+    handset.speak(&mut world, &speech(SECOND));
+    for alert in &live {
+        assert!(
+            world.server().bye_of_device(alert.session).is_none(),
+            "by its coming it ends nothing"
+        );
     }
+    handset.key_in(&mut world, CODE);
+    handset.speak(&mut world, &speech(SECOND));
+
+    assert!(world.server().bye_of_device(third.session).is_none());
+    let ended: Vec<bool> = live
+        .iter()
+        .map(|alert| world.server().bye_of_device(alert.session).is_some())
+        .collect();
+    assert_eq!(ended, [true, false], "the oldest gives way");
 }
 
 #[test]
-fn an_emergency_that_is_believed_takes_the_place_of_who_keys_in_and_not_of_an_alert() {
+fn an_emergency_that_is_believed_ends_neither_an_alert_nor_who_keys_in() {
     let mut world = World::sounding(spoken_alarm(PriorityTrust::Always));
     let live = world.page("alarm", &[("Priority", "emergency")]);
     world.speak_page(&live, &speech(10 * SECOND));
@@ -334,26 +365,79 @@ fn an_emergency_that_is_believed_takes_the_place_of_who_keys_in_and_not_of_an_al
 
     let second = world.page("alarm", &[("Priority", "emergency")]);
 
-    assert!(world.server().bye_of_device(idler.session).is_some());
-    for alert in [live, second] {
-        assert!(world.server().bye_of_device(alert.session).is_none());
+    for call in [idler, live, second] {
+        assert!(world.server().bye_of_device(call.session).is_none());
     }
 }
 
 #[test]
-fn who_waits_for_the_end_of_an_announcement_gives_way_to_who_asks_for_it_anew() {
+fn who_waits_for_the_end_of_an_announcement_gives_way_to_who_starts_it_anew() {
     let mut world = World::sounding(alarm(PriorityTrust::Never));
-    let keys = world.page("alarm", &[]);
-    let waits = world.page("alarm", &[]);
-    Handset::new(&mut world, &waits).key_in(&mut world, CODE);
+    let mut waits = Vec::new();
+    for _ in 0..CALLS_PER_SLOT_MAX {
+        let call = world.page("alarm", &[]);
+        Handset::new(&mut world, &call).key_in(&mut world, CODE);
+        waits.push(call);
+    }
 
     let third = world.page("alarm", &[]);
+    Handset::new(&mut world, &third).key_in(&mut world, CODE);
 
-    assert!(world.server().bye_of_device(waits.session).is_some());
+    let ended: Vec<bool> = waits
+        .iter()
+        .map(|call| world.server().bye_of_device(call.session).is_some())
+        .collect();
+    assert_eq!(ended, [true, false]);
+    assert!(world.server().bye_of_device(third.session).is_none());
     assert!(loud(&world.listen(SECOND)) > 1_000, "the announcement goes on");
-    for page in [keys, third] {
-        assert!(world.server().bye_of_device(page.session).is_none());
+}
+
+#[test]
+fn the_cancel_extension_stops_an_alert_and_leaves_who_keys_in_the_passcode_of_one() {
+    let mut profile = alarm(PriorityTrust::Never);
+    profile.slots.push(slot(SlotPosition::CANCEL, "cancel"));
+    let mut world = World::sounding(profile);
+    let alert = world.page("alarm", &[]);
+    Handset::new(&mut world, &alert).key_in(&mut world, CODE);
+    let keys = world.page("alarm", &[]);
+    let mut handset = Handset::new(&mut world, &keys);
+    handset.key_in(&mut world, "47");
+
+    let cancel = world.page("cancel", &[]);
+    assert!(world.server().bye_of_device(alert.session).is_some());
+    assert!(world.server().bye_of_device(keys.session).is_none());
+    world.hang_up(cancel.session);
+    handset.key_in(&mut world, "11");
+
+    let sounding = world.what_sounds().expect("a new alert is not cancelled");
+    assert_eq!(sounding.announcement, Some(1));
+}
+
+#[test]
+fn a_call_that_needs_no_passcode_takes_the_place_of_who_keys_in_where_the_device_is_full() {
+    let mut profile = guarded();
+    for port in 2..=4 {
+        let position = SlotPosition::new(SlotKind::Page, port).unwrap();
+        let mut other = slot(position, ["b", "c", "d"][usize::from(port) - 2]);
+        other.passcode.clone_from(&profile.slots[0].passcode);
+        profile.slots.push(other);
     }
+    profile
+        .slots
+        .push(slot(SlotPosition::new(SlotKind::Page, 5).unwrap(), "yard"));
+    let mut world = World::sounding(profile);
+    let mut idlers = Vec::new();
+    for slot in ["hall", "b", "c", "d"] {
+        for _ in 0..KEYING_PER_SLOT_MAX {
+            idlers.push(world.page(slot, &[]));
+        }
+    }
+    assert_eq!(idlers.len(), CALLS_MAX);
+
+    let page = world.page("yard", &[]);
+
+    assert!(world.server().bye_of_device(idlers[0].session).is_some());
+    assert!(world.server().bye_of_device(page.session).is_none());
 }
 
 #[test]
