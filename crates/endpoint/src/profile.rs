@@ -13,7 +13,7 @@ use model::config::{
     EndpointConfig, HostPort, KeepAliveMethod, Marking, PageModeConfig, PriorityTrust, ServerConfig,
     SlotConfig, SrtpOffer, SrtpSuite, TransportChoice,
 };
-use model::status::TargetRole;
+use model::status::{RelayEvents, TargetRole};
 use model::{AuthorizationId, DeviceId, Secret, SipUser, SlotKind, SlotPosition};
 use paging::Order;
 use sip::flow::Transport;
@@ -155,6 +155,8 @@ pub struct SoundProfile {
     pub levels_speech: bool,
     /// Which sound comes first.
     pub order: Order,
+    /// Which sounds switch the relay.
+    pub relay: RelayEvents,
     /// How the room is heard.
     pub microphone: MicrophoneProfile,
 }
@@ -272,7 +274,8 @@ impl Profile {
                 ring_volume_db: decibel(config.ring.volume_db),
                 levels_speech: config.page.levels_speech,
                 // The configuration has each kind once.
-                order: Order::new(config.order).unwrap_or_default(),
+                order: Order::new(config.kinds.order).unwrap_or_default(),
+                relay: config.kinds.relay.clone(),
                 microphone: MicrophoneProfile {
                     gain_db: decibel(config.page.microphone.gain_db),
                     is_muted: config.page.microphone.is_muted,

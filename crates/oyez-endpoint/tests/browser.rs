@@ -551,15 +551,19 @@ fn what_is_set_on_each_tab_is_there_after_a_reload() {
     bench.set(
         "/settings/time",
         &[
-            ("admin.timezone", Entry::Text("Europe/Zurich")),
+            ("admin.timezone", Entry::Text("Asia/Tokyo")),
             ("net.time1", Entry::Text("ntp.example")),
         ],
     );
     bench.browser.wait_for_text("main dl", "sets no clock");
+    bench.browser.wait_for_text("main dl time", "GMT+9");
     bench.picture("time");
     bench.set(
         "/settings/input-output",
-        &[("io.relayout", Entry::Choice("Disabled"))],
+        &[
+            ("io.relayout", Entry::Choice("Disabled")),
+            ("io.relayout.events", Entry::Choice("Emergency alerts")),
+        ],
     );
     bench.browser.wait_for_text("main dl", "virtual, idle");
     bench.picture("input-output");

@@ -19,7 +19,7 @@ use model::directory::{
     Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Generation,
     Permission, Snapshot, Subject, Urgency, User, UserKind, Who,
 };
-use model::status::TargetRole;
+use model::status::{RelayEvents, TargetRole};
 use model::{Secret, SipUser, SlotKind, SlotPosition};
 use sip::flow::Transport;
 use switch::{Config, KeepAlive, KeepAliveManner, PlainMedia};
@@ -300,6 +300,7 @@ fn device(chance: &mut Chance, number: usize, target: TargetProfile) -> Profile 
             ring_volume_db: 0.0,
             levels_speech: false,
             order: Default::default(),
+            relay: RelayEvents::default(),
             microphone: Default::default(),
         },
         ring: RingProfile::default(),

@@ -69,7 +69,7 @@ fn time(site: &Site) -> Vec<Fact> {
         },
         fact(
             "Set by",
-            "the system: its time zone and its time servers count, and this program sets no clock",
+            "the operating system, from its own time servers: this program sets no clock",
         ),
     ]
 }
@@ -86,6 +86,6 @@ async fn outputs(site: &Site) -> Vec<Fact> {
     vec![
         fact("Relay Output", format!("virtual, {relay}")),
         fact("Strobe", format!("virtual, {strobe}")),
-        fact("Relay Input", "none"),
+        fact("Relay Input", "none: it needs a pin of hardware"),
     ]
 }

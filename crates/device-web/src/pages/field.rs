@@ -116,7 +116,10 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
         Kind::Choices(words) => {
             let mut choices: Vec<Choice> = words
                 .iter()
-                .map(|word| choice(word, &spoken(word), chosen))
+                .map(|text| {
+                    let label = word(spec, text).map_or_else(|| spoken(text), str::to_owned);
+                    choice(text, &label, chosen)
+                })
                 .collect();
             // A list of several can come from a file; it stays until something else is chosen.
             if !choices.iter().any(|choice| choice.is_chosen) {

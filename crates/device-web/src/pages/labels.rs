@@ -164,6 +164,14 @@ const LABELS: &[(&str, &str)] = &[
 /// What a word of a configuration stands for, where it says nothing by itself.
 pub(super) fn word(spec: &KeySpec, word: &str) -> Option<&'static str> {
     match (spec.pattern.to_string().as_str(), word) {
+        ("io.relayout.events", "all") => Some("Everything but music"),
+        ("io.relayout.events", "alert") => Some("Emergency alerts"),
+        ("io.relayout.events", "priority") => Some("Priority pages and exercises"),
+        ("io.relayout.events", "page") => Some("Pages"),
+        ("io.relayout.events", "call") => Some("Two-way calls"),
+        ("io.relayout.events", "ring") => Some("Rings"),
+        ("io.relayout.events", "bell") => Some("Bells"),
+        ("io.relayout.events", "music") => Some("Music"),
         ("audio.page.mode", "0") => Some("Not set (one-way)"),
         ("audio.page.mode", "1") => Some("One-way"),
         ("audio.page.mode", "2") => Some("Two-way"),

@@ -14,6 +14,8 @@ pub(super) struct Frame {
     pub(super) path: &'static str,
     pub(super) device: String,
     pub(super) csrf: String,
+    /// The time zone of the times that are shown; empty is that of the browser.
+    pub(super) zone: String,
     pub(super) tree: &'static [Branch],
 }
 
@@ -24,6 +26,7 @@ impl Frame {
             path,
             device: site.name(),
             csrf: by.session.csrf().to_owned(),
+            zone: site.appliance().settings().value("admin.timezone").to_owned(),
             tree: TREE,
         }
     }

@@ -134,7 +134,7 @@ impl Endpoint {
                     .about(CallId(sound.0))
                     .is_some_and(|about| about.is_drill),
             };
-            Signals::during(class, is_drill)
+            Signals::during(class, is_drill, &self.sound.profile().relay)
         });
         if self.sound.set_signals(signals) {
             self.tell(DeviceEvent::SignalsChanged { signals });

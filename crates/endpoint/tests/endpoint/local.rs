@@ -6,7 +6,7 @@ use endpoint::profile::{ANNOUNCEMENTS_MAX, Announcement};
 use endpoint::tones::{BuiltinTone, ToneSource};
 use endpoint::{Input, LOCAL_TONE_MAX, Profile, RECORDING_MAX, Reconfigured, Rounds, SoundOrder, ToneClass};
 use media::sdp::SecurityOffer;
-use model::status::{DeviceEvent, SoundClass, SoundOrigin, StopReason, StrobeColour};
+use model::status::{DeviceEvent, RelayEvents, SoundClass, SoundOrigin, StopReason, StrobeColour};
 use model::{SlotKind, SlotPosition};
 
 use crate::server::Registrar;
@@ -121,6 +121,23 @@ fn an_exercise_is_shown_as_one_and_ends_when_the_alert_comes() {
             "emergency alert in progress".to_owned()
         )]
     );
+}
+
+#[test]
+fn the_relay_follows_the_sounds_that_are_chosen_for_it_and_the_strobe_all() {
+    let mut profile = with_announcements(profile());
+    profile.sound.relay = RelayEvents::new(vec![SoundClass::EmergencyAlert]);
+    let mut world = unregistered_with(profile);
+    let shown = |world: &World| {
+        let signals = world.device.status(world.now).signals;
+        (signals.strobe.is_some(), signals.relay)
+    };
+
+    start(&mut world, 1, true);
+    assert_eq!(shown(&world), (true, false));
+    start(&mut world, 1, false);
+
+    assert_eq!(shown(&world), (true, true));
 }
 
 #[test]

@@ -17,7 +17,8 @@ use media::send::{Sender, SenderConfig};
 use media::srtp::Suite;
 use model::config::PriorityTrust;
 use model::status::{
-    Cause, DeviceEvent, Receipt, RegistrationStatus, SinkHealth, Sounding, StopReason, TargetRole,
+    Cause, DeviceEvent, Receipt, RegistrationStatus, RelayEvents, SinkHealth, Sounding, StopReason,
+    TargetRole,
 };
 use model::{Secret, SlotPosition};
 use rand_chacha::ChaCha20Rng;
@@ -168,6 +169,7 @@ pub(crate) fn profile() -> Profile {
             ring_volume_db: 0.0,
             levels_speech: false,
             order: Default::default(),
+            relay: RelayEvents::default(),
             microphone: Default::default(),
         },
         ring: RingProfile::default(),

@@ -20,7 +20,7 @@ pub use self::provisioning::ProvisioningConfig;
 use self::slots::SlotKeys;
 use super::reader::Reader;
 use super::{CallerPattern, ConfigError, Document, HostPort, MicrophoneChoice, SinkChoice};
-use crate::status::SoundClass;
+use crate::status::{RelayEvents, SoundClass};
 use crate::{AuthorizationId, Secret, SipUser, SlotPosition};
 
 /// The configuration of an endpoint.
@@ -44,8 +44,8 @@ pub struct EndpointConfig {
     pub alerts: AlertsConfig,
     /// What it does with multicast zones.
     pub multicast: MulticastConfig,
-    /// Which sound comes first, the most important kind first; each stands in it once.
-    pub order: [SoundClass; 7],
+    /// What follows from the kind of a sound.
+    pub kinds: KindsConfig,
     /// Where it fetches its configuration.
     pub provisioning: ProvisioningConfig,
     /// Where sound goes.
@@ -56,6 +56,15 @@ pub struct EndpointConfig {
     pub logging: LoggingConfig,
     /// The slots that have an account and are in use, in the order of kind and port.
     pub slots: Vec<SlotConfig>,
+}
+
+/// What follows from the kind of a sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindsConfig {
+    /// Which sound comes first, the most important kind first; each stands in it once.
+    pub order: [SoundClass; 7],
+    /// The kinds that switch the relay output.
+    pub relay: RelayEvents,
 }
 
 /// Where an endpoint registers.
@@ -440,7 +449,7 @@ impl EndpointConfig {
             ring: sounds::ring(&reader, &mut errors),
             alerts: sounds::alerts(&reader),
             multicast: multicast::multicast(&reader),
-            order: sounds::order(&reader, &mut errors),
+            kinds: sounds::kinds(&reader, &mut errors),
             provisioning: provisioning::provisioning(&reader),
             sink: reader.parsed("oyez.sink").unwrap_or(SinkChoice::Auto),
             api: sections::api(&reader, &mut errors),

@@ -231,6 +231,10 @@ pub(super) const CHECK_SYNCS: &[&str] = &["always-reboot", "conditional-reboot"]
 pub(super) const PRIORITY_TRUSTS: &[&str] = &["zone", "always", "never"];
 /// Kinds of sound, in the default order, the most important first.
 pub(super) const SOUND_ORDER: &[&str] = &["alert", "priority", "page", "call", "ring", "bell", "music"];
+/// Kinds of sound that switch the relay; all is everything but music.
+pub(super) const RELAY_EVENTS: &[&str] = &[
+    "all", "alert", "priority", "page", "call", "ring", "bell", "music",
+];
 pub(super) const TLS_VERSIONS: &[&str] = &["1.2", "1.3"];
 
 /// A row of a key whose name was seen on hardware and whose value may be shown.

@@ -25,11 +25,11 @@ pub use document::{
 pub(crate) use endpoint::slots::SlotKeys;
 pub use endpoint::{
     AlertsConfig, AnnouncementConfig, ApiAuthentication, ApiConfig, CheckSync, EndpointConfig, InteropConfig,
-    KeepAliveConfig, KeepAliveMethod, LogLevel, LogProtocol, LoggingConfig, Marking, MicrophoneConfig,
-    MulticastConfig, MulticastMode, MulticastSending, PageConfig, PageModeConfig, PagePasscodeConfig,
-    PasscodeConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig, RingRule,
-    SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone, TransportChoice,
-    ZoneConfig, ZoneRole,
+    KeepAliveConfig, KeepAliveMethod, KindsConfig, LogLevel, LogProtocol, LoggingConfig, Marking,
+    MicrophoneConfig, MulticastConfig, MulticastMode, MulticastSending, PageConfig, PageModeConfig,
+    PagePasscodeConfig, PasscodeConfig, PriorityTrust, ProvisioningConfig, RedundancyConfig, RingConfig,
+    RingRule, SecurityConfig, ServerConfig, SlotConfig, SrtpOffer, SrtpSuite, TlsVersion, Tone,
+    TransportChoice, ZoneConfig, ZoneRole,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
 pub use kind::{HostPort, Kind, MicrophoneChoice, SinkChoice};

@@ -19,6 +19,6 @@ pub use page::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receip
 pub use registration::{
     Cause, CertificateFault, ProvisioningStep, RegistrationStatus, Shown, Target, TargetRole,
 };
-pub use signals::{STROBE_MODELS, Signals, Strobe, StrobeColour, StrobeModel, StrobePattern};
+pub use signals::{RelayEvents, STROBE_MODELS, Signals, Strobe, StrobeColour, StrobeModel, StrobePattern};
 pub use sounding::{SoundClass, SoundOrigin, Sounding, StopReason};
 pub use zone::{AccountStatus, CallRefusal, RegistrationRefusal, ZoneEvent, ZoneStatus};

@@ -13,6 +13,36 @@ pub struct Signals {
     pub relay: bool,
 }
 
+/// The sounds that switch the relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayEvents(Vec<SoundClass>);
+
+impl RelayEvents {
+    /// Those of these classes; none leaves the relay alone.
+    #[must_use]
+    pub const fn new(classes: Vec<SoundClass>) -> Self {
+        Self(classes)
+    }
+
+    /// Says whether the relay is active while a sound of this class sounds.
+    #[must_use]
+    pub fn hold(&self, class: SoundClass) -> bool {
+        self.0.contains(&class)
+    }
+}
+
+impl Default for RelayEvents {
+    /// Everything but music.
+    fn default() -> Self {
+        let classes = SoundClass::ALL.into_iter();
+        Self(
+            classes
+                .filter(|class| *class != SoundClass::BackgroundMusic)
+                .collect(),
+        )
+    }
+}
+
 /// How a strobe flashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strobe {
@@ -188,9 +218,9 @@ pub const STROBE_MODELS: [StrobeModel; 4] = [
 
 impl Signals {
     /// What strobe and relay do while a sound of this class sounds, be it the exercise of an alert; the default is what
-    /// they do in silence. The strobe is dark under bells and music; the relay is active under everything but music.
+    /// they do in silence. The strobe is dark under bells and music.
     #[must_use]
-    pub fn during(class: SoundClass, is_drill: bool) -> Self {
+    pub fn during(class: SoundClass, is_drill: bool, relay: &RelayEvents) -> Self {
         let light = |pattern, colour| Some(Strobe { pattern, colour });
         let strobe = match class {
             SoundClass::EmergencyAlert => light(StrobePattern::MultiStrobeFast, StrobeColour::Red),
@@ -203,7 +233,7 @@ impl Signals {
         };
         Self {
             strobe,
-            relay: class != SoundClass::BackgroundMusic,
+            relay: relay.hold(class),
         }
     }
 }
@@ -215,7 +245,7 @@ mod tests {
     fn each_class_has_its_light_and_silence_has_none() {
         use {SoundClass as Class, StrobeColour as Colour, StrobePattern as Pattern};
         let light = |class, drill| {
-            let strobe = Signals::during(class, drill).strobe;
+            let strobe = Signals::during(class, drill, &RelayEvents::default()).strobe;
             strobe.map(|strobe| (strobe.colour, strobe.pattern))
         };
 
@@ -250,9 +280,9 @@ mod tests {
             SoundClass::Ring,
             SoundClass::ScheduledBell,
         ] {
-            assert!(Signals::during(class, false).relay, "{class:?}");
+            assert!(RelayEvents::default().hold(class), "{class:?}");
         }
-        assert!(!Signals::during(SoundClass::BackgroundMusic, false).relay);
+        assert!(!RelayEvents::default().hold(SoundClass::BackgroundMusic));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use endpoint::profile::{
 use endpoint::tones::{BuiltinTone, ToneSource};
 use media::sample::SampleRate;
 use model::config::PriorityTrust;
-use model::status::{DeviceEvent, Shown, SlotStatus};
+use model::status::{DeviceEvent, RelayEvents, Shown, SlotStatus};
 use model::{SipUser, SlotKind, SlotPosition};
 use tokio::sync::broadcast;
 use tokio::time::timeout;
@@ -108,6 +108,7 @@ pub(super) fn profile(account: Account, domain: &str, sink: &str, server: Socket
             ring_volume_db: 0.0,
             levels_speech: false,
             order: Default::default(),
+            relay: RelayEvents::default(),
             microphone: Default::default(),
         },
         ring: RingProfile::default(),

@@ -2,11 +2,11 @@
 
 use super::passcode;
 use super::slots::tone;
-use super::{AlertsConfig, AnnouncementConfig, RingConfig, RingRule, Tone, conflict};
+use super::{AlertsConfig, AnnouncementConfig, KindsConfig, RingConfig, RingRule, Tone, conflict};
 use crate::config::ConfigError;
-use crate::config::keys::SOUND_ORDER;
+use crate::config::keys::{RELAY_EVENTS, SOUND_ORDER};
 use crate::config::reader::Reader;
-use crate::status::SoundClass;
+use crate::status::{RelayEvents, SoundClass};
 
 /// Rules that pick the tone of a ring.
 const RING_RULES: std::ops::RangeInclusive<u8> = 1..=4;
@@ -85,14 +85,32 @@ const KINDS: [(&str, SoundClass); 7] = [
     ("music", SoundClass::BackgroundMusic),
 ];
 
-pub(super) fn order(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> [SoundClass; 7] {
+pub(super) fn kinds(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> KindsConfig {
+    KindsConfig {
+        order: order(reader, errors),
+        relay: relay(reader),
+    }
+}
+
+fn named(words: &[&str]) -> Vec<SoundClass> {
+    let kind_of = |word: &&str| KINDS.iter().find(|(known, _)| known == word);
+    words.iter().filter_map(kind_of).map(|(_, kind)| *kind).collect()
+}
+
+fn relay(reader: &Reader<'_>) -> RelayEvents {
+    let words = reader.choices("io.relayout.events", RELAY_EVENTS);
+    if !reader.flag("io.relayout") {
+        return RelayEvents::new(Vec::new());
+    }
+    if words.contains(&"all") {
+        return RelayEvents::default();
+    }
+    RelayEvents::new(named(&words))
+}
+
+fn order(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> [SoundClass; 7] {
     const KEY: &str = "oyez.order";
-    let named: Vec<SoundClass> = reader
-        .choices(KEY, SOUND_ORDER)
-        .into_iter()
-        .filter_map(|word| KINDS.iter().find(|(known, _)| *known == word))
-        .map(|(_, kind)| *kind)
-        .collect();
+    let named = named(&reader.choices(KEY, SOUND_ORDER));
     if let Ok(order) = <[SoundClass; 7]>::try_from(named.as_slice()) {
         return order;
     }

@@ -328,3 +328,22 @@ fn the_log_is_sent_to_the_servers_that_are_named_once_it_is_to_be_sent() {
     assert_eq!(logging.level, LogLevel::Warning);
     assert_eq!(logging.trusted_ca_file.as_deref(), Some("log.pem"));
 }
+
+#[test]
+fn the_relay_follows_the_kinds_that_are_named_and_none_where_it_is_switched_off() {
+    let held = |text: &str| {
+        let config = EndpointConfig::from_document(&Document::parse(text).unwrap()).unwrap();
+        let relay = config.kinds.relay;
+        SoundClass::ALL
+            .into_iter()
+            .filter(|class| relay.hold(*class))
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(held(""), SoundClass::ALL[..6]);
+    assert_eq!(
+        held("io.relayout.events = Alert,music,\n"),
+        [SoundClass::EmergencyAlert, SoundClass::BackgroundMusic]
+    );
+    assert_eq!(held("io.relayout = 0\nio.relayout.events = all\n"), []);
+}

@@ -1,7 +1,7 @@
 //! Keys of Advanced Settings → Network and Time, and of Additional Features → Input/Output: of what the machine's own system does, those that
 //! a program can do something about.
 
-use super::{KeySpec, Kind, OFF, ON, Tab, UNSET, idle, one, seen};
+use super::{KeySpec, Kind, OFF, ON, RELAY_EVENTS, Tab, UNSET, idle, one, seen};
 
 /// Differentiated services code points have six bits (RFC 2474).
 const DSCP_MAX: u32 = 63;
@@ -18,7 +18,8 @@ const fn dscp(key: &'static str, default: &'static str, help: &'static str) -> K
 
 /// The row of a time server.
 const fn time_server(key: &'static str) -> KeySpec {
-    let help = "Time server; the machine's own count.";
+    let help =
+        "Time server: set it at the operating system (chrony, systemd-timesyncd), which sets the clock.";
     idle(seen(one(key), Kind::Text, UNSET, Tab::Time, help))
 }
 
@@ -39,13 +40,13 @@ pub(super) const KEYS: &[KeySpec] = &[
         "46",
         "DSCP that the reports beside sound are marked with, from the next call on.",
     ),
-    idle(seen(
+    seen(
         one("admin.timezone"),
         Kind::Text,
         UNSET,
         Tab::Time,
-        "Time zone by its name, as Europe/Zurich; the machine's own counts.",
-    )),
+        "Time zone of the times on these pages, by its name, as Europe/Zurich; empty is that of the browser.",
+    ),
     time_server("net.time1"),
     time_server("net.time2"),
     time_server("net.time3"),
@@ -55,27 +56,27 @@ pub(super) const KEYS: &[KeySpec] = &[
         Kind::Flag,
         OFF,
         Tab::Time,
-        "Take time servers from DHCP; the machine's own DHCP client decides.",
+        "Take time servers from DHCP: set it at the operating system's DHCP client.",
     )),
-    idle(seen(
+    seen(
         one("io.relayout"),
         Kind::Flag,
         ON,
         Tab::InputOutput,
-        "The relay output follows what sounds; here it is virtual, and always does.",
-    )),
-    idle(seen(
+        "The relay output follows what sounds; it is virtual: status and events show it.",
+    ),
+    seen(
         one("io.relayout.events"),
-        Kind::Text,
+        Kind::Choices(RELAY_EVENTS),
         "all",
         Tab::InputOutput,
-        "What switches the relay output; here everything that sounds but music.",
-    )),
+        "What switches the relay output: all is everything but music. The other words are concluded, not documented.",
+    ),
     idle(seen(
         one("io.relayin.mode"),
         Kind::Text,
         "disabled",
         Tab::InputOutput,
-        "How the relay input is read; this endpoint has none.",
+        "How the relay input is read: it needs a pin of hardware, and this endpoint has none.",
     )),
 ];
