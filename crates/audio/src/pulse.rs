@@ -43,11 +43,61 @@ const DUMMY: &[u8] = b"auto_null";
 /// What the server shows to its user.
 const CLIENT_NAME: &std::ffi::CStr = c"Oyez";
 
-/// Plays through the server of the user who runs the program, or of the system. There is a connection for as long as a stretch takes.
-pub struct Pulse {
-    sink: Option<String>,
+/// Where sound goes to or comes from at a server: that of the user who runs the program, or of the system.
+struct Port {
+    /// The server's name for it; without one it decides.
+    name: Option<String>,
+    /// Samples a second.
     rate: u32,
+    /// Where the server listens, if not where the environment says.
     server: Option<PathBuf>,
+}
+
+/// Why a port cannot be used.
+enum Unopened {
+    /// No server is there.
+    NoServer { socket: PathBuf, reason: String },
+    /// The server does not do what it is asked for.
+    Refused(ProtocolError),
+}
+
+impl Port {
+    fn new(name: Option<&str>, rate: u32) -> Self {
+        Self {
+            name: name.map(str::to_owned),
+            rate,
+            server: None,
+        }
+    }
+
+    /// What a status calls it.
+    fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("pulse:{name}"),
+            None => "pulse".to_owned(),
+        }
+    }
+
+    /// Connects, and has a stream opened at this port.
+    fn open<Stream>(
+        &self,
+        stream: impl FnOnce(Connection, Option<CString>, u32) -> Result<Stream, ProtocolError>,
+    ) -> Result<Stream, Unopened> {
+        let socket = socket_of(self.server.as_deref());
+        let connection = Connection::open(&socket).map_err(|error| Unopened::NoServer {
+            socket,
+            reason: said(&error),
+        })?;
+        let name = self.name.as_deref().map(CString::new).transpose();
+        let name = name.map_err(|_| ProtocolError::Invalid("its name holds a zero".to_owned()));
+        name.and_then(|name| stream(connection, name, self.rate))
+            .map_err(Unopened::Refused)
+    }
+}
+
+/// Plays through a server. There is a connection for as long as a stretch takes.
+pub struct Pulse {
+    port: Port,
     stream: Option<Stream>,
 }
 
@@ -56,30 +106,23 @@ impl Pulse {
     /// opened yet.
     pub fn new(sink: Option<&str>, rate: u32) -> Self {
         Self {
-            sink: sink.map(str::to_owned),
-            rate,
-            server: None,
+            port: Port::new(sink, rate),
             stream: None,
         }
     }
 
     /// Asks the server at this socket, wherever the environment says that it is.
     #[must_use]
-    pub fn with_server(self, socket: &Path) -> Self {
-        Self {
-            server: Some(socket.to_owned()),
-            ..self
-        }
+    pub fn with_server(mut self, socket: &Path) -> Self {
+        self.port.server = Some(socket.to_owned());
+        self
     }
 
     fn open(&self) -> Result<Stream, SinkError> {
-        let socket = socket_of(self.server.as_deref());
-        let connection = Connection::open(&socket).map_err(|error| SinkError::NoServer {
-            socket,
-            reason: said(&error),
-        })?;
-        let stream = Stream::open(connection, self.sink.as_deref(), self.rate);
-        stream.map_err(|error| self.failed(&error))
+        self.port.open(Stream::open).map_err(|why| match why {
+            Unopened::NoServer { socket, reason } => SinkError::NoServer { socket, reason },
+            Unopened::Refused(error) => self.failed(&error),
+        })
     }
 
     fn failed(&self, error: &ProtocolError) -> SinkError {
@@ -92,10 +135,7 @@ impl Pulse {
 
 impl Sink for Pulse {
     fn name(&self) -> String {
-        match &self.sink {
-            Some(sink) => format!("pulse:{sink}"),
-            None => "pulse".to_owned(),
-        }
+        self.port.title()
     }
 
     fn is_audible(&self) -> bool {
@@ -210,10 +250,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn open(mut connection: Connection, sink: Option<&str>, rate: u32) -> Result<Self, ProtocolError> {
-        let sink = sink.map(CString::new).transpose();
-        let sink =
-            sink.map_err(|_| ProtocolError::Invalid("the name of the sink holds a zero".to_owned()))?;
+    fn open(mut connection: Connection, sink: Option<CString>, rate: u32) -> Result<Self, ProtocolError> {
         let is_chosen = sink.is_some();
         let octets = |milliseconds: u32| rate / 1_000 * milliseconds * SAMPLE_LENGTH;
         let reply: CreatePlaybackStreamReply =

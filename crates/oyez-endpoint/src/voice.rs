@@ -35,10 +35,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Failed(error) | Self::BadConfiguration(error)) = self;
-        let mut chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-        // Some errors say themselves what has caused them.
-        chain.dedup_by(|cause, effect| effect.ends_with(cause.as_str()));
-        write!(f, "{}", chain.join(": "))
+        f.write_str(&device::sentence(error.as_ref()))
     }
 }
 

@@ -12,6 +12,7 @@
 mod cloud;
 mod names;
 mod redundant;
+mod registrar;
 mod zone_program;
 
 use std::fmt::Write as _;
@@ -29,6 +30,7 @@ use tokio::runtime::Runtime;
 
 use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
 use crate::redundant::{Servers, percentiles, serving};
+use crate::registrar::binding;
 use crate::zone_program::{ZoneProgram, run};
 
 /// How often each case is repeated.
@@ -309,10 +311,5 @@ fn an_endpoint_with_two_foreign_servers_is_reached_when_the_first_is_killed() {
 
 /// Whether a cloud's registrar has the endpoint.
 fn knows_the_endpoint(cloud: &Cloud) -> bool {
-    let control = format!("unix:{}", cloud.folder.path().join("control").display());
-    let asked = Command::new("kamcmd")
-        .args(["-s", &control, "ul.lookup", "s:location", "s:7001"])
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&asked.stdout).contains("Address: sip:7001@")
+    binding(cloud, "7001").contains("Address: sip:7001@")
 }

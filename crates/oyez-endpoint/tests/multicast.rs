@@ -7,7 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use model::status::{DeviceEvent, SoundClass, Sounding, StopReason};
 use net::media::ZoneSockets;
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
-use peers::{Program, available};
+use peers::{Program, available, free_group};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -45,15 +45,6 @@ const PERIODS_ALONE: usize = 10;
 /// What the zone carries: a code of µ-law that stands for the same sample all the time, which no tone has.
 const CODE: u8 = 0x25;
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// A group of a test's own: nothing else is bound to its port.
-fn group() -> SocketAddrV4 {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    SocketAddrV4::new(
-        Ipv4Addr::new(239, 255, 78, 1),
-        socket.local_addr().unwrap().port(),
-    )
-}
 
 async fn start(sink: Box<dyn Sink>, configuration: &str) -> Device {
     // What is heard is compared with what was said, and not made louder.
@@ -182,7 +173,7 @@ async fn a_foreign_sender_is_heard_in_each_codec_and_packet_time() {
     let mut trials = tokio::task::JoinSet::new();
     for (zone, (codec, rate, more)) in (1..).zip(codecs) {
         trials.spawn(async move {
-            let (group, folder) = (group(), tempfile::tempdir().unwrap());
+            let (group, folder) = (free_group(), tempfile::tempdir().unwrap());
             let configuration =
                 format!("mcast.mode = 2\nmcast.rx.zones = {zone},\nmcast.zone{zone} = {group}\n");
             let (device, mut reports) = listening(recorder(folder.path()), &configuration).await;
@@ -285,7 +276,7 @@ async fn an_emergency_comes_over_a_zone() {
         .ok()
         .and_then(|text| text.parse().ok());
     let repeats = repeats.unwrap_or(REPEATS);
-    let (group, (sink, mut tape)) = (group(), mpsc::channel(STRETCHES_KEPT));
+    let (group, (sink, mut tape)) = (free_group(), mpsc::channel(STRETCHES_KEPT));
     let configuration = format!("mcast.mode = 2\nmcast.rx.zones = 9\nmcast.zone9 = {group}\n");
     let (device, mut reports) = listening(Box::new(Tape(sink)), &configuration).await;
     let speaker = speak_steadily(group);
@@ -322,7 +313,7 @@ async fn an_emergency_comes_over_a_zone() {
 /// An alert and an exercise that are raised at one device are heard at another as what its zone is, for as long as they last.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_and_an_exercise_go_out_to_their_zone_and_end_there_with_their_end() {
-    let (group, folder) = (group(), tempfile::tempdir().unwrap());
+    let (group, folder) = (free_group(), tempfile::tempdir().unwrap());
     let heard_at = format!("mcast.mode = 2\nmcast.rx.zones = 9\nmcast.zone9 = {group}\n");
     let (receiver, mut heard) = listening(recorder(folder.path()), &heard_at).await;
     let raised_at = format!("mcast.mode = 1\nann.zone1 = 9\nmcast.zone9 = {group}\n");

@@ -13,13 +13,13 @@
 mod caller;
 mod cloud;
 mod names;
+mod registrar;
 mod slot_plan;
 mod zone_program;
 
 use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ use tokio::time::timeout;
 
 use crate::caller::{phone, speech};
 use crate::cloud::{Cloud, Credential, DOMAIN, LOOPBACK, PROXY};
+use crate::registrar::binding;
 use crate::slot_plan::{Does, Slot, configuration, slots};
 use crate::zone_program::ZoneProgram;
 
@@ -92,19 +93,8 @@ fn every_slot_is_reached_through_a_foreign_service() {
         baresip: phone(cloud.port, &file),
         linphone: Linphone::start(&account(LINPHONE, Some(&proxy), None), &file),
     };
-    let control = format!("unix:{}", cloud.folder.path().join("control").display());
     let mut registrar = |slot: &Slot| {
-        let found = Command::new("kamcmd")
-            .args([
-                "-s",
-                &control,
-                "ul.lookup",
-                "s:location",
-                &format!("s:{}", slot.user),
-            ])
-            .output()
-            .unwrap();
-        let found = String::from_utf8_lossy(&found.stdout).into_owned();
+        let found = binding(&cloud, &slot.user);
         assert!(found.contains("Address: sip:"), "{}: {found}", slot.id);
         "registered".to_owned()
     };

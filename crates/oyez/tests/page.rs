@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -23,7 +23,7 @@ use net::authority::{AuthorityDirectory, Purpose, Subject};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use oyez::up::loudspeaker::Loudspeaker;
-use peers::{Program, available};
+use peers::{Program, available, free_group};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -216,15 +216,6 @@ async fn a_page_that_is_not_heard_and_one_under_a_wrong_password_end_with_exit_c
     assert!(refused.stdout.is_empty());
 }
 
-/// A group of a test's own: nothing else is bound to its port.
-fn group() -> SocketAddrV4 {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    SocketAddrV4::new(
-        Ipv4Addr::new(239, 255, 79, 1),
-        socket.local_addr().unwrap().port(),
-    )
-}
-
 /// A foreign receiver of a group that listens as well as `others`, and the file that it writes.
 fn foreign_receiver(
     folder: &Path,
@@ -284,7 +275,7 @@ fn judge(what: &str, recording: &Sound) {
 
 /// A page to an endpoint that sends is heard by a foreign receiver and by one of ours, whole, with its tone before it.
 async fn page_a_zone(codec: &str, payload_type: u8) {
-    let (folder, group) = (tempfile::tempdir().unwrap(), group());
+    let (folder, group) = (tempfile::tempdir().unwrap(), free_group());
     // What is heard is compared with what was said, and not made louder.
     let multicast =
         format!("audio.agc.use = 0\noyez.mcast.interface = lo\nmcast.zone1 = {group}\nmcast.rx.zones = 1,\n");

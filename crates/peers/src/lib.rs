@@ -6,6 +6,7 @@
 
 mod baresip;
 mod browser;
+mod group;
 mod linphone;
 mod network;
 mod program;
@@ -14,6 +15,7 @@ mod stoi;
 
 pub use baresip::{Account, Baresip, Media};
 pub use browser::{BROWSER_PROGRAMS, Browser, Element, View};
+pub use group::free_group;
 pub use linphone::Linphone;
 pub use network::{Home, Internet, Way};
 pub use program::{Program, SKIPPED_LIST, available, build_program, skip};

@@ -2,14 +2,14 @@
 
 use std::ffi::CString;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{self, ProtocolError};
 use pulseaudio::protocol::{ChannelMap, SampleFormat, SampleSpec};
 use pulseaudio::protocol::{Command, CreateRecordStreamReply, RecordStreamParams};
 
-use super::{Connection, SAMPLE_LENGTH, said, socket_of};
+use super::{Connection, Port, SAMPLE_LENGTH, Unopened, said};
 use crate::{Microphone, MicrophoneError};
 
 /// Sound that the server hands over at a time, in milliseconds.
@@ -19,11 +19,9 @@ const NO_CHANNEL: u32 = u32::MAX;
 /// How the names of sources end that only repeat what an output plays.
 const MONITOR: &[u8] = b".monitor";
 
-/// Hears through the server of the user who runs the program, or of the system. There is a connection for as long as it listens.
+/// Hears through a server. There is a connection for as long as it listens.
 pub struct PulseMicrophone {
-    source: Option<String>,
-    rate: u32,
-    server: Option<PathBuf>,
+    port: Port,
     stream: Option<Stream>,
 }
 
@@ -32,30 +30,23 @@ impl PulseMicrophone {
     /// samples a second. Nothing is opened yet.
     pub fn new(source: Option<&str>, rate: u32) -> Self {
         Self {
-            source: source.map(str::to_owned),
-            rate,
-            server: None,
+            port: Port::new(source, rate),
             stream: None,
         }
     }
 
     /// Asks the server at this socket, wherever the environment says that it is.
     #[must_use]
-    pub fn with_server(self, socket: &Path) -> Self {
-        Self {
-            server: Some(socket.to_owned()),
-            ..self
-        }
+    pub fn with_server(mut self, socket: &Path) -> Self {
+        self.port.server = Some(socket.to_owned());
+        self
     }
 
     fn open(&self) -> Result<Stream, MicrophoneError> {
-        let socket = socket_of(self.server.as_deref());
-        let connection = Connection::open(&socket).map_err(|error| MicrophoneError::NoServer {
-            socket,
-            reason: said(&error),
-        })?;
-        let stream = Stream::open(connection, self.source.as_deref(), self.rate);
-        stream.map_err(|error| self.failed(&error))
+        self.port.open(Stream::open).map_err(|why| match why {
+            Unopened::NoServer { socket, reason } => MicrophoneError::NoServer { socket, reason },
+            Unopened::Refused(error) => self.failed(&error),
+        })
     }
 
     fn failed(&self, error: &ProtocolError) -> MicrophoneError {
@@ -68,10 +59,7 @@ impl PulseMicrophone {
 
 impl Microphone for PulseMicrophone {
     fn name(&self) -> String {
-        match &self.source {
-            Some(source) => format!("pulse:{source}"),
-            None => "pulse".to_owned(),
-        }
+        self.port.title()
     }
 
     fn probe(&mut self) -> Result<(), MicrophoneError> {
@@ -105,10 +93,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn open(mut connection: Connection, source: Option<&str>, rate: u32) -> Result<Self, ProtocolError> {
-        let name = source.map(CString::new).transpose();
-        let name =
-            name.map_err(|_| ProtocolError::Invalid("the name of the source holds a zero".to_owned()))?;
+    fn open(mut connection: Connection, name: Option<CString>, rate: u32) -> Result<Self, ProtocolError> {
         let is_chosen = name.is_some();
         let reply: CreateRecordStreamReply =
             connection.ask(&Command::CreateRecordStream(RecordStreamParams {
