@@ -116,8 +116,12 @@ fn endpoint(folder: &Path, port: u16, rest: &str) -> Program {
 }
 
 fn is_told(server: &LogServer, rest: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let program = endpoint(folder.path(), server.port, rest);
+    is_told_from(tempfile::tempdir().unwrap().path(), server, rest);
+}
+
+/// The same of an endpoint whose state folder is `state` in the folder.
+fn is_told_from(folder: &Path, server: &LogServer, rest: &str) {
+    let program = endpoint(folder, server.port, rest);
 
     let line = server.wait_for(&["registration_changed", "No reply from server"]);
 
@@ -171,17 +175,13 @@ fn a_log_server_is_told_over_tcp() {
     is_told(&server, "log.protocol = tcp\n");
 }
 
-#[test]
-fn a_log_server_is_told_over_tls_if_it_is_the_one() {
-    if !available(&["rsyslogd"]) {
-        return;
-    }
-    let now = SystemTime::now();
-    let authority = Authority::generate("log authority", now).unwrap();
+/// A server over TLS whose certificate is of an authority, and what it asks for besides, as its configuration says it.
+fn over_tls(authority: &Authority, asks: &str) -> LogServer {
+    let subject = [Subject::Address(LOOPBACK)];
     let issued = authority
-        .issue(&[Subject::Address(LOOPBACK)], Purpose::Server, now)
+        .issue(&subject, Purpose::Server, SystemTime::now())
         .unwrap();
-    let server = LogServer::start(|folder, port| {
+    LogServer::start(|folder, port| {
         let place = |name: &str, content: &str| {
             let path = folder.join(name);
             fs::write(&path, content).unwrap();
@@ -190,13 +190,23 @@ fn a_log_server_is_told_over_tls_if_it_is_the_one() {
         format!(
             "global(defaultNetstreamDriver=\"gtls\" defaultNetstreamDriverCAFile=\"{}\" \
              defaultNetstreamDriverCertFile=\"{}\" defaultNetstreamDriverKeyFile=\"{}\")\n\
-             module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\" streamDriver.authMode=\"anon\")\n\
+             module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\" {asks})\n\
              input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")",
             place("ca.pem", authority.certificate_pem()),
             place("server.pem", &issued.certificate_pem),
             place("server.key", &issued.key_pem),
         )
-    });
+    })
+}
+
+#[test]
+fn a_log_server_is_told_over_tls_if_it_is_the_one() {
+    if !available(&["rsyslogd"]) {
+        return;
+    }
+    let now = SystemTime::now();
+    let authority = Authority::generate("log authority", now).unwrap();
+    let server = over_tls(&authority, "streamDriver.authMode=\"anon\"");
     let other = Authority::generate("another authority", now).unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("other.pem"), other.certificate_pem()).unwrap();
@@ -216,4 +226,35 @@ fn a_log_server_is_told_over_tls_if_it_is_the_one() {
         &server,
         &format!("log.protocol = tls\noyez.log.ca = {}\n", ca.display()),
     );
+}
+
+#[test]
+fn a_log_server_that_asks_for_a_certificate_is_shown_that_of_the_device() {
+    if !available(&["rsyslogd"]) {
+        return;
+    }
+    let name = "lobby.devices.example";
+    let authority = Authority::generate("log authority", SystemTime::now()).unwrap();
+    let asks = format!("streamDriver.authMode=\"x509/name\" permittedPeer=[\"{name}\"]");
+    let server = over_tls(&authority, &asks);
+    let ca = server.folder.path().join("ca.pem");
+    let rest = format!("log.protocol = tls\noyez.log.ca = {}\n", ca.display());
+    server.wait_for_listener();
+
+    let nobody = tempfile::tempdir().unwrap();
+    let mut refused = endpoint(nobody.path(), server.port, &rest);
+    refused.wait_for(&["a log server is out of reach"], PATIENCE);
+    drop(refused);
+    assert!(!server.written().contains("registration_changed"));
+
+    let lobby = tempfile::tempdir().unwrap();
+    let folder = lobby.path().join("state/certificate");
+    fs::create_dir_all(&folder).unwrap();
+    let subject = [Subject::Name(name.to_owned())];
+    let issued = authority
+        .issue(&subject, Purpose::Client, SystemTime::now())
+        .unwrap();
+    fs::write(folder.join("device.pem"), &issued.certificate_pem).unwrap();
+    fs::write(folder.join("device.key"), issued.key_pem.as_bytes()).unwrap();
+    is_told_from(lobby.path(), &server, &rest);
 }
