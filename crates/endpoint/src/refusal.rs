@@ -4,6 +4,15 @@ use media::sdp::SdpError;
 use model::config::ZoneNumber;
 use sip::message::StatusCode;
 
+/// What an administrator can do about media that the device's own settings keep out.
+fn remedy(error: &SdpError) -> &'static str {
+    match error {
+        SdpError::SecureRefused => " (sip.srtp is disabled)",
+        SdpError::PlainRefused => " (sip.srtp is standard)",
+        _ => "",
+    }
+}
+
 /// Why a call is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -26,7 +35,7 @@ pub(crate) enum Refusal {
     #[error("the INVITE offers no media")]
     NoOffer,
     /// The offer cannot be accepted.
-    #[error("the offered media cannot be accepted: {0}")]
+    #[error("the offered media cannot be accepted: {0}{remedy}", remedy = remedy(.0))]
     Media(SdpError),
     /// The codec could not be set up.
     #[error("the codec could not be set up")]

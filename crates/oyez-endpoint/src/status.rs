@@ -75,7 +75,7 @@ pub(crate) fn registration_text(registration: &RegistrationStatus) -> String {
         text.push_str(&format!(" ({cause})"));
     }
     if let Some(target) = &registration.target {
-        text.push_str(&format!(" at {} over {}", target.address, target.transport));
+        text.push_str(&format!(" at {target}"));
     }
     let since = Duration::from_millis(registration.since_ms).as_secs();
     text.push_str(&format!(", for {since} s"));

@@ -274,14 +274,7 @@ fn row(slot: &SlotStatus) -> SlotRow {
         shown: shown.to_string(),
         look: look(*shown),
         cause: cause.as_ref().map_or_else(String::new, ToString::to_string),
-        where_to: target.as_ref().map_or_else(String::new, |target| {
-            // It is known from the answer for the name on.
-            if target.transport.is_empty() {
-                target.address.clone()
-            } else {
-                format!("{} over {}", target.address, target.transport)
-            }
-        }),
+        where_to: target.as_ref().map_or_else(String::new, ToString::to_string),
         since: time(*since_ms),
         next_try: next_try_ms.map_or_else(String::new, |ms| {
             let what = match shown {

@@ -324,6 +324,17 @@ pub struct Target {
     pub transport: String,
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.address)?;
+        // Which transport it is is found out with the first address.
+        if self.transport.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, " over {}", self.transport)
+    }
+}
+
 /// The place of a target in the order they are tried in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
