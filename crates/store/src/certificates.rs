@@ -60,6 +60,20 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Takes a certificate back; says whether it was issued here.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn revoke_certificate(
+        &mut self,
+        fingerprint: TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE certificate SET revoked_at = COALESCE(revoked_at, $2) WHERE fingerprint = $1";
+        Ok(self.execute(sql, &[hash(fingerprint), moment(at)]).await? > 0)
+    }
+
     /// Finds an issued certificate by its fingerprint.
     ///
     /// # Errors

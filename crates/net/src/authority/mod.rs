@@ -7,7 +7,7 @@ mod directory;
 mod request;
 
 pub use directory::{AuthorityDirectory, DirectoryError};
-pub use request::{OwnKey, holder_names};
+pub use request::{OwnKey, holder_names, public_key};
 
 use std::fmt;
 use std::net::IpAddr;

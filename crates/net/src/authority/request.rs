@@ -80,6 +80,16 @@ impl Authority {
     }
 }
 
+/// The public key of a certificate: its `SubjectPublicKeyInfo` in DER (RFC 5280 §4.1.2.7).
+///
+/// # Errors
+/// It is not a certificate.
+pub fn public_key(certificate: &CertificateDer<'_>) -> Result<Vec<u8>, AuthorityError> {
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(certificate).map_err(|_| AuthorityError::NotACertificate)?;
+    Ok(parsed.public_key().raw.to_vec())
+}
+
 /// The names that a certificate gives its holder: common names and serial numbers of the subject, and host names.
 ///
 /// # Errors

@@ -5,12 +5,14 @@
 //! installed and none can be installed wrongly.
 
 mod client;
+mod client_authorities;
 mod clock;
 mod failure;
 mod identity;
 mod server;
 
 pub use client::{ClientTls, ClientTlsConfig, Trust, TrustError};
+pub use client_authorities::{ClientAuthorities, ClientVerdict};
 pub use clock::{CertificateClock, ClockVerdict, FAR_AHEAD, certificate_time};
 pub use failure::TlsFailure;
 pub use identity::{Identity, IdentityError, certificates_from_file, certificates_from_pem};

@@ -8,6 +8,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, We
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::client_authorities::AnyCertificate;
 use super::{Identity, MinimumVersion, provider};
 
 /// What a server asks of its clients.
@@ -18,6 +19,9 @@ pub enum ClientCertificates {
     NotAsked,
     /// Only clients with a certificate under one of these authorities are let in.
     Required(Vec<CertificateDer<'static>>),
+    /// A certificate is asked for, and whoever shows none or any is let in: that a client has the key of what it shows is
+    /// proved, and what that is worth is judged later, by [`ClientAuthorities`](super::ClientAuthorities).
+    Requested,
 }
 
 /// A TLS server configuration whose identity can be replaced while it runs.
@@ -62,6 +66,9 @@ impl ServerTls {
                     .build()
                     .map_err(ServerTlsError::Authorities)?;
                 builder.with_client_cert_verifier(verifier)
+            }
+            ClientCertificates::Requested => {
+                builder.with_client_cert_verifier(Arc::new(AnyCertificate(provider())))
             }
         };
         let resolver: Arc<dyn ResolvesServerCert> = current.clone();

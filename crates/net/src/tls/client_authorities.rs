@@ -1,0 +1,182 @@
+//! What the certificate of a client is worth.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+};
+
+use super::{ServerTlsError, provider};
+
+/// Takes any certificate whose key the client has.
+#[derive(Debug)]
+pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    /// None are named: a device has one certificate, and shows it to whoever asks.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What an authority says of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientVerdict {
+    /// One of the authorities has signed it, and it is valid at the time.
+    Trusted,
+    /// One of them has signed it, and it is not valid at the time: one sentence.
+    NotValidNow(String),
+    /// None of them has signed it, or it is not made as it should: one sentence.
+    Untrusted(String),
+}
+
+/// Authorities whose certificates prove who a client is.
+#[derive(Clone)]
+pub struct ClientAuthorities(Arc<dyn ClientCertVerifier>);
+
+impl fmt::Debug for ClientAuthorities {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClientAuthorities")
+    }
+}
+
+impl ClientAuthorities {
+    /// Takes the authorities' certificates.
+    ///
+    /// # Errors
+    /// One is no certificate, or there is none.
+    pub fn new(authorities: &[CertificateDer<'static>]) -> Result<Self, ServerTlsError> {
+        let mut roots = RootCertStore::empty();
+        for authority in authorities {
+            roots.add(authority.clone()).map_err(ServerTlsError::Authority)?;
+        }
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+            .build()
+            .map(Self)
+            .map_err(ServerTlsError::Authorities)
+    }
+
+    /// Judges a chain, the client's own certificate first, at a time.
+    #[must_use]
+    pub fn judge(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> ClientVerdict {
+        let Some((own, intermediates)) = chain.split_first() else {
+            return ClientVerdict::Untrusted("no certificate was shown".to_owned());
+        };
+        let since_1970 = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        let judged = self
+            .0
+            .verify_client_cert(own, intermediates, UnixTime::since_unix_epoch(since_1970));
+        match judged {
+            Ok(_) => ClientVerdict::Trusted,
+            Err(error) if is_about_time(&error) => ClientVerdict::NotValidNow(error.to_string()),
+            Err(error) => ClientVerdict::Untrusted(error.to_string()),
+        }
+    }
+}
+
+fn is_about_time(error: &Error) -> bool {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    matches!(
+        error,
+        Error::InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::{Authority, OwnKey, Purpose};
+    use crate::tls::certificates_from_pem;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn signed_by(authority: &Authority, now: SystemTime) -> Vec<CertificateDer<'static>> {
+        let request = OwnKey::generate().unwrap().request("0022EE0A0B0C").unwrap();
+        let issued = authority.sign_request(&request, Purpose::Client, now).unwrap();
+        certificates_from_pem(issued.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_trusted_if_one_of_the_authorities_has_signed_it_and_while_it_is_valid() {
+        let now = SystemTime::now();
+        let [own, other] = ["own", "other"].map(|name| Authority::generate(name, now).unwrap());
+        let authorities = ClientAuthorities::new(&[own.certificate().clone()]).unwrap();
+        let chain = signed_by(&own, now);
+
+        assert_eq!(authorities.judge(&chain, now), ClientVerdict::Trusted);
+        for then in [now - DAY * 30, now + DAY * 4_000] {
+            let verdict = authorities.judge(&chain, then);
+            assert!(matches!(verdict, ClientVerdict::NotValidNow(_)), "{verdict:?}");
+        }
+        for chain in [signed_by(&other, now), Vec::new()] {
+            let verdict = authorities.judge(&chain, now);
+            assert!(matches!(verdict, ClientVerdict::Untrusted(_)), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_for_servers_proves_no_client() {
+        let now = SystemTime::now();
+        let authority = Authority::generate("own", now).unwrap();
+        let request = OwnKey::generate().unwrap().request("0022EE0A0B0C").unwrap();
+        let issued = authority.sign_request(&request, Purpose::Server, now).unwrap();
+        let chain = certificates_from_pem(issued.as_bytes()).unwrap();
+        let authorities = ClientAuthorities::new(&[authority.certificate().clone()]).unwrap();
+        let verdict = authorities.judge(&chain, now);
+        assert!(matches!(verdict, ClientVerdict::Untrusted(_)), "{verdict:?}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The service over its [`store`]: how devices come to their certificates and configuration.
+//!
+//! What this crate deliberately does not do: it carries no call. A zone takes the directory that the store makes, and goes on
+//! without the service.
+
+mod moment;
+pub mod provisioning;
+pub mod registrations;

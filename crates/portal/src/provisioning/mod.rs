@@ -1,0 +1,116 @@
+//! The provisioning server: devices fetch their configuration here, and get their certificates.
+//!
+//! A certificate is asked for in the handshake and judged here, where it is known what is asked for. So a device without one, or
+//! with a wrong one, is told what is wrong, and the try is kept for whoever looks for its cause. Nobody learns whether a device is
+//! known by asking for it: that is looked up only for who has proved to be it.
+
+mod enrolment;
+mod file;
+mod proof;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use model::inventory::{TokenHash, Uplink};
+use net::authority::Authority;
+use net::tls::{ClientAuthorities, ServerTlsError};
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+use store::Store;
+use web::{Throttle, bound, harden};
+
+pub use enrolment::claim_code_hash;
+
+/// Octets of a request for a certificate.
+const REQUEST_LENGTH_MAX: usize = 64 * 1024;
+
+/// What the server is made of.
+pub struct ProvisioningSetup {
+    /// What is known.
+    pub store: Arc<Store>,
+    /// Signs the certificates of those who have a claim code.
+    pub authority: Arc<Authority>,
+    /// Authorities of manufacturers, whose certificates are as good.
+    pub manufacturers: Vec<CertificateDer<'static>>,
+    /// Where devices are sent to register.
+    pub uplink: Uplink,
+}
+
+/// Makes the server's site.
+///
+/// # Errors
+///
+/// When an authority's certificate cannot be used.
+pub fn router(setup: ProvisioningSetup) -> Result<Router, ServerTlsError> {
+    let own = setup.authority.certificate().clone();
+    let authorities: Vec<_> = std::iter::once(own).chain(setup.manufacturers).collect();
+    let server = Server(Arc::new(Shared {
+        store: setup.store,
+        authority: setup.authority,
+        authorities: ClientAuthorities::new(&authorities)?,
+        uplink: setup.uplink,
+        guesses: Mutex::default(),
+        refusals: Mutex::default(),
+    }));
+    Ok(Router::new()
+        .route("/{file}", get(file::serve))
+        .route("/enrol", post(enrolment::enrol))
+        .layer(DefaultBodyLimit::max(REQUEST_LENGTH_MAX))
+        .layer(from_fn(bound))
+        .layer(from_fn(harden))
+        .with_state(server))
+}
+
+/// What every request has at hand.
+#[derive(Clone)]
+struct Server(Arc<Shared>);
+
+struct Shared {
+    store: Arc<Store>,
+    authority: Arc<Authority>,
+    authorities: ClientAuthorities,
+    uplink: Uplink,
+    /// Tries to guess a claim code.
+    guesses: Mutex<Throttle>,
+    /// Requests of those who proved nothing: each is answered, but only so many are written down.
+    refusals: Mutex<Throttle>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Server")
+    }
+}
+
+impl Server {
+    fn guesses(&self) -> MutexGuard<'_, Throttle> {
+        self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says whether one more refusal of an address is written down.
+    fn notes_refusal(&self, from: std::net::IpAddr) -> bool {
+        let mut refusals = self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let is_noted = refusals.admit(now, from).is_ok();
+        if is_noted {
+            refusals.note_failure(now, from);
+        }
+        is_noted
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+fn sha256(octets: &[u8]) -> TokenHash {
+    TokenHash(Sha256::digest(octets).into())
+}
+
+#[cfg(test)]
+mod tests;

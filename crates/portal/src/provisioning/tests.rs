@@ -1,0 +1,351 @@
+//! The server with endpoints of ours as its clients.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use device::appliance::{Enrolment, EnrolmentError, enrol};
+use model::config::{Document, EndpointConfig};
+use model::directory::{DigestAlgorithm, Generation};
+use model::inventory::{
+    Account, Attempt, AttemptOutcome, ClaimCode, CountryCode, Description, Device, DeviceType, DisplayName,
+    Holder, HolderId, HolderKind, Line, LineId, LinePlace, MacAddress, TimeZone, Timestamp,
+};
+use model::{AccountId, DeviceId, Secret, SlotPosition};
+use net::authority::{Authority, Issued, Purpose, Subject};
+use net::tls::{ClientCertificates, ClientTls, ClientTlsConfig, Identity, MinimumVersion, ServerTls, Trust};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use web::{Limits, Listener};
+
+use super::*;
+
+const MAC: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
+const OTHER: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0D]);
+const CODE: &str = "K7QF-2XMB";
+
+/// A running server with one device that is assigned an extension.
+struct Bench {
+    folder: TempDir,
+    store: Arc<Store>,
+    authority: Arc<Authority>,
+    listener: Listener,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).await.unwrap());
+        let now = SystemTime::now();
+        let authority = Arc::new(Authority::generate("Test authority", now).unwrap());
+        std::fs::write(folder.path().join("ca.pem"), authority.certificate_pem()).unwrap();
+        let router = router(ProvisioningSetup {
+            store: Arc::clone(&store),
+            authority: Arc::clone(&authority),
+            manufacturers: Vec::new(),
+            uplink: Uplink {
+                domain: "one.example.com".to_owned(),
+                outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+                second_outbound_proxy: None,
+            },
+        })
+        .unwrap();
+        let loopback = Subject::Address([127, 0, 0, 1].into());
+        let issued = authority.issue(&[loopback], Purpose::Server, now).unwrap();
+        let identity = identity_of(&issued);
+        let tls = ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::Requested).unwrap();
+        let limits = Limits {
+            connections: 16,
+            connections_per_source: 16,
+        };
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = Listener::start(anywhere, &tls, limits, router).await.unwrap();
+        let bench = Self {
+            folder,
+            store,
+            authority,
+            listener,
+        };
+        bench.fill().await;
+        bench
+    }
+
+    async fn fill(&self) {
+        let mut writing = self.store.write().await.unwrap();
+        writing.add_account(&account()).await.unwrap();
+        let mut scope = writing.account(&id());
+        scope.add_holder(&holder()).await.unwrap();
+        scope.add_device(&device(1, MAC, DeviceType::Oyez)).await.unwrap();
+        scope
+            .add_device(&device(2, OTHER, DeviceType::Other))
+            .await
+            .unwrap();
+        scope.add_line(&line()).await.unwrap();
+        for number in [1, 2] {
+            let claim = ClaimCode {
+                code: claim_code_hash(if number == 1 { CODE } else { "ANOTHER" }),
+                device: DeviceId::from_random(number),
+                expires_at: Timestamp(u64::from(u32::MAX) * 1_000),
+                used_by: None,
+            };
+            scope.add_claim_code(&claim).await.unwrap();
+        }
+        writing.commit().await.unwrap();
+    }
+
+    fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// Has an endpoint with a state folder of its own enrol.
+    async fn enrol(&self, state: &Path, mac: MacAddress, code: &str) -> Result<(), EnrolmentError> {
+        let enrolment = Enrolment {
+            authority: format!("https://{}", self.listener.address()),
+            claim_code: Secret::from(code),
+            trusted_ca_file: Some(self.ca_file()),
+            state: state.to_owned(),
+            mac: Some(mac.to_string()),
+        };
+        enrol(enrolment).await.map(|_| ())
+    }
+
+    /// Fetches a file, and gives status line and text.
+    async fn fetch(&self, identity: Option<Identity>, file: &str) -> (String, String) {
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust: Trust::Authorities(vec![self.authority.certificate().clone()]),
+            minimum: MinimumVersion::Tls12,
+            identity,
+            ..ClientTlsConfig::default()
+        })
+        .unwrap();
+        let address = self.listener.address();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = address.ip().into();
+        let mut stream = TlsConnector::from(tls.config())
+            .connect(name, stream)
+            .await
+            .unwrap();
+        let request = format!(
+            "GET /{file} HTTP/1.1\r\nHost: x\r\nUser-Agent: Oyez-Endpoint/9.8.7\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        let _is_closed = stream.read_to_end(&mut said).await.is_ok();
+        let said = String::from_utf8(said).unwrap();
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    async fn attempts(&self, mac: MacAddress) -> Vec<Attempt> {
+        let mut reading = self.store.read().await.unwrap();
+        reading.attempts(mac).await.unwrap()
+    }
+}
+
+fn id() -> AccountId {
+    "one".parse().unwrap()
+}
+
+fn account() -> Account {
+    Account {
+        id: id(),
+        name: DisplayName::new("Customer").unwrap(),
+        domain: "one.example.com".to_owned(),
+        many_extensions_before_5_5: false,
+        generic_devices: true,
+    }
+}
+
+fn holder() -> Holder {
+    Holder {
+        id: HolderId::from_random(1),
+        kind: HolderKind::CommonArea,
+        name: DisplayName::new("Hall").unwrap(),
+        extension: "701".parse().unwrap(),
+        package: "basic".to_owned(),
+        country: CountryCode::new("CA").unwrap(),
+        time_zone: TimeZone::new("UTC").unwrap(),
+        site: None,
+    }
+}
+
+fn device(number: u128, mac: MacAddress, kind: DeviceType) -> Device {
+    Device {
+        id: DeviceId::from_random(number),
+        name: DisplayName::new("Hall loudspeaker").unwrap(),
+        description: Description::new("").unwrap(),
+        mac,
+        kind,
+        model: None,
+        firmware: None,
+        site: None,
+        added_at: Timestamp(0),
+    }
+}
+
+fn line() -> Line {
+    Line {
+        id: LineId::from_random(1),
+        device: DeviceId::from_random(1),
+        place: LinePlace::Slot(SlotPosition::BASE_PAGE),
+        holder: HolderId::from_random(1),
+        user: "83600015247557791369".parse().unwrap(),
+        authorization_id: "875586205903".parse().unwrap(),
+        algorithm: DigestAlgorithm::Sha256,
+        generation: Generation(1),
+        password: Secret::from("a password of 128 bits"),
+    }
+}
+
+fn identity_of(issued: &Issued) -> Identity {
+    Identity::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap()
+}
+
+fn identity_in(state: &Path) -> Identity {
+    let certificate = state.join("certificate");
+    Identity::from_files(&certificate.join("device.pem"), &certificate.join("device.key")).unwrap()
+}
+
+#[tokio::test]
+async fn an_endpoint_enrols_by_its_code_and_fetches_what_it_was_assigned() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, " k7qf2xmb ").await.unwrap();
+
+    let (status, text) = bench
+        .fetch(Some(identity_in(state.path())), "algom0022EE0A0B0C.conf")
+        .await;
+
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let config = EndpointConfig::from_document(&Document::parse(&text).unwrap()).unwrap();
+    assert_eq!(config.slots.len(), 1);
+    assert_eq!(config.slots[0].user, line().user);
+    assert_eq!(config.slots[0].password, Some(line().password));
+    let attempts = bench.attempts(MAC).await;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].outcome, AttemptOutcome::Served);
+    assert_eq!(attempts[0].source, "127.0.0.1");
+    let mut reading = bench.store.read().await.unwrap();
+    let (_, device) = reading.device_of_mac(MAC).await.unwrap().unwrap();
+    assert_eq!(device.firmware.as_deref(), Some("9.8.7"));
+    assert_eq!(device.model.as_deref(), Some("oyez"));
+}
+
+#[tokio::test]
+async fn p01_without_a_certificate_nothing_is_served_and_the_cause_is_kept() {
+    let bench = Bench::start().await;
+    let (status, text) = bench.fetch(None, "algom0022EE0A0B0C.conf").await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(text, "a device certificate is needed");
+    assert_eq!(
+        bench.attempts(MAC).await[0].outcome,
+        AttemptOutcome::NoCertificate
+    );
+}
+
+#[tokio::test]
+async fn p01_a_certificate_of_another_authority_is_not_trusted() {
+    let bench = Bench::start().await;
+    let now = SystemTime::now();
+    let stranger = Authority::generate("Stranger", now).unwrap();
+    let name = Subject::Name("0022ee0a0b0c".to_owned());
+    let issued = stranger.issue(&[name], Purpose::Client, now).unwrap();
+    let (status, _) = bench
+        .fetch(Some(identity_of(&issued)), "algom0022EE0A0B0C.conf")
+        .await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(bench.attempts(MAC).await[0].outcome, AttemptOutcome::Untrusted);
+}
+
+#[tokio::test]
+async fn p02_a_device_gets_no_file_but_its_own_and_learns_nothing_of_others() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let known = bench
+        .fetch(Some(identity_in(state.path())), "algom0022EE0A0B0D.conf")
+        .await;
+    let unknown = bench
+        .fetch(Some(identity_in(state.path())), "algom0022EE0A0BFF.conf")
+        .await;
+    assert_eq!(known.0, "HTTP/1.1 403 Forbidden");
+    assert_eq!(known, unknown, "whether it was added is not told");
+    assert_eq!(
+        bench.attempts(OTHER).await[0].outcome,
+        AttemptOutcome::OtherDevice
+    );
+    assert!(bench.attempts(OTHER).await[0].detail.contains("0022EE0A0B0C"));
+}
+
+#[tokio::test]
+async fn a_generic_device_is_told_that_it_is_configured_by_hand() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), OTHER, "ANOTHER").await.unwrap();
+    let (status, text) = bench
+        .fetch(Some(identity_in(state.path())), "algom0022EE0A0B0D.conf")
+        .await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(text, "the device is configured by hand");
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_taken_back_fetches_nothing() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let identity = identity_in(state.path());
+    let fingerprint = sha256(&identity.chain()[0]);
+    let mut writing = bench.store.write().await.unwrap();
+    assert!(
+        writing
+            .revoke_certificate(fingerprint, Timestamp(1))
+            .await
+            .unwrap()
+    );
+    writing.commit().await.unwrap();
+    let (status, text) = bench.fetch(Some(identity), "algom0022EE0A0B0C.conf").await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(text, "the device certificate was taken back");
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_its_device_and_the_first_key_alone() {
+    let bench = Bench::start().await;
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    for (mac, code) in [(MAC, "WRONG"), (OTHER, CODE), (MacAddress::new([2; 6]), CODE)] {
+        let refused = bench.enrol(first.path(), mac, code).await.unwrap_err();
+        assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+    }
+    bench.enrol(first.path(), MAC, CODE).await.unwrap();
+    let refused = bench.enrol(second.path(), MAC, CODE).await.unwrap_err();
+    assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn w06_wrong_codes_are_slowed_down() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    for _ in 0..web::FREE_TRIES {
+        let refused = bench.enrol(state.path(), MAC, "WRONG").await.unwrap_err();
+        assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+    }
+    let refused = bench.enrol(state.path(), MAC, CODE).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("too many wrong claim codes"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn refusals_of_one_address_are_written_down_only_so_fast() {
+    let bench = Bench::start().await;
+    for _ in 0..=web::FREE_TRIES {
+        let (status, _) = bench.fetch(None, "algom0022EE0A0B0C.conf").await;
+        assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    }
+    let kept = bench.attempts(MAC).await.len();
+    assert_eq!(kept, usize::try_from(web::FREE_TRIES).unwrap());
+}
