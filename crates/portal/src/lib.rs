@@ -1,8 +1,10 @@
-//! The service over its [`store`]: how devices come to their certificates and configuration.
+//! The service over its [`store`]: how devices come to their certificates and configuration, and the
+//! pages of an administrator.
 //!
 //! What this crate deliberately does not do: it carries no call. A zone takes the directory that the store makes, and goes on
 //! without the service.
 
 mod moment;
+pub mod pages;
 pub mod provisioning;
 pub mod registrations;
