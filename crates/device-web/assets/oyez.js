@@ -43,7 +43,7 @@ for (const button of document.querySelectorAll("button.reveal")) {
   });
 }
 
-// Moments in the time zone that is set, by its name, else in that of whoever looks.
+// The server writes moments in UTC; they are shown in the time zone that is set, by its name, else in that of whoever looks.
 const inZone = (timeZone) => new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
   timeZone, timeZoneName: timeZone && "short",
@@ -55,10 +55,8 @@ try {
   // There is no zone of this name.
   clock = inZone(undefined);
 }
-for (const time of document.querySelectorAll("time[data-unix]")) {
-  const moment = new Date(Number(time.dataset.unix) * 1000);
-  time.dateTime = moment.toISOString();
-  time.textContent = clock.format(moment);
+for (const time of document.querySelectorAll("time[datetime]")) {
+  time.textContent = clock.format(new Date(time.dateTime));
 }
 
 // Listening: the browser plays what the loudspeaker plays, about a second later.

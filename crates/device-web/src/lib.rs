@@ -11,6 +11,7 @@
 mod access;
 mod api;
 mod log_book;
+mod moment;
 mod pages;
 mod server;
 mod site;

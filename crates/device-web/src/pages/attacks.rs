@@ -59,18 +59,18 @@ const CHANGES: &[&str] = &[
 ];
 
 /// A claimed endpoint, its pages, and a browser that is signed in.
-struct Visit {
-    appliance: Appliance,
+pub(super) struct Visit {
+    pub(super) appliance: Appliance,
     router: Router,
-    log_book: LogBook,
+    pub(super) log_book: LogBook,
     cookie: String,
     _state: tempfile::TempDir,
 }
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Answer {
@@ -81,7 +81,7 @@ impl Answer {
 }
 
 impl Visit {
-    async fn start(config: &str) -> Self {
+    pub(super) async fn start(config: &str) -> Self {
         let state = tempfile::tempdir().unwrap();
         let file = Document::parse(&format!("oyez.sink = null\n{config}")).unwrap();
         let identity = Identity {
@@ -125,7 +125,7 @@ impl Visit {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header(header::COOKIE, &self.cookie);
         self.send(request, "").await
     }

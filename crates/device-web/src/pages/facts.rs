@@ -3,14 +3,15 @@
 use model::config::Tab;
 use net::tls::ClockVerdict;
 
+use crate::moment::Moment;
 use crate::site::Site;
 
 /// A line that is shown.
 pub(super) struct Fact {
     pub(super) label: &'static str,
     pub(super) text: String,
-    /// A moment before the text, in seconds since 1970.
-    pub(super) at: Option<u64>,
+    /// A moment before the text.
+    pub(super) at: Option<Moment>,
 }
 
 fn fact(label: &'static str, text: impl Into<String>) -> Fact {
@@ -64,7 +65,7 @@ fn time(site: &Site) -> Vec<Fact> {
     };
     vec![
         Fact {
-            at: Some(device::unix_time()),
+            at: Some(Moment(device::unix_time())),
             ..fact("Time", judged)
         },
         fact(

@@ -10,6 +10,7 @@ use tracing::Level;
 use super::layout::{self, Frame};
 use super::signed_in::SignedIn;
 use crate::log_book::DeliveryStatus;
+use crate::moment::Moment;
 use crate::site::Site;
 
 #[derive(Template)]
@@ -22,7 +23,7 @@ struct Page {
 }
 
 struct Row {
-    at: u64,
+    at: Moment,
     level: &'static str,
     look: &'static str,
     part: String,
@@ -49,7 +50,7 @@ pub(super) async fn show(
             .into_iter()
             .filter(|line| !warnings_only || line.level <= Level::WARN)
             .map(|line| Row {
-                at: line.at,
+                at: Moment(line.at),
                 level: line.level.as_str(),
                 look: look(line.level),
                 part: line.target,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::layout::{self, Frame};
 use super::signed_in::{Posted, SignedIn};
 use super::upload::Upload;
+use crate::moment::Moment;
 use crate::site::Site;
 
 #[derive(Template)]
@@ -27,7 +28,7 @@ struct Page {
 
 struct Row {
     number: u32,
-    made_at: u64,
+    made_at: Moment,
     author: String,
     applies: bool,
 }
@@ -164,7 +165,7 @@ fn page(
 fn row(version: &Version, current: Option<u32>) -> Row {
     Row {
         number: version.number,
-        made_at: version.made_at,
+        made_at: Moment(version.made_at),
         author: match &version.author {
             Author::Web => "these pages".to_owned(),
             Author::Api => "the REST API".to_owned(),

@@ -15,6 +15,8 @@ mod level;
 mod listen;
 mod log;
 mod maintenance;
+#[cfg(test)]
+mod scriptless;
 mod settings;
 mod signed_in;
 mod sounds;
