@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod certificate;
 mod log_book;
 mod moment;
 mod pages;

@@ -100,12 +100,7 @@ impl Site {
     }
 
     /// What the device is, by the labels of the hardware.
-    pub(crate) async fn facts(&self) -> Vec<(&'static str, String)> {
-        let certificate = if self.appliance().has_certificate().await {
-            "Installed"
-        } else {
-            "Not Installed"
-        };
+    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         vec![
             ("Product Name", "Oyez IP Endpoint".to_owned()),
             ("Firmware Version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -115,7 +110,6 @@ impl Site {
                 format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             ),
             ("Device", self.appliance().identity().device.to_string()),
-            ("Manufacturer Certificate", certificate.to_owned()),
         ]
     }
 }

@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use media::rtp::Header;
+use net::authority::{Authority, Purpose, Subject};
 use net::media::ZoneSockets;
 use net::resolver::Resolver;
 use peers::{BROWSER_PROGRAMS, View, available};
@@ -454,6 +455,48 @@ fn every_page_opens_without_an_error_of_the_browser() {
         bench.browser.look(View::Wide);
         bench.picture(path.trim_start_matches('/').replace('/', "-").as_str());
     }
+    bench.end();
+}
+
+/// Whom the device's certificate names and until when: valid, soon over, over, and one that cannot be used.
+#[test]
+fn the_certificate_of_the_device_is_shown_with_its_expiry_and_what_that_means() {
+    if !available(BROWSER_PROGRAMS) {
+        return;
+    }
+    let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    bench.claim();
+    let folder = bench.state.path().join("certificate");
+    fs::create_dir(&folder).unwrap();
+    let shows = |status: &str, picture: &str| {
+        bench.open("/about");
+        bench.browser.wait_for_text("main", status);
+        bench.picture(picture);
+    };
+    shows("Not Installed", "about");
+
+    for (age_days, status, picture) in [
+        (1, "Valid", "about-certificate"),
+        (390, "Expires Soon", "about-certificate-soon"),
+        (500, "Expired", "about-certificate-expired"),
+    ] {
+        let issued_at = SystemTime::now() - Duration::from_secs(age_days * 24 * 60 * 60);
+        let authority = Authority::generate("test", issued_at).unwrap();
+        let names = [Subject::Name("0022EE0A0B0C".to_owned())];
+        let issued = authority.issue(&names, Purpose::Client, issued_at).unwrap();
+        fs::write(folder.join("device.pem"), &issued.certificate_pem).unwrap();
+        fs::write(folder.join("device.key"), issued.key_pem.as_bytes()).unwrap();
+        shows(status, picture);
+        bench.browser.wait_for_text("main", "CN=0022EE0A0B0C");
+        let until = issued.not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let shown = "return Date.parse(document.querySelector('main time').dateTime) / 1000";
+        let shown = bench.browser.run(shown, &serde_json::json!([]));
+        assert_eq!(shown.as_u64(), Some(until.as_secs()));
+    }
+    bench.browser.wait_for_text("main", "oyez-endpoint enrol");
+
+    fs::write(folder.join("device.key"), "no key").unwrap();
+    shows("It cannot be used", "about-certificate-unusable");
     bench.end();
 }
 

@@ -1,3 +1,4 @@
+mod about;
 mod files;
 mod zones;
 

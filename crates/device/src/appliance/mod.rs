@@ -26,7 +26,9 @@ use tokio::task::spawn_blocking;
 
 use self::assembly::Surroundings;
 pub use self::library::{TONE_UPLOAD_MAX, TONES_BYTES_MAX, TONES_MAX, ToneError, ToneFile};
-pub use self::provisioning::{Enrolled, Enrolment, EnrolmentError, Provisioning, ProvisioningFailure, enrol};
+pub use self::provisioning::{
+    Enrolled, Enrolment, EnrolmentError, OwnCertificate, Provisioning, ProvisioningFailure, enrol,
+};
 use self::store::Store;
 pub use self::store::{Author, StoreError, VERSIONS_KEPT, Version};
 use crate::machine::{self, unix_time};
@@ -296,11 +298,11 @@ impl Appliance {
         self.0.fetches.0.notify_one();
     }
 
-    /// Whether the device has a certificate of its own that it can show to a provisioning server.
-    pub async fn has_certificate(&self) -> bool {
+    /// The certificate of its own that the device shows to a provisioning server.
+    pub async fn certificate(&self) -> OwnCertificate {
         let state = self.state().to_owned();
-        let look = move || provisioning::has_certificate(&state);
-        spawn_blocking(look).await.unwrap_or(false)
+        let look = move || OwnCertificate::of(&state);
+        spawn_blocking(look).await.unwrap_or(OwnCertificate::Absent)
     }
 
     /// Whom to trust as a log server over TLS, and the certificate that it is shown. Reads files, and so belongs on a thread that may wait.

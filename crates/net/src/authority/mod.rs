@@ -232,9 +232,11 @@ impl fmt::Debug for Issued {
     }
 }
 
-/// What a certificate says of itself, as far as its renewal asks.
+/// What a certificate says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
+    /// Whom it is for, as `CN=lobby, serialNumber=7`; empty if only `subjects` say that.
+    pub holder: String,
     /// When its validity begins.
     pub not_before: SystemTime,
     /// When its validity ends.
@@ -258,6 +260,7 @@ impl CertificateFacts {
             .map(|extension| extension.value.general_names.iter().filter_map(subject).collect())
             .unwrap_or_default();
         Ok(Self {
+            holder: parsed.subject().to_string(),
             not_before: system_time(parsed.validity().not_before.timestamp()),
             not_after: system_time(parsed.validity().not_after.timestamp()),
             subjects,
@@ -392,6 +395,7 @@ mod tests {
         let issued = authority.issue(&subjects, Purpose::Server, now()).unwrap();
 
         let facts = facts(&issued);
+        assert_eq!(facts.holder, "CN=sip.example.com");
         assert_eq!(facts.subjects, subjects);
         assert_eq!(facts.not_before, now() - BACKDATED);
         assert_eq!(facts.not_after, now() + CERTIFICATE_VALIDITY);
@@ -400,6 +404,7 @@ mod tests {
     #[test]
     fn renewal_is_due_when_a_third_is_left_and_not_a_second_before() {
         let facts = CertificateFacts {
+            holder: String::new(),
             not_before: now(),
             not_after: now() + Duration::from_secs(900),
             subjects: Vec::new(),
@@ -414,6 +419,7 @@ mod tests {
     #[test]
     fn a_certificate_of_the_future_is_due_for_renewal() {
         let facts = CertificateFacts {
+            holder: String::new(),
             not_before: now(),
             not_after: now() + Duration::from_secs(900),
             subjects: Vec::new(),

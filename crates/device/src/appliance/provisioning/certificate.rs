@@ -6,12 +6,41 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use net::authority::CertificateFacts;
 use net::tls::{Identity, IdentityError};
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 /// The folder in the state folder that holds the device's certificate.
 const CERTIFICATE_FOLDER: &str = "certificate";
+
+/// The certificate that a device shows to a server that asks for it, with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnCertificate {
+    /// There is none.
+    Absent,
+    /// There is something, but it cannot be shown; says why.
+    Unusable(String),
+    /// There is one.
+    Installed(CertificateFacts),
+}
+
+impl OwnCertificate {
+    /// Looks at the one in a state folder.
+    pub(in crate::appliance) fn of(state: &Path) -> Self {
+        let identity = match CertificateFiles::of(state).identity() {
+            Ok(None) => return Self::Absent,
+            Ok(Some(identity)) => identity,
+            Err(error) => return Self::Unusable(error.to_string()),
+        };
+        let leaf = identity.chain().first().map(CertificateFacts::read);
+        match leaf {
+            None => Self::Absent,
+            Some(Ok(facts)) => Self::Installed(facts),
+            Some(Err(error)) => Self::Unusable(error.to_string()),
+        }
+    }
+}
 
 /// The certificate that the device shows.
 ///

@@ -25,6 +25,7 @@ use model::status::{DeviceEvent, ProvisioningStep};
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 
 pub(super) use self::certificate::CertificateFiles;
+pub use self::certificate::OwnCertificate;
 pub use self::enrolment::{Enrolled, Enrolment, EnrolmentError, enrol};
 pub use self::fetch::ProvisioningFailure;
 use self::fetch::{Client, failure};
@@ -284,11 +285,6 @@ async fn file(client: &Client<'_>, name: &str) -> Result<Option<Document>, Provi
 
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-/// Says whether the state folder holds a certificate of the device with its key, and both can be read and used.
-pub(super) fn has_certificate(state: &Path) -> bool {
-    matches!(CertificateFiles::of(state).identity(), Ok(Some(_)))
 }
 
 /// Whom to trust, and the device's certificate if it has one.

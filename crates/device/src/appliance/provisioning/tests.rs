@@ -189,7 +189,10 @@ async fn a_device_gets_its_account_by_its_certificate_and_keeps_what_was_set_on_
     let state = tempfile::tempdir().unwrap();
     server.equip(state.path());
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
-    assert!(appliance.has_certificate().await);
+    assert!(matches!(
+        appliance.certificate().await,
+        OwnCertificate::Installed(_)
+    ));
 
     let Provisioning::Done { files } = outcome(&appliance).await else {
         panic!("{:?}", appliance.provisioning());
@@ -218,7 +221,7 @@ async fn the_same_files_again_make_no_version_and_an_override_stays() {
     let server = Server::start(files, false).await;
     let state = tempfile::tempdir().unwrap();
     let appliance = appliance(state.path(), &server.configuration()).await.unwrap();
-    assert!(!appliance.has_certificate().await);
+    assert_eq!(appliance.certificate().await, OwnCertificate::Absent);
     outcome(&appliance).await;
     let louder = model::config::SettingChange {
         key: "audio.page.vol".to_owned(),

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::appliance::provisioning::has_certificate;
+use crate::appliance::provisioning::OwnCertificate;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const MAC: &str = "00:22:EE:0A:0B:0C";
@@ -102,6 +102,10 @@ fn sign(authority: &Authority, request: &Value) -> String {
     authority
         .sign_request(request, Purpose::Client, SystemTime::now())
         .unwrap()
+}
+
+fn has_certificate(state: &Path) -> bool {
+    matches!(OwnCertificate::of(state), OwnCertificate::Installed(_))
 }
 
 fn granted(certificate: &str) -> Answer {
