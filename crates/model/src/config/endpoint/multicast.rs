@@ -143,10 +143,14 @@ fn sending(reader: &Reader<'_>) -> MulticastSending {
     }
 }
 
+/// The zone of the base extension, and of whatever goes to the zone `Default`.
+fn zone_of_base(reader: &Reader<'_>) -> Option<ZoneNumber> {
+    let number = u8::try_from(reader.integer("mcast.tx.fixed"));
+    number.ok().and_then(ZoneNumber::new)
+}
+
 fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
-    let of_base = u8::try_from(reader.integer("mcast.tx.fixed"))
-        .ok()
-        .and_then(ZoneNumber::new);
+    let of_base = zone_of_base(reader);
     let chosen = |key: &str| match reader.parsed(key) {
         None | Some(ZoneChoice::Default) => of_base,
         Some(ZoneChoice::None) => None,
@@ -172,10 +176,17 @@ fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
         .collect()
 }
 
-/// An alert that is meant for a zone must not stay here unnoticed.
+/// What is meant for a zone must not stay here unnoticed.
 pub(super) fn check(config: &MulticastConfig, reader: &Reader<'_>, errors: &mut Vec<ConfigError>) {
     if config.mode != MulticastMode::Sender {
         return;
+    }
+    if let Some(zone) = zone_of_base(reader)
+        && !config.sending.group_by_zone.contains_key(&zone)
+    {
+        let problem = "pages, and what else goes to the zone Default, would not go out: the zone is not among mcast.tx.zones";
+        let right = "a zone of mcast.tx.zones, or 0 for none";
+        errors.push(conflict(reader, "mcast.tx.fixed", problem, right));
     }
     for position in SlotPosition::all(SlotKind::Alert) {
         let key = format!("ann.zone{}", position.port());
@@ -314,7 +325,7 @@ mod tests {
             Ok(_) => Vec::new(),
             Err(errors) => errors.into_iter().map(|error| (error.key, error.line)).collect(),
         };
-        let zones = "mcast.tx.zones = 2,8,\nann.zone3 = 9\nann.zone4 = 8\n";
+        let zones = "mcast.tx.zones = 2,8,\nann.zone3 = 9\nann.zone4 = 8\nmcast.tx.fixed = 0\n";
 
         assert_eq!(
             errors(&format!("mcast.mode = 1\n{zones}")),
@@ -322,6 +333,30 @@ mod tests {
         );
         assert_eq!(errors(&format!("mcast.mode = 2\n{zones}")), []);
         assert_eq!(errors("mcast.mode = 1\nann.zone3 = 9\n"), []);
+    }
+
+    #[test]
+    fn a_base_extension_whose_zone_may_not_be_sent_to_is_refused_at_a_sender() {
+        let errors = |text: &str| match EndpointConfig::from_document(&Document::parse(text).unwrap()) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.into_iter().map(|error| (error.key, error.line)).collect(),
+        };
+        let fixed = "mcast.tx.fixed".to_owned();
+
+        assert_eq!(
+            errors("mcast.mode = 1\nmcast.tx.zones = 2,8,\nmcast.tx.fixed = 3\n"),
+            [(fixed.clone(), Some(3))]
+        );
+        // Without the key it is zone 1.
+        assert_eq!(errors("mcast.mode = 1\nmcast.tx.zones = 2,8,\n"), [(fixed, None)]);
+        for right in [
+            "mcast.mode = 1\nmcast.tx.zones = 2,8,\nmcast.tx.fixed = 8\n",
+            "mcast.mode = 1\nmcast.tx.zones = 2,8,\nmcast.tx.fixed = 0\n",
+            "mcast.mode = 1\nmcast.tx.fixed = 3\n",
+            "mcast.mode = 2\nmcast.tx.zones = 2,8,\nmcast.tx.fixed = 3\n",
+        ] {
+            assert_eq!(errors(right), [], "{right}");
+        }
     }
 
     #[test]
