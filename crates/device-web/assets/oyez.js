@@ -26,10 +26,15 @@ if (live) {
 
 // A secret is fetched when somebody asks for it, and hidden again by the same button.
 for (const button of document.querySelectorAll("button.reveal")) {
+  const offer = (word) => {
+    button.textContent = word;
+    button.ariaLabel = `${word} ${button.dataset.name}`;
+  };
   button.addEventListener("click", async () => {
     const field = document.getElementById(button.dataset.key);
     if (!field.classList.contains("secret")) {
       field.classList.add("secret");
+      offer("Show");
       return;
     }
     if (field.value === "********") {
@@ -40,6 +45,7 @@ for (const button of document.querySelectorAll("button.reveal")) {
       field.value = await answer.text();
     }
     field.classList.remove("secret");
+    offer("Hide");
   });
 }
 

@@ -15,6 +15,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use device_web::Syslog;
 use media::rtp::Header;
 use net::authority::{Authority, Purpose, Subject};
 use net::media::ZoneSockets;
@@ -23,7 +24,7 @@ use peers::{BROWSER_PROGRAMS, View, available};
 
 use crate::caller::{phone, speech};
 use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
-use crate::pages::{Bench, Entry, PASSWORD, PATIENCE, field};
+use crate::pages::{Bench, Entry, PASSWORD, PATIENCE, field, log_book};
 
 /// The seed's manual configuration of a generic device, field by field, and then a call to a slot of each kind.
 #[test]
@@ -221,7 +222,11 @@ fn a_secret_is_shown_when_it_is_asked_for_and_stays_when_others_are_saved() {
     bench.browser.wait_for_text(".device", "Lobby");
     bench.browser.find("[name=\"sip.u1.pwd\"]:not(.secret)");
     assert_eq!(bench.browser.value(&field("sip.u1.pwd")), "hunter2");
+    bench.browser.wait_for_text("button.reveal", "Hide");
     bench.picture("settings-revealed");
+    bench.browser.click("button.reveal");
+    bench.browser.find("[name=\"sip.u1.pwd\"].secret");
+    bench.browser.wait_for_text("button.reveal", "Show");
     bench.end();
 }
 
@@ -629,15 +634,33 @@ fn what_is_set_on_each_tab_is_there_after_a_reload() {
     bench.open("/status");
     bench.browser.wait_for_text("#live", "alsa:no-such-card");
     bench.picture("status-microphone");
+    // The book of lines is that of all tests, and this is the only one that sends it anywhere.
+    let _syslog = bench
+        .runtime
+        .block_on(async { Syslog::start(bench.appliance.clone(), log_book()) });
+    let log_server = TcpListener::bind((LOOPBACK, 0)).unwrap();
+    let closed = TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap();
     bench.set(
         "/settings/admin",
         &[
             ("log.method", Entry::Choice("Network")),
-            ("log.server", Entry::Text("127.0.0.1:9")),
+            (
+                "log.server",
+                Entry::Text(&log_server.local_addr().unwrap().to_string()),
+            ),
+            ("log.server2", Entry::Text(&closed.to_string())),
+            ("log.protocol", Entry::Choice("TCP")),
             ("log.level", Entry::Choice("Warning")),
         ],
     );
     bench.picture("admin");
+    let log = "const log = new XMLHttpRequest(); log.open('GET', '/log', false); log.send(); return log.responseText";
+    bench.browser.wait_until(log, |log| {
+        log.as_str().is_some_and(|log| log.contains("Out of Reach"))
+    });
+    bench.open("/log");
+    bench.browser.wait_for_text("main table", &closed.to_string());
+    bench.picture("log-servers");
     bench.end();
 }
 

@@ -98,6 +98,7 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
             choice("0", "Disabled", chosen),
         ]),
         Kind::Integer { min, max, unit } => {
+            let unit = measure(unit);
             named(spec, min..=max, chosen).unwrap_or(Control::Number { min, max, unit })
         }
         Kind::Choice(words) => Control::Select(
@@ -164,6 +165,14 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
         | Kind::Text => Control::Text {
             suggestions: Vec::new(),
         },
+    }
+}
+
+/// The unit behind a field; empty where a number names one of them instead of counting them.
+fn measure(unit: &'static str) -> &'static str {
+    match unit {
+        "zones" => "",
+        unit => unit,
     }
 }
 

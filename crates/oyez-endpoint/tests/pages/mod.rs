@@ -176,7 +176,7 @@ pub(crate) enum Entry<'a> {
 }
 
 /// The log of all tests of this program.
-fn log_book() -> LogBook {
+pub(crate) fn log_book() -> LogBook {
     static BOOK: OnceLock<LogBook> = OnceLock::new();
     let begin = || {
         let book = LogBook::default();
