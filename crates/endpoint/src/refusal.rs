@@ -25,8 +25,8 @@ pub(crate) enum Refusal {
     /// The device is about to leave the network.
     #[error("the device shuts down")]
     Leaving,
-    /// A later attempt at the same page has come before it.
-    #[error("the page goes on in another dialog")]
+    /// A later attempt for the same leg of a call has come before it.
+    #[error("a later attempt at the same call has come before it")]
     Overtaken,
     /// The slot, or the device, has as many calls as it may.
     #[error("too many calls at once")]

@@ -22,6 +22,7 @@
 //! # Ok::<(), model::TextError>(())
 //! ```
 
+mod attempt;
 pub mod config;
 pub mod directory;
 pub mod directory_file;
@@ -36,6 +37,7 @@ pub mod status;
 mod utf8;
 mod validated_text;
 
+pub use attempt::{ATTEMPT_HEADER, Attempt, AttemptError};
 pub use id::{AccountId, DeviceId, PageId, SlotId};
 pub use identity::{AuthorizationId, Extension, SipUser};
 pub use priority_header::{PRIORITY_HEADER, PRIORITY_OF_ZONE};

@@ -26,7 +26,7 @@
 use std::net::SocketAddr;
 
 use media::sdp::{Hidden, Negotiated, Origin, PendingOffer, SecurityOffer};
-use model::SipUser;
+use model::{Attempt as AttemptName, SipUser};
 use sip::flow::Flow;
 use sip::user_agent::SessionId;
 
@@ -95,7 +95,7 @@ pub(crate) enum Ports {
 pub(crate) struct LegMedia {
     /// What is offered or accepted of SRTP.
     pub(crate) security: SecurityOffer,
-    /// Session id of our `o=`.
+    /// Session id of our `o=`: what an answer, and an attempt over another flow, is known to belong to the leg by.
     pub(crate) session_id: u64,
     /// Version of our `o=`.
     pub(crate) version: u64,
@@ -147,6 +147,14 @@ impl Leg {
             attempts: 0,
             other: None,
         }
+    }
+
+    /// What the attempt under way is called, where the device may be called more than once.
+    pub(crate) fn attempt(&self) -> Option<AttemptName> {
+        (self.attempts > 1 || self.alternatives.len() > 1).then_some(AttemptName {
+            number: self.attempts,
+            leg: self.media.session_id,
+        })
     }
 
     /// Says whether the dialog and the ports are both done with.

@@ -31,7 +31,7 @@ use media::mix::Gain;
 use media::sample::SampleRate;
 use media::sdp::{self, Hidden, Origin, PendingOffer, SdpError};
 use model::status::Receipt;
-use model::{PageId, SlotKind};
+use model::{Attempt, PageId, SlotKind};
 use paging::Class;
 use sip::flow::Flow;
 use sip::user_agent::{ServerId, SessionId};
@@ -82,8 +82,8 @@ pub(crate) struct About {
     pub(crate) page: Option<PageId>,
     /// The announcement that the call starts, and then is only answered. Without one, what the caller says is heard.
     pub(crate) announcement: Option<u8>,
-    /// Which attempt of a zone at this device it is.
-    pub(crate) attempt: u32,
+    /// Which attempt of a zone at this device it is, if it says so.
+    pub(crate) attempt: Option<Attempt>,
     /// It is the exercise of an alert.
     pub(crate) is_drill: bool,
     /// The caller in words, for statuses.

@@ -7,7 +7,7 @@ use media::mix::Gain;
 use media::sdp::{self, Direction, Hidden, LocalMedia};
 use model::config::PriorityTrust;
 use model::status::{DeviceEvent, StopReason};
-use model::{PageId, SlotKind, SlotPosition};
+use model::{ATTEMPT_HEADER, Attempt, PageId, SlotKind, SlotPosition};
 use paging::{Class, Effect, SoundId};
 use rand_core::Rng;
 use sip::flow::Flow;
@@ -28,8 +28,6 @@ use crate::tones::{BuiltinTone, ToneSource};
 
 /// Names the page of a call between parts of Oyez.
 pub const PAGE_HEADER: &str = "Oyez-Page";
-/// Numbers the attempts of a zone at one device with one page, where there is more than one.
-const ATTEMPT_HEADER: &str = "Oyez-Attempt";
 
 /// Packet time we ask for: what the zone forwards without re-encoding.
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -49,9 +47,14 @@ impl Endpoint {
             Ok(admitted) => admitted,
             Err((slot, refusal)) => return self.refuse(now, session, slot, &refusal),
         };
-        if position == SlotPosition::CANCEL {
+        let attempt = attempt_of(invite);
+        if self.is_overtaken(now, attempt) {
+            return self.refuse(now, session, Some(slot), &Refusal::Overtaken);
+        }
+        if position == SlotPosition::CANCEL && !self.gate.recent.is_done(attempt) {
             // Before anything that could refuse the call: what it asks for is done by its coming.
             self.cancel_alerts(now);
+            self.gate.recent.set_done(attempt);
         }
         if let Err(refusal) = self.take_in(now, session, flow, (slot, position), invite) {
             self.refuse(now, session, Some(slot), &refusal);
@@ -88,9 +91,6 @@ impl Endpoint {
             attempt: attempt_of(invite),
             caller: caller(invite),
         };
-        if self.is_overtaken(&about) {
-            return Err(Refusal::Overtaken);
-        }
         if passcode.is_none() {
             // Before anything else that could refuse the call, as well.
             self.announce(now, &about)?;
@@ -141,11 +141,15 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Starts the announcement that a call asks for, if it does.
+    /// Starts the announcement that a call asks for, if it does, and no other attempt at it has: somebody may have cancelled that
+    /// since.
     pub(super) fn announce(&mut self, now: Instant, about: &About) -> Result<(), Refusal> {
         let Some(number) = about.announcement else {
             return Ok(());
         };
+        if self.gate.recent.is_done(about.attempt) {
+            return Ok(());
+        }
         let slot = self
             .slots
             .get(about.slot)
@@ -154,7 +158,9 @@ impl Endpoint {
             slot,
             caller: about.caller.clone(),
         });
-        self.start_announcement(now, number, about.is_drill, starter)
+        self.start_announcement(now, number, about.is_drill, starter)?;
+        self.gate.recent.set_done(about.attempt);
+        Ok(())
     }
 
     /// The announcement that a call to an alert slot starts. A page of a zone has somebody who speaks: it carries the
@@ -356,13 +362,18 @@ impl Endpoint {
         }
     }
 
-    /// Says whether a later attempt of a zone at the same page has come already: an earlier one, late on a slow way, must not end
-    /// it, as the zone is about to cancel it.
-    fn is_overtaken(&self, about: &About) -> bool {
-        let page = about.page.as_ref();
-        let known = page.and_then(|page| self.calls.same_page(about.id, page));
-        let known = known.and_then(|known| self.calls.about(known));
-        known.is_some_and(|known| about.attempt < known.attempt)
+    /// Takes note of an attempt of a zone; says whether a later one for the same leg has come already, be it over or under way.
+    /// What the earlier one asks for has been done, and the zone is about to cancel it.
+    fn is_overtaken(&mut self, now: Instant, attempt: Option<Attempt>) -> bool {
+        let Some(attempt) = attempt else {
+            return false;
+        };
+        let stands = self
+            .calls
+            .abouts()
+            .filter_map(|about| about.attempt)
+            .any(|known| known.leg == attempt.leg && attempt.number < known.number);
+        self.gate.recent.take(now, attempt) || stands
     }
 
     /// Ends the older dialog of a page that arrives through another one, so that it is not played twice. Says whether
@@ -567,10 +578,10 @@ fn page_of(invite: &Message) -> Option<PageId> {
     header.trim().parse().ok()
 }
 
-/// Which attempt of a zone at this device a call is.
-fn attempt_of(invite: &Message) -> u32 {
-    let header = invite.header(HeaderName::Other(ATTEMPT_HEADER));
-    header.and_then(|value| value.trim().parse().ok()).unwrap_or(1)
+/// Which attempt of a zone at this device a call is, if it says so.
+fn attempt_of(invite: &Message) -> Option<Attempt> {
+    let header = invite.header(HeaderName::Other(ATTEMPT_HEADER))?;
+    header.parse().ok()
 }
 
 /// The caller as it is shown: the display name, else the user. Controls are left out, as this text goes to pages and

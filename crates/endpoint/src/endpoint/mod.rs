@@ -25,6 +25,7 @@ use sip::framing::FramingFault;
 use sip::message::{Method, OwnedMethod};
 use sip::user_agent::{Config, Limits, RequestId, UserAgent};
 
+use crate::attempts::RecentLegs;
 use crate::call::Calls;
 use crate::delayed::DelayedPages;
 use crate::io::{Input, Output};
@@ -72,6 +73,8 @@ struct Gate {
     counters: Counters,
     /// Keep those out who guess passcodes.
     locks: Locks,
+    /// Keep those attempts of a zone out that come late.
+    recent: RecentLegs,
 }
 
 /// What has been refused and dropped so far.

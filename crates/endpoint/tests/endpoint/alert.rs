@@ -354,7 +354,7 @@ fn the_signals_follow_what_sounds() {
 }
 
 /// A device with two announcements of a second each, and the cancel extension.
-fn with_alerts() -> Profile {
+pub(crate) fn with_alerts() -> Profile {
     let mut profile = profile();
     for (number, user, value) in [(1, "fire", FIRE), (2, "flood", FLOOD)] {
         let position = SlotPosition::new(SlotKind::Alert, number).unwrap();
@@ -379,7 +379,7 @@ fn in_a_zone(profile: Profile) -> World {
     world
 }
 
-fn stop(number: u8) -> endpoint::Input {
+pub(crate) fn stop(number: u8) -> endpoint::Input {
     endpoint::Input::Sound(endpoint::SoundOrder::StopAnnouncement { number })
 }
 

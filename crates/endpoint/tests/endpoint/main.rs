@@ -10,6 +10,7 @@
 
 mod alert;
 mod attack;
+mod attempts;
 mod calling;
 mod configuration;
 mod credentials;

@@ -254,62 +254,6 @@ fn a_page_without_id_gets_no_receipt() {
 }
 
 #[test]
-fn an_earlier_attempt_that_comes_late_does_not_end_the_later_one_of_the_same_page() {
-    let mut world = World::sounding(profile());
-    let later = world.page("hall", &[("Oyez-Page", "page-1"), ("Oyez-Attempt", "2")]);
-    world.speak_page(&later, &speech(Duration::from_secs(2)));
-    world.run_for(Duration::from_millis(500));
-
-    let (earlier, _) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-1")]);
-    world.run_for(Duration::from_millis(100));
-
-    assert_eq!(world.server().statuses(earlier), [486]);
-    assert!(world.server().bye_of_device(later.session).is_none());
-    assert!(world.what_sounds().is_some());
-
-    let third = [("Oyez-Page", "page-1"), ("Oyez-Attempt", "3")];
-    world.page("hall", &third);
-    assert!(world.server().bye_of_device(later.session).is_some());
-}
-
-#[test]
-fn the_same_page_through_another_dialog_ends_the_older_one_and_is_played_once() {
-    let mut world = World::sounding(chiming());
-    let first = world.page("hall", PAGE);
-    world.speak_page(&first, &speech(SECOND));
-    world.run_for(SECOND + SECOND / 5);
-
-    let second = world.page("hall", PAGE);
-    world.speak_page(&second, &speech(SECOND));
-    world.run_for(SECOND);
-    world.hang_up(second.session);
-    world.run_for(SECOND);
-
-    let (_, bye) = world
-        .server()
-        .bye_of_device(first.session)
-        .expect("the older dialog is ended");
-    assert!(bye.body().is_empty(), "a page has one receipt");
-    assert!(bye.header(HeaderName::Reason).unwrap().contains("another dialog"));
-    assert_eq!(world.server().statuses(second.session), [200], "no second tone");
-    let receipt = world.receipt(second.session);
-    assert_eq!((receipt.played_ms, receipt.expected_ms), (2_000, 2_000));
-    assert_eq!(world.open_media.len(), 0);
-}
-
-#[test]
-fn a_page_of_another_id_does_not_end_the_one_that_plays() {
-    let mut world = World::sounding(profile());
-    let first = world.page("hall", PAGE);
-
-    let (second, _) = world.call("hall", SecurityOffer::Standard, &[("Oyez-Page", "page-2")]);
-    world.run_for(SECOND);
-
-    assert_eq!(world.server().statuses(second), [486]);
-    assert!(world.server().bye_of_device(first.session).is_none());
-}
-
-#[test]
 fn a_slot_takes_two_calls_and_not_one_more() {
     let mut world = World::registered(chiming());
     world.opens_media = false;
@@ -766,7 +710,7 @@ fn a_call_for_nobody_is_answered_404() {
     assert_eq!(world.device.counters().calls_to_nobody, 1);
 }
 
-fn chiming() -> Profile {
+pub(crate) fn chiming() -> Profile {
     let mut profile = profile();
     profile.slots[0].tone = ToneSource::Builtin(BuiltinTone::PageNotification);
     profile

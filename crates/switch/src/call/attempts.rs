@@ -3,7 +3,7 @@
 //! A flow may be dead without anybody knowing. So a device that says nothing over one flow is called over its next one as
 //! well. Both attempts stand until the device has answered over the later one, or one of them fails: a slow flow would
 //! otherwise cost the call where the other one is dead. The later one has the last word, for an endpoint that plays a page
-//! goes over to the later attempt at it ([`ATTEMPT_HEADER`]) and ends the earlier one itself.
+//! goes over to the later attempt at it ([`model::ATTEMPT_HEADER`]) and ends the earlier one itself.
 //!
 //! ```text
 //!            no response in FLOW_ANSWER_MAX         180, 200 of the later: the earlier is cancelled, or hung up on
@@ -25,9 +25,6 @@ use crate::switch::Switch;
 /// How long a device that has another flow may say nothing at all to an INVITE, not even 100, before it is called over that
 /// one as well.
 pub const FLOW_ANSWER_MAX: Duration = Duration::from_millis(300);
-
-/// The header that numbers the attempts at one device, where there is more than one.
-pub const ATTEMPT_HEADER: &str = "Oyez-Attempt";
 
 /// An attempt that stands beside the one its leg is about.
 #[derive(Debug)]

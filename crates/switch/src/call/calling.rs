@@ -5,7 +5,7 @@ use std::time::Instant;
 use media::bridge::LegId;
 use media::sdp::{self, Hidden, SecurityOffer};
 use model::status::{MissingReason, ZoneEvent};
-use model::{PageId, SipUser};
+use model::{ATTEMPT_HEADER, PageId, SipUser};
 use paging::{LegNumber, Page};
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
@@ -13,7 +13,6 @@ use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::announcement::PAGE_HEADER;
 use super::arriving::refused;
-use super::attempts::ATTEMPT_HEADER;
 use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
@@ -150,9 +149,10 @@ impl Switch {
         let spoken = call.spoken;
         let leg = self.calls.leg_by_id.get_mut(&id)?;
         leg.attempts += 1;
-        if leg.attempts > 1 {
-            let number = leg.attempts.to_string();
-            request.headers.push((ATTEMPT_HEADER.to_owned(), number));
+        if let Some(attempt) = leg.attempt() {
+            request
+                .headers
+                .push((ATTEMPT_HEADER.to_owned(), attempt.to_string()));
         }
         leg.media.security = security;
         let local = local_media(&self.config.media, leg, spoken)?;

@@ -48,7 +48,7 @@ use crate::permission::Manner;
 use announcement::Announcement;
 pub use announcement::PAGE_HEADER;
 pub(crate) use attempts::Attempt;
-pub use attempts::{ATTEMPT_HEADER, FLOW_ANSWER_MAX};
+pub use attempts::FLOW_ANSWER_MAX;
 pub use liveness::PROBE_EVERY;
 pub(crate) use offence::CallOffence;
 pub use receipts::RECEIPT_LENGTH_MAX;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use model::{ATTEMPT_HEADER, Attempt};
 use sip::flow::Transport;
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::{EndCause, Reply};
-use switch::{ATTEMPT_HEADER, FLOW_ANSWER_MAX};
+use switch::FLOW_ANSWER_MAX;
 
 use crate::phone::{Script, page_of};
 use crate::world::World;
@@ -47,8 +48,9 @@ fn release(world: &mut World, phone: usize) {
     world.settle();
 }
 
-fn attempt(invite: &Message) -> Option<&str> {
-    invite.header(HeaderName::Other(ATTEMPT_HEADER))
+fn attempt(invite: &Message) -> Attempt {
+    let header = invite.header(HeaderName::Other(ATTEMPT_HEADER));
+    header.expect("it says which attempt it is").parse().unwrap()
 }
 
 fn is_in_call(world: &World, phone: usize) -> bool {
@@ -64,7 +66,7 @@ fn a_device_that_says_nothing_for_300_ms_is_called_over_its_other_flow_as_well_a
     world.run(MILLISECOND);
 
     let second = &world.phones[OTHER].invites[0];
-    assert_eq!(attempt(second), Some("2"));
+    assert_eq!(attempt(second).number, 2);
     assert_eq!(world.phones[TALKER].answers.len(), 1);
     assert_eq!(world.zone.counters().legs.other_flow, 1);
 
@@ -72,8 +74,10 @@ fn a_device_that_says_nothing_for_300_ms_is_called_over_its_other_flow_as_well_a
     release(&mut world, FIRST);
     world.run(SECOND);
     let first = &world.phones[FIRST].invites[0];
-    assert_eq!(attempt(first), None);
-    assert_eq!(page_of(first), page_of(&world.phones[OTHER].invites[0]));
+    let second = &world.phones[OTHER].invites[0];
+    assert_eq!(attempt(first).number, 1);
+    assert_eq!(attempt(first).leg, attempt(second).leg);
+    assert_eq!(page_of(first), page_of(second));
     assert!(!is_in_call(&world, FIRST) && is_in_call(&world, OTHER));
     assert_eq!(world.joined().len(), 2, "the talker and one listener");
 }
