@@ -1,13 +1,13 @@
 //! What the zones have told of who is registered, and of who was refused.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use model::inventory::Timestamp;
 use model::status::{RegistrationRefusal, ZoneEvent};
 
-/// Users of whom something is known; past that what is told of others is not kept. Directories have a limit of their own.
-pub const USERS_MAX: usize = 50_000;
+/// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
+pub const REFUSED_MAX: usize = 1_000;
 
 /// What is known of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,61 +37,79 @@ pub enum Registration {
     },
 }
 
-/// Registrations by user; it is shared by whoever hears the zones and whoever shows them.
+/// Registrations by user; it is shared by whoever hears the zones and whoever shows them. Those who have registered are users of
+/// the directory, whose number has a limit there.
 #[derive(Debug, Default)]
-pub struct Registrations(Mutex<BTreeMap<String, Registration>>);
+pub struct Registrations(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    registered: BTreeMap<String, Registration>,
+    refused: BTreeMap<String, (Timestamp, Registration)>,
+}
 
 impl Registrations {
     /// Takes an event of a zone; those about calls say nothing here. A refusal of somebody who is registered does not make them
     /// less so.
     pub fn note(&self, event: &ZoneEvent, now: Timestamp) {
-        let (user, told) = match event {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
             ZoneEvent::Registered {
                 user,
                 from,
                 user_agent,
                 ..
             } => {
-                let (from, user_agent) = (from.clone(), user_agent.clone());
-                let since = now;
-                (
-                    user.as_str(),
-                    Registration::Registered {
-                        since,
-                        from,
-                        user_agent,
-                    },
-                )
+                let registered = Registration::Registered {
+                    since: now,
+                    from: from.clone(),
+                    user_agent: user_agent.clone(),
+                };
+                known.registered.insert(user.to_string(), registered);
+                known.refused.remove(user.as_str());
             }
-            ZoneEvent::Unregistered { user, .. } => (user.as_str(), Registration::Gone { since: now }),
+            ZoneEvent::Unregistered { user, .. } => {
+                let gone = Registration::Gone { since: now };
+                known.registered.insert(user.to_string(), gone);
+            }
             ZoneEvent::RegistrationRefused { user, from, why, .. } => {
-                let (at, from, why) = (now, from.clone(), *why);
-                (user.as_str(), Registration::Refused { at, from, why })
+                if matches!(known.registered.get(user), Some(Registration::Registered { .. })) {
+                    return;
+                }
+                let (from, why) = (from.clone(), *why);
+                known.refuse(user, now, Registration::Refused { at: now, from, why });
             }
             ZoneEvent::CallRefused { .. }
             | ZoneEvent::PageStarted { .. }
             | ZoneEvent::PageEnded { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryApplied { .. }
-            | ZoneEvent::DirectoryRefused { .. } => return,
-        };
-        let mut known = self.known();
-        let is_registered = matches!(known.get(user), Some(Registration::Registered { .. }));
-        let is_refusal = matches!(told, Registration::Refused { .. });
-        let has_room = known.len() < USERS_MAX || known.contains_key(user);
-        if has_room && !(is_registered && is_refusal) {
-            known.insert(user.to_owned(), told);
+            | ZoneEvent::DirectoryRefused { .. } => {}
         }
     }
 
-    /// What is known of a user.
+    /// What is known of a user: that it is registered, else what it was told last.
     #[must_use]
     pub fn of(&self, user: &str) -> Option<Registration> {
-        self.known().get(user).cloned()
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let registered = known.registered.get(user);
+        let refused = known.refused.get(user).map(|(_, refused)| refused);
+        match registered {
+            Some(Registration::Registered { .. }) => registered.cloned(),
+            _ => refused.or(registered).cloned(),
+        }
     }
+}
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Registration>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Known {
+    fn refuse(&mut self, user: &str, now: Timestamp, refused: Registration) {
+        if self.refused.len() >= REFUSED_MAX && !self.refused.contains_key(user) {
+            let oldest = self.refused.iter().min_by_key(|(_, (at, _))| *at);
+            if let Some(oldest) = oldest.map(|(user, _)| user.clone()) {
+                self.refused.remove(&oldest);
+            }
+        }
+        self.refused.insert(user.to_owned(), (now, refused));
     }
 }
 
@@ -144,17 +162,23 @@ mod tests {
     }
 
     #[test]
-    fn so_many_users_are_kept_and_not_one_more() {
+    fn strangers_push_one_another_out_and_nobody_who_registers() {
         let registrations = Registrations::default();
-        for number in 0..=USERS_MAX {
-            registrations.note(&refused(&format!("user{number}")), EARLY);
+        registrations.note(&registered("hall"), EARLY);
+        for number in 0..REFUSED_MAX {
+            let at = Timestamp(u64::try_from(number).unwrap());
+            registrations.note(&refused(&format!("stranger{number}")), at);
         }
-        assert!(registrations.of(&format!("user{}", USERS_MAX - 1)).is_some());
-        assert!(registrations.of(&format!("user{USERS_MAX}")).is_none());
-        registrations.note(&registered("user1"), LATE);
-        assert!(matches!(
-            registrations.of("user1"),
-            Some(Registration::Registered { .. })
-        ));
+        assert!(registrations.of("stranger0").is_some());
+        registrations.note(&refused("one-more"), Timestamp(u64::MAX));
+        assert!(registrations.of("stranger0").is_none());
+        assert!(registrations.of("stranger1").is_some());
+        registrations.note(&registered("gate"), LATE);
+        for user in ["hall", "gate"] {
+            assert!(matches!(
+                registrations.of(user),
+                Some(Registration::Registered { .. })
+            ));
+        }
     }
 }

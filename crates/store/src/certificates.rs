@@ -7,6 +7,9 @@ use crate::engine::Value;
 use crate::stored::{Columns, hash, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
 
+/// How often one key may use its claim code.
+pub const CLAIM_USES_MAX: i64 = 10;
+
 /// Why a claim code is not good.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
@@ -21,7 +24,8 @@ pub enum ClaimError {
 }
 
 impl Transaction<'_> {
-    /// Uses a claim code up for the public key that asks; the same key may use it again, because an answer can be lost.
+    /// Uses a claim code up for the public key that asks; the same key may use it [`CLAIM_USES_MAX`] times, because an answer can be
+    /// lost, and not once more when a certificate of it was taken back. Says whether it was the first time.
     ///
     /// # Errors
     ///
@@ -32,14 +36,19 @@ impl Transaction<'_> {
         device: &DeviceId,
         key: TokenHash,
         now: Timestamp,
-    ) -> Result<(), ClaimError> {
-        let sql = "UPDATE claim_code SET used_by = $3 \
-                   WHERE code = $1 AND device = $2 AND expires_at > $4 AND (used_by IS NULL OR used_by = $3)";
-        let values = [hash(code), device.as_str().into(), hash(key), moment(now)];
-        match self.execute(sql, &values).await? {
-            0 => Err(ClaimError::NotGood),
-            _ => Ok(()),
-        }
+    ) -> Result<bool, ClaimError> {
+        let sql = "UPDATE claim_code SET used_by = $3, uses = uses + 1 \
+                   WHERE code = $1 AND device = $2 AND expires_at > $4 AND uses < $5 AND (used_by IS NULL OR used_by = $3) \
+                   AND NOT EXISTS (SELECT 1 FROM certificate WHERE key = $3 AND revoked_at IS NOT NULL) RETURNING uses";
+        let values = [
+            hash(code),
+            device.as_str().into(),
+            hash(key),
+            moment(now),
+            CLAIM_USES_MAX.into(),
+        ];
+        let row = self.row(sql, &values).await?.ok_or(ClaimError::NotGood)?;
+        Ok(Columns::of("claim_code", row).integer()? == 1)
     }
 
     /// Keeps a certificate that was issued.
@@ -60,7 +69,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Takes a certificate back; says whether it was issued here.
+    /// Takes a certificate back, with all others of its key and the claim codes of its device; says whether it was issued here.
     ///
     /// # Errors
     ///
@@ -70,7 +79,11 @@ impl Transaction<'_> {
         fingerprint: TokenHash,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE certificate SET revoked_at = COALESCE(revoked_at, $2) WHERE fingerprint = $1";
+        let sql =
+            "DELETE FROM claim_code WHERE device IN (SELECT device FROM certificate WHERE fingerprint = $1)";
+        self.execute(sql, &[hash(fingerprint)]).await?;
+        let sql = "UPDATE certificate SET revoked_at = COALESCE(revoked_at, $2) \
+                   WHERE key IN (SELECT key FROM certificate WHERE fingerprint = $1)";
         Ok(self.execute(sql, &[hash(fingerprint), moment(at)]).await? > 0)
     }
 
@@ -101,15 +114,15 @@ impl Transaction<'_> {
 }
 
 impl Scope<'_, '_> {
-    /// Gives a device a claim code; earlier ones of it that nobody has used are good no more.
+    /// Gives a device a claim code; an earlier one of it is good no more.
     ///
     /// # Errors
     ///
-    /// When the database fails.
+    /// When the account has no such device, or the database fails.
     pub async fn add_claim_code(&mut self, claim: &ClaimCode) -> Result<(), StoreError> {
         let device = claim.device.as_str();
-        let sql = "DELETE FROM claim_code WHERE used_by IS NULL \
-                   AND device IN (SELECT id FROM device WHERE id = $1 AND account = $2)";
+        let sql =
+            "DELETE FROM claim_code WHERE device IN (SELECT id FROM device WHERE id = $1 AND account = $2)";
         self.transaction.execute(sql, &[device.into(), self.id()]).await?;
         let values = [
             hash(claim.code),
@@ -117,8 +130,11 @@ impl Scope<'_, '_> {
             moment(claim.expires_at),
             self.id(),
         ];
-        let sql = "INSERT INTO claim_code SELECT $1, id, $3, NULL FROM device WHERE id = $2 AND account = $4";
-        self.transaction.execute(sql, &values).await?;
-        Ok(())
+        let sql =
+            "INSERT INTO claim_code SELECT $1, id, $3, NULL, 0 FROM device WHERE id = $2 AND account = $4";
+        match self.transaction.execute(sql, &values).await? {
+            0 => Err(StoreError::Missing { what: "device" }),
+            _ => Ok(()),
+        }
     }
 }

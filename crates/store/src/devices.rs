@@ -56,7 +56,7 @@ impl Scope<'_, '_> {
     ///
     /// # Errors
     ///
-    /// When its address is another device's, or the database fails.
+    /// When its address is another device's, its site is not the account's, or the database fails.
     pub async fn add_device(&mut self, device: &Device) -> Result<(), AddDeviceError> {
         let mac = device.mac;
         if let Some((account, known)) = self.transaction.device_of_mac(mac).await? {
@@ -79,8 +79,11 @@ impl Scope<'_, '_> {
             device.site.as_ref().map(|site| site.as_str()).into(),
             crate::stored::moment(device.added_at),
         ];
-        let sql = "INSERT INTO device VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        self.transaction.execute(sql, &values).await?;
+        let sql = "INSERT INTO device SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
+                   WHERE $9 IS NULL OR EXISTS (SELECT 1 FROM site WHERE account = $2 AND id = $9)";
+        if self.transaction.execute(sql, &values).await? == 0 {
+            return Err(StoreError::Missing { what: "site" }.into());
+        }
         Ok(())
     }
 

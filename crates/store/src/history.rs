@@ -6,10 +6,13 @@ use crate::engine::Value;
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
 
-/// Tries that are kept of one hardware address, and of all that told none together.
-const ATTEMPTS_MAX: i64 = 100;
-/// Hardware addresses of no known device whose tries are kept: anybody can name new ones.
+/// Tries that are kept of one hardware address, of those that were served and of the others each: strangers push no evidence out
+/// of what the device itself has done.
+const ATTEMPTS_MAX: i64 = 50;
+/// Tries that are kept of all hardware addresses together that no device had: anybody can name new ones.
 const UNKNOWN_ATTEMPTS_MAX: i64 = 1_000;
+/// What was done in an account, in entries.
+const AUDIT_MAX: i64 = 10_000;
 /// Longest text that a try keeps, in characters.
 const TEXT_MAX: usize = 400;
 
@@ -20,23 +23,25 @@ impl Transaction<'_> {
     ///
     /// When the database fails.
     pub async fn add_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
-        let mac = || Value::from(attempt.mac.map(MacAddress::compact));
+        let mac = Value::from(attempt.mac.map(MacAddress::compact));
+        let served = Value::from(attempt.outcome == AttemptOutcome::Served);
         let values = [
-            mac(),
+            mac.clone(),
             moment(attempt.at),
             short(&attempt.source),
             short(&attempt.file),
             attempt.outcome.as_str().into(),
             short(&attempt.detail),
+            served.clone(),
         ];
-        let sql =
-            "INSERT INTO attempt (mac, at, source, file, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+        let sql = "INSERT INTO attempt (mac, at, source, file, outcome, detail, served, known) \
+                   SELECT $1, $2, $3, $4, $5, $6, $7, EXISTS (SELECT 1 FROM device WHERE mac = $1)";
         self.execute(sql, &values).await?;
-        let sql = "DELETE FROM attempt WHERE mac IS NOT DISTINCT FROM $1 AND id <= (SELECT id FROM attempt \
-                   WHERE mac IS NOT DISTINCT FROM $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        self.execute(sql, &[mac(), ATTEMPTS_MAX.into()]).await?;
-        let sql = "DELETE FROM attempt WHERE id <= (SELECT id FROM attempt WHERE mac NOT IN (SELECT mac FROM device) \
-                   ORDER BY id DESC LIMIT 1 OFFSET $1) AND mac NOT IN (SELECT mac FROM device)";
+        let sql = "DELETE FROM attempt WHERE mac IS NOT DISTINCT FROM $1 AND served = $3 AND id <= (SELECT id FROM attempt \
+                   WHERE mac IS NOT DISTINCT FROM $1 AND served = $3 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        self.execute(sql, &[mac, ATTEMPTS_MAX.into(), served]).await?;
+        let sql = "DELETE FROM attempt WHERE known = 0 AND id <= (SELECT id FROM attempt WHERE known = 0 \
+                   ORDER BY id DESC LIMIT 1 OFFSET $1)";
         self.execute(sql, &[UNKNOWN_ATTEMPTS_MAX.into()]).await?;
         Ok(())
     }
@@ -67,7 +72,7 @@ impl Transaction<'_> {
 }
 
 impl Scope<'_, '_> {
-    /// Keeps what was done.
+    /// Keeps what was done; the oldest goes when there is too much.
     ///
     /// # Errors
     ///
@@ -81,6 +86,10 @@ impl Scope<'_, '_> {
             entry.detail.as_str().into(),
         ];
         let sql = "INSERT INTO audit (account, at, by, action, detail) VALUES ($1, $2, $3, $4, $5)";
+        self.transaction.execute(sql, &values).await?;
+        let sql = "DELETE FROM audit WHERE account = $1 AND id <= (SELECT id FROM audit WHERE account = $1 \
+                   ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        let values = [self.id(), AUDIT_MAX.into()];
         self.transaction.execute(sql, &values).await?;
         Ok(())
     }

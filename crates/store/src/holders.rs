@@ -30,7 +30,7 @@ impl Scope<'_, '_> {
     ///
     /// # Errors
     ///
-    /// When its number is another's, or the database fails.
+    /// When its number is another's, its site is not the account's, or the database fails.
     pub async fn add_holder(&mut self, holder: &Holder) -> Result<(), NumberTaken> {
         self.take_number(&holder.extension).await?;
         let values = [
@@ -44,8 +44,11 @@ impl Scope<'_, '_> {
             holder.time_zone.as_str().into(),
             holder.site.as_ref().map(|site| site.as_str()).into(),
         ];
-        let sql = "INSERT INTO holder VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        self.transaction.execute(sql, &values).await?;
+        let sql = "INSERT INTO holder SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 \
+                   WHERE $9 IS NULL OR EXISTS (SELECT 1 FROM site WHERE account = $2 AND id = $9)";
+        if self.transaction.execute(sql, &values).await? == 0 {
+            return Err(StoreError::Missing { what: "site" }.into());
+        }
         self.change_directory().await?;
         Ok(())
     }

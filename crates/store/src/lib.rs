@@ -23,7 +23,7 @@ mod tests;
 mod transaction;
 
 pub use access::SignedIn;
-pub use certificates::ClaimError;
+pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
 pub use holders::NumberTaken;
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

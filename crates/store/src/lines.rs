@@ -16,7 +16,7 @@ impl Scope<'_, '_> {
     ///
     /// # Errors
     ///
-    /// When the place is taken, or the database fails.
+    /// When the place is taken, device or holder are not the account's, or the database fails.
     pub async fn add_line(&mut self, line: &Line) -> Result<(), StoreError> {
         let password = self
             .transaction
@@ -36,8 +36,12 @@ impl Scope<'_, '_> {
             i64::from(line.generation.0).into(),
             password.into(),
         ];
-        let sql = "INSERT INTO line VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-        self.transaction.execute(sql, &values).await?;
+        let sql = "INSERT INTO line SELECT $1, $2, device.id, $4, $5, holder.id, $7, $8, $9, $10, $11 FROM device, holder \
+                   WHERE device.account = $2 AND device.id = $3 AND holder.account = $2 AND holder.id = $6";
+        if self.transaction.execute(sql, &values).await? == 0 {
+            let what = "device, user or common area";
+            return Err(StoreError::Missing { what });
+        }
         self.change_directory().await
     }
 

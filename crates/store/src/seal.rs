@@ -23,14 +23,15 @@ impl fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Reads the key file; makes it, for its owner alone, where there is none.
+    /// Reads the key file. Where there is none and it `may_make` one, it makes it, for its owner alone: another key beside
+    /// passwords that were sealed with the one that is missing would make it worse.
     ///
     /// # Errors
     ///
     /// When it cannot be read or made, or has another length.
-    pub(crate) fn open(file: &Path) -> io::Result<Self> {
+    pub(crate) fn open(file: &Path, may_make: bool) -> io::Result<Self> {
         let key = match read(file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(file)?,
+            Err(error) if may_make && error.kind() == io::ErrorKind::NotFound => make(file)?,
             other => other?,
         };
         Self::new(&key).ok_or_else(|| {
@@ -79,13 +80,23 @@ fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 fn make(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
     getrandom::fill(&mut key).map_err(io::Error::other)?;
+    // Under another name until it is whole: a key that was cut off by a power failure would lock the store.
+    let unfinished = file.with_extension("key.new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut made = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(file)?;
+        .open(&unfinished)?;
     made.write_all(&key)?;
     made.sync_all()?;
+    fs::rename(&unfinished, file)?;
+    if let Some(folder) = file.parent() {
+        fs::File::open(folder)?.sync_all()?;
+    }
     Ok(key)
 }
 
@@ -111,11 +122,18 @@ mod tests {
     fn the_key_is_made_once_and_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("store.key");
-        let sealed = Sealer::open(&file)
+        fs::write(
+            folder.path().join("store.key.new"),
+            "what a power failure has left",
+        )
+        .unwrap();
+        assert!(Sealer::open(&file, false).is_err());
+        let sealed = Sealer::open(&file, true)
             .unwrap()
             .seal(&Secret::from("p"), "x")
             .unwrap();
-        assert!(Sealer::open(&file).unwrap().open_sealed(&sealed, "x").is_some());
+        let again = Sealer::open(&file, true).unwrap();
+        assert!(again.open_sealed(&sealed, "x").is_some());
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -125,7 +143,7 @@ mod tests {
         let file = folder.path().join("store.key");
         for length in [0, KEY_LENGTH - 1, KEY_LENGTH + 1] {
             fs::write(&file, vec![7; length]).unwrap();
-            assert!(Sealer::open(&file).is_err(), "{length}");
+            assert!(Sealer::open(&file, true).is_err(), "{length}");
             assert_eq!(fs::read(&file).unwrap().len(), length);
         }
     }

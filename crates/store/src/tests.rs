@@ -334,11 +334,8 @@ async fn a_later_claim_code_takes_the_place_of_an_unused_one() {
             .await
             .unwrap();
     }
-    writing
-        .account(&id("two"))
-        .add_claim_code(&claim(3))
-        .await
-        .unwrap();
+    let foreign = writing.account(&id("two")).add_claim_code(&claim(3)).await;
+    assert!(matches!(foreign, Err(StoreError::Missing { .. })));
     for code in [1, 3] {
         let refused = writing
             .use_claim_code(TokenHash([code; 32]), &device(1).id, key, NOW)
@@ -370,28 +367,32 @@ async fn certificates_are_found_by_their_fingerprint() {
 }
 
 #[tokio::test]
-async fn the_last_hundred_tries_of_a_device_are_kept() {
+async fn the_last_fifty_tries_of_a_device_are_kept_and_push_none_out_that_was_served() {
     let (_folder, store) = opened().await;
     let mac = device(1).mac;
     let mut writing = store.write().await.unwrap();
     writing.account(&id("one")).add_device(&device(1)).await.unwrap();
-    for number in 0..101 {
+    for number in 0..52 {
         let attempt = Attempt {
             at: Timestamp(number),
             mac: Some(mac),
             source: "192.0.2.1".to_owned(),
             file: format!("algom{}.conf", mac.compact()),
-            outcome: AttemptOutcome::NoCertificate,
+            outcome: match number {
+                0 => AttemptOutcome::Served,
+                _ => AttemptOutcome::NoCertificate,
+            },
             detail: "x".repeat(500),
         };
         writing.add_attempt(&attempt).await.unwrap();
-        if number == 99 {
-            assert_eq!(writing.attempts(mac).await.unwrap().len(), 100);
+        if number == 50 {
+            assert_eq!(writing.attempts(mac).await.unwrap().len(), 51);
         }
     }
     let kept = writing.attempts(mac).await.unwrap();
-    assert_eq!(kept.len(), 100);
-    assert_eq!((kept[0].at, kept[99].at), (Timestamp(100), Timestamp(1)));
+    assert_eq!(kept.len(), 51);
+    assert_eq!((kept[0].at, kept[49].at), (Timestamp(51), Timestamp(2)));
+    assert_eq!(kept[50].outcome, AttemptOutcome::Served);
     assert_eq!(kept[0].detail.len(), 400);
 }
 
@@ -476,4 +477,136 @@ async fn a_folder_that_is_not_there_and_a_key_of_another_length_are_named() {
     std::fs::write(folder.path().join("service.key"), "short").unwrap();
     let refused = Store::open(folder.path()).await.unwrap_err();
     assert!(refused.to_string().contains("service.key"), "{refused}");
+}
+
+#[tokio::test]
+async fn nothing_is_written_into_what_another_account_has() {
+    let (_folder, store) = opened().await;
+    let (hall, speaker) = (holder(701), device(1));
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_holder(&hall).await.unwrap();
+    scope.add_device(&speaker).await.unwrap();
+    let (own_hall, own_speaker) = (holder(702), device(2));
+    let mut other = writing.account(&id("two"));
+    other.add_holder(&own_hall).await.unwrap();
+    other.add_device(&own_speaker).await.unwrap();
+    for line in [line(&speaker, &own_hall), line(&own_speaker, &hall)] {
+        let refused = other.add_line(&line).await;
+        assert!(matches!(refused, Err(StoreError::Missing { .. })), "{refused:?}");
+    }
+    let elsewhere = Some(model::inventory::SiteId::from_random(1));
+    let holder = Holder {
+        site: elsewhere.clone(),
+        ..holder(703)
+    };
+    assert!(other.add_holder(&holder).await.is_err());
+    let device = Device {
+        site: elsewhere,
+        ..device(3)
+    };
+    assert!(other.add_device(&device).await.is_err());
+    let mut scope = writing.account(&id("one"));
+    scope.add_line(&line(&speaker, &hall)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_uses_its_claim_code_so_often_and_not_once_more() {
+    let (_folder, store) = opened().await;
+    let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
+    let claim = ClaimCode {
+        code,
+        device: device(1).id,
+        expires_at: NOW.after_seconds(60),
+        used_by: None,
+    };
+    let mut writing = store.write().await.unwrap();
+    writing.account(&id("one")).add_device(&device(1)).await.unwrap();
+    writing.account(&id("one")).add_claim_code(&claim).await.unwrap();
+    for number in 0..crate::CLAIM_USES_MAX {
+        let is_first = writing
+            .use_claim_code(code, &device(1).id, key, NOW)
+            .await
+            .unwrap();
+        assert_eq!(is_first, number == 0);
+    }
+    let refused = writing.use_claim_code(code, &device(1).id, key, NOW).await;
+    assert!(matches!(refused, Err(ClaimError::NotGood)));
+}
+
+#[tokio::test]
+async fn a_key_whose_certificate_was_taken_back_gets_no_other() {
+    let (_folder, store) = opened().await;
+    let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
+    let claim = ClaimCode {
+        code,
+        device: device(1).id,
+        expires_at: NOW.after_seconds(60),
+        used_by: None,
+    };
+    let issued = |number: u8| IssuedCertificate {
+        fingerprint: TokenHash([number; 32]),
+        key,
+        device: device(1).id,
+        issued_at: NOW,
+        revoked_at: None,
+    };
+    let mut writing = store.write().await.unwrap();
+    writing.account(&id("one")).add_device(&device(1)).await.unwrap();
+    writing.account(&id("one")).add_claim_code(&claim).await.unwrap();
+    writing
+        .use_claim_code(code, &device(1).id, key, NOW)
+        .await
+        .unwrap();
+    for number in [7, 8] {
+        writing.add_certificate(&issued(number)).await.unwrap();
+    }
+
+    assert!(writing.revoke_certificate(TokenHash([7; 32]), NOW).await.unwrap());
+
+    let spare = writing.certificate(TokenHash([8; 32])).await.unwrap().unwrap();
+    assert_eq!(spare.revoked_at, Some(NOW), "of the same key");
+    let again = writing.use_claim_code(code, &device(1).id, key, NOW).await;
+    assert!(matches!(again, Err(ClaimError::NotGood)), "the code is gone");
+    writing.account(&id("one")).add_claim_code(&claim).await.unwrap();
+    let again = writing.use_claim_code(code, &device(1).id, key, NOW).await;
+    assert!(
+        matches!(again, Err(ClaimError::NotGood)),
+        "a fresh code is for a fresh key"
+    );
+    let fresh = TokenHash([3; 32]);
+    assert!(
+        writing
+            .use_claim_code(code, &device(1).id, fresh, NOW)
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_database_without_its_key_is_not_given_another() {
+    let (folder, store) = opened().await;
+    drop(store);
+    let key = folder.path().join("service.key");
+    let kept = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let refused = Store::open(folder.path()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("restore it from a copy"),
+        "{refused}"
+    );
+    assert!(!key.exists());
+    std::fs::write(&key, kept).unwrap();
+    Store::open(folder.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, _store) = opened().await;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
 }

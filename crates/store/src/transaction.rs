@@ -63,6 +63,12 @@ pub enum StoreError {
         /// Where.
         table: &'static str,
     },
+    /// What is written names something that the account does not have.
+    #[error("the account has no such {what}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+    },
     /// A password cannot be opened with the key beside the database.
     #[error("a password of the database cannot be opened with {KEY}: restore the key that belongs to it")]
     WrongKey,
@@ -86,9 +92,9 @@ impl Store {
     ///
     /// When key or database cannot be used.
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
-        let key = folder.join(KEY);
-        let sealer = Sealer::open(&key).map_err(|source| OpenError::Key { path: key, source })?;
-        let path = folder.join(DATABASE);
+        let (key, path) = (folder.join(KEY), folder.join(DATABASE));
+        let is_new = !path.exists();
+        let sealer = Sealer::open(&key, is_new).map_err(|source| OpenError::Key { path: key, source })?;
         let engine = Sqlite::open(&path)
             .await
             .map_err(|source| OpenError::Database { path, source })?;

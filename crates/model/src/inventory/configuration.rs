@@ -65,7 +65,10 @@ impl File {
         if let Some(usage) = &keys.usage {
             self.set(usage, if line.is_some() { "1" } else { "0" });
         }
-        let Some((line, name)) = line else {
+        if position == SlotPosition::BASE_PAGE {
+            self.set("sip.u1.dname", line.map_or("", |(_, name)| name.as_str()));
+        }
+        let Some((line, _)) = line else {
             for key in [&keys.user, &keys.authorization_id, &keys.password] {
                 self.set(key, "");
             }
@@ -74,9 +77,6 @@ impl File {
         self.set(&keys.user, line.user.as_str());
         self.set(&keys.authorization_id, line.authorization_id.as_str());
         self.set(&keys.password, line.password.reveal());
-        if position == SlotPosition::BASE_PAGE {
-            self.set("sip.u1.dname", name.as_str());
-        }
     }
 
     fn push(&mut self, line: std::fmt::Arguments<'_>) {

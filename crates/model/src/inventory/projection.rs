@@ -30,21 +30,24 @@ pub struct Inventory {
 #[must_use]
 pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
     let lines = KnownLine::all(inventory);
+    let mut lines_by_holder: BTreeMap<&HolderId, Vec<&KnownLine<'_>>> = BTreeMap::new();
+    for line in &lines {
+        lines_by_holder.entry(&line.holder.id).or_default().push(line);
+    }
+    let lines_of = |holder: &HolderId| lines_by_holder.get(holder).into_iter().flatten().copied();
     let holders = inventory.holders.iter().filter_map(|holder| {
-        role_of(lines.iter().filter(|line| line.holder.id == holder.id)).map(|role| ExtensionRecord {
+        role_of(lines_of(&holder.id)).map(|role| ExtensionRecord {
             extension: holder.extension.clone(),
             name: holder.name.to_string(),
             role,
         })
     });
     let groups = inventory.groups.iter().map(|group| {
-        let members = lines
-            .iter()
-            .filter(|known| known.is_paged() && group.members.contains(&known.holder.id));
+        let members = group.members.iter().flat_map(lines_of);
         ExtensionRecord {
             extension: group.extension.clone(),
             name: group.name.to_string(),
-            role: page_group(members),
+            role: page_group(members.filter(|line| line.is_paged())),
         }
     });
     Snapshot {

@@ -1,7 +1,5 @@
 //! Certificates for claim codes, as docs/enrolment.md describes the exchange.
 
-use std::time::Instant;
-
 use axum::extract::{Json, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -82,25 +80,33 @@ pub(super) async fn enrol(
         Ok(Json(asked)) => asked,
         Err(rejection) => return Refusal::Malformed(rejection.body_text()).into_response(),
     };
-    if let Err(wait) = server.guesses().admit(Instant::now(), from) {
+    if let Err(wait) = server.begin_guess(from) {
         return Refusal::Wait(wait.as_secs().saturating_add(1)).into_response();
     }
     match issue(&server, &asked).await {
-        Ok(certificate) => {
-            server.guesses().forgive(from);
+        Ok(Granted {
+            certificate,
+            is_first,
+        }) => {
+            // Who repeats a code that was used proves nothing by it.
+            if is_first {
+                server.guesses().note_success(from);
+            }
             Json(json!({ "certificate": certificate })).into_response()
         }
-        Err(refusal) => {
-            if matches!(refusal, Refusal::NotGood) {
-                server.guesses().note_failure(Instant::now(), from);
-            }
-            refusal.into_response()
-        }
+        Err(refusal) => refusal.into_response(),
     }
 }
 
+/// A certificate that was issued.
+struct Granted {
+    certificate: String,
+    /// The code was not used before.
+    is_first: bool,
+}
+
 /// Signs the request, if the code is good for the device and the key.
-async fn issue(server: &Server, asked: &Asked) -> Result<String, Refusal> {
+async fn issue(server: &Server, asked: &Asked) -> Result<Granted, Refusal> {
     if asked.claim_code.len() > CODE_LENGTH_MAX {
         return Err(Refusal::NotGood);
     }
@@ -136,7 +142,7 @@ async fn issue(server: &Server, asked: &Asked) -> Result<String, Refusal> {
     };
     let (key, at) = (sha256(&key), timestamp(now));
     let code = claim_code_hash(&asked.claim_code);
-    transaction.use_claim_code(code, &device.id, key, at).await?;
+    let is_first = transaction.use_claim_code(code, &device.id, key, at).await?;
     let kept = IssuedCertificate {
         fingerprint: sha256(own),
         key,
@@ -153,7 +159,10 @@ async fn issue(server: &Server, asked: &Asked) -> Result<String, Refusal> {
     };
     transaction.account(&account).add_audit(&entry).await?;
     transaction.commit().await?;
-    Ok(certificate)
+    Ok(Granted {
+        certificate,
+        is_first,
+    })
 }
 
 /// The hash under which a claim code is kept: dashes, spaces and case do not matter.

@@ -1,15 +1,19 @@
 //! Serving a device its file.
 
+use std::time::Instant;
+
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::AccountId;
-use model::inventory::{Attempt, AttemptOutcome, Device, DisplayName, Line, MacAddress, configuration_of};
+use model::inventory::{
+    Attempt, AttemptOutcome, Device, DeviceType, DisplayName, Line, MacAddress, configuration_of,
+};
 use store::{StoreError, Transaction};
 use web::Peer;
 
-use super::proof::{Refusal, prove};
+use super::proof::{Refusal, SignedBy};
 use super::{Server, sha256};
 use crate::moment::timestamp;
 
@@ -17,6 +21,8 @@ use crate::moment::timestamp;
 const NAME_LENGTH_MAX: usize = 64;
 /// How our endpoints begin the header in which they say what they are.
 const OWN_AGENT: &str = "Oyez-Endpoint/";
+/// Longest version that is kept, in octets.
+const VERSION_LENGTH_MAX: usize = 64;
 
 /// Answers a request for a file. Files of models are not kept here: what devices have in common stands in the file of each.
 pub(super) async fn serve(
@@ -32,36 +38,41 @@ pub(super) async fn serve(
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok());
     let now = server.now();
-    let proved = prove(&server.0.authorities, &peer.certificates, mac, now);
-    let is_proved = proved.is_ok();
-    let answered = match proved {
-        Ok(()) => answer(&server, &peer, mac, agent).await,
-        Err(refusal) => Ok(Err(refusal)),
+    let attempt = |outcome, detail| Attempt {
+        at: timestamp(now),
+        mac: Some(mac),
+        source: peer.address.ip().to_string(),
+        file: name.clone(),
+        outcome,
+        detail,
     };
-    let (outcome, detail, response) = match answered {
-        Ok(Ok(text)) => (
-            AttemptOutcome::Served,
-            agent.unwrap_or_default().to_owned(),
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
-        ),
-        Ok(Err(Refusal { outcome, detail })) => (outcome, detail, told(outcome)),
-        Err(error) => {
-            tracing::error!(error = %chain(&error), "a configuration cannot be made");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
+    let answered = match server.0.authorities.prove(&peer.certificates, mac, now) {
+        Ok(signed_by) => answer(&server, &peer, signed_by, mac, agent, &attempt).await,
+        Err(refusal) => refuse(&server, &peer, mac, refusal, &attempt).await,
     };
-    if is_proved || server.notes_refusal(peer.address.ip()) {
-        let attempt = Attempt {
-            at: timestamp(now),
-            mac: Some(mac),
-            source: peer.address.ip().to_string(),
-            file: name,
-            outcome,
-            detail,
-        };
-        keep(&server, &attempt).await;
+    answered.unwrap_or_else(|error| {
+        tracing::error!(error = %chain(&error), "a configuration cannot be made");
+        StatusCode::SERVICE_UNAVAILABLE.into_response()
+    })
+}
+
+/// Answers whoever has not proved to be the device. The answer and what it costs are the same whether the device is known or not.
+async fn refuse(
+    server: &Server,
+    peer: &Peer,
+    mac: MacAddress,
+    refusal: Refusal,
+    attempt: &(impl Fn(AttemptOutcome, String) -> Attempt + Sync),
+) -> Result<Response, StoreError> {
+    let is_noted = server.refusals().is_noted(Instant::now(), peer.address.ip(), mac);
+    if is_noted {
+        let mut transaction = server.0.store.write().await?;
+        transaction
+            .add_attempt(&attempt(refusal.outcome, refusal.detail))
+            .await?;
+        transaction.commit().await?;
     }
-    response
+    Ok(told(refusal.outcome))
 }
 
 /// The device whose file it is: `algom<MAC>.conf`.
@@ -74,24 +85,54 @@ fn device_of(name: &str) -> Option<MacAddress> {
     digits.parse().ok().filter(|_| is_bare)
 }
 
-/// Makes the file of a device that has proved who it is.
+/// Answers the device itself, and keeps the try.
 async fn answer(
     server: &Server,
     peer: &Peer,
+    signed_by: SignedBy,
     mac: MacAddress,
     agent: Option<&str>,
-) -> Result<Result<String, Refusal>, StoreError> {
+    attempt: &(impl Fn(AttemptOutcome, String) -> Attempt + Sync),
+) -> Result<Response, StoreError> {
+    let mut transaction = server.0.store.write().await?;
+    let found = find(&mut transaction, peer, signed_by, mac).await?;
+    let response = match found {
+        Ok((account, device)) => {
+            note(&mut transaction, &account, &device, agent).await?;
+            let text = file_of(server, &mut transaction, &account, &device).await?;
+            let detail = agent.unwrap_or_default().to_owned();
+            transaction
+                .add_attempt(&attempt(AttemptOutcome::Served, detail))
+                .await?;
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+        }
+        Err(Refusal { outcome, detail }) => {
+            transaction.add_attempt(&attempt(outcome, detail)).await?;
+            told(outcome)
+        }
+    };
+    transaction.commit().await?;
+    Ok(response)
+}
+
+/// The device that a certificate proves, if it may have its file.
+async fn find(
+    transaction: &mut Transaction<'_>,
+    peer: &Peer,
+    signed_by: SignedBy,
+    mac: MacAddress,
+) -> Result<Result<(AccountId, Device), Refusal>, StoreError> {
     let refused = |outcome, detail: &str| {
         Ok(Err(Refusal {
             outcome,
             detail: detail.to_owned(),
         }))
     };
-    let mut transaction = server.0.store.write().await?;
-    if let Some(own) = peer.certificates.first()
-        && let Some(issued) = transaction.certificate(sha256(own)).await?
-        && issued.revoked_at.is_some()
-    {
+    let issued = match peer.certificates.first() {
+        Some(own) => transaction.certificate(sha256(own)).await?,
+        None => None,
+    };
+    if issued.as_ref().is_some_and(|issued| issued.revoked_at.is_some()) {
         return refused(AttemptOutcome::Revoked, "the certificate was taken back");
     }
     let Some((account, device)) = transaction.device_of_mac(mac).await? else {
@@ -100,17 +141,35 @@ async fn answer(
             "no device of this address was added",
         );
     };
+    // What its own authority has signed for an earlier device of the address is not this one's.
+    if signed_by == SignedBy::Own && issued.is_none_or(|issued| issued.device != device.id) {
+        let detail = "the certificate was issued for an earlier device of this address: make a claim code and enrol again";
+        return refused(AttemptOutcome::Revoked, detail);
+    }
     if !device.kind.is_provisioned() {
         let detail = "it was added as a generic device: its credentials are typed by hand";
         return refused(AttemptOutcome::NotProvisioned, detail);
     }
-    if let Some(version) = agent.and_then(|agent| agent.strip_prefix(OWN_AGENT)) {
-        let mut scope = transaction.account(&account);
-        scope.note_device(&device.id, Some("oyez"), Some(version)).await?;
+    Ok(Ok((account, device)))
+}
+
+/// Notes the version that an endpoint of ours tells of itself.
+async fn note(
+    transaction: &mut Transaction<'_>,
+    account: &AccountId,
+    device: &Device,
+    agent: Option<&str>,
+) -> Result<(), StoreError> {
+    let version = agent
+        .and_then(|agent| agent.strip_prefix(OWN_AGENT))
+        .filter(|version| device.kind == DeviceType::Oyez && version.len() <= VERSION_LENGTH_MAX);
+    match version {
+        Some(version) if device.firmware.as_deref() != Some(version) => {
+            let mut scope = transaction.account(account);
+            scope.note_device(&device.id, Some("oyez"), Some(version)).await
+        }
+        _ => Ok(()),
     }
-    let text = file_of(server, &mut transaction, &account, &device).await?;
-    transaction.commit().await?;
-    Ok(Ok(text))
 }
 
 async fn file_of(
@@ -129,17 +188,6 @@ async fn file_of(
     }
     let lines: Vec<_> = named.iter().map(|(line, name)| (line, name)).collect();
     Ok(configuration_of(device, &lines, &server.0.uplink))
-}
-
-async fn keep(server: &Server, attempt: &Attempt) {
-    let kept = async {
-        let mut transaction = server.0.store.write().await?;
-        transaction.add_attempt(attempt).await?;
-        transaction.commit().await
-    };
-    if let Err(error) = kept.await {
-        tracing::error!(error = %chain(&error), "a try to fetch a configuration cannot be kept");
-    }
 }
 
 /// What the device is told: enough to look for the cause on either side.

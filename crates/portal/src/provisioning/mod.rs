@@ -7,10 +7,12 @@
 mod enrolment;
 mod file;
 mod proof;
+mod refusals;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -23,6 +25,9 @@ use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use store::Store;
 use web::{Throttle, bound, harden};
+
+use self::proof::Authorities;
+use self::refusals::Refusals;
 
 pub use enrolment::claim_code_hash;
 
@@ -47,12 +52,18 @@ pub struct ProvisioningSetup {
 ///
 /// When an authority's certificate cannot be used.
 pub fn router(setup: ProvisioningSetup) -> Result<Router, ServerTlsError> {
-    let own = setup.authority.certificate().clone();
-    let authorities: Vec<_> = std::iter::once(own).chain(setup.manufacturers).collect();
+    let manufacturers = match setup.manufacturers.as_slice() {
+        [] => None,
+        some => Some(ClientAuthorities::new(some)?),
+    };
+    let authorities = Authorities {
+        own: ClientAuthorities::new(&[setup.authority.certificate().clone()])?,
+        manufacturers,
+    };
     let server = Server(Arc::new(Shared {
         store: setup.store,
         authority: setup.authority,
-        authorities: ClientAuthorities::new(&authorities)?,
+        authorities,
         uplink: setup.uplink,
         guesses: Mutex::default(),
         refusals: Mutex::default(),
@@ -73,12 +84,12 @@ struct Server(Arc<Shared>);
 struct Shared {
     store: Arc<Store>,
     authority: Arc<Authority>,
-    authorities: ClientAuthorities,
+    authorities: Authorities,
     uplink: Uplink,
     /// Tries to guess a claim code.
     guesses: Mutex<Throttle>,
     /// Requests of those who proved nothing: each is answered, but only so many are written down.
-    refusals: Mutex<Throttle>,
+    refusals: Mutex<Refusals>,
 }
 
 impl fmt::Debug for Server {
@@ -92,15 +103,17 @@ impl Server {
         self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether one more refusal of an address is written down.
-    fn notes_refusal(&self, from: std::net::IpAddr) -> bool {
-        let mut refusals = self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let is_noted = refusals.admit(now, from).is_ok();
-        if is_noted {
-            refusals.note_failure(now, from);
-        }
-        is_noted
+    /// Lets a claim code be tried, or says how long to wait. The try counts as a wrong one until it proves right: others that come
+    /// meanwhile are not let in on its account.
+    fn begin_guess(&self, from: IpAddr) -> Result<(), Duration> {
+        let (mut guesses, now) = (self.guesses(), Instant::now());
+        guesses.admit(now, from)?;
+        guesses.note_failure(now, from);
+        Ok(())
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> SystemTime {

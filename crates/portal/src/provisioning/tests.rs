@@ -340,12 +340,75 @@ async fn w06_wrong_codes_are_slowed_down() {
 }
 
 #[tokio::test]
-async fn refusals_of_one_address_are_written_down_only_so_fast() {
+async fn w06_codes_that_are_tried_at_once_are_no_more_tries() {
     let bench = Bench::start().await;
-    for _ in 0..=web::FREE_TRIES {
+    let states = [(); 8].map(|()| tempfile::tempdir().unwrap());
+    let tries = states.iter().map(|state| bench.enrol(state.path(), MAC, "WRONG"));
+    let refused = join_all(tries).await;
+    let judged = refused
+        .iter()
+        .filter(|refused| matches!(refused, Err(EnrolmentError::WrongCode(_))))
+        .count();
+    assert_eq!(judged, usize::try_from(web::FREE_TRIES).unwrap());
+}
+
+#[tokio::test]
+async fn what_was_revoked_does_not_come_back_by_its_used_code() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let fingerprint = sha256(&identity_in(state.path()).chain()[0]);
+    let mut writing = bench.store.write().await.unwrap();
+    writing
+        .revoke_certificate(fingerprint, Timestamp(1))
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    let refused = bench.enrol(state.path(), MAC, CODE).await.unwrap_err();
+    assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_own_authority_that_it_has_no_record_of_is_not_enough() {
+    let bench = Bench::start().await;
+    let name = Subject::Name("0022ee0a0b0c".to_owned());
+    let issued = bench
+        .authority
+        .issue(&[name], Purpose::Client, SystemTime::now())
+        .unwrap();
+    let (status, _) = bench
+        .fetch(Some(identity_of(&issued)), "algom0022EE0A0B0C.conf")
+        .await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(bench.attempts(MAC).await[0].outcome, AttemptOutcome::Revoked);
+}
+
+#[tokio::test]
+async fn refusals_are_written_down_once_in_a_while() {
+    let bench = Bench::start().await;
+    for _ in 0..3 {
         let (status, _) = bench.fetch(None, "algom0022EE0A0B0C.conf").await;
         assert_eq!(status, "HTTP/1.1 403 Forbidden");
     }
-    let kept = bench.attempts(MAC).await.len();
-    assert_eq!(kept, usize::try_from(web::FREE_TRIES).unwrap());
+    assert_eq!(bench.attempts(MAC).await.len(), 1);
+}
+
+/// Waits for all of them at once.
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in &mut waiting {
+            if output.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        match waiting.iter().all(|(_, output)| output.is_some()) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, output)| output).collect()
 }

@@ -1,5 +1,7 @@
 //! SQLite, in the process: one writer, many readers, every commit on the disk.
 
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sqlx::sqlite::{
@@ -12,6 +14,8 @@ use super::{Row, Value, Values};
 
 /// Connections for reading. Writers take turns, so they need one.
 const READERS: u32 = 4;
+/// For the owner alone.
+const FILE_MODE: u32 = 0o600;
 
 /// A database file.
 #[derive(Debug)]
@@ -25,9 +29,15 @@ pub(crate) type SqliteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;
 
 impl Sqlite {
     pub(crate) async fn open(file: &Path) -> Result<Self, sqlx::Error> {
+        // The files beside it get its mode.
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(FILE_MODE)
+            .open(file)
+            .map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);

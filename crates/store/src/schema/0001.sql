@@ -106,7 +106,8 @@ CREATE TABLE claim_code (
     code BLOB PRIMARY KEY,
     device TEXT NOT NULL REFERENCES device (id) ON DELETE CASCADE,
     expires_at BIGINT NOT NULL,
-    used_by BLOB
+    used_by BLOB,
+    uses INTEGER NOT NULL
 );
 
 CREATE INDEX claim_code_by_device ON claim_code (device);
@@ -120,6 +121,7 @@ CREATE TABLE certificate (
 );
 
 CREATE INDEX certificate_by_device ON certificate (device);
+CREATE INDEX certificate_by_key ON certificate (key);
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY,
@@ -128,10 +130,14 @@ CREATE TABLE attempt (
     source TEXT NOT NULL,
     file TEXT NOT NULL,
     outcome TEXT NOT NULL,
-    detail TEXT NOT NULL
+    detail TEXT NOT NULL,
+    served INTEGER NOT NULL,
+    -- A device of that address had been added.
+    known INTEGER NOT NULL
 );
 
-CREATE INDEX attempt_by_mac ON attempt (mac, id);
+CREATE INDEX attempt_by_mac ON attempt (mac, served, id);
+CREATE INDEX attempt_by_known ON attempt (known, id);
 
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY,
