@@ -26,7 +26,7 @@ use crate::registration::RegistrationTimes;
 use crate::tones::ToneSource;
 use crate::uplink::UplinkTimes;
 
-pub use multicast::{MulticastProfile, STREAM_GRACE, SendingProfile, ZoneProfile};
+pub use multicast::{MulticastProfile, PRIORITY_STREAM_MAX, STREAM_GRACE, SendingProfile, ZoneProfile};
 pub use sounds::{ANNOUNCEMENTS_MAX, AlertsProfile, Announcement, RingProfile, RingRule, tone_of};
 
 /// Everything a device core is told.

@@ -13,10 +13,14 @@ use model::status::MulticastCodec;
 use paging::{Class, Rank};
 
 use super::sounds::source;
+use crate::LOCAL_TONE_MAX;
 use crate::tones::{BuiltinTone, ToneSource};
 
-/// How much longer than the longest page or announcement a stream may go on: the tone before it, and clocks that differ.
+/// How much longer than what its sender plays a stream may go on: the tone before it, and clocks that differ.
 pub const STREAM_GRACE: Duration = Duration::from_secs(10);
+/// What a sender may play into a zone with priority: an evacuation lasts for as long as the sender has been told
+/// (`ann.maxtime`), which a receiver does not know; this is the longest it can be told.
+pub const PRIORITY_STREAM_MAX: Duration = Duration::from_secs(86_400);
 
 /// What a device does with multicast zones; by default nothing.
 #[derive(Debug, Clone)]
@@ -112,7 +116,7 @@ pub struct ZoneProfile {
 impl MulticastProfile {
     pub(super) fn from_config(config: &EndpointConfig, decibel: impl Fn(i32) -> f32) -> Self {
         let multicast = &config.multicast;
-        let longest = config.page.length_max.max(config.alerts.length_max) + STREAM_GRACE;
+        let pages = config.page.length_max.max(config.alerts.length_max);
         let zone = |zone: &ZoneConfig| {
             let (class, rank) = importance(zone.role);
             ZoneProfile {
@@ -120,7 +124,7 @@ impl MulticastProfile {
                 group: zone.group,
                 class,
                 rank,
-                longest: (class != Class::BackgroundMusic).then_some(longest),
+                longest: longest(zone.role, pages).map(|longest| longest + STREAM_GRACE),
                 volume_db: decibel(zone.volume_db.unwrap_or(config.page.volume_db)),
                 tone: zone_tone(&zone.tone),
             }
@@ -147,6 +151,16 @@ fn sending(sending: &MulticastSending) -> SendingProfile {
         packet_time: sending.packet_time,
         zone_by_slot: sending.zone_by_slot.clone(),
         plays_here: sending.plays_here,
+    }
+}
+
+/// How long a sender may play into a zone; `pages` is what this device allows a page or an announcement of its own.
+fn longest(role: ZoneRole, pages: Duration) -> Option<Duration> {
+    match role {
+        ZoneRole::Priority => Some(PRIORITY_STREAM_MAX),
+        // A sender plays a tone of its REST API for as long as that.
+        ZoneRole::AllCall | ZoneRole::Page => Some(pages.max(LOCAL_TONE_MAX)),
+        ZoneRole::Music => None,
     }
 }
 

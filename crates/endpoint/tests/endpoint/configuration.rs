@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use endpoint::profile::{Identity, STREAM_GRACE};
+use endpoint::profile::{Identity, PRIORITY_STREAM_MAX, STREAM_GRACE};
 use endpoint::tones::{BuiltinTone, ToneSource};
-use endpoint::{KeepaliveTimes, Profile, Rounds};
+use endpoint::{KeepaliveTimes, LOCAL_TONE_MAX, Profile, Rounds};
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
@@ -211,18 +211,32 @@ fn an_installation_may_rank_its_sounds_otherwise() {
 }
 
 #[test]
-fn a_stream_of_a_zone_may_go_on_for_as_long_as_the_longest_page_and_announcement_and_music_for_ever() {
-    for (times, longest) in [
-        ("", 600),
-        ("phone.timeout.inbound = 900\n", 900),
-        ("ann.maxtime = 30\n", 300),
+fn a_stream_may_go_on_for_as_long_as_tones_pages_and_announcements_and_music_for_ever() {
+    for (times, page) in [
+        ("", LOCAL_TONE_MAX),
+        ("phone.timeout.inbound = 3600\n", LOCAL_TONE_MAX),
+        ("phone.timeout.inbound = 3601\n", Duration::from_secs(3_601)),
+        ("ann.maxtime = 7200\n", Duration::from_secs(7_200)),
     ] {
-        let profile = profile(&format!("mcast.mode = 2\nmcast.rx.zones = 1,7,9,\n{times}"));
+        let profile = profile(&format!("mcast.mode = 2\nmcast.rx.zones = 1,7,8,9,\n{times}"));
 
         let limits: Vec<_> = profile.multicast.zones.iter().map(|zone| zone.longest).collect();
-        let longest = Some(Duration::from_secs(longest) + STREAM_GRACE);
-        assert_eq!(limits, [longest, None, longest]);
+        let [page, priority] = [page, PRIORITY_STREAM_MAX].map(|longest| Some(longest + STREAM_GRACE));
+        assert_eq!(limits, [page, None, page, priority], "{times}");
     }
+}
+
+#[test]
+fn a_zone_with_priority_is_heard_for_as_long_as_the_longest_announcement_that_can_be_set() {
+    let with_announcements_of = |seconds: u64| {
+        let text = format!("ann.maxtime = {seconds}\n");
+        EndpointConfig::from_document(&Document::parse(&text).ok()?).ok()
+    };
+    let longest = PRIORITY_STREAM_MAX.as_secs();
+
+    let config = with_announcements_of(longest).unwrap();
+    assert_eq!(config.alerts.length_max, PRIORITY_STREAM_MAX);
+    assert!(with_announcements_of(longest + 1).is_none());
 }
 
 #[test]
