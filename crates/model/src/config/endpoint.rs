@@ -493,7 +493,7 @@ impl EndpointConfig {
             errors.push(conflict(reader, "sip.sips", problem, "sip.transp = tls, or 0"));
         }
         passcode::check(self, reader, errors);
-        multicast::check(&self.multicast, reader, errors);
+        multicast::check(self, reader, errors);
         let mut position_by_user = BTreeMap::new();
         for slot in &self.slots {
             if let Some(other) = position_by_user.insert(&slot.user, slot.position) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use super::slots::tone;
-use super::{Tone, conflict};
+use super::slots::{SlotKeys, tone};
+use super::{EndpointConfig, Tone, conflict};
 use crate::config::keys::{MULTICAST_CODECS, MULTICAST_MODES};
 use crate::config::reader::Reader;
 use crate::config::{ConfigError, GroupAddress, SourceNetwork, ZoneChoice, ZoneNumber};
@@ -143,31 +143,36 @@ fn sending(reader: &Reader<'_>) -> MulticastSending {
     }
 }
 
-/// The zone of the base extension, and of whatever goes to the zone `Default`.
-fn zone_of_base(reader: &Reader<'_>) -> Option<ZoneNumber> {
-    let number = u8::try_from(reader.integer("mcast.tx.fixed"));
-    number.ok().and_then(ZoneNumber::new)
+/// The key of the zone of every slot that has none of its own.
+const ZONE_OF_BASE: &str = "mcast.tx.fixed";
+
+/// The key that gives a slot a zone of its own, if there is one.
+fn zone_key(position: SlotPosition) -> Option<String> {
+    let port = position.port();
+    match position.kind() {
+        SlotKind::Page => None,
+        SlotKind::Ring => Some(format!("sip.alert{port}.zone")),
+        SlotKind::Alert if position == SlotPosition::CANCEL => None,
+        SlotKind::Alert => Some(format!("ann.zone{port}")),
+    }
 }
 
 fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
-    let of_base = zone_of_base(reader);
-    let chosen = |key: &str| match reader.parsed(key) {
+    let of_base = u8::try_from(reader.integer(ZONE_OF_BASE))
+        .ok()
+        .and_then(ZoneNumber::new);
+    let chosen = |position: SlotPosition| match reader.parsed(&zone_key(position)?) {
         None | Some(ZoneChoice::Default) => of_base,
         Some(ZoneChoice::None) => None,
         Some(ZoneChoice::Zone(zone)) => Some(zone),
     };
     let sends_rings = reader.flag("mcast.tx.ring");
-    let zone_of = |position: SlotPosition| {
-        let port = position.port();
-        match position.kind() {
-            SlotKind::Page if position == SlotPosition::BASE_PAGE => of_base,
-            SlotKind::Page => ZoneNumber::new(port.saturating_sub(1)),
-            SlotKind::Ring if sends_rings => chosen(&format!("sip.alert{port}.zone")),
-            SlotKind::Ring => None,
-            // Who cancels an alert speaks to this device alone.
-            SlotKind::Alert if position == SlotPosition::CANCEL => None,
-            SlotKind::Alert => chosen(&format!("ann.zone{port}")),
-        }
+    let zone_of = |position: SlotPosition| match position.kind() {
+        SlotKind::Page if position == SlotPosition::BASE_PAGE => of_base,
+        SlotKind::Page => ZoneNumber::new(position.port().saturating_sub(1)),
+        SlotKind::Ring if !sends_rings => None,
+        // Who cancels an alert speaks to this device alone: it has no key.
+        SlotKind::Ring | SlotKind::Alert => chosen(position),
     };
     [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
         .into_iter()
@@ -177,33 +182,47 @@ fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
 }
 
 /// What is meant for a zone must not stay here unnoticed.
-pub(super) fn check(config: &MulticastConfig, reader: &Reader<'_>, errors: &mut Vec<ConfigError>) {
-    if config.mode != MulticastMode::Sender {
+pub(super) fn check(config: &EndpointConfig, reader: &Reader<'_>, errors: &mut Vec<ConfigError>) {
+    let (multicast, slots) = (&config.multicast, &config.slots);
+    if multicast.mode != MulticastMode::Sender {
         return;
     }
-    if let Some(zone) = zone_of_base(reader)
-        && !config.sending.group_by_zone.contains_key(&zone)
-    {
-        let problem = "pages, and what else goes to the zone Default, would not go out: the zone is not among mcast.tx.zones";
-        let right = "a zone of mcast.tx.zones, or 0 for none";
-        errors.push(conflict(reader, "mcast.tx.fixed", problem, right));
+    let sending = &multicast.sending;
+    let is_used = |position: SlotPosition| slots.iter().any(|slot| slot.position == position);
+    let kept_here = sending.zone_by_slot.iter().filter(|(position, zone)| {
+        // Nobody can call the extension of a zone that has none. The zone of the base extension is that of a tone of the REST API, too.
+        let can_be_meant =
+            position.kind() != SlotKind::Page || **position == SlotPosition::BASE_PAGE || is_used(**position);
+        can_be_meant && !sending.group_by_zone.contains_key(zone)
+    });
+    let right_by_key: BTreeMap<String, &str> = kept_here
+        .map(|(position, _)| deciding(reader, *position))
+        .collect();
+    for (key, right) in right_by_key {
+        let problem = "it would not go out: the zone is not among mcast.tx.zones";
+        errors.push(conflict(reader, &key, problem, right));
     }
-    for position in SlotPosition::all(SlotKind::Alert) {
-        let key = format!("ann.zone{}", position.port());
-        if let Some(ZoneChoice::Zone(zone)) = reader.parsed(&key)
-            && !config.sending.group_by_zone.contains_key(&zone)
-        {
-            let problem = "the alert would not go out: the zone is not among mcast.tx.zones";
-            let right = "a zone of mcast.tx.zones, Default or None";
-            errors.push(conflict(reader, &key, problem, right));
-        }
+}
+
+/// The key by which what sounds at a slot goes to the zone it goes to, and what would be right if it may not.
+fn deciding(reader: &Reader<'_>, position: SlotPosition) -> (String, &'static str) {
+    if position.kind() == SlotKind::Page && position != SlotPosition::BASE_PAGE {
+        return (
+            SlotKeys::of(position).user,
+            "an extension of a zone of mcast.tx.zones",
+        );
+    }
+    let own = zone_key(position).filter(|key| matches!(reader.parsed(key), Some(ZoneChoice::Zone(_))));
+    match own {
+        Some(key) => (key, "a zone of mcast.tx.zones, Default or None"),
+        None => (ZONE_OF_BASE.to_owned(), "a zone of mcast.tx.zones, or 0 for none"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Document, EndpointConfig};
+    use crate::config::Document;
 
     fn config(text: &str) -> MulticastConfig {
         let document = Document::parse(text).unwrap();
@@ -320,19 +339,36 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_for_a_zone_that_may_not_be_sent_to_is_refused_at_a_sender() {
+    fn what_is_meant_for_a_zone_that_may_not_be_sent_to_is_refused_at_a_sender() {
         let errors = |text: &str| match EndpointConfig::from_document(&Document::parse(text).unwrap()) {
             Ok(_) => Vec::new(),
-            Err(errors) => errors.into_iter().map(|error| (error.key, error.line)).collect(),
+            Err(errors) => errors.into_iter().map(|error| error.key).collect(),
         };
-        let zones = "mcast.tx.zones = 2,8,\nann.zone3 = 9\nann.zone4 = 8\nmcast.tx.fixed = 0\n";
-
-        assert_eq!(
-            errors(&format!("mcast.mode = 1\n{zones}")),
-            [("ann.zone3".to_owned(), Some(3))]
-        );
-        assert_eq!(errors(&format!("mcast.mode = 2\n{zones}")), []);
-        assert_eq!(errors("mcast.mode = 1\nann.zone3 = 9\n"), []);
+        let zones = "mcast.tx.zones = 2,8,\n";
+        for (text, keys) in [
+            // Every alert and the base extension go to zone 1.
+            ("", &["mcast.tx.fixed"][..]),
+            ("mcast.tx.fixed = 3\n", &["mcast.tx.fixed"]),
+            ("mcast.tx.fixed = 8\n", &[]),
+            ("mcast.tx.fixed = 0\n", &[]),
+            (
+                "mcast.tx.fixed = 2\nann.zone3 = 9\nann.zone4 = 8\nann.zone5 = none\n",
+                &["ann.zone3"],
+            ),
+            ("mcast.tx.fixed = 2\nsip.alert2.zone = 9\n", &[]),
+            (
+                "mcast.tx.fixed = 2\nsip.alert2.zone = 9\nmcast.tx.ring = 1\n",
+                &["sip.alert2.zone"],
+            ),
+            (
+                "mcast.tx.fixed = 2\nsip.proxy = a\nmcast.ext2 = 7002\nmcast.ext5 = 7005\n",
+                &["mcast.ext5"],
+            ),
+        ] {
+            assert_eq!(errors(&format!("mcast.mode = 1\n{zones}{text}")), keys, "{text}");
+            assert!(errors(&format!("mcast.mode = 2\n{zones}{text}")).is_empty());
+            assert!(errors(&format!("mcast.mode = 1\n{text}")).is_empty());
+        }
     }
 
     #[test]
