@@ -109,7 +109,12 @@ fn warn(document: &Document) {
         tracing::warn!(key = %unknown.key, line = unknown.line, "this key means nothing here; it is kept as it is");
     }
     for idle in document.idle_keys() {
-        tracing::warn!(key = %idle.key, line = idle.line, "this key has no effect in this version");
+        let (key, line, words) = (&idle.key, idle.line, idle.words.join(","));
+        if words.is_empty() {
+            tracing::warn!(%key, line, "this key has no effect in this version");
+        } else {
+            tracing::warn!(%key, line, %words, "these words of this key have no effect in this version");
+        }
     }
 }
 

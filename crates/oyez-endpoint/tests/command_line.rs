@@ -46,9 +46,15 @@ fn a_bad_value_names_file_line_key_and_what_would_be_right() {
 
 #[test]
 fn a_key_without_effect_is_named_with_its_line() {
-    let (_, said) = run_with("sip.interop.cport = 1\nsip.interop.cuser = 0\noyez.tls.ca = no-such.pem\n");
+    let (_, said) = run_with(
+        "sip.interop.cport = 1\nsip.interop.cuser = 0\nio.relayout.events = door\noyez.tls.ca = no-such.pem\n",
+    );
     assert!(
         said.contains("no effect") && said.contains("sip.interop.cuser") && said.contains("line=2"),
+        "{said}"
+    );
+    assert!(
+        said.contains("io.relayout.events") && said.contains("words=door"),
         "{said}"
     );
     assert!(!said.contains("sip.interop.cport"), "{said}");

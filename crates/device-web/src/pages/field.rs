@@ -114,7 +114,7 @@ fn control(spec: &KeySpec, default: &'static str, value: &str, tones: &[String])
         Kind::Choices(words) if !words.contains(&"all") => Control::Text {
             suggestions: Vec::new(),
         },
-        Kind::Choices(words) => {
+        Kind::Choices(words) | Kind::Words(words) => {
             let mut choices: Vec<Choice> = words
                 .iter()
                 .map(|text| {

@@ -12,7 +12,8 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{KEYS, find};
+use super::kind::parse_words;
+use super::{KEYS, KeySpec, Kind, find};
 use crate::nearest::nearest;
 
 /// Bytes of a file: a full back-up of the hardware has 370 keys in 12 kB.
@@ -70,6 +71,8 @@ pub struct IdleKey {
     pub line: usize,
     /// The key.
     pub key: String,
+    /// The words of its value that ask in vain; empty where the whole value does.
+    pub words: Vec<String>,
 }
 
 impl Document {
@@ -141,23 +144,18 @@ impl Document {
         keys
     }
 
-    /// Lists the keys that ask for something else than what this version does whatever they say, in the order of the file.
+    /// Lists the keys that ask, wholly or by some words, for something that this version does not do, in the order of the file.
     #[must_use]
     pub fn idle_keys(&self) -> Vec<IdleKey> {
-        let asks_in_vain = |key: &str| {
-            let spec = find(key).filter(|spec| !spec.has_effect);
-            let value = self.value(key);
-            spec.is_some_and(|spec| {
-                value.is_some_and(|value| !value.eq_ignore_ascii_case(spec.default_of(key)))
-            })
-        };
         let mut keys: Vec<_> = self
             .place_by_key
             .iter()
-            .filter(|(key, _)| asks_in_vain(key))
-            .map(|(key, place)| IdleKey {
-                line: place + 1,
-                key: key.clone(),
+            .filter_map(|(key, place)| {
+                Some(IdleKey {
+                    line: place + 1,
+                    key: key.clone(),
+                    words: asked_in_vain(find(key)?, key, self.value(key)?)?,
+                })
             })
             .collect();
         keys.sort_by_key(|idle| idle.line);
@@ -334,6 +332,17 @@ fn check_value(line: Option<usize>, key: &str, value: &str) -> Result<(), Config
         Err(right) if spec.secret => error("the value is wrong".into(), right),
         Err(right) => error(format!("{value:?} is wrong"), right),
     }
+}
+
+/// The words by which a value asks for what is not done, none for the whole value; `None` if it asks for nothing else than is done.
+fn asked_in_vain(spec: &KeySpec, key: &str, value: &str) -> Option<Vec<String>> {
+    let unknown = if let Kind::Words(words) = spec.kind {
+        parse_words(value, words).unknown
+    } else {
+        Vec::new()
+    };
+    let is_in_vain = !spec.has_effect && !value.eq_ignore_ascii_case(spec.default_of(key));
+    (is_in_vain || !unknown.is_empty()).then_some(unknown)
 }
 
 fn suggestion(key: &str) -> Option<String> {

@@ -31,6 +31,9 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Some of some words, in any case, with commas between them and perhaps one after the last.
     Choices(&'static [&'static str]),
+    /// Words in any case, with commas between them and perhaps one after the last, of which some are known: those of hardware
+    /// that are not documented are taken too.
+    Words(&'static [&'static str]),
     /// A gain in dB with its unit, in steps: `-18dB`.
     Decibel {
         /// Quietest accepted.
@@ -91,6 +94,7 @@ impl Kind {
             }
             Self::Choice(words) => parse_choice(value, words).is_some(),
             Self::Choices(words) => parse_choices(value, words).is_some(),
+            Self::Words(_) => is_text(value),
             Self::Decibel { min, max, step } => {
                 parse_decibel(value).is_some_and(|gain| is_on_scale(gain, *min, *max, *step))
             }
@@ -128,6 +132,7 @@ impl Kind {
             Self::Integer { .. } => parse_integer(one) == parse_integer(other),
             Self::Choice(words) => parse_choice(one, words) == parse_choice(other, words),
             Self::Choices(words) => parse_choices(one, words) == parse_choices(other, words),
+            Self::Words(words) => parse_words(one, words) == parse_words(other, words),
             Self::Flag
             | Self::HostPort
             | Self::User
@@ -152,6 +157,13 @@ impl fmt::Display for Kind {
             Self::Choice(words) => write!(formatter, "one of {}", words.join(", ")),
             Self::Choices(words) => {
                 write!(formatter, "some of {} with commas between them", words.join(", "))
+            }
+            Self::Words(words) => {
+                let words = words.join(", ");
+                write!(
+                    formatter,
+                    "some of {words} with commas between them; other words are kept without effect"
+                )
             }
             Self::Decibel { min, max, step } => {
                 write!(
@@ -389,6 +401,29 @@ pub(super) fn parse_choices(value: &str, words: &'static [&'static str]) -> Opti
     Some(chosen)
 }
 
+/// A list of words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    /// Those that are known, as they are usually written.
+    pub(super) known: Vec<&'static str>,
+    /// The others, as they are written here.
+    pub(super) unknown: Vec<String>,
+}
+
+pub(super) fn parse_words(value: &str, words: &'static [&'static str]) -> Words {
+    let mut list = Words {
+        known: Vec::new(),
+        unknown: Vec::new(),
+    };
+    for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        match parse_choice(item, words) {
+            Some(word) => list.known.push(word),
+            None => list.unknown.push(item.to_owned()),
+        }
+    }
+    list
+}
+
 pub(super) fn parse_decibel(value: &str) -> Option<i32> {
     let number = value
         .strip_suffix("dB")
@@ -493,6 +528,11 @@ mod tests {
                 Kind::Choices(&["a", "b"]),
                 vec!["a", "b,A", "a,b,"],
                 vec!["c", "a,,b", ","],
+            ),
+            (
+                Kind::Words(&["a", "b"]),
+                vec!["a", "b,A", "c", "a,,b,d,", ","],
+                vec!["a\tb"],
             ),
             (
                 Kind::Tone,

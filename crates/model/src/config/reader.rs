@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::kind::{parse_choice, parse_choices, parse_decibel, parse_integer, parse_volume};
+use super::kind::{parse_choice, parse_choices, parse_decibel, parse_integer, parse_volume, parse_words};
 use super::multicast_values::{SourceNetwork, ZoneNumber, parse_sources, parse_zones};
 use super::{Document, find};
 
@@ -71,6 +71,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn choices(&self, key: &str, words: &'static [&'static str]) -> Vec<&'static str> {
         parse_choices(self.text(key), words).expect(CHECKED)
+    }
+
+    /// The words of a list that are known.
+    pub(super) fn known_words(&self, key: &str, words: &'static [&'static str]) -> Vec<&'static str> {
+        parse_words(self.text(key), words).known
     }
 
     /// The value as a type with a form of its own; `None` if it is not set.

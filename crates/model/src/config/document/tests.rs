@@ -90,18 +90,25 @@ fn removing_a_key_removes_its_line_and_later_keys_are_still_found() {
 fn a_key_without_effect_is_listed_where_it_asks_for_something_else_than_what_is_done() {
     let document = Document::parse(
         "sip.interop.cuser = 0\nsip.interop.cport = 1\naudio.codec.g722 = 0\nsip.ssr.chkact = 1\n\
-         sip.ssr.method = 0\nsip.interop.checksync =\nsip.transp = tls\n",
+         sip.ssr.method = 0\nsip.interop.checksync =\nsip.transp = tls\nio.relayout.events = Page,door, strobe\n",
     )
     .unwrap();
 
     let idle: Vec<_> = document
         .idle_keys()
         .into_iter()
-        .map(|idle| (idle.line, idle.key))
+        .map(|idle| (idle.line, idle.key, idle.words.join(" ")))
         .collect();
 
-    let listed = [(1, "sip.interop.cuser"), (4, "sip.ssr.chkact")];
-    assert_eq!(idle, listed.map(|(line, key)| (line, key.to_owned())));
+    let listed = [
+        (1, "sip.interop.cuser", ""),
+        (4, "sip.ssr.chkact", ""),
+        (8, "io.relayout.events", "door strobe"),
+    ];
+    assert_eq!(
+        idle,
+        listed.map(|(line, key, words)| (line, key.to_owned(), words.to_owned()))
+    );
 }
 
 #[test]

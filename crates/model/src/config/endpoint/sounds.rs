@@ -98,14 +98,15 @@ fn named(words: &[&str]) -> Vec<SoundClass> {
 }
 
 fn relay(reader: &Reader<'_>) -> RelayEvents {
-    let words = reader.choices("io.relayout.events", RELAY_EVENTS);
     if !reader.flag("io.relayout") {
         return RelayEvents::new(Vec::new());
     }
-    if words.contains(&"all") {
-        return RelayEvents::default();
-    }
-    RelayEvents::new(named(&words))
+    let words = reader.known_words("io.relayout.events", RELAY_EVENTS);
+    let (named, usual) = (named(&words), RelayEvents::default());
+    // Where no word is known, what is usual is closer to what is meant than a relay that nothing switches.
+    let has_usual = words.is_empty() || words.contains(&"all");
+    let holds = |class: &SoundClass| named.contains(class) || has_usual && usual.hold(*class);
+    RelayEvents::new(SoundClass::ALL.into_iter().filter(holds).collect())
 }
 
 fn order(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> [SoundClass; 7] {

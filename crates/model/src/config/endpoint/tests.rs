@@ -345,5 +345,8 @@ fn the_relay_follows_the_kinds_that_are_named_and_none_where_it_is_switched_off(
         held("io.relayout.events = Alert,music,\n"),
         [SoundClass::EmergencyAlert, SoundClass::BackgroundMusic]
     );
+    assert_eq!(held("io.relayout.events = all,music\n"), SoundClass::ALL);
+    assert_eq!(held("io.relayout.events = page,door\n"), [SoundClass::Page]);
+    assert_eq!(held("io.relayout.events = door\n"), SoundClass::ALL[..6]);
     assert_eq!(held("io.relayout = 0\nio.relayout.events = all\n"), []);
 }

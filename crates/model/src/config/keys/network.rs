@@ -67,7 +67,7 @@ pub(super) const KEYS: &[KeySpec] = &[
     ),
     seen(
         one("io.relayout.events"),
-        Kind::Choices(RELAY_EVENTS),
+        Kind::Words(RELAY_EVENTS),
         "all",
         Tab::InputOutput,
         "What switches the relay output: all is everything but music. The other words are concluded, not documented.",
