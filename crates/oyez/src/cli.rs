@@ -21,6 +21,8 @@ Examples:
   oyez page 700 fire-drill.wav   place a page into the running zone
   oyez status                    how many are registered, how many pages run
   oyez zone --config zone.toml   run a zone from a configuration file
+  oyez service --config service.toml
+                                 run the portal and the provisioning server, and a zone with them
 
 Exit codes: 0 done, 1 failed, 2 usage, 64 bad configuration.";
 
@@ -35,6 +37,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Run a zone from a configuration file
     Zone(ZoneArguments),
+    /// Run the portal and the provisioning server from a configuration file, and a zone with them
+    Service(ServiceArguments),
 }
 
 /// Arguments of `oyez up`.
@@ -150,6 +154,17 @@ pub struct StatusArguments {
 )]
 pub struct ZoneArguments {
     /// The zone's configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Arguments of `oyez service`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez service --config /etc/oyez/service.toml\n  OYEZ_LOG=info oyez service --config service.toml   tell what happens"
+)]
+pub struct ServiceArguments {
+    /// The service's configuration file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
 }

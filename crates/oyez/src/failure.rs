@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use net::control::AskError;
+use zone::toml_file::ConfigError;
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
@@ -47,6 +48,12 @@ impl fmt::Display for Failure {
             }
             Self::NotHeard => write!(f, "the page was not heard by everybody"),
         }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::BadConfiguration(anyhow!(error))
     }
 }
 

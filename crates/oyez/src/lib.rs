@@ -7,6 +7,7 @@ pub mod console;
 pub mod failure;
 pub mod interrupt;
 pub mod page;
+pub mod service;
 pub mod state;
 pub mod status;
 pub mod up;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use oyez::cli::{Arguments, Command};
 use oyez::failure::Failure;
-use oyez::{console, page, status, up, zone_command};
+use oyez::{console, page, service, status, up, zone_command};
 
 fn main() -> ExitCode {
     net::use_one_heap();
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             Command::Page(arguments) => page::run(arguments).await,
             Command::Status(arguments) => status::run(arguments).await,
             Command::Zone(arguments) => zone_command::run(arguments).await,
+            Command::Service(arguments) => service::run(arguments).await,
         }
     });
     match done {

@@ -11,7 +11,12 @@ use anyhow::{Context, Result, bail};
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
+    /// How another one is named.
+    how: &'static str,
 }
+
+/// How it is named on the command line.
+const BY_OPTION: &str = "with --state";
 
 impl StateFolder {
     /// The folder that was named, or the user's usual one.
@@ -23,6 +28,7 @@ impl StateFolder {
         if let Some(root) = named {
             return Ok(Self {
                 root: root.to_owned(),
+                how: BY_OPTION,
             });
         }
         let base = env::var_os("XDG_STATE_HOME")
@@ -31,7 +37,21 @@ impl StateFolder {
             .context("there is no home folder to keep the state in; name a folder with --state")?;
         Ok(Self {
             root: base.join("oyez"),
+            how: BY_OPTION,
         })
+    }
+
+    /// The folder that a configuration file names.
+    pub fn configured(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            how: "as `state` of the configuration file",
+        }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Makes the folder (mode 0700) and proves that it can be written.
@@ -46,8 +66,9 @@ impl StateFolder {
             .create(&self.root)
             .with_context(|| {
                 format!(
-                    "cannot make the state folder {}; name another with --state",
-                    self.root.display()
+                    "cannot make the state folder {}; name another {}",
+                    self.root.display(),
+                    self.how
                 )
             })?;
         let mode = fs::metadata(&self.root)?.permissions().mode();
@@ -62,8 +83,9 @@ impl StateFolder {
             .and_then(|()| fs::remove_file(&probe))
             .with_context(|| {
                 format!(
-                    "cannot write the state folder {}; name another with --state",
-                    self.root.display()
+                    "cannot write the state folder {}; name another {}",
+                    self.root.display(),
+                    self.how
                 )
             })
     }

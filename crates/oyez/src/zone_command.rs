@@ -28,28 +28,19 @@ use crate::up::{installation, narrate};
 /// Bad configuration names file and line; a port, certificate or folder that cannot be had is named. Nothing is left
 /// started.
 pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
-    let config =
-        ZoneConfig::read(&arguments.config).map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-    let limits = admission::Limits::within(config.media.ports.pairs());
-    // One leg is the talker's.
-    let members_max = limits.legs_per_page.saturating_sub(1);
-    let mut directory = DirectoryFile::new(&config.directory).with_members_max(members_max);
+    let config = ZoneConfig::read(&arguments.config)?;
+    let file = config.directory_file()?;
+    let mut directory = DirectoryFile::new(file).with_members_max(members_max(&config));
     let snapshot = directory
         .read()
         .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
     installation::check(&snapshot)?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let mut zone = Zone::start(setup(&config, snapshot, limits)?)
+    let mut zone = Zone::start(setup(&config, snapshot, tls_of_files(&config)?)?)
         .await
         .map_err(|error| anyhow!(error))?;
-    for bound in zone.bound() {
-        console::say(&format!(
-            "listening on {} ({})",
-            bound.local,
-            bound.transport.via_token()
-        ));
-    }
+    say_where(&zone);
     tokio::spawn(directory.watch(zone.updates()));
     let narrating = tokio::spawn(narrate_all(zone.subscribe()));
     tokio::select! {
@@ -63,6 +54,27 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     };
     interrupt.let_finish(farewell).await;
     Ok(())
+}
+
+/// Tells where a zone listens.
+pub(crate) fn say_where(zone: &Zone) {
+    for bound in zone.bound() {
+        console::say(&format!(
+            "listening on {} ({})",
+            bound.local,
+            bound.transport.via_token()
+        ));
+    }
+}
+
+/// How many a page of the zone reaches.
+pub(crate) fn members_max(config: &ZoneConfig) -> usize {
+    // One leg is the talker's.
+    limits(config).legs_per_page.saturating_sub(1)
+}
+
+fn limits(config: &ZoneConfig) -> admission::Limits {
+    admission::Limits::within(config.media.ports.pairs())
 }
 
 /// Logs what happens until the zone has ended.
@@ -80,7 +92,16 @@ async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>) {
     }
 }
 
-fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> Result<ZoneSetup, Failure> {
+/// What a zone is made of; `tls` is what its TLS listeners show.
+///
+/// # Errors
+///
+/// When the system gives no random numbers.
+pub(crate) fn setup(
+    config: &ZoneConfig,
+    snapshot: Snapshot,
+    tls: Option<ServerTls>,
+) -> Result<ZoneSetup, Failure> {
     let mut core = switch::Config::new(config.name.clone(), snapshot.account.clone());
     let plain = match config.media.plain {
         PlainRtp::Never => PlainMedia::Never,
@@ -91,7 +112,7 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> 
         plain,
         ..MediaPolicy::default()
     };
-    core.limits = limits;
+    core.limits = limits(config);
     core.hosts.clone_from(&config.listen.names);
     if let Some(address) = config.listen.advertise {
         core.hosts.push(address.to_string());
@@ -102,7 +123,7 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> 
     Ok(ZoneSetup {
         core,
         directory: snapshot,
-        listeners: listeners(config)?,
+        listeners: listeners(config, tls),
         limits: Limits::default(),
         media: MediaPlaneConfig {
             bind: match config.media.bind.as_slice() {
@@ -117,7 +138,23 @@ fn setup(config: &ZoneConfig, snapshot: Snapshot, limits: admission::Limits) -> 
     })
 }
 
-fn listeners(config: &ZoneConfig) -> Result<Vec<ListenerConfig>, Failure> {
+/// What the TLS listeners show by the files that are named; none where there is no such listener.
+pub(crate) fn tls_of_files(config: &ZoneConfig) -> Result<Option<ServerTls>, Failure> {
+    let Some(files) = config.tls_files()? else {
+        return Ok(None);
+    };
+    let identity = Identity::from_files(&files.certificate, &files.key).map_err(|error| {
+        let is_key = error.file() == files.key;
+        let key = if is_key { "tls.key" } else { "tls.certificate" };
+        let what = format!("{error}; name a PEM file that can be read");
+        config.wrong(key, &what)
+    })?;
+    ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::NotAsked)
+        .map(Some)
+        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))
+}
+
+fn listeners(config: &ZoneConfig, tls: Option<ServerTls>) -> Vec<ListenerConfig> {
     let listen = &config.listen;
     let advertise = listen.advertise.map(|address| Advertise {
         host: address.to_string(),
@@ -137,23 +174,11 @@ fn listeners(config: &ZoneConfig) -> Result<Vec<ListenerConfig>, Failure> {
         .map(|bind| listener(udp.clone(), *bind))
         .collect();
     listeners.extend(listen.tcp.iter().map(|bind| listener(ListenerKind::Tcp, *bind)));
-    if let Some(files) = &config.tls {
-        let identity = Identity::from_files(&files.certificate, &files.key).map_err(|error| {
-            let is_key = error.file() == files.key;
-            let key = if is_key { "tls.key" } else { "tls.certificate" };
-            let what = format!("{error}; name a PEM file that can be read");
-            Failure::BadConfiguration(anyhow!(config.wrong(key, &what)))
-        })?;
-        let server = ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::NotAsked)
-            .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-        listeners.extend(
-            listen
-                .tls
-                .iter()
-                .map(|bind| listener(ListenerKind::Tls(server.clone()), *bind)),
-        );
+    if let Some(tls) = tls {
+        let addresses = listen.tls.iter();
+        listeners.extend(addresses.map(|bind| listener(ListenerKind::Tls(tls.clone()), *bind)));
     }
-    Ok(listeners)
+    listeners
 }
 
 fn advertised(config: &ZoneConfig, address: IpAddr) -> Vec<Advertised> {

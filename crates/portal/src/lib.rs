@@ -8,3 +8,5 @@ mod moment;
 pub mod pages;
 pub mod provisioning;
 pub mod registrations;
+
+pub use moment::timestamp;

@@ -1,22 +1,34 @@
 //! The configuration file of a zone: one TOML file, read and checked before anything is bound.
 
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use model::text_of;
 use net::media::PortRange;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use switch::admission::PORT_PAIRS_MIN;
-use thiserror::Error;
 
-mod place;
+use crate::toml_file::{ConfigError, Right, TomlFile};
 
-use place::WrongLine;
-
-/// Largest configuration file, in bytes; a real one has a few hundred.
-pub const FILE_LENGTH_MAX: u64 = 64 * 1024;
+/// What would be right for each key, as it would stand in the file.
+const RIGHT: Right = &[
+    ("name", "name = \"campus\""),
+    ("directory", "directory = \"directory.toml\""),
+    ("control", "control = \"zone.sock\""),
+    ("listen", "a section [listen] with tls = [\"0.0.0.0:5061\"]"),
+    ("listen.udp", "udp = [\"0.0.0.0:5060\"]"),
+    ("listen.tcp", "tcp = [\"0.0.0.0:5060\"]"),
+    ("listen.tls", "tls = [\"0.0.0.0:5061\"]"),
+    ("listen.advertise", "advertise = \"203.0.113.5\""),
+    ("listen.names", "names = [\"pbx.example.com\"]"),
+    ("tls", "a section [tls] with certificate and key"),
+    ("tls.certificate", "certificate = \"zone.pem\""),
+    ("tls.key", "key = \"zone.key\""),
+    ("media", "a section [media] with ports = \"20000-29999\""),
+    ("media.ports", "ports = \"20000-29999\""),
+    ("media.bind", "bind = [\"0.0.0.0\", \"::\"]"),
+    ("media.plain", "plain = \"never\""),
+];
 
 /// Everything a zone needs to know before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -27,25 +39,18 @@ pub struct ZoneConfig {
     pub name: String,
     /// Where SIP is listened for.
     pub listen: Listen,
-    /// Certificate and key of the TLS listeners.
+    /// Certificate and key of the TLS listeners; a zone inside a service does without.
     pub tls: Option<TlsFiles>,
     /// Addresses and ports of media.
     #[serde(default)]
     pub media: MediaConfig,
-    /// The directory file: who exists, who may page whom.
-    pub directory: PathBuf,
+    /// The directory file: who exists, who may page whom. A zone inside a service has none.
+    pub directory: Option<PathBuf>,
     /// The control socket that `oyez status` and `oyez page` speak to.
     pub control: PathBuf,
     /// Where all this was read.
     #[serde(skip)]
-    source: Source,
-}
-
-/// The file of a configuration, to name the line of what later proves wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Source {
-    path: PathBuf,
-    text: String,
+    file: TomlFile,
 }
 
 /// Sockets of a zone, by transport.
@@ -153,29 +158,6 @@ fn port_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PortRange, D
         })
 }
 
-/// Why a configuration file cannot be used: one sentence with place and remedy.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{}: cannot be read ({source}); name a readable file with --config", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not what a configuration file may be.
-    #[error("{}:{line}: {what}", .path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong, and what would be right.
-        what: String,
-    },
-}
-
 impl ZoneConfig {
     /// Reads and checks `path`; relative paths inside are taken from the file's folder.
     ///
@@ -183,79 +165,63 @@ impl ZoneConfig {
     ///
     /// When the file cannot be read, is too long, or says something that cannot be: the line is named.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        let length = fs::metadata(path).map_err(unreadable)?.len();
-        if length > FILE_LENGTH_MAX {
-            let what = format!("has {length} bytes; a configuration file has at most {FILE_LENGTH_MAX}");
-            return Err(ConfigError::Wrong {
-                path: path.to_owned(),
-                line: 1,
-                what,
-            });
-        }
-        let octets = fs::read(path).map_err(unreadable)?;
-        let wrong = |WrongLine { line, what }| ConfigError::Wrong {
-            path: path.to_owned(),
-            line,
-            what,
-        };
-        let text = text_of(octets).map_err(|error| {
-            wrong(WrongLine {
-                line: error.line,
-                what: error.to_string(),
-            })
-        })?;
-        let mut config = Self::parse(&text).map_err(wrong)?;
-        config.source = Source {
-            path: path.to_owned(),
-            text,
-        };
-        let folder = path.parent().unwrap_or(Path::new("."));
-        config.resolve_paths(folder);
-        Ok(config)
+        Self::parse(TomlFile::read(path)?)
     }
 
-    fn parse(text: &str) -> Result<Self, WrongLine> {
-        let config: Self = toml::from_str(text).map_err(|error| {
-            let offset = error.span().map_or(0, |span| span.start);
-            place::explain(text, offset, error.message())
-        })?;
-        config.check(text)?;
+    fn parse(file: TomlFile) -> Result<Self, ConfigError> {
+        let mut config: Self = file.parse(RIGHT)?;
+        config.file = file;
+        config.check()?;
+        config.resolve_paths();
         Ok(config)
     }
 
     /// What the file says under `key`, as `section.key`, cannot be used: `what` says why.
     #[must_use]
     pub fn wrong(&self, key: &str, what: &str) -> ConfigError {
-        ConfigError::Wrong {
-            path: self.source.path.clone(),
-            line: place::line_of_key(&self.source.text, key),
-            what: format!("{key}: {what}"),
+        self.file.wrong(key, what)
+    }
+
+    /// The directory file of a zone that runs by itself.
+    ///
+    /// # Errors
+    ///
+    /// When none is named.
+    pub fn directory_file(&self) -> Result<&Path, ConfigError> {
+        let missing = || {
+            self.wrong(
+                "directory",
+                "is missing; right would be directory = \"directory.toml\"",
+            )
+        };
+        self.directory.as_deref().ok_or_else(missing)
+    }
+
+    /// The certificate and key of the TLS listeners of a zone that runs by itself; none where it has no such listener.
+    ///
+    /// # Errors
+    ///
+    /// When none are named.
+    pub fn tls_files(&self) -> Result<Option<&TlsFiles>, ConfigError> {
+        if !self.listen.tls.is_empty() && self.tls.is_none() {
+            let what = "has TLS addresses but there is no [tls] section; add one with certificate and key";
+            return Err(self.wrong("listen", what));
         }
+        Ok(self.tls.as_ref())
     }
 
     /// Rules that concern more than one key.
-    fn check(&self, text: &str) -> Result<(), WrongLine> {
+    fn check(&self) -> Result<(), ConfigError> {
         let listen = &self.listen;
         if listen.udp.is_empty() && listen.tcp.is_empty() && listen.tls.is_empty() {
-            return Err(place::at_key(
-                text,
-                "listen",
-                "names no address; add for example tls = [\"0.0.0.0:5061\"]",
-            ));
+            let what = "names no address; add for example tls = [\"0.0.0.0:5061\"]";
+            return Err(self.wrong("listen", what));
         }
-        if !listen.tls.is_empty() && self.tls.is_none() {
-            let what = "has TLS addresses but there is no [tls] section; add one with certificate and key";
-            return Err(place::at_key(text, "listen", what));
-        }
-        self.check_families(text)
+        self.check_families()
     }
 
     /// Media follows the family of the signalling, so a listener of a family without media would refuse every call.
-    fn check_families(&self, text: &str) -> Result<(), WrongLine> {
+    fn check_families(&self) -> Result<(), ConfigError> {
         let (listen, bind) = (&self.listen, &self.media.bind);
         let is_ipv4 = |address: IpAddr| address.to_canonical().is_ipv4();
         let has_media = |of: IpAddr| bind.is_empty() || bind.iter().any(|one| is_ipv4(*one) == is_ipv4(of));
@@ -279,16 +245,16 @@ impl ZoneConfig {
         let what = format!(
             "has no {family} address, but {key} has {address}, where no call could be heard; add for example \"{any}\""
         );
-        Err(place::at_key(text, "media.bind", &what))
+        Err(self.wrong("media.bind", &what))
     }
 
-    fn resolve_paths(&mut self, folder: &Path) {
+    fn resolve_paths(&mut self) {
         let tls = self
             .tls
             .iter_mut()
             .flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
-        for path in tls.chain([&mut self.directory, &mut self.control]) {
-            *path = folder.join(&*path);
+        for path in tls.chain(&mut self.directory).chain([&mut self.control]) {
+            *path = self.file.resolve(path);
         }
     }
 }
@@ -299,7 +265,10 @@ fn default_name() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::toml_file::FILE_LENGTH_MAX;
 
     const GOOD: &str = "directory = \"directory.toml\"\ncontrol = \"control.sock\"\n\n[listen]\nudp = [\"127.0.0.1:5060\"]\n\
                         tls = [\"[::1]:5061\"]\n\n[tls]\ncertificate = \"zone.pem\"\nkey = \"/etc/oyez/zone.key\"\n\n\
@@ -341,11 +310,6 @@ mod tests {
                 "directory: invalid type: integer `7`, expected path string; right would be directory = \"directory.toml\"",
             ),
             (
-                GOOD.replace("directory = \"directory.toml\"\n", ""),
-                1,
-                "directory: is missing; right would be directory = \"directory.toml\"",
-            ),
-            (
                 GOOD.replace("key = \"/etc/oyez/zone.key\"", ""),
                 8,
                 "tls.key: is missing; right would be key = \"zone.key\"",
@@ -381,13 +345,6 @@ mod tests {
                 "media.plain: unknown variant `always`, expected one of",
             ),
             (
-                GOOD.replace("[tls]", "#")
-                    .replace("certificate", "#")
-                    .replace("key", "#"),
-                4,
-                "listen: has TLS addresses but there is no [tls] section",
-            ),
-            (
                 GOOD.replace("udp = [\"127.0.0.1:5060\"]", "")
                     .replace("tls = [\"[::1]:5061\"]", ""),
                 4,
@@ -395,14 +352,40 @@ mod tests {
             ),
         ];
         for (text, line, words) in faults {
-            let found = ZoneConfig::parse(&text).unwrap_err();
-            assert!(
-                found.line == line && found.what.starts_with(words),
-                "{}: {} for {words}",
-                found.line,
-                found.what
-            );
+            is_told(&parse(&text).unwrap_err(), line, words);
         }
+    }
+
+    #[test]
+    fn a_zone_by_itself_needs_a_directory_and_certificates_for_its_tls_addresses() {
+        let without = parse(&GOOD.replace("directory = \"directory.toml\"\n", "")).unwrap();
+        is_told(
+            &without.directory_file().unwrap_err(),
+            1,
+            "directory: is missing; right would be directory = \"directory.toml\"",
+        );
+        let text = GOOD
+            .replace("[tls]", "#")
+            .replace("certificate", "#")
+            .replace("key", "#");
+        is_told(
+            &parse(&text).unwrap().tls_files().unwrap_err(),
+            4,
+            "listen: has TLS addresses but there is no [tls] section",
+        );
+        let both = parse(GOOD).unwrap();
+        assert_eq!(both.directory_file().unwrap(), Path::new("directory.toml"));
+        assert!(both.tls_files().unwrap().is_some());
+    }
+
+    fn parse(text: &str) -> Result<ZoneConfig, ConfigError> {
+        ZoneConfig::parse(TomlFile::of_text(Path::new("zone.toml"), text))
+    }
+
+    fn is_told(error: &ConfigError, expected: usize, words: &str) {
+        let said = error.to_string();
+        let begin = format!("zone.toml:{expected}: {words}");
+        assert!(said.starts_with(&begin), "{said} for {begin}");
     }
 
     #[test]
@@ -414,10 +397,7 @@ mod tests {
                 .filter(|line| !line.starts_with("tls =") || bind.contains("2001:db8::1"))
                 .map(|line| format!("{line}\n"))
                 .collect();
-            ZoneConfig::parse(&format!("{listeners}bind = {bind}\n"))
-                .unwrap()
-                .media
-                .bind
+            parse(&format!("{listeners}bind = {bind}\n")).unwrap().media.bind
         };
         let (v4, v6): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
         assert_eq!(bound("\"192.0.2.1\""), [v4]);
@@ -429,14 +409,11 @@ mod tests {
     fn the_fewest_media_ports_are_four_pairs_and_there_are_five_thousand_by_default() {
         assert_eq!(MediaConfig::default().ports.pairs(), 5_000);
         for few in ["30000-30007", "30001-30009"] {
-            let config = ZoneConfig::parse(&GOOD.replace("30000-30999", few)).unwrap();
+            let config = parse(&GOOD.replace("30000-30999", few)).unwrap();
             assert_eq!(config.media.ports.pairs(), PORT_PAIRS_MIN, "{few}");
         }
         for fewer in ["30000-30006", "30001-30008", "0-0", "30009-30000"] {
-            assert!(
-                ZoneConfig::parse(&GOOD.replace("30000-30999", fewer)).is_err(),
-                "{fewer}"
-            );
+            assert!(parse(&GOOD.replace("30000-30999", fewer)).is_err(), "{fewer}");
         }
     }
 

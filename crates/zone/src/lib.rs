@@ -18,6 +18,7 @@ mod directory;
 mod driver;
 mod inputs;
 mod start;
+pub mod toml_file;
 
 pub use directory::{DirectoryFile, DirectoryFileError};
 pub use inputs::Lost;

@@ -30,6 +30,7 @@ complete -c oyez -n "__fish_oyez_needs_command" -f -a "up" -d 'Start a zone and 
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "page" -d 'Place a page into a running zone'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "status" -d 'Show the state of a running zone'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "zone" -d 'Run a zone from a configuration file'
+complete -c oyez -n "__fish_oyez_needs_command" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c oyez -n "__fish_oyez_using_subcommand up" -l state -d 'Folder that keeps keys, directory and recordings from run to run' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand up" -l sip-port -d 'UDP and TCP port of the zone; TLS takes the next one' -r
@@ -53,8 +54,11 @@ complete -c oyez -n "__fish_oyez_using_subcommand status" -l json -d 'Print JSON
 complete -c oyez -n "__fish_oyez_using_subcommand status" -s h -l help -d 'Print help'
 complete -c oyez -n "__fish_oyez_using_subcommand zone" -l config -d 'The zone\'s configuration file' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand zone" -s h -l help -d 'Print help'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone help" -f -a "up" -d 'Start a zone and two virtual loudspeakers, page them, and report who heard it'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone help" -f -a "page" -d 'Place a page into a running zone'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone help" -f -a "status" -d 'Show the state of a running zone'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone help" -f -a "zone" -d 'Run a zone from a configuration file'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oyez -n "__fish_oyez_using_subcommand service" -l config -d 'The service\'s configuration file' -r -F
+complete -c oyez -n "__fish_oyez_using_subcommand service" -s h -l help -d 'Print help'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "up" -d 'Start a zone and two virtual loudspeakers, page them, and report who heard it'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "page" -d 'Place a page into a running zone'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "status" -d 'Show the state of a running zone'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "zone" -d 'Run a zone from a configuration file'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

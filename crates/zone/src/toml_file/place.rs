@@ -1,36 +1,9 @@
 //! Where in the configuration file something stands, and what would be right there.
 
-/// A line of the file with what is wrong in it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct WrongLine {
-    /// The line, from 1.
-    pub(super) line: usize,
-    /// The key, what is wrong with it, and what would be right.
-    pub(super) what: String,
-}
+use super::Right;
 
-/// What would be right for each key, as it would stand in the file.
-const RIGHT: &[(&str, &str)] = &[
-    ("name", "name = \"campus\""),
-    ("directory", "directory = \"directory.toml\""),
-    ("control", "control = \"zone.sock\""),
-    ("listen", "a section [listen] with tls = [\"0.0.0.0:5061\"]"),
-    ("listen.udp", "udp = [\"0.0.0.0:5060\"]"),
-    ("listen.tcp", "tcp = [\"0.0.0.0:5060\"]"),
-    ("listen.tls", "tls = [\"0.0.0.0:5061\"]"),
-    ("listen.advertise", "advertise = \"203.0.113.5\""),
-    ("listen.names", "names = [\"pbx.example.com\"]"),
-    ("tls", "a section [tls] with certificate and key"),
-    ("tls.certificate", "certificate = \"zone.pem\""),
-    ("tls.key", "key = \"zone.key\""),
-    ("media", "a section [media] with ports = \"20000-29999\""),
-    ("media.ports", "ports = \"20000-29999\""),
-    ("media.bind", "bind = [\"0.0.0.0\", \"::\"]"),
-    ("media.plain", "plain = \"never\""),
-];
-
-/// Says what is wrong at an offset, in the words of the TOML reader.
-pub(super) fn explain(text: &str, offset: usize, message: &str) -> WrongLine {
+/// Says what is wrong at an offset, in the words of the TOML reader, and on which line that is, from 1.
+pub(super) fn explain(text: &str, offset: usize, message: &str, right: Right) -> (usize, String) {
     let line = line_at(text, offset);
     let (section, key) = key_at(text, line);
     let message = message.replace('\n', "; ");
@@ -41,7 +14,7 @@ pub(super) fn explain(text: &str, offset: usize, message: &str) -> WrongLine {
         Some(field) => (joined(section, field), "is missing".to_owned()),
         None => (joined(section, key), message),
     };
-    let right = RIGHT
+    let right = right
         .iter()
         .find(|(known, _)| *known == path)
         .map_or(String::new(), |(_, right)| format!("; right would be {right}"));
@@ -50,15 +23,7 @@ pub(super) fn explain(text: &str, offset: usize, message: &str) -> WrongLine {
     } else {
         format!("{path}: {message}{right}")
     };
-    WrongLine { line, what }
-}
-
-/// Says what is wrong with a key, as `section.key`, or with a section as a whole.
-pub(super) fn at_key(text: &str, key: &str, what: &str) -> WrongLine {
-    WrongLine {
-        line: line_of_key(text, key),
-        what: format!("{key}: {what}"),
-    }
+    (line, what)
 }
 
 /// The line of a key, as `section.key`, or of a section; the first line where the file does not have it.

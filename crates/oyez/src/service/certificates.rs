@@ -1,0 +1,114 @@
+//! The service's own authority, and the certificates that its listeners show.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+use net::authority::{Authority, AuthorityDirectory, Purpose, Subject};
+use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
+
+use crate::state::StateFolder;
+
+/// Name of the authority, as it stands in its certificate.
+const AUTHORITY_NAME: &str = "Oyez service authority";
+/// How often it is looked whether a certificate has to be renewed: they live for months.
+const LOOK_EVERY: Duration = Duration::from_secs(12 * 3_600);
+
+/// The authority with the certificates that it has issued for this machine.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    directory: AuthorityDirectory,
+    shown: Vec<Shown>,
+}
+
+/// What a listener shows.
+#[derive(Debug)]
+struct Shown {
+    label: &'static str,
+    subjects: Vec<Subject>,
+    tls: ServerTls,
+}
+
+impl Certificates {
+    /// Opens the authority of the state folder, and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When its files cannot be used.
+    pub(super) fn open(state: &StateFolder) -> Result<Self> {
+        let directory = AuthorityDirectory::open(&state.authority(), AUTHORITY_NAME, SystemTime::now())
+            .context("the service's certificate authority cannot be used")?;
+        Ok(Self {
+            directory,
+            shown: Vec::new(),
+        })
+    }
+
+    /// The authority.
+    ///
+    /// # Errors
+    ///
+    /// Never, once it could be opened.
+    pub(super) fn authority(&self) -> Result<Arc<Authority>> {
+        let authority = self.directory.authority();
+        let copy = Authority::from_pem(authority.certificate_pem(), &authority.key_pem())
+            .context("the service's certificate authority cannot be used")?;
+        Ok(Arc::new(copy))
+    }
+
+    /// The file that those who shall trust the authority are given.
+    pub(super) fn authority_file(&self) -> PathBuf {
+        self.directory.certificate_file()
+    }
+
+    /// What a listener shows whose clients know it by one of these hosts, from the authority of this service.
+    ///
+    /// # Errors
+    ///
+    /// When no certificate can be issued for them.
+    pub(super) fn server(
+        &mut self,
+        label: &'static str,
+        hosts: &[&str],
+        clients: ClientCertificates,
+    ) -> Result<ServerTls> {
+        let subjects: Vec<Subject> = hosts.iter().map(|host| subject(host)).collect();
+        let identity = self
+            .directory
+            .identity(label, &subjects, Purpose::Server, SystemTime::now())
+            .with_context(|| format!("the certificate for {} cannot be made", hosts.join(", ")))?;
+        let tls =
+            ServerTls::new(&identity, MinimumVersion::Tls12, clients).map_err(|error| anyhow!(error))?;
+        self.shown.push(Shown {
+            label,
+            subjects,
+            tls: tls.clone(),
+        });
+        Ok(tls)
+    }
+
+    /// Renews what is to be renewed, for as long as the service runs.
+    pub(super) async fn renew(self) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            look.tick().await;
+            let now = SystemTime::now();
+            for Shown { label, subjects, tls } in &self.shown {
+                match self.directory.identity(label, subjects, Purpose::Server, now) {
+                    Ok(identity) => tls.replace_identity(&identity),
+                    Err(error) => {
+                        let error = device::sentence(&error);
+                        tracing::error!(%error, listener = label, "a certificate cannot be renewed");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn subject(host: &str) -> Subject {
+    host.parse::<IpAddr>()
+        .map_or_else(|_| Subject::Name(host.to_owned()), Subject::Address)
+}

@@ -1,0 +1,290 @@
+//! The configuration file of a service: one TOML file, read and checked before anything is made or bound.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use model::AccountId;
+use model::config::HostPort;
+use model::inventory::DisplayName;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use zone::toml_file::{ConfigError, Right, TomlFile};
+
+/// What would be right for each key, as it would stand in the file.
+const RIGHT: Right = &[
+    ("state", "state = \"/var/lib/oyez\""),
+    ("portal", "a section [portal] with listen and address"),
+    ("portal.listen", "listen = \"0.0.0.0:8443\""),
+    ("portal.address", "address = \"oyez.example.com\""),
+    ("provisioning", "a section [provisioning] with listen and address"),
+    ("provisioning.listen", "listen = \"0.0.0.0:8444\""),
+    ("provisioning.address", "address = \"oyez.example.com\""),
+    ("account", "a section [account] with id, name, domain and owner"),
+    ("account.id", "id = \"acme\""),
+    ("account.name", "name = \"Acme Works\""),
+    ("account.domain", "domain = \"pbx.example.com\""),
+    ("account.owner", "owner = \"you@example.com\""),
+    ("zone", "a section [zone] with outbound-proxy"),
+    ("zone.config", "config = \"zone.toml\""),
+    ("zone.outbound-proxy", "outbound-proxy = \"oyez.example.com\""),
+    (
+        "zone.second-outbound-proxy",
+        "second-outbound-proxy = \"zone-b.example.com:5061\"",
+    ),
+];
+/// Octets of an e-mail address at most: what RFC 5321 lets through a path.
+const EMAIL_LENGTH_MAX: usize = 254;
+
+/// Everything a service needs to know before it starts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceConfig {
+    /// The state folder: database, keys, certificates.
+    pub state: PathBuf,
+    /// The portal.
+    pub portal: SiteConfig,
+    /// The provisioning server.
+    pub provisioning: SiteConfig,
+    /// The account that a first start makes.
+    pub account: AccountConfig,
+    /// Where devices register.
+    pub zone: ZonePlace,
+    /// Where all this was read.
+    #[serde(skip)]
+    file: TomlFile,
+}
+
+/// A site that is served over HTTPS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How it is reached: host and perhaps port. Without a port it is the one that is listened on.
+    #[serde(deserialize_with = "parsed")]
+    pub address: HostPort,
+}
+
+impl SiteConfig {
+    /// Its URL without a slash at the end, once it is known where it listens.
+    #[must_use]
+    pub fn url(&self, bound: SocketAddr) -> String {
+        format!("https://{}", with_port(&self.address, bound.port()))
+    }
+}
+
+/// The account, its owner included.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// Its id.
+    #[serde(deserialize_with = "parsed")]
+    pub id: AccountId,
+    /// What people call it.
+    #[serde(deserialize_with = "name")]
+    pub name: DisplayName,
+    /// Its SIP domain.
+    #[serde(deserialize_with = "domain")]
+    pub domain: String,
+    /// The e-mail address of its owner, in lower case.
+    #[serde(deserialize_with = "email")]
+    pub owner: String,
+}
+
+/// Where devices register.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ZonePlace {
+    /// Configuration of a zone that runs in this process.
+    pub config: Option<PathBuf>,
+    /// How devices reach the zone they hang on first.
+    #[serde(deserialize_with = "parsed")]
+    pub outbound_proxy: HostPort,
+    /// How they reach the one they hang on besides.
+    #[serde(default, deserialize_with = "parsed_some")]
+    pub second_outbound_proxy: Option<HostPort>,
+}
+
+impl ServiceConfig {
+    /// Reads and checks `path`; relative paths inside are taken from the file's folder.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is too long, or says something that cannot be: the line is named.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(TomlFile::read(path)?)
+    }
+
+    fn parse(file: TomlFile) -> Result<Self, ConfigError> {
+        let mut config: Self = file.parse(RIGHT)?;
+        config.file = file;
+        config.state = config.file.resolve(&config.state);
+        if let Some(zone) = &mut config.zone.config {
+            *zone = config.file.resolve(zone);
+        }
+        Ok(config)
+    }
+
+    /// What the file says under `key`, as `section.key`, cannot be used: `what` says why.
+    #[must_use]
+    pub fn wrong(&self, key: &str, what: &str) -> ConfigError {
+        self.file.wrong(key, what)
+    }
+}
+
+/// An address with the port that is taken where it names none.
+#[must_use]
+pub fn with_port(address: &HostPort, port: u16) -> HostPort {
+    HostPort {
+        host: address.host.clone(),
+        port: address.port.or(Some(port)),
+    }
+}
+
+fn parsed<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(D::Error::custom)
+}
+
+fn parsed_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HostPort>, D::Error> {
+    parsed(deserializer).map(Some)
+}
+
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DisplayName, D::Error> {
+    DisplayName::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn domain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let domain: HostPort = parsed(deserializer)?;
+    match domain.port {
+        None => Ok(domain.host),
+        Some(_) => Err(D::Error::custom("a domain has no port")),
+    }
+}
+
+fn email<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_bare = !text
+        .chars()
+        .any(|character| character.is_whitespace() || character.is_control());
+    match text.split_once('@') {
+        Some((local, domain))
+            if is_bare && !local.is_empty() && !domain.is_empty() && text.len() <= EMAIL_LENGTH_MAX =>
+        {
+            Ok(text.to_lowercase())
+        }
+        Some(_) | None => Err(D::Error::custom(format!("`{text}` is no e-mail address"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "state = \"state\"\n[portal]\nlisten = \"0.0.0.0:8443\"\naddress = \"oyez.example.com\"\n\
+                        [provisioning]\nlisten = \"[::]:8444\"\naddress = \"[2001:db8::1]:444\"\n\
+                        [account]\nid = \"acme\"\nname = \"Acme Works\"\ndomain = \"pbx.example.com\"\nowner = \"You@Example.com\"\n\
+                        [zone]\nconfig = \"zone.toml\"\noutbound-proxy = \"oyez.example.com:5061\"\n";
+
+    fn parse(text: &str) -> Result<ServiceConfig, ConfigError> {
+        ServiceConfig::parse(TomlFile::of_text(Path::new("/etc/oyez/service.toml"), text))
+    }
+
+    #[test]
+    fn a_good_file_is_read_with_paths_beside_it_and_addresses_as_people_type_them() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.state, Path::new("/etc/oyez/state"));
+        assert_eq!(
+            config.zone.config.as_deref(),
+            Some(Path::new("/etc/oyez/zone.toml"))
+        );
+        assert_eq!(config.account.owner, "you@example.com");
+        assert_eq!(
+            config.portal.url(config.portal.listen),
+            "https://oyez.example.com:8443"
+        );
+        assert_eq!(
+            config.provisioning.url(config.provisioning.listen),
+            "https://[2001:db8::1]:444"
+        );
+    }
+
+    #[test]
+    fn each_fault_is_named_with_its_line_and_a_remedy() {
+        let long = format!("{}@example.com", "a".repeat(EMAIL_LENGTH_MAX - 11));
+        for (from, to, line, words) in [
+            (
+                "listen = \"0.0.0.0:8443\"",
+                "lisen = \"0.0.0.0:8443\"",
+                3,
+                "portal.lisen: unknown field `lisen`, expected",
+            ),
+            (
+                "listen = \"0.0.0.0:8443\"\n",
+                "",
+                2,
+                "portal.listen: is missing; right would be listen",
+            ),
+            (
+                "\"oyez.example.com\"",
+                "\"https://oyez\"",
+                4,
+                "portal.address: not a host name",
+            ),
+            (
+                "\"acme\"",
+                "\"a c\"",
+                9,
+                "account.id: \"a c\" is not an account id",
+            ),
+            (
+                "\"Acme Works\"",
+                "\"A\"",
+                10,
+                "account.name: the display name must have 3 to 255",
+            ),
+            (
+                "\"pbx.example.com\"",
+                "\"pbx.example.com:1\"",
+                11,
+                "account.domain: a domain has no port",
+            ),
+            (
+                "\"You@Example.com\"",
+                "\"you\"",
+                12,
+                "account.owner: `you` is no e-mail address",
+            ),
+            ("You@Example.com", &long, 12, "account.owner: `aaa"),
+            (
+                "outbound-proxy",
+                "second-outbound-proxy",
+                13,
+                "zone.outbound-proxy: is missing; right would be outbound-proxy",
+            ),
+        ] {
+            let said = parse(&GOOD.replace(from, to)).unwrap_err().to_string();
+            let begin = format!("/etc/oyez/service.toml:{line}: {words}");
+            assert!(said.starts_with(&begin), "{said} for {begin}");
+        }
+    }
+
+    #[test]
+    fn the_longest_address_of_an_owner_is_taken() {
+        let long = format!("{}@example.com", "a".repeat(EMAIL_LENGTH_MAX - 12));
+        assert_eq!(
+            parse(&GOOD.replace("You@Example.com", &long))
+                .unwrap()
+                .account
+                .owner,
+            long
+        );
+    }
+}

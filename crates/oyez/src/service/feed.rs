@@ -1,0 +1,177 @@
+//! The directory of the store as a producer of snapshots, for a zone in the same process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::AccountId;
+use model::directory::{Directory, ExtensionRole, Snapshot, Update};
+use store::{Store, StoreError};
+use tokio::sync::{mpsc, watch};
+
+/// Wait after the store has failed.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The directory of an account, as the store makes it and while it changes. Epochs rise with every change and are kept by the
+/// store, so they rise across restarts.
+#[derive(Debug)]
+pub(super) struct DirectoryFeed {
+    store: Arc<Store>,
+    account: AccountId,
+    members_max: usize,
+    changes: watch::Receiver<u64>,
+}
+
+impl DirectoryFeed {
+    /// A feed of every change from here on. Groups with more members than `members_max` are warned of: a page to one does not
+    /// reach them all.
+    pub(super) fn new(store: Arc<Store>, account: AccountId, members_max: usize) -> Self {
+        let changes = store.directory_changes();
+        Self {
+            store,
+            account,
+            members_max,
+            changes,
+        }
+    }
+
+    /// The directory as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let mut reading = self.store.read().await?;
+        let snapshot = reading.account(&self.account).directory().await?;
+        let snapshot = snapshot.ok_or(StoreError::Damaged { table: "account" })?;
+        self.warn_of_large_groups(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Sends a snapshot whenever the directory has changed; a zone goes on with what it has while the store fails. Ends when
+    /// nobody takes updates any more.
+    pub(super) async fn run(mut self, updates: mpsc::Sender<Update>) {
+        loop {
+            tokio::select! {
+                changed = self.changes.changed() => if changed.is_err() {
+                    return;
+                },
+                () = updates.closed() => return,
+            }
+            match self.snapshot().await {
+                Ok(snapshot) => {
+                    if updates.send(Update::Snapshot(snapshot)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let error = device::sentence(&error);
+                    tracing::error!(%error, "the changed directory cannot be read; it is tried again");
+                    self.changes.mark_changed();
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    fn warn_of_large_groups(&self, snapshot: &Snapshot) {
+        for record in &snapshot.extensions {
+            let members = record.role.users().len();
+            let is_page = matches!(record.role, ExtensionRole::PageGroup { .. });
+            if is_page && members > self.members_max {
+                let most = self.members_max;
+                tracing::warn!(
+                    members,
+                    most,
+                    "a page group has more members than a page of this zone reaches"
+                );
+            }
+        }
+    }
+}
+
+/// What a zone begins with. A directory that a zone would refuse is told, and leaves the zone with an empty one: so it can be mended
+/// in the portal, and is taken then.
+pub(super) fn first_of(snapshot: Snapshot) -> Snapshot {
+    let mut directory = Directory::new(snapshot.account.clone());
+    match directory.apply(Update::Snapshot(snapshot.clone())) {
+        Ok(_) => snapshot,
+        Err(error) => {
+            let error = device::sentence(&error);
+            tracing::error!(%error, "the directory cannot be used: the zone has none until it is mended");
+            Snapshot::empty(
+                snapshot.account,
+                snapshot.realm,
+                snapshot.domain,
+                snapshot.default_algorithm,
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::directory::Epoch;
+    use model::inventory::{Account, CountryCode, DisplayName, Holder, HolderId, HolderKind, TimeZone};
+
+    use super::*;
+
+    fn holder(number: u128) -> Holder {
+        Holder {
+            id: HolderId::from_random(number),
+            kind: HolderKind::CommonArea,
+            name: DisplayName::new("Hall").unwrap(),
+            extension: format!("70{number}").parse().unwrap(),
+            package: String::new(),
+            country: CountryCode::new("CA").unwrap(),
+            time_zone: TimeZone::new("UTC").unwrap(),
+            site: None,
+        }
+    }
+
+    async fn add(store: &Store, number: u128) {
+        let mut writing = store.write().await.unwrap();
+        writing.account(&id()).add_holder(&holder(number)).await.unwrap();
+        writing.commit().await.unwrap();
+    }
+
+    fn id() -> AccountId {
+        "acme".parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_change_gives_a_snapshot_of_a_later_epoch_and_a_restart_forgets_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).await.unwrap());
+        let mut writing = store.write().await.unwrap();
+        let account = Account {
+            id: id(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        };
+        writing.add_account(&account).await.unwrap();
+        writing.commit().await.unwrap();
+        let feed = DirectoryFeed::new(Arc::clone(&store), id(), 10);
+        let mut last = feed.snapshot().await.unwrap().epoch;
+        let (updates, mut taken) = mpsc::channel(1);
+        let running = tokio::spawn(feed.run(updates));
+
+        for number in 1..=3 {
+            add(&store, number).await;
+            let Some(Update::Snapshot(snapshot)) = taken.recv().await else {
+                panic!("the feed has ended");
+            };
+            assert!(snapshot.epoch > last);
+            last = snapshot.epoch;
+        }
+        drop(taken);
+        running.await.unwrap();
+        drop(store);
+
+        let again = Arc::new(Store::open(folder.path()).await.unwrap());
+        let feed = DirectoryFeed::new(Arc::clone(&again), id(), 10);
+        assert_eq!(feed.snapshot().await.unwrap().epoch, last);
+        assert!(last > Epoch(1));
+    }
+}

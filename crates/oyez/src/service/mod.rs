@@ -1,0 +1,260 @@
+//! `oyez service`: portal, provisioning server and, where the file names one, a zone, over one store.
+
+mod account;
+mod certificates;
+pub mod config;
+mod feed;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, anyhow};
+use model::inventory::{Account, Uplink};
+use model::status::ZoneEvent;
+use net::tls::{ClientCertificates, ServerTls};
+use portal::pages::PagesSetup;
+use portal::provisioning::ProvisioningSetup;
+use portal::registrations::Registrations;
+use portal::{pages, provisioning, timestamp};
+use sip::flow::Transport;
+use store::Store;
+use tokio::sync::broadcast;
+use web::{Limits, Listener};
+use zone::Zone;
+use zone::config::ZoneConfig;
+
+use crate::cli::ServiceArguments;
+use crate::console;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::state::StateFolder;
+use crate::up::narrate;
+use crate::zone_command;
+use account::Opened;
+use certificates::Certificates;
+use config::{ServiceConfig, with_port};
+use feed::DirectoryFeed;
+
+/// Connections to the portal: a browser opens a handful.
+const PORTAL_LIMITS: Limits = Limits {
+    connections: 256,
+    connections_per_source: 64,
+};
+/// Connections to the provisioning server: the devices of a site come from one address, and all at once after a power cut.
+const PROVISIONING_LIMITS: Limits = Limits {
+    connections: 1_024,
+    connections_per_source: 256,
+};
+
+/// Runs the command until it is interrupted or told to end.
+///
+/// # Errors
+///
+/// Bad configuration names file and line; a port, certificate or folder that cannot be had is named. Nothing is left
+/// started.
+pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
+    let config = ServiceConfig::read(&arguments.config)?;
+    let zone = config.zone.config.as_deref();
+    let zone_config = zone.map(ZoneConfig::read).transpose()?;
+    net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
+    let mut interrupt = Interrupt::new()?;
+    let mut service = Service::start(&config, zone_config.as_ref()).await?;
+    tokio::select! {
+        () = interrupt.asked() => {}
+        lost = ended(&mut service.zone) => return Err(lost.into()),
+    }
+    interrupt.let_finish(service.stop()).await;
+    Ok(())
+}
+
+/// Waits until a zone has ended by itself; for ever where there is none.
+async fn ended(zone: &mut Option<RunningZone>) -> anyhow::Error {
+    match zone {
+        Some(running) => anyhow!(running.zone.ended().await).context("the zone has ended by itself"),
+        None => std::future::pending().await,
+    }
+}
+
+/// A running service.
+struct Service {
+    zone: Option<RunningZone>,
+    _portal: Listener,
+    _provisioning: Listener,
+}
+
+/// A zone in the process of its service.
+struct RunningZone {
+    zone: Zone,
+    hearing: tokio::task::JoinHandle<()>,
+}
+
+impl Service {
+    async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
+        let state = StateFolder::configured(&config.state);
+        state.prepare()?;
+        let store = Store::open(state.root()).await.map_err(|error| anyhow!(error))?;
+        let store = Arc::new(store);
+        let opened = account::open(&store, config).await?;
+        let mut certificates = Certificates::open(&state)?;
+        let registrations = Arc::new(Registrations::default());
+
+        let zone = match zone_config {
+            Some(zone_config) => {
+                let tls = zone_tls(config, zone_config, &opened.account, &mut certificates)?;
+                let registrations = Arc::clone(&registrations);
+                Some(start_zone(zone_config, tls, &store, &opened.account, registrations).await?)
+            }
+            None => None,
+        };
+        let uplink = uplink(config, &opened.account, zone.as_ref());
+
+        let provisioning = start_provisioning(config, &store, &mut certificates, uplink.clone()).await?;
+        let provisioning_url = config.provisioning.url(provisioning.address());
+        console::say(&format!("provisioning at {provisioning_url}"));
+        let host = config.portal.address.host.as_str();
+        let tls = certificates.server("portal", &[host], ClientCertificates::NotAsked)?;
+        let router = pages::router(PagesSetup {
+            store,
+            registrations,
+            uplink,
+            provisioning_url,
+            first_sign_in: opened.first_sign_in.clone(),
+        });
+        let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
+            .await
+            .map_err(|error| anyhow!(error))?;
+        say_portal(config, &portal, &opened, &certificates.authority_file());
+        tokio::spawn(certificates.renew());
+        Ok(Self {
+            zone,
+            _portal: portal,
+            _provisioning: provisioning,
+        })
+    }
+
+    /// Ends the zone as any zone is ended; the sites end with this value.
+    async fn stop(self) {
+        if let Some(RunningZone { zone, hearing }) = self.zone {
+            zone.stop().await;
+            // The last pages are reported while the zone ends.
+            let _is_told = hearing.await.is_ok();
+        }
+    }
+}
+
+/// What is printed last: from then on everything is there.
+fn say_portal(config: &ServiceConfig, portal: &Listener, opened: &Opened, authority: &Path) {
+    console::say(&format!("certificate authority: {}", authority.display()));
+    let url = config.portal.url(portal.address());
+    console::say(&format!("portal at {url}"));
+    if let Some(token) = &opened.first_sign_in {
+        console::say(&format!(
+            "sign in once as the owner: {url}/first?token={}",
+            token.reveal()
+        ));
+    }
+}
+
+/// What the zone's TLS listeners show: the files of its configuration, or a certificate of this service.
+fn zone_tls(
+    config: &ServiceConfig,
+    zone_config: &ZoneConfig,
+    account: &Account,
+    certificates: &mut Certificates,
+) -> Result<Option<ServerTls>, Failure> {
+    if zone_config.tls.is_some() || zone_config.listen.tls.is_empty() {
+        return zone_command::tls_of_files(zone_config);
+    }
+    let listen = &zone_config.listen;
+    let advertised = listen.advertise.map(|address| address.to_string());
+    let hosts: Vec<&str> = [config.zone.outbound_proxy.host.as_str(), account.domain.as_str()]
+        .into_iter()
+        .chain(listen.names.iter().map(String::as_str))
+        .chain(advertised.as_deref())
+        .collect();
+    Ok(Some(certificates.server(
+        "zone",
+        &hosts,
+        ClientCertificates::NotAsked,
+    )?))
+}
+
+async fn start_zone(
+    config: &ZoneConfig,
+    tls: Option<ServerTls>,
+    store: &Arc<Store>,
+    account: &Account,
+    registrations: Arc<Registrations>,
+) -> Result<RunningZone, Failure> {
+    if config.directory.is_some() {
+        let what = "is not used: the zone of a service has the directory of its portal";
+        tracing::warn!("{}", config.wrong("directory", what));
+    }
+    let members_max = zone_command::members_max(config);
+    let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), members_max);
+    let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
+    let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
+    let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
+    let hearing = tokio::spawn(hear(zone.subscribe(), registrations));
+    zone_command::say_where(&zone);
+    tokio::spawn(feed.run(zone.updates()));
+    Ok(RunningZone { zone, hearing })
+}
+
+/// Notes who is registered, and logs what happens, until the zone has ended.
+async fn hear(mut events: broadcast::Receiver<ZoneEvent>, registrations: Arc<Registrations>) {
+    loop {
+        match events.recv().await {
+            Ok(event) => {
+                registrations.note(&event, timestamp(SystemTime::now()));
+                if let ZoneEvent::DirectoryRefused { why, .. } = &event {
+                    tracing::error!(%why, "the zone refuses the directory and goes on with the one before");
+                } else if let Some(words) = narrate(&event) {
+                    tracing::info!("{words}");
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(
+                    missed,
+                    "the portal may show registrations that are over until their next refresh"
+                );
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Where devices are sent to register. A zone of this process is named with the port it got, unless the file names another.
+fn uplink(config: &ServiceConfig, account: &Account, zone: Option<&RunningZone>) -> Uplink {
+    let bound = zone.and_then(|running| {
+        let mut listeners = running.zone.bound().iter();
+        listeners.find(|bound| bound.transport == Transport::Tls)
+    });
+    let first = &config.zone.outbound_proxy;
+    Uplink {
+        domain: account.domain.clone(),
+        outbound_proxy: bound.map_or_else(|| first.clone(), |bound| with_port(first, bound.local.port())),
+        second_outbound_proxy: config.zone.second_outbound_proxy.clone(),
+    }
+}
+
+async fn start_provisioning(
+    config: &ServiceConfig,
+    store: &Arc<Store>,
+    certificates: &mut Certificates,
+    uplink: Uplink,
+) -> Result<Listener, Failure> {
+    let host = config.provisioning.address.host.as_str();
+    let tls = certificates.server("provisioning", &[host], ClientCertificates::Requested)?;
+    let router = provisioning::router(ProvisioningSetup {
+        store: Arc::clone(store),
+        authority: certificates.authority()?,
+        manufacturers: Vec::new(),
+        uplink,
+    })
+    .map_err(|error| anyhow!(error))?;
+    Listener::start(config.provisioning.listen, &tls, PROVISIONING_LIMITS, router)
+        .await
+        .map_err(|error| anyhow!(error).into())
+}
