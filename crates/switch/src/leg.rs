@@ -47,6 +47,8 @@ pub(crate) struct Leg {
     pub(crate) alternatives: Vec<Target>,
     /// How often the device has been called.
     pub(crate) attempts: u32,
+    /// It has been answered, be it in an attempt that another one has taken over from.
+    pub(crate) has_answered: bool,
     /// The attempt over another flow that may still be answered.
     pub(crate) other: Option<Attempt>,
 }
@@ -145,6 +147,7 @@ impl Leg {
             media,
             alternatives: Vec::new(),
             attempts: 0,
+            has_answered: false,
             other: None,
         }
     }

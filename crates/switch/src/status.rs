@@ -94,7 +94,7 @@ pub struct CallCounters {
 pub struct LegCounters {
     /// INVITEs sent to registered contacts.
     pub invited: u64,
-    /// Answered.
+    /// Answered, once each, however many attempts were.
     pub answered: u64,
     /// Refused by the peer, or unreachable.
     pub failed: u64,
@@ -102,7 +102,7 @@ pub struct LegCounters {
     pub refused_media: u64,
     /// Contacts not called because their flow may not carry media.
     pub barred_flows: u64,
-    /// INVITEs repeated over another flow of the same device.
+    /// INVITEs over another flow of the same device, in the place of one that failed or beside one that was not heard of.
     pub other_flow: u64,
 }
 

@@ -8,14 +8,14 @@
 //! ```text
 //!            no response in FLOW_ANSWER_MAX         180, 200 of the later: the earlier is cancelled, or hung up on
 //!   one attempt ───────────────────────▶ two ─────────────────────────────────────────────────────────▶ one
-//!                                             │ 200 of the earlier: it is joined, the later one stands on
+//!                                             │ 200 of the earlier: it is joined; in a page the later one stands on
 //!                                             │ one fails or ends: the other one is what is left
 //! ```
 
 use std::time::{Duration, Instant};
 
 use media::bridge::LegId;
-use media::sdp::{Hidden, PendingOffer};
+use media::sdp::{Hidden, PendingOffer, SecurityOffer};
 use sip::user_agent::SessionId;
 
 use super::calling::is_ipv4;
@@ -35,6 +35,8 @@ pub(crate) struct Attempt {
     offer: Box<PendingOffer>,
     /// The same as text.
     description: Hidden<String>,
+    /// What it offers of SRTP, by its own flow.
+    security: SecurityOffer,
 }
 
 impl Leg {
@@ -50,6 +52,7 @@ impl Leg {
                     target,
                     offer,
                     description: self.media.description.clone(),
+                    security: self.media.security,
                 })
             }
             other => {
@@ -68,6 +71,7 @@ impl Leg {
         self.alternatives.push(attempt.target);
         self.stage = Stage::Inviting(attempt.offer);
         self.media.description = attempt.description;
+        self.media.security = attempt.security;
     }
 }
 
@@ -154,7 +158,7 @@ impl Switch {
         self.resume(id, other);
     }
 
-    /// An attempt has come to nothing, or has ended. Says whether the other one is left.
+    /// An attempt has come to nothing, or the device has left it for the other one. Says whether that one is left.
     pub(super) fn lose_attempt(&mut self, id: LegId, session: SessionId) -> bool {
         let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return false;

@@ -223,7 +223,9 @@ impl Switch {
         };
         leg.stage = Stage::Joined;
         leg.media.remote = sdp::origin(message.body()).ok();
-        self.counters.legs.answered += 1;
+        if !std::mem::replace(&mut leg.has_answered, true) {
+            self.counters.legs.answered += 1;
+        }
         let Some(known) = self.calls.call_by_id.get_mut(&call) else {
             return;
         };
@@ -288,6 +290,10 @@ impl Switch {
                     .copied()
                     .filter(|leg| *leg != answered)
                     .collect();
+                // A phone would ring for it as for a second call.
+                //= https://www.rfc-editor.org/rfc/rfc5626#section-7
+                //# The targeted instance has already provided its response.
+                self.withdraw_other(now, answered);
                 for other in others {
                     self.leave(now, other, MissingReason::PageEnded);
                 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use media::bridge::LegId;
 use model::status::{MissingReason, ZoneEvent};
 use paging::LegNumber;
-use sip::message::StatusCode;
+use sip::message::{Message, StatusCode};
 use sip::user_agent::{EndCause, Reply, SessionId};
 
 use super::{CallId, CallOffence, ENDING_MAX, Phase};
@@ -17,6 +17,7 @@ impl Switch {
     /// The dialog of a leg is over.
     pub(crate) fn handle_ended(&mut self, now: Instant, session: SessionId, cause: EndCause) {
         let known = self.calls.leg_of(session).map(|(id, leg)| (id, leg.call));
+        let is_done_with = matches!(&cause, EndCause::Bye { message, .. } if !says_it_moves(message));
         let (answered, why) = match cause {
             EndCause::Bye { transaction, message } => {
                 self.agent.respond(now, transaction, Reply::new(StatusCode::OK));
@@ -34,7 +35,7 @@ impl Switch {
         if let Some(message) = answered {
             self.take_receipt(leg, &message);
         }
-        if self.lose_attempt(leg, session) {
+        if !is_done_with && self.lose_attempt(leg, session) {
             return;
         }
         let is_caller = self.is_caller(call, leg);
@@ -239,4 +240,12 @@ impl Switch {
             self.calls.leg_by_session.remove(&session);
         }
     }
+}
+
+/// Whether a device that hangs up says that it goes on in another dialog (RFC 3326 section 2). Any other BYE is somebody's who
+/// wants no more of the call, over whichever flow.
+fn says_it_moves(bye: &Message) -> bool {
+    bye.reasons()
+        .flatten()
+        .any(|reason| reason.protocol().eq_ignore_ascii_case("SIP") && reason.cause() == Some(200))
 }

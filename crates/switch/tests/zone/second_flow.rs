@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use media::sdp;
 use model::{ATTEMPT_HEADER, Attempt};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 use sip::flow::Transport;
-use sip::message::{HeaderName, Message, StatusCode};
-use sip::user_agent::{EndCause, Reply};
+use sip::message::{HeaderName, Message, Method, StatusCode};
+use sip::user_agent::{Body, EndCause, Reply};
 use switch::FLOW_ANSWER_MAX;
 
-use crate::phone::{Script, page_of};
+use crate::phone::{Script, owned, page_of};
 use crate::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,10 +25,15 @@ const OTHER: usize = 1;
 
 /// A page to a device of two flows, of which the one that is called first is slow.
 fn page(other: Script) -> World {
+    dial("700", other, Transport::Tls)
+}
+
+/// A call to a device of two flows, of which the one that is called first is slow, and over TLS.
+fn dial(extension: &str, other: Script, other_transport: Transport) -> World {
     let mut world = World::new(&["talker", "north"]);
     world.register("talker", Transport::Tls);
-    for number in [1, 2] {
-        let phone = world.add("north", Transport::Tls);
+    for (number, transport) in [(1, other_transport), (2, Transport::Tls)] {
+        let phone = world.add("north", transport);
         let contact = world.phones[phone].contact();
         let contact = format!("{contact};+sip.instance=\"<urn:uuid:1>\";reg-id={number}");
         world.run(SECOND);
@@ -37,7 +45,7 @@ fn page(other: Script) -> World {
     world.phones[OTHER].script = other;
     world.phones[FIRST].late = Some(Vec::new());
     let now = world.now;
-    world.phones[TALKER].call(now, "700");
+    world.phones[TALKER].call(now, extension);
     world.settle();
     world
 }
@@ -45,6 +53,15 @@ fn page(other: Script) -> World {
 fn release(world: &mut World, phone: usize) {
     let now = world.now;
     world.phones[phone].release_late(now);
+    world.settle();
+}
+
+/// Lets a phone end the call that it was called for first.
+fn hang_up(world: &mut World, phone: usize, headers: &[(&str, &str)]) {
+    let (now, session) = (world.now, world.phones[phone].incoming[0]);
+    world.phones[phone]
+        .agent
+        .hang_up(now, session, owned(headers), None);
     world.settle();
 }
 
@@ -127,6 +144,7 @@ fn the_later_attempt_takes_over_from_the_earlier_one_that_was_answered_before() 
     assert_eq!(legs.len(), 3);
     assert_eq!(legs[1], legs[2], "one leg, whose media have moved");
     assert_eq!(world.plane_refusals, []);
+    assert_eq!(world.zone.counters().legs.answered, 1, "it is one leg");
 }
 
 #[test]
@@ -136,8 +154,8 @@ fn an_endpoint_that_has_gone_over_to_the_later_attempt_stays_on_the_page() {
     world.run(2 * FLOW_ANSWER_MAX);
     release(&mut world, FIRST);
     let now = world.now;
-    world.phones[FIRST].hang_up_incoming(now);
-    world.settle();
+    let moves = "SIP;cause=200;text=\"page continues in another dialog\"";
+    hang_up(&mut world, FIRST, &[("Reason", moves)]);
     assert!(world.reports().is_empty());
 
     release(&mut world, OTHER);
@@ -149,6 +167,66 @@ fn an_endpoint_that_has_gone_over_to_the_later_attempt_stays_on_the_page() {
     let entry = &world.report().listeners[0];
     assert_eq!((entry.devices, entry.heard_devices), (1, 1));
     assert_eq!(world.open_ports(), 0);
+}
+
+#[test]
+fn a_device_that_hangs_up_has_done_with_both_attempts() {
+    let busy = "preemption;cause=1;text=\"emergency alert takes its place\"";
+    for (extension, reason) in [("700", Some(("Reason", busy))), ("700", None), ("101", None)] {
+        let mut world = dial(extension, Script::Endpoint, Transport::Tls);
+        world.phones[OTHER].is_deaf = true;
+        world.run(2 * FLOW_ANSWER_MAX);
+        release(&mut world, FIRST);
+        assert!(is_in_call(&world, FIRST));
+        world.run(SECOND);
+
+        hang_up(&mut world, FIRST, reason.as_slice());
+
+        assert_eq!(world.phones[TALKER].ended.len(), 1, "{extension} {reason:?}");
+        world.run(60 * SECOND);
+        assert_eq!(world.open_ports(), 0);
+    }
+}
+
+#[test]
+fn a_phone_that_has_answered_a_call_does_not_ring_for_it_over_its_other_flow() {
+    let mut world = dial("101", Script::Ring, Transport::Tls);
+    world.phones[OTHER].late = Some(Vec::new());
+    world.run(2 * FLOW_ANSWER_MAX);
+    release(&mut world, FIRST);
+    assert!(is_in_call(&world, FIRST));
+
+    release(&mut world, OTHER);
+
+    assert!(is_in_call(&world, FIRST));
+    let rings = &world.phones[OTHER].ended;
+    assert!(matches!(rings[..], [EndCause::Cancelled { .. }]), "{rings:?}");
+}
+
+#[test]
+fn a_leg_keeps_the_security_of_the_flow_that_it_was_answered_over() {
+    let mut world = dial("700", Script::Endpoint, Transport::Tcp);
+    world.phones[OTHER].late = Some(Vec::new());
+    world.run(2 * FLOW_ANSWER_MAX);
+    release(&mut world, FIRST);
+    assert!(is_in_call(&world, FIRST));
+
+    let changed = world.phones[FIRST].local_media(1);
+    let (offer, _) = sdp::offer(&changed, &mut ChaCha20Rng::from_seed([3; 32])).unwrap();
+    let now = world.now;
+    let session = world.phones[FIRST].incoming[0];
+    world.phones[FIRST].agent.request_in_session(
+        now,
+        session,
+        Method::Invite,
+        Vec::new(),
+        Some(Body::sdp(offer)),
+    );
+    world.settle();
+
+    let response = world.phones[FIRST].responses.last().unwrap();
+    assert_eq!(response.status(), Some(StatusCode::OK));
+    assert!(String::from_utf8_lossy(response.body()).contains("RTP/SAVP"));
 }
 
 #[test]
