@@ -80,6 +80,8 @@ pub(super) struct Unacknowledged {
     /// The CSeq number of the INVITE, which the ACK repeats.
     pub(super) sequence: u32,
     pub(super) response: Bytes,
+    /// It carries an offer, which the ACK answers.
+    pub(super) is_offer: bool,
     pub(super) reply_flow: Flow,
     /// The time between the last transmission and the next.
     pub(super) interval: Duration,

@@ -156,6 +156,7 @@ impl UserAgent {
         let Some(request) = self.servers.request(invite) else {
             return;
         };
+        let is_offer = request.body().is_empty() && reply.body.is_some();
         let (reply, agreed) = self.agree(request, reply);
         let response = match self.reply_to_invite(now, session, &reply) {
             Some(Written { status, octets }) if status.is_success() => octets,
@@ -172,7 +173,7 @@ impl UserAgent {
             state.description = reply.body;
         }
         self.refreshed_by_peer(now, session, agreed);
-        self.expect_ack(now, session, sequence, response, reply_flow);
+        self.expect_ack(now, session, sequence, (response, is_offer), reply_flow);
     }
 
     /// Starts the retransmission of a 2xx (RFC 3261 13.3.1.4, on every transport).
@@ -181,7 +182,7 @@ impl UserAgent {
         now: Instant,
         session: SessionId,
         sequence: u32,
-        response: Bytes,
+        (response, is_offer): (Bytes, bool),
         reply_flow: Flow,
     ) {
         let timers = self.config.timers;
@@ -189,6 +190,7 @@ impl UserAgent {
             state.unacknowledged = Some(Unacknowledged {
                 sequence,
                 response,
+                is_offer,
                 reply_flow,
                 interval: timers.t1,
                 give_up_at: now + timers.patience(),

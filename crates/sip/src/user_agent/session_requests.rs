@@ -284,9 +284,16 @@ impl UserAgent {
     //# yet received an answer, the UAS MUST reject the UPDATE with a 491
     //# response.
     fn crossing_offer(&mut self, session: SessionId) -> Option<Reply> {
-        match self.sessions.get(session)?.reinvite? {
-            Reinvite::Ours(_) => Some(Reply::new(StatusCode::REQUEST_PENDING)),
-            Reinvite::Theirs => Some(self.not_yet()),
+        let state = self.sessions.get(session)?;
+        let is_answer_due = state
+            .unacknowledged
+            .as_ref()
+            .is_some_and(|waiting| waiting.is_offer);
+        match state.reinvite {
+            Some(Reinvite::Theirs) => Some(self.not_yet()),
+            Some(Reinvite::Ours(_)) => Some(Reply::new(StatusCode::REQUEST_PENDING)),
+            // Our offer in a 2xx is answered by the ACK.
+            None => is_answer_due.then(|| Reply::new(StatusCode::REQUEST_PENDING)),
         }
     }
 
@@ -368,6 +375,7 @@ impl UserAgent {
             is_secure,
         };
         let sequence = request.cseq().map(|cseq| cseq.sequence).unwrap_or_default();
+        let is_offer = request.body().is_empty() && reply.body.is_some();
         let (reply, agreed) = self.agree(request, reply);
         let is_refresh = matches!(request.method(), Some(Method::Invite | Method::Update));
         let response = self.compose(request, &reply, part);
@@ -383,7 +391,7 @@ impl UserAgent {
             && is_invite
             && status.is_success()
         {
-            self.expect_ack(now, session, sequence, octets, reply_flow);
+            self.expect_ack(now, session, sequence, (octets, is_offer), reply_flow);
         }
     }
 

@@ -367,15 +367,43 @@ fn a_refresh_whose_200_never_arrives_ends_the_session_instead_of_leaving_it_sile
 fn an_offer_that_crosses_a_refresh_waits_for_its_turn() {
     let (mut agent, refresh) = refreshed_by_re_invite(Transport::Tcp);
     let tag = refresh.from().unwrap().tag().unwrap().to_owned();
-    let update = in_dialog("UPDATE", 2, &tag, "z9hG4bKu").replace(
-        "Content-Length: 0\n\n",
-        "Contact: <sip:bob@192.0.2.2:5062>\nContent-Type: application/sdp\nContent-Length: 5\n\nv=0\r\n",
-    );
+    let update = update_with_offer(2, &tag);
 
     agent.receive(&update);
 
     assert_eq!(agent.sent_status(), 491);
     agent.expect_no_event();
+}
+
+#[test]
+fn an_offer_that_crosses_the_one_in_our_2xx_waits_until_that_is_acknowledged() {
+    let mut config = Config::new("lone/1");
+    config.methods.push(OwnedMethod::from(Method::Update));
+    let mut agent = Lone::with_config(Transport::Tcp, config);
+    let (_, tag) = agent.called_confirmed();
+    agent.receive(&in_dialog("INVITE", 2, &tag, "z9hG4bKr"));
+    let Event::SessionRequest { transaction, .. } = agent.event() else {
+        panic!("a re-INVITE is the owner's to answer");
+    };
+    let offer = Reply::new(StatusCode::OK).body(Body::sdp("v=0\r\n"));
+    agent.agent.respond(agent.now, transaction, offer);
+    assert_eq!(agent.sent_status(), 200);
+
+    agent.receive(&update_with_offer(3, &tag));
+    assert_eq!(agent.sent_status(), 491);
+    agent.expect_no_event();
+
+    agent.receive(&in_dialog("ACK", 2, &tag, "z9hG4bKack"));
+    assert!(matches!(agent.event(), Event::Confirmed { .. }));
+    agent.receive(&update_with_offer(4, &tag));
+    assert!(matches!(agent.event(), Event::SessionRequest { .. }));
+}
+
+fn update_with_offer(sequence: u32, our_tag: &str) -> String {
+    in_dialog("UPDATE", sequence, our_tag, &format!("z9hG4bKu{sequence}")).replace(
+        "Content-Length: 0\n\n",
+        "Contact: <sip:bob@192.0.2.2:5062>\nContent-Type: application/sdp\nContent-Length: 5\n\nv=0\r\n",
+    )
 }
 
 #[test]
