@@ -168,7 +168,6 @@ fn the_device_moves_back_after_a_minute_and_not_during_a_call_and_keeps_both_flo
     assert_called_over_both(&mut world);
 }
 
-/// A server closes a connection over which no message comes, so that its return could not be proved otherwise.
 #[test]
 fn devices_move_back_spread_over_the_minute_behind_the_first() {
     let mut profile = with_secondary();
@@ -218,6 +217,7 @@ fn devices_whose_page_ends_at_once_do_not_move_back_at_once() {
     assert!(*last - *first > MINUTE / 8, "{waits:?}");
 }
 
+/// A server closes a connection over which no message comes, so that its return could not be proved otherwise.
 #[test]
 fn a_first_server_that_is_back_and_keeps_one_flow_is_asked_before_the_device_registers_there() {
     let mut world = World::new(with_secondary(), Registrar::Accepts { expires: 600 });
