@@ -449,15 +449,7 @@ fn every_page_opens_without_an_error_of_the_browser() {
             bench.browser.has("nav a[aria-current]"),
             "{path} does not stand in the tree"
         );
-        let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
-        bench.browser.look(View::Narrow);
-        let is_too_wide = bench.browser.run(overflow, &serde_json::json!([]));
-        assert_eq!(
-            is_too_wide,
-            serde_json::Value::Bool(false),
-            "{path} is wider than a phone"
-        );
-        bench.browser.look(View::Wide);
+        bench.assert_fits_a_phone();
         bench.picture(path.trim_start_matches('/').replace('/', "-").as_str());
     }
     bench.end();
@@ -660,6 +652,7 @@ fn what_is_set_on_each_tab_is_there_after_a_reload() {
     });
     bench.open("/log");
     bench.browser.wait_for_text("main table", &closed.to_string());
+    bench.assert_fits_a_phone();
     bench.picture("log-servers");
     bench.end();
 }

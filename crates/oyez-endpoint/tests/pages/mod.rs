@@ -142,6 +142,22 @@ impl Bench {
         self.browser.wait_for_text("tbody tr:nth-child(1)", cause);
     }
 
+    /// Sees that the page which is open is as wide as a phone and no wider.
+    pub(crate) fn assert_fits_a_phone(&self) {
+        self.browser.look(View::Narrow);
+        let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        let is_too_wide = self.browser.run(overflow, &serde_json::json!([]));
+        let path = self
+            .browser
+            .run("return location.pathname", &serde_json::json!([]));
+        assert_eq!(
+            is_too_wide,
+            serde_json::json!(false),
+            "{path} is wider than a phone"
+        );
+        self.browser.look(View::Wide);
+    }
+
     /// Takes pictures of a page, as wide and narrow screens show it, light and dark.
     pub(crate) fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else {
