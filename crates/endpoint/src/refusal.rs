@@ -2,6 +2,7 @@
 
 use media::sdp::SdpError;
 use model::config::ZoneNumber;
+use sip::header::quote;
 use sip::message::StatusCode;
 
 /// What an administrator can do about media that the device's own settings keep out.
@@ -67,6 +68,13 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// The Warning that tells whoever runs the server why, and what to do about it.
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-20.43
+    //# 399 Miscellaneous warning: The warning text can include arbitrary information to be presented to a human user or logged.
+    pub(crate) fn warning(&self) -> String {
+        format!("399 oyez {}", quote(&self.to_string()))
+    }
+
     /// The status that tells the caller. Strangers learn nothing: not even whether the user exists.
     pub(crate) fn status(&self) -> StatusCode {
         match self {

@@ -154,7 +154,7 @@ fn report() -> PageReport {
     let missing = one_of_each![
         MissingReason::NotRegistered => MissingReason::NotRegistered,
         MissingReason::NoAnswer => MissingReason::NoAnswer,
-        MissingReason::Refused { .. } => MissingReason::Refused { status: 486 },
+        MissingReason::Refused { .. } => MissingReason::Refused { status: 486, text: Some("busy with a page".to_owned()) },
         MissingReason::ConnectionFailed => MissingReason::ConnectionFailed,
         MissingReason::PageEnded => MissingReason::PageEnded,
     ];

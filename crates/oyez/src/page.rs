@@ -242,6 +242,26 @@ mod tests {
     }
 
     #[test]
+    fn the_text_tells_why_a_listener_refused() {
+        let refused = |text: Option<&str>| Verdict::Missing {
+            why: MissingReason::Refused {
+                status: 488,
+                text: text.map(str::to_owned),
+            },
+        };
+        for (why, told) in [
+            (None, "it refused with 488 Not Acceptable Here"),
+            (
+                Some("no media (sip.srtp is disabled)"),
+                "it refused with 488 Not Acceptable Here: no media (sip.srtp is disabled)",
+            ),
+        ] {
+            let said = text(&report(&[refused(why)]));
+            assert!(said.contains(told), "{said}");
+        }
+    }
+
+    #[test]
     fn the_text_tells_who_answered_without_receipts() {
         let answered = Verdict::Answered { loss_permille: None };
         let said = text(&report(&[Verdict::Heard, answered]));

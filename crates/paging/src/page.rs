@@ -65,7 +65,7 @@ struct Device {
     receipt: Option<Receipt>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Invited,
     Listening {
@@ -306,7 +306,7 @@ impl Listener {
         let (verdict, worst) = match judged.min_by_key(|(verdict, _)| rank(verdict)) {
             Some((verdict, device)) => (verdict, Some(device)),
             None => {
-                let why = self.missing.unwrap_or(MissingReason::NotRegistered);
+                let why = self.missing.clone().unwrap_or(MissingReason::NotRegistered);
                 (Verdict::Missing { why }, None)
             }
         };
@@ -350,8 +350,8 @@ impl Device {
     }
 
     fn verdict(&self, audio_ms: u64) -> Verdict {
-        match (self.state, &self.receipt) {
-            (State::Missing { why }, _) => Verdict::Missing { why },
+        match (&self.state, &self.receipt) {
+            (State::Missing { why }, _) => Verdict::Missing { why: why.clone() },
             (State::Invited, _) => Verdict::Missing {
                 why: MissingReason::NoAnswer,
             },
@@ -368,7 +368,9 @@ impl Device {
                 why: NotHeardReason::NoReceipt,
             },
             (State::Listening { .. }, None) => Verdict::Answered { loss_permille: None },
-            (State::Ended { loss_permille, .. }, None) => Verdict::Answered { loss_permille },
+            (State::Ended { loss_permille, .. }, None) => Verdict::Answered {
+                loss_permille: *loss_permille,
+            },
         }
     }
 

@@ -518,10 +518,11 @@ impl Endpoint {
             | Refusal::Sound(_) => self.gate.counters.calls_refused += 1,
         }
         let reply = Reply::new(refusal.status());
+        let explained = |reply: Reply| reply.header("Warning", refusal.warning());
         let reply = match refusal {
             Refusal::Stranger => reply.without_state(),
-            Refusal::Nobody
-            | Refusal::Leaving
+            Refusal::Nobody => reply,
+            Refusal::Leaving
             | Refusal::Overtaken
             | Refusal::TooManyCalls
             | Refusal::TooManyMessages
@@ -532,8 +533,8 @@ impl Endpoint {
             | Refusal::NoAnnouncement(_)
             | Refusal::NoZone(_)
             | Refusal::NoKeys
-            | Refusal::Sound(_) => reply,
-            Refusal::Locked { seconds } => reply.header("Retry-After", seconds.to_string()),
+            | Refusal::Sound(_) => explained(reply),
+            Refusal::Locked { seconds } => explained(reply).header("Retry-After", seconds.to_string()),
         };
         self.agent.reject(now, session, reply);
         // Strangers may call by the thousand: they are counted, and not told one by one.

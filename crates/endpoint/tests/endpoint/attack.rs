@@ -9,7 +9,7 @@ use media::sdp::SecurityOffer;
 use model::status::DeviceEvent;
 use model::{SlotKind, SlotPosition};
 use sip::flow::{ConnectionId, Flow, Transport};
-use sip::message::Message;
+use sip::message::{HeaderName, Message};
 use sip::user_agent::SessionId;
 
 use crate::world::{PRIMARY, World, address, mirrored, profile, slot};
@@ -430,6 +430,11 @@ fn assert_refused(world: &mut World, session: SessionId, reason: &str) {
     });
     let why = why.expect("the refusal is told");
     assert!(why.contains(reason), "{why}");
+    let answer = world.server().rejection(session).expect("the call is refused");
+    let warning = answer
+        .header(HeaderName::Warning)
+        .expect("the caller is told why");
+    assert_eq!(warning, format!("399 oyez {}", sip::header::quote(&why)));
 }
 
 fn without_crypto(offer: &str) -> String {

@@ -70,7 +70,7 @@ pub(crate) struct Server {
 pub(crate) enum CallLog {
     Progress(SessionId, StatusCode),
     Answered(SessionId, Message),
-    Rejected(SessionId, StatusCode),
+    Rejected(SessionId, StatusCode, Option<Message>),
     HungUp(SessionId, Option<Message>),
     ByeFromDevice(SessionId, Message),
     Ended,
@@ -136,13 +136,21 @@ impl Server {
         self.call_log
             .iter()
             .filter_map(|(_, log)| match log {
-                CallLog::Progress(id, status) | CallLog::Rejected(id, status) if *id == session => {
+                CallLog::Progress(id, status) | CallLog::Rejected(id, status, _) if *id == session => {
                     Some(status.code())
                 }
                 CallLog::Answered(id, message) if *id == session => message.status().map(StatusCode::code),
                 _ => None,
             })
             .collect()
+    }
+
+    /// The device's answer that refused a call.
+    pub(crate) fn rejection(&self, session: SessionId) -> Option<&Message> {
+        self.call_log.iter().find_map(|(_, log)| match log {
+            CallLog::Rejected(id, _, message) if *id == session => message.as_ref(),
+            _ => None,
+        })
     }
 
     pub(crate) fn answered_at(&self, session: SessionId) -> Option<(Instant, &Message)> {
@@ -188,7 +196,12 @@ impl Server {
                 CallLog::Progress(session, message.status().expect("a response has a status"))
             }
             Event::Answered { session, message } => CallLog::Answered(session, message),
-            Event::Rejected { session, status, .. } => CallLog::Rejected(session, status),
+            Event::Rejected {
+                session,
+                status,
+                message,
+                ..
+            } => CallLog::Rejected(session, status, message),
             Event::Ended {
                 session,
                 cause: EndCause::HungUp { answer },

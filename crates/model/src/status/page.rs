@@ -121,7 +121,7 @@ pub enum NotHeardReason {
 }
 
 /// Why a listener took no part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum MissingReason {
     /// It is not registered.
@@ -132,6 +132,9 @@ pub enum MissingReason {
     Refused {
         /// The status code it refused with.
         status: u16,
+        /// What it said about that in words of its own; `None` if nothing.
+        #[serde(default)]
+        text: Option<String>,
     },
     /// Its connection failed before it answered.
     ConnectionFailed,

@@ -7,6 +7,7 @@ use audio::Sound;
 use model::status::{ListenerReport, MissingReason, NotHeardReason, Verdict};
 use serde::Serialize;
 use sip::flow::Transport;
+use sip::message::StatusCode;
 
 use super::installation::{ALL, PHONE};
 use super::judge::{Judgement, judge};
@@ -304,12 +305,22 @@ pub fn verdict(listener: Option<&ListenerReport>) -> String {
         Some(Verdict::Missing { why }) => match why {
             MissingReason::NotRegistered => "it is not registered",
             MissingReason::NoAnswer => "it did not answer",
-            MissingReason::Refused { .. } => "it refused",
+            MissingReason::Refused { status, text } => return refusal(*status, text.as_deref()),
             MissingReason::ConnectionFailed => "its connection failed",
             MissingReason::PageEnded => "the page ended before it answered",
         },
     };
     words.to_owned()
+}
+
+/// With the status, and what the device said about it.
+fn refusal(status: u16, text: Option<&str>) -> String {
+    let reason = StatusCode::new(status).map_or("", StatusCode::reason);
+    let answer = format!("it refused with {status} {reason}");
+    match text {
+        Some(text) => format!("{}: {text}", answer.trim_end()),
+        None => answer.trim_end().to_owned(),
+    }
 }
 
 fn line(text: &mut String, words: &str) {

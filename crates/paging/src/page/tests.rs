@@ -25,7 +25,14 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     page.answered(at(900), &user("late"), LEG, true);
     page.answered(at(900), &user("phone"), LEG, false);
     page.answered(at(900), &user("silent"), LEG, true);
-    page.failed(&user("absent"), LEG, MissingReason::Refused { status: 486 });
+    page.failed(
+        &user("absent"),
+        LEG,
+        MissingReason::Refused {
+            status: 486,
+            text: None,
+        },
+    );
 
     page.ended(at(5_150), Duration::from_secs(5));
     page.left(&user("phone"), LEG, Some(12));
@@ -74,7 +81,10 @@ fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     assert_eq!(
         verdict(&report, "absent"),
         Verdict::Missing {
-            why: MissingReason::Refused { status: 486 }
+            why: MissingReason::Refused {
+                status: 486,
+                text: None
+            }
         }
     );
     // Answered 50 ms before the talker spoke and audible 80 ms after the answer; answered 750 ms after and audible 40 later.
@@ -129,9 +139,12 @@ fn a_listener_has_not_heard_where_one_of_its_devices_was_left_out() {
     let mut page = page();
     page.invite(user("a"), LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
-    let why = MissingReason::Refused { status: 488 };
+    let why = MissingReason::Refused {
+        status: 488,
+        text: None,
+    };
 
-    assert!(page.leave_out(user("a"), OTHER_LEG, String::new(), why));
+    assert!(page.leave_out(user("a"), OTHER_LEG, String::new(), why.clone()));
 
     page.ended(began, Duration::from_secs(1));
     page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
@@ -259,8 +272,11 @@ fn a_device_that_does_not_answer_keeps_its_listener_from_having_heard() {
     page.invite(user("a"), LEG, String::new());
     page.invite(user("a"), OTHER_LEG, String::new());
     page.answered(began, &user("a"), LEG, true);
-    let why = MissingReason::Refused { status: 486 };
-    page.failed(&user("a"), OTHER_LEG, why);
+    let why = MissingReason::Refused {
+        status: 486,
+        text: None,
+    };
+    page.failed(&user("a"), OTHER_LEG, why.clone());
     page.receive(&user("a"), LEG, receipt(1_000)).unwrap();
 
     page.ended(began, Duration::from_secs(1));

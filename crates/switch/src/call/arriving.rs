@@ -259,6 +259,7 @@ fn fit(invitees: &mut [Invitee], mut places: usize) {
 pub(super) fn refused(status: StatusCode) -> MissingReason {
     MissingReason::Refused {
         status: status.code(),
+        text: None,
     }
 }
 

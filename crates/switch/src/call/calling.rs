@@ -15,7 +15,7 @@ use super::announcement::PAGE_HEADER;
 use super::arriving::refused;
 use super::liveness::PROBE_EVERY;
 use super::media::local_media;
-use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX};
+use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX, Refused};
 use crate::config::PlainMedia;
 use crate::leg::{Leg, Prepared, Stage, Target};
 use crate::permission::Manner;
@@ -302,13 +302,8 @@ impl Switch {
     }
 
     /// A called leg was refused, or could not be reached.
-    pub(crate) fn leg_rejected(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        status: StatusCode,
-        failure: Option<RequestFailure>,
-    ) {
+    pub(crate) fn leg_rejected(&mut self, now: Instant, session: SessionId, refusal: Refused) {
+        let Refused { status, failure, .. } = refusal;
         let Some((id, _)) = self.calls.leg_of(session) else {
             return;
         };
@@ -327,6 +322,7 @@ impl Switch {
             Some(RequestFailure::FlowFailed) => MissingReason::ConnectionFailed,
             Some(_) | None => MissingReason::Refused {
                 status: status.code(),
+                text: refusal.text,
             },
         };
         self.give_up(now, id, status, why);
@@ -381,14 +377,7 @@ impl Switch {
 
     /// A called leg fails for a reason of ours.
     pub(super) fn leg_failed(&mut self, now: Instant, id: LegId, status: StatusCode) {
-        self.give_up(
-            now,
-            id,
-            status,
-            MissingReason::Refused {
-                status: status.code(),
-            },
-        );
+        self.give_up(now, id, status, refused(status));
     }
 
     fn give_up(&mut self, now: Instant, id: LegId, status: StatusCode, why: MissingReason) {

@@ -118,7 +118,7 @@ impl Switch {
     /// Hangs up on a called leg.
     pub(super) fn leave(&mut self, now: Instant, id: LegId, why: MissingReason) {
         self.withdraw_other(now, id);
-        self.retire(id, why);
+        self.retire(id, why.clone());
         let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return;
         };

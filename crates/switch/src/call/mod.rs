@@ -27,6 +27,7 @@ mod offence;
 mod receipts;
 mod refresh;
 mod refusals;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -53,6 +54,7 @@ pub use liveness::PROBE_EVERY;
 pub(crate) use offence::CallOffence;
 pub use receipts::RECEIPT_LENGTH_MAX;
 use refusals::Refusals;
+pub(crate) use refused::{Refused, explanation};
 
 /// How long those who are called by a page may take to answer: an endpoint's pre-tone and a few lost datagrams.
 pub const PAGE_ANSWER_MAX: Duration = Duration::from_secs(10);

@@ -21,7 +21,7 @@ use sip::message::{Message, Method, OwnedMethod, StatusCode};
 use sip::user_agent::{self, Event, Reply, ServerId, UserAgent};
 
 use crate::admission::Admission;
-use crate::call::Calls;
+use crate::call::{Calls, Refused, explanation};
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::registrar::Registrar;
@@ -271,8 +271,19 @@ impl Switch {
                 session,
                 status,
                 failure,
-                ..
-            } => self.leg_rejected(now, session, status, failure),
+                message,
+            } => {
+                let text = message.as_ref().and_then(explanation);
+                self.leg_rejected(
+                    now,
+                    session,
+                    Refused {
+                        status,
+                        failure,
+                        text,
+                    },
+                );
+            }
             Event::Confirmed { session, message } => self.handle_confirmed(now, session, &message),
             Event::SessionRequest {
                 session,

@@ -150,7 +150,10 @@ fn a_listener_whose_flow_may_not_carry_media_is_reported_as_such() {
     assert_eq!(
         *crate::world::verdict(world.report(), "udp"),
         model::status::Verdict::Missing {
-            why: model::status::MissingReason::Refused { status: 488 }
+            why: model::status::MissingReason::Refused {
+                status: 488,
+                text: None
+            }
         }
     );
 }

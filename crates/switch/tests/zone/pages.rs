@@ -208,7 +208,10 @@ fn everybody_who_takes_no_part_is_reported_with_the_reason() {
     assert_eq!(*verdict(report, "silent"), missing(MissingReason::NoAnswer));
     assert_eq!(
         *verdict(report, "busy"),
-        missing(MissingReason::Refused { status: 486 })
+        missing(MissingReason::Refused {
+            status: 486,
+            text: None
+        })
     );
     assert_eq!(*verdict(report, "gone"), missing(MissingReason::ConnectionFailed));
     assert_eq!(world.open_ports(), 0);
@@ -263,6 +266,20 @@ fn a_page_to_nobody_gets_480_and_a_report_that_says_so() {
 }
 
 #[test]
+fn what_a_listener_says_about_its_refusal_stands_in_the_report() {
+    let mut world = hall(&["north"]);
+    world.phones[1].script = Script::Explain(488, r#"399 oyez "no media (sip.srtp is disabled)""#);
+
+    page(&mut world);
+
+    let why = MissingReason::Refused {
+        status: 488,
+        text: Some("no media (sip.srtp is disabled)".to_owned()),
+    };
+    assert_eq!(*verdict(world.report(), "north"), missing(why));
+}
+
+#[test]
 fn a_talker_everybody_refuses_gets_the_best_refusal() {
     let mut world = hall(&["north", "south"]);
     world.phones[1].script = Script::Refuse(500);
@@ -273,7 +290,10 @@ fn a_talker_everybody_refuses_gets_the_best_refusal() {
     assert_eq!(world.phones[0].rejected[0].status(), Some(StatusCode::BUSY_HERE));
     assert_eq!(
         *verdict(world.report(), "north"),
-        missing(MissingReason::Refused { status: 500 })
+        missing(MissingReason::Refused {
+            status: 500,
+            text: None
+        })
     );
 }
 
@@ -414,7 +434,10 @@ fn a_member_of_whose_devices_one_may_carry_no_media_has_not_heard() {
     assert!(world.phones[barred].invites.is_empty());
     assert_eq!(
         *verdict(world.report(), "north"),
-        missing(MissingReason::Refused { status: 488 })
+        missing(MissingReason::Refused {
+            status: 488,
+            text: None
+        })
     );
     let entry = &world.report().listeners[0];
     assert_eq!((entry.devices, entry.heard_devices), (2, 1));
@@ -601,7 +624,10 @@ fn a_leg_without_ports_is_missing_and_the_page_goes_on() {
     assert_eq!(world.report().heard_count(), 1);
     assert_eq!(
         *verdict(world.report(), "north"),
-        missing(MissingReason::Refused { status: 503 })
+        missing(MissingReason::Refused {
+            status: 503,
+            text: None
+        })
     );
 }
 
@@ -728,7 +754,10 @@ fn an_alert_to_more_than_there_is_room_for_goes_out_to_as_many_as_fit_and_names_
 
     let invited = world.phones.iter().filter(|phone| !phone.invites.is_empty());
     assert_eq!(invited.count(), 2, "three legs in all: the talker and two users");
-    let no_room = missing(MissingReason::Refused { status: 503 });
+    let no_room = missing(MissingReason::Refused {
+        status: 503,
+        text: None,
+    });
     assert_eq!(*verdict(world.report(), "south"), no_room);
     assert_eq!(*verdict(world.report(), "north"), Verdict::Heard);
     assert_eq!(

@@ -31,6 +31,8 @@ pub(crate) enum Script {
     Ignore,
     /// A refusal.
     Refuse(u16),
+    /// A refusal with a Warning.
+    Explain(u16, &'static str),
     /// 200 with a description that takes the keys out.
     StripKeys,
     /// 200 without any description.
@@ -401,6 +403,10 @@ impl Phone {
             Script::Refuse(status) => {
                 self.agent
                     .reject(now, session, Reply::new(StatusCode::new(status).unwrap()));
+            }
+            Script::Explain(status, warning) => {
+                let reply = Reply::new(StatusCode::new(status).unwrap());
+                self.agent.reject(now, session, reply.header("Warning", warning));
             }
             Script::StripKeys => {
                 let (text, _) = sdp::answer(message.body(), &self.local_media(0), &mut self.rng).unwrap();

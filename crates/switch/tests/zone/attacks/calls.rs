@@ -289,7 +289,10 @@ fn m01_an_answer_that_takes_the_keys_out_ends_the_leg() {
     assert_eq!(
         *verdict(world.report(), "stripped"),
         Verdict::Missing {
-            why: MissingReason::Refused { status: 488 }
+            why: MissingReason::Refused {
+                status: 488,
+                text: None
+            }
         }
     );
 }
