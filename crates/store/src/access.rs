@@ -30,6 +30,18 @@ impl Transaction<'_> {
         row.map(signed_in).transpose()
     }
 
+    /// Finds an owner who has not chosen a password.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn owner_without_password(&mut self) -> Result<Option<SignedIn>, StoreError> {
+        let sql = "SELECT account, id, email, role, password FROM administrator \
+                   WHERE role = 'owner' AND password IS NULL ORDER BY account, id LIMIT 1";
+        let row = self.row(sql, &[]).await?;
+        row.map(signed_in).transpose()
+    }
+
     /// Keeps a session; those that are over go.
     ///
     /// # Errors

@@ -1,14 +1,16 @@
 //! What every site of Oyez is served by: an HTTPS listener whose clients have limits, passwords as hashes, wrong tries that slow
 //! down the next, and answers that no other site can frame or read.
 //!
-//! What this crate deliberately does not do: it has no pages and knows nobody who signs in.
+//! What this crate deliberately does not do: it has no pages, only what they look like, and knows nobody who signs in.
 
+mod assets;
 mod hardening;
 mod listener;
 mod password;
 mod stalls;
 mod throttle;
 
+pub use assets::Asset;
 pub use hardening::{CHANGE_TIME, bound, harden, is_from_own_site};
 pub use listener::{Limits, Listener, ListenerError, Peer};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordHash};

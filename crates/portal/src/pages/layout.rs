@@ -1,8 +1,64 @@
 //! What all pages have around them.
 
+use std::time::{Duration, SystemTime};
+
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use model::inventory::Timestamp;
+
+use super::gate::Visitor;
+
+/// The frame of a page for somebody who has signed in.
+pub(super) struct Frame {
+    pub(super) title: String,
+    /// The entry of the navigation under which the page is.
+    pub(super) entry: &'static str,
+    pub(super) email: String,
+    pub(super) csrf: String,
+    pub(super) may_change: bool,
+    pub(super) navigation: &'static [Branch],
+}
+
+/// A group of the navigation.
+pub(super) struct Branch {
+    pub(super) title: &'static str,
+    /// Path and title of what is in it.
+    pub(super) entries: &'static [(&'static str, &'static str)],
+}
+
+pub(super) const USERS_AND_ROOMS: &str = "/common-areas";
+pub(super) const PHONES_AND_DEVICES: &str = "/devices";
+pub(super) const PAGE_GROUPS: &str = "/page-groups";
+pub(super) const AUDIT: &str = "/audit";
+
+const NAVIGATION: &[Branch] = &[
+    Branch {
+        title: "Phone System Management",
+        entries: &[
+            (USERS_AND_ROOMS, "Users & Rooms"),
+            (PHONES_AND_DEVICES, "Phones & Devices"),
+            (PAGE_GROUPS, "Page Groups"),
+        ],
+    },
+    Branch {
+        title: "Account Management",
+        entries: &[(AUDIT, "Audit")],
+    },
+];
+
+impl Frame {
+    pub(super) fn new(by: &Visitor, title: impl Into<String>, entry: &'static str) -> Self {
+        Self {
+            title: title.into(),
+            entry,
+            email: by.administrator.email.clone(),
+            csrf: by.form_token.clone(),
+            may_change: by.may_change(),
+            navigation: NAVIGATION,
+        }
+    }
+}
 
 /// Makes an answer of a page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
@@ -12,5 +68,28 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
             tracing::error!(%error, "a page cannot be made");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// A moment as it is shown.
+pub(super) fn shown(moment: Timestamp) -> String {
+    let since_1970 = Duration::from_millis(moment.0);
+    let time = SystemTime::UNIX_EPOCH.checked_add(since_1970);
+    time.filter(|_| moment <= LAST_SHOWN)
+        .map_or_else(|| "later".to_owned(), httpdate::fmt_http_date)
+}
+
+/// The last moment of the year 9999, past which no date is written.
+const LAST_SHOWN: Timestamp = Timestamp(253_402_300_799_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_as_a_date_up_to_the_last_one() {
+        assert_eq!(shown(Timestamp(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(shown(LAST_SHOWN), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(shown(LAST_SHOWN.after_seconds(1)), "later");
     }
 }

@@ -1,20 +1,52 @@
-//! The portal's pages: signing in, and what an administrator does in the order of the navigation.
+//! The portal's pages: signing in, and what an administrator does in the order of the navigation. They work without scripts.
 
+mod assets;
+mod audit;
+mod chance;
+mod check;
+mod claim_code;
+mod credentials;
+mod device;
+mod device_new;
+mod devices;
+mod extension_new;
+mod extensions;
+mod first;
+mod form;
+mod gate;
+mod group_new;
+mod groups;
+mod holder_new;
+mod holders;
 mod layout;
+mod line;
+mod problem;
+mod provision;
+mod session;
 mod sign_in;
+mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use axum::Router;
-use axum::middleware::from_fn;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::{get, post};
 use model::Secret;
-use model::inventory::Uplink;
+use model::inventory::{Timestamp, Uplink};
 use store::Store;
-use web::{bound, harden};
+use web::{Throttle, bound, harden};
 
+use crate::moment::timestamp;
 use crate::registrations::Registrations;
+
+/// Octets of a form.
+const FORM_LENGTH_MAX: usize = 256 * 1024;
 
 /// What the pages are made of.
 pub struct PagesSetup {
@@ -31,17 +63,100 @@ pub struct PagesSetup {
 }
 
 /// Makes the site.
-pub fn router(setup: PagesSetup) -> Router {
+pub fn router(mut setup: PagesSetup) -> Router {
+    let first_sign_in = Mutex::new(setup.first_sign_in.take());
+    let site = Site(Arc::new(Shared {
+        setup,
+        first_sign_in,
+        throttle: Mutex::default(),
+        hashing: Mutex::default(),
+    }));
+    let gated = Router::new()
+        .route("/", get(async || Redirect::to("/common-areas")))
+        .route("/users", get(holders::show_users))
+        .route(
+            "/users/add",
+            get(holder_new::show_user).post(holder_new::add_user),
+        )
+        .route("/common-areas", get(holders::show_common_areas))
+        .route(
+            "/common-areas/add",
+            get(holder_new::show_common_area).post(holder_new::add_common_area),
+        )
+        .route("/devices", get(devices::show_assigned))
+        .route("/devices/unassigned", get(devices::show_unassigned))
+        .route("/devices/add", get(device_new::show).post(device_new::add))
+        .route("/devices/{id}", get(device::show))
+        .route("/devices/{id}/provision", get(provision::show))
+        .route("/devices/{id}/claim-code", post(claim_code::make))
+        .route("/devices/{id}/credentials", post(credentials::reveal))
+        .route("/devices/{id}/check", get(check::show))
+        .route("/devices/{id}/extensions", get(extensions::show))
+        .route(
+            "/devices/{id}/extensions/add",
+            get(extension_new::show).post(extension_new::add),
+        )
+        .route("/devices/{id}/extensions/remove", post(extensions::remove))
+        .route("/page-groups", get(groups::show))
+        .route("/page-groups/add", get(group_new::show).post(group_new::add))
+        .route("/audit", get(audit::show))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route_layer(from_fn_with_state(site.clone(), gate::pass));
     Router::new()
-        .route("/sign-in", get(sign_in::show))
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/first", get(first::show).post(first::choose))
+        .route("/assets/{name}", get(assets::show))
+        .merge(gated)
+        .fallback(problem::missing)
+        .layer(DefaultBodyLimit::max(FORM_LENGTH_MAX))
         .layer(from_fn(bound))
         .layer(from_fn(harden))
-        .with_state(Site(Arc::new(setup)))
+        .with_state(site)
 }
 
 /// What every page has at hand.
 #[derive(Clone)]
-struct Site(Arc<PagesSetup>);
+struct Site(Arc<Shared>);
+
+struct Shared {
+    setup: PagesSetup,
+    /// Until it has been used.
+    first_sign_in: Mutex<Option<Secret>>,
+    /// Wrong tries to sign in.
+    throttle: Mutex<Throttle>,
+    /// One password is hashed at a time: each takes memory, and anybody can have it done.
+    hashing: Mutex<()>,
+}
+
+impl Site {
+    fn store(&self) -> &Store {
+        &self.0.setup.store
+    }
+
+    fn setup(&self) -> &PagesSetup {
+        &self.0.setup
+    }
+
+    fn first_sign_in(&self) -> MutexGuard<'_, Option<Secret>> {
+        self.0
+            .first_sign_in
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hashing(&self) -> MutexGuard<'_, ()> {
+        self.0.hashing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time, as it is stored.
+fn now() -> Timestamp {
+    timestamp(SystemTime::now())
+}
 
 impl fmt::Debug for PagesSetup {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,20 +1,130 @@
-//! The way in.
+//! Signing in and out.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use askama::Template;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use model::inventory::AuditEntry;
+use serde::Deserialize;
+use store::SignedIn;
+use tokio::task::spawn_blocking;
+use web::{PasswordHash, is_from_own_site};
 
-use super::{Site, layout};
+use super::gate::Posted;
+use super::problem::{Problem, foreign_form};
+use super::{Site, layout, now, session};
+use crate::provisioning::sha256;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct Page {
+    email: String,
+    error: String,
     /// Nobody has a password yet.
     is_new: bool,
 }
 
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    email: String,
+    password: String,
+}
+
+/// What the password of nobody is compared with, so that the time of an answer does not tell who is known.
+static NOBODY: LazyLock<Option<PasswordHash>> = LazyLock::new(|| PasswordHash::make("nobody's password"));
+
 pub(super) async fn show(State(site): State<Site>) -> Response {
-    let is_new = site.0.first_sign_in.is_some();
-    layout::page(StatusCode::OK, &Page { is_new })
+    page(&site, StatusCode::OK, String::new(), String::new())
+}
+
+pub(super) async fn sign_in(
+    State(site): State<Site>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(form): Form<SignIn>,
+) -> Result<Response, Problem> {
+    if !is_from_own_site(&headers) {
+        return Ok(foreign_form());
+    }
+    let admitted = admit(&site, from);
+    if let Err(text) = admitted {
+        return Ok(page(&site, StatusCode::TOO_MANY_REQUESTS, form.email, text));
+    }
+    let email = form.email.trim().to_lowercase();
+    let found = site.store().read().await?.administrator_of_email(&email).await?;
+    if !is_right(&site, found.as_ref(), form.password).await {
+        let text = "The e-mail address or the password is wrong.".to_owned();
+        return Ok(page(&site, StatusCode::UNAUTHORIZED, form.email, text));
+    }
+    site.throttle().note_success(from.ip());
+    let Some(found) = found else {
+        return Err(Problem::Missing);
+    };
+    enter(&site, found, "sign in").await
+}
+
+pub(super) async fn sign_out(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Problem> {
+    let mut writing = site.store().write().await?;
+    writing.remove_session(sha256(posted.by.token.as_bytes())).await?;
+    posted.by.note(&mut writing, "sign out", String::new()).await?;
+    writing.commit().await?;
+    Ok((session::gone_cookie(), Redirect::to("/sign-in")).into_response())
+}
+
+/// Counts a try as wrong in advance; what is to be told where it is too early.
+pub(super) fn admit(site: &Site, from: SocketAddr) -> Result<(), String> {
+    let mut throttle = site.throttle();
+    let wait = throttle.admit(Instant::now(), from.ip());
+    wait.map_err(|wait| {
+        let seconds = wait.as_secs().saturating_add(1);
+        format!("There were too many wrong tries. Try again in {seconds} s.")
+    })?;
+    throttle.note_failure(Instant::now(), from.ip());
+    Ok(())
+}
+
+/// Begins a session.
+async fn enter(site: &Site, who: SignedIn, action: &str) -> Result<Response, Problem> {
+    let mut writing = site.store().write().await?;
+    let cookie = session::begin(&mut writing, who.administrator.id).await?;
+    let entry = AuditEntry {
+        at: now(),
+        by: who.administrator.email,
+        action: action.to_owned(),
+        detail: String::new(),
+    };
+    writing.account(&who.account).add_audit(&entry).await?;
+    writing.commit().await?;
+    Ok((cookie, Redirect::to("/")).into_response())
+}
+
+async fn is_right(site: &Site, found: Option<&SignedIn>, password: String) -> bool {
+    let kept = found
+        .and_then(|found| found.administrator.password.as_ref())
+        .and_then(|hash| PasswordHash::read(&hash.0));
+    let site = site.clone();
+    let compare = move || {
+        let _one_at_a_time = site.hashing();
+        match kept {
+            Some(kept) => kept.matches(&password),
+            None => {
+                let _is_spent = NOBODY.as_ref().is_some_and(|hash| hash.matches(&password));
+                false
+            }
+        }
+    };
+    spawn_blocking(compare).await.unwrap_or(false)
+}
+
+fn page(site: &Site, status: StatusCode, email: String, error: String) -> Response {
+    let is_new = site.first_sign_in().is_some();
+    layout::page(status, &Page { email, error, is_new })
 }

@@ -30,6 +30,7 @@ use self::proof::Authorities;
 use self::refusals::Refusals;
 
 pub use enrolment::claim_code_hash;
+pub(crate) use file::chain;
 
 /// Octets of a request for a certificate.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
@@ -121,7 +122,7 @@ impl Server {
     }
 }
 
-fn sha256(octets: &[u8]) -> TokenHash {
+pub(crate) fn sha256(octets: &[u8]) -> TokenHash {
     TokenHash(Sha256::digest(octets).into())
 }
 

@@ -1,0 +1,205 @@
+//! Phones & Devices → Add.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use model::inventory::{
+    Account, Description, Device, DeviceType, DisplayName, Holder, HolderKind, LinePlace, MacAddress,
+};
+use model::{DeviceId, SlotPosition};
+use store::AddDeviceError;
+
+use super::form::{Choice, Control, Field, FormPage};
+use super::gate::{Posted, Visitor};
+use super::layout::{Frame, PHONES_AND_DEVICES};
+use super::problem::Problem;
+use super::{Site, chance, line, now};
+
+/// What all hardware of the seed's maker is until it has said what it is.
+const ALGO_MODEL: &str = "algo-sip-based-device";
+/// Our endpoint.
+const OYEZ_MODEL: &str = "oyez";
+
+struct Fields([Field; 6]);
+
+impl Fields {
+    fn new(account: &Account, holders: &[Holder]) -> Self {
+        let text = || Control::Text(&[]);
+        let types = DeviceType::ALL
+            .into_iter()
+            .filter(|kind| kind.is_provisioned() || account.generic_devices)
+            .map(|kind| Choice::new(kind.as_str(), kind.label()));
+        let models = vec![
+            Choice::new("", "None: a generic device"),
+            Choice::new(ALGO_MODEL, format!("{ALGO_MODEL} (Algo)")),
+            Choice::new(OYEZ_MODEL, "Oyez IP Endpoint (Oyez)"),
+        ];
+        Self([
+            Field::new(
+                "name",
+                "Display Name",
+                "What people call it, 3 characters at least.",
+                text(),
+            ),
+            Field::new(
+                "description",
+                "Description",
+                "Optional: what it is for, or where it hangs.",
+                text(),
+            ),
+            Field::new(
+                "mac",
+                "MAC Address",
+                "12 digits, on the product label or under Status in the device's web pages.",
+                text(),
+            ),
+            Field::new(
+                "type",
+                "Device Type",
+                "A generic device is configured by hand with credentials that are shown here.",
+                Control::Select(types.collect()),
+            ),
+            Field::new(
+                "model",
+                "Model",
+                "It belongs to the type.",
+                Control::Select(models),
+            )
+            .filled(ALGO_MODEL),
+            Field::new(
+                "assigned",
+                "Assigned To",
+                "It gets page slot 1, or line 1 of a generic device. Further extensions are assigned on the page of the device.",
+                Control::Select(assignable(holders)),
+            ),
+        ])
+    }
+
+    fn typed(posted: &Posted, account: &Account, holders: &[Holder]) -> Self {
+        Self(Self::new(account, holders).0.map(|field| field.typed(posted)))
+    }
+
+    /// Makes the device that was typed, or marks what is wrong.
+    fn device(&mut self, account: &Account, bits: u128) -> Option<Device> {
+        let [name, description, mac, kind, model, _] = &mut self.0;
+        let parsed_name = name.take(DisplayName::new(&name.value));
+        let parsed_description = description.take(Description::new(&description.value));
+        let parsed_mac = mac.take(mac.value.parse::<MacAddress>());
+        let chosen = DeviceType::from_stored(&kind.value)
+            .filter(|kind| kind.is_provisioned() || account.generic_devices);
+        let parsed_kind = kind.take(chosen.ok_or("choose one of the types"));
+        let chosen_model = parsed_kind.and_then(|kind| model.take(model_for(kind, &model.value)));
+        Some(Device {
+            id: DeviceId::from_random(bits),
+            name: parsed_name?,
+            description: parsed_description?,
+            mac: parsed_mac?,
+            kind: parsed_kind?,
+            model: chosen_model?,
+            firmware: None,
+            site: None,
+            added_at: now(),
+        })
+    }
+
+    fn page(self, by: &Visitor) -> FormPage {
+        FormPage {
+            frame: Frame::new(by, "Add a device", PHONES_AND_DEVICES),
+            introduction: "A device with an assignment gets its extension when it is provisioned; one without can be assigned later.",
+            action: "/devices/add".to_owned(),
+            back: "/devices".to_owned(),
+            hidden: Vec::new(),
+            fields: self.0.into(),
+        }
+    }
+}
+
+fn assignable(holders: &[Holder]) -> Vec<Choice> {
+    let choice = |holder: &Holder| {
+        let kind = match holder.kind {
+            HolderKind::User => "User",
+            HolderKind::CommonArea => "Common area",
+        };
+        Choice::new(
+            holder.id.as_str(),
+            format!("{kind}: {} ({})", holder.name, holder.extension),
+        )
+    };
+    let nobody = Choice::new("", "Nobody yet");
+    std::iter::once(nobody)
+        .chain(holders.iter().map(choice))
+        .collect()
+}
+
+/// What is known of the model of a device of that type.
+fn model_for(kind: DeviceType, chosen: &str) -> Result<Option<String>, String> {
+    let right = match kind {
+        DeviceType::Algo => ALGO_MODEL,
+        DeviceType::Oyez => OYEZ_MODEL,
+        DeviceType::Other => "",
+    };
+    if chosen != right {
+        let right = if right.is_empty() { "no model" } else { right };
+        return Err(format!(
+            "a device of type {} has {right}; choose that, or another type",
+            kind.label()
+        ));
+    }
+    Ok(Some(right.to_owned()).filter(|model| !model.is_empty()))
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let account = line::account_of(&mut reading, &by.account).await?;
+    let holders = reading.account(&by.account).holders(None).await?;
+    Ok(Fields::new(&account, &holders).page(&by).answer())
+}
+
+pub(super) async fn add(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let account = line::account_of(&mut writing, &by.account).await?;
+    let mut scope = writing.account(&by.account);
+    let holders = scope.holders(None).await?;
+    let mut fields = Fields::typed(&posted, &account, &holders);
+    let Some(device) = fields.device(&account, chance::bits()?) else {
+        return Ok(fields.page(by).answer());
+    };
+    let [_, _, mac, _, _, assigned] = &mut fields.0;
+    match scope.add_device(&device).await {
+        Ok(()) => {}
+        Err(AddDeviceError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            mac.refuse(&error);
+            return Ok(fields.page(by).answer());
+        }
+    }
+    if !assigned.value.is_empty() {
+        let Some(holder) = holders.iter().find(|holder| holder.id.as_str() == assigned.value) else {
+            assigned.refuse("it has been removed; choose another");
+            return Ok(fields.page(by).answer());
+        };
+        let place = first_place(device.kind);
+        if let Err(error) = line::assign(&mut scope, &account, &device, holder, place).await? {
+            assigned.refuse(&error);
+            return Ok(fields.page(by).answer());
+        }
+    }
+    let detail = format!("{} ({})", device.name, device.mac);
+    by.note(&mut writing, "add device", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(&format!("/devices/{}", device.id)).into_response())
+}
+
+const fn first_place(kind: DeviceType) -> LinePlace {
+    match kind {
+        DeviceType::Algo | DeviceType::Oyez => LinePlace::Slot(SlotPosition::BASE_PAGE),
+        DeviceType::Other => LinePlace::Phone(1),
+    }
+}

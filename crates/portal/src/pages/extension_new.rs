@@ -1,0 +1,213 @@
+//! Device → Extension Assignment → Add: choose users and common areas, then type and port of each.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use model::inventory::{Device, Holder, HolderKind, LinePlace};
+use model::{SlotKind, SlotPosition};
+use store::{Scope, StoreError};
+
+use super::Site;
+use super::form::{Choice, Control, Field, FormPage};
+use super::gate::{Posted, Visitor};
+use super::layout::{self, Frame, PHONES_AND_DEVICES};
+use super::line;
+use super::problem::Problem;
+use super::slots;
+
+/// Extensions that are assigned at once: as many as a device has slots.
+const CHOSEN_MAX: usize = 72;
+
+#[derive(Template)]
+#[template(path = "extension_choose.html")]
+struct Choose {
+    frame: Frame,
+    device: Device,
+    users: Vec<Holder>,
+    common_areas: Vec<Holder>,
+    error: &'static str,
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path(id): Path<String>,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let named = |name: &str| asked.iter().any(|(field, _)| field == name);
+    let chosen = asked
+        .iter()
+        .filter(|(field, _)| field == "holder")
+        .map(|(_, id)| id.as_str());
+    let chosen = holders(&mut scope, chosen).await?;
+    if chosen.is_empty() {
+        let error = if named("next") {
+            "Choose at least one user or common area."
+        } else {
+            ""
+        };
+        return choose(&by, &mut scope, device, error).await;
+    }
+    let taken = scope.lines_of_device(&device.id).await?;
+    let mut taken: BTreeSet<LinePlace> = taken.into_iter().map(|line| line.place).collect();
+    let mut fields = Vec::new();
+    for holder in &chosen {
+        let place = free_place(&device, &taken);
+        let [kind, port] = fields_of(&device, holder);
+        let (kind, port) = match place {
+            Some(place) => (kind.filled(place.kind()), port.filled(&place.port().to_string())),
+            None => (kind, port),
+        };
+        taken.extend(place);
+        fields.extend([kind, port]);
+    }
+    Ok(page(&by, &device, &chosen, fields).answer())
+}
+
+pub(super) async fn add(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let account = line::account_of(&mut writing, &by.account).await?;
+    let mut scope = writing.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let chosen = holders(&mut scope, posted.values("holder")).await?;
+    let mut fields = Vec::new();
+    let mut done = Vec::new();
+    for holder in &chosen {
+        let [mut kind, mut port] = fields_of(&device, holder).map(|field| field.typed(&posted));
+        if let Some(place) = place_of(&kind, &mut port) {
+            match line::assign(&mut scope, &account, &device, holder, place).await? {
+                Ok(()) => done.push(format!("{} to {}", holder.extension, line::place_name(place))),
+                Err(error) => kind.refuse(&error),
+            }
+        }
+        fields.extend([kind, port]);
+    }
+    if done.is_empty() || done.len() < chosen.len() {
+        return Ok(page(by, &device, &chosen, fields).answer());
+    }
+    let detail = format!("{}: {}", device.name, done.join(", "));
+    by.note(&mut writing, "assign extension", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(&format!("/devices/{}/extensions", device.id)).into_response())
+}
+
+async fn choose(
+    by: &Visitor,
+    scope: &mut Scope<'_, '_>,
+    device: Device,
+    error: &'static str,
+) -> Result<Response, Problem> {
+    let choose = Choose {
+        frame: Frame::new(
+            by,
+            format!("Add extensions to {}", device.name),
+            PHONES_AND_DEVICES,
+        ),
+        device,
+        users: scope.holders(Some(HolderKind::User)).await?,
+        common_areas: scope.holders(Some(HolderKind::CommonArea)).await?,
+        error,
+    };
+    let status = if error.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    Ok(layout::page(status, &choose))
+}
+
+/// Those of the account that are named, each once.
+async fn holders<'n>(
+    scope: &mut Scope<'_, '_>,
+    named: impl Iterator<Item = &'n str>,
+) -> Result<Vec<Holder>, StoreError> {
+    let mut seen = BTreeSet::new();
+    let mut holders = Vec::new();
+    for id in named.take(CHOSEN_MAX).filter(|id| seen.insert(*id)) {
+        if let Ok(id) = id.parse() {
+            holders.extend(scope.holder(&id).await?);
+        }
+    }
+    Ok(holders)
+}
+
+/// The first place of a device that is proposed.
+fn free_place(device: &Device, taken: &BTreeSet<LinePlace>) -> Option<LinePlace> {
+    let is_free = |place: &LinePlace| !taken.contains(place);
+    if device.kind.is_provisioned() {
+        SlotPosition::all(SlotKind::Page)
+            .map(LinePlace::Slot)
+            .find(is_free)
+    } else {
+        (1..=LinePlace::PHONE_LINES_MAX)
+            .map(LinePlace::Phone)
+            .find(is_free)
+    }
+}
+
+/// Assignment type and port number for one extension.
+fn fields_of(device: &Device, holder: &Holder) -> [Field; 2] {
+    let slots = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
+        .map(|kind| Choice::new(kind.as_str(), line::slot_name(kind)));
+    let mut kinds: Vec<Choice> = slots.into();
+    if !device.kind.is_provisioned() {
+        let phone = LinePlace::Phone(1).kind();
+        kinds.insert(0, Choice::new(phone, "Phone line"));
+    }
+    let kind = Field::new(
+        format!("type-{}", holder.id),
+        "Assignment type",
+        "Page answers and plays, ring sounds while it rings, alert starts an announcement.",
+        Control::Select(kinds),
+    );
+    let port = Field::new(
+        format!("port-{}", holder.id),
+        "Port number",
+        "Page 1 is the base extension, 2 to 51 are zones; ring has 1 to 10; alert has 1 to 10, and 11 cancels.",
+        Control::Number(SlotKind::Page.port_max()),
+    );
+    let heading = format!("{} ({})", holder.name, holder.extension);
+    [kind.headed(heading), port]
+}
+
+/// The place that two fields name, or marks the port.
+fn place_of(kind: &Field, port: &mut Field) -> Option<LinePlace> {
+    let number = port.value.trim().parse().ok();
+    let place = number.and_then(|number| LinePlace::from_stored(&kind.value, number));
+    if place.is_none() {
+        let most = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
+            .into_iter()
+            .find(|slot| slot.as_str() == kind.value)
+            .map_or(LinePlace::PHONE_LINES_MAX, SlotKind::port_max);
+        port.refuse(&format!("this type has the ports 1 to {most}"));
+    }
+    place
+}
+
+fn page(by: &Visitor, device: &Device, chosen: &[Holder], fields: Vec<Field>) -> FormPage {
+    let hidden = chosen.iter().map(|holder| ("holder", holder.id.to_string()));
+    FormPage {
+        frame: Frame::new(
+            by,
+            format!("Add extensions to {}", device.name),
+            PHONES_AND_DEVICES,
+        ),
+        introduction: "Choose the assignment type and the port number of each extension.",
+        action: format!("/devices/{}/extensions/add", device.id),
+        back: format!("/devices/{}/extensions", device.id),
+        hidden: hidden.collect(),
+        fields,
+    }
+}

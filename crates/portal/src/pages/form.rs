@@ -1,0 +1,137 @@
+//! Forms: fields that keep what was typed, each with what would be right where it is wrong.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::gate::Posted;
+use super::layout::{self, Frame};
+
+/// A field.
+pub(super) struct Field {
+    /// What it is called where it is sent; also its id on the page.
+    pub(super) name: String,
+    pub(super) label: String,
+    pub(super) help: &'static str,
+    pub(super) value: String,
+    pub(super) error: Option<String>,
+    pub(super) control: Control,
+    /// A heading before it.
+    pub(super) heading: Option<String>,
+}
+
+/// How a field is filled in.
+pub(super) enum Control {
+    /// A line of text, with values to choose from where there are some.
+    Text(&'static [(&'static str, &'static str)]),
+    /// A whole number from 1.
+    Number(u8),
+    /// One of several.
+    Select(Vec<Choice>),
+    /// Any of several.
+    Boxes(Vec<Choice>),
+}
+
+/// What can be chosen.
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) is_chosen: bool,
+}
+
+impl Choice {
+    pub(super) fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            value: value.into(),
+            label: label.into(),
+            is_chosen: false,
+        }
+    }
+}
+
+impl Field {
+    /// A field that nobody has filled in.
+    pub(super) fn new(
+        name: impl Into<String>,
+        label: impl Into<String>,
+        help: &'static str,
+        control: Control,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            label: label.into(),
+            help,
+            value: String::new(),
+            error: None,
+            control,
+            heading: None,
+        }
+    }
+
+    /// The field under a heading.
+    pub(super) fn headed(mut self, heading: String) -> Self {
+        self.heading = Some(heading);
+        self
+    }
+
+    /// The field with a value.
+    pub(super) fn filled(mut self, value: &str) -> Self {
+        if let Control::Select(choices) = &mut self.control {
+            for choice in choices {
+                choice.is_chosen = choice.value == value;
+            }
+        }
+        value.clone_into(&mut self.value);
+        self
+    }
+
+    /// The field as it was sent.
+    pub(super) fn typed(mut self, posted: &Posted) -> Self {
+        if let Control::Boxes(choices) = &mut self.control {
+            for choice in choices {
+                choice.is_chosen = posted.values(&self.name).any(|value| value == choice.value);
+            }
+        }
+        let value = posted.value(&self.name).to_owned();
+        self.filled(&value)
+    }
+
+    /// Marks the field; of several errors the first stays.
+    pub(super) fn refuse(&mut self, error: &(impl ToString + ?Sized)) {
+        self.error.get_or_insert_with(|| error.to_string());
+    }
+
+    /// Takes what was made of the field, or marks it.
+    pub(super) fn take<T, E: ToString>(&mut self, made: Result<T, E>) -> Option<T> {
+        made.map_err(|error| self.refuse(&error)).ok()
+    }
+}
+
+/// A page with a form.
+#[derive(Template)]
+#[template(path = "form.html")]
+pub(super) struct FormPage {
+    pub(super) frame: Frame,
+    /// What is to be known before it is filled in.
+    pub(super) introduction: &'static str,
+    /// Where it is sent.
+    pub(super) action: String,
+    /// Where whoever gives up goes.
+    pub(super) back: String,
+    /// Names and values that are sent unseen.
+    pub(super) hidden: Vec<(&'static str, String)>,
+    pub(super) fields: Vec<Field>,
+}
+
+impl FormPage {
+    /// Shows the form; one with marked fields as refused.
+    pub(super) fn answer(&self) -> Response {
+        let is_refused = self.fields.iter().any(|field| field.error.is_some());
+        let status = if is_refused {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::OK
+        };
+        layout::page(status, self)
+    }
+}

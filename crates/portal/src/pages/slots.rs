@@ -1,0 +1,103 @@
+//! The slots of a device as they are shown: whose extension stands there, and whether it is registered.
+
+use model::DeviceId;
+use model::inventory::{Device, Line};
+use model::status::RegistrationRefusal;
+use store::{Scope, StoreError};
+
+use super::layout::shown;
+use super::line;
+use super::problem::Problem;
+use crate::registrations::{Registration, Registrations};
+
+/// A slot.
+pub(super) struct Slot {
+    pub(super) line: Line,
+    pub(super) place: String,
+    pub(super) holder: String,
+    pub(super) extension: String,
+    pub(super) look: &'static str,
+    pub(super) state: &'static str,
+    /// Since when, from where, or why not.
+    pub(super) cause: String,
+}
+
+/// Finds a device by what stands in a path.
+pub(super) async fn device(scope: &mut Scope<'_, '_>, id: &str) -> Result<Device, Problem> {
+    let id: DeviceId = id.parse().map_err(|_| Problem::Missing)?;
+    scope.device(&id).await?.ok_or(Problem::Missing)
+}
+
+/// The slots of a device.
+pub(super) async fn slots(
+    scope: &mut Scope<'_, '_>,
+    device: &Device,
+    registrations: &Registrations,
+) -> Result<Vec<Slot>, StoreError> {
+    let mut slots = Vec::new();
+    for line in scope.lines_of_device(&device.id).await? {
+        let holder = scope.holder(&line.holder).await?;
+        let (look, state, cause) = told(registrations.of(line.user.as_str()).as_ref());
+        slots.push(Slot {
+            place: line::place_name(line.place),
+            holder: holder
+                .as_ref()
+                .map_or_else(String::new, |holder| holder.name.to_string()),
+            extension: holder.map_or_else(String::new, |holder| holder.extension.to_string()),
+            line,
+            look,
+            state,
+            cause,
+        });
+    }
+    Ok(slots)
+}
+
+/// A registration in words: look, state, and what belongs to it.
+fn told(registration: Option<&Registration>) -> (&'static str, &'static str, String) {
+    match registration {
+        None => (
+            "none",
+            "Not registered",
+            "it has not tried since the service was started".to_owned(),
+        ),
+        Some(Registration::Registered {
+            since,
+            from,
+            user_agent,
+        }) => {
+            let agent = user_agent
+                .as_ref()
+                .map_or_else(String::new, |agent| format!(", {agent}"));
+            (
+                "good",
+                "Registered",
+                format!("since {} from {from}{agent}", shown(*since)),
+            )
+        }
+        Some(Registration::Gone { since }) => {
+            ("bad", "Not registered", format!("gone since {}", shown(*since)))
+        }
+        Some(Registration::Refused { at, from, why }) => (
+            "bad",
+            "Refused",
+            format!("{} from {from}: {}", shown(*at), refusal(*why)),
+        ),
+    }
+}
+
+/// Why a registration is refused, and what to do.
+fn refusal(why: RegistrationRefusal) -> &'static str {
+    match why {
+        RegistrationRefusal::WrongCredentials => {
+            "the authorization ID or the password is wrong; type them anew, or have the device fetch its configuration"
+        }
+        RegistrationRefusal::OtherUser => {
+            "the authorization ID is another user name's; each slot has its own"
+        }
+        RegistrationRefusal::BadRequest => "the request is malformed, or asks for more than there may be",
+        RegistrationRefusal::TooManyAttempts => {
+            "too many tries came from there; correct the credentials, and wait some minutes"
+        }
+    }
+}

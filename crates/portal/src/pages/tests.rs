@@ -1,0 +1,235 @@
+//! What the pages say and do, asked as a browser asks.
+
+mod access;
+mod devices;
+mod people;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use model::inventory::{
+    Account, Administrator, AdministratorId, CountryCode, DisplayName, Holder, HolderId, HolderKind,
+    PasswordHash as Kept, Role, TimeZone, Uplink,
+};
+use model::{AccountId, Secret};
+use store::Store;
+use tower::ServiceExt;
+use web::PasswordHash;
+
+use super::*;
+use crate::registrations::Registrations;
+
+const HOST: &str = "portal.example";
+const PASSWORD: &str = "correct horse battery";
+const LINK: &str = "the-token-of-the-link";
+const CALLER: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
+const OWNER: &str = "owner@one.example";
+
+/// A portal, and a browser.
+struct Visit {
+    store: Arc<Store>,
+    registrations: Arc<Registrations>,
+    router: Router,
+    cookie: String,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn location(&self) -> &str {
+        let location = self.headers.get(header::LOCATION);
+        location.map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Says whether the page marks a field, with what would be right.
+    fn marks(&self, field: &str, text: &str) -> bool {
+        self.status == StatusCode::UNPROCESSABLE_ENTITY
+            && self.text.contains(&format!("<a href=\"#{field}\">"))
+            && self.text.contains(text)
+    }
+}
+
+fn one() -> AccountId {
+    "one".parse().unwrap()
+}
+
+fn account(id: AccountId) -> Account {
+    Account {
+        domain: format!("{id}.example.com"),
+        id,
+        name: DisplayName::new("One Ltd").unwrap(),
+        many_extensions_before_5_5: false,
+        generic_devices: true,
+    }
+}
+
+impl Visit {
+    /// A portal whose first owner has no password.
+    async fn first() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).await.unwrap());
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account(one())).await.unwrap();
+        let owner = Administrator {
+            id: AdministratorId::from_random(1),
+            email: OWNER.to_owned(),
+            role: Role::Owner,
+            password: None,
+        };
+        writing.account(&one()).add_administrator(&owner).await.unwrap();
+        writing.commit().await.unwrap();
+        let registrations = Arc::new(Registrations::default());
+        let router = router(PagesSetup {
+            store: Arc::clone(&store),
+            registrations: Arc::clone(&registrations),
+            uplink: Uplink {
+                domain: "one.example.com".to_owned(),
+                outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+                second_outbound_proxy: None,
+            },
+            provisioning_url: "https://portal.example:8443/".to_owned(),
+            first_sign_in: Some(Secret::from(LINK)),
+        });
+        Self {
+            store,
+            registrations,
+            router,
+            cookie: String::new(),
+            _folder: folder,
+        }
+    }
+
+    /// A portal, and somebody of a role who has signed in.
+    async fn of(role: Role) -> Self {
+        let mut visit = Self::first().await;
+        let mut writing = visit.store.write().await.unwrap();
+        let somebody = Administrator {
+            id: AdministratorId::from_random(2),
+            email: "somebody@one.example".to_owned(),
+            role,
+            password: None,
+        };
+        writing
+            .account(&one())
+            .add_administrator(&somebody)
+            .await
+            .unwrap();
+        let headers = session::begin(&mut writing, somebody.id).await.unwrap();
+        writing.commit().await.unwrap();
+        visit.keep_cookie(&headers);
+        visit
+    }
+
+    fn keep_cookie(&mut self, headers: &HeaderMap) {
+        let given = headers[header::SET_COOKIE].to_str().unwrap();
+        given.split(';').next().unwrap().clone_into(&mut self.cookie);
+    }
+
+    /// Goes on as the owner.
+    async fn sign_in_owner(&mut self) {
+        let mut writing = self.store.write().await.unwrap();
+        let owner = AdministratorId::from_random(1);
+        let headers = session::begin(&mut writing, owner).await.unwrap();
+        writing.commit().await.unwrap();
+        self.keep_cookie(&headers);
+    }
+
+    /// Gives the first owner a password.
+    async fn set_password(&self) {
+        let mut writing = self.store.write().await.unwrap();
+        let hash = Kept(PasswordHash::make(PASSWORD).unwrap().to_text());
+        let owner = AdministratorId::from_random(1);
+        writing.account(&one()).set_password(&owner, &hash).await.unwrap();
+        writing.commit().await.unwrap();
+    }
+
+    async fn send(&self, request: axum::http::request::Builder, body: &str) -> Answer {
+        let mut request = request
+            .header(header::HOST, HOST)
+            .header(header::COOKIE, &self.cookie)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let caller = ConnectInfo(SocketAddr::from(CALLER));
+        request.extensions_mut().insert(caller);
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let octets = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&octets).into_owned(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path), "").await
+    }
+
+    /// A form as it is, with these headers besides.
+    async fn post_raw(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request, body).await
+    }
+
+    /// The form of a page of this session.
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        let token = self.form_token();
+        self.post_raw(path, &format!("csrf={token}&{body}"), &[]).await
+    }
+
+    fn form_token(&self) -> String {
+        let token = self.cookie.split_once('=').map_or("", |(_, token)| token);
+        session::form_token(token)
+    }
+
+    /// The actions of the audit, the last first.
+    async fn audit(&self) -> Vec<String> {
+        let mut reading = self.store.read().await.unwrap();
+        let entries = reading.account(&one()).audit(100).await.unwrap();
+        entries.into_iter().map(|entry| entry.action).collect()
+    }
+
+    /// Adds a common area without asking a page.
+    async fn add_area(&self, number: u128, name: &str, extension: &str) -> HolderId {
+        let holder = Holder {
+            id: HolderId::from_random(number),
+            kind: HolderKind::CommonArea,
+            name: DisplayName::new(name).unwrap(),
+            extension: extension.parse().unwrap(),
+            package: "Standard".to_owned(),
+            country: CountryCode::new("CA").unwrap(),
+            time_zone: TimeZone::new("UTC").unwrap(),
+            site: None,
+        };
+        let mut writing = self.store.write().await.unwrap();
+        writing.account(&one()).add_holder(&holder).await.unwrap();
+        writing.commit().await.unwrap();
+        holder.id
+    }
+
+    /// Adds a device by its page; gives the path of its own.
+    async fn add_device(&self, mac: &str, kind: &str, assigned: &str) -> String {
+        let model = match kind {
+            "algo" => "algo-sip-based-device",
+            "oyez" => "oyez",
+            _ => "",
+        };
+        let form =
+            format!("name=Hall+speaker&description=&mac={mac}&type={kind}&model={model}&assigned={assigned}");
+        let answer = self.post("/devices/add", &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        answer.location().to_owned()
+    }
+}

@@ -1,0 +1,276 @@
+//! Devices: adding, assigning, provisioning, checking.
+
+use model::inventory::{Attempt, AttemptOutcome, Line, LinePlace, MacAddress, Timestamp};
+use model::status::{RegistrationRefusal, ZoneEvent};
+use model::{DeviceId, SlotKind, SlotPosition};
+
+use super::*;
+use crate::provisioning::claim_code_hash;
+
+const MAC: &str = "0022ee-0a0b0c";
+const ADDRESS: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
+
+async fn lines(visit: &Visit, device: &str) -> Vec<Line> {
+    let id: DeviceId = device.trim_start_matches("/devices/").parse().unwrap();
+    let mut reading = visit.store.read().await.unwrap();
+    reading.account(&one()).lines_of_device(&id).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_device_is_added_assigned_to_page_slot_1_with_credentials_of_its_own() {
+    let visit = Visit::of(Role::Admin).await;
+    assert!(visit.get("/devices").await.text.contains("no device yet"));
+    let hall = visit.add_area(1, "Hall", "1001").await;
+
+    let device = visit.add_device(MAC, "algo", hall.as_str()).await;
+
+    let page = visit.get(&device).await.text;
+    for text in [
+        "00:22:EE:0A:0B:0C",
+        "Algo",
+        "algo-sip-based-device",
+        "Page 1",
+        "1001",
+        "Not registered",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let [line] = &lines(&visit, &device).await[..] else {
+        panic!("one line");
+    };
+    assert_eq!(line.place, LinePlace::Slot(SlotPosition::BASE_PAGE));
+    assert_eq!(line.user.as_str().len(), 20);
+    assert_eq!(line.authorization_id.as_str().len(), 12);
+    assert!(line.password.reveal().len() >= 26);
+    assert!(!page.contains(line.password.reveal()));
+    assert!(visit.get("/devices").await.text.contains("Hall (1001)"));
+    assert!(!visit.get("/devices/unassigned").await.text.contains(&device));
+    assert!(visit.get("/common-areas").await.text.contains(&device));
+    assert_eq!(visit.audit().await, ["add device"]);
+}
+
+#[tokio::test]
+async fn a_wrong_field_of_a_device_is_marked_and_nothing_is_added() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let right =
+        format!("name=Speaker&description=&mac={MAC}&type=algo&model=algo-sip-based-device&assigned={hall}");
+    for (part, wrong, field, told) in [
+        ("name=Speaker", "name=S", "name", "3 to 255 characters"),
+        (MAC, "0022EE0A0B", "mac", "12 hexadecimal digits"),
+        ("type=algo", "type=toaster", "type", "choose one of the types"),
+        (
+            "model=algo-sip-based-device",
+            "model=oyez",
+            "model",
+            "algo-sip-based-device",
+        ),
+        (hall.as_str(), "gone", "assigned", "choose another"),
+    ] {
+        let answer = visit.post("/devices/add", &right.replace(part, wrong)).await;
+        assert!(answer.marks(field, told), "{wrong}: {}", answer.text);
+    }
+    assert!(visit.get("/devices").await.text.contains("no device yet"));
+
+    assert_eq!(
+        visit.post("/devices/add", &right).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let again = visit
+        .post("/devices/add", &right.replace(hall.as_str(), ""))
+        .await;
+    assert!(
+        again.marks("mac", "00:22:EE:0A:0B:0C is Speaker"),
+        "{}",
+        again.text
+    );
+}
+
+#[tokio::test]
+async fn a_generic_device_rings_as_line_1_and_shows_its_credentials_on_request() {
+    let visit = Visit::of(Role::Admin).await;
+    let desk = visit.add_area(1, "Front desk", "1001").await;
+    let device = visit.add_device(MAC, "other", desk.as_str()).await;
+    let [line] = &lines(&visit, &device).await[..] else {
+        panic!("one line");
+    };
+    assert_eq!(line.place, LinePlace::Phone(1));
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(steps.contains("Show the credentials") && !steps.contains(line.password.reveal()));
+
+    let shown = visit.post(&format!("{device}/credentials"), "").await.text;
+
+    for text in [
+        "SIP Domain",
+        "one.example.com",
+        "Outbound Proxy",
+        "zone-a.example.com:5061",
+        "User Name",
+        line.user.as_str(),
+        "Authorization ID",
+        line.authorization_id.as_str(),
+        "Password",
+        line.password.reveal(),
+    ] {
+        assert!(shown.contains(text), "{text}");
+    }
+    assert_eq!(visit.audit().await, ["show credentials", "add device"]);
+    let status = visit.post(&format!("{device}/claim-code"), "").await.status;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_claim_code_is_shown_once_and_is_good_for_its_device() {
+    let visit = Visit::of(Role::Admin).await;
+    let device = visit.add_device(MAC, "oyez", "").await;
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(steps.contains("https://portal.example:8443/"));
+
+    let shown = visit.post(&format!("{device}/claim-code"), "").await.text;
+
+    let code = shown.split("class=\"code\">").nth(1).unwrap();
+    let code = code.split('<').next().unwrap().to_owned();
+    assert!(
+        !visit
+            .get(&format!("{device}/provision"))
+            .await
+            .text
+            .contains(&code)
+    );
+    let id: DeviceId = device.trim_start_matches("/devices/").parse().unwrap();
+    let mut writing = visit.store.write().await.unwrap();
+    let (hash, key) = (claim_code_hash(&code), claim_code_hash("a key"));
+    writing
+        .use_claim_code(hash, &id, key, super::super::now())
+        .await
+        .unwrap();
+    drop(writing);
+    assert_eq!(visit.audit().await, ["make claim code", "add device"]);
+    let status = visit.post(&format!("{device}/credentials"), "").await.status;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn extensions_are_chosen_placed_and_removed() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let bell = visit.add_area(2, "Bell", "1002").await;
+    let fire = visit.add_area(3, "Fire alarm", "1003").await;
+    let device = visit.add_device(MAC, "oyez", hall.as_str()).await;
+    let add = format!("{device}/extensions/add");
+    let choose = visit.get(&add).await.text;
+    assert!(choose.contains("Users") && choose.contains("Common Areas") && choose.contains("Next"));
+    let nobody = visit.get(&format!("{add}?next=1")).await;
+    assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let placing = visit
+        .get(&format!("{add}?holder={bell}&holder={fire}&next=1"))
+        .await
+        .text;
+    assert!(placing.contains("Bell (1002)") && placing.contains("Fire alarm (1003)"));
+    assert!(
+        placing.contains("value=\"2\"") && placing.contains("value=\"3\""),
+        "free ports"
+    );
+
+    let form =
+        format!("holder={bell}&holder={fire}&type-{bell}=ring&port-{bell}=1&type-{fire}=alert&port-{fire}=1");
+    for (part, wrong, field, told) in [
+        (
+            format!("type-{bell}=ring"),
+            format!("type-{bell}=page"),
+            format!("type-{bell}"),
+            "page port 1 has extension 1001",
+        ),
+        (
+            format!("port-{bell}=1"),
+            format!("port-{bell}=11"),
+            format!("port-{bell}"),
+            "ports 1 to 10",
+        ),
+        (
+            format!("type-{fire}=alert"),
+            format!("type-{fire}=phone"),
+            format!("type-{fire}"),
+            "page, ring and alert slots",
+        ),
+    ] {
+        let answer = visit.post(&add, &form.replace(&part, &wrong)).await;
+        assert!(answer.marks(&field, told), "{wrong}: {}", answer.text);
+        assert_eq!(lines(&visit, &device).await.len(), 1, "all or nothing");
+    }
+
+    let answer = visit.post(&add, &form).await;
+    assert_eq!(answer.location(), format!("{device}/extensions"));
+    let list = visit.get(&format!("{device}/extensions")).await.text;
+    assert!(list.contains("Page 1") && list.contains("Ring 1") && list.contains("Alert 1"));
+
+    let ring = LinePlace::Slot(SlotPosition::new(SlotKind::Ring, 1).unwrap());
+    let line = lines(&visit, &device).await;
+    let line = line.iter().find(|line| line.place == ring).unwrap();
+    let remove = format!("{device}/extensions/remove");
+    let answer = visit.post(&remove, &format!("line={}", line.id)).await;
+    assert_eq!(answer.location(), format!("{device}/extensions"));
+    assert_eq!(lines(&visit, &device).await.len(), 2);
+    let answer = visit.post(&remove, &format!("line={}", line.id)).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        visit.audit().await,
+        ["remove extension", "assign extension", "add device"]
+    );
+}
+
+#[tokio::test]
+async fn check_names_one_cause_with_its_evidence() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let device = visit.add_device(MAC, "algo", hall.as_str()).await;
+    let check = format!("{device}/check");
+    assert!(visit.get(&check).await.text.contains("Never seen"));
+
+    for (outcome, told) in [
+        (AttemptOutcome::NoCertificate, "No certificate"),
+        (AttemptOutcome::Untrusted, "Certificate untrusted"),
+        (AttemptOutcome::Served, "Configuration fetched, not registered"),
+    ] {
+        let attempt = Attempt {
+            at: Timestamp(1_000),
+            mac: Some(ADDRESS),
+            source: "192.0.2.77".to_owned(),
+            file: "algom0022EE0A0B0C.conf".to_owned(),
+            outcome,
+            detail: "the evidence".to_owned(),
+        };
+        let mut writing = visit.store.write().await.unwrap();
+        writing.add_attempt(&attempt).await.unwrap();
+        writing.commit().await.unwrap();
+        let page = visit.get(&check).await.text;
+        for text in [told, "192.0.2.77", "the evidence"] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+    }
+
+    let line = lines(&visit, &device).await;
+    let user = line[0].user.clone();
+    let refused = ZoneEvent::RegistrationRefused {
+        account: None,
+        user: user.to_string(),
+        from: "192.0.2.77:5061".to_owned(),
+        why: RegistrationRefusal::WrongCredentials,
+    };
+    visit.registrations.note(&refused, Timestamp(2_000));
+    let page = visit.get(&check).await.text;
+    assert!(page.contains("registration refused") && page.contains("authorization ID or the password"));
+    let registered = ZoneEvent::Registered {
+        account: one(),
+        user,
+        from: "192.0.2.77:5061".to_owned(),
+        user_agent: Some("Algo 8301".to_owned()),
+    };
+    visit.registrations.note(&registered, Timestamp(3_000));
+    let page = visit.get(&check).await.text;
+    assert!(
+        page.contains("Nothing is to be done") && page.contains("Algo 8301"),
+        "{page}"
+    );
+    assert!(visit.get("/devices").await.text.contains("state good"));
+}

@@ -1,0 +1,117 @@
+//! Users, common areas, page groups and the audit.
+
+use super::*;
+
+const AREA: &str = "name=Hall&extension=1001&package=Standard&country=ca&time_zone=America%2FVancouver";
+
+#[tokio::test]
+async fn a_common_area_is_added_as_the_form_says_and_listed() {
+    let visit = Visit::of(Role::Admin).await;
+    assert!(
+        visit
+            .get("/common-areas")
+            .await
+            .text
+            .contains("no common area yet")
+    );
+
+    let answer = visit.post("/common-areas/add", AREA).await;
+
+    assert_eq!(answer.location(), "/common-areas");
+    let list = visit.get("/common-areas").await.text;
+    for text in ["Hall", "1001", "Standard", "CA", "America/Vancouver"] {
+        assert!(list.contains(text), "{text}");
+    }
+    assert!(!visit.get("/users").await.text.contains("1001"));
+    assert_eq!(visit.audit().await, ["add common area"]);
+    let audit = visit.get("/audit").await.text;
+    assert!(audit.contains("somebody@one.example") && audit.contains("Hall (1001)"));
+}
+
+#[tokio::test]
+async fn a_user_is_added_and_listed() {
+    let visit = Visit::of(Role::Admin).await;
+    let answer = visit.post("/users/add", &AREA.replace("Hall", "Ada+Byron")).await;
+    assert_eq!(answer.location(), "/users");
+    assert!(visit.get("/users").await.text.contains("Ada Byron"));
+    assert_eq!(visit.audit().await, ["add user"]);
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_marked_and_what_was_typed_stays() {
+    let visit = Visit::of(Role::Admin).await;
+    visit.add_area(1, "Lobby", "1000").await;
+    for (right, wrong, field, told) in [
+        ("name=Hall", "name=H", "name", "3 to 255 characters"),
+        ("extension=1001", "extension=10-01", "extension", "1 to 16 digits"),
+        (
+            "extension=1001",
+            "extension=1000",
+            "extension",
+            "extension 1000 is Lobby",
+        ),
+        ("package=Standard", "package=Gold", "package", "choose one"),
+        ("country=ca", "country=Canada", "country", "two letters"),
+        ("America%2FVancouver", "in+Vancouver", "time_zone", "tz database"),
+    ] {
+        let answer = visit.post("/common-areas/add", &AREA.replace(right, wrong)).await;
+        assert!(answer.marks(field, told), "{wrong}: {}", answer.text);
+        if field != "name" {
+            assert!(answer.text.contains("value=\"Hall\""), "{wrong}");
+        }
+    }
+    assert_eq!(visit.audit().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn w01_hostile_texts_are_inert() {
+    let visit = Visit::of(Role::Admin).await;
+    let hostile = "%27%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    let answer = visit
+        .post("/common-areas/add", &AREA.replace("Hall", hostile))
+        .await;
+    assert_eq!(answer.location(), "/common-areas");
+    let wrong = AREA.replace("Hall", hostile).replace("1001", hostile);
+    let marked = visit.post("/common-areas/add", &wrong).await;
+    for text in [
+        marked.text,
+        visit.get("/common-areas").await.text,
+        visit.get("/devices/add").await.text,
+        visit.get("/page-groups/add").await.text,
+        visit.get("/audit").await.text,
+    ] {
+        assert!(text.contains("alert(1)"));
+        assert!(!text.contains("<script"), "{text}");
+        assert!(!text.contains("'\">"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_group_has_a_number_and_members() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let gate = visit.add_area(2, "Gate", "1002").await;
+    let group = format!("name=Everywhere&extension=1100&member={hall}&member={gate}");
+
+    let nobody = visit
+        .post("/page-groups/add", "name=Everywhere&extension=1100")
+        .await;
+    assert!(nobody.marks("member", "at least one"), "{}", nobody.text);
+    let taken = visit
+        .post("/page-groups/add", &group.replace("1100", "1001"))
+        .await;
+    assert!(
+        taken.marks("extension", "extension 1001 is Hall"),
+        "{}",
+        taken.text
+    );
+    assert_eq!(taken.text.matches(" checked").count(), 2, "what was chosen stays");
+
+    let answer = visit.post("/page-groups/add", &group).await;
+    assert_eq!(answer.location(), "/page-groups");
+    let list = visit.get("/page-groups").await.text;
+    assert!(
+        list.contains("Everywhere") && list.contains("Hall (1001), Gate (1002)"),
+        "{list}"
+    );
+}
