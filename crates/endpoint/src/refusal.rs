@@ -10,7 +10,29 @@ fn remedy(error: &SdpError) -> &'static str {
     match error {
         SdpError::SecureRefused => " (sip.srtp is disabled)",
         SdpError::PlainRefused => " (sip.srtp is standard)",
-        _ => "",
+        SdpError::TooLong { .. }
+        | SdpError::Syntax { .. }
+        | SdpError::TooManyMedia { .. }
+        | SdpError::TooManyFormats { .. }
+        | SdpError::PayloadType
+        | SdpError::PacketTime { .. }
+        | SdpError::RtcpPort
+        | SdpError::NoAddress
+        | SdpError::Address
+        | SdpError::AddressFamily
+        | SdpError::NoAudio
+        | SdpError::Declined
+        | SdpError::Transport
+        | SdpError::NoCommonCodec
+        | SdpError::InsecureChannel
+        | SdpError::NoCrypto
+        | SdpError::UnusableCrypto(_)
+        | SdpError::RepeatedCryptoTag { .. }
+        | SdpError::MediaCount { .. }
+        | SdpError::ProfileChanged
+        | SdpError::SeveralCryptoAnswers { .. }
+        | SdpError::CryptoNotOffered
+        | SdpError::KeyReflected => "",
     }
 }
 
