@@ -14,6 +14,21 @@ const FILTER_BLOCKS: usize = 30;
 const ENHANCEMENT_MAX_LOW: f32 = 100.0;
 const ENHANCEMENT_MAX_HIGH: f32 = 50.0;
 
+/// Somebody speaks in the room as soon as what is left of the echo has less than this share of the power that is heard. By default a
+/// quarter: beside an echo as loud as the voice, nobody.
+const NEAR_END_ECHO_SHARE: f32 = 0.5;
+/// And as soon as what is heard has so many times the power of the noise. By default 30, which a voice at the other end of a room has not.
+const NEAR_END_NOISE_TIMES: f32 = 20.0;
+/// And for so many blocks of 4 ms. By default 12: the first syllable would go with the echo.
+const NEAR_END_BLOCKS: usize = 6;
+/// While somebody speaks: of what is left of the echo, how many times the power of the voice passes whole, and how many times is taken out.
+/// Low frequencies carry the voice, which covers as loud an echo; of high ones the ear hears the echo beside it sooner. By default 1.09 and
+/// 1.1, 0.1 and 0.3.
+const LOW_PASSES: f32 = 2.0;
+const LOW_TAKEN_OUT: f32 = 3.0;
+const HIGH_PASSES: f32 = 0.5;
+const HIGH_TAKEN_OUT: f32 = 1.0;
+
 /// Cancels the echo of one loudspeaker in one microphone. How long the sound is on its way it finds out itself.
 pub struct EchoCanceller {
     pipeline: LinearPipeline,
@@ -39,12 +54,12 @@ fn tuning() -> EchoCanceller3Config {
     config.erle.max_h = ENHANCEMENT_MAX_HIGH;
     // Somebody in the room is noticed sooner and beside a louder echo, and then less of the voice goes with what is left of the echo.
     let nearend = &mut config.suppressor.dominant_nearend_detection;
-    nearend.enr_threshold = 0.5;
-    nearend.snr_threshold = 20.0;
-    nearend.trigger_threshold = 6;
+    nearend.enr_threshold = NEAR_END_ECHO_SHARE;
+    nearend.snr_threshold = NEAR_END_NOISE_TIMES;
+    nearend.trigger_threshold = NEAR_END_BLOCKS;
     let tuning = &mut config.suppressor.nearend_tuning;
-    tuning.mask_lf = MaskingThresholds::new(2.0, 3.0, tuning.mask_lf.emr_transparent);
-    tuning.mask_hf = MaskingThresholds::new(0.5, 1.0, tuning.mask_hf.emr_transparent);
+    tuning.mask_lf = MaskingThresholds::new(LOW_PASSES, LOW_TAKEN_OUT, tuning.mask_lf.emr_transparent);
+    tuning.mask_hf = MaskingThresholds::new(HIGH_PASSES, HIGH_TAKEN_OUT, tuning.mask_hf.emr_transparent);
     config
 }
 
