@@ -47,7 +47,10 @@ fn decode(bytes: Vec<u8>) -> Result<Sound, String> {
             FormatOptions::default(),
             MetadataOptions::default(),
         )
-        .map_err(|_| "it is neither WAV, MP3, Ogg nor FLAC".to_owned())?;
+        .map_err(|error| match error {
+            Error::Unsupported(what) => format!("it is neither WAV, MP3, Ogg nor FLAC: {what}"),
+            error => format!("it is broken at its beginning: {error}"),
+        })?;
     let track = format
         .default_track(TrackType::Audio)
         .ok_or("it has no sound track")?;
@@ -179,6 +182,19 @@ mod tests {
                 assert!(sound.seconds() < 0.5, "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_breaks_off_at_once_is_told_so_and_not_that_it_is_another() {
+        let said = |bytes: &[u8]| {
+            let error = Sound::from_bytes("upload", bytes.to_vec(), 8_000).unwrap_err();
+            error.to_string()
+        };
+        for (name, bytes) in &FILES[1..] {
+            let said = said(&bytes[..40]);
+            assert!(said.contains("broken at its beginning"), "{name}: {said}");
+        }
+        assert!(said(b"<script>alert(1)</script>").contains("neither WAV"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub enum SourceError {
         /// What the system said.
         source: io::Error,
     },
-    /// It is no WAV file, or one of a kind that is not taken.
+    /// It is no sound file of a kind that is taken, or a broken one.
     #[error("{name} is no sound that can be played ({what}); convert it to 16-bit PCM")]
     NotPlayable {
         /// The file.
