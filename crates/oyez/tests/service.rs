@@ -9,12 +9,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use model::directory::{DigestAlgorithm, Generation};
+use model::inventory::{
+    ClaimCode, CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line,
+    LineId, LinePlace, MacAddress, TimeZone, Timestamp,
+};
+use model::{AccountId, DeviceId, Secret, SlotPosition};
 use oyez::service::config::ServiceConfig;
-use peers::Program;
+use peers::{Program, build_program};
+use portal::provisioning::claim_code_hash;
+use store::{Scope, Store};
 use zone::config::ZoneConfig;
 
 const DOCUMENT: &str = include_str!("../../../docs/service.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
 const PATIENCE: Duration = Duration::from_secs(60);
+const CODE: &str = "K7QF-2XMB";
+const PASSWORD: &str = "a long random password";
 
 /// The block of the document in `language` that contains `words`.
 fn example(language: &str, words: &str) -> &'static str {
@@ -110,4 +121,154 @@ fn what_is_wrong_with_the_files_is_told_with_its_line_and_nothing_is_made() {
         assert!(said.contains(words), "{said}");
         assert!(!folder.path().join("state").exists());
     }
+}
+
+/// The hardware address that an endpoint on this machine takes for its own; none on a machine without a network.
+fn own_mac() -> Option<MacAddress> {
+    let interfaces = fs::read_dir("/sys/class/net").unwrap().flatten();
+    let mut addresses: Vec<(bool, String, MacAddress)> = interfaces
+        .filter_map(|entry| {
+            let address = fs::read_to_string(entry.path().join("address")).ok()?;
+            let mac: MacAddress = address.trim().parse().ok()?;
+            let is_virtual = !entry.path().join("device").exists();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (mac != MacAddress::new([0; 6])).then_some((is_virtual, name, mac))
+        })
+        .collect();
+    addresses.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    addresses.first().map(|(_, _, mac)| *mac)
+}
+
+/// Adds a device with an extension in one place of it.
+async fn add(scope: &mut Scope<'_, '_>, number: u128, mac: MacAddress, kind: DeviceType, place: LinePlace) {
+    let device = Device {
+        id: DeviceId::from_random(number),
+        name: DisplayName::new("Device").unwrap(),
+        description: Description::new("").unwrap(),
+        mac,
+        kind,
+        model: None,
+        firmware: None,
+        site: None,
+        added_at: Timestamp(0),
+    };
+    scope.add_device(&device).await.unwrap();
+    let holder = Holder {
+        id: HolderId::from_random(number),
+        kind: HolderKind::CommonArea,
+        name: DisplayName::new("Hall").unwrap(),
+        extension: format!("70{number}").parse().unwrap(),
+        package: String::new(),
+        country: CountryCode::new("CA").unwrap(),
+        time_zone: TimeZone::new("UTC").unwrap(),
+        site: None,
+    };
+    scope.add_holder(&holder).await.unwrap();
+    let line = Line {
+        id: LineId::from_random(number),
+        device: device.id,
+        place,
+        holder: holder.id,
+        user: format!("line{number}").parse().unwrap(),
+        authorization_id: format!("line{number}").parse().unwrap(),
+        algorithm: DigestAlgorithm::Sha256,
+        generation: Generation(1),
+        password: Secret::from(PASSWORD),
+    };
+    scope.add_line(&line).await.unwrap();
+}
+
+/// Gives the account an endpoint with a claim code, which pages as 701, and a phone.
+async fn fill(state: &Path, mac: MacAddress) {
+    let store = Store::open(state).await.unwrap();
+    let account: AccountId = "acme".parse().unwrap();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&account);
+    let page = LinePlace::Slot(SlotPosition::BASE_PAGE);
+    add(&mut scope, 1, mac, DeviceType::Oyez, page).await;
+    let phone = MacAddress::new([2, 0, 0, 0, 0, 9]);
+    add(&mut scope, 2, phone, DeviceType::Other, LinePlace::Phone(1)).await;
+    let claim = ClaimCode {
+        code: claim_code_hash(CODE),
+        device: DeviceId::from_random(1),
+        expires_at: Timestamp(u64::from(u32::MAX) * 1_000),
+        used_by: None,
+    };
+    scope.add_claim_code(&claim).await.unwrap();
+    writing.commit().await.unwrap();
+}
+
+/// What stands in the line of the service's output that begins so.
+fn told(program: &mut Program, begin: &str) -> String {
+    let line = program.wait_for(&[begin], PATIENCE);
+    let rest = line.split_once(begin).unwrap().1;
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// The endpoint's settings, as the document has them.
+fn settings(folder: &Path, provisioning: &str) -> String {
+    let authority = folder.join("state/authority/authority.pem");
+    let documented = example("ini", "prov.use")
+        .replace("https://oyez.example.com:8444", provisioning)
+        .replace(
+            "/var/lib/oyez-endpoint/authority.pem",
+            authority.to_str().unwrap(),
+        );
+    let recordings = folder.join("recordings");
+    format!("{documented}\noyez.sink = wav:{}\n", recordings.display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_enrols_fetches_its_extension_registers_and_a_page_to_it_is_heard() {
+    let Some(mac) = own_mac() else {
+        peers::skip("this machine has no network interface to take a hardware address from");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let file = written(folder);
+    let mut first = Program::start(&mut service(&file));
+    first.wait_for(&["sign in once"], PATIENCE);
+    drop(first);
+    fill(&folder.join("state"), mac).await;
+    let mut service = Program::start(service(&file).env("OYEZ_LOG", "info"));
+    let zone = told(&mut service, "listening on ");
+    let provisioning = told(&mut service, "provisioning at ");
+    let authority = folder.join("state/authority/authority.pem");
+    let endpoint = build_program("oyez-endpoint", Path::new(env!("CARGO_BIN_EXE_oyez")));
+
+    let mut enrolling = Program::start(
+        Command::new(&endpoint)
+            .args(["enrol", &provisioning, "--ca"])
+            .arg(&authority)
+            .arg("--state")
+            .arg(folder.join("endpoint")),
+    );
+    enrolling.write_line(CODE);
+    enrolling.wait_for(&["has its certificate"], PATIENCE);
+    let configuration = folder.join("endpoint.conf");
+    fs::write(&configuration, settings(folder, &provisioning)).unwrap();
+    let _endpoint = Program::start(
+        Command::new(&endpoint)
+            .args(["run", "--web", "off", "--config"])
+            .arg(&configuration)
+            .arg("--state")
+            .arg(folder.join("endpoint")),
+    );
+    service.wait_for(&["line1 registered"], PATIENCE);
+    let paged = Command::new(env!("CARGO_BIN_EXE_oyez"))
+        .args(["page", "701", PAGE, "--json", "--user", "line2@pbx.example.com"])
+        .args(["--server", &zone, "--ca"])
+        .arg(&authority)
+        .arg("--control")
+        .arg(folder.join("zone.sock"))
+        .env("OYEZ_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8_lossy(&paged.stderr).into_owned();
+    assert!(paged.status.success(), "{said}");
+    let report: serde_json::Value = serde_json::from_slice(&paged.stdout).unwrap();
+    assert_eq!(report["talker"], "line2");
+    assert_eq!(report["listeners"][0]["verdict"]["verdict"], "heard");
 }
