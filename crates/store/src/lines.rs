@@ -1,7 +1,7 @@
 //! What stands in the slots of devices, with its credentials.
 
 use model::directory::{DigestAlgorithm, Generation};
-use model::inventory::{HolderId, Line, LineId, LinePlace};
+use model::inventory::{Assignment, Holder, HolderId, Line, LineId, LinePlace};
 use model::{DeviceId, Secret};
 
 use crate::engine::Row;
@@ -86,6 +86,45 @@ impl Scope<'_, '_> {
         self.read_lines(rows)
     }
 
+    /// Lists the lines of a device as [`Scope::lines_of_device`] does, each with the user or common area it is for.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn held_lines_of_device(
+        &mut self,
+        device: &DeviceId,
+    ) -> Result<Vec<(Line, Holder)>, StoreError> {
+        let mut held = Vec::new();
+        for line in self.lines_of_device(device).await? {
+            let holder = self.holder(&line.holder).await?;
+            held.push((line, holder.ok_or(StoreError::Damaged { table: TABLE })?));
+        }
+        Ok(held)
+    }
+
+    /// Lists what stands where on all devices of the account; no password is opened for it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn assignments(&mut self) -> Result<Vec<Assignment>, StoreError> {
+        let sql = "SELECT device, kind, port, holder, sip_user FROM line WHERE account = $1 ORDER BY device, kind, port";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of(TABLE, row);
+                Ok(Assignment {
+                    device: columns.parsed()?,
+                    place: place(&mut columns)?,
+                    holder: columns.parsed()?,
+                    user: columns.parsed()?,
+                })
+            })
+            .collect()
+    }
+
     /// Lists the lines that a user or common area has on any device.
     ///
     /// # Errors
@@ -109,9 +148,7 @@ fn line(row: Row, sealer: &Sealer) -> Result<Line, StoreError> {
     let mut columns = Columns::of(TABLE, row);
     let id: LineId = columns.parsed()?;
     let device = columns.parsed()?;
-    let kind = columns.text()?;
-    let port = columns.number()?;
-    let place = LinePlace::from_stored(&kind, port).ok_or_else(|| columns.damaged())?;
+    let place = place(&mut columns)?;
     let holder = columns.parsed()?;
     let user = columns.parsed()?;
     let authorization_id = columns.parsed()?;
@@ -129,6 +166,13 @@ fn line(row: Row, sealer: &Sealer) -> Result<Line, StoreError> {
         generation,
         password,
     })
+}
+
+/// Reads kind and port.
+fn place(columns: &mut Columns) -> Result<LinePlace, StoreError> {
+    let kind = columns.text()?;
+    let port = columns.number()?;
+    LinePlace::from_stored(&kind, port).ok_or_else(|| columns.damaged())
 }
 
 fn open(sealer: &Sealer, sealed: &[u8], id: &LineId) -> Result<Secret, StoreError> {

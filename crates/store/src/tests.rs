@@ -3,10 +3,10 @@
 use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, Store, StoreError};
 use model::directory::{DigestAlgorithm, ExtensionRole, Generation};
 use model::inventory::{
-    Account, Administrator, AdministratorId, Attempt, AttemptOutcome, AuditEntry, ClaimCode, CountryCode,
-    Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId, HolderKind, IssuedCertificate,
-    Line, LineId, LinePlace, MacAddress, PageGroup, PasswordHash, Role, Session, TimeZone, Timestamp,
-    TokenHash,
+    Account, Administrator, AdministratorId, Assignment, Attempt, AttemptOutcome, AuditEntry, ClaimCode,
+    CountryCode, Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId, HolderKind,
+    IssuedCertificate, Line, LineId, LinePlace, MacAddress, PageGroup, PasswordHash, Role, Session, TimeZone,
+    Timestamp, TokenHash,
 };
 use model::{AccountId, DeviceId, Secret, SlotPosition};
 use tempfile::TempDir;
@@ -72,6 +72,16 @@ fn line(device: &Device, holder: &Holder) -> Line {
     }
 }
 
+/// A claim code of the first device that is good for a minute.
+fn claim(code: TokenHash) -> ClaimCode {
+    ClaimCode {
+        code,
+        device: device(1).id,
+        expires_at: NOW.after_seconds(60),
+        used_by: None,
+    }
+}
+
 async fn opened() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
@@ -119,8 +129,20 @@ async fn everything_of_a_device_comes_back_as_it_was_given() {
         scope.lines_of_device(&speaker.id).await.unwrap(),
         std::slice::from_ref(&line)
     );
-    assert_eq!(scope.lines_of_holder(&hall.id).await.unwrap(), [line]);
+    assert_eq!(
+        scope.lines_of_holder(&hall.id).await.unwrap(),
+        std::slice::from_ref(&line)
+    );
     assert_eq!(scope.groups().await.unwrap(), [group]);
+    let held = scope.held_lines_of_device(&speaker.id).await.unwrap();
+    assert_eq!(held, [(line.clone(), hall.clone())]);
+    let assigned = Assignment {
+        device: speaker.id.clone(),
+        place: line.place,
+        holder: hall.id.clone(),
+        user: line.user.clone(),
+    };
+    assert_eq!(scope.assignments().await.unwrap(), [assigned]);
     let found = reading.device_of_mac(speaker.mac).await.unwrap();
     assert_eq!(found, Some((id("one"), speaker)));
 }
@@ -141,6 +163,7 @@ async fn one_account_sees_nothing_of_another() {
     assert_eq!(other.devices().await.unwrap(), []);
     assert_eq!(other.device(&speaker.id).await.unwrap(), None);
     assert_eq!(other.lines().await.unwrap(), []);
+    assert_eq!(other.assignments().await.unwrap(), []);
     assert!(!other.remove_line(&line.id).await.unwrap());
     other.note_device(&speaker.id, Some("8180"), None).await.unwrap();
     let kept = writing.account(&id("one")).device(&speaker.id).await.unwrap();
@@ -284,12 +307,7 @@ async fn a_session_ends_at_its_time_and_with_a_new_password() {
 async fn a_claim_code_is_good_for_one_device_and_one_key_until_its_time() {
     let (_folder, store) = opened().await;
     let (code, key, other) = (TokenHash([1; 32]), TokenHash([2; 32]), TokenHash([3; 32]));
-    let claim = ClaimCode {
-        code,
-        device: device(1).id,
-        expires_at: NOW.after_seconds(60),
-        used_by: None,
-    };
+    let claim = claim(code);
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     scope.add_device(&device(1)).await.unwrap();
@@ -318,12 +336,7 @@ async fn a_claim_code_is_good_for_one_device_and_one_key_until_its_time() {
 #[tokio::test]
 async fn a_later_claim_code_takes_the_place_of_an_unused_one() {
     let (_folder, store) = opened().await;
-    let claim = |code: u8| ClaimCode {
-        code: TokenHash([code; 32]),
-        device: device(1).id,
-        expires_at: NOW.after_seconds(60),
-        used_by: None,
-    };
+    let claim = |code: u8| claim(TokenHash([code; 32]));
     let key = TokenHash([9; 32]);
     let mut writing = store.write().await.unwrap();
     writing.account(&id("one")).add_device(&device(1)).await.unwrap();
@@ -514,12 +527,7 @@ async fn nothing_is_written_into_what_another_account_has() {
 async fn a_key_uses_its_claim_code_so_often_and_not_once_more() {
     let (_folder, store) = opened().await;
     let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
-    let claim = ClaimCode {
-        code,
-        device: device(1).id,
-        expires_at: NOW.after_seconds(60),
-        used_by: None,
-    };
+    let claim = claim(code);
     let mut writing = store.write().await.unwrap();
     writing.account(&id("one")).add_device(&device(1)).await.unwrap();
     writing.account(&id("one")).add_claim_code(&claim).await.unwrap();
@@ -538,12 +546,7 @@ async fn a_key_uses_its_claim_code_so_often_and_not_once_more() {
 async fn a_key_whose_certificate_was_taken_back_gets_no_other() {
     let (_folder, store) = opened().await;
     let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
-    let claim = ClaimCode {
-        code,
-        device: device(1).id,
-        expires_at: NOW.after_seconds(60),
-        used_by: None,
-    };
+    let claim = claim(code);
     let issued = |number: u8| IssuedCertificate {
         fingerprint: TokenHash([number; 32]),
         key,
@@ -609,4 +612,24 @@ async fn the_files_are_their_owners_alone() {
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", file.path().display());
     }
+}
+
+#[tokio::test]
+async fn zones_are_told_of_a_commit_that_nobody_waits_for_any_more() {
+    let (_folder, store) = opened().await;
+    let changes = store.directory_changes();
+    let mut writing = store.write().await.unwrap();
+    writing
+        .account(&id("one"))
+        .add_holder(&holder(701))
+        .await
+        .unwrap();
+    let mut commit = Box::pin(writing.commit());
+    std::future::poll_fn(|context| {
+        let _is_under_way = commit.as_mut().poll(context).is_pending();
+        std::task::Poll::Ready(())
+    })
+    .await;
+    drop(commit);
+    assert!(changes.has_changed().unwrap());
 }

@@ -167,12 +167,8 @@ impl<'s> Transaction<'s> {
     ///
     /// When the database fails; then nothing was changed.
     pub async fn commit(self) -> Result<(), StoreError> {
+        let _told_when_dropped = self.changes_directory.then(|| Telling(&self.store.changes));
         self.inner.commit().await?;
-        if self.changes_directory {
-            self.store
-                .changes
-                .send_modify(|count| *count = count.wrapping_add(1));
-        }
         Ok(())
     }
 
@@ -203,6 +199,16 @@ impl<'s> Transaction<'s> {
 
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), StoreError> {
         Ok(sqlite::script(&mut self.inner, sql).await?)
+    }
+}
+
+/// Tells of a changed directory when it is dropped. Whoever waits for a commit may be given up while the database carries it out, so
+/// it is told whatever has come of it: to look once more at what has not changed does no harm.
+struct Telling<'s>(&'s watch::Sender<u64>);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 

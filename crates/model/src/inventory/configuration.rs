@@ -34,7 +34,7 @@ pub fn configuration_of(device: &Device, lines: &[(&Line, &DisplayName)], uplink
     file.set("sip.srtp", "standard");
     file.set("sip.srtp.suite", "all");
     file.set("oyez.tls.validate", "1");
-    for kind in [SlotKind::Page, SlotKind::Ring, SlotKind::Alert] {
+    for kind in SlotKind::ALL {
         for position in SlotPosition::all(kind) {
             let line = lines
                 .iter()

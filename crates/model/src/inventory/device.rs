@@ -112,15 +112,26 @@ impl LinePlace {
     /// Reads what [`LinePlace::kind`] and [`LinePlace::port`] say.
     #[must_use]
     pub fn from_stored(kind: &str, port: u8) -> Option<Self> {
-        let slot = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
-            .into_iter()
-            .find(|slot| slot.as_str() == kind);
+        let slot = SlotKind::ALL.into_iter().find(|slot| slot.as_str() == kind);
         match slot {
             Some(slot) => SlotPosition::new(slot, port).ok().map(Self::Slot),
             None if kind == "phone" && (1..=Self::PHONE_LINES_MAX).contains(&port) => Some(Self::Phone(port)),
             None => None,
         }
     }
+}
+
+/// Whose extension stands where, without what proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The device.
+    pub device: DeviceId,
+    /// Where on it.
+    pub place: LinePlace,
+    /// Whose extension it is.
+    pub holder: HolderId,
+    /// Who registers.
+    pub user: SipUser,
 }
 
 /// What stands in one slot of a device: an extension, and the credentials the slot registers with.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::DeviceId;
-use model::inventory::{Device, Line};
+use model::inventory::{Assignment, Device};
 
 use super::Site;
 use super::gate::Visitor;
@@ -55,8 +55,8 @@ async fn page(site: &Site, by: &Visitor, is_assigned: bool) -> Result<Response, 
     for holder in scope.holders(None).await? {
         names.insert(holder.id, format!("{} ({})", holder.name, holder.extension));
     }
-    let mut lines: BTreeMap<DeviceId, Vec<Line>> = BTreeMap::new();
-    for line in scope.lines().await? {
+    let mut lines: BTreeMap<DeviceId, Vec<Assignment>> = BTreeMap::new();
+    for line in scope.assignments().await? {
         lines.entry(line.device.clone()).or_default().push(line);
     }
     let devices = scope.devices().await?;
@@ -85,8 +85,8 @@ async fn page(site: &Site, by: &Visitor, is_assigned: bool) -> Result<Response, 
 }
 
 /// How much of a device is registered.
-fn state_of(lines: &[Line], registrations: &Registrations) -> (&'static str, String) {
-    let is_registered = |line: &&Line| {
+fn state_of(lines: &[Assignment], registrations: &Registrations) -> (&'static str, String) {
+    let is_registered = |line: &&Assignment| {
         matches!(
             registrations.of(line.user.as_str()),
             Some(Registration::Registered { .. })

@@ -7,7 +7,8 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{Holder, HolderId, HolderKind};
+use model::DeviceId;
+use model::inventory::{Device, Holder, HolderId, HolderKind};
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, USERS_AND_ROOMS};
@@ -45,10 +46,15 @@ pub(super) async fn show_common_areas(
 async fn page(site: &Site, by: &Visitor, kind: HolderKind) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let devices = scope.devices().await?;
+    let devices: BTreeMap<DeviceId, Device> = scope
+        .devices()
+        .await?
+        .into_iter()
+        .map(|device| (device.id.clone(), device))
+        .collect();
     let mut places: BTreeMap<HolderId, Vec<(String, String)>> = BTreeMap::new();
-    for line in scope.lines().await? {
-        if let Some(device) = devices.iter().find(|device| device.id == line.device) {
+    for line in scope.assignments().await? {
+        if let Some(device) = devices.get(&line.device) {
             let text = format!("{} ({})", device.name, line::place_name(line.place));
             let path = format!("/devices/{}", device.id);
             places.entry(line.holder).or_default().push((path, text));

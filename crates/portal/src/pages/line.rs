@@ -41,20 +41,6 @@ pub(super) async fn account_of(
     transaction.find_account(id).await?.ok_or(Problem::Missing)
 }
 
-/// Lines of a device with the extension of each.
-pub(super) async fn lines_with_extensions(
-    scope: &mut Scope<'_, '_>,
-    device: &Device,
-) -> Result<Vec<(Line, String)>, StoreError> {
-    let mut named = Vec::new();
-    for line in scope.lines_of_device(&device.id).await? {
-        let holder = scope.holder(&line.holder).await?;
-        let extension = holder.map_or_else(String::new, |holder| holder.extension.to_string());
-        named.push((line, extension));
-    }
-    Ok(named)
-}
-
 /// Puts an extension in its place, with credentials of its own, unless a rule is against it.
 pub(super) async fn assign(
     scope: &mut Scope<'_, '_>,
@@ -63,7 +49,12 @@ pub(super) async fn assign(
     holder: &Holder,
     place: LinePlace,
 ) -> Result<Result<(), AssignmentError>, StoreError> {
-    let on_device = lines_with_extensions(scope, device).await?;
+    let on_device: Vec<(Line, String)> = scope
+        .held_lines_of_device(&device.id)
+        .await?
+        .into_iter()
+        .map(|(line, holder)| (line, holder.extension.to_string()))
+        .collect();
     let of_holder = scope.lines_of_holder(&holder.id).await?;
     if let Err(error) = check_assignment(account, device, holder, place, &on_device, &of_holder) {
         return Ok(Err(error));

@@ -1,7 +1,7 @@
 //! The slots of a device as they are shown: whose extension stands there, and whether it is registered.
 
 use model::DeviceId;
-use model::inventory::{Device, Line};
+use model::inventory::{Device, Holder, Line};
 use model::status::RegistrationRefusal;
 use store::{Scope, StoreError};
 
@@ -34,23 +34,20 @@ pub(super) async fn slots(
     device: &Device,
     registrations: &Registrations,
 ) -> Result<Vec<Slot>, StoreError> {
-    let mut slots = Vec::new();
-    for line in scope.lines_of_device(&device.id).await? {
-        let holder = scope.holder(&line.holder).await?;
+    let held = scope.held_lines_of_device(&device.id).await?;
+    let slot = |(line, holder): (Line, Holder)| {
         let (look, state, cause) = told(registrations.of(line.user.as_str()).as_ref());
-        slots.push(Slot {
+        Slot {
             place: line::place_name(line.place),
-            holder: holder
-                .as_ref()
-                .map_or_else(String::new, |holder| holder.name.to_string()),
-            extension: holder.map_or_else(String::new, |holder| holder.extension.to_string()),
+            holder: holder.name.to_string(),
+            extension: holder.extension.to_string(),
             line,
             look,
             state,
             cause,
-        });
-    }
-    Ok(slots)
+        }
+    };
+    Ok(held.into_iter().map(slot).collect())
 }
 
 /// A registration in words: look, state, and what belongs to it.

@@ -7,9 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::AccountId;
-use model::inventory::{
-    Attempt, AttemptOutcome, Device, DeviceType, DisplayName, Line, MacAddress, configuration_of,
-};
+use model::inventory::{Attempt, AttemptOutcome, Device, DeviceType, MacAddress, configuration_of};
 use store::{StoreError, Transaction};
 use web::Peer;
 
@@ -178,15 +176,11 @@ async fn file_of(
     account: &AccountId,
     device: &Device,
 ) -> Result<String, StoreError> {
-    let mut scope = transaction.account(account);
-    let lines = scope.lines_of_device(&device.id).await?;
-    let mut named: Vec<(Line, DisplayName)> = Vec::with_capacity(lines.len());
-    for line in lines {
-        if let Some(holder) = scope.holder(&line.holder).await? {
-            named.push((line, holder.name));
-        }
-    }
-    let lines: Vec<_> = named.iter().map(|(line, name)| (line, name)).collect();
+    let held = transaction
+        .account(account)
+        .held_lines_of_device(&device.id)
+        .await?;
+    let lines: Vec<_> = held.iter().map(|(line, holder)| (line, &holder.name)).collect();
     Ok(configuration_of(device, &lines, &server.0.uplink))
 }
 
