@@ -135,7 +135,7 @@ impl Verdict {
             }
             Self::NoExtension => "Assign an extension to it, under Extension Assignment.",
             Self::NeverSeen => {
-                "The device has not asked for its configuration. See that its MAC address is the one on its label, that its \
+                "No try of the device to fetch its configuration has come as far as its request. See that its MAC address is the one on its label, that its \
                  provisioning server is set as Provision says, and that it reaches this service."
             }
             Self::NoCertificate => {
@@ -143,8 +143,8 @@ impl Verdict {
                  other hardware see System → About: where it is not installed, ask its maker."
             }
             Self::Untrusted => {
-                "None of the authorities that are trusted here signed its certificate. Have it fetch another with a claim code, or \
-                 have who runs this service add its maker's authority."
+                "This service's authority has not signed its certificate. Have an Oyez endpoint fetch another with a claim code; \
+                 those of other makers are not known here yet: add the device as a generic one, and type its credentials."
             }
             Self::Expired => {
                 "See the clock of the device, and that of this service; else it needs another certificate."
@@ -168,12 +168,12 @@ impl Verdict {
                 "The device has its configuration. See below why it was refused; its web pages say the same as Rejected by Server."
             }
             Self::FetchedNotRegistered => {
-                "The device has its configuration, and has not come to register since the service was started. See that it reaches \
-                 the outbound proxy; its web pages then say No reply from server."
+                "The device has its configuration, and is not registered: see below since when. See that it has power and reaches the \
+                 outbound proxy; its web pages then say No reply from server."
             }
             Self::Refused => "See below why, and that its credentials are those that Provision shows.",
             Self::NotRegistered => {
-                "It has not come to register since the service was started. See that domain, outbound proxy, TLS and SRTP are set as \
+                "It is not registered: see below since when. See that it has power, and that domain, outbound proxy, TLS and SRTP are set as \
                  Provision shows."
             }
         }

@@ -37,8 +37,8 @@ pub enum Registration {
     },
 }
 
-/// Registrations by user; it is shared by whoever hears the zones and whoever shows them. Those who have registered are users of
-/// the directory, whose number has a limit there.
+/// Registrations by user; it is shared by whoever hears the zones and whoever shows them. Those who have registered were users of
+/// the directory: only an administrator makes more of them, one with each line.
 #[derive(Debug, Default)]
 pub struct Registrations(Mutex<Known>);
 

@@ -217,7 +217,7 @@ async fn hear(mut events: broadcast::Receiver<ZoneEvent>, registrations: Arc<Reg
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 tracing::warn!(
                     missed,
-                    "the portal may show registrations that are over until their next refresh"
+                    "the portal may show registrations that are over, or miss some, until the service is started again"
                 );
             }
             Err(broadcast::error::RecvError::Closed) => return,
