@@ -17,6 +17,9 @@ pub enum SlotKind {
 }
 
 impl SlotKind {
+    /// Every kind, in the order people see them.
+    pub const ALL: [Self; 3] = [Self::Page, Self::Ring, Self::Alert];
+
     /// Ports of this kind: page 1 is the base extension and 2 to 51 are zones 1 to 50, alert 11 cancels.
     #[must_use]
     pub const fn port_max(self) -> u8 {

@@ -1,4 +1,4 @@
-//! The code that claims a new device.
+//! Codes by which people claim a device, and passwords that are drawn for them.
 
 use std::fmt;
 
@@ -8,22 +8,45 @@ use subtle::ConstantTimeEq;
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Characters of a code, forty bits: with the wait after wrong tries, more than can be guessed while a device waits.
 const LENGTH: usize = 8;
+/// Characters of a password: 130 bits.
+const PASSWORD_LENGTH: usize = 26;
+
+/// Draws a password that can be typed by hand.
+///
+/// # Errors
+///
+/// When the system gives no random numbers.
+pub fn drawn_password() -> Result<String, getrandom::Error> {
+    let letters: [u8; PASSWORD_LENGTH] = legible()?;
+    Ok(letters
+        .map(|letter| char::from(letter.to_ascii_lowercase()))
+        .iter()
+        .collect())
+}
+
+fn legible<const COUNT: usize>() -> Result<[u8; COUNT], getrandom::Error> {
+    let mut octets = [0; COUNT];
+    getrandom::fill(&mut octets)?;
+    Ok(octets.map(|octet| ALPHABET.get(usize::from(octet & 31)).copied().unwrap_or(b'A')))
+}
 
 /// A code as it is shown: `K7QF-2XMB`.
 #[derive(Clone)]
-pub(super) struct ClaimCode([u8; LENGTH]);
+pub struct ClaimCode([u8; LENGTH]);
 
 impl ClaimCode {
-    pub(super) fn draw() -> Result<Self, getrandom::Error> {
-        let mut code = [0; LENGTH];
-        getrandom::fill(&mut code)?;
-        Ok(Self(code.map(|octet| {
-            ALPHABET.get(usize::from(octet & 31)).copied().unwrap_or(b'A')
-        })))
+    /// Draws a code.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no random numbers.
+    pub fn draw() -> Result<Self, getrandom::Error> {
+        legible().map(Self)
     }
 
     /// Says whether somebody has typed this code, in any case, with or without the dash.
-    pub(super) fn matches(&self, typed: &str) -> bool {
+    #[must_use]
+    pub fn matches(&self, typed: &str) -> bool {
         let typed: Vec<u8> = typed
             .bytes()
             .filter(u8::is_ascii_alphanumeric)
@@ -73,5 +96,12 @@ mod tests {
 
         assert!(!one.matches(&other.to_string()));
         assert_eq!(one.to_string().len(), LENGTH + 1);
+    }
+
+    #[test]
+    fn two_passwords_differ() {
+        let (one, other) = (drawn_password().unwrap(), drawn_password().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), PASSWORD_LENGTH);
     }
 }

@@ -3,14 +3,18 @@
 //!
 //! What this crate deliberately does not do: it has no pages, only what they look like, and knows nobody who signs in.
 
+mod answer;
 mod assets;
+mod claim_code;
 mod hardening;
 mod listener;
 mod password;
 mod stalls;
 mod throttle;
 
+pub use answer::{cookie, forget_cookie, page, set_cookie};
 pub use assets::Asset;
+pub use claim_code::{ClaimCode, drawn_password};
 pub use hardening::{CHANGE_TIME, bound, harden, is_from_own_site};
 pub use listener::{Limits, Listener, ListenerError, Peer};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordHash};

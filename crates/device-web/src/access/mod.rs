@@ -1,6 +1,5 @@
 //! Who may come in: the claim of a new device, its password, sessions, and how fast wrong tries may follow each other.
 
-mod code;
 mod session;
 
 use std::fs::{self, OpenOptions};
@@ -11,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use web::{PasswordHash, Throttle};
+use web::{ClaimCode, PasswordHash, Throttle};
 use zeroize::Zeroizing;
 
-use self::code::ClaimCode;
 use self::session::Sessions;
 pub(crate) use self::session::{Session, SessionToken};
 

@@ -6,11 +6,11 @@ use std::time::Instant;
 use askama::Template;
 use axum::Form;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
-use web::{PASSWORD_LENGTH_MIN, is_from_own_site};
+use web::{PASSWORD_LENGTH_MIN, forget_cookie, is_from_own_site, set_cookie};
 
 use super::layout;
 use super::signed_in::{COOKIE, Posted, forbidden};
@@ -99,7 +99,7 @@ pub(super) async fn sign_in(
 
 pub(super) async fn sign_out(State(site): State<Site>, posted: Posted) -> Response {
     site.access().sign_out(&posted.by.token);
-    (gone_cookie(), Redirect::to("/sign-in")).into_response()
+    (forget_cookie(COOKIE), Redirect::to("/sign-in")).into_response()
 }
 
 fn enter(site: &Site, claims: bool, outcome: Result<SessionToken, Denial>) -> Response {
@@ -157,19 +157,5 @@ fn entry(site: &Site, claims: bool, status: StatusCode, error: &str) -> Response
 
 /// The header that gives a browser its session.
 pub(super) fn cookie(token: &SessionToken) -> HeaderMap {
-    set_cookie(&format!(
-        "{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict",
-        token.as_str()
-    ))
-}
-
-fn gone_cookie() -> HeaderMap {
-    set_cookie(&format!(
-        "{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
-    ))
-}
-
-fn set_cookie(text: &str) -> HeaderMap {
-    let value = HeaderValue::from_str(text).map(|value| (header::SET_COOKIE, value));
-    value.into_iter().collect()
+    set_cookie(COOKIE, token.as_str())
 }

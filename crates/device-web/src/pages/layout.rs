@@ -2,7 +2,8 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
+pub(super) use web::page;
 
 use super::signed_in::SignedIn;
 use super::tab::{Branch, TREE};
@@ -43,17 +44,6 @@ impl Frame {
 struct Message<'a> {
     title: &'a str,
     text: &'a str,
-}
-
-/// Makes an answer of a page.
-pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
-    match template.render() {
-        Ok(text) => (status, Html(text)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page cannot be made");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }
 
 /// A page that says why something was not done.

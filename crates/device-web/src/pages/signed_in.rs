@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use web::is_from_own_site;
+use web::{cookie, is_from_own_site};
 
 use super::layout;
 use crate::access::Session;
@@ -29,7 +29,7 @@ impl FromRequestParts<Site> for SignedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
-        let token = cookie(&parts.headers);
+        let token = cookie(&parts.headers, COOKIE).map(str::to_owned);
         let session = token
             .as_deref()
             .and_then(|token| site.access().session(Instant::now(), token, IDLE_MAX));
@@ -60,7 +60,7 @@ impl FromRequestParts<Site> for Watching {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
-        let token = cookie(&parts.headers);
+        let token = cookie(&parts.headers, COOKIE).map(str::to_owned);
         token
             .filter(|token| site.access().has_session(Instant::now(), token, IDLE_MAX))
             .map(|token| Self { token })
@@ -119,15 +119,4 @@ pub(super) fn forbidden() -> Response {
         StatusCode::FORBIDDEN,
         "This form was not sent by a page of your session. Open the page again and repeat what you did.",
     )
-}
-
-fn cookie(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value.to_owned())
 }

@@ -202,7 +202,7 @@ fn read_slot(
 ) -> Option<(DeviceId, SlotKind)> {
     let given: Option<At<DeviceId>> = entry.parsed(reading, "device");
     let word = entry.word(reading, "kind", SLOT_KINDS)?;
-    let kinds = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert];
+    let kinds = SlotKind::ALL;
     let kind = kinds.into_iter().find(|kind| kind.as_str() == word)?;
     let device = match given {
         Some(device) => device,

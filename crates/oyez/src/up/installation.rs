@@ -27,8 +27,6 @@ pub const PHONE: &str = "desk";
 pub const LOUDSPEAKERS: [(&str, &str); 2] = [("hall", "Hall"), ("corridor", "Corridor")];
 /// The extension that pages all loudspeakers.
 pub const ALL: &str = "700";
-/// Random bits of a generated password.
-const PASSWORD_BYTES: usize = 16;
 
 /// An installation that is ready to be started.
 #[derive(Debug)]
@@ -215,15 +213,8 @@ fn first_directory() -> Result<String> {
     Ok(text)
 }
 
-/// 128 random bits in letters and digits that are not mistaken for one another.
 fn password() -> Result<String> {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0; PASSWORD_BYTES * 8 / 5 + 1];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(bytes
-        .iter()
-        .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).copied().map(char::from))
-        .collect())
+    web::drawn_password().map_err(|error| anyhow!("the system gives no random numbers: {error}"))
 }
 
 fn write_private(path: &Path, text: &str) -> Result<()> {

@@ -3,13 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use store::StoreError;
-
-/// Letters and digits that nobody takes for each other when they are read aloud or typed. There are 32: a character has 5 bits.
-const LEGIBLE: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Characters of a password: 130 bits.
-const PASSWORD_LENGTH: usize = 26;
-/// Characters of either half of a claim code: 40 bits together, for one device, few tries and a week.
-const CODE_HALF_LENGTH: usize = 4;
+use web::{ClaimCode, drawn_password};
 
 /// 128 bits.
 pub(super) fn bits() -> Result<u128, StoreError> {
@@ -30,20 +24,13 @@ pub(super) fn digits(count: u32) -> Result<String, StoreError> {
 
 /// A password that can be typed by hand.
 pub(super) fn password() -> Result<String, StoreError> {
-    legible::<PASSWORD_LENGTH>()
+    drawn_password().map_err(|_| StoreError::NoRandomness)
 }
 
-/// A claim code, as it is shown.
+/// A claim code, as it is shown: 40 bits, for one device, few tries and a week.
 pub(super) fn claim_code() -> Result<String, StoreError> {
-    let [first, second] = [legible::<CODE_HALF_LENGTH>()?, legible::<CODE_HALF_LENGTH>()?];
-    Ok(format!("{first}-{second}").to_ascii_uppercase())
-}
-
-fn legible<const LENGTH: usize>() -> Result<String, StoreError> {
-    let letters = octets::<LENGTH>()?
-        .into_iter()
-        .filter_map(|octet| LEGIBLE.get(usize::from(octet % 32)));
-    Ok(letters.map(|letter| char::from(*letter)).collect())
+    let code = ClaimCode::draw().map_err(|_| StoreError::NoRandomness)?;
+    Ok(code.to_string())
 }
 
 fn octets<const LENGTH: usize>() -> Result<[u8; LENGTH], StoreError> {
@@ -60,7 +47,7 @@ mod tests {
     fn what_is_drawn_has_its_length_and_is_not_drawn_twice() {
         assert_eq!(digits(20).unwrap().len(), 20);
         assert_eq!(digits(12).unwrap().len(), 12);
-        assert_eq!(password().unwrap().len(), PASSWORD_LENGTH);
+        assert_eq!(password().unwrap().len(), 26);
         assert_ne!(password().unwrap(), password().unwrap());
         let code = claim_code().unwrap();
         assert_eq!((code.len(), code.find('-')), (9, Some(4)));

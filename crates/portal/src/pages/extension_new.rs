@@ -159,8 +159,7 @@ fn free_place(device: &Device, taken: &BTreeSet<LinePlace>) -> Option<LinePlace>
 
 /// Assignment type and port number for one extension.
 fn fields_of(device: &Device, holder: &Holder) -> [Field; 2] {
-    let slots = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
-        .map(|kind| Choice::new(kind.as_str(), line::slot_name(kind)));
+    let slots = SlotKind::ALL.map(|kind| Choice::new(kind.as_str(), line::slot_name(kind)));
     let mut kinds: Vec<Choice> = slots.into();
     if !device.kind.is_provisioned() {
         let phone = LinePlace::Phone(1).kind();
@@ -187,7 +186,7 @@ fn place_of(kind: &Field, port: &mut Field) -> Option<LinePlace> {
     let number = port.value.trim().parse().ok();
     let place = number.and_then(|number| LinePlace::from_stored(&kind.value, number));
     if place.is_none() {
-        let most = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
+        let most = SlotKind::ALL
             .into_iter()
             .find(|slot| slot.as_str() == kind.value)
             .map_or(LinePlace::PHONE_LINES_MAX, SlotKind::port_max);

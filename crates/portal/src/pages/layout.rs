@@ -2,10 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use askama::Template;
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
 use model::inventory::Timestamp;
+pub(super) use web::page;
 
 use super::gate::Visitor;
 
@@ -56,17 +54,6 @@ impl Frame {
             csrf: by.form_token.clone(),
             may_change: by.may_change(),
             navigation: NAVIGATION,
-        }
-    }
-}
-
-/// Makes an answer of a page.
-pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
-    match template.render() {
-        Ok(text) => (status, Html(text)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page cannot be made");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

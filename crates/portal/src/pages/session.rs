@@ -1,11 +1,12 @@
 //! Sessions: random tokens, which the store knows by their hashes alone.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::inventory::{AdministratorId, Session};
 use sha2::{Digest, Sha256};
 use store::{StoreError, Transaction};
+use web::{cookie, forget_cookie, set_cookie};
 
 use super::{chance, now};
 use crate::provisioning::sha256;
@@ -29,28 +30,17 @@ pub(super) async fn begin(
         expires_at: now().after_seconds(LIFE_SECONDS),
     };
     writing.add_session(&session, now()).await?;
-    Ok(set_cookie(&format!(
-        "{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict"
-    )))
+    Ok(set_cookie(COOKIE, &token))
 }
 
 /// The header by which a browser forgets its session.
 pub(super) fn gone_cookie() -> HeaderMap {
-    set_cookie(&format!(
-        "{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
-    ))
+    forget_cookie(COOKIE)
 }
 
 /// The token that a browser sends.
 pub(super) fn token_of(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
+    cookie(headers, COOKIE)
 }
 
 /// What forms of a session carry, so that no other site can send one. It follows from the token, which it does not tell.
@@ -60,9 +50,4 @@ pub(super) fn form_token(token: &str) -> String {
         .chain_update(token.as_bytes())
         .finalize();
     URL_SAFE_NO_PAD.encode(hash)
-}
-
-fn set_cookie(text: &str) -> HeaderMap {
-    let value = HeaderValue::from_str(text).map(|value| (header::SET_COOKIE, value));
-    value.into_iter().collect()
 }

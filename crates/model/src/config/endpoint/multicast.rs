@@ -174,7 +174,7 @@ fn zone_by_slot(reader: &Reader<'_>) -> BTreeMap<SlotPosition, ZoneNumber> {
         // Who cancels an alert speaks to this device alone: it has no key.
         SlotKind::Ring | SlotKind::Alert => chosen(position),
     };
-    [SlotKind::Page, SlotKind::Ring, SlotKind::Alert]
+    SlotKind::ALL
         .into_iter()
         .flat_map(SlotPosition::all)
         .filter_map(|position| Some((position, zone_of(position)?)))

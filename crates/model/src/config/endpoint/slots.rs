@@ -61,7 +61,7 @@ impl SlotKeys {
 }
 
 pub(super) fn slots(reader: &Reader<'_>, errors: &mut Vec<ConfigError>) -> Vec<SlotConfig> {
-    let kinds = [SlotKind::Page, SlotKind::Ring, SlotKind::Alert];
+    let kinds = SlotKind::ALL;
     kinds
         .into_iter()
         .flat_map(SlotPosition::all)
