@@ -7,13 +7,14 @@
     reason = "helpers of tests state what they expect and have measured, as tests do"
 )]
 
+mod tape;
 mod zone_program;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use audio::{FileMicrophone, Microphone, Sink, SinkError};
+use audio::{FileMicrophone, Microphone};
 use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::profile::Identity;
 use endpoint::{Profile, SoundOrder};
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use crate::tape::Tape;
 use crate::zone_program::{LOOPBACK, ZoneProgram};
 
 const DOMAIN: &str = "acct.cloud.example";
@@ -159,7 +161,7 @@ impl Stage {
             tls: policy(vec![zone.authority.certificate().clone()]),
             resolver: Resolver::from_system(),
             bind: (LOOPBACK, 0).into(),
-            sink: Box::new(Tape(sink)),
+            sink: Box::new(Tape { sender: sink, heard }),
             microphone: (live == Live::TwoWayCall).then(|| quiet_room(&zone.folder.path().join("room.wav"))),
             control: None,
         })
@@ -349,44 +351,27 @@ struct Stretch {
     first_of_alert: Option<Instant>,
 }
 
-/// Tells of each stretch of samples what is heard in it.
-struct Tape(mpsc::Sender<Stretch>);
-
-impl Sink for Tape {
-    fn name(&self) -> String {
-        "tape".to_owned()
-    }
-    fn is_audible(&self) -> bool {
-        true
-    }
-    fn begin(&mut self, _: &str) -> Result<(), SinkError> {
-        Ok(())
-    }
-    fn write(&mut self, samples: &[i16]) -> Result<(), SinkError> {
-        let taken_at = Instant::now();
-        let at = |millisecond: u32| taken_at + Duration::from_millis(1) * millisecond;
-        let spoken = g711::decode_mu_law(CODE);
-        let is_caller = |part: &[i16]| part.iter().all(|sample| sample.abs_diff(spoken) < 100);
-        let is_alert = |part: &[i16]| {
-            part.iter()
-                .any(|sample| sample.abs() > LOUD && sample.signum() != spoken.signum())
-        };
-        let (mut last_of_caller, mut first_of_alert) = (None, None);
-        for (millisecond, part) in (0..).zip(samples.chunks(MILLISECOND)) {
-            if is_caller(part) {
-                last_of_caller = Some(at(millisecond + 1));
-            } else if first_of_alert.is_none() && is_alert(part) {
-                first_of_alert = Some(at(millisecond));
-            }
+/// What is heard in a stretch of samples that is handed over.
+fn heard(samples: &[i16]) -> Stretch {
+    let taken_at = Instant::now();
+    let at = |millisecond: u32| taken_at + Duration::from_millis(1) * millisecond;
+    let spoken = g711::decode_mu_law(CODE);
+    let is_caller = |part: &[i16]| part.iter().all(|sample| sample.abs_diff(spoken) < 100);
+    let is_alert = |part: &[i16]| {
+        part.iter()
+            .any(|sample| sample.abs() > LOUD && sample.signum() != spoken.signum())
+    };
+    let (mut last_of_caller, mut first_of_alert) = (None, None);
+    for (millisecond, part) in (0..).zip(samples.chunks(MILLISECOND)) {
+        if is_caller(part) {
+            last_of_caller = Some(at(millisecond + 1));
+        } else if first_of_alert.is_none() && is_alert(part) {
+            first_of_alert = Some(at(millisecond));
         }
-        let stretch = Stretch {
-            last_of_caller,
-            first_of_alert,
-        };
-        self.0.blocking_send(stretch).map_err(|_| SinkError::NotOpen)
     }
-    fn end(&mut self) -> Result<Option<PathBuf>, SinkError> {
-        Ok(None)
+    Stretch {
+        last_of_caller,
+        first_of_alert,
     }
 }
 

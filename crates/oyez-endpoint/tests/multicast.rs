@@ -6,13 +6,15 @@
     reason = "helpers of tests state what they expect and have measured, as tests do"
 )]
 
+mod tape;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use audio::{Recorder, Sink, SinkError, Sound, compare};
+use audio::{Recorder, Sink, Sound, compare};
 use device::{Device, DeviceReport, DeviceSetup};
 use endpoint::profile::Identity;
 use endpoint::{Profile, SoundOrder};
@@ -29,6 +31,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
+
+use crate::tape::Tape;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How much later a part of a page may be heard than the whole: on a machine with too much to do a sender stands still, and nobody tells.
@@ -225,30 +229,11 @@ fn speak_steadily(group: SocketAddrV4) -> JoinHandle<()> {
     })
 }
 
-/// Tells of each stretch of samples when it was taken, and whether the zone is heard in it.
-struct Tape(mpsc::Sender<(Instant, bool)>);
-
-impl Sink for Tape {
-    fn name(&self) -> String {
-        "tape".to_owned()
-    }
-    fn is_audible(&self) -> bool {
-        true
-    }
-    fn begin(&mut self, _: &str) -> Result<(), SinkError> {
-        Ok(())
-    }
-    fn write(&mut self, samples: &[i16]) -> Result<(), SinkError> {
-        let spoken = g711::decode_mu_law(CODE);
-        let is_spoken = |stretch: &[i16]| stretch.iter().all(|sample| sample.abs_diff(spoken) < 100);
-        let is_heard = samples.chunks(48).any(is_spoken);
-        self.0
-            .blocking_send((Instant::now(), is_heard))
-            .map_err(|_| SinkError::NotOpen)
-    }
-    fn end(&mut self) -> Result<Option<PathBuf>, SinkError> {
-        Ok(None)
-    }
+/// When a stretch of samples was taken, and whether the zone is heard in it.
+fn heard(samples: &[i16]) -> (Instant, bool) {
+    let spoken = g711::decode_mu_law(CODE);
+    let is_spoken = |stretch: &[i16]| stretch.iter().all(|sample| sample.abs_diff(spoken) < 100);
+    (Instant::now(), samples.chunks(48).any(is_spoken))
 }
 
 async fn taken(tape: &mut mpsc::Receiver<(Instant, bool)>) -> (Instant, bool) {
@@ -278,7 +263,7 @@ async fn an_emergency_comes_over_a_zone() {
     let repeats = repeats.unwrap_or(REPEATS);
     let (group, (sink, mut tape)) = (free_group(), mpsc::channel(STRETCHES_KEPT));
     let configuration = format!("mcast.mode = 2\nmcast.rx.zones = 9\nmcast.zone9 = {group}\n");
-    let (device, mut reports) = listening(Box::new(Tape(sink)), &configuration).await;
+    let (device, mut reports) = listening(Box::new(Tape { sender: sink, heard }), &configuration).await;
     let speaker = speak_steadily(group);
     let mut delays = Vec::new();
     for _ in 0..repeats {
@@ -318,7 +303,14 @@ async fn an_alert_and_an_exercise_go_out_to_their_zone_and_end_there_with_their_
     let (receiver, mut heard) = listening(recorder(folder.path()), &heard_at).await;
     let raised_at = format!("mcast.mode = 1\nann.zone1 = 9\nmcast.zone9 = {group}\n");
     let (sink, mut tape) = mpsc::channel(STRETCHES_KEPT);
-    let sender = start(Box::new(Tape(sink)), &raised_at).await;
+    let sender = start(
+        Box::new(Tape {
+            sender: sink,
+            heard: self::heard,
+        }),
+        &raised_at,
+    )
+    .await;
     let mut raised = sender.subscribe();
     let _played = tokio::spawn(async move { while tape.recv().await.is_some() {} });
 
