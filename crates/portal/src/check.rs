@@ -2,7 +2,7 @@
 
 use model::inventory::{Attempt, AttemptOutcome, Device, DeviceType, Firmware};
 
-use crate::registrations::Registration;
+use registrations::Registration;
 
 /// What is the matter with a device; each with what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,5 @@
 //! without the service.
 
 pub mod check;
-mod moment;
 pub mod pages;
 pub mod provisioning;
-pub mod registrations;
-
-pub use moment::timestamp;

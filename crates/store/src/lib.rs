@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod assignment;
 mod certificates;
 mod devices;
 mod engine;
@@ -15,6 +16,7 @@ mod groups;
 mod history;
 mod holders;
 mod lines;
+mod moment;
 mod schema;
 mod seal;
 mod stored;
@@ -26,4 +28,5 @@ pub use access::SignedIn;
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
 pub use holders::NumberTaken;
+pub use moment::timestamp;
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

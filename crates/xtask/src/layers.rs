@@ -62,6 +62,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("device-web", shell(6)),
     ("store", shell(4)),
     ("web", shell(5)),
+    ("registrations", shell(5)),
     ("portal", shell(6)),
     ("zone", shell(5)),
     ("oyez", shell(7)),

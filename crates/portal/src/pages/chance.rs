@@ -15,13 +15,6 @@ pub(super) fn token() -> Result<String, StoreError> {
     octets::<32>().map(|octets| URL_SAFE_NO_PAD.encode(octets))
 }
 
-/// So many decimal digits, 20 at most.
-pub(super) fn digits(count: u32) -> Result<String, StoreError> {
-    let width = usize::try_from(count).unwrap_or_default();
-    let number = bits()? % 10_u128.pow(count);
-    Ok(format!("{number:0width$}"))
-}
-
 /// A password that can be typed by hand.
 pub(super) fn password() -> Result<String, StoreError> {
     drawn_password().map_err(|_| StoreError::NoRandomness)
@@ -45,8 +38,6 @@ mod tests {
 
     #[test]
     fn what_is_drawn_has_its_length_and_is_not_drawn_twice() {
-        assert_eq!(digits(20).unwrap().len(), 20);
-        assert_eq!(digits(12).unwrap().len(), 12);
         assert_eq!(password().unwrap().len(), 26);
         assert_ne!(password().unwrap(), password().unwrap());
         let code = claim_code().unwrap();

@@ -14,7 +14,7 @@ use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::problem::Problem;
-use crate::registrations::{Registration, Registrations};
+use registrations::{Registration, Registrations};
 
 #[derive(Template)]
 #[template(path = "devices.html")]

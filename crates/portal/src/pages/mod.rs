@@ -39,11 +39,10 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use model::Secret;
 use model::inventory::{Timestamp, Uplink};
-use store::Store;
+use store::{Store, timestamp};
 use web::{Throttle, bound, harden};
 
-use crate::moment::timestamp;
-use crate::registrations::Registrations;
+use registrations::Registrations;
 
 /// Octets of a form.
 const FORM_LENGTH_MAX: usize = 256 * 1024;

@@ -8,7 +8,7 @@ use store::{Scope, StoreError};
 use super::layout::shown;
 use super::line;
 use super::problem::Problem;
-use crate::registrations::{Registration, Registrations};
+use registrations::{Registration, Registrations};
 
 /// A slot.
 pub(super) struct Slot {

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use web::PasswordHash;
 
 use super::*;
-use crate::registrations::Registrations;
+use registrations::Registrations;
 
 const HOST: &str = "portal.example";
 const PASSWORD: &str = "correct horse battery";

@@ -14,7 +14,7 @@ use web::Peer;
 
 use super::file::chain;
 use super::{Server, sha256};
-use crate::moment::timestamp;
+use store::timestamp;
 
 /// Longest claim code, in octets.
 const CODE_LENGTH_MAX: usize = 256;

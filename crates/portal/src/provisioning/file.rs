@@ -13,7 +13,7 @@ use web::Peer;
 
 use super::proof::{Refusal, SignedBy};
 use super::{Server, sha256};
-use crate::moment::timestamp;
+use store::timestamp;
 
 /// Longest file name that is looked at.
 const NAME_LENGTH_MAX: usize = 64;

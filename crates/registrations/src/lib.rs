@@ -1,4 +1,7 @@
-//! What the zones have told of who is registered, and of who was refused.
+//! What the zones have told of who is registered, and of who was refused: one value, shared by whoever hears the zones and whoever
+//! shows them.
+//!
+//! What this crate deliberately does not do: it asks nobody, and keeps nothing past the end of its process.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

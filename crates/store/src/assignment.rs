@@ -1,0 +1,97 @@
+//! How an extension comes into a slot: by the rules of the model, and with credentials of its own.
+
+use model::Secret;
+use model::directory::{DigestAlgorithm, Generation};
+use model::inventory::{
+    Account, AssignmentError, Device, DeviceType, Holder, Line, LineId, LinePlace, check_assignment,
+};
+
+use crate::transaction::{Scope, StoreError};
+
+/// Digits of a SIP user name, which says nothing of the extension.
+const USER_DIGITS: u32 = 20;
+/// Digits of an authorization id.
+const AUTHORIZATION_DIGITS: u32 = 12;
+
+impl Scope<'_, '_> {
+    /// Puts an extension in its place with a user name of its own and a password that the caller has drawn, unless a rule is
+    /// against it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or the system gives no random numbers.
+    pub async fn assign(
+        &mut self,
+        account: &Account,
+        device: &Device,
+        holder: &Holder,
+        place: LinePlace,
+        password: Secret,
+    ) -> Result<Result<(), AssignmentError>, StoreError> {
+        let on_device: Vec<(Line, String)> = self
+            .held_lines_of_device(&device.id)
+            .await?
+            .into_iter()
+            .map(|(line, holder)| (line, holder.extension.to_string()))
+            .collect();
+        let of_holder = self.lines_of_holder(&holder.id).await?;
+        if let Err(error) = check_assignment(account, device, holder, place, &on_device, &of_holder) {
+            return Ok(Err(error));
+        }
+        let damaged = StoreError::Damaged { table: "line" };
+        let Ok(user) = digits(USER_DIGITS)?.parse() else {
+            return Err(damaged);
+        };
+        let Ok(authorization_id) = digits(AUTHORIZATION_DIGITS)?.parse() else {
+            return Err(damaged);
+        };
+        let line = Line {
+            id: LineId::from_random(bits()?),
+            device: device.id.clone(),
+            place,
+            holder: holder.id.clone(),
+            user,
+            authorization_id,
+            algorithm: algorithm_for(device.kind),
+            generation: Generation(1),
+            password,
+        };
+        self.add_line(&line).await?;
+        Ok(Ok(()))
+    }
+}
+
+/// Other makers' devices fail as soon as they are challenged with what they do not know; all of them know MD5.
+const fn algorithm_for(kind: DeviceType) -> DigestAlgorithm {
+    match kind {
+        DeviceType::Oyez => DigestAlgorithm::Sha256,
+        DeviceType::Algo | DeviceType::Other => DigestAlgorithm::Md5,
+    }
+}
+
+/// So many decimal digits, 20 at most.
+fn digits(count: u32) -> Result<String, StoreError> {
+    let width = usize::try_from(count).unwrap_or_default();
+    let number = bits()? % 10_u128.pow(count);
+    Ok(format!("{number:0width$}"))
+}
+
+fn bits() -> Result<u128, StoreError> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).map_err(|_| StoreError::NoRandomness)?;
+    Ok(u128::from_le_bytes(octets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_their_length_and_are_not_drawn_twice() {
+        for count in [AUTHORIZATION_DIGITS, USER_DIGITS] {
+            let name = digits(count).unwrap();
+            assert_eq!(name.len(), usize::try_from(count).unwrap());
+            assert_ne!(digits(count).unwrap(), name);
+        }
+    }
+}
