@@ -43,7 +43,7 @@ impl Transaction<'_> {
         row.map(|row| {
             let mut columns = Columns::of(TABLE, row);
             let account = columns.parsed()?;
-            Ok((account, device(columns)?))
+            Ok((account, device_columns(&mut columns)?))
         })
         .transpose()
     }
@@ -98,7 +98,7 @@ impl Scope<'_, '_> {
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
         rows.into_iter()
-            .map(|row| device(Columns::of(TABLE, row)))
+            .map(|row| device_columns(&mut Columns::of(TABLE, row)))
             .collect()
     }
 
@@ -112,7 +112,8 @@ impl Scope<'_, '_> {
                    WHERE account = $1 AND id = $2";
         let values = [self.id(), id.as_str().into()];
         let row = self.transaction.row(sql, &values).await?;
-        row.map(|row| device(Columns::of(TABLE, row))).transpose()
+        row.map(|row| device_columns(&mut Columns::of(TABLE, row)))
+            .transpose()
     }
 
     /// Notes what a device has said of itself; what it has not said stays.
@@ -134,7 +135,8 @@ impl Scope<'_, '_> {
     }
 }
 
-fn device(mut columns: Columns) -> Result<Device, StoreError> {
+/// Reads the nine columns of a device.
+pub(crate) fn device_columns(columns: &mut Columns) -> Result<Device, StoreError> {
     Ok(Device {
         id: columns.parsed()?,
         name: columns.checked(DisplayName::new)?,

@@ -3,7 +3,6 @@
 use model::Extension;
 use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, TimeZone};
 
-use crate::engine::Row;
 use crate::stored::Columns;
 use crate::transaction::{Scope, StoreError};
 
@@ -63,7 +62,9 @@ impl Scope<'_, '_> {
                    WHERE account = $1 AND ($2 IS NULL OR kind = $2) ORDER BY LENGTH(extension), extension";
         let values = [self.id(), kind.map(HolderKind::as_str).into()];
         let rows = self.transaction.rows(sql, &values).await?;
-        rows.into_iter().map(holder).collect()
+        rows.into_iter()
+            .map(|row| holder_columns(&mut Columns::of(TABLE, row)))
+            .collect()
     }
 
     /// Finds a user or a common area.
@@ -76,7 +77,8 @@ impl Scope<'_, '_> {
                    WHERE account = $1 AND id = $2";
         let values = [self.id(), id.as_str().into()];
         let row = self.transaction.row(sql, &values).await?;
-        row.map(holder).transpose()
+        row.map(|row| holder_columns(&mut Columns::of(TABLE, row)))
+            .transpose()
     }
 
     /// Takes a number that nobody has.
@@ -96,8 +98,8 @@ impl Scope<'_, '_> {
     }
 }
 
-fn holder(row: Row) -> Result<Holder, StoreError> {
-    let mut columns = Columns::of(TABLE, row);
+/// Reads the eight columns of a user or common area.
+pub(crate) fn holder_columns(columns: &mut Columns) -> Result<Holder, StoreError> {
     Ok(Holder {
         id: columns.parsed()?,
         kind: columns.word(HolderKind::from_stored)?,

@@ -16,6 +16,7 @@ mod groups;
 mod history;
 mod holders;
 mod lines;
+mod listing;
 mod moment;
 mod schema;
 mod seal;
@@ -28,5 +29,9 @@ pub use access::SignedIn;
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
 pub use holders::NumberTaken;
+pub use listing::{
+    DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListKey, Listed, ListedDevice, ListedHolder, NoListKey,
+    SEARCH_TEXT_MAX,
+};
 pub use moment::timestamp;
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

@@ -1,5 +1,7 @@
 //! What is kept is what was given, account by account.
 
+mod listing;
+
 use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, Store, StoreError};
 use model::directory::{DigestAlgorithm, ExtensionRole, Generation};
 use model::inventory::{
