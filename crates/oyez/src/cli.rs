@@ -119,6 +119,9 @@ pub struct ZoneOptions {
     /// User to page as; its domain, if the server's name is not the zone's domain
     #[arg(long, value_name = "USER[@DOMAIN]", requires = "server")]
     pub user: Option<String>,
+    /// Authorization id of the user, if it is not the user's name
+    #[arg(long, value_name = "ID", requires = "server")]
+    pub authorization_id: Option<String>,
     /// Certificates of the authorities to trust (PEM), in place of the system's
     #[arg(long, value_name = "FILE", requires = "server")]
     pub ca: Option<PathBuf>,

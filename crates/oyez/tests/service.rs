@@ -4,10 +4,11 @@
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
+mod service_files;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
@@ -21,41 +22,11 @@ use portal::provisioning::claim_code_hash;
 use store::{Scope, Store};
 use zone::config::ZoneConfig;
 
-const DOCUMENT: &str = include_str!("../../../docs/service.md");
+use crate::service_files::{PATIENCE, example, own_mac, service, told, written};
+
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
-const PATIENCE: Duration = Duration::from_secs(60);
 const CODE: &str = "K7QF-2XMB";
 const PASSWORD: &str = "a long random password";
-
-/// The block of the document in `language` that contains `words`.
-fn example(language: &str, words: &str) -> &'static str {
-    let mut blocks = DOCUMENT.split("```").skip(1).step_by(2);
-    blocks
-        .find_map(|block| block.strip_prefix(language).filter(|text| text.contains(words)))
-        .unwrap()
-        .trim_start()
-}
-
-/// The document's files in `folder`, on free ports of loopback; the service's is returned.
-fn written(folder: &Path) -> PathBuf {
-    let local = |text: &str| {
-        text.replace("0.0.0.0:8443", "127.0.0.1:0")
-            .replace("0.0.0.0:8444", "127.0.0.1:0")
-            .replace("0.0.0.0:5061", "127.0.0.1:0")
-            .replace("oyez.example.com", "127.0.0.1")
-            .replace("/var/lib/oyez", "state")
-    };
-    fs::write(folder.join("zone.toml"), local(example("toml", "control ="))).unwrap();
-    let file = folder.join("service.toml");
-    fs::write(&file, local(example("toml", "[portal]"))).unwrap();
-    file
-}
-
-fn service(file: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
-    command.args(["service", "--config"]).arg(file);
-    command
-}
 
 #[test]
 fn the_documents_files_are_taken_as_they_stand() {
@@ -123,22 +94,6 @@ fn what_is_wrong_with_the_files_is_told_with_its_line_and_nothing_is_made() {
     }
 }
 
-/// The hardware address that an endpoint on this machine takes for its own; none on a machine without a network.
-fn own_mac() -> Option<MacAddress> {
-    let interfaces = fs::read_dir("/sys/class/net").unwrap().flatten();
-    let mut addresses: Vec<(bool, String, MacAddress)> = interfaces
-        .filter_map(|entry| {
-            let address = fs::read_to_string(entry.path().join("address")).ok()?;
-            let mac: MacAddress = address.trim().parse().ok()?;
-            let is_virtual = !entry.path().join("device").exists();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (mac != MacAddress::new([0; 6])).then_some((is_virtual, name, mac))
-        })
-        .collect();
-    addresses.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-    addresses.first().map(|(_, _, mac)| *mac)
-}
-
 /// Adds a device with an extension in one place of it.
 async fn add(scope: &mut Scope<'_, '_>, number: u128, mac: MacAddress, kind: DeviceType, place: LinePlace) {
     let device = Device {
@@ -196,13 +151,6 @@ async fn fill(state: &Path, mac: MacAddress) {
     };
     scope.add_claim_code(&claim).await.unwrap();
     writing.commit().await.unwrap();
-}
-
-/// What stands in the line of the service's output that begins so.
-fn told(program: &mut Program, begin: &str) -> String {
-    let line = program.wait_for(&[begin], PATIENCE);
-    let rest = line.split_once(begin).unwrap().1;
-    rest.split_whitespace().next().unwrap().to_owned()
 }
 
 /// The endpoint's settings, as the document has them.

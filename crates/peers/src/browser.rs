@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// The key of an element in the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// The narrowest screen that pages have to fit.
+const NARROWEST: (u32, u64) = (360, 800);
+/// Environment variable that names the folder in which pictures of pages are put, if they are wanted.
+const PICTURES: &str = "OYEZ_PICTURES";
 
 /// The programs that have to be there.
 pub const BROWSER_PROGRAMS: &[&str] = &["chromium", "chromedriver"];
@@ -48,7 +53,7 @@ impl View {
     fn size(self) -> (u32, u32) {
         match self {
             Self::Wide | Self::WideDark => (1_280, 900),
-            Self::Narrow | Self::NarrowDark => (360, 800),
+            Self::Narrow | Self::NarrowDark => (390, 844),
         }
     }
 
@@ -190,6 +195,55 @@ impl Browser {
         self.ask("POST", &format!("/element/{id}/click"), &json!({}));
     }
 
+    /// Clicks what sends a form or leads elsewhere, and waits for the page that comes of it: going on before would take it back.
+    pub fn send(&self, selector: &str) {
+        self.run("window.isBefore = true", &json!([]));
+        self.click(selector);
+        let came = "return window.isBefore === undefined && document.readyState === 'complete'";
+        self.wait_until(came, |came| came.as_bool() == Some(true));
+    }
+
+    /// Clicks the first link or button that says exactly these words, and waits for the page that comes of it.
+    ///
+    /// # Panics
+    ///
+    /// When none says so: the text of the page is shown.
+    pub fn press(&self, words: &str) {
+        let script = "for (const found of document.querySelectorAll('[data-pressed]')) delete found.dataset.pressed;
+            const shown = [...document.querySelectorAll('a, button, summary')].filter(found => found.checkVisibility());
+            const found = shown.find(found => found.innerText.trim() === arguments[0]);
+            if (found) found.dataset.pressed = '';
+            return Boolean(found)";
+        let is_found = self.run(script, &json!([words]));
+        assert_eq!(
+            is_found,
+            Value::Bool(true),
+            "nothing says {words} on: {}",
+            self.page_text()
+        );
+        self.send("[data-pressed]");
+    }
+
+    /// Fills in the field that has this label: types into it, chooses what a list shows, or ticks a box.
+    ///
+    /// # Panics
+    ///
+    /// When no field has it: the text of the page is shown.
+    pub fn fill_in(&self, label: &str, value: &str) {
+        let script = "for (const found of document.querySelectorAll('[data-filled]')) delete found.dataset.filled;
+            const label = [...document.querySelectorAll('label')].find(label => label.innerText.trim() === arguments[0]);
+            if (!label || !label.control) return null;
+            label.control.dataset.filled = '';
+            return label.control.type";
+        let kind = self.run(script, &json!([label]));
+        match kind.as_str() {
+            Some("select-one") => self.choose("[data-filled]", value),
+            Some("checkbox" | "radio") => self.click("[data-filled]"),
+            Some(_) => self.fill("[data-filled]", value),
+            None => assert!(kind.is_string(), "no field is {label} on: {}", self.page_text()),
+        }
+    }
+
     /// Types into a field, in the place of what stands there.
     pub fn fill(&self, selector: &str, value: &str) {
         let Element(id) = self.find(selector);
@@ -279,6 +333,37 @@ impl Browser {
             .decode(text(&answer, "/data"))
             .expect("a picture is base64");
         std::fs::write(file, octets).expect("the picture can be written");
+    }
+
+    /// Takes pictures of the page that is open in every view, where the environment (`OYEZ_PICTURES`) names a folder for them.
+    ///
+    /// # Panics
+    ///
+    /// When they cannot be taken or written.
+    pub fn pictures(&self, name: &str) {
+        let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else {
+            return;
+        };
+        std::fs::create_dir_all(&folder).expect("the folder of the pictures can be made");
+        for (view, suffix) in View::ALL {
+            self.picture(view, &folder.join(format!("{name}-{suffix}.png")));
+        }
+        self.look(View::Wide);
+    }
+
+    /// Sees that the page which is open is as wide as the narrowest screen and no wider.
+    ///
+    /// # Panics
+    ///
+    /// When it is wider: its path is shown.
+    pub fn assert_fits_a_phone(&self) {
+        self.look(View::Narrow);
+        self.resize(NARROWEST.0, NARROWEST.1);
+        let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        let is_too_wide = self.run(overflow, &json!([]));
+        let path = self.run("return location.pathname", &json!([]));
+        assert_eq!(is_too_wide, json!(false), "{path} is wider than a phone");
+        self.look(View::Wide);
     }
 
     fn found(&self, selector: &str) -> Option<Element> {

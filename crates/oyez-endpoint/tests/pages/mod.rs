@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -14,15 +14,13 @@ use model::config::Document;
 use net::authority::{Authority, Purpose, Subject};
 use net::resolver::Resolver;
 use net::tls::{ClientCertificates, Identity as TlsIdentity, MinimumVersion, ServerTls};
-use peers::{Browser, View};
+use peers::Browser;
 use tokio::runtime::Runtime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cloud::LOOPBACK;
 
-/// Where pictures of the pages go, if they are wanted.
-const PICTURES: &str = "OYEZ_PICTURES";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -102,10 +100,7 @@ impl Bench {
 
     /// Clicks what sends a form, and waits for the page that comes of it: going elsewhere before would take the form back.
     pub(crate) fn send(&self, selector: &str) {
-        self.browser.run("window.isBefore = true", &serde_json::json!([]));
-        self.browser.click(selector);
-        let came = "return window.isBefore === undefined && document.readyState === 'complete'";
-        self.browser.wait_until(came, |came| came.as_bool() == Some(true));
+        self.browser.send(selector);
     }
 
     /// Opens a page, sets fields by their keys, saves, and reads them back after a reload.
@@ -144,31 +139,12 @@ impl Bench {
 
     /// Sees that the page which is open is as wide as a phone and no wider.
     pub(crate) fn assert_fits_a_phone(&self) {
-        self.browser.look(View::Narrow);
-        let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
-        let is_too_wide = self.browser.run(overflow, &serde_json::json!([]));
-        let path = self
-            .browser
-            .run("return location.pathname", &serde_json::json!([]));
-        assert_eq!(
-            is_too_wide,
-            serde_json::json!(false),
-            "{path} is wider than a phone"
-        );
-        self.browser.look(View::Wide);
+        self.browser.assert_fits_a_phone();
     }
 
     /// Takes pictures of a page, as wide and narrow screens show it, light and dark.
     pub(crate) fn picture(&self, name: &str) {
-        let Some(folder) = std::env::var_os(PICTURES).map(PathBuf::from) else {
-            return;
-        };
-        fs::create_dir_all(&folder).unwrap();
-        for (view, suffix) in View::ALL {
-            self.browser
-                .picture(view, &folder.join(format!("{name}-{suffix}.png")));
-        }
-        self.browser.look(View::Wide);
+        self.browser.pictures(name);
     }
 
     pub(crate) fn end(self) {

@@ -43,6 +43,7 @@ complete -c oyez -n "__fish_oyez_using_subcommand up" -s h -l help -d 'Print hel
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l state -d 'State folder of a running `oyez up`' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l server -d 'Page through the zone at this address, over TLS' -r
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l user -d 'User to page as; its domain, if the server\'s name is not the zone\'s domain' -r
+complete -c oyez -n "__fish_oyez_using_subcommand page" -l authorization-id -d 'Authorization id of the user, if it is not the user\'s name' -r
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l ca -d 'Certificates of the authorities to trust (PEM), in place of the system\'s' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l password-file -d 'File with the user\'s password in its first line, in place of OYEZ_PASSWORD' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l control -d 'Control socket of the zone, which tells who heard the page' -r -F

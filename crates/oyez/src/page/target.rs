@@ -80,10 +80,7 @@ impl Target {
         let user: SipUser = user
             .parse()
             .with_context(|| format!("--user: `{user}` is no SIP user"))?;
-        let authorization_id: AuthorizationId = user
-            .as_str()
-            .parse()
-            .with_context(|| format!("--user: `{user}` cannot be an authorization id"))?;
+        let authorization_id = authorization_id(options.authorization_id.as_deref(), &user)?;
         let bind = match server.host.parse() {
             Ok(IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             Ok(IpAddr::V4(_)) | Err(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -109,6 +106,13 @@ impl Target {
             control: options.control.clone(),
         })
     }
+}
+
+/// The digest user name: the one that was given, else the user's own.
+fn authorization_id(given: Option<&str>, user: &SipUser) -> anyhow::Result<AuthorizationId> {
+    let (option, text) = given.map_or(("--user", user.as_str()), |given| ("--authorization-id", given));
+    text.parse()
+        .with_context(|| format!("{option}: `{text}` cannot be an authorization id"))
 }
 
 /// Trusts the authorities of a file, or the system's.
@@ -190,6 +194,7 @@ mod tests {
         ZoneOptions {
             server: None,
             user: Some(user.to_owned()),
+            authorization_id: None,
             ca: None,
             password_file: Some(file),
             control: None,
@@ -226,8 +231,13 @@ mod tests {
             ca: Some("no-such.pem".into()),
             ..options(folder.path(), "desk")
         };
+        let nameless = ZoneOptions {
+            authorization_id: Some(String::new()),
+            ..options(folder.path(), "desk")
+        };
         for (options, words) in [
             (options(folder.path(), "d k"), "--user"),
+            (nameless, "--authorization-id"),
             (unreadable, "no-such-password"),
             (foreign, "no-such.pem"),
         ] {

@@ -58,12 +58,16 @@ impl Frame {
     }
 }
 
-/// A moment as it is shown.
+/// A moment as it is shown: that of HTTP, without the day of the week, and with the name of its time zone that people know.
 pub(super) fn shown(moment: Timestamp) -> String {
     let since_1970 = Duration::from_millis(moment.0);
     let time = SystemTime::UNIX_EPOCH.checked_add(since_1970);
-    time.filter(|_| moment <= LAST_SHOWN)
-        .map_or_else(|| "later".to_owned(), httpdate::fmt_http_date)
+    let Some(time) = time.filter(|_| moment <= LAST_SHOWN) else {
+        return "later".to_owned();
+    };
+    let date = httpdate::fmt_http_date(time);
+    let date = date.split_once(", ").map_or(date.as_str(), |(_, date)| date);
+    date.replace("GMT", "UTC")
 }
 
 /// The last moment of the year 9999, past which no date is written.
@@ -75,8 +79,8 @@ mod tests {
 
     #[test]
     fn a_moment_is_shown_as_a_date_up_to_the_last_one() {
-        assert_eq!(shown(Timestamp(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(shown(LAST_SHOWN), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(shown(Timestamp(0)), "01 Jan 1970 00:00:00 UTC");
+        assert_eq!(shown(LAST_SHOWN), "31 Dec 9999 23:59:59 UTC");
         assert_eq!(shown(LAST_SHOWN.after_seconds(1)), "later");
     }
 }

@@ -28,13 +28,14 @@ pub(super) async fn device(scope: &mut Scope<'_, '_>, id: &str) -> Result<Device
     scope.device(&id).await?.ok_or(Problem::Missing)
 }
 
-/// The slots of a device.
+/// The slots of a device, in the order of their kinds and ports.
 pub(super) async fn slots(
     scope: &mut Scope<'_, '_>,
     device: &Device,
     registrations: &Registrations,
 ) -> Result<Vec<Slot>, StoreError> {
-    let held = scope.held_lines_of_device(&device.id).await?;
+    let mut held = scope.held_lines_of_device(&device.id).await?;
+    held.sort_by_key(|(line, _)| line.place);
     let slot = |(line, holder): (Line, Holder)| {
         let (look, state, cause) = told(registrations.of(line.user.as_str()).as_ref());
         Slot {
