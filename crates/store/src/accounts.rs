@@ -76,6 +76,7 @@ impl Scope<'_, '_> {
             holders: self.holders(None).await?,
             devices: self.devices().await?,
             lines: self.lines().await?,
+            earlier_passwords: self.earlier_passwords().await?,
             groups: self.groups().await?,
         };
         Ok(Some(directory_of(&inventory, Epoch(epoch))))

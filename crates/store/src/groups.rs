@@ -24,13 +24,19 @@ impl Scope<'_, '_> {
         ];
         let sql = "INSERT INTO page_group VALUES ($1, $2, $3, $4)";
         self.transaction.execute(sql, &values).await?;
+        self.add_members(group).await?;
+        self.change_directory().await?;
+        Ok(())
+    }
+
+    /// Adds the members of a group that has none.
+    pub(crate) async fn add_members(&mut self, group: &PageGroup) -> Result<(), StoreError> {
         for member in &group.members {
             let sql =
                 "INSERT INTO page_group_member SELECT $1, id FROM holder WHERE account = $2 AND id = $3";
             let values = [group.id.as_str().into(), self.id(), member.as_str().into()];
             self.transaction.execute(sql, &values).await?;
         }
-        self.change_directory().await?;
         Ok(())
     }
 

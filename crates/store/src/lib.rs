@@ -18,6 +18,7 @@ mod holders;
 mod lines;
 mod listing;
 mod moment;
+mod removal;
 mod schema;
 mod seal;
 mod stored;
@@ -34,4 +35,5 @@ pub use listing::{
     SEARCH_TEXT_MAX,
 };
 pub use moment::timestamp;
+pub use removal::RemoveDeviceError;
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

@@ -1,7 +1,7 @@
 //! What stands in the slots of devices, with its credentials.
 
 use model::directory::{DigestAlgorithm, Generation};
-use model::inventory::{Assignment, Holder, HolderId, Line, LineId, LinePlace};
+use model::inventory::{Assignment, EarlierPassword, Holder, HolderId, Line, LineId, LinePlace};
 use model::{DeviceId, Secret};
 
 use crate::engine::Row;
@@ -71,6 +71,32 @@ impl Scope<'_, '_> {
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
         self.read_lines(rows)
+    }
+
+    /// Lists the passwords that rotations have left good.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn earlier_passwords(&mut self) -> Result<Vec<EarlierPassword>, StoreError> {
+        let sql = "SELECT line, earlier_password.generation, earlier_password.password FROM earlier_password \
+                   JOIN line ON line = id WHERE account = $1 ORDER BY line";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        let sealer = self.transaction.sealer();
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("earlier_password", row);
+                let line: LineId = columns.parsed()?;
+                let generation = Generation(columns.number()?);
+                let password = open(sealer, &columns.octets()?, &line)?;
+                Ok(EarlierPassword {
+                    line,
+                    generation,
+                    password,
+                })
+            })
+            .collect()
     }
 
     /// Lists the lines of a device, by kind and port.

@@ -1,6 +1,7 @@
 //! What is kept is what was given, account by account.
 
 mod listing;
+mod removal;
 
 use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, Store, StoreError};
 use model::directory::{DigestAlgorithm, ExtensionRole, Generation};

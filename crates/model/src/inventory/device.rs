@@ -134,6 +134,17 @@ pub struct Assignment {
     pub user: SipUser,
 }
 
+/// A password that a rotation has left good beside the one of its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierPassword {
+    /// Whose it is.
+    pub line: LineId,
+    /// Which of the line's passwords it is.
+    pub generation: Generation,
+    /// The password.
+    pub password: Secret,
+}
+
 /// What stands in one slot of a device: an extension, and the credentials the slot registers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

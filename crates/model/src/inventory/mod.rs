@@ -16,7 +16,7 @@ mod time;
 pub use access::{Administrator, AuditEntry, PasswordHash, Role, Session, TokenHash};
 pub use assignment::{AssignmentError, Firmware, check_assignment};
 pub use configuration::{Uplink, configuration_of};
-pub use device::{Assignment, Device, DeviceType, Line, LinePlace};
+pub use device::{Assignment, Device, DeviceType, EarlierPassword, Line, LinePlace};
 pub use holder::{Account, Holder, HolderKind, PageGroup, Site};
 pub use id::{AdministratorId, GroupId, HolderId, LineId, SiteId};
 pub use mac::{MacAddress, MacError};

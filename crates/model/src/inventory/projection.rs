@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 
-use super::{Account, Device, Holder, HolderId, Line, LinePlace, PageGroup};
+use super::{Account, Device, EarlierPassword, Holder, HolderId, Line, LineId, LinePlace, PageGroup};
 use crate::directory::{
     Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Permission,
     Snapshot, Subject, Urgency, User, UserKind, Who,
@@ -21,6 +21,8 @@ pub struct Inventory {
     pub devices: Vec<Device>,
     /// What stands in their slots.
     pub lines: Vec<Line>,
+    /// What rotations have left good of their passwords.
+    pub earlier_passwords: Vec<EarlierPassword>,
     /// Its page groups.
     pub groups: Vec<PageGroup>,
 }
@@ -57,10 +59,26 @@ pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
         domain: inventory.account.domain.clone(),
         default_algorithm: DigestAlgorithm::Sha256,
         users: lines.iter().map(KnownLine::user).collect(),
-        credentials: lines.iter().map(KnownLine::credential).collect(),
+        credentials: credentials(&lines, &inventory.earlier_passwords),
         extensions: holders.chain(groups).collect(),
         permissions: [Action::Call, Action::Page, Action::Alert].map(allowed).to_vec(),
     }
+}
+
+/// The passwords of the lines, and beside each the one that a rotation has left good.
+fn credentials(lines: &[KnownLine<'_>], earlier: &[EarlierPassword]) -> Vec<Credential> {
+    let earlier: BTreeMap<&LineId, &EarlierPassword> =
+        earlier.iter().map(|earlier| (&earlier.line, earlier)).collect();
+    let both = |line: &KnownLine<'_>| {
+        let newest = line.credential();
+        let before = earlier.get(&line.line.id).map(|earlier| Credential {
+            generation: earlier.generation,
+            secret: CredentialSecret::Password(earlier.password.clone()),
+            ..newest.clone()
+        });
+        iter::once(newest).chain(before)
+    };
+    lines.iter().flat_map(both).collect()
 }
 
 /// A line whose device and holder are there.

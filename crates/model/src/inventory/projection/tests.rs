@@ -1,8 +1,7 @@
 use super::*;
 use crate::directory::{Directory, Generation, Update};
 use crate::inventory::{
-    CountryCode, Description, DeviceType, DisplayName, GroupId, HolderKind, LineId, MacAddress, TimeZone,
-    Timestamp,
+    CountryCode, Description, DeviceType, DisplayName, GroupId, HolderKind, MacAddress, TimeZone, Timestamp,
 };
 use crate::{Secret, SlotPosition};
 
@@ -69,6 +68,7 @@ fn inventory() -> Inventory {
             line(5, 2, slot(SlotKind::Alert, 1), 703),
             line(6, 3, LinePlace::Phone(1), 200),
         ],
+        earlier_passwords: Vec::new(),
         groups: vec![PageGroup {
             id: GroupId::from_random(1),
             name: name("Everywhere"),
@@ -147,6 +147,23 @@ fn a_phone_is_no_device_of_the_directory() {
     };
     assert_eq!(kind("u6"), Some(UserKind::Phone));
     assert_eq!(kind("u1"), Some(UserKind::Device(DeviceId::from_random(1))));
+}
+
+#[test]
+fn a_switch_takes_both_passwords_of_a_line_that_is_being_rotated() {
+    let mut inventory = inventory();
+    inventory.lines[0].generation = Generation(2);
+    inventory.earlier_passwords.push(EarlierPassword {
+        line: inventory.lines[0].id.clone(),
+        generation: Generation(1),
+        password: Secret::from("earlier"),
+    });
+    let mut directory = Directory::new(inventory.account.id.clone());
+    directory
+        .apply(Update::Snapshot(directory_of(&inventory, Epoch(1))))
+        .unwrap();
+    let id = inventory.lines[0].authorization_id.as_str();
+    assert_eq!(directory.credentials(id).len(), 2);
 }
 
 #[test]
