@@ -3,7 +3,7 @@
 use model::DeviceId;
 use model::inventory::{ClaimCode, IssuedCertificate, Timestamp, TokenHash};
 
-use crate::engine::Value;
+use crate::engine::{Row, Value};
 use crate::stored::{Columns, hash, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
 
@@ -99,18 +99,34 @@ impl Transaction<'_> {
         let sql =
             "SELECT fingerprint, key, device, issued_at, revoked_at FROM certificate WHERE fingerprint = $1";
         let row = self.row(sql, &[hash(fingerprint)]).await?;
-        row.map(|row| {
-            let mut columns = Columns::of("certificate", row);
-            Ok(IssuedCertificate {
-                fingerprint: columns.hash()?,
-                key: columns.hash()?,
-                device: columns.parsed()?,
-                issued_at: columns.moment()?,
-                revoked_at: columns.moment_or_null()?,
-            })
-        })
-        .transpose()
+        row.map(certificate).transpose()
     }
+
+    /// Lists the certificates that were issued for a device, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn certificates_of_device(
+        &mut self,
+        device: &DeviceId,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let sql = "SELECT fingerprint, key, device, issued_at, revoked_at FROM certificate WHERE device = $1 \
+                   ORDER BY issued_at DESC, fingerprint";
+        let rows = self.rows(sql, &[device.as_str().into()]).await?;
+        rows.into_iter().map(certificate).collect()
+    }
+}
+
+fn certificate(row: Row) -> Result<IssuedCertificate, StoreError> {
+    let mut columns = Columns::of("certificate", row);
+    Ok(IssuedCertificate {
+        fingerprint: columns.hash()?,
+        key: columns.hash()?,
+        device: columns.parsed()?,
+        issued_at: columns.moment()?,
+        revoked_at: columns.moment_or_null()?,
+    })
 }
 
 impl Scope<'_, '_> {

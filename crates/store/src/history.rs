@@ -1,48 +1,78 @@
 //! What happened: tries to fetch a configuration, and what administrators did.
 
-use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress};
+use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress, Timestamp};
 
-use crate::engine::Value;
+use crate::engine::{Value, Values};
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
 
-/// Tries that are kept of one hardware address, of those that were served and of the others each: strangers push no evidence out
-/// of what the device itself has done.
+/// Tries that are kept of one hardware address, of those that proved to be the device and of the others each: strangers push no
+/// evidence out of what the device itself has done.
 const ATTEMPTS_MAX: i64 = 50;
-/// Tries that are kept of all hardware addresses together that no device had: anybody can name new ones.
+/// Tries that are kept of one address that told no hardware address, as handshakes that failed do.
+const ATTEMPTS_OF_SOURCE_MAX: i64 = 5;
+/// Tries that are kept of all hardware addresses together that no device had, and of those that told none: anybody can name new
+/// ones.
 const UNKNOWN_ATTEMPTS_MAX: i64 = 1_000;
 /// What was done in an account, in entries.
 const AUDIT_MAX: i64 = 10_000;
+const ATTEMPT: &str = "attempt";
 /// Longest text that a try keeps, in characters.
 const TEXT_MAX: usize = 400;
 
 impl Transaction<'_> {
-    /// Keeps a try to fetch a configuration; the oldest go when there are too many.
+    /// Keeps a try to fetch a configuration; the oldest go when there are too many. The number it gets is for
+    /// [`Transaction::repeat_attempt`].
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn add_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
+    pub async fn add_attempt(&mut self, attempt: &Attempt) -> Result<i64, StoreError> {
         let mac = Value::from(attempt.mac.map(MacAddress::compact));
-        let served = Value::from(attempt.outcome == AttemptOutcome::Served);
+        let proved = Value::from(attempt.proved);
+        let source = short(&attempt.source);
         let values = [
             mac.clone(),
             moment(attempt.at),
-            short(&attempt.source),
+            source.clone(),
             short(&attempt.file),
             attempt.outcome.as_str().into(),
             short(&attempt.detail),
-            served.clone(),
+            Value::from(attempt.outcome == AttemptOutcome::Served),
+            proved.clone(),
+            i64::from(attempt.times).into(),
         ];
-        let sql = "INSERT INTO attempt (mac, at, source, file, outcome, detail, served, known) \
-                   SELECT $1, $2, $3, $4, $5, $6, $7, EXISTS (SELECT 1 FROM device WHERE mac = $1)";
-        self.execute(sql, &values).await?;
-        let sql = "DELETE FROM attempt WHERE mac IS NOT DISTINCT FROM $1 AND served = $3 AND id <= (SELECT id FROM attempt \
-                   WHERE mac IS NOT DISTINCT FROM $1 AND served = $3 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        self.execute(sql, &[mac, ATTEMPTS_MAX.into(), served]).await?;
+        let sql = "INSERT INTO attempt (mac, at, source, file, outcome, detail, served, proved, times, known) \
+                   SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN EXISTS (SELECT 1 FROM device WHERE mac = $1) THEN 1 ELSE 0 END \
+                   RETURNING id";
+        let row = self.row(sql, &values).await?;
+        let row = row.ok_or(StoreError::Damaged { table: ATTEMPT })?;
+        let id = Columns::of(ATTEMPT, row).integer()?;
+        if attempt.mac.is_some() {
+            let sql = "DELETE FROM attempt WHERE mac = $1 AND proved = $3 AND id <= (SELECT id FROM attempt \
+                       WHERE mac = $1 AND proved = $3 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+            self.execute(sql, &[mac, ATTEMPTS_MAX.into(), proved]).await?;
+        } else {
+            let sql = "DELETE FROM attempt WHERE mac IS NULL AND source = $1 AND id <= (SELECT id FROM attempt \
+                       WHERE mac IS NULL AND source = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+            self.execute(sql, &[source, ATTEMPTS_OF_SOURCE_MAX.into()])
+                .await?;
+        }
         let sql = "DELETE FROM attempt WHERE known = 0 AND id <= (SELECT id FROM attempt WHERE known = 0 \
                    ORDER BY id DESC LIMIT 1 OFFSET $1)";
         self.execute(sql, &[UNKNOWN_ATTEMPTS_MAX.into()]).await?;
+        Ok(id)
+    }
+
+    /// Notes that there were more tries like one that is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn repeat_attempt(&mut self, id: i64, at: Timestamp, times: u32) -> Result<(), StoreError> {
+        let sql = "UPDATE attempt SET at = $2, times = $3 WHERE id = $1";
+        let values = [id.into(), moment(at), i64::from(times).into()];
+        self.execute(sql, &values).await?;
         Ok(())
     }
 
@@ -52,12 +82,27 @@ impl Transaction<'_> {
     ///
     /// When the database fails.
     pub async fn attempts(&mut self, mac: MacAddress) -> Result<Vec<Attempt>, StoreError> {
-        let sql =
-            "SELECT mac, at, source, file, outcome, detail FROM attempt WHERE mac = $1 ORDER BY id DESC";
-        let rows = self.rows(sql, &[mac.compact().into()]).await?;
+        let sql = "SELECT mac, at, source, file, outcome, detail, proved, times FROM attempt WHERE mac = $1 \
+                   ORDER BY at DESC, id DESC";
+        self.listed(sql, &[mac.compact().into()]).await
+    }
+
+    /// Lists the tries of all addresses that told no hardware address, as handshakes that failed do, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn nameless_attempts(&mut self) -> Result<Vec<Attempt>, StoreError> {
+        let sql = "SELECT mac, at, source, file, outcome, detail, proved, times FROM attempt WHERE mac IS NULL \
+                   ORDER BY at DESC, id DESC";
+        self.listed(sql, &[]).await
+    }
+
+    async fn listed(&mut self, sql: &'static str, values: Values<'_>) -> Result<Vec<Attempt>, StoreError> {
+        let rows = self.rows(sql, values).await?;
         rows.into_iter()
             .map(|row| {
-                let mut columns = Columns::of("attempt", row);
+                let mut columns = Columns::of(ATTEMPT, row);
                 Ok(Attempt {
                     mac: columns.parsed_or_null()?,
                     at: columns.moment()?,
@@ -65,6 +110,8 @@ impl Transaction<'_> {
                     file: columns.text()?,
                     outcome: columns.word(AttemptOutcome::from_stored)?,
                     detail: columns.text()?,
+                    proved: columns.truth()?,
+                    times: columns.number()?,
                 })
             })
             .collect()

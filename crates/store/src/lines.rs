@@ -1,15 +1,24 @@
 //! What stands in the slots of devices, with its credentials.
 
+use std::time::SystemTime;
+
 use model::directory::{DigestAlgorithm, Generation};
-use model::inventory::{Assignment, EarlierPassword, Holder, HolderId, Line, LineId, LinePlace};
+use model::inventory::{
+    Assignment, EarlierPassword, FormerLine, Holder, HolderId, Line, LineId, LinePlace, Timestamp,
+};
 use model::{DeviceId, Secret};
 
 use crate::engine::Row;
+use crate::moment::timestamp;
 use crate::seal::Sealer;
-use crate::stored::Columns;
+use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError};
 
 const TABLE: &str = "line";
+/// Extensions that were taken from a device, of each device: as many as it may have had in its slots at a time.
+const FORMER_MAX: i64 = 72;
+/// More than there can be past that.
+const FORGOTTEN_MAX: i64 = 1_000;
 
 impl Scope<'_, '_> {
     /// Puts a line in its place.
@@ -42,15 +51,38 @@ impl Scope<'_, '_> {
             let what = "device, user or common area";
             return Err(StoreError::Missing { what });
         }
+        let sql = "DELETE FROM former_line WHERE sip_user = $1";
+        self.transaction
+            .execute(sql, &[line.user.as_str().into()])
+            .await?;
         self.change_directory().await
     }
 
-    /// Takes a line away; says whether it was there.
+    /// Takes a line away, and remembers for a while that it was the device's; says whether it was there.
     ///
     /// # Errors
     ///
     /// When the database fails.
     pub async fn remove_line(&mut self, id: &LineId) -> Result<bool, StoreError> {
+        self.remove_line_at(id, timestamp(SystemTime::now())).await
+    }
+
+    /// Takes a line away as [`Scope::remove_line`] does, at a time.
+    pub(crate) async fn remove_line_at(&mut self, id: &LineId, at: Timestamp) -> Result<bool, StoreError> {
+        let values = [self.id(), id.as_str().into(), moment(at)];
+        let sql = "INSERT INTO former_line (sip_user, device, kind, port, removed_at) \
+                   SELECT sip_user, device, kind, port, $3 FROM line WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        let sql = "DELETE FROM former_line WHERE sip_user IN (SELECT one.sip_user FROM former_line AS one \
+                   JOIN line ON line.device = one.device WHERE line.account = $1 AND line.id = $2 \
+                   ORDER BY one.removed_at DESC, one.sip_user LIMIT $4 OFFSET $3)";
+        let values = [
+            self.id(),
+            id.as_str().into(),
+            FORMER_MAX.into(),
+            FORGOTTEN_MAX.into(),
+        ];
+        self.transaction.execute(sql, &values).await?;
         let values = [self.id(), id.as_str().into()];
         let sql = "DELETE FROM line WHERE account = $1 AND id = $2";
         let was_there = self.transaction.execute(sql, &values).await? > 0;
@@ -58,6 +90,28 @@ impl Scope<'_, '_> {
             self.change_directory().await?;
         }
         Ok(was_there)
+    }
+
+    /// Lists the extensions that were taken from a device of late, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn former_lines(&mut self, device: &DeviceId) -> Result<Vec<FormerLine>, StoreError> {
+        let sql = "SELECT kind, port, sip_user, removed_at FROM former_line WHERE device = $2 \
+                   AND device IN (SELECT id FROM device WHERE account = $1) ORDER BY removed_at DESC, sip_user";
+        let values = [self.id(), device.as_str().into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("former_line", row);
+                Ok(FormerLine {
+                    place: place(&mut columns)?,
+                    user: columns.parsed()?,
+                    removed_at: columns.moment()?,
+                })
+            })
+            .collect()
     }
 
     /// Lists every line of the account.

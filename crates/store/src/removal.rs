@@ -64,13 +64,12 @@ impl Scope<'_, '_> {
         let Some(holder) = self.holder(id).await? else {
             return Ok(false);
         };
-        let values = [self.id(), id.as_str().into()];
-        for sql in [
-            "DELETE FROM line WHERE account = $1 AND holder = $2",
-            "DELETE FROM holder WHERE account = $1 AND id = $2",
-        ] {
-            self.transaction.execute(sql, &values).await?;
+        for line in self.lines_of_holder(id).await? {
+            self.remove_line(&line.id).await?;
         }
+        let values = [self.id(), id.as_str().into()];
+        let sql = "DELETE FROM holder WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
         self.give_number_back(&holder.extension).await?;
         self.change_directory().await?;
         Ok(true)

@@ -383,7 +383,7 @@ async fn certificates_are_found_by_their_fingerprint() {
 }
 
 #[tokio::test]
-async fn the_last_fifty_tries_of_a_device_are_kept_and_push_none_out_that_was_served() {
+async fn the_last_fifty_tries_in_the_name_of_a_device_are_kept_and_push_none_out_that_proved_to_be_it() {
     let (_folder, store) = opened().await;
     let mac = device(1).mac;
     let mut writing = store.write().await.unwrap();
@@ -398,6 +398,8 @@ async fn the_last_fifty_tries_of_a_device_are_kept_and_push_none_out_that_was_se
                 0 => AttemptOutcome::Served,
                 _ => AttemptOutcome::NoCertificate,
             },
+            proved: number == 0,
+            times: 1,
             detail: "x".repeat(500),
         };
         writing.add_attempt(&attempt).await.unwrap();
@@ -421,6 +423,8 @@ async fn tries_of_addresses_that_nobody_added_push_one_another_out_and_no_others
         source: String::new(),
         file: String::new(),
         outcome: AttemptOutcome::UnknownDevice,
+        proved: false,
+        times: 1,
         detail: String::new(),
     };
     let invented = |number: u16| {
@@ -440,6 +444,86 @@ async fn tries_of_addresses_that_nobody_added_push_one_another_out_and_no_others
     assert_eq!(writing.attempts(invented(0)).await.unwrap(), []);
     assert_eq!(writing.attempts(invented(1)).await.unwrap().len(), 1);
     assert_eq!(writing.attempts(invented(1_000)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn tries_that_name_no_device_are_kept_by_address_and_one_address_pushes_no_other_out() {
+    let (_folder, store) = opened().await;
+    let attempt = |at: u64, source: &str| Attempt {
+        at: Timestamp(at),
+        mac: None,
+        source: source.to_owned(),
+        file: String::new(),
+        outcome: AttemptOutcome::TlsTooOld,
+        proved: false,
+        times: 1,
+        detail: String::new(),
+    };
+    let mut writing = store.write().await.unwrap();
+    writing.add_attempt(&attempt(0, "192.0.2.1")).await.unwrap();
+    for at in 1..=6 {
+        writing.add_attempt(&attempt(at, "192.0.2.2")).await.unwrap();
+    }
+    let kept = writing.nameless_attempts().await.unwrap();
+    let moments: Vec<u64> = kept.iter().map(|attempt| attempt.at.0).collect();
+    assert_eq!(moments, [6, 5, 4, 3, 2, 0]);
+}
+
+#[tokio::test]
+async fn a_try_that_is_repeated_is_counted_and_is_the_last_one_again() {
+    let (_folder, store) = opened().await;
+    let mac = device(1).mac;
+    let attempt = |at: u64| Attempt {
+        at: Timestamp(at),
+        mac: Some(mac),
+        source: String::new(),
+        file: String::new(),
+        outcome: AttemptOutcome::NoCertificate,
+        proved: false,
+        times: 1,
+        detail: String::new(),
+    };
+    let mut writing = store.write().await.unwrap();
+    let first = writing.add_attempt(&attempt(1)).await.unwrap();
+    writing.add_attempt(&attempt(2)).await.unwrap();
+    writing.repeat_attempt(first, Timestamp(3), 4).await.unwrap();
+    let kept = writing.attempts(mac).await.unwrap();
+    assert_eq!((kept[0].at, kept[0].times), (Timestamp(3), 4));
+    assert_eq!((kept[1].at, kept[1].times), (Timestamp(2), 1));
+}
+
+#[tokio::test]
+async fn extensions_that_were_taken_away_are_remembered_up_to_a_limit_until_they_come_back() {
+    let (_folder, store) = opened().await;
+    let (hall, speaker) = (holder(701), device(1));
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_holder(&hall).await.unwrap();
+    scope.add_device(&speaker).await.unwrap();
+    let mut kept = line(&speaker, &hall);
+    for number in 0..73 {
+        kept.user = format!("user{number}").parse().unwrap();
+        kept.authorization_id = format!("user{number}").parse().unwrap();
+        scope.add_line(&kept).await.unwrap();
+        assert!(scope.remove_line_at(&kept.id, Timestamp(number)).await.unwrap());
+    }
+    let former = scope.former_lines(&speaker.id).await.unwrap();
+    assert_eq!(former.len(), 72);
+    assert_eq!(
+        (former[0].user.as_str(), former[71].user.as_str()),
+        ("user72", "user1")
+    );
+    assert_eq!(former[0].place, kept.place);
+    scope.add_line(&kept).await.unwrap();
+    assert_eq!(scope.former_lines(&speaker.id).await.unwrap().len(), 71);
+    assert_eq!(
+        writing
+            .account(&id("two"))
+            .former_lines(&speaker.id)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub use answer::{cookie, forget_cookie, page, set_cookie};
 pub use assets::Asset;
 pub use claim_code::{ClaimCode, drawn_password};
 pub use hardening::{CHANGE_TIME, bound, harden, is_from_own_site};
-pub use listener::{Limits, Listener, ListenerError, Peer};
+pub use listener::{Limits, Listener, ListenerError, OnHandshakeFailure, Peer};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordHash};
 pub use stalls::WRITE_STALL_MAX;
 pub use throttle::{FREE_TRIES, FREE_TRIES_OF_ALL, SOURCES_MAX, Throttle, WAIT_MAX, network};

@@ -55,6 +55,9 @@ pub struct Peer {
     pub version: Option<rustls::ProtocolVersion>,
 }
 
+/// Is told of each TLS handshake that failed: from where, and why.
+pub type OnHandshakeFailure = Arc<dyn Fn(SocketAddr, &io::Error) + Send + Sync>;
+
 /// Why a site cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenerError {
@@ -88,16 +91,36 @@ impl Listener {
         limits: Limits,
         router: Router,
     ) -> Result<Self, ListenerError> {
+        Self::start_telling(listen, tls, limits, router, Arc::new(|_, _| {})).await
+    }
+
+    /// Listens and serves as [`Listener::start`] does, and tells of handshakes that failed. Connections that end without a word, and
+    /// those that take too long, are no handshakes.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on.
+    pub async fn start_telling(
+        listen: SocketAddr,
+        tls: &ServerTls,
+        limits: Limits,
+        router: Router,
+        on_failure: OnHandshakeFailure,
+    ) -> Result<Self, ListenerError> {
         let failed = |source| ListenerError::Bind {
             address: listen,
             source,
         };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let acceptor = TlsAcceptor::from(tls.config());
+        let site = Site {
+            acceptor: TlsAcceptor::from(tls.config()),
+            router,
+            on_failure,
+        };
         Ok(Self {
             address,
-            task: tokio::spawn(accept(listener, acceptor, router, Places::new(limits))),
+            task: tokio::spawn(accept(listener, site, Places::new(limits))),
         })
     }
 
@@ -114,7 +137,15 @@ impl Drop for Listener {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router, places: Places) {
+/// What every connection is served with.
+#[derive(Clone)]
+struct Site {
+    acceptor: TlsAcceptor,
+    router: Router,
+    on_failure: OnHandshakeFailure,
+}
+
+async fn accept(listener: TcpListener, site: Site, places: Places) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
@@ -122,7 +153,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router, pl
                 Ok((stream, from)) => {
                     // Who finds no place is let go at once: a queue would only hide that.
                     if let Some(place) = places.take(from.ip()) {
-                        connections.spawn(serve(stream, from, acceptor.clone(), router.clone(), place));
+                        connections.spawn(serve(stream, from, site.clone(), place));
                     }
                 }
                 Err(error) => {
@@ -135,10 +166,20 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router, pl
     }
 }
 
-async fn serve(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, router: Router, place: Place) {
+async fn serve(stream: TcpStream, from: SocketAddr, site: Site, place: Place) {
     let _is_quick = stream.set_nodelay(true).is_ok();
-    let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME, acceptor.accept(Unstalled::new(stream))).await else {
-        return;
+    let stream = match timeout(HANDSHAKE_TIME, site.acceptor.accept(Unstalled::new(stream))).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            if error
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+            {
+                (site.on_failure)(from, &error);
+            }
+            return;
+        }
+        Err(_) => return,
     };
     let (_, session) = stream.get_ref();
     let peer = Peer {
@@ -146,7 +187,7 @@ async fn serve(stream: TcpStream, from: SocketAddr, acceptor: TlsAcceptor, route
         certificates: session.peer_certificates().unwrap_or_default().into(),
         version: session.protocol_version(),
     };
-    speak(stream, peer, router).await;
+    speak(stream, peer, site.router).await;
     drop(place);
 }
 

@@ -8,7 +8,7 @@ use super::multicast_values::{GroupAddress, SOURCES_MAX, ZoneChoice, parse_sourc
 use crate::{AuthorizationId, SipUser};
 
 /// Longest password, display name or path, in bytes: far beyond what servers generate or people type.
-const TEXT_LENGTH_MAX: usize = 256;
+pub(crate) const TEXT_LENGTH_MAX: usize = 256;
 
 /// Most keys of a passcode: nobody types more without a mistake.
 pub(crate) const KEYS_MAX: usize = 16;

@@ -32,6 +32,7 @@ pub use endpoint::{
     TransportChoice, ZoneConfig, ZoneRole,
 };
 pub use keys::{Evidence, KEYS, KeyPattern, KeySpec, Tab, find};
+pub(crate) use kind::TEXT_LENGTH_MAX;
 pub use kind::{HostPort, Kind, MicrophoneChoice, SinkChoice};
 pub use multicast_values::{GroupAddress, SOURCES_MAX, SourceNetwork, ZoneChoice, ZoneNumber};
 pub use settings::{CONCEALED, Difference, Origin, SettingChange, Settings};

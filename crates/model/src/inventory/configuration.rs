@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Device, DisplayName, Line, LinePlace};
-use crate::config::{HostPort, SlotKeys};
+use crate::config::{HostPort, SlotKeys, TEXT_LENGTH_MAX};
 use crate::{SlotKind, SlotPosition};
 
 /// Where the devices of an account register.
@@ -66,7 +66,12 @@ impl File {
             self.set(usage, if line.is_some() { "1" } else { "0" });
         }
         if position == SlotPosition::BASE_PAGE {
-            self.set("sip.u1.dname", line.map_or("", |(_, name)| name.as_str()));
+            let name = line.map_or("", |(_, name)| name.as_str());
+            self.set(
+                "sip.u1.dname",
+                name.get(..name.floor_char_boundary(TEXT_LENGTH_MAX))
+                    .unwrap_or(name),
+            );
         }
         let Some((line, _)) = line else {
             for key in [&keys.user, &keys.authorization_id, &keys.password] {
@@ -116,6 +121,10 @@ mod tests {
     }
 
     fn read(lines: &[Line]) -> EndpointConfig {
+        read_named("Große Halle", lines)
+    }
+
+    fn read_named(name: &str, lines: &[Line]) -> EndpointConfig {
         let device = Device {
             id: DeviceId::from_random(1),
             name: DisplayName::new("Hall").unwrap(),
@@ -132,7 +141,7 @@ mod tests {
             outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
             second_outbound_proxy: None,
         };
-        let name = DisplayName::new("Große Halle").unwrap();
+        let name = DisplayName::new(name).unwrap();
         let lines: Vec<_> = lines.iter().map(|line| (line, &name)).collect();
         let document = Document::parse(&configuration_of(&device, &lines, &uplink)).unwrap();
         assert_eq!(document.unknown_keys(), []);
@@ -160,6 +169,25 @@ mod tests {
         assert_eq!(config.server.transport, TransportChoice::Tls);
         assert_eq!(config.security.srtp, SrtpOffer::Standard);
         assert!(config.security.validates_server);
+    }
+
+    #[test]
+    fn a_name_that_is_longer_than_an_endpoint_takes_is_cut_between_two_characters() {
+        let lines = [line(SlotPosition::BASE_PAGE)];
+        for (name, octets) in [
+            ("ä".repeat(128), 256),
+            ("ä".repeat(255), 256),
+            (format!("x{}", "ä".repeat(128)), 255),
+        ] {
+            let config = read_named(&name, &lines);
+            let shown = config.slots[0]
+                .display_name
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap();
+            assert!(name.starts_with(&shown));
+            assert_eq!(shown.len(), octets);
+        }
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub use holder::{Account, Holder, HolderKind, PageGroup, Site};
 pub use id::{AdministratorId, GroupId, HolderId, LineId, SiteId};
 pub use mac::{MacAddress, MacError};
 pub use projection::{Inventory, directory_of};
-pub use provisioning::{Attempt, AttemptOutcome, ClaimCode, IssuedCertificate};
+pub use provisioning::{Attempt, AttemptOutcome, ClaimCode, FormerLine, IssuedCertificate};
 pub use text::{CountryCode, Description, DisplayName, FieldError, TimeZone};
 pub use time::Timestamp;

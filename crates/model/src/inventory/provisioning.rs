@@ -1,7 +1,7 @@
 //! How devices came to their configuration and certificates.
 
-use super::{MacAddress, Timestamp, TokenHash};
-use crate::DeviceId;
+use super::{LinePlace, MacAddress, Timestamp, TokenHash};
+use crate::{DeviceId, SipUser};
 
 /// How a try to fetch a configuration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,13 +24,21 @@ pub enum AttemptOutcome {
     NotProvisioned,
     /// There is no such file.
     UnknownFile,
-    /// The connection came to no agreement.
+    /// The device cannot register with what it runs.
+    FirmwareTooOld,
+    /// The model cannot register at all.
+    ModelCannot,
+    /// The two sides have no version of TLS in common.
+    TlsTooOld,
+    /// The device does not trust the certificate of the server.
+    ServerUntrusted,
+    /// The connection came to no agreement for another reason.
     HandshakeFailed,
 }
 
 impl AttemptOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Served,
         Self::NoCertificate,
         Self::Untrusted,
@@ -40,6 +48,10 @@ impl AttemptOutcome {
         Self::UnknownDevice,
         Self::NotProvisioned,
         Self::UnknownFile,
+        Self::FirmwareTooOld,
+        Self::ModelCannot,
+        Self::TlsTooOld,
+        Self::ServerUntrusted,
         Self::HandshakeFailed,
     ];
 
@@ -56,6 +68,10 @@ impl AttemptOutcome {
             Self::UnknownDevice => "unknown_device",
             Self::NotProvisioned => "not_provisioned",
             Self::UnknownFile => "unknown_file",
+            Self::FirmwareTooOld => "firmware_too_old",
+            Self::ModelCannot => "model_cannot",
+            Self::TlsTooOld => "tls_too_old",
+            Self::ServerUntrusted => "server_untrusted",
             Self::HandshakeFailed => "handshake_failed",
         }
     }
@@ -80,8 +96,23 @@ pub struct Attempt {
     pub file: String,
     /// How it ended.
     pub outcome: AttemptOutcome,
+    /// Whoever tried has proved to be the device, by its certificate: what others do in its name is no more than a hint.
+    pub proved: bool,
+    /// How many tries like it there were, the last at `at`.
+    pub times: u32,
     /// The evidence: who signed what, which versions were offered.
     pub detail: String,
+}
+
+/// An extension that was taken from a device: for as long as it has not fetched its configuration anew it still tries to register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerLine {
+    /// Where it stood.
+    pub place: LinePlace,
+    /// Who registered.
+    pub user: SipUser,
+    /// Since when it is none of the device's.
+    pub removed_at: Timestamp,
 }
 
 /// A code by which a device gets its certificate.

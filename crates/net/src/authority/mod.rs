@@ -4,9 +4,11 @@
 //! and renewal are tested without waiting.
 
 mod directory;
+mod names;
 mod request;
 
 pub use directory::{AuthorityDirectory, DirectoryError};
+pub use names::{HolderNames, NAMES_MAX};
 pub use request::{OwnKey, holder_names, public_key};
 
 use std::fmt;

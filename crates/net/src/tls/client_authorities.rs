@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -44,12 +46,9 @@ impl ClientCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+            .or_else(|error| self.verify_bare(error, message, certificate, signature))
     }
 
     fn verify_tls13_signature(
@@ -58,16 +57,35 @@ impl ClientCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+            .or_else(|error| self.verify_bare(error, message, certificate, signature))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl AnyCertificate {
+    /// Proves the possession of the key of a certificate that is made in a way nobody would trust, as those of version 1 are: what
+    /// it is worth is judged later, where the device can be told.
+    fn verify_bare(
+        &self,
+        error: Error,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if matches!(error, Error::InvalidCertificate(CertificateError::BadSignature)) {
+            return Err(error);
+        }
+        let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
+            return Err(error);
+        };
+        let key = SubjectPublicKeyInfoDer::from(parsed.public_key().raw);
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
     }
 }
 
@@ -76,8 +94,10 @@ impl ClientCertVerifier for AnyCertificate {
 pub enum ClientVerdict {
     /// One of the authorities has signed it, and it is valid at the time.
     Trusted,
-    /// One of them has signed it, and it is not valid at the time: one sentence.
-    NotValidNow(String),
+    /// One of them has signed it, and its time is over: one sentence.
+    Expired(String),
+    /// One of them has signed it, and its time has not come: one sentence.
+    NotYetValid(String),
     /// None of them has signed it, or it is not made as it should: one sentence.
     Untrusted(String),
 }
@@ -122,18 +142,32 @@ impl ClientAuthorities {
             .verify_client_cert(own, intermediates, UnixTime::since_unix_epoch(since_1970));
         match judged {
             Ok(_) => ClientVerdict::Trusted,
-            Err(error) if is_about_time(&error) => ClientVerdict::NotValidNow(error.to_string()),
+            Err(Error::InvalidCertificate(error)) => verdict_of(&error),
             Err(error) => ClientVerdict::Untrusted(error.to_string()),
         }
     }
 }
 
-fn is_about_time(error: &Error) -> bool {
-    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-    matches!(
-        error,
-        Error::InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
-    )
+fn verdict_of(error: &CertificateError) -> ClientVerdict {
+    use CertificateError as Because;
+    let words = match error {
+        Because::Expired | Because::ExpiredContext { .. } => {
+            return ClientVerdict::Expired(error.to_string());
+        }
+        Because::NotValidYet | Because::NotValidYetContext { .. } => {
+            return ClientVerdict::NotYetValid(error.to_string());
+        }
+        Because::UnknownIssuer => "none of the authorities that are trusted here has signed it",
+        Because::BadSignature => "its signature is not that of the authority it names",
+        Because::InvalidPurpose | Because::InvalidPurposeContext { .. } => "it is not made for clients",
+        Because::BadEncoding => "it is not encoded as a certificate is",
+        Because::UnsupportedSignatureAlgorithmContext { .. }
+        | Because::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it is signed in a way that is not safe, such as SHA-1, or with a key that is too short"
+        }
+        other => return ClientVerdict::Untrusted(format!("it breaks a rule of certificates: {other}")),
+    };
+    ClientVerdict::Untrusted(words.to_owned())
 }
 
 #[cfg(test)]
@@ -158,10 +192,10 @@ mod tests {
         let chain = signed_by(&own, now);
 
         assert_eq!(authorities.judge(&chain, now), ClientVerdict::Trusted);
-        for then in [now - DAY * 30, now + DAY * 4_000] {
-            let verdict = authorities.judge(&chain, then);
-            assert!(matches!(verdict, ClientVerdict::NotValidNow(_)), "{verdict:?}");
-        }
+        let early = authorities.judge(&chain, now - DAY * 30);
+        assert!(matches!(early, ClientVerdict::NotYetValid(_)), "{early:?}");
+        let late = authorities.judge(&chain, now + DAY * 4_000);
+        assert!(matches!(late, ClientVerdict::Expired(_)), "{late:?}");
         for chain in [signed_by(&other, now), Vec::new()] {
             let verdict = authorities.judge(&chain, now);
             assert!(matches!(verdict, ClientVerdict::Untrusted(_)), "{verdict:?}");

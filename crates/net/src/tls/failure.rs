@@ -94,6 +94,8 @@ impl TlsFailure {
             | Peer::Tls12NotOffered
             | Peer::Tls12NotOfferedOrEnabled
             | Peer::Tls13RequiredForQuic
+            // What TLS 1.1 does not have yet: clients of that age are found out here, before their version is looked at.
+            | Peer::SignatureAlgorithmsExtensionRequired
             | Peer::SupportedVersionsExtensionRequired => Self::Version,
             other => Self::Other(Error::PeerIncompatible(other.clone()).to_string()),
         }

@@ -13,9 +13,9 @@ use anyhow::{Context, anyhow};
 use model::inventory::{Account, Uplink};
 use model::status::ZoneEvent;
 use net::tls::{ClientCertificates, ServerTls};
+use portal::pages;
 use portal::pages::PagesSetup;
-use portal::provisioning::ProvisioningSetup;
-use portal::{pages, provisioning};
+use portal::provisioning::{ProvisioningServer, ProvisioningSetup};
 use registrations::Registrations;
 use sip::flow::Transport;
 use store::{Store, timestamp};
@@ -247,14 +247,17 @@ async fn start_provisioning(
 ) -> Result<Listener, Failure> {
     let host = config.provisioning.address.host.as_str();
     let tls = certificates.server("provisioning", &[host], ClientCertificates::Requested)?;
-    let router = provisioning::router(ProvisioningSetup {
+    let server = ProvisioningServer::new(ProvisioningSetup {
         store: Arc::clone(store),
         authority: certificates.authority()?,
         manufacturers: Vec::new(),
         uplink,
     })
     .map_err(|error| anyhow!(error))?;
-    Listener::start(config.provisioning.listen, &tls, PROVISIONING_LIMITS, router)
+    let told = server.clone();
+    let on_failure = Arc::new(move |from, error: &_| told.note_handshake_failure(from, error));
+    let (listen, router) = (config.provisioning.listen, server.router());
+    Listener::start_telling(listen, &tls, PROVISIONING_LIMITS, router, on_failure)
         .await
         .map_err(|error| anyhow!(error).into())
 }

@@ -10,11 +10,12 @@ use model::inventory::{Attempt, Device};
 use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES, shown};
+use super::line;
 use super::problem::Problem;
 use super::slots::{self, Slot};
-use crate::check::{Verdict, verdict};
+use crate::check::{Verdict, examine};
 
-/// Tries that are shown as evidence.
+/// Tries that are shown as evidence, and handshakes that failed.
 const ATTEMPTS_SHOWN: usize = 10;
 
 #[derive(Template)]
@@ -25,6 +26,10 @@ struct Page {
     look: &'static str,
     verdict: Verdict,
     slots: Vec<Slot>,
+    /// What was taken from it and is still tried: where it stood, and what is known of it.
+    former: Vec<(String, String)>,
+    /// Tries of strangers since the last that proved to be the device.
+    unproved_since: usize,
     /// When, from where, how it ended and what was seen.
     attempts: Vec<(String, Attempt)>,
 }
@@ -36,28 +41,33 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let registrations = &site.setup().registrations;
     let mut reading = site.store().read().await?;
-    let mut scope = reading.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, registrations).await?;
-    let attempts = reading.attempts(device.mac).await?;
-    let told: Vec<_> = slots
-        .iter()
-        .map(|slot| registrations.of(slot.line.user.as_str()))
-        .collect();
-    let verdict = verdict(&device, attempts.first(), &told);
+    let device = slots::device(&mut reading.account(&by.account), &id).await?;
+    let examined = examine(&mut reading, &by.account, &device, registrations).await?;
+    let verdict = examined.verdict;
+    let former = examined.former.iter().map(|(former, registration)| {
+        let (_, state, cause) = slots::told(Some(registration));
+        (line::place_name(former.place), format!("{state}, {cause}"))
+    });
+    let tries = examined.attempts.iter().take(ATTEMPTS_SHOWN);
+    let failures = examined.failures.iter().take(ATTEMPTS_SHOWN);
+    let mut attempts: Vec<Attempt> = tries.chain(failures).cloned().collect();
+    attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
     let page = Page {
         frame: Frame::new(&by, format!("Check {}", device.name), PHONES_AND_DEVICES),
         device,
         look: match verdict {
             Verdict::Registered => "done",
-            Verdict::NeverSeen | Verdict::NoExtension | Verdict::PartlyRegistered => "busy",
+            Verdict::NeverSeen | Verdict::NoExtension | Verdict::PartlyRegistered | Verdict::TakenAway => {
+                "busy"
+            }
             _ => "problem",
         },
         verdict,
-        slots,
+        former: former.collect(),
+        slots: examined.slots.into_iter().map(slots::slot).collect(),
+        unproved_since: examined.unproved_since,
         attempts: attempts
             .into_iter()
-            .take(ATTEMPTS_SHOWN)
             .map(|attempt| (shown(attempt.at), attempt))
             .collect(),
     };

@@ -36,23 +36,29 @@ pub(super) async fn slots(
 ) -> Result<Vec<Slot>, StoreError> {
     let mut held = scope.held_lines_of_device(&device.id).await?;
     held.sort_by_key(|(line, _)| line.place);
-    let slot = |(line, holder): (Line, Holder)| {
-        let (look, state, cause) = told(registrations.of(line.user.as_str()).as_ref());
-        Slot {
-            place: line::place_name(line.place),
-            holder: holder.name.to_string(),
-            extension: holder.extension.to_string(),
-            line,
-            look,
-            state,
-            cause,
-        }
+    let known = |(line, holder): (Line, Holder)| {
+        let registration = registrations.of(line.user.as_str());
+        slot((line, holder, registration))
     };
-    Ok(held.into_iter().map(slot).collect())
+    Ok(held.into_iter().map(known).collect())
+}
+
+/// A slot as it is shown.
+pub(super) fn slot((line, holder, registration): (Line, Holder, Option<Registration>)) -> Slot {
+    let (look, state, cause) = told(registration.as_ref());
+    Slot {
+        place: line::place_name(line.place),
+        holder: holder.name.to_string(),
+        extension: holder.extension.to_string(),
+        line,
+        look,
+        state,
+        cause,
+    }
 }
 
 /// A registration in words: look, state, and what belongs to it.
-fn told(registration: Option<&Registration>) -> (&'static str, &'static str, String) {
+pub(super) fn told(registration: Option<&Registration>) -> (&'static str, &'static str, String) {
     match registration {
         None => (
             "none",

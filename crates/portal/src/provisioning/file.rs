@@ -1,6 +1,6 @@
 //! Serving a device its file.
 
-use std::time::Instant;
+use std::time::SystemTime;
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -8,12 +8,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::AccountId;
 use model::inventory::{Attempt, AttemptOutcome, Device, DeviceType, MacAddress, configuration_of};
-use store::{StoreError, Transaction};
+use store::{StoreError, Transaction, timestamp};
 use web::Peer;
 
-use super::proof::{Refusal, SignedBy};
+use super::proof::{Proved, Refusal, SignedBy};
 use super::{Server, sha256};
-use store::timestamp;
 
 /// Longest file name that is looked at.
 const NAME_LENGTH_MAX: usize = 64;
@@ -29,24 +28,22 @@ pub(super) async fn serve(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(mac) = device_of(&name) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
     let agent = headers
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok());
-    let now = server.now();
-    let attempt = |outcome, detail| Attempt {
-        at: timestamp(now),
-        mac: Some(mac),
-        source: peer.address.ip().to_string(),
-        file: name.clone(),
-        outcome,
-        detail,
+    let asking = Asking {
+        server: &server,
+        peer: &peer,
+        name: &name,
+        agent,
+        now: server.now(),
     };
-    let answered = match server.0.authorities.prove(&peer.certificates, mac, now) {
-        Ok(signed_by) => answer(&server, &peer, signed_by, mac, agent, &attempt).await,
-        Err(refusal) => refuse(&server, &peer, mac, refusal, &attempt).await,
+    let answered = match device_of(&name) {
+        Some(mac) => match server.0.authorities.prove(&peer.certificates, mac, asking.now) {
+            Ok(proved) => asking.answer(proved).await,
+            Err(refusal) => Ok(asking.refuse(mac, refusal)),
+        },
+        None => Ok(asking.refuse_unknown_file()),
     };
     answered.unwrap_or_else(|error| {
         tracing::error!(error = %chain(&error), "a configuration cannot be made");
@@ -54,23 +51,159 @@ pub(super) async fn serve(
     })
 }
 
-/// Answers whoever has not proved to be the device. The answer and what it costs are the same whether the device is known or not.
-async fn refuse(
-    server: &Server,
-    peer: &Peer,
-    mac: MacAddress,
-    refusal: Refusal,
-    attempt: &(impl Fn(AttemptOutcome, String) -> Attempt + Sync),
-) -> Result<Response, StoreError> {
-    let is_noted = server.refusals().is_noted(Instant::now(), peer.address.ip(), mac);
-    if is_noted {
-        let mut transaction = server.0.store.write().await?;
+/// A request.
+struct Asking<'a> {
+    server: &'a Server,
+    peer: &'a Peer,
+    name: &'a str,
+    agent: Option<&'a str>,
+    now: SystemTime,
+}
+
+impl Asking<'_> {
+    fn attempt(&self, mac: Option<MacAddress>, outcome: AttemptOutcome, detail: String) -> Attempt {
+        Attempt {
+            at: timestamp(self.now),
+            mac,
+            source: self.peer.address.ip().to_canonical().to_string(),
+            file: self.name.chars().take(NAME_LENGTH_MAX).collect(),
+            outcome,
+            proved: false,
+            times: 1,
+            detail,
+        }
+    }
+
+    fn note(&self, attempt: Attempt) {
+        self.server.note(attempt, self.peer.address.ip());
+    }
+
+    /// Answers whoever has not proved to be the device. The answer and what it costs are the same whether the device is known or not.
+    fn refuse(&self, mac: MacAddress, refusal: Refusal) -> Response {
+        let Refusal { outcome, detail, is } = refusal;
+        if let Some(other) = is.filter(|is| *is != mac) {
+            let asked = format!("with the certificate of {other} somebody asked for the file of {mac}");
+            self.note(self.attempt(Some(other), outcome, asked));
+        }
+        let attempt = self.attempt(Some(mac), outcome, detail);
+        let proved = is == Some(mac);
+        self.note(Attempt { proved, ..attempt });
+        told(outcome)
+    }
+
+    /// Answers whoever asks for a file that there is not: to devices it looks the same whoever they are.
+    fn refuse_unknown_file(&self) -> Response {
+        let identified = self
+            .server
+            .0
+            .authorities
+            .identify(&self.peer.certificates, self.now);
+        let proved = identified.ok().map(|proved| proved.mac);
+        let detail = "there is no such file: a device fetches algom<MAC>.conf, twelve digits without colons";
+        let mac = proved.or_else(|| address_in(self.name));
+        let attempt = self.attempt(mac, AttemptOutcome::UnknownFile, detail.to_owned());
+        self.note(Attempt {
+            proved: proved.is_some(),
+            ..attempt
+        });
+        told(AttemptOutcome::UnknownFile)
+    }
+
+    /// Answers the device itself, and keeps the try.
+    async fn answer(&self, proved: Proved) -> Result<Response, StoreError> {
+        let mut transaction = self.server.0.store.write().await?;
+        let (outcome, detail, is_proof, response) = match self.find(&mut transaction, proved).await? {
+            Ok((account, device)) => {
+                note(&mut transaction, &account, &device, self.agent).await?;
+                let text = file_of(self.server, &mut transaction, &account, &device).await?;
+                let detail = self.agent.unwrap_or_default().to_owned();
+                let response = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response();
+                (AttemptOutcome::Served, detail, true, response)
+            }
+            Err(Refused {
+                outcome,
+                detail,
+                is_proof,
+            }) => (outcome, detail.to_owned(), is_proof, told(outcome)),
+        };
+        let attempt = self.attempt(Some(proved.mac), outcome, detail);
         transaction
-            .add_attempt(&attempt(refusal.outcome, refusal.detail))
+            .add_attempt(&Attempt {
+                proved: is_proof,
+                ..attempt
+            })
             .await?;
         transaction.commit().await?;
+        Ok(response)
     }
-    Ok(told(refusal.outcome))
+
+    /// The device that a certificate proves, if it may have its file.
+    async fn find(
+        &self,
+        transaction: &mut Transaction<'_>,
+        proved: Proved,
+    ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
+        let refused = |outcome, detail, is_proof| {
+            Ok(Err(Refused {
+                outcome,
+                detail,
+                is_proof,
+            }))
+        };
+        let issued = match self.peer.certificates.first() {
+            Some(own) => transaction.certificate(sha256(own)).await?,
+            None => None,
+        };
+        let found = transaction.device_of_mac(proved.mac).await?;
+        if issued.as_ref().is_some_and(|issued| issued.revoked_at.is_some()) {
+            // Where the device has another, somebody else may have what was taken back.
+            let has_another = match &found {
+                Some((_, device)) => transaction
+                    .certificates_of_device(&device.id)
+                    .await?
+                    .iter()
+                    .any(|other| other.revoked_at.is_none()),
+                None => false,
+            };
+            return refused(
+                AttemptOutcome::Revoked,
+                "the certificate was taken back",
+                !has_another,
+            );
+        }
+        let Some((account, device)) = found else {
+            let detail = "no device of this address was added";
+            return refused(AttemptOutcome::UnknownDevice, detail, true);
+        };
+        // What its own authority has signed for an earlier device of the address is not this one's.
+        if proved.signed_by == SignedBy::Own && issued.is_none_or(|issued| issued.device != device.id) {
+            let detail = "the certificate was issued for an earlier device of this address: make a claim code and enrol again";
+            return refused(AttemptOutcome::Revoked, detail, true);
+        }
+        if !device.kind.is_provisioned() {
+            let detail = "it was added as a generic device: its credentials are typed by hand";
+            return refused(AttemptOutcome::NotProvisioned, detail, true);
+        }
+        Ok(Ok((account, device)))
+    }
+}
+
+/// Why a device that has proved to be it gets nothing.
+struct Refused {
+    outcome: AttemptOutcome,
+    detail: &'static str,
+    /// It is the device: nobody else has what it has shown.
+    is_proof: bool,
+}
+
+/// The hardware address in a name that is no name of a file here, where twelve digits stand in it.
+fn address_in(name: &str) -> Option<MacAddress> {
+    let short: String = name.chars().take(NAME_LENGTH_MAX).collect();
+    let is_digit = |character: char| character.is_ascii_hexdigit();
+    short
+        .split(|character| !is_digit(character))
+        .filter(|digits| digits.len() == 12)
+        .find_map(|digits| digits.parse().ok())
 }
 
 /// The device whose file it is: `algom<MAC>.conf`.
@@ -81,74 +214,6 @@ fn device_of(name: &str) -> Option<MacAddress> {
         .strip_suffix(".conf")?;
     let is_bare = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     digits.parse().ok().filter(|_| is_bare)
-}
-
-/// Answers the device itself, and keeps the try.
-async fn answer(
-    server: &Server,
-    peer: &Peer,
-    signed_by: SignedBy,
-    mac: MacAddress,
-    agent: Option<&str>,
-    attempt: &(impl Fn(AttemptOutcome, String) -> Attempt + Sync),
-) -> Result<Response, StoreError> {
-    let mut transaction = server.0.store.write().await?;
-    let found = find(&mut transaction, peer, signed_by, mac).await?;
-    let response = match found {
-        Ok((account, device)) => {
-            note(&mut transaction, &account, &device, agent).await?;
-            let text = file_of(server, &mut transaction, &account, &device).await?;
-            let detail = agent.unwrap_or_default().to_owned();
-            transaction
-                .add_attempt(&attempt(AttemptOutcome::Served, detail))
-                .await?;
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
-        }
-        Err(Refusal { outcome, detail }) => {
-            transaction.add_attempt(&attempt(outcome, detail)).await?;
-            told(outcome)
-        }
-    };
-    transaction.commit().await?;
-    Ok(response)
-}
-
-/// The device that a certificate proves, if it may have its file.
-async fn find(
-    transaction: &mut Transaction<'_>,
-    peer: &Peer,
-    signed_by: SignedBy,
-    mac: MacAddress,
-) -> Result<Result<(AccountId, Device), Refusal>, StoreError> {
-    let refused = |outcome, detail: &str| {
-        Ok(Err(Refusal {
-            outcome,
-            detail: detail.to_owned(),
-        }))
-    };
-    let issued = match peer.certificates.first() {
-        Some(own) => transaction.certificate(sha256(own)).await?,
-        None => None,
-    };
-    if issued.as_ref().is_some_and(|issued| issued.revoked_at.is_some()) {
-        return refused(AttemptOutcome::Revoked, "the certificate was taken back");
-    }
-    let Some((account, device)) = transaction.device_of_mac(mac).await? else {
-        return refused(
-            AttemptOutcome::UnknownDevice,
-            "no device of this address was added",
-        );
-    };
-    // What its own authority has signed for an earlier device of the address is not this one's.
-    if signed_by == SignedBy::Own && issued.is_none_or(|issued| issued.device != device.id) {
-        let detail = "the certificate was issued for an earlier device of this address: make a claim code and enrol again";
-        return refused(AttemptOutcome::Revoked, detail);
-    }
-    if !device.kind.is_provisioned() {
-        let detail = "it was added as a generic device: its credentials are typed by hand";
-        return refused(AttemptOutcome::NotProvisioned, detail);
-    }
-    Ok(Ok((account, device)))
 }
 
 /// Notes the version that an endpoint of ours tells of itself.
@@ -201,9 +266,18 @@ fn told(outcome: AttemptOutcome) -> Response {
         ),
         AttemptOutcome::UnknownDevice => (StatusCode::FORBIDDEN, "the device was not added"),
         AttemptOutcome::NotProvisioned => (StatusCode::FORBIDDEN, "the device is configured by hand"),
-        AttemptOutcome::UnknownFile | AttemptOutcome::HandshakeFailed => {
-            (StatusCode::NOT_FOUND, "there is no such file")
-        }
+        AttemptOutcome::FirmwareTooOld => (
+            StatusCode::FORBIDDEN,
+            "the firmware is too old: update the device",
+        ),
+        AttemptOutcome::ModelCannot => (
+            StatusCode::FORBIDDEN,
+            "this model cannot register here: it has neither TLS nor SRTP",
+        ),
+        AttemptOutcome::UnknownFile
+        | AttemptOutcome::TlsTooOld
+        | AttemptOutcome::ServerUntrusted
+        | AttemptOutcome::HandshakeFailed => (StatusCode::NOT_FOUND, "there is no such file"),
     };
     (
         status,
@@ -222,6 +296,19 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_read_out_of_names_that_no_file_has() {
+        let mac = Some(MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]));
+        assert_eq!(address_in("algo0022EE0A0B0C.conf"), mac);
+        assert_eq!(address_in("algom0022EE0A0B0C-x.conf"), mac);
+        assert_eq!(address_in("0022ee0a0b0c.cfg"), mac);
+        assert_eq!(address_in("algop8180.conf"), None);
+        assert_eq!(
+            address_in(&format!("{}0022ee0a0b0c", "-".repeat(NAME_LENGTH_MAX - 11))),
+            None
+        );
+    }
 
     #[test]
     fn a_file_of_a_device_is_known_by_its_twelve_digits() {

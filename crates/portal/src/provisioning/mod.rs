@@ -4,13 +4,15 @@
 //! with a wrong one, is told what is wrong, and the try is kept for whoever looks for its cause. Nobody learns whether a device is
 //! known by asking for it: that is looked up only for who has proved to be it.
 
+mod book;
 mod enrolment;
 mod file;
+mod manufacturer;
 mod proof;
-mod refusals;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,19 +20,21 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
-use model::inventory::{TokenHash, Uplink};
+use model::inventory::{Attempt, AttemptOutcome, TokenHash, Uplink};
 use net::authority::Authority;
-use net::tls::{ClientAuthorities, ServerTlsError};
-use rustls::pki_types::CertificateDer;
+use net::tls::{ServerTlsError, TlsFailure};
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::{Store, StoreError, timestamp};
 use web::{Throttle, bound, harden};
 
+use self::book::{Book, Due};
 use self::proof::Authorities;
-use self::refusals::Refusals;
 
 pub use enrolment::claim_code_hash;
 pub(crate) use file::chain;
+pub use manufacturer::{
+    ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacRule, Manufacturer, PATTERN_LENGTH_MAX,
+};
 
 /// Octets of a request for a certificate.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
@@ -41,46 +45,80 @@ pub struct ProvisioningSetup {
     pub store: Arc<Store>,
     /// Signs the certificates of those who have a claim code.
     pub authority: Arc<Authority>,
-    /// Authorities of manufacturers, whose certificates are as good.
-    pub manufacturers: Vec<CertificateDer<'static>>,
+    /// Manufacturers whose certificates are as good.
+    pub manufacturers: Vec<Manufacturer>,
     /// Where devices are sent to register.
     pub uplink: Uplink,
 }
 
-/// Makes the server's site.
-///
-/// # Errors
-///
-/// When an authority's certificate cannot be used.
-pub fn router(setup: ProvisioningSetup) -> Result<Router, ServerTlsError> {
-    let manufacturers = match setup.manufacturers.as_slice() {
-        [] => None,
-        some => Some(ClientAuthorities::new(some)?),
-    };
-    let authorities = Authorities {
-        own: ClientAuthorities::new(&[setup.authority.certificate().clone()])?,
-        manufacturers,
-    };
-    let server = Server(Arc::new(Shared {
-        store: setup.store,
-        authority: setup.authority,
-        authorities,
-        uplink: setup.uplink,
-        guesses: Mutex::default(),
-        refusals: Mutex::default(),
-    }));
-    Ok(Router::new()
-        .route("/{file}", get(file::serve))
-        .route("/enrol", post(enrolment::enrol))
-        .layer(DefaultBodyLimit::max(REQUEST_LENGTH_MAX))
-        .layer(from_fn(bound))
-        .layer(from_fn(harden))
-        .with_state(server))
-}
-
-/// What every request has at hand.
+/// The server: its site, and what its listener tells it.
 #[derive(Clone)]
-struct Server(Arc<Shared>);
+pub struct ProvisioningServer(Arc<Shared>);
+
+type Server = ProvisioningServer;
+
+impl ProvisioningServer {
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// When an authority's certificate cannot be used.
+    pub fn new(setup: ProvisioningSetup) -> Result<Self, ServerTlsError> {
+        let authorities = Authorities::new(setup.authority.certificate(), setup.manufacturers)?;
+        Ok(Self(Arc::new(Shared {
+            store: setup.store,
+            authority: setup.authority,
+            authorities,
+            uplink: setup.uplink,
+            guesses: Mutex::default(),
+            book: Mutex::default(),
+        })))
+    }
+
+    /// Its site.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/{file}", get(file::serve))
+            .route("/enrol", post(enrolment::enrol))
+            .layer(DefaultBodyLimit::max(REQUEST_LENGTH_MAX))
+            .layer(from_fn(bound))
+            .layer(from_fn(harden))
+            .with_state(self.clone())
+    }
+
+    /// Notes a TLS handshake that failed: which device it was is not known, only its address.
+    pub fn note_handshake_failure(&self, from: SocketAddr, error: &io::Error) {
+        let failure = TlsFailure::from_io(error);
+        let (outcome, detail) = match &failure {
+            TlsFailure::Version => (
+                AttemptOutcome::TlsTooOld,
+                "it offers nothing later than TLS 1.1".to_owned(),
+            ),
+            TlsFailure::ClientCertificate => {
+                let detail = "it ended the handshake at the certificate of this server";
+                (AttemptOutcome::ServerUntrusted, detail.to_owned())
+            }
+            TlsFailure::NotTls => (
+                AttemptOutcome::HandshakeFailed,
+                "it does not speak TLS".to_owned(),
+            ),
+            _ => (AttemptOutcome::HandshakeFailed, error.to_string()),
+        };
+        self.note(
+            Attempt {
+                at: timestamp(self.now()),
+                mac: None,
+                source: from.ip().to_canonical().to_string(),
+                file: String::new(),
+                outcome,
+                proved: false,
+                times: 1,
+                detail,
+            },
+            from.ip(),
+        );
+    }
+}
 
 struct Shared {
     store: Arc<Store>,
@@ -89,17 +127,17 @@ struct Shared {
     uplink: Uplink,
     /// Tries to guess a claim code.
     guesses: Mutex<Throttle>,
-    /// Requests of those who proved nothing: each is answered, but only so many are written down.
-    refusals: Mutex<Refusals>,
+    /// Tries of those who proved nothing: each is answered, but only so many are written down.
+    book: Mutex<Book>,
 }
 
-impl fmt::Debug for Server {
+impl fmt::Debug for ProvisioningServer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Server")
+        formatter.write_str("ProvisioningServer")
     }
 }
 
-impl Server {
+impl ProvisioningServer {
     fn guesses(&self) -> MutexGuard<'_, Throttle> {
         self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,8 +151,46 @@ impl Server {
         Ok(())
     }
 
-    fn refusals(&self) -> MutexGuard<'_, Refusals> {
-        self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a try without waiting for the store.
+    fn note(&self, attempt: Attempt, from: IpAddr) {
+        if self.book().note(Instant::now(), from, attempt) {
+            tokio::spawn(self.clone().write_book());
+        }
+    }
+
+    /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again.
+    async fn write_book(self) {
+        loop {
+            let due = self.book().take_due();
+            if due.is_empty() {
+                return;
+            }
+            if let Err(error) = self.write(due).await {
+                tracing::error!(error = %chain(&error), "tries to fetch a configuration cannot be kept");
+            }
+        }
+    }
+
+    async fn write(&self, due: Vec<Due>) -> Result<(), StoreError> {
+        let mut transaction = self.0.store.write().await?;
+        let mut rows = Vec::new();
+        for Due { key, attempt, row } in due {
+            if let Some(row) = row {
+                transaction.repeat_attempt(row, attempt.at, attempt.times).await?;
+            } else {
+                rows.push((key, transaction.add_attempt(&attempt).await?));
+            }
+        }
+        transaction.commit().await?;
+        let mut book = self.book();
+        for (key, row) in rows {
+            book.note_row(&key, row);
+        }
+        Ok(())
     }
 
     fn now(&self) -> SystemTime {

@@ -3,12 +3,11 @@
 use std::time::SystemTime;
 
 use model::inventory::{AttemptOutcome, MacAddress};
-use net::authority::holder_names;
-use net::tls::{ClientAuthorities, ClientVerdict};
+use net::authority::{CertificateFacts, HolderNames};
+use net::tls::{ClientAuthorities, ClientVerdict, ServerTlsError};
 use rustls::pki_types::CertificateDer;
 
-/// Names of a certificate that are repeated in a cause.
-const NAMES_SHOWN: usize = 5;
+use super::manufacturer::{ExpiryPolicy, MacPattern, MacPlace, MacRule, Manufacturer};
 
 /// Why it is not proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +15,8 @@ pub(super) struct Refusal {
     pub(super) outcome: AttemptOutcome,
     /// The evidence.
     pub(super) detail: String,
+    /// Which device it is nevertheless: what is wrong is not whose the certificate is.
+    pub(super) is: Option<MacAddress>,
 }
 
 /// Who has signed a certificate that proves a device.
@@ -27,113 +28,135 @@ pub(super) enum SignedBy {
     Manufacturer,
 }
 
+/// A device that has proved to be it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Proved {
+    pub(super) mac: MacAddress,
+    pub(super) signed_by: SignedBy,
+}
+
 /// Those who are believed.
-pub(super) struct Authorities {
-    pub(super) own: ClientAuthorities,
-    pub(super) manufacturers: Option<ClientAuthorities>,
+pub(super) struct Authorities(Vec<Believed>);
+
+struct Believed {
+    name: String,
+    signed_by: SignedBy,
+    authorities: ClientAuthorities,
+    rule: MacRule,
+    expiry: ExpiryPolicy,
 }
 
 impl Authorities {
+    /// Believes the service's own authority, and manufacturers by their rules.
+    pub(super) fn new(
+        own: &CertificateDer<'static>,
+        manufacturers: Vec<Manufacturer>,
+    ) -> Result<Self, ServerTlsError> {
+        let own = Believed {
+            name: "this service".to_owned(),
+            signed_by: SignedBy::Own,
+            authorities: ClientAuthorities::new(std::slice::from_ref(own))?,
+            rule: MacRule {
+                place: MacPlace::CommonName,
+                pattern: MacPattern::whole(),
+            },
+            expiry: ExpiryPolicy::Strict,
+        };
+        let mut believed = vec![own];
+        for manufacturer in manufacturers {
+            believed.push(Believed {
+                authorities: ClientAuthorities::new(&manufacturer.authorities)?,
+                name: manufacturer.name,
+                signed_by: SignedBy::Manufacturer,
+                rule: manufacturer.rule,
+                expiry: manufacturer.expiry,
+            });
+        }
+        Ok(Self(believed))
+    }
+
     /// Judges the chain that was shown, for the device whose file is asked for.
     pub(super) fn prove(
         &self,
         chain: &[CertificateDer<'_>],
         mac: MacAddress,
         now: SystemTime,
-    ) -> Result<SignedBy, Refusal> {
-        let refused = |outcome, detail: String| Err(Refusal { outcome, detail });
+    ) -> Result<Proved, Refusal> {
+        let is = match self.identify(chain, now) {
+            Ok(proved) if proved.mac == mac => return Ok(proved),
+            Ok(proved) => Some(proved.mac),
+            Err(refusal) if refusal.is.is_none_or(|is| is == mac) => return Err(refusal),
+            Err(refusal) => refusal.is,
+        };
+        let detail = is.map_or_else(String::new, |is| format!("the certificate is for {is}"));
+        Err(Refusal {
+            outcome: AttemptOutcome::OtherDevice,
+            detail,
+            is,
+        })
+    }
+
+    /// Says which device has shown the chain.
+    pub(super) fn identify(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<Proved, Refusal> {
+        let refused = |outcome, detail: String, is| Refusal { outcome, detail, is };
         let Some(own) = chain.first() else {
             let detail = "the device showed no certificate: it has none, or another service's settings";
-            return refused(AttemptOutcome::NoCertificate, detail.to_owned());
+            return Err(refused(AttemptOutcome::NoCertificate, detail.to_owned(), None));
         };
-        let signed_by = match (self.own.judge(chain, now), &self.manufacturers) {
-            (ClientVerdict::Trusted, _) => SignedBy::Own,
-            (ClientVerdict::NotValidNow(detail), _) => return refused(AttemptOutcome::Expired, detail),
-            (ClientVerdict::Untrusted(detail), None) => return refused(AttemptOutcome::Untrusted, detail),
-            (ClientVerdict::Untrusted(_), Some(manufacturers)) => match manufacturers.judge(chain, now) {
-                ClientVerdict::Trusted => SignedBy::Manufacturer,
-                ClientVerdict::NotValidNow(detail) => return refused(AttemptOutcome::Expired, detail),
-                ClientVerdict::Untrusted(detail) => return refused(AttemptOutcome::Untrusted, detail),
-            },
-        };
-        let names = holder_names(own).unwrap_or_default();
-        if names.iter().any(|name| is_name_of(name, mac)) {
-            return Ok(signed_by);
-        }
-        let shown = names
-            .iter()
-            .take(NAMES_SHOWN)
-            .map(String::as_str)
-            .collect::<Vec<_>>();
-        refused(
-            AttemptOutcome::OtherDevice,
-            format!("the certificate is for {}", shown.join(", ")),
-        )
-    }
-}
-
-/// A name stands for a device if its address is in it, with colons, dashes or nothing between the octets, in any case, and is not
-/// part of a longer one: `device-0022EE0A0B0C`, `00:22:ee:0a:0b:0c`, `0022ee0a0b0c.devices.example.com`.
-fn is_name_of(name: &str, mac: MacAddress) -> bool {
-    let name = name.to_ascii_uppercase();
-    let colons = mac.to_string();
-    [colons.as_str(), &colons.replace(':', "-"), &mac.compact()]
-        .into_iter()
-        .any(|address| {
-            let separator = address
-                .chars()
-                .nth(2)
-                .filter(|character| !character.is_ascii_hexdigit());
-            let goes_on = |next: Option<char>| {
-                next.is_some_and(|next| next.is_ascii_hexdigit() || Some(next) == separator)
+        let mut why = None;
+        for believed in &self.0 {
+            let judged = match believed.judge(chain, now) {
+                Judged::Stranger(detail) => {
+                    why.get_or_insert_with(|| refused(AttemptOutcome::Untrusted, detail, None));
+                    continue;
+                }
+                Judged::Valid => None,
+                Judged::NotNow(detail) => Some(detail),
             };
-            name.match_indices(address).any(|(start, found)| {
-                let (before, after) = (name.get(..start), name.get(start + found.len()..));
-                let is_first = before.is_some_and(|before| {
-                    !before.ends_with(|last: char| last.is_ascii_hexdigit() || last == ':')
-                });
-                is_first && !goes_on(after.and_then(|after| after.chars().next()))
-            })
-        })
+            let names = HolderNames::read(own).unwrap_or_default();
+            why = Some(match (believed.rule.find(&names), judged) {
+                (Ok(mac), None) => {
+                    let signed_by = believed.signed_by;
+                    return Ok(Proved { mac, signed_by });
+                }
+                (Ok(mac), Some(detail)) => refused(AttemptOutcome::Expired, detail, Some(mac)),
+                (Err(detail), _) => {
+                    let detail = format!("signed by {}: {detail}", believed.name);
+                    refused(AttemptOutcome::OtherDevice, detail, None)
+                }
+            });
+        }
+        Err(why.unwrap_or_else(|| refused(AttemptOutcome::Untrusted, String::new(), None)))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What one of those who are believed says of a chain.
+enum Judged {
+    Valid,
+    /// It has signed it, and what that is worth at this time is nothing.
+    NotNow(String),
+    Stranger(String),
+}
 
-    const MAC: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
-
-    #[test]
-    fn a_name_stands_for_the_device_whose_address_is_in_it() {
-        for name in [
-            "0022EE0A0B0C",
-            "00:22:ee:0a:0b:0c",
-            "00-22-EE-0A-0B-0C",
-            "Client_0022EE0A0B0C",
-            "device-0022EE0A0B0C",
-            "device-00-22-EE-0A-0B-0C",
-            "0022EE0A0B0C-1",
-            "0022ee0a0b0c.devices.example.com",
-        ] {
-            assert!(is_name_of(name, MAC), "{name}");
-        }
-    }
-
-    #[test]
-    fn p02_a_name_with_more_or_other_digits_is_another_device() {
-        for name in [
-            "",
-            "0022EE0A0B0D",
-            "0022EE0A0B0C0",
-            "A0022EE0A0B0C",
-            "00 22 EE 0A 0B 0C",
-            "00:22:EE:0A:0B:0C:0D",
-            "FF:00:22:EE:0A:0B:0C",
-            "00:22-EE:0A-0B:0C",
-            "0022EE",
-            "0022EE0A.0B0C",
-        ] {
-            assert!(!is_name_of(name, MAC), "{name}");
+impl Believed {
+    fn judge(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Judged {
+        let facts = || chain.iter().filter_map(|one| CertificateFacts::read(one).ok());
+        let (detail, then) = match self.authorities.judge(chain, now) {
+            ClientVerdict::Trusted => return Judged::Valid,
+            ClientVerdict::Untrusted(detail) => return Judged::Stranger(detail),
+            ClientVerdict::Expired(detail) => {
+                let last = facts().map(|facts| facts.not_after).min();
+                (detail, last.filter(|_| self.expiry.accepts_expired()))
+            }
+            ClientVerdict::NotYetValid(detail) => {
+                let first = facts().map(|facts| facts.not_before).max();
+                (detail, first.filter(|_| self.expiry.accepts_not_yet_valid()))
+            }
+        };
+        // Judged as of a time at which the whole chain was valid, everything else about it has to be right all the same.
+        match then.map(|then| self.authorities.judge(chain, then)) {
+            Some(ClientVerdict::Trusted) => Judged::Valid,
+            Some(_) | None => Judged::NotNow(detail),
         }
     }
 }

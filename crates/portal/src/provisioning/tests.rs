@@ -41,7 +41,7 @@ impl Bench {
         let now = SystemTime::now();
         let authority = Arc::new(Authority::generate("Test authority", now).unwrap());
         std::fs::write(folder.path().join("ca.pem"), authority.certificate_pem()).unwrap();
-        let router = router(ProvisioningSetup {
+        let server = ProvisioningServer::new(ProvisioningSetup {
             store: Arc::clone(&store),
             authority: Arc::clone(&authority),
             manufacturers: Vec::new(),
@@ -61,7 +61,12 @@ impl Bench {
             connections_per_source: 16,
         };
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = Listener::start(anywhere, &tls, limits, router).await.unwrap();
+        let told = server.clone();
+        let on_failure: web::OnHandshakeFailure =
+            Arc::new(move |from, error| told.note_handshake_failure(from, error));
+        let listener = Listener::start_telling(anywhere, &tls, limits, server.router(), on_failure)
+            .await
+            .unwrap();
         let bench = Self {
             folder,
             store,
@@ -138,9 +143,28 @@ impl Bench {
         (head.lines().next().unwrap().to_owned(), body.to_owned())
     }
 
+    /// The tries that are kept of a device, once there are some.
     async fn attempts(&self, mac: MacAddress) -> Vec<Attempt> {
-        let mut reading = self.store.read().await.unwrap();
-        reading.attempts(mac).await.unwrap()
+        loop {
+            let mut reading = self.store.read().await.unwrap();
+            let attempts = reading.attempts(mac).await.unwrap();
+            if !attempts.is_empty() {
+                return attempts;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Handshakes that failed, once there are some.
+    async fn failures(&self) -> Vec<Attempt> {
+        loop {
+            let mut reading = self.store.read().await.unwrap();
+            let attempts = reading.nameless_attempts().await.unwrap();
+            if !attempts.is_empty() {
+                return attempts;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -276,7 +300,11 @@ async fn p02_a_device_gets_no_file_but_its_own_and_learns_nothing_of_others() {
         bench.attempts(OTHER).await[0].outcome,
         AttemptOutcome::OtherDevice
     );
-    assert!(bench.attempts(OTHER).await[0].detail.contains("0022EE0A0B0C"));
+    assert!(
+        bench.attempts(OTHER).await[0]
+            .detail
+            .contains("00:22:EE:0A:0B:0C")
+    );
 }
 
 #[tokio::test]
@@ -384,13 +412,74 @@ async fn a_certificate_of_the_own_authority_that_it_has_no_record_of_is_not_enou
 }
 
 #[tokio::test]
-async fn refusals_are_written_down_once_in_a_while() {
+async fn refusals_that_are_alike_are_one_entry_with_a_count() {
     let bench = Bench::start().await;
-    for _ in 0..3 {
+    for _ in 0..4 {
         let (status, _) = bench.fetch(None, "algom0022EE0A0B0C.conf").await;
         assert_eq!(status, "HTTP/1.1 403 Forbidden");
     }
-    assert_eq!(bench.attempts(MAC).await.len(), 1);
+    loop {
+        let attempts = bench.attempts(MAC).await;
+        assert_eq!(attempts.len(), 1);
+        if attempts[0].times == 4 {
+            assert!(!attempts[0].proved);
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_there_is_not_is_kept_for_the_device_whose_certificate_asked() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let (status, text) = bench.fetch(Some(identity_in(state.path())), "speaker.cfg").await;
+    assert_eq!(
+        (status.as_str(), text.as_str()),
+        ("HTTP/1.1 404 Not Found", "there is no such file")
+    );
+    let kept = &bench.attempts(MAC).await[0];
+    assert_eq!((kept.outcome, kept.proved), (AttemptOutcome::UnknownFile, true));
+    assert_eq!(kept.file, "speaker.cfg");
+
+    let stranger = bench.fetch(None, "0022ee0a0b0d.cfg").await;
+    assert_eq!(stranger.0, "HTTP/1.1 404 Not Found");
+    let kept = &bench.attempts(OTHER).await[0];
+    assert_eq!((kept.outcome, kept.proved), (AttemptOutcome::UnknownFile, false));
+}
+
+#[tokio::test]
+async fn p07_a_handshake_with_an_old_version_fails_and_is_kept_with_its_address() {
+    let bench = Bench::start().await;
+    let mut stream = TcpStream::connect(bench.listener.address()).await.unwrap();
+    // A ClientHello that offers TLS 1.1 at most.
+    let hello = [&[0x03, 0x02][..], &[7; 32], &[0], &[0, 2, 0xC0, 0x09], &[1, 0]].concat();
+    let length = u8::try_from(hello.len()).unwrap();
+    let record = [&[0x16, 0x03, 0x01, 0, length + 4, 1, 0, 0, length][..], &hello].concat();
+    stream.write_all(&record).await.unwrap();
+    let mut said = Vec::new();
+    let _is_closed = stream.read_to_end(&mut said).await.is_ok();
+    let kept = &bench.failures().await[0];
+    assert_eq!(kept.outcome, AttemptOutcome::TlsTooOld, "{kept:?}");
+    assert_eq!(kept.source, "127.0.0.1");
+}
+
+#[tokio::test]
+async fn a_device_that_does_not_trust_the_server_is_kept_as_such() {
+    let bench = Bench::start().await;
+    let stranger = Authority::generate("Stranger", SystemTime::now()).unwrap();
+    let tls = ClientTls::new(ClientTlsConfig {
+        trust: Trust::Authorities(vec![stranger.certificate().clone()]),
+        minimum: MinimumVersion::Tls12,
+        ..ClientTlsConfig::default()
+    })
+    .unwrap();
+    let address = bench.listener.address();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(tls.config());
+    assert!(connector.connect(address.ip().into(), stream).await.is_err());
+    assert_eq!(bench.failures().await[0].outcome, AttemptOutcome::ServerUntrusted);
 }
 
 /// Waits for all of them at once.

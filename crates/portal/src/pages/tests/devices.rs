@@ -238,6 +238,8 @@ async fn check_names_one_cause_with_its_evidence() {
             source: "192.0.2.77".to_owned(),
             file: "algom0022EE0A0B0C.conf".to_owned(),
             outcome,
+            proved: outcome == AttemptOutcome::Served,
+            times: 1,
             detail: "the evidence".to_owned(),
         };
         let mut writing = visit.store.write().await.unwrap();

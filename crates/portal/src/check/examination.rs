@@ -1,0 +1,137 @@
+//! Everything that a device is judged by, looked up.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use model::AccountId;
+use model::inventory::{Attempt, Device, FormerLine, Holder, Line};
+use store::{StoreError, Transaction};
+
+use super::{Evidence, Verdict, verdict};
+use registrations::{Registration, Registrations};
+
+/// A device with what is known of it.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    /// What is the matter.
+    pub verdict: Verdict,
+    /// Its slots: whose extension stands there, and what is known of its user.
+    pub slots: Vec<(Line, Holder, Option<Registration>)>,
+    /// What was taken from it and is still tried.
+    pub former: Vec<(FormerLine, Registration)>,
+    /// Tries to fetch its configuration, the last first.
+    pub attempts: Vec<Attempt>,
+    /// Handshakes that failed from where the device is; of a device that was never seen, those since it was added.
+    pub failures: Vec<Attempt>,
+    /// Tries of strangers in its name, since the last that proved to be it.
+    pub unproved_since: usize,
+}
+
+/// Examines a device of an account.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn examine(
+    reading: &mut Transaction<'_>,
+    account: &AccountId,
+    device: &Device,
+    registrations: &Registrations,
+) -> Result<Examination, StoreError> {
+    let mut scope = reading.account(account);
+    let known = |line: &Line| registrations.of(line.user.as_str());
+    let slots: Vec<_> = scope
+        .held_lines_of_device(&device.id)
+        .await?
+        .into_iter()
+        .map(|(line, holder)| {
+            let registration = known(&line);
+            (line, holder, registration)
+        })
+        .collect();
+    let former: Vec<_> = scope
+        .former_lines(&device.id)
+        .await?
+        .into_iter()
+        .filter_map(|line| {
+            let registration = since(registrations.of(line.user.as_str())?, &line)?;
+            Some((line, registration))
+        })
+        .collect();
+    let attempts = reading.attempts(device.mac).await?;
+    let addresses = addresses(&attempts, &slots);
+    let nameless = reading.nameless_attempts().await?;
+    let (failures, is_from_the_device) = failures_of(nameless, device, &addresses);
+
+    let told: Vec<_> = slots
+        .iter()
+        .map(|(.., registration)| registration.clone())
+        .collect();
+    let taken: Vec<_> = former
+        .iter()
+        .map(|(_, registration)| Some(registration.clone()))
+        .collect();
+    let evidence = Evidence {
+        attempts: &attempts,
+        failures: if is_from_the_device { &failures } else { &[] },
+        slots: &told,
+        former: &taken,
+    };
+    let is_proved = attempts.iter().any(|attempt| attempt.proved);
+    let strangers = attempts.iter().take_while(|attempt| !attempt.proved).count();
+    Ok(Examination {
+        verdict: verdict(device, evidence),
+        unproved_since: if is_proved { strangers } else { 0 },
+        slots,
+        former,
+        attempts,
+        failures,
+    })
+}
+
+/// What has happened since a line was taken away.
+fn since(registration: Registration, line: &FormerLine) -> Option<Registration> {
+    match registration {
+        Registration::Registered { .. } => Some(registration),
+        Registration::Refused { at, .. } if at >= line.removed_at => Some(registration),
+        Registration::Refused { .. } | Registration::Gone { .. } => None,
+    }
+}
+
+/// Where the device is: where it has proved to be, else where somebody tried in its name, and where its users register from.
+fn addresses(attempts: &[Attempt], slots: &[(Line, Holder, Option<Registration>)]) -> BTreeSet<String> {
+    let is_proved = attempts.iter().any(|attempt| attempt.proved);
+    let tried = attempts.iter().filter(|attempt| attempt.proved || !is_proved);
+    let registered = slots.iter().filter_map(|(.., registration)| match registration {
+        Some(Registration::Registered { from, .. }) => {
+            let from: SocketAddr = from.parse().ok()?;
+            Some(from.ip().to_canonical().to_string())
+        }
+        Some(Registration::Gone { .. } | Registration::Refused { .. }) | None => None,
+    });
+    tried
+        .map(|attempt| attempt.source.clone())
+        .chain(registered)
+        .collect()
+}
+
+/// Handshakes that failed, and whether they may be taken for the device's. A handshake tells no hardware address: of a device that
+/// was never seen they are, if they all came from one address.
+fn failures_of(
+    nameless: Vec<Attempt>,
+    device: &Device,
+    addresses: &BTreeSet<String>,
+) -> (Vec<Attempt>, bool) {
+    let was_seen = !addresses.is_empty();
+    let is_of_interest = |attempt: &Attempt| {
+        if was_seen {
+            addresses.contains(&attempt.source)
+        } else {
+            attempt.at >= device.added_at
+        }
+    };
+    let failures: Vec<Attempt> = nameless.into_iter().filter(is_of_interest).collect();
+    let sources: BTreeSet<&str> = failures.iter().map(|attempt| attempt.source.as_str()).collect();
+    let is_from_the_device = was_seen || sources.len() == 1;
+    (failures, is_from_the_device)
+}
