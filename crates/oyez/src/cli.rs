@@ -47,7 +47,7 @@ pub enum Command {
     after_help = "Examples:\n  oyez up\n  oyez up --state /var/lib/oyez --sip-port 6060\n  oyez up --once --state try          keep the recordings\n  oyez up --once --json | jq .heard"
 )]
 pub struct UpArguments {
-    /// Folder that keeps keys, directory and recordings from run to run
+    /// Folder that keeps keys, accounts and recordings from run to run
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// Use free ports on loopback, and a temporary state unless one is named; place one page, and end
@@ -56,14 +56,18 @@ pub struct UpArguments {
     /// Print the report as JSON alone on standard output
     #[arg(long)]
     pub json: bool,
-    /// UDP and TCP port of the zone; TLS takes the next one
+    /// UDP and TCP port of the zone; TLS takes the next one, and 0 free ones
     #[arg(long, value_name = "PORT", default_value_t = 5060, conflicts_with = "once",
-          value_parser = clap::value_parser!(u16).range(1..=65_534))]
+          value_parser = clap::value_parser!(u16).range(0..=65_534))]
     pub sip_port: u16,
     /// First of the 10,000 UDP ports for media
     #[arg(long, value_name = "PORT", default_value_t = 20_000, conflicts_with = "once",
           value_parser = clap::value_parser!(u16).range(1_024..=55_000))]
     pub media_port: u16,
+    /// Port of the portal; the provisioning server takes the next one, and 0 free ones
+    #[arg(long, value_name = "PORT", default_value_t = 9443, conflicts_with = "once",
+          value_parser = clap::value_parser!(u16).range(0..=65_534))]
+    pub web_port: u16,
     /// Where the loudspeakers' sound goes
     #[arg(long, value_enum, default_value_t = SinkKind::File)]
     pub sink: SinkKind,

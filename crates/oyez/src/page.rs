@@ -42,7 +42,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
     let sound = read_sound(&arguments.file).map_err(|error| anyhow!(error))?;
     let target = match &arguments.zone.server {
         Some(server) => Target::of_zone(&arguments.zone, server)?,
-        None => Target::of_installation(&StateFolder::choose(arguments.state.as_deref())?)?,
+        None => Target::of_installation(&StateFolder::choose(arguments.state.as_deref())?).await?,
     };
     let mut lines = match &target.control {
         Some(socket) => Some(

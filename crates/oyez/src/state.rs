@@ -95,7 +95,22 @@ impl StateFolder {
         self.root.join("authority")
     }
 
-    /// The directory file: users, groups, permissions.
+    /// The configuration of the service of `oyez up`.
+    pub fn service_config(&self) -> PathBuf {
+        self.root.join("service.toml")
+    }
+
+    /// The configuration of its zone.
+    pub fn zone_config(&self) -> PathBuf {
+        self.root.join("zone.toml")
+    }
+
+    /// The state of a virtual loudspeaker.
+    pub fn loudspeaker(&self, user: &str) -> PathBuf {
+        self.root.join("loudspeakers").join(user)
+    }
+
+    /// A directory file that somebody may have put here: `oyez zone` takes such files, and `oyez up` does not.
     pub fn directory(&self) -> PathBuf {
         self.root.join("directory.toml")
     }
@@ -110,7 +125,7 @@ impl StateFolder {
         self.root.join("talker.json")
     }
 
-    /// What the virtual loudspeakers played, a WAV file for each time they sounded.
+    /// What the virtual loudspeakers played: a folder for each, with a WAV file for each time it sounded.
     pub fn recordings(&self) -> PathBuf {
         self.root.join("recordings")
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use anyhow::{Context, anyhow};
-use model::directory::Snapshot;
+use model::directory::{Directory, Snapshot, Update};
 use model::status::ZoneEvent;
 use net::media::{MediaAddresses, MediaPlaneConfig};
 use net::tls::{ClientCertificates, Identity, MinimumVersion, ServerTls};
@@ -19,7 +19,7 @@ use crate::cli::ZoneArguments;
 use crate::console;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::up::{installation, narrate};
+use crate::up::narrate;
 
 /// Runs the command until it is interrupted or told to end.
 ///
@@ -34,7 +34,7 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     let snapshot = directory
         .read()
         .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-    installation::check(&snapshot)?;
+    check(&snapshot)?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
     let mut zone = Zone::start(setup(&config, snapshot, tls_of_files(&config)?)?)
@@ -65,6 +65,19 @@ pub(crate) fn say_where(zone: &Zone) {
             bound.transport.via_token()
         ));
     }
+}
+
+/// Checks a directory as the zone would.
+///
+/// # Errors
+///
+/// When the zone would refuse it.
+fn check(snapshot: &Snapshot) -> Result<(), Failure> {
+    let mut directory = Directory::new(snapshot.account.clone());
+    directory
+        .apply(Update::Snapshot(snapshot.clone()))
+        .map(|_| ())
+        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))
 }
 
 /// How many a page of the zone reaches.

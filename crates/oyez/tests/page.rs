@@ -1,7 +1,6 @@
 //! `oyez page` into a zone that `oyez zone` runs, as docs/zone.md tells it.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "helpers of tests state what they expect, as tests do"
 )]
@@ -19,10 +18,10 @@ use endpoint::Profile;
 use endpoint::profile::Identity;
 use media::sample::SampleRate;
 use model::config::{Document, EndpointConfig};
+use model::status::{Shown, SlotStatus};
 use net::authority::{AuthorityDirectory, Purpose, Subject};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
-use oyez::up::loudspeaker::Loudspeaker;
 use peers::{Program, available, free_group};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -100,21 +99,26 @@ impl Drop for RunningZone {
 }
 
 /// The document's loudspeaker, registered.
-async fn hall(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>) -> Loudspeaker {
+async fn hall(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>) -> Device {
     hall_with(folder, zone, sink, "").await
 }
 
 /// The document's loudspeaker with more settings, registered.
-async fn hall_with(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>, more: &str) -> Loudspeaker {
+async fn hall_with(folder: &Path, zone: &RunningZone, sink: Box<dyn Sink>, more: &str) -> Device {
     let text = format!(
         "sip.proxy = pbx.example.com\nsip.obproxy = {}\nsip.transp = tls\nsip.srtp = standard\n\
          sip.u1.user = hall\nsip.u1.pwd = a long random password\n{more}",
         zone.tls
     );
     let trust = Trust::Authorities(net::tls::certificates_from_file(&folder.join("authority.pem")).unwrap());
-    Loudspeaker::start("Hall", setup(&text, trust, sink))
-        .await
-        .unwrap_or_else(|failure| panic!("{failure}"))
+    let hall = Device::start(setup(&text, trust, sink)).await.unwrap();
+    let mut reports = hall.subscribe();
+    let is_registered = |slot: &SlotStatus| slot.registration.shown == Shown::Successful;
+    // What happened before the subscription is in the status.
+    while !hall.status().await.unwrap().slots.iter().all(is_registered) {
+        timeout(PATIENCE, reports.recv()).await.unwrap().unwrap();
+    }
+    hall
 }
 
 fn setup(configuration: &str, trust: Trust, sink: Box<dyn Sink>) -> DeviceSetup {

@@ -9,7 +9,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audio::Sound;
 use device::CallOutcome;
@@ -20,15 +20,18 @@ use model::status::ZoneEvent;
 use oyez::cli::SinkKind;
 use oyez::console::Progress;
 use oyez::state::StateFolder;
-use oyez::up::installation::{ANNOUNCER, LOUDSPEAKERS};
+use oyez::up::example::{ANNOUNCER, EXAMPLE};
 use oyez::up::judge::MEDIAN_MIN;
 use oyez::up::listening::Listening;
 use oyez::up::report::{LoudspeakerPart, Report};
 use oyez::up::stage::{PlacedPage, Stage, StageSetup};
 use oyez::up::{page_and_report, spoken_page};
+use peers::Program;
 use sip::flow::Transport;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
+/// Longest wait for a program on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Samples a second of G.711.
 const G711_RATE: u32 = 8_000;
 
@@ -53,7 +56,7 @@ async fn stage_on(folder: &Path, address: IpAddr) -> Stage {
     let setup = StageSetup {
         state: StateFolder::choose(Some(folder)).unwrap(),
         listening: Listening::FreePorts(address),
-        loudspeakers: &LOUDSPEAKERS,
+        example: EXAMPLE,
         sink: SinkKind::File,
     };
     Stage::start(&setup, &|_| ()).await.unwrap()
@@ -201,7 +204,7 @@ async fn a_page_is_heard_under_the_agreed_srtp_key_and_not_under_a_wrong_one() {
 
 /// The report of the spoken page, placed by a talker that may protect it under another key than it has agreed upon.
 async fn page_by_a_foreign_talker(stage: &mut Stage, wrong_srtp_key: bool) -> Report {
-    let mut events = stage.subscribe();
+    let mut events = stage.subscribe().unwrap();
     let (id, password) = stage.installation.credentials(ANNOUNCER).unwrap();
     let mut talker = Talker::connect(TalkerSetup {
         server: stage.server(Transport::Tls),
@@ -271,41 +274,17 @@ fn a_busy_port_is_one_sentence_and_nothing_is_left_started() {
 }
 
 #[test]
-fn a_wrong_directory_names_file_line_and_key() {
+fn the_portal_shows_a_link_to_sign_in_once_and_what_was_set_up() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("directory.toml"),
-        "account = \"a\"\ndomain = \"b\"\n\n[[phone]]\nusr = \"x\"\n",
-    )
-    .unwrap();
-    let output = oyez(&["up", "--state", folder.path().to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(64));
-    let said = standard_error(&output);
-    assert!(
-        said.contains("directory.toml:5") && said.contains("usr") && said.contains("user"),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_directory_without_a_loudspeaker_is_refused_before_anything_is_bound() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("directory.toml"),
-        "account = \"a\"\ndomain = \"b\"\n\n[[phone]]\nuser = \"desk\"\npassword = \"secret\"\n",
-    )
-    .unwrap();
-    // The port is taken, and this is not what it says.
-    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
     let state = folder.path().to_str().unwrap();
-    let output = oyez(&["up", "--state", state, "--sip-port", &port]);
-    assert_eq!(output.status.code(), Some(64));
-    let said = standard_error(&output);
-    assert!(
-        said.contains("directory.toml: has no user `hall`") && said.contains("add it"),
-        "{said}"
-    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
+    command.args(["up", "--state", state, "--sip-port", "0", "--web-port", "0"]);
+
+    let mut program = Program::start(&mut command);
+    let line = program.wait_for(&["/first?token="], PATIENCE);
+
+    assert!(line.trim().starts_with("https://"), "{line}");
+    assert!(program.said().contains("Heard by 2 of 2"), "{}", program.said());
 }
 
 #[test]

@@ -32,9 +32,10 @@ complete -c oyez -n "__fish_oyez_needs_command" -f -a "status" -d 'Show the stat
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "zone" -d 'Run a zone from a configuration file'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c oyez -n "__fish_oyez_using_subcommand up" -l state -d 'Folder that keeps keys, directory and recordings from run to run' -r -F
-complete -c oyez -n "__fish_oyez_using_subcommand up" -l sip-port -d 'UDP and TCP port of the zone; TLS takes the next one' -r
+complete -c oyez -n "__fish_oyez_using_subcommand up" -l state -d 'Folder that keeps keys, accounts and recordings from run to run' -r -F
+complete -c oyez -n "__fish_oyez_using_subcommand up" -l sip-port -d 'UDP and TCP port of the zone; TLS takes the next one, and 0 free ones' -r
 complete -c oyez -n "__fish_oyez_using_subcommand up" -l media-port -d 'First of the 10,000 UDP ports for media' -r
+complete -c oyez -n "__fish_oyez_using_subcommand up" -l web-port -d 'Port of the portal; the provisioning server takes the next one, and 0 free ones' -r
 complete -c oyez -n "__fish_oyez_using_subcommand up" -l sink -d 'Where the loudspeakers\' sound goes' -r -f -a "file\t'WAV files in the folder `recordings` of the state'
 null\t'Nowhere: a page into it is never heard'"
 complete -c oyez -n "__fish_oyez_using_subcommand up" -l once -d 'Use free ports on loopback, and a temporary state unless one is named; place one page, and end'

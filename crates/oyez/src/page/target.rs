@@ -12,12 +12,12 @@ use model::{AuthorizationId, Secret, SipUser};
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
 use serde::{Deserialize, Serialize};
 use sip::flow::Transport;
-use zone::DirectoryFile;
 
 use crate::cli::ZoneOptions;
 use crate::failure::Failure;
 use crate::state::StateFolder;
-use crate::up::installation::{ANNOUNCER, credentials};
+use crate::up::example::ANNOUNCER;
+use crate::up::installation::{credentials, directory};
 use crate::up::stage::target;
 
 /// Environment variable with the talker's password.
@@ -40,18 +40,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// The zone of a running `oyez up`, as its announcer. Reads the state folder and changes nothing in it.
+    /// The zone of a running `oyez up`, as its announcer.
     ///
     /// # Errors
     ///
     /// When no zone has run with the folder, or its directory has no announcer.
-    pub fn of_installation(state: &StateFolder) -> Result<Self, Failure> {
+    pub async fn of_installation(state: &StateFolder) -> Result<Self, Failure> {
         let reach = Reach::read(state)?;
-        let file = state.directory();
-        let snapshot = DirectoryFile::new(&file)
-            .read()
-            .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-        let (authorization_id, password) = credentials(&file, &snapshot, ANNOUNCER)?;
+        let snapshot = directory(state).await?;
+        let (authorization_id, password) = credentials(&snapshot, ANNOUNCER)?;
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         Ok(Self {
             domain: snapshot.domain,

@@ -64,7 +64,15 @@ pub(super) async fn open(store: &Store, config: &ServiceConfig) -> Result<Opened
     })
 }
 
-async fn make(transaction: &mut Transaction<'_>, config: &ServiceConfig) -> Result<Account, Failure> {
+/// Makes the account with its owner, who has no password yet.
+///
+/// # Errors
+///
+/// When the store fails.
+pub(crate) async fn make(
+    transaction: &mut Transaction<'_>,
+    config: &ServiceConfig,
+) -> Result<Account, Failure> {
     let account = Account {
         id: config.account.id.clone(),
         name: config.account.name.clone(),
@@ -95,7 +103,8 @@ fn token() -> Result<Secret> {
     Ok(Secret::new(format!("{:032x}", random()?)))
 }
 
-fn random() -> Result<u128> {
+/// 128 random bits.
+pub(crate) fn random() -> Result<u128> {
     let mut octets = [0; 16];
     getrandom::fill(&mut octets).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
     Ok(u128::from_ne_bytes(octets))

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(12 * 3_600);
 
 /// The authority with the certificates that it has issued for this machine.
 #[derive(Debug)]
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     directory: AuthorityDirectory,
     shown: Vec<Shown>,
 }
@@ -37,7 +37,7 @@ impl Certificates {
     /// # Errors
     ///
     /// When its files cannot be used.
-    pub(super) fn open(state: &StateFolder) -> Result<Self> {
+    pub(crate) fn open(state: &StateFolder) -> Result<Self> {
         let directory = AuthorityDirectory::open(&state.authority(), AUTHORITY_NAME, SystemTime::now())
             .context("the service's certificate authority cannot be used")?;
         Ok(Self {
@@ -59,7 +59,7 @@ impl Certificates {
     }
 
     /// The file that those who shall trust the authority are given.
-    pub(super) fn authority_file(&self) -> PathBuf {
+    pub(crate) fn authority_file(&self) -> PathBuf {
         self.directory.certificate_file()
     }
 

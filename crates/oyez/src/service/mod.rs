@@ -1,11 +1,11 @@
 //! `oyez service`: portal, provisioning server and, where the file names one, a zone, over one store.
 
-mod account;
-mod certificates;
+pub(crate) mod account;
+pub(crate) mod certificates;
 pub mod config;
 mod feed;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -60,25 +60,23 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
     let mut service = Service::start(&config, zone_config.as_ref()).await?;
+    service.say_where();
     tokio::select! {
         () = interrupt.asked() => {}
-        lost = ended(&mut service.zone) => return Err(lost.into()),
+        lost = service.ended() => return Err(lost.into()),
     }
     interrupt.let_finish(service.stop()).await;
     Ok(())
 }
 
-/// Waits until a zone has ended by itself; for ever where there is none.
-async fn ended(zone: &mut Option<RunningZone>) -> anyhow::Error {
-    match zone {
-        Some(running) => anyhow!(running.zone.ended().await).context("the zone has ended by itself"),
-        None => std::future::pending().await,
-    }
-}
-
 /// A running service.
-struct Service {
+pub(crate) struct Service {
     zone: Option<RunningZone>,
+    store: Arc<Store>,
+    opened: Opened,
+    authority_file: PathBuf,
+    portal_url: String,
+    provisioning_url: String,
     _portal: Listener,
     _provisioning: Listener,
 }
@@ -90,7 +88,15 @@ struct RunningZone {
 }
 
 impl Service {
-    async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
+    /// Starts everything that the files name.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be had; nothing is left started.
+    pub(crate) async fn start(
+        config: &ServiceConfig,
+        zone_config: Option<&ZoneConfig>,
+    ) -> Result<Self, Failure> {
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
         let store = Store::open(state.root()).await.map_err(|error| anyhow!(error))?;
@@ -111,48 +117,92 @@ impl Service {
 
         let provisioning = start_provisioning(config, &store, &mut certificates, uplink.clone()).await?;
         let provisioning_url = config.provisioning.url(provisioning.address());
-        console::say(&format!("provisioning at {provisioning_url}"));
         let host = config.portal.address.host.as_str();
         let tls = certificates.server("portal", &[host], ClientCertificates::NotAsked)?;
         let router = pages::router(PagesSetup {
-            store,
+            store: Arc::clone(&store),
             registrations,
             uplink,
-            provisioning_url,
+            provisioning_url: provisioning_url.clone(),
             first_sign_in: opened.first_sign_in.clone(),
         });
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
             .await
             .map_err(|error| anyhow!(error))?;
-        say_portal(config, &portal, &opened, &certificates.authority_file());
+        let authority_file = certificates.authority_file();
         tokio::spawn(certificates.renew());
         Ok(Self {
             zone,
+            store,
+            opened,
+            authority_file,
+            portal_url: config.portal.url(portal.address()),
+            provisioning_url,
             _portal: portal,
             _provisioning: provisioning,
         })
     }
 
+    /// The zone in this process.
+    pub(crate) fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref().map(|running| &running.zone)
+    }
+
+    /// What the service keeps.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The account that it serves.
+    pub(crate) fn account(&self) -> &Account {
+        &self.opened.account
+    }
+
+    /// Where devices fetch their configuration.
+    pub(crate) fn provisioning_url(&self) -> &str {
+        &self.provisioning_url
+    }
+
+    /// Where people sign in: a link that is good once, as long as the owner has no password.
+    pub(crate) fn sign_in_url(&self) -> String {
+        let url = &self.portal_url;
+        match &self.opened.first_sign_in {
+            Some(token) => format!("{url}/first?token={}", token.reveal()),
+            None => url.clone(),
+        }
+    }
+
+    /// Prints where everything is.
+    fn say_where(&self) {
+        if let Some(zone) = self.zone() {
+            zone_command::say_where(zone);
+        }
+        console::say(&format!("provisioning at {}", self.provisioning_url));
+        console::say(&format!(
+            "certificate authority: {}",
+            self.authority_file.display()
+        ));
+        console::say(&format!("portal at {}", self.portal_url));
+        if self.opened.first_sign_in.is_some() {
+            console::say(&format!("sign in once as the owner: {}", self.sign_in_url()));
+        }
+    }
+
+    /// Waits until the zone has ended by itself; for ever where there is none.
+    pub(crate) async fn ended(&mut self) -> anyhow::Error {
+        match &mut self.zone {
+            Some(running) => anyhow!(running.zone.ended().await).context("the zone has ended by itself"),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Ends the zone as any zone is ended; the sites end with this value.
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         if let Some(RunningZone { zone, hearing }) = self.zone {
             zone.stop().await;
             // The last pages are reported while the zone ends.
             let _is_told = hearing.await.is_ok();
         }
-    }
-}
-
-/// What is printed last: from then on everything is there.
-fn say_portal(config: &ServiceConfig, portal: &Listener, opened: &Opened, authority: &Path) {
-    console::say(&format!("certificate authority: {}", authority.display()));
-    let url = config.portal.url(portal.address());
-    console::say(&format!("portal at {url}"));
-    if let Some(token) = &opened.first_sign_in {
-        console::say(&format!(
-            "sign in once as the owner: {url}/first?token={}",
-            token.reveal()
-        ));
     }
 }
 
@@ -197,7 +247,6 @@ async fn start_zone(
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
     let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
     let hearing = tokio::spawn(hear(zone.subscribe(), registrations));
-    zone_command::say_where(&zone);
     tokio::spawn(feed.run(zone.updates()));
     Ok(RunningZone { zone, hearing })
 }

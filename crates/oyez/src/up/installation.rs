@@ -1,91 +1,75 @@
-//! What an installation consists of before anything runs: keys, certificate, directory.
+//! What an installation consists of before anything runs: the configuration of its service and zone, and a store with an account.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::OpenOptionsExt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
-use model::directory::{CredentialSecret, Directory, ExtensionRole, Snapshot};
-use model::{AuthorizationId, Secret};
-use net::authority::{AuthorityDirectory, Purpose, Subject};
-use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, Trust};
-use zone::DirectoryFile;
+use model::directory::{CredentialSecret, ExtensionRole, Snapshot};
+use model::{AccountId, AuthorizationId, Secret};
+use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
+use store::Store;
+use zone::config::ZoneConfig;
 
+use super::example::{ALL, ANNOUNCER, Example, PHONE};
+use super::listening::Listening;
 use crate::failure::Failure;
+use crate::service::account;
+use crate::service::certificates::Certificates;
+use crate::service::config::ServiceConfig;
 use crate::state::StateFolder;
 
-/// Name of the private authority, as it stands in its certificate.
-const AUTHORITY_NAME: &str = "Oyez private authority";
-/// The user that `oyez page` and the first page speak as.
-pub const ANNOUNCER: &str = "announcer";
-/// The user for a phone of one's own.
-pub const PHONE: &str = "desk";
-/// The virtual loudspeakers: user and name.
-pub const LOUDSPEAKERS: [(&str, &str); 2] = [("hall", "Hall"), ("corridor", "Corridor")];
-/// The extension that pages all loudspeakers.
-pub const ALL: &str = "700";
+/// The account.
+const ACCOUNT: &str = "oyez";
 
 /// An installation that is ready to be started.
 #[derive(Debug)]
 pub struct Installation {
-    /// The certificate of the zone.
-    pub identity: Identity,
-    /// The authority's certificate, as a file to be trusted by phones.
+    /// What its service is told.
+    pub service: ServiceConfig,
+    /// What its zone is told.
+    pub zone: ZoneConfig,
+    /// The authority's certificate, as a file to be trusted by browsers and phones.
     pub authority_file: PathBuf,
     /// Trusts that authority and no other.
     pub tls: ClientTls,
-    /// The directory file.
-    pub directory: PathBuf,
-    /// What it says.
+    /// The directory as it was when this was prepared.
     pub snapshot: Snapshot,
     /// Addresses the zone is reached at, loopback ones last.
     pub addresses: Vec<IpAddr>,
 }
 
 impl Installation {
-    /// Makes what is missing in the state folder and reads the rest. `addresses` are those of the network at which the
-    /// zone is reached; the loopback ones are added.
+    /// Writes `service.toml` and `zone.toml` of the state folder anew, makes the authority and the account with the example where they
+    /// are missing, and reads the rest.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be used, or the directory in it is wrong.
-    pub fn prepare(state: &StateFolder, addresses: &[IpAddr]) -> Result<Self, Failure> {
+    /// When the folder cannot be used.
+    pub async fn prepare(
+        state: &StateFolder,
+        listening: &Listening,
+        example: &Example,
+    ) -> Result<Self, Failure> {
         state.prepare()?;
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        let addresses = [addresses, &loopback].concat();
-        let now = SystemTime::now();
-        let authority = AuthorityDirectory::open(&state.authority(), AUTHORITY_NAME, now)
-            .map_err(|error| anyhow!(error).context("the private certificate authority cannot be used"))?;
-        let subjects: Vec<Subject> = addresses
-            .iter()
-            .map(|address| Subject::Address(*address))
-            .chain([Subject::Name("localhost".to_owned())])
-            .collect();
-        let identity = authority
-            .identity("zone", &subjects, Purpose::Server, now)
-            .map_err(|error| anyhow!(error).context("the zone's certificate cannot be made"))?;
-        let trust = Trust::Authorities(vec![authority.authority().certificate().clone()]);
-        let tls = ClientTls::new(ClientTlsConfig {
-            trust,
-            minimum: MinimumVersion::Tls12,
-            identity: None,
-            ..ClientTlsConfig::default()
-        })
-        .map_err(|error| anyhow!(error))?;
-        if !state.directory().exists() {
-            write_private(&state.directory(), &first_directory()?)?;
+        if state.directory().exists() {
+            tracing::warn!(
+                "{} is not used: who exists stands in the portal; `oyez zone` takes such a file",
+                state.directory().display()
+            );
         }
-        let snapshot = DirectoryFile::new(&state.directory())
-            .read()
-            .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
+        let addresses = listening.all_addresses()?;
+        let (service_file, zone_file) = (state.service_config(), state.zone_config());
+        write(&service_file, &service_toml(listening, &addresses))?;
+        write(&zone_file, &zone_toml(listening, &addresses))?;
+        let service = ServiceConfig::read(&service_file)?;
+        let authority_file = Certificates::open(state)?.authority_file();
+        let snapshot = account_with_example(state, &service, example).await?;
         Ok(Self {
-            identity,
-            authority_file: authority.certificate_file(),
-            tls,
-            directory: state.directory(),
+            zone: ZoneConfig::read(&zone_file)?,
+            service,
+            tls: trusting(&authority_file)?,
+            authority_file,
             snapshot,
             addresses,
         })
@@ -95,150 +79,167 @@ impl Installation {
     ///
     /// # Errors
     ///
-    /// When the directory does not have the user, or only a hash of its password.
+    /// When the directory does not have the user.
     pub fn credentials(&self, user: &str) -> Result<(AuthorizationId, Secret), Failure> {
-        credentials(&self.directory, &self.snapshot, user)
+        credentials(&self.snapshot, user)
     }
 
-    /// Checks that the directory has everything that `oyez up` uses: its users and its page group.
-    ///
-    /// # Errors
-    ///
-    /// Names the file, what is missing in it, and what to do.
-    pub fn check_for_up(&self) -> Result<(), Failure> {
-        let loudspeakers = LOUDSPEAKERS.map(|(user, _)| user);
-        for user in loudspeakers.iter().chain(&[PHONE, ANNOUNCER]) {
-            self.credentials(user)?;
-        }
-        let group = self
-            .snapshot
-            .extensions
-            .iter()
-            .find(|record| record.extension.as_str() == ALL);
+    /// Whether what the trial page needs is still there: somebody may have taken it away in the portal.
+    #[must_use]
+    pub fn has_example(&self, example: &Example) -> bool {
+        let users = example.loudspeakers.iter().map(|(user, _)| *user);
+        let all_there = users
+            .chain([PHONE, ANNOUNCER])
+            .all(|user| self.credentials(user).is_ok());
+        let mut extensions = self.snapshot.extensions.iter();
+        let group = extensions.find(|record| record.extension.as_str() == ALL);
         let members = match group.map(|group| &group.role) {
-            Some(ExtensionRole::PageGroup { members, .. }) => members,
-            Some(_) | None => return Err(unfit(&self.directory, &format!("has no page group `{ALL}`"))),
+            Some(ExtensionRole::PageGroup { members, .. }) => members.as_slice(),
+            Some(_) | None => &[],
         };
-        for user in loudspeakers {
-            if !members.iter().any(|member| member.as_str() == user) {
-                let what = format!("does not name `{user}` among the members of the page group `{ALL}`");
-                return Err(unfit(&self.directory, &what));
-            }
-        }
-        Ok(())
+        let is_member = |user: &str| members.iter().any(|member| member.as_str() == user);
+        all_there && example.loudspeakers.iter().all(|(user, _)| is_member(user))
     }
 }
 
-/// Authorization id and password of a user of `snapshot`, which was read from `file`.
+/// Authorization id and password of a user of `snapshot`.
 ///
 /// # Errors
 ///
-/// When it does not have the user, or only a hash of its password.
-pub fn credentials(
-    file: &Path,
-    snapshot: &Snapshot,
-    user: &str,
-) -> Result<(AuthorizationId, Secret), Failure> {
+/// When it does not have the user.
+pub fn credentials(snapshot: &Snapshot, user: &str) -> Result<(AuthorizationId, Secret), Failure> {
     let found = snapshot
         .credentials
         .iter()
         .find(|credential| credential.user.as_str() == user);
     match found.map(|credential| (&credential.authorization_id, &credential.secret)) {
         Some((id, CredentialSecret::Password(password))) => Ok((id.clone(), password.clone())),
-        Some((_, CredentialSecret::Ha1(_))) => Err(unfit(
-            file,
-            &format!("has only a hash of the password of the user `{user}`"),
-        )),
-        None => Err(unfit(file, &format!("has no user `{user}`"))),
+        Some((_, CredentialSecret::Ha1(_))) | None => Err(Failure::Failed(anyhow!(
+            "the portal has no user `{user}` any more, which this command needs; name another zone and user, or a fresh folder with \
+             --state"
+        ))),
     }
 }
 
-fn unfit(directory: &Path, what: &str) -> Failure {
-    Failure::BadConfiguration(anyhow!(
-        "{}: {what}, which this command needs; add it, or move the file away so that `oyez up` makes it anew",
-        directory.display()
-    ))
-}
-
-/// Checks a snapshot as a zone would.
+/// The directory of the account in a state folder.
 ///
 /// # Errors
 ///
-/// When a zone would refuse it.
-pub fn check(snapshot: &Snapshot) -> Result<(), Failure> {
-    let mut directory = Directory::new(snapshot.account.clone());
-    directory
-        .apply(model::directory::Update::Snapshot(snapshot.clone()))
-        .map(|_| ())
-        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))
+/// When there is none.
+pub async fn directory(state: &StateFolder) -> Result<Snapshot, Failure> {
+    let store = open_store(state).await?;
+    read_directory(&store).await
 }
 
-/// The directory of a first start: two loudspeakers, a phone, an announcer, one page group.
-fn first_directory() -> Result<String> {
-    let mut text = String::from(
-        "# Who exists, what can be dialled, and who may dial it. A running zone takes changes of this file within seconds.\n\
-         # The passwords were made for this installation alone.\n\n\
-         account = \"oyez\"\ndomain = \"oyez.internal\"\n",
-    );
-    for (user, name) in LOUDSPEAKERS {
-        write!(
-            text,
-            "\n[[device]]\nuser = \"{user}\"\nname = \"{name}\"\npassword = \"{}\"\nkind = \"page\"\n",
-            password()?
-        )?;
+async fn open_store(state: &StateFolder) -> Result<Store, Failure> {
+    Ok(Store::open(state.root()).await.map_err(|error| anyhow!(error))?)
+}
+
+async fn read_directory(store: &Store) -> Result<Snapshot, Failure> {
+    let mut reading = store.read().await.map_err(|error| anyhow!(error))?;
+    let account: AccountId = ACCOUNT.parse().context("the account's name is an id")?;
+    let directory = reading.account(&account).directory().await;
+    let directory = directory.map_err(|error| anyhow!(error))?;
+    Ok(directory.context("the state folder has no account of `oyez up`; name another one with --state")?)
+}
+
+/// Makes the account with everything of the example at once, where there is no account.
+async fn account_with_example(
+    state: &StateFolder,
+    config: &ServiceConfig,
+    example: &Example,
+) -> Result<Snapshot, Failure> {
+    let store = open_store(state).await?;
+    let mut writing = store.write().await.map_err(|error| anyhow!(error))?;
+    let known = writing.accounts().await.map_err(|error| anyhow!(error))?;
+    if known.is_empty() {
+        let made = account::make(&mut writing, config).await?;
+        example.put(&mut writing.account(&made.id)).await?;
+        writing.commit().await.map_err(|error| anyhow!(error))?;
+    } else {
+        drop(writing);
     }
-    // Many phones know no digest but MD5.
-    write!(
-        text,
-        "\n# A phone of your own.\n[[phone]]\nuser = \"{PHONE}\"\nname = \"Desk phone\"\npassword = \"{}\"\n\
-         algorithm = \"md5\"\nextension = \"200\"\n",
-        password()?
-    )?;
-    write!(
-        text,
-        "\n# Speaks what `oyez page` is given.\n[[phone]]\nuser = \"{ANNOUNCER}\"\nname = \"Announcer\"\npassword = \"{}\"\n\
-         extension = \"201\"\n",
-        password()?
-    )?;
-    let members: Vec<String> = LOUDSPEAKERS
+    read_directory(&store).await
+}
+
+fn trusting(authority: &Path) -> Result<ClientTls> {
+    let trust = Trust::Authorities(certificates_from_file(authority)?);
+    let config = ClientTlsConfig {
+        trust,
+        minimum: MinimumVersion::Tls12,
+        identity: None,
+        ..ClientTlsConfig::default()
+    };
+    ClientTls::new(config).map_err(|error| anyhow!(error))
+}
+
+/// The address that devices and people are given: the first of the network, for others are to reach it too.
+fn given_address(addresses: &[IpAddr]) -> String {
+    let address = addresses.first().copied();
+    bracketed(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+}
+
+/// As it stands in an address with a port.
+fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+fn service_toml(listening: &Listening, addresses: &[IpAddr]) -> String {
+    let (portal, provisioning) = listening.web();
+    let address = given_address(addresses);
+    format!(
+        "# Written by `oyez up` at each start. A copy of this folder runs without it: oyez service --config service.toml\n\
+         state = \".\"\n\n\
+         [portal]\nlisten = \"{portal}\"\naddress = \"{address}\"\n\n\
+         [provisioning]\nlisten = \"{provisioning}\"\naddress = \"{address}\"\n\n\
+         [account]\nid = \"{ACCOUNT}\"\nname = \"Oyez\"\ndomain = \"oyez.internal\"\nowner = \"owner@oyez.internal\"\n\n\
+         [zone]\nconfig = \"zone.toml\"\noutbound-proxy = \"{address}\"\n"
+    )
+}
+
+fn zone_toml(listening: &Listening, addresses: &[IpAddr]) -> String {
+    let sip = listening.sip();
+    let names: Vec<String> = addresses
         .iter()
-        .map(|(user, _)| format!("\"{user}\""))
+        .map(ToString::to_string)
+        .chain(["localhost".to_owned()])
+        .map(|name| format!("\"{name}\""))
         .collect();
-    write!(
-        text,
-        "\n[[page-group]]\nextension = \"{ALL}\"\nname = \"Everywhere\"\nmembers = [{}]\n\n\
-         [[permission]]\nwho = [\"{PHONE}\", \"{ANNOUNCER}\"]\nmay = [\"call\", \"page\"]\nwhat = \"*\"\n",
-        members.join(", ")
-    )?;
-    Ok(text)
+    let (clear, tls, bind) = (sip.clear, sip.tls, sip.media_bind);
+    format!(
+        "# Written by `oyez up` at each start.\nname = \"oyez\"\ncontrol = \"zone.sock\"\n\n\
+         [listen]\nudp = [\"{clear}\"]\ntcp = [\"{clear}\"]\ntls = [\"{tls}\"]\nnames = [{}]\n\n\
+         [media]\nports = \"{}-{}\"\nbind = [\"{bind}\"]\nplain = \"over-clear-flows\"\n",
+        names.join(", "),
+        sip.media_ports.0,
+        sip.media_ports.1
+    )
 }
 
-fn password() -> Result<String> {
-    web::drawn_password().map_err(|error| anyhow!("the system gives no random numbers: {error}"))
-}
-
-fn write_private(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot make {}", path.display()))?;
-    file.write_all(text.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::example::EXAMPLE;
     use super::*;
 
-    #[test]
-    fn a_first_start_makes_a_directory_that_a_zone_takes() {
+    const LOOPBACK: Listening = Listening::FreePorts(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    async fn prepared(folder: &Path) -> Installation {
+        let state = StateFolder::choose(Some(folder)).unwrap();
+        Installation::prepare(&state, &LOOPBACK, &EXAMPLE).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_first_start_makes_everything_that_is_paged_and_pages() {
         let folder = tempfile::tempdir().unwrap();
-        let state = StateFolder::choose(Some(folder.path())).unwrap();
-        let installation = Installation::prepare(&state, &[]).unwrap();
-        check(&installation.snapshot).unwrap();
+        let installation = prepared(folder.path()).await;
+        assert!(installation.has_example(&EXAMPLE));
         for user in [ANNOUNCER, PHONE, "hall", "corridor"] {
             assert!(
                 installation.credentials(user).unwrap().1.reveal().len() >= 26,
@@ -247,54 +248,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_second_start_keeps_keys_and_passwords() {
+    #[tokio::test]
+    async fn a_second_start_keeps_passwords_and_does_not_bring_back_what_was_taken_away() {
         let folder = tempfile::tempdir().unwrap();
+        let first = prepared(folder.path()).await;
         let state = StateFolder::choose(Some(folder.path())).unwrap();
-        let first = Installation::prepare(&state, &[]).unwrap();
-        let second = Installation::prepare(&state, &[]).unwrap();
-        assert_eq!(first.snapshot.credentials, second.snapshot.credentials);
-        assert_eq!(first.identity.chain(), second.identity.chain());
-    }
+        let store = open_store(&state).await.unwrap();
+        let mut writing = store.write().await.unwrap();
+        let mut scope = writing.account(&first.snapshot.account);
+        let lines = scope.lines().await.unwrap();
+        let hall = lines.iter().find(|line| line.user.as_str() == "hall").unwrap();
+        scope.remove_line(&hall.id).await.unwrap();
+        writing.commit().await.unwrap();
+        drop(store);
 
-    #[test]
-    fn a_directory_without_what_up_uses_is_named_with_the_remedy() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateFolder::choose(Some(folder.path())).unwrap();
-        Installation::prepare(&state, &[])
-            .unwrap()
-            .check_for_up()
-            .unwrap();
-        let whole = fs::read_to_string(state.directory()).unwrap();
-        for (from, to, words) in [
-            ("\"hall\"", "\"hall2\"", "has no user `hall`"),
-            ("\"corridor\"", "\"passage\"", "has no user `corridor`"),
-            ("\"desk\"", "\"table\"", "has no user `desk`"),
-            ("\"announcer\"", "\"speaker\"", "has no user `announcer`"),
-            ("\"700\"", "\"701\"", "has no page group `700`"),
-            ("[\"hall\", ", "[", "does not name `hall`"),
-        ] {
-            fs::write(state.directory(), whole.replace(from, to)).unwrap();
-            let failure = Installation::prepare(&state, &[])
-                .unwrap()
-                .check_for_up()
-                .unwrap_err();
-            assert!(matches!(failure, Failure::BadConfiguration(_)), "{failure}");
-            let said = failure.to_string();
-            assert!(
-                said.contains("directory.toml: ") && said.contains(words) && said.contains("move the file"),
-                "{said}"
-            );
-        }
-    }
+        let second = prepared(folder.path()).await;
 
-    #[test]
-    fn a_wrong_directory_is_bad_configuration_and_names_the_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateFolder::choose(Some(folder.path())).unwrap();
-        fs::write(state.directory(), "account = \"oyez\"\ndomian = \"x\"\n").unwrap();
-        let failure = Installation::prepare(&state, &[]).unwrap_err();
-        assert!(matches!(failure, Failure::BadConfiguration(_)), "{failure}");
-        assert!(failure.to_string().contains("directory.toml:2"), "{failure}");
+        assert!(!second.has_example(&EXAMPLE));
+        assert_eq!(
+            first.credentials(PHONE).unwrap(),
+            second.credentials(PHONE).unwrap()
+        );
+        let said = second.credentials("hall").unwrap_err().to_string();
+        assert!(said.contains("no user `hall`"), "{said}");
     }
 }

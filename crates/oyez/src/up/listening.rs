@@ -1,37 +1,46 @@
-//! Where the zone of `oyez up` listens.
+//! Where an installation of `oyez up` listens.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use anyhow::{Context, Result, anyhow};
-use net::media::{MediaAddresses, MediaPlaneConfig, PortRange};
-use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
-use net::transport::{DATAGRAM_BYTES_MAX, Limits, ListenerConfig, ListenerKind};
-use switch::{MediaPolicy, PlainMedia};
-use zone::{Zone, ZoneSetup};
-
-use super::installation::Installation;
-use super::stage::StageSetup;
-use crate::failure::Failure;
+use anyhow::{Context, Result};
 
 /// Ports kept for media.
 const MEDIA_PORTS: u16 = 10_000;
+/// Those of an installation on free ports: below the ports that Linux gives to clients.
+const FREE_MEDIA_PORTS: (u16, u16) = (16_384, 32_767);
 
-/// Where the zone listens.
+/// Where an installation listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listening {
     /// On free ports of one address of this machine.
     FreePorts(IpAddr),
     /// On all addresses.
     Everywhere {
-        /// UDP and TCP port; TLS takes the next one.
+        /// UDP and TCP port; TLS takes the next one, and each a free one where it is 0.
         sip_port: u16,
         /// First media port.
         media_port: u16,
+        /// Port of the portal; the provisioning server takes the next one, and each a free one where it is 0.
+        web_port: u16,
     },
 }
 
+/// Sockets of the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ZoneSockets {
+    /// UDP and TCP.
+    pub(super) clear: SocketAddr,
+    /// TLS.
+    pub(super) tls: SocketAddr,
+    /// Where media is bound.
+    pub(super) media_bind: IpAddr,
+    /// First and last port of media.
+    pub(super) media_ports: (u16, u16),
+}
+
 impl Listening {
-    /// The address at which programs of this machine reach the zone.
+    /// The address at which programs of this machine reach the installation.
+    #[must_use]
     pub fn reached_at(&self) -> IpAddr {
         match self {
             Self::FreePorts(address) => *address,
@@ -39,90 +48,69 @@ impl Listening {
         }
     }
 
-    /// The addresses of the network at which the zone is reached, loopback left out.
+    /// The address that the loudspeakers' sockets are bound to.
+    #[must_use]
+    pub fn loudspeakers_at(&self) -> IpAddr {
+        match self {
+            Self::FreePorts(address) => *address,
+            Self::Everywhere { .. } => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        }
+    }
+
+    /// The addresses at which the installation is reached, the loopback ones last.
     ///
     /// # Errors
     ///
     /// When the addresses of this machine cannot be listed.
-    pub fn addresses(&self) -> Result<Vec<IpAddr>> {
+    pub(super) fn all_addresses(&self) -> Result<Vec<IpAddr>> {
         let addresses = match self {
             Self::FreePorts(address) => vec![*address],
             Self::Everywhere { .. } => {
                 net::local_addresses().context("cannot list this machine's addresses")?
             }
         };
-        Ok(addresses
+        let loopback = match self {
+            Self::FreePorts(IpAddr::V6(_)) => {
+                [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)]
+            }
+            _ => [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+        };
+        let of_network = addresses
             .into_iter()
-            .filter(|address| !address.is_loopback() && !address.is_unspecified())
-            .collect())
+            .filter(|address| !address.is_loopback() && !address.is_unspecified());
+        Ok(of_network.chain(loopback).collect())
     }
 
-    /// The address to bind, the UDP, TCP and TLS ports, and the ports of media.
-    fn sockets(self) -> Result<(IpAddr, u16, u16, PortRange)> {
-        Ok(match self {
-            Self::FreePorts(address) => (address, 0, 0, PortRange::default()),
-            Self::Everywhere { sip_port, media_port } => {
-                let last = media_port.saturating_add(MEDIA_PORTS - 1);
-                let ports = PortRange::new(media_port, last).map_err(|error| anyhow!(error))?;
-                (IpAddr::V4(Ipv4Addr::UNSPECIFIED), sip_port, sip_port + 1, ports)
+    /// Where portal and provisioning server listen.
+    pub(super) fn web(&self) -> (SocketAddr, SocketAddr) {
+        let (bind, portal) = match self {
+            Self::FreePorts(address) => (*address, 0),
+            Self::Everywhere { web_port, .. } => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), *web_port),
+        };
+        (SocketAddr::new(bind, portal), SocketAddr::new(bind, next(portal)))
+    }
+
+    /// The sockets of the zone.
+    pub(super) fn sip(&self) -> ZoneSockets {
+        let (bind, clear, media_ports) = match self {
+            Self::FreePorts(address) => (*address, 0, FREE_MEDIA_PORTS),
+            Self::Everywhere {
+                sip_port, media_port, ..
+            } => {
+                let media_ports = (*media_port, media_port.saturating_add(MEDIA_PORTS - 1));
+                (IpAddr::V4(Ipv4Addr::UNSPECIFIED), *sip_port, media_ports)
             }
-        })
+        };
+        ZoneSockets {
+            clear: SocketAddr::new(bind, clear),
+            tls: SocketAddr::new(bind, next(clear)),
+            media_bind: bind,
+            media_ports,
+        }
     }
 }
 
-/// Starts the zone of `installation`.
-///
-/// # Errors
-///
-/// Names what cannot be had.
-pub(super) async fn start_zone(setup: &StageSetup, installation: &Installation) -> Result<Zone, Failure> {
-    let mut core = switch::Config::new("oyez", installation.snapshot.account.clone());
-    core.hosts = installation
-        .addresses
-        .iter()
-        .map(ToString::to_string)
-        .chain(["localhost".to_owned()])
-        .collect();
-    core.media = MediaPolicy {
-        plain: PlainMedia::OverClearFlows,
-        ..MediaPolicy::default()
-    };
-    let server = ServerTls::new(
-        &installation.identity,
-        MinimumVersion::Tls12,
-        ClientCertificates::NotAsked,
-    )
-    .map_err(|error| anyhow!(error))?;
-    let (bind, sip_port, tls_port, ports) = setup.listening.sockets()?;
-    core.limits = switch::admission::Limits::within(ports.pairs());
-    let listener = |kind, port| ListenerConfig {
-        kind,
-        bind: SocketAddr::new(bind, port),
-        advertise: None,
-    };
-    let udp = ListenerKind::Udp {
-        datagram_bytes_max: DATAGRAM_BYTES_MAX,
-    };
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    let setup = ZoneSetup {
-        core,
-        directory: installation.snapshot.clone(),
-        listeners: vec![
-            listener(udp, sip_port),
-            listener(ListenerKind::Tcp, sip_port),
-            listener(ListenerKind::Tls(server), tls_port),
-        ],
-        limits: Limits::default(),
-        media: MediaPlaneConfig {
-            bind: MediaAddresses::new(&[bind]),
-            advertise: None,
-            ports,
-            seed,
-        },
-        control: Some(setup.state.zone_control()),
-    };
-    Ok(Zone::start(setup)
-        .await
-        .map_err(|error| anyhow!(error).context("the zone cannot be started"))?)
+/// The port beside another; 0 leaves the choice to the system.
+fn next(port: u16) -> u16 {
+    if port == 0 { 0 } else { port.saturating_add(1) }
 }

@@ -1,5 +1,6 @@
-//! `oyez up`: a zone, two virtual loudspeakers, a spoken page, a report.
+//! `oyez up`: a service with its portal and zone, two virtual loudspeakers, a spoken page, a report.
 
+pub mod example;
 pub mod installation;
 pub mod judge;
 pub mod listening;
@@ -22,7 +23,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::page::target::Reach;
 use crate::state::StateFolder;
-use installation::{ALL, Installation, LOUDSPEAKERS};
+use example::{ALL, EXAMPLE};
 use listening::Listening;
 use report::Report;
 use stage::{Stage, StageSetup};
@@ -59,43 +60,53 @@ pub async fn run(arguments: UpArguments) -> Result<(), Failure> {
             Listening::Everywhere {
                 sip_port: arguments.sip_port,
                 media_port: arguments.media_port,
+                web_port: arguments.web_port,
             }
         },
-        loudspeakers: &LOUDSPEAKERS,
+        example: EXAMPLE,
         sink: arguments.sink,
     };
     net::raise_open_files(OPEN_FILES).context("cannot read the limit of open files")?;
     let sound = spoken_page()?;
     let progress = Progress::new(arguments.json);
-    progress.show("preparing keys and directory");
-    let installation = Installation::prepare(&setup.state, &setup.listening.addresses()?)?;
-    installation.check_for_up()?;
-    let mut stage = Stage::start_prepared(&setup, installation, &|what| progress.show(what)).await?;
+    let mut stage = Stage::start(&setup, &|what| progress.show(what)).await?;
     Reach {
         tls_port: stage.server(Transport::Tls).port(),
         authority: stage.installation.authority_file.clone(),
     }
     .write(&setup.state)?;
-    let mut report = page_and_report(&mut stage, &progress, &sound, &sound).await?;
-    progress.clear();
-    if temporary.is_some() {
-        report.leave_out_recordings();
-    }
-    if arguments.json {
-        console::say(&serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?);
-    } else {
-        console::say(report.to_text(console::is_coloured(), !arguments.once).trim_end());
+    let verdict = if stage.installation.has_example(&EXAMPLE) {
+        let mut report = page_and_report(&mut stage, &progress, &sound, &sound).await?;
+        progress.clear();
         if temporary.is_some() {
-            console::say("The recordings went with the temporary state; --state FOLDER keeps them.");
+            report.leave_out_recordings();
         }
-    }
-    let verdict = report.verdict();
+        tell(&report, &arguments, temporary.is_some())?;
+        report.verdict()
+    } else {
+        progress.clear();
+        tracing::warn!("something of the example was taken away in the portal, so no page is placed");
+        Err(Failure::NotHeard)
+    };
     if !arguments.once {
         // The verdict of the first page is on the screen; the installation runs on whatever it was.
-        return go_on(stage, &setup, arguments.json).await;
+        return go_on(stage, arguments.json).await;
     }
     stage.stop().await;
     verdict
+}
+
+/// Prints the report.
+fn tell(report: &Report, arguments: &UpArguments, is_temporary: bool) -> Result<(), Failure> {
+    if arguments.json {
+        console::say(&serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?);
+        return Ok(());
+    }
+    console::say(report.to_text(console::is_coloured(), !arguments.once).trim_end());
+    if is_temporary {
+        console::say("The recordings went with the temporary state; --state FOLDER keeps them.");
+    }
+    Ok(())
 }
 
 /// The page of this program.
@@ -145,20 +156,16 @@ pub fn describe(event: &CallerEvent, seconds: f64) -> String {
 }
 
 /// Goes on until asked to end, and says what happens.
-async fn go_on(mut stage: Stage, setup: &StageSetup, is_quiet: bool) -> Result<(), Failure> {
+async fn go_on(mut stage: Stage, is_quiet: bool) -> Result<(), Failure> {
     let mut interrupt = Interrupt::new()?;
-    let mut directory = zone::DirectoryFile::new(&setup.state.directory());
-    directory
-        .read()
-        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-    stage.follow_directory(directory);
     if !is_quiet {
+        console::say(&portal_text(&stage));
         console::say("\nOyez is up; Ctrl-C ends it. What happens:");
     }
-    let narrating = tokio::spawn(narrate_all(stage.subscribe(), is_quiet));
+    let narrating = tokio::spawn(narrate_all(stage.subscribe()?, is_quiet));
     tokio::select! {
         () = interrupt.asked() => {}
-        lost = stage.ended() => return Err(anyhow!(lost).context("the zone has ended by itself").into()),
+        lost = stage.ended() => return Err(lost.into()),
     }
     let farewell = async {
         stage.stop().await;
@@ -167,6 +174,25 @@ async fn go_on(mut stage: Stage, setup: &StageSetup, is_quiet: bool) -> Result<(
     };
     interrupt.let_finish(farewell).await;
     Ok(())
+}
+
+/// Where the portal is, in the manner of the report.
+fn portal_text(stage: &Stage) -> String {
+    let heading = console::paint(
+        console::Colour::Bold,
+        "Open the portal, where all this was set up",
+        console::is_coloured(),
+    );
+    let authority = stage.installation.authority_file.display();
+    let url = stage.sign_in_url();
+    let how = if url.contains("token=") {
+        "The link is good once, and you choose your password there"
+    } else {
+        "You sign in with the password that you chose"
+    };
+    format!(
+        "\n{heading}\n  {url}\n  {how}. The browser warns of the certificate until it trusts {authority}."
+    )
 }
 
 /// Says what happens until the zone has ended.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use sip::flow::Transport;
 use sip::message::StatusCode;
 
-use super::installation::{ALL, PHONE};
+use super::example::{ALL, PHONE};
 use super::judge::{Judgement, judge};
 use super::stage::{PlacedPage, Stage};
 use crate::console::{Colour, paint};

@@ -1,31 +1,36 @@
-//! A running zone with its virtual loudspeakers, and the pages that are placed into it.
+//! A running installation with its virtual loudspeakers, and the pages that are placed into it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
-use audio::{NullSink, Recorder, Sink, Sound};
-use device::{CallOutcome, CallSetup, DeviceSetup, place_call};
+use audio::Sound;
+use device::{CallOutcome, CallSetup, place_call};
 use endpoint::profile::{Account, MediaProfile, TargetProfile};
 use endpoint::{CallerEvent, CallerProfile};
 use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::SecurityOffer;
 use media::srtp::Suite;
+use model::inventory::ClaimCode;
 use model::status::{PageReport, TargetRole, ZoneEvent};
-use model::{Extension, PageId};
+use model::{Extension, PageId, Secret};
 use net::resolver::Resolver;
+use portal::provisioning::claim_code_hash;
 use sip::flow::Transport;
+use store::timestamp;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
-use zone::{Lost, Zone};
+use zone::Zone;
 
-use super::installation::{ANNOUNCER, Installation};
-use super::listening::{self, Listening};
-use super::loudspeaker::{self, Loudspeaker};
+use super::example::{ANNOUNCER, Example};
+use super::installation::Installation;
+use super::listening::Listening;
+use super::loudspeaker::{Loudspeaker, LoudspeakerSetup};
 use crate::cli::SinkKind;
 use crate::failure::Failure;
+use crate::service::Service;
 use crate::state::StateFolder;
 
 /// Name in User-Agent and Server.
@@ -35,28 +40,32 @@ const REPORT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a recording to be finished after the report.
 const RECORDED_MAX: Duration = Duration::from_secs(5);
 
+/// How long a loudspeaker may take to use its claim code.
+const CLAIM_SECONDS: u64 = 600;
+
 /// What a stage is asked to be.
 #[derive(Debug, Clone)]
 pub struct StageSetup {
     /// Where the state is.
     pub state: StateFolder,
-    /// Where the zone listens.
+    /// Where everything listens.
     pub listening: Listening,
-    /// Users of the directory that are started as loudspeakers, each with its name.
-    pub loudspeakers: &'static [(&'static str, &'static str)],
+    /// What a first start puts into the store.
+    pub example: Example,
     /// Where the loudspeakers' sound goes.
     pub sink: SinkKind,
 }
 
-/// A zone, its loudspeakers, and how they are reached.
+/// A service with its zone, loudspeakers, and how they are reached.
 pub struct Stage {
-    /// What the zone was made of.
+    /// What the service was made of.
     pub installation: Installation,
-    /// The loudspeakers, in the order of the setup.
+    /// The loudspeakers that were started.
     pub loudspeakers: Vec<Loudspeaker>,
     /// The address at which programs of this machine reach the zone.
     pub address: IpAddr,
-    zone: Zone,
+    setup: StageSetup,
+    service: Service,
     resolver: Resolver,
 }
 
@@ -72,65 +81,74 @@ pub struct PlacedPage {
 }
 
 impl Stage {
-    /// Starts everything and waits until the loudspeakers are registered.
+    /// Starts everything, and waits until those loudspeakers of the example that the directory still has are registered.
     ///
     /// # Errors
     ///
     /// Names what cannot be had, or what a loudspeaker's registration says.
     pub async fn start(setup: &StageSetup, progress: &(dyn Fn(&str) + Sync)) -> Result<Self, Failure> {
-        progress("preparing keys and directory");
-        let installation = Installation::prepare(&setup.state, &setup.listening.addresses()?)?;
-        Self::start_prepared(setup, installation, progress).await
-    }
-
-    /// As [`start`](Self::start), of an installation that has been prepared.
-    ///
-    /// # Errors
-    ///
-    /// As there. Nothing is bound before the directory is known to have the loudspeakers.
-    pub async fn start_prepared(
-        setup: &StageSetup,
-        installation: Installation,
-        progress: &(dyn Fn(&str) + Sync),
-    ) -> Result<Self, Failure> {
-        for (user, _) in setup.loudspeakers {
-            installation.credentials(user)?;
-        }
-        progress("starting the zone");
-        let zone = listening::start_zone(setup, &installation).await?;
-        let mut stage = Self {
-            address: setup.listening.reached_at(),
-            loudspeakers: Vec::new(),
-            resolver: Resolver::from_system(),
-            installation,
-            zone,
-        };
-        for (user, name) in setup.loudspeakers {
-            progress(&format!("registering {name}"));
-            let made_of = stage.loudspeaker_setup(user, name, sink(setup, user)?)?;
-            stage.loudspeakers.push(Loudspeaker::start(name, made_of).await?);
+        let mut stage = Self::start_service(setup, progress).await?;
+        for (user, name) in setup.example.loudspeakers {
+            if stage.installation.credentials(user).is_err() {
+                continue;
+            }
+            let loudspeaker = stage.loudspeaker_setup(user)?;
+            progress(&format!("enrolling and registering {name}"));
+            stage.enrol(&loudspeaker).await?;
+            stage.loudspeakers.push(Loudspeaker::start(&loudspeaker).await?);
         }
         Ok(stage)
     }
 
+    /// As [`start`](Self::start), without loudspeakers.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be had.
+    pub async fn start_service(
+        setup: &StageSetup,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, Failure> {
+        progress("preparing keys and accounts");
+        let installation = Installation::prepare(&setup.state, &setup.listening, &setup.example).await?;
+        progress("starting portal, provisioning server and zone");
+        let service = Service::start(&installation.service, Some(&installation.zone)).await?;
+        Ok(Self {
+            address: setup.listening.reached_at(),
+            loudspeakers: Vec::new(),
+            resolver: Resolver::from_system(),
+            setup: setup.clone(),
+            installation,
+            service,
+        })
+    }
+
+    fn zone(&self) -> Option<&Zone> {
+        self.service.zone()
+    }
+
     /// The address and port of the zone's listener for `transport`; port 0 where it has none.
     pub fn server(&self, transport: Transport) -> SocketAddr {
-        let bound = self
-            .zone
-            .bound()
-            .iter()
-            .find(|bound| bound.transport == transport);
+        let bound = self.zone().and_then(|zone| {
+            let mut bound = zone.bound().iter();
+            bound.find(|bound| bound.transport == transport)
+        });
         SocketAddr::new(self.address, bound.map_or(0, |bound| bound.local.port()))
     }
 
     /// The zone's events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<ZoneEvent> {
-        self.zone.subscribe()
+    ///
+    /// # Errors
+    ///
+    /// Never: an installation has a zone.
+    pub fn subscribe(&self) -> Result<broadcast::Receiver<ZoneEvent>, Failure> {
+        Ok(self.zone().context("an installation has a zone")?.subscribe())
     }
 
-    /// Takes changes of the directory file from now on.
-    pub fn follow_directory(&mut self, file: zone::DirectoryFile) {
-        tokio::spawn(file.watch(self.zone.updates()));
+    /// Where people sign in.
+    #[must_use]
+    pub fn sign_in_url(&self) -> String {
+        self.service.sign_in_url()
     }
 
     /// Speaks `sound` to `extension` and waits for the report and the recordings.
@@ -144,7 +162,7 @@ impl Stage {
         sound: Sound,
         events: mpsc::Sender<CallerEvent>,
     ) -> Result<PlacedPage, Failure> {
-        let mut zone_events = self.zone.subscribe();
+        let mut zone_events = self.subscribe()?;
         let call = place_call(self.call_setup(extension)?, sound, events)
             .await
             .map_err(|error| anyhow!(error).context(format!("the page to {extension} failed")))?;
@@ -197,68 +215,90 @@ impl Stage {
         })
     }
 
-    /// What the loudspeaker of `user` is made of, whose sound goes to `sink`.
+    /// What the loudspeaker of `user` is told.
     ///
     /// # Errors
     ///
-    /// When the directory does not have the user, or the system gives no resources for the sink.
-    pub fn loudspeaker_setup(
-        &self,
-        user: &str,
-        name: &str,
-        sink: Box<dyn Sink>,
-    ) -> Result<DeviceSetup, Failure> {
-        let (authorization_id, password) = self.installation.credentials(user)?;
-        let account = Account {
+    /// When the example has no such loudspeaker.
+    pub fn loudspeaker_setup(&self, user: &str) -> Result<LoudspeakerSetup, Failure> {
+        let mut loudspeakers = (0..).zip(self.setup.example.loudspeakers);
+        let (place, (_, name)) = loudspeakers
+            .find(|(_, (of, _))| *of == user)
+            .with_context(|| format!("the example has no loudspeaker `{user}`"))?;
+        let state = &self.setup.state;
+        Ok(LoudspeakerSetup {
             user: user.parse().with_context(|| format!("`{user}` is no SIP user"))?,
-            authorization_id,
-            password: Some(password),
-            answers_md5: true,
-            display_name: name.to_owned(),
-        };
-        Ok(DeviceSetup {
-            profile: loudspeaker::profile(
-                account,
-                &self.installation.snapshot.domain,
-                &sink.name(),
-                self.server(Transport::Tls),
-            )?,
-            tls: self.installation.tls.clone(),
-            resolver: self.resolver.clone(),
-            bind: SocketAddr::new(self.address, 0),
-            sink,
-            microphone: None,
-            control: None,
+            name: (*name).to_owned(),
+            mac: Example::mac(place),
+            state: absolute(&state.loudspeaker(user))?,
+            provisioning_url: self.service.provisioning_url().to_owned(),
+            authority_file: absolute(&self.installation.authority_file)?,
+            sink: match self.setup.sink {
+                SinkKind::Null => "null".to_owned(),
+                SinkKind::File => format!("wav:{}", absolute(&state.recordings().join(user))?.display()),
+            },
+            bind: self.setup.listening.loudspeakers_at(),
         })
     }
 
-    /// Waits until the zone has ended by itself, and says what it lost.
-    pub async fn ended(&mut self) -> Lost {
-        self.zone.ended().await
+    /// Gives a loudspeaker its certificate, as an administrator and an installer would: one makes a claim code, the other uses it.
+    ///
+    /// # Errors
+    ///
+    /// Says what went wrong.
+    pub async fn enrol(&self, loudspeaker: &LoudspeakerSetup) -> Result<(), Failure> {
+        loudspeaker.make_state()?;
+        if loudspeaker.has_certificate() {
+            return Ok(());
+        }
+        let code = web::ClaimCode::draw()
+            .context("the system gives no random numbers")?
+            .to_string();
+        let mut writing = self
+            .service
+            .store()
+            .write()
+            .await
+            .map_err(|error| anyhow!(error))?;
+        let mut scope = writing.account(&self.service.account().id);
+        let devices = scope.devices().await.map_err(|error| anyhow!(error))?;
+        let device = devices.into_iter().find(|device| device.mac == loudspeaker.mac);
+        let claim = ClaimCode {
+            code: claim_code_hash(&code),
+            device: device
+                .with_context(|| format!("there is no device {}", loudspeaker.mac))?
+                .id,
+            expires_at: timestamp(SystemTime::now()).after_seconds(CLAIM_SECONDS),
+            used_by: None,
+        };
+        scope
+            .add_claim_code(&claim)
+            .await
+            .map_err(|error| anyhow!(error))?;
+        writing.commit().await.map_err(|error| anyhow!(error))?;
+        loudspeaker.enrol(Secret::new(code)).await
     }
 
-    /// Ends the loudspeakers, then the zone.
+    /// Waits until the zone has ended by itself, and says what it lost.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        self.service.ended().await
+    }
+
+    /// Ends the loudspeakers, then the service with its zone.
     pub async fn stop(self) {
         for loudspeaker in self.loudspeakers {
             loudspeaker.stop().await;
         }
-        self.zone.stop().await;
+        self.service.stop().await;
     }
 }
 
-fn sink(setup: &StageSetup, user: &str) -> Result<Box<dyn Sink>> {
-    Ok(match setup.sink {
-        SinkKind::Null => Box::new(NullSink),
-        SinkKind::File => Box::new(Recorder::new(
-            &setup.state.recordings(),
-            user,
-            SampleRate::Hz48000.hertz(),
-        )?),
-    })
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("{} cannot be found", path.display()))
 }
 
 /// The media of the parts that this program starts itself: always encrypted.
-pub(super) fn media_profile() -> MediaProfile {
+fn media_profile() -> MediaProfile {
     MediaProfile {
         security: SecurityOffer::Standard,
         suites: vec![

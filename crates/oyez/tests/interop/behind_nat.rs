@@ -24,7 +24,7 @@ fn a_phone_and_a_loudspeaker_behind_nat_over_tls_and_srtp() {
         return;
     };
     let mut site = Site::start_with(Internet::SERVER, &LOUDSPEAKERS[1..]);
-    site.add_loudspeaker(&internet.add_home(), LOUDSPEAKERS[0]);
+    site.add_loudspeaker(&internet.add_home(), LOUDSPEAKERS[0].0);
     page_from_home(&mut site, &internet.add_home(), Transport::Tls, Media::SecurePcmu);
 }
 
@@ -39,7 +39,7 @@ fn a_phone_and_a_loudspeaker_behind_nat_in_opus() {
         return;
     };
     let mut site = Site::start_with(Internet::SERVER, &LOUDSPEAKERS[1..]);
-    site.add_loudspeaker(&internet.add_home(), LOUDSPEAKERS[0]);
+    site.add_loudspeaker(&internet.add_home(), LOUDSPEAKERS[0].0);
     page_from_home(&mut site, &internet.add_home(), Transport::Tls, Media::SecureOpus);
 }
 

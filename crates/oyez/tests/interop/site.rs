@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use audio::Recorder;
 use model::status::{PageReport, ZoneEvent};
 use oyez::cli::SinkKind;
+use oyez::failure::Failure;
 use oyez::state::StateFolder;
+use oyez::up::example::Example;
 use oyez::up::listening::Listening;
-use oyez::up::loudspeaker::Loudspeaker;
+use oyez::up::loudspeaker::{Loudspeaker, LoudspeakerSetup};
 use oyez::up::stage::{Stage, StageSetup};
 use peers::{Account, Home, Media};
 use sip::flow::Transport;
@@ -29,54 +30,18 @@ pub(crate) const LOUDSPEAKERS: [(&str, &str); 3] =
 
 /// Samples a second of recordings.
 const RECORDED_RATE: u32 = 48_000;
-pub(crate) const DOMAIN: &str = "site.example";
+pub(crate) const DOMAIN: &str = "oyez.internal";
 pub(crate) const PHONE: &str = "desk";
 /// Differs from the user, so that a phone that mixes the two is found out.
 const PHONE_ID: &str = "id-2001";
-const PHONE_PASSWORD: &str = "correct-horse-battery";
 /// Longest wait for an event of the zone, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const DIRECTORY: &str = r#"
-account = "site"
-domain = "site.example"
-
-[[device]]
-user = "hall"
-name = "Hall"
-password = "hall-26-letters-of-password"
-kind = "page"
-
-[[device]]
-user = "corridor"
-name = "Corridor"
-password = "corridor-26-letters-of-password"
-kind = "page"
-
-[[device]]
-user = "yard"
-name = "Yard"
-password = "yard-26-letters-of-password"
-kind = "page"
-
-[[phone]]
-user = "desk"
-authorization-id = "id-2001"
-name = "Desk phone"
-password = "correct-horse-battery"
-algorithm = "md5"
-extension = "200"
-
-[[page-group]]
-extension = "700"
-name = "Everywhere"
-members = ["hall", "corridor", "yard"]
-
-[[permission]]
-who = ["desk"]
-may = ["call", "page"]
-what = "*"
-"#;
+/// Who is there.
+const EXAMPLE: Example = Example {
+    loudspeakers: &LOUDSPEAKERS,
+    phone_authorization_id: PHONE_ID,
+};
 
 /// Waits until no other test of this program pages: they would take the processor from each other.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
@@ -94,6 +59,7 @@ pub(crate) struct Recording {
 pub(crate) struct Site {
     stage: Stage,
     state: StateFolder,
+    phone_password: String,
     events: broadcast::Receiver<ZoneEvent>,
     proxy: String,
     folder: TempDir,
@@ -113,42 +79,56 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let state = StateFolder::choose(Some(folder.path())).unwrap();
-        std::fs::write(state.directory(), DIRECTORY).unwrap();
         let setup = StageSetup {
             state: state.clone(),
             listening: Listening::FreePorts(address),
-            loudspeakers,
+            example: EXAMPLE,
             sink: SinkKind::File,
         };
         let stage = runtime
-            .block_on(Stage::start(&setup, &|_| {}))
+            .block_on(Stage::start_service(&setup, &|_| {}))
             .unwrap_or_else(|failure| panic!("{failure}"));
-        Self {
-            events: stage.subscribe(),
+        let (_, password) = stage.installation.credentials(PHONE).unwrap();
+        let mut site = Self {
+            events: stage.subscribe().unwrap(),
             stage,
             state,
+            phone_password: password.reveal().to_owned(),
             proxy: String::new(),
             folder,
             runtime,
             home_runtimes: Vec::new(),
+        };
+        for (user, _) in loudspeakers {
+            let setup = site.enrolled(user);
+            let started = site.runtime.block_on(Loudspeaker::start(&setup));
+            site.add(started);
         }
+        site
+    }
+
+    /// A loudspeaker with its certificate.
+    fn enrolled(&self, user: &str) -> LoudspeakerSetup {
+        let setup = self.stage.loudspeaker_setup(user).unwrap();
+        let enrolled = self.runtime.block_on(self.stage.enrol(&setup));
+        enrolled.unwrap_or_else(|failure| panic!("{failure}"));
+        setup
+    }
+
+    fn add(&mut self, started: Result<Loudspeaker, Failure>) {
+        let loudspeaker = started.unwrap_or_else(|failure| panic!("{failure}"));
+        self.stage.loudspeakers.push(loudspeaker);
     }
 
     /// Starts a loudspeaker in a home, and waits until it is registered.
-    pub(crate) fn add_loudspeaker(&mut self, home: &Home, (user, name): (&str, &'static str)) {
-        let recorder = Recorder::new(&self.state.recordings(), user, RECORDED_RATE).unwrap();
-        let mut setup = self
-            .stage
-            .loudspeaker_setup(user, name, Box::new(recorder))
-            .unwrap();
-        setup.bind = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    pub(crate) fn add_loudspeaker(&mut self, home: &Home, user: &str) {
+        let mut setup = self.enrolled(user);
+        setup.bind = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let runtime = home.within(|| Runtime::new().unwrap());
         // A task runs on the runtime's own threads, which are at home, and so are its sockets.
-        let started = runtime.spawn(Loudspeaker::start(name, setup));
-        let loudspeaker = runtime.block_on(started).unwrap();
-        self.stage
-            .loudspeakers
-            .push(loudspeaker.unwrap_or_else(|failure| panic!("{failure}")));
+        let started = runtime.spawn(async move { Loudspeaker::start(&setup).await });
+        let started = runtime.block_on(started).unwrap();
+        self.add(started);
         self.home_runtimes.push(runtime);
     }
 
@@ -169,7 +149,7 @@ impl Site {
         Account {
             user: PHONE,
             authorization_id: PHONE_ID,
-            password: PHONE_PASSWORD,
+            password: &self.phone_password,
             domain: DOMAIN,
             outbound: Some(&self.proxy),
             transport: match transport {
@@ -219,7 +199,8 @@ impl Site {
     pub(crate) fn wait_until_recorded(&self, seconds: f64) {
         let octets = f64::from(RECORDED_RATE) * 2.0 * seconds;
         let long_recordings = || {
-            let files = std::fs::read_dir(self.state.recordings()).unwrap();
+            let folders = std::fs::read_dir(self.state.recordings()).unwrap();
+            let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
             let lengths = files.map(|file| file.unwrap().metadata().unwrap().len());
             lengths.filter(|length| *length as f64 >= octets).count()
         };
@@ -250,7 +231,8 @@ impl Site {
             .map(|(loudspeaker, file)| {
                 let name = &loudspeaker.name;
                 let figures = speech.heard_in(&file.unwrap_or_else(|| panic!("{name} has recorded nothing")));
-                let listener = report.listeners.iter().find(|listener| listener.name == *name);
+                let mut listeners = report.listeners.iter();
+                let listener = listeners.find(|listener| listener.user == loudspeaker.user);
                 let receipt = listener.and_then(|listener| listener.receipt.as_ref()).unwrap();
                 println!(
                     "{:?}, {name}: {figures}; first audio after {:?} ms, {} of {} ms played, {} ms interrupted, \

@@ -26,8 +26,9 @@ pub enum OwnCertificate {
 }
 
 impl OwnCertificate {
-    /// Looks at the one in a state folder.
-    pub(in crate::appliance) fn of(state: &Path) -> Self {
+    /// Looks at the one in a state folder. Reads files.
+    #[must_use]
+    pub fn of(state: &Path) -> Self {
         let identity = match CertificateFiles::of(state).identity() {
             Ok(None) => return Self::Absent,
             Ok(Some(identity)) => identity,
