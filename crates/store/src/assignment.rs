@@ -28,14 +28,7 @@ impl Scope<'_, '_> {
         place: LinePlace,
         password: Secret,
     ) -> Result<Result<(), AssignmentError>, StoreError> {
-        let on_device: Vec<(Line, String)> = self
-            .held_lines_of_device(&device.id)
-            .await?
-            .into_iter()
-            .map(|(line, holder)| (line, holder.extension.to_string()))
-            .collect();
-        let of_holder = self.lines_of_holder(&holder.id).await?;
-        if let Err(error) = check_assignment(account, device, holder, place, &on_device, &of_holder) {
+        if let Err(error) = self.may_stand(account, device, holder, place).await? {
             return Ok(Err(error));
         }
         let damaged = StoreError::Damaged { table: "line" };
@@ -58,6 +51,60 @@ impl Scope<'_, '_> {
         };
         self.add_line(&line).await?;
         Ok(Ok(()))
+    }
+
+    /// Puts lines of a device in other places, each with the credentials it has, unless a rule is against it; then nothing is to be
+    /// committed. Lines may change places with one another.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn move_lines(
+        &mut self,
+        account: &Account,
+        device: &Device,
+        moves: &[(LineId, LinePlace)],
+    ) -> Result<Result<(), AssignmentError>, StoreError> {
+        let mut moved = Vec::new();
+        for (line, holder) in self.held_lines_of_device(&device.id).await? {
+            let to = moves.iter().find(|(id, _)| *id == line.id);
+            if let Some((id, place)) = to.filter(|(_, place)| *place != line.place) {
+                self.remove_line(id).await?;
+                moved.push((
+                    Line {
+                        place: *place,
+                        ..line
+                    },
+                    holder,
+                ));
+            }
+        }
+        for (line, holder) in moved {
+            if let Err(error) = self.may_stand(account, device, &holder, line.place).await? {
+                return Ok(Err(error));
+            }
+            self.add_line(&line).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    async fn may_stand(
+        &mut self,
+        account: &Account,
+        device: &Device,
+        holder: &Holder,
+        place: LinePlace,
+    ) -> Result<Result<(), AssignmentError>, StoreError> {
+        let on_device: Vec<(Line, String)> = self
+            .held_lines_of_device(&device.id)
+            .await?
+            .into_iter()
+            .map(|(line, holder)| (line, holder.extension.to_string()))
+            .collect();
+        let of_holder = self.lines_of_holder(&holder.id).await?;
+        Ok(check_assignment(
+            account, device, holder, place, &on_device, &of_holder,
+        ))
     }
 }
 

@@ -81,6 +81,27 @@ impl Scope<'_, '_> {
             .transpose()
     }
 
+    /// The lowest number of so many digits, from 101, 1001 or alike, that nobody has; none where all are taken.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn free_number(&mut self, digits: u32) -> Result<Option<u64>, StoreError> {
+        let (length, first) = (i64::from(digits), 10_u64.pow(digits.saturating_sub(1)) + 1);
+        let sql = "SELECT number FROM extension WHERE account = $1 AND LENGTH(number) = $2 ORDER BY number";
+        let values = [self.id(), length.into()];
+        let mut free = first;
+        for row in self.transaction.rows(sql, &values).await? {
+            let number: u64 = Columns::of("extension", row).parsed()?;
+            if number == free {
+                free += 1;
+            } else if number > free {
+                break;
+            }
+        }
+        Ok(Some(free).filter(|free| *free < 10_u64.pow(digits)))
+    }
+
     /// Takes a number that nobody has.
     pub(crate) async fn take_number(&mut self, extension: &Extension) -> Result<(), NumberTaken> {
         let values = [self.id(), extension.as_str().into()];

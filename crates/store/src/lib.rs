@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod api_clients;
 mod assignment;
 mod certificates;
 mod devices;
@@ -27,6 +28,7 @@ mod tests;
 mod transaction;
 
 pub use access::SignedIn;
+pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
 pub use holders::NumberTaken;

@@ -1,13 +1,16 @@
 //! Lists that are read page by page. A page begins behind the last row of the one before, by that row's place in the order, so
 //! rows that come or go meanwhile shift none of the others.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::Extension;
-use model::inventory::{Assignment, Device, DisplayName, Holder, HolderKind, LinePlace};
+use model::inventory::{
+    Assignment, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, LinePlace, SiteId,
+};
+use model::{DeviceId, Extension};
 
 use crate::devices::device_columns;
 use crate::engine::{Row, Value};
@@ -95,6 +98,12 @@ pub struct DeviceFilter {
     pub text: String,
     /// Only those with a line, or only those without.
     pub is_assigned: Option<bool>,
+    /// Only those of a type.
+    pub kind: Option<DeviceType>,
+    /// Only those with a line of a user, or only those with one of a common area.
+    pub assignee: Option<HolderKind>,
+    /// Only those at a site, or with a line of somebody there.
+    pub site: Option<SiteId>,
 }
 
 /// What a list of users and common areas is narrowed to; by default to nothing.
@@ -104,6 +113,8 @@ pub struct HolderFilter {
     pub text: String,
     /// Only users, or only common areas.
     pub kind: Option<HolderKind>,
+    /// Only those at a site.
+    pub site: Option<SiteId>,
 }
 
 /// A device with what stands in its slots.
@@ -113,6 +124,8 @@ pub struct ListedDevice {
     pub device: Device,
     /// Its lines by kind and port, each with the name and extension of the user or common area it is for.
     pub lines: Vec<(Assignment, DisplayName, Extension)>,
+    /// Those users and common areas.
+    pub holders: BTreeMap<HolderId, Holder>,
 }
 
 /// A user or common area with where it stands.
@@ -122,9 +135,98 @@ pub struct ListedHolder {
     pub holder: Holder,
     /// Its lines by device, kind and port, each with the name of the device.
     pub lines: Vec<(Assignment, DisplayName)>,
+    /// Those devices.
+    pub devices: BTreeMap<DeviceId, Device>,
+}
+
+/// What a device passes the filter by; narrowed with what is cheapest first.
+macro_rules! devices_where {
+    () => {
+        "account = $1 AND (LOWER(name) LIKE $2 ESCAPE '!' OR mac LIKE $3 OR ($4 <> '' AND EXISTS \
+         (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \
+         WHERE line.device = device.id AND holder.extension LIKE $4))) \
+         AND ($5 = -1 OR $5 = CASE WHEN EXISTS (SELECT 1 FROM line WHERE line.device = device.id) THEN 1 ELSE 0 END) \
+         AND ($6 = '' OR kind = $6) \
+         AND ($7 = '' OR EXISTS (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \
+         WHERE line.device = device.id AND holder.kind = $7)) \
+         AND ($8 = '' OR device.site = $8 OR EXISTS (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \
+         WHERE line.device = device.id AND holder.site = $8))"
+    };
+}
+
+/// What a user or common area passes the filter by.
+macro_rules! holders_where {
+    () => {
+        "account = $1 AND (LOWER(name) LIKE $2 ESCAPE '!' OR extension LIKE $3) AND ($4 = '' OR kind = $4) \
+         AND ($5 = '' OR site = $5)"
+    };
+}
+
+impl DeviceFilter {
+    /// What stands at the places of the filter.
+    fn values(&self, account: Value) -> Vec<Value> {
+        let search = Search::of(&self.text);
+        vec![
+            account,
+            search.name.into(),
+            search.mac.into(),
+            search.number.into(),
+            self.is_assigned.map_or(-1, i64::from).into(),
+            self.kind.map_or("", DeviceType::as_str).into(),
+            self.assignee.map_or("", HolderKind::as_str).into(),
+            self.site.as_ref().map_or("", SiteId::as_str).into(),
+        ]
+    }
+}
+
+impl HolderFilter {
+    /// What stands at the places of the filter.
+    fn values(&self, account: Value) -> Vec<Value> {
+        let search = Search::of(&self.text);
+        vec![
+            account,
+            search.name.into(),
+            search.number.into(),
+            self.kind.map_or("", HolderKind::as_str).into(),
+            self.site.as_ref().map_or("", SiteId::as_str).into(),
+        ]
+    }
 }
 
 impl Scope<'_, '_> {
+    /// Counts the devices that a list has on all its pages.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_devices(&mut self, filter: &DeviceFilter) -> Result<u64, StoreError> {
+        let values = filter.values(self.id());
+        self.count(
+            concat!("SELECT COUNT(*) FROM device WHERE ", devices_where!()),
+            &values,
+        )
+        .await
+    }
+
+    /// Counts the users and common areas that a list has on all its pages.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_holders(&mut self, filter: &HolderFilter) -> Result<u64, StoreError> {
+        let values = filter.values(self.id());
+        self.count(
+            concat!("SELECT COUNT(*) FROM holder WHERE ", holders_where!()),
+            &values,
+        )
+        .await
+    }
+
+    pub(crate) async fn count(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, StoreError> {
+        let row = self.transaction.row(sql, values).await?;
+        row.map_or(Ok(0), |row| Columns::of("count", row).number())
+    }
+
     /// Lists devices by name, with no difference between capital and small letters of ASCII: at most `limit`, which is taken to lie
     /// between 1 and [`LIST_ROWS_MAX`], from behind the place `after`.
     ///
@@ -139,38 +241,33 @@ impl Scope<'_, '_> {
     ) -> Result<Listed<ListedDevice>, StoreError> {
         let after = after.cloned().unwrap_or_else(ListKey::start);
         let limit = limit.clamp(1, LIST_ROWS_MAX);
-        let search = Search::of(&filter.text);
-        let values = [
-            self.id(),
-            after.sorted_by.into(),
-            after.id.into(),
-            search.name.into(),
-            search.mac.into(),
-            search.number.into(),
-            filter.is_assigned.map_or(-1, i64::from).into(),
-            one_more(limit),
-        ];
-        // The place is said twice because SQLite looks up a first column in an index over expressions, and no pair. Then the search
-        // is narrowed with what is cheapest first.
-        let sql = "SELECT d.id, d.name, description, mac, d.kind, model, firmware, d.site, added_at, \
-                   line.kind, line.port, holder.id, sip_user, holder.name, holder.extension FROM \
-                   (SELECT * FROM device WHERE account = $1 AND LOWER(name) >= $2 AND (LOWER(name), id) > ($2, $3) \
-                   AND (LOWER(name) LIKE $4 ESCAPE '!' OR mac LIKE $5 OR ($6 <> '' AND EXISTS \
-                   (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \
-                   WHERE line.device = device.id AND holder.extension LIKE $6))) \
-                   AND ($7 = -1 OR $7 = CASE WHEN EXISTS (SELECT 1 FROM line WHERE line.device = device.id) THEN 1 ELSE 0 END) \
-                   ORDER BY LOWER(name), id LIMIT $8) AS d \
-                   LEFT JOIN line ON line.device = d.id LEFT JOIN holder ON holder.id = line.holder \
-                   ORDER BY LOWER(d.name), d.id, line.kind, line.port";
+        let mut values = filter.values(self.id());
+        values.extend([after.sorted_by.into(), after.id.into(), one_more(limit)]);
+        // The place is said twice because SQLite looks up a first column in an index over expressions, and no pair.
+        let sql = concat!(
+            "SELECT d.id, d.name, description, mac, d.kind, model, firmware, d.site, added_at, \
+             line.kind, line.port, sip_user, holder.id, holder.kind, holder.name, holder.extension, package, country, \
+             time_zone, holder.site FROM \
+             (SELECT * FROM device WHERE LOWER(name) >= $9 AND (LOWER(name), id) > ($9, $10) AND ",
+            devices_where!(),
+            " ORDER BY LOWER(name), id LIMIT $11) AS d \
+             LEFT JOIN line ON line.device = d.id LEFT JOIN holder ON holder.id = line.holder \
+             ORDER BY LOWER(d.name), d.id, line.kind, line.port"
+        );
         let mut rows: Vec<ListedDevice> = Vec::new();
         for row in self.transaction.rows(sql, &values).await? {
             let (device, assigned) = device_row(row)?;
-            match rows.last_mut().filter(|last| last.device.id == device.id) {
-                Some(last) => last.lines.extend(assigned),
-                None => rows.push(ListedDevice {
+            if rows.last().is_none_or(|last| last.device.id != device.id) {
+                rows.push(ListedDevice {
                     device,
-                    lines: assigned.into_iter().collect(),
-                }),
+                    lines: Vec::new(),
+                    holders: BTreeMap::new(),
+                });
+            }
+            if let (Some(last), Some((assignment, holder))) = (rows.last_mut(), assigned) {
+                let (name, extension) = (holder.name.clone(), holder.extension.clone());
+                last.lines.push((assignment, name, extension));
+                last.holders.insert(holder.id.clone(), holder);
             }
         }
         Ok(page(rows, limit, |last| ListKey {
@@ -193,32 +290,32 @@ impl Scope<'_, '_> {
     ) -> Result<Listed<ListedHolder>, StoreError> {
         let after = after.cloned().unwrap_or_else(ListKey::start);
         let limit = limit.clamp(1, LIST_ROWS_MAX);
-        let search = Search::of(&filter.text);
-        let values = [
-            self.id(),
-            after.sorted_by.into(),
-            search.name.into(),
-            search.number.into(),
-            filter.kind.map_or("", HolderKind::as_str).into(),
-            one_more(limit),
-        ];
-        let sql = "SELECT h.id, h.kind, h.name, h.extension, package, country, time_zone, h.site, \
-                   line.device, line.kind, line.port, sip_user, device.name FROM \
-                   (SELECT * FROM holder WHERE account = $1 AND LENGTH(extension) >= LENGTH($2) \
-                   AND (LENGTH(extension), extension) > (LENGTH($2), $2) \
-                   AND (LOWER(name) LIKE $3 ESCAPE '!' OR extension LIKE $4) AND ($5 = '' OR kind = $5) \
-                   ORDER BY LENGTH(extension), extension LIMIT $6) AS h \
-                   LEFT JOIN line ON line.holder = h.id LEFT JOIN device ON device.id = line.device \
-                   ORDER BY LENGTH(h.extension), h.extension, line.device, line.kind, line.port";
+        let mut values = filter.values(self.id());
+        values.extend([after.sorted_by.into(), one_more(limit)]);
+        let sql = concat!(
+            "SELECT h.id, h.kind, h.name, h.extension, package, country, time_zone, h.site, \
+             line.kind, line.port, sip_user, device.id, device.name, description, mac, device.kind, model, firmware, \
+             device.site, added_at FROM \
+             (SELECT * FROM holder WHERE LENGTH(extension) >= LENGTH($6) \
+             AND (LENGTH(extension), extension) > (LENGTH($6), $6) AND ",
+            holders_where!(),
+            " ORDER BY LENGTH(extension), extension LIMIT $7) AS h \
+             LEFT JOIN line ON line.holder = h.id LEFT JOIN device ON device.id = line.device \
+             ORDER BY LENGTH(h.extension), h.extension, line.device, line.kind, line.port"
+        );
         let mut rows: Vec<ListedHolder> = Vec::new();
         for row in self.transaction.rows(sql, &values).await? {
             let (holder, assigned) = holder_row(row)?;
-            match rows.last_mut().filter(|last| last.holder.id == holder.id) {
-                Some(last) => last.lines.extend(assigned),
-                None => rows.push(ListedHolder {
+            if rows.last().is_none_or(|last| last.holder.id != holder.id) {
+                rows.push(ListedHolder {
                     holder,
-                    lines: assigned.into_iter().collect(),
-                }),
+                    lines: Vec::new(),
+                    devices: BTreeMap::new(),
+                });
+            }
+            if let (Some(last), Some((assignment, device))) = (rows.last_mut(), assigned) {
+                last.lines.push((assignment, device.name.clone()));
+                last.devices.insert(device.id.clone(), device);
             }
         }
         Ok(page(rows, limit, |last| ListKey {
@@ -301,38 +398,38 @@ fn page<T>(mut rows: Vec<T>, limit: u32, place: impl FnOnce(&T) -> ListKey) -> L
     Listed { rows, next }
 }
 
-type AssignedTo = (Assignment, DisplayName, Extension);
-
-fn device_row(row: Row) -> Result<(Device, Option<AssignedTo>), StoreError> {
+fn device_row(row: Row) -> Result<(Device, Option<(Assignment, Holder)>), StoreError> {
     let mut columns = Columns::of("device", row);
     let device = device_columns(&mut columns)?;
     let Some(place) = place_or_null(&mut columns)? else {
         return Ok((device, None));
     };
+    let user = columns.parsed()?;
+    let holder = holder_columns(&mut columns)?;
     let assignment = Assignment {
         device: device.id.clone(),
         place,
-        holder: columns.parsed()?,
-        user: columns.parsed()?,
+        holder: holder.id.clone(),
+        user,
     };
-    let name = columns.checked(DisplayName::new)?;
-    Ok((device, Some((assignment, name, columns.parsed()?))))
+    Ok((device, Some((assignment, holder))))
 }
 
-fn holder_row(row: Row) -> Result<(Holder, Option<(Assignment, DisplayName)>), StoreError> {
+fn holder_row(row: Row) -> Result<(Holder, Option<(Assignment, Device)>), StoreError> {
     let mut columns = Columns::of("holder", row);
     let holder = holder_columns(&mut columns)?;
-    let Some(device) = columns.parsed_or_null()? else {
+    let Some(place) = place_or_null(&mut columns)? else {
         return Ok((holder, None));
     };
-    let place = place_or_null(&mut columns)?.ok_or_else(|| columns.damaged())?;
+    let user = columns.parsed()?;
+    let device = device_columns(&mut columns)?;
     let assignment = Assignment {
-        device,
+        device: device.id.clone(),
         place,
         holder: holder.id.clone(),
-        user: columns.parsed()?,
+        user,
     };
-    Ok((holder, Some((assignment, columns.checked(DisplayName::new)?))))
+    Ok((holder, Some((assignment, device))))
 }
 
 fn place_or_null(columns: &mut Columns) -> Result<Option<LinePlace>, StoreError> {

@@ -1,5 +1,6 @@
 //! What is kept is what was given, account by account.
 
+mod api_clients;
 mod listing;
 mod removal;
 

@@ -45,6 +45,26 @@ impl DeviceType {
         }
     }
 
+    /// The manufacturer, as other programs name it.
+    #[must_use]
+    pub const fn brand(self) -> &'static str {
+        match self {
+            Self::Algo => "Algo",
+            Self::Oyez => "Oyez",
+            Self::Other => "Other",
+        }
+    }
+
+    /// The one model that an administrator can name for it; a generic device has none.
+    #[must_use]
+    pub const fn model(self) -> Option<&'static str> {
+        match self {
+            Self::Algo => Some("algo-sip-based-device"),
+            Self::Oyez => Some("oyez"),
+            Self::Other => None,
+        }
+    }
+
     /// Says whether such a device fetches its configuration, and so needs a certificate.
     #[must_use]
     pub const fn is_provisioned(self) -> bool {
@@ -109,6 +129,18 @@ impl LinePlace {
         }
     }
 
+    /// The first place of a device of that type that is not taken, of those that an extension is put in where nobody says which:
+    /// page slots, or the lines of a phone.
+    #[must_use]
+    pub fn first_free(kind: DeviceType, taken: &[Self]) -> Option<Self> {
+        let is_free = |place: &Self| !taken.contains(place);
+        if kind.is_provisioned() {
+            SlotPosition::all(SlotKind::Page).map(Self::Slot).find(is_free)
+        } else {
+            (1..=Self::PHONE_LINES_MAX).map(Self::Phone).find(is_free)
+        }
+    }
+
     /// Reads what [`LinePlace::kind`] and [`LinePlace::port`] say.
     #[must_use]
     pub fn from_stored(kind: &str, port: u8) -> Option<Self> {
@@ -166,4 +198,22 @@ pub struct Line {
     pub generation: Generation,
     /// The password.
     pub password: Secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_free_place_is_a_page_slot_or_a_line_of_a_phone_while_there_is_one() {
+        let page = |port| LinePlace::Slot(SlotPosition::new(SlotKind::Page, port).unwrap());
+        assert_eq!(LinePlace::first_free(DeviceType::Algo, &[]), Some(page(1)));
+        assert_eq!(LinePlace::first_free(DeviceType::Oyez, &[page(1)]), Some(page(2)));
+        let lines: Vec<LinePlace> = (1..=LinePlace::PHONE_LINES_MAX).map(LinePlace::Phone).collect();
+        assert_eq!(
+            LinePlace::first_free(DeviceType::Other, &lines[..15]),
+            Some(lines[15])
+        );
+        assert_eq!(LinePlace::first_free(DeviceType::Other, &lines), None);
+    }
 }

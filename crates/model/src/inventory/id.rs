@@ -26,6 +26,10 @@ inventory_id!(
     AdministratorId, "an administrator's id"
 );
 inventory_id!(
+    /// Identifies a program that uses the API.
+    ApiClientId, "a client id"
+);
+inventory_id!(
     /// Identifies a site.
     SiteId, "a site's id"
 );

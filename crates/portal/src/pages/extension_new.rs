@@ -7,8 +7,8 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use model::SlotKind;
 use model::inventory::{Device, Holder, HolderKind, LinePlace};
-use model::{SlotKind, SlotPosition};
 use store::{Scope, StoreError};
 
 use super::Site;
@@ -56,10 +56,10 @@ pub(super) async fn show(
         return choose(&by, &mut scope, device, error).await;
     }
     let taken = scope.lines_of_device(&device.id).await?;
-    let mut taken: BTreeSet<LinePlace> = taken.into_iter().map(|line| line.place).collect();
+    let mut taken: Vec<LinePlace> = taken.into_iter().map(|line| line.place).collect();
     let mut fields = Vec::new();
     for holder in &chosen {
-        let place = free_place(&device, &taken);
+        let place = LinePlace::first_free(device.kind, &taken);
         let [kind, port] = fields_of(&device, holder);
         let (kind, port) = match place {
             Some(place) => (kind.filled(place.kind()), port.filled(&place.port().to_string())),
@@ -141,20 +141,6 @@ async fn holders<'n>(
         }
     }
     Ok(holders)
-}
-
-/// The first place of a device that is proposed.
-fn free_place(device: &Device, taken: &BTreeSet<LinePlace>) -> Option<LinePlace> {
-    let is_free = |place: &LinePlace| !taken.contains(place);
-    if device.kind.is_provisioned() {
-        SlotPosition::all(SlotKind::Page)
-            .map(LinePlace::Slot)
-            .find(is_free)
-    } else {
-        (1..=LinePlace::PHONE_LINES_MAX)
-            .map(LinePlace::Phone)
-            .find(is_free)
-    }
 }
 
 /// Assignment type and port number for one extension.

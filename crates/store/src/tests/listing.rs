@@ -29,7 +29,7 @@ fn line_of(number: u16, device: &Device, holder: &Holder) -> Line {
 fn searching(text: &str) -> DeviceFilter {
     DeviceFilter {
         text: text.to_owned(),
-        is_assigned: None,
+        ..DeviceFilter::default()
     }
 }
 
@@ -47,6 +47,7 @@ async fn numbers(transaction: &mut Transaction<'_>, text: &str, kind: Option<Hol
     let filter = HolderFilter {
         text: text.to_owned(),
         kind,
+        ..HolderFilter::default()
     };
     let mut scope = transaction.account(&id("one"));
     let listed = scope.list_holders(&filter, None, LIST_ROWS_MAX).await.unwrap();
@@ -284,6 +285,7 @@ async fn lists_of_much() {
             let filter = DeviceFilter {
                 text: text.to_owned(),
                 is_assigned,
+                ..DeviceFilter::default()
             };
             let (mut after, mut slowest, mut rows, mut pages) = (None, Duration::ZERO, 0, 0);
             loop {
@@ -300,6 +302,7 @@ async fn lists_of_much() {
         let filter = HolderFilter {
             text: text.to_owned(),
             kind: None,
+            ..HolderFilter::default()
         };
         let (mut after, mut slowest, mut rows) = (None, Duration::ZERO, 0);
         loop {
@@ -313,4 +316,70 @@ async fn lists_of_much() {
         }
         println!("holders {text:?}: {rows} rows, slowest page {slowest:?}");
     }
+}
+
+#[tokio::test]
+async fn a_list_is_narrowed_by_type_assignee_and_site_and_its_rows_are_counted() {
+    let (_folder, store) = opened().await;
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let hall = holder(701);
+    let person = Holder {
+        kind: HolderKind::User,
+        ..holder(702)
+    };
+    scope.add_holder(&hall).await.unwrap();
+    scope.add_holder(&person).await.unwrap();
+    let generic = Device {
+        kind: DeviceType::Other,
+        ..named(3, "gamma")
+    };
+    for device in [&named(1, "alpha"), &named(2, "beta"), &generic] {
+        scope.add_device(device).await.unwrap();
+    }
+    scope
+        .add_line(&line_of(1, &named(1, "alpha"), &hall))
+        .await
+        .unwrap();
+    scope
+        .add_line(&line_of(2, &named(2, "beta"), &person))
+        .await
+        .unwrap();
+
+    let of_type = DeviceFilter {
+        kind: Some(DeviceType::Other),
+        ..DeviceFilter::default()
+    };
+    let of_user = DeviceFilter {
+        assignee: Some(HolderKind::User),
+        ..DeviceFilter::default()
+    };
+    let elsewhere = DeviceFilter {
+        site: Some("nowhere".parse().unwrap()),
+        ..DeviceFilter::default()
+    };
+
+    for (filter, expected) in [
+        (of_type, vec!["gamma"]),
+        (of_user, vec!["beta"]),
+        (elsewhere, vec![]),
+    ] {
+        assert_eq!(names(&mut writing, &filter).await, expected);
+        let count = writing.account(&id("one")).count_devices(&filter).await.unwrap();
+        assert_eq!(count, expected.len() as u64);
+    }
+    let mut scope = writing.account(&id("one"));
+    let areas = HolderFilter {
+        kind: Some(HolderKind::CommonArea),
+        ..HolderFilter::default()
+    };
+    assert_eq!(scope.count_holders(&areas).await.unwrap(), 1);
+    let listed = scope.list_holders(&areas, None, 10).await.unwrap();
+    let row = &listed.rows[0];
+    assert_eq!(row.devices[&row.lines[0].0.device], named(1, "alpha"));
+    let listed = scope
+        .list_devices(&DeviceFilter::default(), None, 1)
+        .await
+        .unwrap();
+    assert_eq!(listed.rows[0].holders[&hall.id], hall);
 }

@@ -1,0 +1,140 @@
+//! Programs that use the API, and their tokens.
+
+use model::inventory::{ApiClient, ApiClientId, ApiScopes};
+
+use super::*;
+use crate::{API_CLIENTS_MAX, API_TOKENS_MAX};
+
+fn client(number: u128) -> ApiClient {
+    ApiClient {
+        id: ApiClientId::from_random(number),
+        name: name("Stock list"),
+        secret: TokenHash([1; 32]),
+        scopes: ApiScopes::parse("phone:read:admin").unwrap(),
+        added_at: NOW,
+    }
+}
+
+fn token(number: i64) -> TokenHash {
+    let mut octets = [0; 32];
+    octets[..8].copy_from_slice(&number.to_be_bytes());
+    TokenHash(octets)
+}
+
+#[tokio::test]
+async fn a_token_is_its_client_s_until_it_ends_or_the_client_is_removed() {
+    let (_folder, store) = opened().await;
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    assert!(scope.add_api_client(&client(1)).await.unwrap());
+    assert_eq!(scope.api_clients().await.unwrap(), [client(1)]);
+    let ends = NOW.after_seconds(60);
+    assert!(
+        scope
+            .add_api_token(&client(1).id, token(1), ends, NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !scope
+            .add_api_token(&client(2).id, token(2), ends, NOW)
+            .await
+            .unwrap()
+    );
+    let mut other = writing.account(&id("two"));
+    assert!(
+        !other
+            .add_api_token(&client(1).id, token(3), ends, NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(other.remove_api_client(&client(1).id).await.unwrap(), None);
+
+    let known = Some((id("one"), client(1)));
+    assert_eq!(writing.api_client(&client(1).id).await.unwrap(), known);
+    assert_eq!(writing.bearer(token(1), NOW).await.unwrap(), known);
+    assert_eq!(writing.bearer(token(1), ends).await.unwrap(), None);
+    assert_eq!(writing.bearer(token(2), NOW).await.unwrap(), None);
+    let removed = writing.account(&id("one")).remove_api_client(&client(1).id).await;
+    assert_eq!(removed.unwrap(), Some(client(1)));
+    assert_eq!(writing.bearer(token(1), NOW).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_client_has_so_many_tokens_and_an_account_so_many_clients() {
+    let (_folder, store) = opened().await;
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for number in 0..API_CLIENTS_MAX {
+        assert!(
+            scope
+                .add_api_client(&client(u128::try_from(number).unwrap()))
+                .await
+                .unwrap()
+        );
+    }
+    assert!(!scope.add_api_client(&client(1_000)).await.unwrap());
+
+    for number in 0..=API_TOKENS_MAX {
+        let ends = NOW.after_seconds(60 + u64::try_from(number).unwrap());
+        scope
+            .add_api_token(&client(1).id, token(number), ends, NOW)
+            .await
+            .unwrap();
+    }
+    assert_eq!(writing.bearer(token(0), NOW).await.unwrap(), None);
+    assert!(writing.bearer(token(1), NOW).await.unwrap().is_some());
+    assert!(
+        writing
+            .bearer(token(API_TOKENS_MAX), NOW)
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn the_lowest_free_number_is_found_until_there_is_none() {
+    let (_folder, store) = opened().await;
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for number in [11, 12, 14, 701] {
+        scope.add_holder(&holder(number)).await.unwrap();
+    }
+    assert_eq!(scope.free_number(2).await.unwrap(), Some(13));
+    assert_eq!(scope.free_number(3).await.unwrap(), Some(101));
+    for number in (13..=13).chain(15..=99) {
+        scope.add_holder(&holder(number)).await.unwrap();
+    }
+    assert_eq!(scope.free_number(2).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn lines_change_places_with_the_credentials_they_have() {
+    let (_folder, store) = opened().await;
+    let mut writing = store.write().await.unwrap();
+    let one = account("one");
+    let mut scope = writing.account(&id("one"));
+    let (speaker, holders) = (device(1), [holder(701), holder(702)]);
+    scope.add_device(&speaker).await.unwrap();
+    let place = |port| LinePlace::Slot(SlotPosition::new(model::SlotKind::Page, port).unwrap());
+    for (holder, port) in holders.iter().zip(1..) {
+        scope.add_holder(holder).await.unwrap();
+        let assigned = scope
+            .assign(&one, &speaker, holder, place(port), Secret::from("secret"))
+            .await;
+        assigned.unwrap().unwrap();
+    }
+    let before = scope.lines_of_device(&speaker.id).await.unwrap();
+    let moves = [(before[0].id.clone(), place(2)), (before[1].id.clone(), place(1))];
+
+    scope.move_lines(&one, &speaker, &moves).await.unwrap().unwrap();
+
+    let after = scope.lines_of_device(&speaker.id).await.unwrap();
+    assert_eq!(
+        (&after[0].user, &after[1].user),
+        (&before[1].user, &before[0].user)
+    );
+    let taken = [(after[0].id.clone(), place(2))];
+    assert!(scope.move_lines(&one, &speaker, &taken).await.unwrap().is_err());
+}
