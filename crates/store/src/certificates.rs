@@ -3,8 +3,8 @@
 use model::DeviceId;
 use model::inventory::{ClaimCode, IssuedCertificate, Timestamp, TokenHash};
 
-use crate::engine::{Row, Value};
-use crate::stored::{Columns, hash, moment};
+use crate::engine::Row;
+use crate::stored::{Columns, hash, moment, moment_or_null};
 use crate::transaction::{Scope, StoreError, Transaction};
 
 /// How often one key may use its claim code.
@@ -62,7 +62,7 @@ impl Transaction<'_> {
             hash(certificate.key),
             certificate.device.as_str().into(),
             moment(certificate.issued_at),
-            certificate.revoked_at.map_or(Value::Null, moment),
+            moment_or_null(certificate.revoked_at),
         ];
         self.execute("INSERT INTO certificate VALUES ($1, $2, $3, $4, $5)", &values)
             .await?;

@@ -10,6 +10,8 @@ mod access;
 mod accounts;
 mod api_clients;
 mod assignment;
+#[cfg(test)]
+mod both_engines;
 mod certificates;
 mod devices;
 mod engine;
@@ -19,18 +21,24 @@ mod holders;
 mod lines;
 mod listing;
 mod moment;
+#[cfg(test)]
+#[path = "tests/mod.rs"]
+mod on_postgres;
+#[cfg(test)]
+#[expect(clippy::duplicate_mod, reason = "the same tests hold for both engines")]
+#[path = "tests/mod.rs"]
+mod on_sqlite;
 mod removal;
 mod schema;
 mod seal;
 mod stored;
-#[cfg(test)]
-mod tests;
 mod transaction;
 
 pub use access::SignedIn;
 pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
+pub use engine::postgres::{NoServer, PostgresServer};
 pub use holders::NumberTaken;
 pub use listing::{
     DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListKey, Listed, ListedDevice, ListedHolder, NoListKey,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use model::inventory::{Timestamp, TokenHash};
 
-use crate::engine::{Row, Value};
+use crate::engine::{Kind, Row, Value};
 use crate::transaction::StoreError;
 
 /// Takes the columns of a row one after the other.
@@ -27,7 +27,7 @@ impl Columns {
     }
 
     fn value(&mut self) -> Value {
-        self.values.next().unwrap_or(Value::Null)
+        self.values.next().unwrap_or(Value::Null(Kind::Text))
     }
 
     pub(crate) fn text(&mut self) -> Result<String, StoreError> {
@@ -37,7 +37,7 @@ impl Columns {
     pub(crate) fn text_or_null(&mut self) -> Result<Option<String>, StoreError> {
         match self.value() {
             Value::Text(text) => Ok(Some(text)),
-            Value::Null => Ok(None),
+            Value::Null(_) => Ok(None),
             Value::Integer(_) | Value::Octets(_) => Err(self.damaged()),
         }
     }
@@ -49,7 +49,7 @@ impl Columns {
     fn integer_or_null(&mut self) -> Result<Option<i64>, StoreError> {
         match self.value() {
             Value::Integer(number) => Ok(Some(number)),
-            Value::Null => Ok(None),
+            Value::Null(_) => Ok(None),
             Value::Text(_) | Value::Octets(_) => Err(self.damaged()),
         }
     }
@@ -65,7 +65,7 @@ impl Columns {
     pub(crate) fn octets(&mut self) -> Result<Vec<u8>, StoreError> {
         match self.value() {
             Value::Octets(octets) => Ok(octets),
-            Value::Null | Value::Integer(_) | Value::Text(_) => Err(self.damaged()),
+            Value::Null(_) | Value::Integer(_) | Value::Text(_) => Err(self.damaged()),
         }
     }
 
@@ -114,6 +114,11 @@ impl Columns {
 /// A moment as it is stored. Moments past the year 292,000,000 are that year's.
 pub(crate) fn moment(at: Timestamp) -> Value {
     Value::Integer(i64::try_from(at.0).unwrap_or(i64::MAX))
+}
+
+/// A moment that may not have come, as it is stored.
+pub(crate) fn moment_or_null(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null(Kind::Integer), moment)
 }
 
 /// A hash as it is stored.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use model::AccountId;
 use tokio::sync::watch;
 
-use crate::engine::{Row, Sqlite, SqliteTransaction, Values, sqlite};
+use crate::engine::postgres::{Postgres, PostgresServer};
+use crate::engine::sqlite::Sqlite;
+use crate::engine::{Engine, EngineTransaction, Row, Values};
 use crate::schema;
 use crate::seal::Sealer;
 
@@ -14,6 +16,11 @@ use crate::seal::Sealer;
 const DATABASE: &str = "service.db";
 /// Name of the key in the same folder.
 const KEY: &str = "service.key";
+/// What the engines say of a disk without room: SQLite's SQLITE_FULL, PostgreSQL's disk_full.
+const FULL: [&str; 2] = ["13", "53100"];
+/// What PostgreSQL's errors begin with when it cannot do its part: connection exceptions, too many connections, locks that are not
+/// given, statements given up, and a server that stops or starts.
+const LOST: [&str; 6] = ["08", "53300", "55P03", "57014", "57P0", "25P03"];
 
 /// Why a store cannot be opened; each with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +39,16 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What the database said.
+        source: sqlx::Error,
+    },
+    /// The server of the database.
+    #[error(
+        "{server}: the database cannot be used; see that it runs, and that user, password and name of the database are right"
+    )]
+    Server {
+        /// Where it is.
+        server: String,
+        /// What it said.
         source: sqlx::Error,
     },
     /// A later program has written it.
@@ -53,8 +70,24 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database failed.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
+    #[error("the database failed; what was being done has not been done")]
+    Database(#[source] sqlx::Error),
+    /// There is no room for more.
+    #[error(
+        "the disk of the database is full: this was not kept, what is there can be read; make room and do it again"
+    )]
+    Full(#[source] sqlx::Error),
+    /// There is no answer.
+    #[error(
+        "the database does not answer: this was not done; see that it runs and can be reached, and do it again"
+    )]
+    Lost(#[source] sqlx::Error),
+    /// There was no answer to the last word.
+    #[error("the database was lost while it kept this: see whether it is there before doing it again")]
+    Uncertain(#[source] sqlx::Error),
+    /// A part of what was to be kept had failed before.
+    #[error("a part of this could not be done, so none of it was")]
+    Incomplete,
     /// It holds something that was never written by this program.
     #[error(
         "the table {table} holds what cannot be read: it was damaged or changed by something else; restore a copy"
@@ -77,10 +110,30 @@ pub enum StoreError {
     NoRandomness,
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(said) => match said.code().as_deref() {
+                Some(code) if FULL.contains(&code) => Self::Full(error),
+                Some(code) if LOST.iter().any(|class| code.starts_with(class)) => Self::Lost(error),
+                Some(_) | None => Self::Database(error),
+            },
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Self::Lost(error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
 /// What the service keeps.
 #[derive(Debug)]
 pub struct Store {
-    engine: Sqlite,
+    engine: Engine,
     sealer: Sealer,
     changes: watch::Sender<u64>,
 }
@@ -92,12 +145,32 @@ impl Store {
     ///
     /// When key or database cannot be used.
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
-        let (key, path) = (folder.join(KEY), folder.join(DATABASE));
-        let is_new = !path.exists();
-        let sealer = Sealer::open(&key, is_new).map_err(|source| OpenError::Key { path: key, source })?;
+        let path = folder.join(DATABASE);
+        let sealer = sealer(folder, !path.exists())?;
         let engine = Sqlite::open(&path)
             .await
             .map_err(|source| OpenError::Database { path, source })?;
+        Self::upgraded(Engine::Sqlite(engine), sealer).await
+    }
+
+    /// Opens the store in a database of a server, and makes it where there is none; the key that opens its passwords lies in a folder
+    /// of this machine. Tables of an earlier version are brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// When key or database cannot be used.
+    pub async fn open_postgres(folder: &Path, server: &PostgresServer) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Server {
+            server: server.to_string(),
+            source,
+        };
+        let engine = Postgres::open(server).await.map_err(unusable)?;
+        let is_made = engine.is_made().await.map_err(unusable)?;
+        let sealer = sealer(folder, !is_made)?;
+        Self::upgraded(Engine::Postgres(engine), sealer).await
+    }
+
+    async fn upgraded(engine: Engine, sealer: Sealer) -> Result<Self, OpenError> {
         let store = Self {
             engine,
             sealer,
@@ -136,20 +209,28 @@ impl Store {
     }
 }
 
+fn sealer(folder: &Path, is_new: bool) -> Result<Sealer, OpenError> {
+    let path = folder.join(KEY);
+    Sealer::open(&path, is_new).map_err(|source| OpenError::Key { path, source })
+}
+
 /// One state of the store, and what is being made of it.
 #[derive(Debug)]
 pub struct Transaction<'s> {
     store: &'s Store,
-    inner: SqliteTransaction,
+    inner: EngineTransaction,
     changes_directory: bool,
+    /// A statement has failed. SQLite would keep what the others did, PostgreSQL would say that it keeps it.
+    has_failed: bool,
 }
 
 impl<'s> Transaction<'s> {
-    fn new(store: &'s Store, inner: SqliteTransaction) -> Self {
+    fn new(store: &'s Store, inner: EngineTransaction) -> Self {
         Self {
             store,
             inner,
             changes_directory: false,
+            has_failed: false,
         }
     }
 
@@ -165,11 +246,16 @@ impl<'s> Transaction<'s> {
     ///
     /// # Errors
     ///
-    /// When the database fails; then nothing was changed.
+    /// When the database fails; then nothing was changed, except that nobody knows after [`StoreError::Uncertain`].
     pub async fn commit(self) -> Result<(), StoreError> {
+        if self.has_failed {
+            return Err(StoreError::Incomplete);
+        }
         let _told_when_dropped = self.changes_directory.then(|| Telling(&self.store.changes));
-        self.inner.commit().await?;
-        Ok(())
+        self.inner.commit().await.map_err(|error| match error.into() {
+            StoreError::Lost(error) => StoreError::Uncertain(error),
+            other => other,
+        })
     }
 
     pub(crate) fn sealer(&self) -> &'s Sealer {
@@ -181,7 +267,8 @@ impl<'s> Transaction<'s> {
         sql: &'static str,
         values: Values<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        Ok(sqlite::rows(&mut self.inner, sql, values).await?)
+        let rows = self.inner.rows(sql, values).await;
+        self.noted(rows)
     }
 
     pub(crate) async fn row(
@@ -194,11 +281,18 @@ impl<'s> Transaction<'s> {
 
     /// Runs a statement and says how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: Values<'_>) -> Result<u64, StoreError> {
-        Ok(sqlite::execute(&mut self.inner, sql, values).await?)
+        let touched = self.inner.execute(sql, values).await;
+        self.noted(touched)
     }
 
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        Ok(sqlite::script(&mut self.inner, sql).await?)
+        let done = self.inner.script(sql).await;
+        self.noted(done)
+    }
+
+    fn noted<T>(&mut self, answer: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        self.has_failed |= answer.is_err();
+        Ok(answer?)
     }
 }
 

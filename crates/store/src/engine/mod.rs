@@ -1,51 +1,68 @@
-//! A database as the repositories see it: a text of SQL with numbered places, values that go in, rows that come out.
+//! A database as the repositories see it: a text of SQL with numbered places, values that go in, rows that come out. The same
+//! texts serve both engines; what differs is in their modules and, for the schema, in [`dialect`].
 
+mod dialect;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-pub(crate) use sqlite::{Sqlite, SqliteTransaction};
+use std::time::Duration;
+
+use postgres::{Postgres, PostgresTransaction};
+use sqlite::{Sqlite, SqliteTransaction};
+
+/// Connections for reading. Writers take turns, so they need one.
+const READERS: u32 = 4;
+/// Longest wait for a connection: for the turn of a writer, or for a server that has gone.
+pub(crate) const TURN_WITHIN: Duration = Duration::from_secs(10);
 
 /// What stands in a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
-    Null,
+    /// Nothing, where something of a kind can stand: PostgreSQL has to be told which.
+    Null(Kind),
     Integer(i64),
     Text(String),
     Octets(Vec<u8>),
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
+/// A kind of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Integer,
+    Text,
+    Octets,
 }
 
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
+/// What can stand in a column, and so can be missing there.
+pub(crate) trait Kept: Into<Value> {
+    const KIND: Kind;
 }
 
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Integer(number)
-    }
+macro_rules! kept {
+    ($($from:ty => $kind:ident, $value:ident => $made:expr;)*) => {$(
+        impl From<$from> for Value {
+            fn from($value: $from) -> Self {
+                Self::$kind($made)
+            }
+        }
+
+        impl Kept for $from {
+            const KIND: Kind = Kind::$kind;
+        }
+    )*};
 }
 
-impl From<bool> for Value {
-    fn from(truth: bool) -> Self {
-        Self::Integer(truth.into())
-    }
+kept! {
+    &str => Text, text => text.to_owned();
+    String => Text, text => text;
+    i64 => Integer, number => number;
+    bool => Integer, truth => truth.into();
+    Vec<u8> => Octets, octets => octets;
 }
 
-impl From<Vec<u8>> for Value {
-    fn from(octets: Vec<u8>) -> Self {
-        Self::Octets(octets)
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
+impl<T: Kept> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
+        value.map_or(Self::Null(T::KIND), Into::into)
     }
 }
 
@@ -55,3 +72,83 @@ pub(crate) struct Row(pub(crate) Vec<Value>);
 
 /// What a statement is called with.
 pub(crate) type Values<'v> = &'v [Value];
+
+/// A database.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// A transaction in it; one that is dropped has not happened.
+#[derive(Debug)]
+pub(crate) enum EngineTransaction {
+    Sqlite(SqliteTransaction),
+    Postgres(PostgresTransaction),
+}
+
+impl Engine {
+    /// Begins a transaction that sees one state.
+    pub(crate) async fn read(&self) -> Result<EngineTransaction, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(engine) => EngineTransaction::Sqlite(engine.read().await?),
+            Self::Postgres(engine) => EngineTransaction::Postgres(engine.read().await?),
+        })
+    }
+
+    /// Begins a transaction that may write, as the only one.
+    pub(crate) async fn write(&self) -> Result<EngineTransaction, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(engine) => EngineTransaction::Sqlite(engine.write().await?),
+            Self::Postgres(engine) => EngineTransaction::Postgres(engine.write().await?),
+        })
+    }
+}
+
+impl EngineTransaction {
+    pub(crate) async fn rows(
+        &mut self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => sqlite::rows(transaction, sql, values).await,
+            Self::Postgres(transaction) => transaction.rows(sql, values).await,
+        }
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => sqlite::execute(transaction, sql, values).await,
+            Self::Postgres(transaction) => transaction.execute(sql, values).await,
+        }
+    }
+
+    /// Runs several statements without values, written as SQLite has them.
+    pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => sqlite::script(transaction, sql).await,
+            Self::Postgres(transaction) => transaction.script(dialect::postgres(sql)).await,
+        }
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+/// The kind of values of a type, by its name in either engine.
+fn kind_of(type_name: &str) -> Kind {
+    match type_name {
+        "INTEGER" | "BOOLEAN" | "INT8" | "INT4" => Kind::Integer,
+        "BLOB" | "BYTEA" => Kind::Octets,
+        _ => Kind::Text,
+    }
+}

@@ -10,10 +10,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Row, Value, Values};
+use super::{Kind, READERS, Row, TURN_WITHIN, Value, Values, kind_of};
 
-/// Connections for reading. Writers take turns, so they need one.
-const READERS: u32 = 4;
 /// For the owner alone.
 const FILE_MODE: u32 = 0o600;
 
@@ -41,7 +39,11 @@ impl Sqlite {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let pool = |connections| SqlitePoolOptions::new().max_connections(connections);
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(TURN_WITHIN)
+        };
         Ok(Self {
             writer: pool(1).connect_with(options.clone()).await?,
             readers: pool(READERS).connect_with(options).await?,
@@ -87,7 +89,7 @@ fn bound<'q>(sql: &'static str, values: &[Value]) -> sqlx::query::Query<'q, sqlx
     values
         .iter()
         .fold(sqlx::query(sql), |query, value| match value.clone() {
-            Value::Null => query.bind(None::<i64>),
+            Value::Null(_) => query.bind(None::<i64>),
             Value::Integer(number) => query.bind(number),
             Value::Text(text) => query.bind(text),
             Value::Octets(octets) => query.bind(octets),
@@ -103,12 +105,13 @@ fn row_of(row: &SqliteRow) -> Result<Row, sqlx::Error> {
 
 fn value_of(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
     let raw = row.try_get_raw(column)?;
+    let kind = kind_of(raw.type_info().name());
     if raw.is_null() {
-        return Ok(Value::Null);
+        return Ok(Value::Null(kind));
     }
-    match raw.type_info().name() {
-        "INTEGER" | "BOOLEAN" => row.try_get_unchecked(column).map(Value::Integer),
-        "BLOB" => row.try_get_unchecked(column).map(Value::Octets),
-        _ => row.try_get_unchecked(column).map(Value::Text),
+    match kind {
+        Kind::Integer => row.try_get_unchecked(column).map(Value::Integer),
+        Kind::Octets => row.try_get_unchecked(column).map(Value::Octets),
+        Kind::Text => row.try_get_unchecked(column).map(Value::Text),
     }
 }

@@ -57,7 +57,7 @@ async fn numbers(transaction: &mut Transaction<'_>, text: &str, kind: Option<Hol
 
 #[tokio::test]
 async fn devices_are_listed_page_by_page_with_what_stands_in_their_slots() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     let (hall, yard) = (holder(701), holder(1702));
@@ -102,7 +102,7 @@ async fn devices_are_listed_page_by_page_with_what_stands_in_their_slots() {
 
 #[tokio::test]
 async fn devices_are_found_by_name_address_and_extension() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     let hall = holder(701);
@@ -145,7 +145,7 @@ async fn devices_are_found_by_name_address_and_extension() {
 
 #[tokio::test]
 async fn a_text_as_long_as_is_searched_for_is_found_and_a_longer_one_is_not() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let longest = "n".repeat(SEARCH_TEXT_MAX);
     let device = Device {
@@ -160,7 +160,7 @@ async fn a_text_as_long_as_is_searched_for_is_found_and_a_longer_one_is_not() {
 
 #[tokio::test]
 async fn users_and_common_areas_are_listed_by_number_with_where_they_stand() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     for number in [1000, 99, 702, 701] {
@@ -215,7 +215,7 @@ async fn users_and_common_areas_are_listed_by_number_with_where_they_stand() {
 
 #[tokio::test]
 async fn a_page_has_as_many_rows_as_one_may_and_never_more() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     let most = u16::try_from(LIST_ROWS_MAX).unwrap();
@@ -238,7 +238,7 @@ async fn a_page_has_as_many_rows_as_one_may_and_never_more() {
 
 #[tokio::test]
 async fn a_place_behind_the_longest_name_can_be_read_again() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     for number in 1..=2 {
@@ -263,7 +263,7 @@ fn what_is_no_place_in_a_list_is_refused() {
 #[tokio::test]
 #[ignore = "measures; it asserts nothing about time"]
 async fn lists_of_much() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     for number in 0..20_000_u16 {

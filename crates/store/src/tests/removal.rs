@@ -3,7 +3,7 @@
 use model::directory::{Credential, CredentialSecret};
 
 use super::*;
-use crate::RemoveDeviceError;
+use crate::{RemoveDeviceError, Store};
 
 fn group(members: &[HolderId]) -> PageGroup {
     PageGroup {
@@ -33,7 +33,7 @@ async fn furnished(store: &Store) -> (Holder, Device, Line) {
 
 #[tokio::test]
 async fn a_holder_is_renamed_and_renumbered_and_its_number_can_be_given_anew() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (mut hall, ..) = furnished(&store).await;
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -60,7 +60,7 @@ async fn a_holder_is_renamed_and_renumbered_and_its_number_can_be_given_anew() {
 
 #[tokio::test]
 async fn a_removed_holder_takes_its_lines_and_memberships_along_and_frees_its_number() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (hall, speaker, _) = furnished(&store).await;
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -75,7 +75,7 @@ async fn a_removed_holder_takes_its_lines_and_memberships_along_and_frees_its_nu
 
 #[tokio::test]
 async fn a_device_is_renamed_and_removed_once_nothing_is_assigned_to_it() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (_, mut speaker, line) = furnished(&store).await;
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -95,7 +95,7 @@ async fn a_device_is_renamed_and_removed_once_nothing_is_assigned_to_it() {
 
 #[tokio::test]
 async fn a_page_group_gets_other_members_and_is_removed_without_them() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (hall, ..) = furnished(&store).await;
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -117,7 +117,7 @@ async fn a_page_group_gets_other_members_and_is_removed_without_them() {
 
 #[tokio::test]
 async fn a_rotated_line_keeps_the_password_before_until_it_is_ended() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (.., line) = furnished(&store).await;
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));

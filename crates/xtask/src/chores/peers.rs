@@ -38,6 +38,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libsrtp2-1", "the other SRTP, in both directions"),
     ("linphone-cli", "a second real phone"),
     ("nftables", "address translation in the NAT tests"),
+    ("postgresql-15", "the other database of the service"),
     ("pulseaudio", "a sound server, with an output that is recorded"),
     ("pulseaudio-utils", "what records the sound server's output"),
     ("rsyslog", "the foreign log server"),

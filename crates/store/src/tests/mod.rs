@@ -4,16 +4,16 @@ mod api_clients;
 mod listing;
 mod removal;
 
-use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, Store, StoreError};
+use crate::both_engines::{account, opened, place};
+use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, StoreError};
 use model::directory::{DigestAlgorithm, ExtensionRole, Generation};
 use model::inventory::{
-    Account, Administrator, AdministratorId, Assignment, Attempt, AttemptOutcome, AuditEntry, ClaimCode,
-    CountryCode, Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId, HolderKind,
-    IssuedCertificate, Line, LineId, LinePlace, MacAddress, PageGroup, PasswordHash, Role, Session, TimeZone,
-    Timestamp, TokenHash,
+    Administrator, AdministratorId, Assignment, Attempt, AttemptOutcome, AuditEntry, ClaimCode, CountryCode,
+    Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId, HolderKind, IssuedCertificate,
+    Line, LineId, LinePlace, MacAddress, PageGroup, PasswordHash, Role, Session, TimeZone, Timestamp,
+    TokenHash,
 };
 use model::{AccountId, DeviceId, Secret, SlotPosition};
-use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -23,16 +23,6 @@ fn id(account: &str) -> AccountId {
 
 fn name(text: &str) -> DisplayName {
     DisplayName::new(text).unwrap()
-}
-
-fn account(id: &str) -> Account {
-    Account {
-        id: id.parse().unwrap(),
-        name: name("Customer"),
-        domain: format!("{id}.example.com"),
-        many_extensions_before_5_5: false,
-        generic_devices: true,
-    }
 }
 
 fn holder(number: u16) -> Holder {
@@ -86,19 +76,9 @@ fn claim(code: TokenHash) -> ClaimCode {
     }
 }
 
-async fn opened() -> (TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
-    let mut writing = store.write().await.unwrap();
-    writing.add_account(&account("one")).await.unwrap();
-    writing.add_account(&account("two")).await.unwrap();
-    writing.commit().await.unwrap();
-    (folder, store)
-}
-
 #[tokio::test]
 async fn everything_of_a_device_comes_back_as_it_was_given() {
-    let (folder, store) = opened().await;
+    let (folder, store) = opened!();
     let (hall, speaker) = (holder(701), device(1));
     let line = line(&speaker, &hall);
     let group = PageGroup {
@@ -116,7 +96,7 @@ async fn everything_of_a_device_comes_back_as_it_was_given() {
     writing.commit().await.unwrap();
     drop(store);
 
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = folder.open().await.unwrap();
     let mut reading = store.read().await.unwrap();
     assert_eq!(
         reading.accounts().await.unwrap(),
@@ -153,7 +133,7 @@ async fn everything_of_a_device_comes_back_as_it_was_given() {
 
 #[tokio::test]
 async fn one_account_sees_nothing_of_another() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (hall, speaker) = (holder(701), device(1));
     let line = line(&speaker, &hall);
     let mut writing = store.write().await.unwrap();
@@ -176,7 +156,7 @@ async fn one_account_sees_nothing_of_another() {
 
 #[tokio::test]
 async fn a_number_is_given_once_in_an_account() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     writing
         .account(&id("one"))
@@ -202,7 +182,7 @@ async fn a_number_is_given_once_in_an_account() {
 
 #[tokio::test]
 async fn a_second_device_of_an_address_is_told_whose_it_is_in_its_own_account_only() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     writing.account(&id("one")).add_device(&device(1)).await.unwrap();
     let again = Device {
@@ -221,7 +201,7 @@ async fn a_second_device_of_an_address_is_told_whose_it_is_in_its_own_account_on
 
 #[tokio::test]
 async fn what_is_not_committed_has_not_happened_and_zones_are_told_of_what_is() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut changes = store.directory_changes();
     let mut writing = store.write().await.unwrap();
     writing
@@ -253,8 +233,31 @@ async fn what_is_not_committed_has_not_happened_and_zones_are_told_of_what_is() 
 }
 
 #[tokio::test]
+async fn a_transaction_of_which_a_part_has_failed_is_not_kept() {
+    let (_folder, store) = opened!();
+    let owner = |number| Administrator {
+        id: AdministratorId::from_random(number),
+        email: "owner@example.com".to_owned(),
+        role: Role::Owner,
+        password: None,
+    };
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_administrator(&owner(1)).await.unwrap();
+    let twice = scope.add_administrator(&owner(2)).await.unwrap_err();
+    assert!(matches!(twice, StoreError::Database(_)), "{twice:?}");
+    let refused = writing.commit().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Incomplete), "{refused:?}");
+    let mut reading = store.read().await.unwrap();
+    assert_eq!(
+        reading.administrator_of_email("owner@example.com").await.unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
 async fn a_session_ends_at_its_time_and_with_a_new_password() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let owner = Administrator {
         id: AdministratorId::from_random(1),
         email: "owner@example.com".to_owned(),
@@ -309,7 +312,7 @@ async fn a_session_ends_at_its_time_and_with_a_new_password() {
 
 #[tokio::test]
 async fn a_claim_code_is_good_for_one_device_and_one_key_until_its_time() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (code, key, other) = (TokenHash([1; 32]), TokenHash([2; 32]), TokenHash([3; 32]));
     let claim = claim(code);
     let mut writing = store.write().await.unwrap();
@@ -339,7 +342,7 @@ async fn a_claim_code_is_good_for_one_device_and_one_key_until_its_time() {
 
 #[tokio::test]
 async fn a_later_claim_code_takes_the_place_of_an_unused_one() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let claim = |code: u8| claim(TokenHash([code; 32]));
     let key = TokenHash([9; 32]);
     let mut writing = store.write().await.unwrap();
@@ -367,7 +370,7 @@ async fn a_later_claim_code_takes_the_place_of_an_unused_one() {
 
 #[tokio::test]
 async fn certificates_are_found_by_their_fingerprint() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let issued = IssuedCertificate {
         fingerprint: TokenHash([4; 32]),
         key: TokenHash([5; 32]),
@@ -385,7 +388,7 @@ async fn certificates_are_found_by_their_fingerprint() {
 
 #[tokio::test]
 async fn the_last_fifty_tries_in_the_name_of_a_device_are_kept_and_push_none_out_that_proved_to_be_it() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mac = device(1).mac;
     let mut writing = store.write().await.unwrap();
     writing.account(&id("one")).add_device(&device(1)).await.unwrap();
@@ -417,7 +420,7 @@ async fn the_last_fifty_tries_in_the_name_of_a_device_are_kept_and_push_none_out
 
 #[tokio::test]
 async fn tries_of_addresses_that_nobody_added_push_one_another_out_and_no_others() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let attempt = |number: u16, mac: MacAddress| Attempt {
         at: Timestamp(number.into()),
         mac: Some(mac),
@@ -449,7 +452,7 @@ async fn tries_of_addresses_that_nobody_added_push_one_another_out_and_no_others
 
 #[tokio::test]
 async fn tries_that_name_no_device_are_kept_by_address_and_one_address_pushes_no_other_out() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let attempt = |at: u64, source: &str| Attempt {
         at: Timestamp(at),
         mac: None,
@@ -472,7 +475,7 @@ async fn tries_that_name_no_device_are_kept_by_address_and_one_address_pushes_no
 
 #[tokio::test]
 async fn a_try_that_is_repeated_is_counted_and_is_the_last_one_again() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mac = device(1).mac;
     let attempt = |at: u64| Attempt {
         at: Timestamp(at),
@@ -495,7 +498,7 @@ async fn a_try_that_is_repeated_is_counted_and_is_the_last_one_again() {
 
 #[tokio::test]
 async fn extensions_that_were_taken_away_are_remembered_up_to_a_limit_until_they_come_back() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (hall, speaker) = (holder(701), device(1));
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -529,7 +532,7 @@ async fn extensions_that_were_taken_away_are_remembered_up_to_a_limit_until_they
 
 #[tokio::test]
 async fn the_audit_lists_the_last_first() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     for number in 0..3 {
         let entry = AuditEntry {
@@ -550,7 +553,7 @@ async fn the_audit_lists_the_last_first() {
 
 #[tokio::test]
 async fn passwords_are_not_found_in_the_files_and_need_their_key() {
-    let (folder, store) = opened().await;
+    let (folder, store) = opened!();
     let (hall, speaker) = (holder(701), device(1));
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -564,7 +567,7 @@ async fn passwords_are_not_found_in_the_files_and_need_their_key() {
         assert!(!octets.windows(10).any(|part| part == b"a password"));
     }
     std::fs::write(folder.path().join("service.key"), [0; 32]).unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = folder.open().await.unwrap();
     let mut reading = store.read().await.unwrap();
     let refused = reading.account(&id("one")).lines().await.unwrap_err();
     assert!(matches!(refused, StoreError::WrongKey), "{refused}");
@@ -572,17 +575,17 @@ async fn passwords_are_not_found_in_the_files_and_need_their_key() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_and_a_key_of_another_length_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = Store::open(&folder.path().join("none")).await.unwrap_err();
+    let folder = place!();
+    let missing = folder.open_in(&folder.path().join("none")).await.unwrap_err();
     assert!(matches!(missing, OpenError::Key { .. }), "{missing}");
     std::fs::write(folder.path().join("service.key"), "short").unwrap();
-    let refused = Store::open(folder.path()).await.unwrap_err();
+    let refused = folder.open().await.unwrap_err();
     assert!(refused.to_string().contains("service.key"), "{refused}");
 }
 
 #[tokio::test]
 async fn nothing_is_written_into_what_another_account_has() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (hall, speaker) = (holder(701), device(1));
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -613,7 +616,7 @@ async fn nothing_is_written_into_what_another_account_has() {
 
 #[tokio::test]
 async fn a_key_uses_its_claim_code_so_often_and_not_once_more() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
     let claim = claim(code);
     let mut writing = store.write().await.unwrap();
@@ -632,7 +635,7 @@ async fn a_key_uses_its_claim_code_so_often_and_not_once_more() {
 
 #[tokio::test]
 async fn a_key_whose_certificate_was_taken_back_gets_no_other() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
     let claim = claim(code);
     let issued = |number: u8| IssuedCertificate {
@@ -676,25 +679,25 @@ async fn a_key_whose_certificate_was_taken_back_gets_no_other() {
 
 #[tokio::test]
 async fn a_database_without_its_key_is_not_given_another() {
-    let (folder, store) = opened().await;
+    let (folder, store) = opened!();
     drop(store);
     let key = folder.path().join("service.key");
     let kept = std::fs::read(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
-    let refused = Store::open(folder.path()).await.unwrap_err();
+    let refused = folder.open().await.unwrap_err();
     assert!(
         refused.to_string().contains("restore it from a copy"),
         "{refused}"
     );
     assert!(!key.exists());
     std::fs::write(&key, kept).unwrap();
-    Store::open(folder.path()).await.unwrap();
+    folder.open().await.unwrap();
 }
 
 #[tokio::test]
 async fn the_files_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-    let (folder, _store) = opened().await;
+    let (folder, _store) = opened!();
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
@@ -704,7 +707,7 @@ async fn the_files_are_their_owners_alone() {
 
 #[tokio::test]
 async fn zones_are_told_of_a_commit_that_nobody_waits_for_any_more() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let changes = store.directory_changes();
     let mut writing = store.write().await.unwrap();
     writing
