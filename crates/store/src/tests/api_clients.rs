@@ -23,7 +23,7 @@ fn token(number: i64) -> TokenHash {
 
 #[tokio::test]
 async fn a_token_is_its_client_s_until_it_ends_or_the_client_is_removed() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     assert!(scope.add_api_client(&client(1)).await.unwrap());
@@ -62,7 +62,7 @@ async fn a_token_is_its_client_s_until_it_ends_or_the_client_is_removed() {
 
 #[tokio::test]
 async fn a_client_has_so_many_tokens_and_an_account_so_many_clients() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     for number in 0..API_CLIENTS_MAX {
@@ -95,7 +95,7 @@ async fn a_client_has_so_many_tokens_and_an_account_so_many_clients() {
 
 #[tokio::test]
 async fn the_lowest_free_number_is_found_until_there_is_none() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     for number in [11, 12, 14, 701] {
@@ -111,7 +111,7 @@ async fn the_lowest_free_number_is_found_until_there_is_none() {
 
 #[tokio::test]
 async fn lines_change_places_with_the_credentials_they_have() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let one = account("one");
     let mut scope = writing.account(&id("one"));

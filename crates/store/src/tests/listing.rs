@@ -320,7 +320,7 @@ async fn lists_of_much() {
 
 #[tokio::test]
 async fn a_list_is_narrowed_by_type_assignee_and_site_and_its_rows_are_counted() {
-    let (_folder, store) = opened().await;
+    let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
     let hall = holder(701);
