@@ -153,6 +153,24 @@ impl Scope<'_, '_> {
             .collect()
     }
 
+    /// Lists the lines of a device that have an earlier password which is good; none is opened for it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn earlier_passwords_of_device(
+        &mut self,
+        device: &DeviceId,
+    ) -> Result<Vec<LineId>, StoreError> {
+        let sql =
+            "SELECT line FROM earlier_password JOIN line ON line = id WHERE account = $1 AND device = $2";
+        let values = [self.id(), device.as_str().into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter()
+            .map(|row| Columns::of("earlier_password", row).parsed())
+            .collect()
+    }
+
     /// Lists the lines of a device, by kind and port.
     ///
     /// # Errors

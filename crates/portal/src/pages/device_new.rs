@@ -110,6 +110,7 @@ impl Fields {
             back: "/devices".to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            removal: None,
         }
     }
 }

@@ -194,5 +194,6 @@ fn page(by: &Visitor, device: &Device, chosen: &[Holder], fields: Vec<Field>) ->
         back: format!("/devices/{}/extensions", device.id),
         hidden: hidden.collect(),
         fields,
+        removal: None,
     }
 }

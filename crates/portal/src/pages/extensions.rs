@@ -1,14 +1,14 @@
-//! Device → Extension Assignment: the list, and taking an extension away.
+//! Device → Extension Assignment: the list.
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use model::inventory::Device;
 
 use super::Site;
-use super::gate::{Posted, Visitor};
+use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::problem::Problem;
 use super::slots::{self, Slot};
@@ -35,25 +35,4 @@ pub(super) async fn show(
         device,
     };
     Ok(layout::page(StatusCode::OK, &page))
-}
-
-pub(super) async fn remove(
-    State(site): State<Site>,
-    Extension(posted): Extension<Posted>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let by = &posted.by;
-    let mut writing = site.store().write().await?;
-    let mut scope = writing.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let named = posted.value("line");
-    let Some(slot) = slots.iter().find(|slot| slot.line.id.as_str() == named) else {
-        return Err(Problem::Missing);
-    };
-    scope.remove_line(&slot.line.id).await?;
-    let detail = format!("{} from {}, {}", slot.extension, device.name, slot.place);
-    by.note(&mut writing, "remove extension", detail).await?;
-    writing.commit().await?;
-    Ok(Redirect::to(&format!("/devices/{}/extensions", device.id)).into_response())
 }

@@ -85,6 +85,16 @@ impl Field {
         self
     }
 
+    /// The field with these boxes ticked.
+    pub(super) fn ticked(mut self, values: &[&str]) -> Self {
+        if let Control::Boxes(choices) = &mut self.control {
+            for choice in choices {
+                choice.is_chosen = values.contains(&choice.value.as_str());
+            }
+        }
+        self
+    }
+
     /// The field as it was sent.
     pub(super) fn typed(mut self, posted: &Posted) -> Self {
         if let Control::Boxes(choices) = &mut self.control {
@@ -121,6 +131,8 @@ pub(super) struct FormPage {
     /// Names and values that are sent unseen.
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) fields: Vec<Field>,
+    /// Where it is removed, if it is there already.
+    pub(super) removal: Option<String>,
 }
 
 impl FormPage {

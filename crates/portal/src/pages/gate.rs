@@ -3,7 +3,7 @@
 
 use axum::Form;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::AccountId;
@@ -34,14 +34,12 @@ pub(super) struct Posted {
     fields: Vec<(String, String)>,
 }
 
-/// The least role that may ask for something. Whatever changes something or reveals a secret is a POST, and is an administrator's
-/// unless it is named here.
-fn least_role(method: &Method, path: &str) -> Role {
-    if method.is_safe() || path == "/sign-out" {
-        Role::Viewer
-    } else {
-        Role::Admin
-    }
+/// The gate before one page.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) site: Site,
+    /// The least role that passes.
+    pub(super) least: Role,
 }
 
 impl Visitor {
@@ -83,13 +81,14 @@ impl Posted {
 }
 
 /// Lets a request pass with the [`Visitor`] who makes it, and its [`Posted`] form if it is one.
-pub(super) async fn pass(State(site): State<Site>, mut request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Gate { site, least } = gate;
     let by = match visitor(&site, request.headers()).await {
         Ok(Some(by)) => by,
         Ok(None) => return Redirect::to("/sign-in").into_response(),
         Err(error) => return Problem::from(error).into_response(),
     };
-    if by.administrator.role < least_role(request.method(), request.uri().path()) {
+    if by.administrator.role < least {
         return not_permitted();
     }
     if !request.method().is_safe() {

@@ -1,5 +1,7 @@
 //! Page Groups → Add.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -12,9 +14,50 @@ use super::layout::{Frame, PAGE_GROUPS};
 use super::problem::{Problem, taken};
 use super::{Site, chance};
 
-struct Fields([Field; 3]);
+pub(super) struct Fields([Field; 3]);
 
 impl Fields {
+    /// What stands there.
+    pub(super) fn of(holders: &[Holder], group: &PageGroup) -> Self {
+        let Self([name, extension, member]) = Self::new(holders);
+        let members = group.members.iter().map(HolderId::as_str);
+        Self([
+            name.filled(group.name.as_str()),
+            extension.filled(group.extension.as_str()),
+            member.ticked(&members.collect::<Vec<_>>()),
+        ])
+    }
+
+    pub(super) fn typed(holders: &[Holder], posted: &Posted) -> Self {
+        Self(Self::new(holders).0.map(|field| field.typed(posted)))
+    }
+
+    /// Those that are ticked, of those there are.
+    pub(super) fn members(holders: &[Holder], posted: &Posted) -> Vec<HolderId> {
+        let ticked: BTreeSet<&str> = posted.values("member").collect();
+        let members = holders
+            .iter()
+            .filter(|holder| ticked.contains(holder.id.as_str()));
+        members.map(|holder| holder.id.clone()).collect()
+    }
+
+    /// Marks the number.
+    pub(super) fn refuse_extension(&mut self, why: &str) {
+        let [_, extension, _] = &mut self.0;
+        extension.refuse(why);
+    }
+
+    /// The form for one that is there.
+    pub(super) fn edit_page(self, by: &Visitor, group: &PageGroup) -> FormPage {
+        let path = format!("{PAGE_GROUPS}/{}", group.id);
+        FormPage {
+            frame: Frame::new(by, format!("Change {}", group.name), PAGE_GROUPS),
+            action: path.clone(),
+            removal: Some(format!("{path}/remove")),
+            ..self.page(by)
+        }
+    }
+
     fn new(holders: &[Holder]) -> Self {
         let member = |holder: &Holder| {
             Choice::new(
@@ -53,11 +96,12 @@ impl Fields {
             back: PAGE_GROUPS.to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            removal: None,
         }
     }
 
     /// Makes the group that was typed, or marks what is wrong.
-    fn group(&mut self, members: Vec<HolderId>, bits: u128) -> Option<PageGroup> {
+    pub(super) fn group(&mut self, members: Vec<HolderId>, id: GroupId) -> Option<PageGroup> {
         let [name, extension, member] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
@@ -66,7 +110,7 @@ impl Fields {
             return None;
         }
         Some(PageGroup {
-            id: GroupId::from_random(bits),
+            id,
             name: parsed_name?,
             extension: parsed_extension?,
             members,
@@ -91,15 +135,13 @@ pub(super) async fn add(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let holders = scope.holders(None).await?;
-    let mut fields = Fields(Fields::new(&holders).0.map(|field| field.typed(&posted)));
-    let is_chosen = |holder: &Holder| posted.values("member").any(|id| id == holder.id.as_str());
-    let members = holders.into_iter().filter(is_chosen).map(|holder| holder.id);
-    let Some(group) = fields.group(members.collect(), chance::bits()?) else {
+    let mut fields = Fields::typed(&holders, &posted);
+    let members = Fields::members(&holders, &posted);
+    let Some(group) = fields.group(members, GroupId::from_random(chance::bits()?)) else {
         return Ok(fields.page(by).answer());
     };
     if let Err(error) = scope.add_group(&group).await {
-        let [_, extension, _] = &mut fields.0;
-        extension.refuse(&taken(error)?);
+        fields.refuse_extension(&taken(error)?);
         return Ok(fields.page(by).answer());
     }
     let detail = format!("{} ({})", group.name, group.extension);

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use model::inventory::GroupId;
 
 use super::Site;
 use super::gate::Visitor;
@@ -21,6 +22,7 @@ struct Page {
 }
 
 struct Row {
+    id: GroupId,
     name: String,
     extension: String,
     members: Vec<String>,
@@ -38,6 +40,7 @@ pub(super) async fn show(
     }
     let groups = scope.groups().await?;
     let rows = groups.into_iter().map(|group| Row {
+        id: group.id,
         name: group.name.to_string(),
         extension: group.extension.to_string(),
         members: group

@@ -4,10 +4,11 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
-use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, TimeZone};
+use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, SiteId, TimeZone};
 
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
+use super::holder_edit::path_of;
 use super::layout::{Frame, USERS_AND_ROOMS};
 use super::problem::{Problem, taken};
 use super::{Site, chance};
@@ -43,9 +44,21 @@ const TIME_ZONES: &[(&str, &str)] = &[
 ];
 
 /// The fields of the form, in the order in which they stand.
-struct Fields([Field; 5]);
+pub(super) struct Fields([Field; 5]);
 
 impl Fields {
+    /// What stands there.
+    pub(super) fn of(holder: &Holder) -> Self {
+        let Self([name, extension, package, country, time_zone]) = Self::new();
+        Self([
+            name.filled(holder.name.as_str()),
+            extension.filled(holder.extension.as_str()),
+            package.filled(&holder.package),
+            country.filled(&holder.country.to_string()),
+            time_zone.filled(holder.time_zone.as_str()),
+        ])
+    }
+
     fn new() -> Self {
         let packages = PACKAGES.iter().map(|name| Choice::new(*name, *name)).collect();
         let text = Control::Text(&[]);
@@ -83,12 +96,18 @@ impl Fields {
         ])
     }
 
-    fn typed(posted: &Posted) -> Self {
+    pub(super) fn typed(posted: &Posted) -> Self {
         Self(Self::new().0.map(|field| field.typed(posted)))
     }
 
+    /// Marks the number.
+    pub(super) fn refuse_extension(&mut self, why: &str) {
+        let [_, extension, ..] = &mut self.0;
+        extension.refuse(why);
+    }
+
     /// Makes what was typed, or marks what is wrong.
-    fn holder(&mut self, kind: HolderKind, bits: u128) -> Option<Holder> {
+    pub(super) fn holder(&mut self, kind: HolderKind, id: HolderId, site: Option<SiteId>) -> Option<Holder> {
         let [name, extension, package, country, time_zone] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
@@ -99,14 +118,14 @@ impl Fields {
         let parsed_country = country.take(CountryCode::new(&country.value));
         let parsed_zone = time_zone.take(TimeZone::new(&time_zone.value));
         Some(Holder {
-            id: HolderId::from_random(bits),
+            id,
             kind,
             name: parsed_name?,
             extension: parsed_extension?,
             package: package.value.clone(),
             country: parsed_country?,
             time_zone: parsed_zone?,
-            site: None,
+            site,
         })
     }
 
@@ -127,11 +146,26 @@ impl Fields {
             back: list_of(kind).to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            removal: None,
+        }
+    }
+
+    /// The form for one that is there.
+    pub(super) fn edit_page(self, by: &Visitor, holder: &Holder) -> FormPage {
+        let path = path_of(holder);
+        FormPage {
+            frame: Frame::new(by, format!("Change {}", holder.name), USERS_AND_ROOMS),
+            introduction: "A new number is what people dial from then on; devices need not be told.",
+            action: path.clone(),
+            back: list_of(holder.kind).to_owned(),
+            hidden: Vec::new(),
+            fields: self.0.into(),
+            removal: Some(format!("{path}/remove")),
         }
     }
 }
 
-const fn list_of(kind: HolderKind) -> &'static str {
+pub(super) const fn list_of(kind: HolderKind) -> &'static str {
     match kind {
         HolderKind::User => "/users",
         HolderKind::CommonArea => "/common-areas",
@@ -163,13 +197,12 @@ pub(super) async fn add_common_area(
 async fn add(site: &Site, posted: &Posted, kind: HolderKind) -> Result<Response, Problem> {
     let by = &posted.by;
     let mut fields = Fields::typed(posted);
-    let Some(holder) = fields.holder(kind, chance::bits()?) else {
+    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?), None) else {
         return Ok(fields.page(by, kind).answer());
     };
     let mut writing = site.store().write().await?;
     if let Err(error) = writing.account(&by.account).add_holder(&holder).await {
-        let [_, extension, ..] = &mut fields.0;
-        extension.refuse(&taken(error)?);
+        fields.refuse_extension(&taken(error)?);
         return Ok(fields.page(by, kind).answer());
     }
     let action = match kind {

@@ -11,6 +11,7 @@ use model::DeviceId;
 use model::inventory::{Device, Holder, HolderId, HolderKind};
 
 use super::gate::Visitor;
+use super::holder_edit::path_of;
 use super::layout::{self, Frame, USERS_AND_ROOMS};
 use super::problem::Problem;
 use super::{Site, line};
@@ -25,6 +26,8 @@ struct Page {
 
 struct Row {
     holder: Holder,
+    /// Where it is changed.
+    path: String,
     /// Path, name and slot of each device on which it stands.
     places: Vec<(String, String)>,
 }
@@ -62,6 +65,7 @@ async fn page(site: &Site, by: &Visitor, kind: HolderKind) -> Result<Response, P
     }
     let row = |holder: Holder| Row {
         places: places.remove(&holder.id).unwrap_or_default(),
+        path: path_of(&holder),
         holder,
     };
     let page = Page {

@@ -3,10 +3,13 @@
 mod assets;
 mod audit;
 mod chance;
+mod changed;
 mod check;
 mod claim_code;
+mod confirm;
 mod credentials;
 mod device;
+mod device_edit;
 mod device_new;
 mod devices;
 mod extension_new;
@@ -14,14 +17,18 @@ mod extensions;
 mod first;
 mod form;
 mod gate;
+mod group_edit;
 mod group_new;
 mod groups;
+mod holder_edit;
 mod holder_new;
 mod holders;
 mod layout;
 mod line;
+mod line_edit;
 mod problem;
 mod provision;
+mod routes;
 mod session;
 mod sign_in;
 mod slots;
@@ -35,8 +42,7 @@ use std::time::SystemTime;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Redirect;
-use axum::routing::{get, post};
+use axum::routing::get;
 use model::Secret;
 use model::inventory::{Timestamp, Uplink};
 use store::{Store, timestamp};
@@ -70,37 +76,14 @@ pub fn router(mut setup: PagesSetup) -> Router {
         throttle: Mutex::default(),
         hashing: Mutex::default(),
     }));
-    let gated = Router::new()
-        .route("/", get(async || Redirect::to("/common-areas")))
-        .route("/users", get(holders::show_users))
-        .route(
-            "/users/add",
-            get(holder_new::show_user).post(holder_new::add_user),
-        )
-        .route("/common-areas", get(holders::show_common_areas))
-        .route(
-            "/common-areas/add",
-            get(holder_new::show_common_area).post(holder_new::add_common_area),
-        )
-        .route("/devices", get(devices::show_assigned))
-        .route("/devices/unassigned", get(devices::show_unassigned))
-        .route("/devices/add", get(device_new::show).post(device_new::add))
-        .route("/devices/{id}", get(device::show))
-        .route("/devices/{id}/provision", get(provision::show))
-        .route("/devices/{id}/claim-code", post(claim_code::make))
-        .route("/devices/{id}/credentials", post(credentials::reveal))
-        .route("/devices/{id}/check", get(check::show))
-        .route("/devices/{id}/extensions", get(extensions::show))
-        .route(
-            "/devices/{id}/extensions/add",
-            get(extension_new::show).post(extension_new::add),
-        )
-        .route("/devices/{id}/extensions/remove", post(extensions::remove))
-        .route("/page-groups", get(groups::show))
-        .route("/page-groups/add", get(group_new::show).post(group_new::add))
-        .route("/audit", get(audit::show))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route_layer(from_fn_with_state(site.clone(), gate::pass));
+    let gated = routes::routes().into_iter().fold(Router::new(), |gated, route| {
+        let gate = gate::Gate {
+            site: site.clone(),
+            least: route.least,
+        };
+        let handler = route.handler.layer(from_fn_with_state(gate, gate::pass));
+        gated.route(route.path, handler)
+    });
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/first", get(first::show).post(first::choose))

@@ -58,11 +58,32 @@ pub(super) fn taken(error: NumberTaken) -> Result<String, Problem> {
 struct Message<'a> {
     title: &'a str,
     text: &'a str,
+    /// Where it goes on, and what the link says.
+    way_out: (&'a str, &'a str),
 }
+
+const FIRST_PAGE: (&str, &str) = ("/", "To the first page");
 
 /// A page that says why something was not done.
 pub(super) fn failure(status: StatusCode, title: &str, text: &str) -> Response {
-    layout::page(status, &Message { title, text })
+    layout::page(
+        status,
+        &Message {
+            title,
+            text,
+            way_out: FIRST_PAGE,
+        },
+    )
+}
+
+/// The answer to what has to wait for something else, with the way there.
+pub(super) fn not_yet(text: &str, path: &str, words: &str) -> Response {
+    let message = Message {
+        title: "Not yet",
+        text,
+        way_out: (path, words),
+    };
+    layout::page(StatusCode::CONFLICT, &message)
 }
 
 /// The answer to what no page of the asker's session has sent.

@@ -20,6 +20,8 @@ pub(super) struct Slot {
     pub(super) state: &'static str,
     /// Since when, from where, or why not.
     pub(super) cause: String,
+    /// A rotation has left the password before good.
+    pub(super) has_earlier_password: bool,
 }
 
 /// Finds a device by what stands in a path.
@@ -36,9 +38,14 @@ pub(super) async fn slots(
 ) -> Result<Vec<Slot>, StoreError> {
     let mut held = scope.held_lines_of_device(&device.id).await?;
     held.sort_by_key(|(line, _)| line.place);
+    let earlier = scope.earlier_passwords_of_device(&device.id).await?;
     let known = |(line, holder): (Line, Holder)| {
         let registration = registrations.of(line.user.as_str());
-        slot((line, holder, registration))
+        let has_earlier_password = earlier.contains(&line.id);
+        Slot {
+            has_earlier_password,
+            ..slot((line, holder, registration))
+        }
     };
     Ok(held.into_iter().map(known).collect())
 }
@@ -54,6 +61,7 @@ pub(super) fn slot((line, holder, registration): (Line, Holder, Option<Registrat
         look,
         state,
         cause,
+        has_earlier_password: false,
     }
 }
 

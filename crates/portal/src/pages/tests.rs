@@ -1,6 +1,7 @@
 //! What the pages say and do, asked as a browser asks.
 
 mod access;
+mod changing;
 mod devices;
 mod people;
 
@@ -16,7 +17,7 @@ use model::inventory::{
     PasswordHash as Kept, Role, TimeZone, Uplink,
 };
 use model::{AccountId, Secret};
-use store::Store;
+use store::{Store, Transaction};
 use tower::ServiceExt;
 use web::PasswordHash;
 
@@ -70,6 +71,23 @@ fn account(id: AccountId) -> Account {
         many_extensions_before_5_5: false,
         generic_devices: true,
     }
+}
+
+fn cookie_of(headers: &HeaderMap) -> String {
+    let given = headers[header::SET_COOKIE].to_str().unwrap();
+    given.split(';').next().unwrap().to_owned()
+}
+
+async fn add_somebody(writing: &mut Transaction<'_>, email: &str, role: Role) -> AdministratorId {
+    let somebody = Administrator {
+        id: AdministratorId::from_random(100 + role as u128),
+        email: email.to_owned(),
+        role,
+        password: None,
+    };
+    let mut scope = writing.account(&one());
+    scope.add_administrator(&somebody).await.unwrap();
+    somebody.id
 }
 
 impl Visit {
@@ -129,18 +147,22 @@ impl Visit {
         visit
     }
 
-    fn keep_cookie(&mut self, headers: &HeaderMap) {
-        let given = headers[header::SET_COOKIE].to_str().unwrap();
-        given.split(';').next().unwrap().clone_into(&mut self.cookie);
+    /// The cookie of somebody of a role who has just signed in.
+    async fn begin_session(&self, role: Role) -> String {
+        let mut writing = self.store.write().await.unwrap();
+        let email = format!("{}@one.example", role.as_str());
+        let known = writing.administrator_of_email(&email).await.unwrap();
+        let id = match known {
+            Some(known) => known.administrator.id,
+            None => add_somebody(&mut writing, &email, role).await,
+        };
+        let headers = session::begin(&mut writing, id).await.unwrap();
+        writing.commit().await.unwrap();
+        cookie_of(&headers)
     }
 
-    /// Goes on as the owner.
-    async fn sign_in_owner(&mut self) {
-        let mut writing = self.store.write().await.unwrap();
-        let owner = AdministratorId::from_random(1);
-        let headers = session::begin(&mut writing, owner).await.unwrap();
-        writing.commit().await.unwrap();
-        self.keep_cookie(&headers);
+    fn keep_cookie(&mut self, headers: &HeaderMap) {
+        self.cookie = cookie_of(headers);
     }
 
     /// Gives the first owner a password.

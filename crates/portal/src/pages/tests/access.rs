@@ -1,33 +1,90 @@
 //! Who comes in, and what their role lets them do.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
+use axum::http::Method;
+use model::inventory::{GroupId, PageGroup};
+
+use super::routes::{Route, routes};
 use super::*;
 
-const PAGES: &[&str] = &[
-    "/users",
-    "/users/add",
-    "/common-areas",
-    "/common-areas/add",
-    "/devices",
-    "/devices/unassigned",
-    "/devices/add",
-    "/page-groups",
-    "/page-groups/add",
-    "/audit",
+/// Who asks: somebody who has not signed in, or somebody of a role.
+const ASKERS: [Option<Role>; 5] = [
+    None,
+    Some(Role::Viewer),
+    Some(Role::Operator),
+    Some(Role::Admin),
+    Some(Role::Owner),
 ];
-/// Pages and changes of a device, after its path.
-const DEVICE_PAGES: &[&str] = &["", "/provision", "/check", "/extensions", "/extensions/add"];
-const DEVICE_CHANGES: &[&str] = &[
-    "/claim-code",
-    "/credentials",
-    "/extensions/add",
-    "/extensions/remove",
-];
-const CHANGES: &[&str] = &[
-    "/users/add",
-    "/common-areas/add",
-    "/devices/add",
-    "/page-groups/add",
-];
+
+/// A portal with one of everything, and the paths of the table for it.
+struct Furnished {
+    visit: Visit,
+    device: String,
+    line: String,
+    holder: HolderId,
+    group: GroupId,
+    cookies: Vec<String>,
+}
+
+impl Furnished {
+    async fn start() -> Self {
+        let visit = Visit::of(Role::Owner).await;
+        let holder = visit.add_area(1, "Hall", "1001").await;
+        let device = visit.add_device("0022EE0A0B0C", "algo", holder.as_str()).await;
+        let mut writing = visit.store.write().await.unwrap();
+        let mut scope = writing.account(&one());
+        let line = scope.lines().await.unwrap().remove(0).id.to_string();
+        let group = PageGroup {
+            id: GroupId::from_random(1),
+            name: DisplayName::new("Everywhere").unwrap(),
+            extension: "1900".parse().unwrap(),
+            members: vec![holder.clone()],
+        };
+        scope.add_group(&group).await.unwrap();
+        writing.commit().await.unwrap();
+        let mut cookies = Vec::new();
+        for asker in ASKERS {
+            cookies.push(match asker {
+                Some(role) => visit.begin_session(role).await,
+                None => String::new(),
+            });
+        }
+        Self {
+            device: device.trim_start_matches("/devices/").to_owned(),
+            line,
+            holder,
+            group: group.id,
+            visit,
+            cookies,
+        }
+    }
+
+    /// The path of a route, for what is there.
+    fn path(&self, route: &Route) -> String {
+        let id = match route.path.split('/').nth(1) {
+            Some("devices") => self.device.as_str(),
+            Some("page-groups") => self.group.as_str(),
+            _ => self.holder.as_str(),
+        };
+        route.path.replace("{id}", id).replace("{line}", &self.line)
+    }
+
+    async fn ask(&self, route: &Route) -> Answer {
+        let path = self.path(route);
+        if route.method == Method::GET {
+            self.visit.get(&path).await
+        } else {
+            self.visit.post(&path, "").await
+        }
+    }
+}
+
+/// Everything that a form of the table changes or shows.
+fn changes() -> impl Iterator<Item = Route> {
+    routes().into_iter().filter(|route| route.method == Method::POST)
+}
 
 #[tokio::test]
 async fn the_link_of_the_first_start_lets_the_owner_choose_a_password_once() {
@@ -115,68 +172,100 @@ async fn w06_wrong_tries_to_sign_in_are_slowed_down() {
 }
 
 #[tokio::test]
-async fn w03_whoever_is_not_signed_in_is_sent_to_sign_in_from_everywhere() {
-    let mut visit = Visit::of(Role::Owner).await;
-    let device = visit.add_device("0022EE0A0B0C", "algo", "").await;
-    let token = visit.form_token();
-    for cookie in ["", "__Host-oyez-portal=", "__Host-oyez-portal=../../x"] {
-        cookie.clone_into(&mut visit.cookie);
-        let pages = PAGES.iter().map(ToString::to_string);
-        let pages = pages.chain(DEVICE_PAGES.iter().map(|page| format!("{device}{page}")));
-        for page in pages {
-            let answer = visit.get(&page).await;
+async fn w03_every_route_answers_the_roles_of_the_table_and_nobody_else() {
+    let mut furnished = Furnished::start().await;
+    let mut rows = String::new();
+    for route in routes() {
+        write!(rows, "| {} | `{}` |", route.method, route.path).unwrap();
+        for (asker, cookie) in ASKERS.into_iter().zip(furnished.cookies.clone()) {
+            furnished.visit.cookie = cookie;
+            let what = format!("{} {} as {asker:?}", route.method, route.path);
+            let answer = furnished.ask(&route).await;
+            let is_sent_away = answer.location() == "/sign-in";
+            let is_refused = answer.status == StatusCode::FORBIDDEN;
+            let passes = asker.is_some_and(|role| role >= route.least);
             assert_eq!(
-                (answer.location(), answer.text.as_str()),
-                ("/sign-in", ""),
-                "{page}"
+                is_sent_away,
+                asker.is_none() || route.path == "/sign-out",
+                "{what}"
             );
+            assert_eq!(is_refused, asker.is_some() && !passes, "{what}");
+            assert!(
+                !answer.status.is_server_error() && answer.status != StatusCode::METHOD_NOT_ALLOWED,
+                "{what}: {}",
+                answer.status
+            );
+            rows.push_str(match (asker, passes) {
+                (None, _) => " to sign in |",
+                (_, true) => " yes |",
+                (_, false) => " no |",
+            });
         }
-        let changes = CHANGES.iter().map(ToString::to_string);
-        for change in changes.chain(DEVICE_CHANGES.iter().map(|change| format!("{device}{change}"))) {
-            let answer = visit.post_raw(&change, &format!("csrf={token}"), &[]).await;
-            assert_eq!(answer.location(), "/sign-in", "{change}");
+        rows.push('\n');
+    }
+    hold_document(&rows);
+}
+
+/// Writes the table into its document, or sees that it stands there.
+fn hold_document(rows: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/portal-roles.md");
+    let text = format!("{DOCUMENT_HEAD}{rows}");
+    if std::env::var_os("OYEZ_WRITE_DOCS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&file).unwrap() == text,
+        "docs/portal-roles.md is not of this table; OYEZ_WRITE_DOCS=1 cargo test -p portal writes it"
+    );
+}
+
+const DOCUMENT_HEAD: &str = "\
+# Who may do what in the portal
+
+Written by `OYEZ_WRITE_DOCS=1 cargo test -p portal --lib access` from the answers to each request by each role. What is not in the table
+is not there; `/sign-in`, the one-time links and the files of `/assets` are open to everybody.
+
+| Method | Path | nobody | viewer | operator | admin | owner |
+| --- | --- | --- | --- | --- | --- | --- |
+";
+
+#[tokio::test]
+async fn w03_no_made_up_session_is_one_and_nothing_is_told_without_one() {
+    let mut furnished = Furnished::start().await;
+    for cookie in ["", "__Host-oyez-portal=", "__Host-oyez-portal=../../x"] {
+        cookie.clone_into(&mut furnished.visit.cookie);
+        for route in routes() {
+            let answer = furnished.ask(&route).await;
+            let told = (answer.location(), answer.text.as_str());
+            assert_eq!(told, ("/sign-in", ""), "{}", route.path);
         }
     }
 }
 
 #[tokio::test]
-async fn w03_viewers_and_operators_look_and_change_nothing() {
-    for role in [Role::Viewer, Role::Operator] {
-        let mut visit = Visit::of(role).await;
-        let own = visit.cookie.clone();
-        visit.sign_in_owner().await;
-        let device = visit.add_device("0022EE0A0B0C", "algo", "").await;
-        visit.cookie = own;
-        let pages = PAGES.iter().map(ToString::to_string);
-        for page in pages.chain(DEVICE_PAGES.iter().map(|page| format!("{device}{page}"))) {
-            assert_eq!(visit.get(&page).await.status, StatusCode::OK, "{page}");
+async fn w03_viewers_see_no_way_to_what_they_may_not_do() {
+    let mut furnished = Furnished::start().await;
+    furnished.visit.cookie = furnished.visit.begin_session(Role::Viewer).await;
+    let looks = routes().into_iter().filter(|route| route.least == Role::Viewer);
+    for route in looks.filter(|route| route.method == Method::GET) {
+        let text = furnished.ask(&route).await.text;
+        for hidden in routes().iter().filter(|hidden| hidden.least > Role::Viewer) {
+            let path = furnished.path(hidden);
+            for attribute in [format!("href=\"{path}\""), format!("action=\"{path}\"")] {
+                assert!(!text.contains(&attribute), "{} leads to {path}", route.path);
+            }
         }
-        let changes = CHANGES.iter().map(ToString::to_string);
-        for change in changes.chain(DEVICE_CHANGES.iter().map(|change| format!("{device}{change}"))) {
-            let answer = visit.post(&change, "name=Hall").await;
-            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{role:?} {change}");
-        }
-        assert!(
-            !visit
-                .get("/common-areas")
-                .await
-                .text
-                .contains("/common-areas/add")
-        );
-        assert_eq!(visit.audit().await, ["add device"]);
-        assert_eq!(visit.post("/sign-out", "").await.location(), "/sign-in");
     }
 }
 
 #[tokio::test]
 async fn w02_a_form_that_no_page_of_the_session_sent_changes_nothing() {
-    let visit = Visit::of(Role::Owner).await;
-    let device = visit.add_device("0022EE0A0B0C", "algo", "").await;
-    let token = visit.form_token();
+    let furnished = Furnished::start().await;
+    let before = furnished.visit.audit().await;
+    let token = furnished.visit.form_token();
     let right = format!("csrf={token}");
-    let changes = CHANGES.iter().map(ToString::to_string);
-    let changes = changes.chain(DEVICE_CHANGES.iter().map(|change| format!("{device}{change}")));
-    for change in changes.chain(["/sign-out".to_owned()]) {
+    for route in changes() {
+        let path = furnished.path(&route);
         for (body, headers) in [
             ("", &[][..]),
             ("csrf=", &[]),
@@ -184,25 +273,21 @@ async fn w02_a_form_that_no_page_of_the_session_sent_changes_nothing() {
             (&right, &[("origin", "https://evil.example")]),
             (&right, &[("origin", "null")]),
         ] {
-            let answer = visit.post_raw(&change, body, headers).await;
-            assert_eq!(
-                answer.status,
-                StatusCode::FORBIDDEN,
-                "{change} {body} {headers:?}"
-            );
+            let answer = furnished.visit.post_raw(&path, body, headers).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {body} {headers:?}");
         }
     }
-    assert_eq!(visit.audit().await, ["add device"]);
+    assert_eq!(furnished.visit.audit().await, before);
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_another_account_s_is_not_found() {
-    let visit = Visit::of(Role::Owner).await;
+async fn w03_what_is_not_there_or_another_account_s_is_not_found() {
+    let mut furnished = Furnished::start().await;
     let two: AccountId = "two".parse().unwrap();
-    let mut writing = visit.store.write().await.unwrap();
+    let mut writing = furnished.visit.store.write().await.unwrap();
     writing.add_account(&account(two.clone())).await.unwrap();
     let stranger = Administrator {
-        id: AdministratorId::from_random(3),
+        id: AdministratorId::from_random(30),
         email: "owner@two.example".to_owned(),
         role: Role::Owner,
         password: None,
@@ -210,20 +295,21 @@ async fn what_is_not_there_or_another_account_s_is_not_found() {
     writing.account(&two).add_administrator(&stranger).await.unwrap();
     let headers = session::begin(&mut writing, stranger.id).await.unwrap();
     writing.commit().await.unwrap();
-    let device = visit.add_device("0022EE0A0B0C", "other", "").await;
-    let mut other = visit;
-    other.keep_cookie(&headers);
+    furnished.visit.keep_cookie(&headers);
 
-    for device in [device.as_str(), "/devices/0", "/devices/%00", "/devices/a%2Fb"] {
-        for page in DEVICE_PAGES {
-            let answer = other.get(&format!("{device}{page}")).await;
-            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{device}{page}");
-        }
-        for change in DEVICE_CHANGES {
-            let answer = other.post(&format!("{device}{change}"), "line=0").await;
-            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{device}{change}");
+    for route in routes().into_iter().filter(|route| route.path.contains('{')) {
+        let of_another = furnished.path(&route);
+        let made_up = ["0", "%00", "a%2Fb"].map(|id| route.path.replace("{id}", id).replace("{line}", id));
+        for path in made_up.into_iter().chain([of_another]) {
+            let answer = if route.method == Method::GET {
+                furnished.visit.get(&path).await
+            } else {
+                furnished.visit.post(&path, "").await
+            };
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{} {path}", route.method);
         }
     }
+    let other = &furnished.visit;
     assert_eq!(other.get("/nothing").await.status, StatusCode::NOT_FOUND);
     assert_eq!(other.get("/assets/nothing").await.status, StatusCode::NOT_FOUND);
     assert_eq!(other.get("/assets/oyez.css").await.status, StatusCode::OK);

@@ -207,11 +207,13 @@ async fn extensions_are_chosen_placed_and_removed() {
     let ring = LinePlace::Slot(SlotPosition::new(SlotKind::Ring, 1).unwrap());
     let line = lines(&visit, &device).await;
     let line = line.iter().find(|line| line.place == ring).unwrap();
-    let remove = format!("{device}/extensions/remove");
-    let answer = visit.post(&remove, &format!("line={}", line.id)).await;
+    let remove = format!("{device}/lines/{}/remove", line.id);
+    let asked = visit.get(&remove).await.text;
+    assert!(asked.contains("from Ring 1 of Hall speaker?"), "{asked}");
+    let answer = visit.post(&remove, "").await;
     assert_eq!(answer.location(), format!("{device}/extensions"));
     assert_eq!(lines(&visit, &device).await.len(), 2);
-    let answer = visit.post(&remove, &format!("line={}", line.id)).await;
+    let answer = visit.post(&remove, "").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(
         visit.audit().await,

@@ -1,0 +1,163 @@
+//! Device → changing its name and description, and removing it.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use model::inventory::{Description, Device, DisplayName};
+use store::RemoveDeviceError;
+
+use super::Site;
+use super::changed::changed;
+use super::confirm::Confirm;
+use super::form::{Control, Field, FormPage};
+use super::gate::{Posted, Visitor};
+use super::layout::{Frame, PHONES_AND_DEVICES};
+use super::problem::{Problem, not_yet};
+use super::slots;
+
+struct Fields([Field; 2]);
+
+impl Fields {
+    fn new() -> Self {
+        Self([
+            Field::new(
+                "name",
+                "Display Name",
+                "What people call it, 3 characters at least.",
+                Control::Text(&[]),
+            ),
+            Field::new(
+                "description",
+                "Description",
+                "Optional: what it is for, or where it hangs.",
+                Control::Text(&[]),
+            ),
+        ])
+    }
+
+    fn of(device: &Device) -> Self {
+        let Self([name, description]) = Self::new();
+        Self([
+            name.filled(device.name.as_str()),
+            description.filled(device.description.as_str()),
+        ])
+    }
+
+    /// Makes what was typed, or marks what is wrong.
+    fn device(&mut self, before: &Device) -> Option<Device> {
+        let [name, description] = &mut self.0;
+        let parsed_name = name.take(DisplayName::new(&name.value));
+        let parsed_description = description.take(Description::new(&description.value));
+        Some(Device {
+            name: parsed_name?,
+            description: parsed_description?,
+            ..before.clone()
+        })
+    }
+
+    fn page(self, by: &Visitor, device: &Device) -> FormPage {
+        let path = format!("/devices/{}", device.id);
+        FormPage {
+            frame: Frame::new(by, format!("Change {}", device.name), PHONES_AND_DEVICES),
+            introduction: "The MAC address and the type stay: another device is added as another one.",
+            action: format!("{path}/edit"),
+            back: path.clone(),
+            hidden: Vec::new(),
+            fields: self.0.into(),
+            removal: Some(format!("{path}/remove")),
+        }
+    }
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let device = slots::device(&mut reading.account(&by.account), &id).await?;
+    Ok(Fields::of(&device).page(&by, &device).answer())
+}
+
+pub(super) async fn save(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let before = slots::device(&mut scope, &id).await?;
+    let mut fields = Fields(Fields::new().0.map(|field| field.typed(&posted)));
+    let Some(after) = fields.device(&before) else {
+        return Ok(fields.page(by, &before).answer());
+    };
+    scope.update_device(&after).await?;
+    let pairs = [
+        ("Display Name", before.name.to_string(), after.name.to_string()),
+        (
+            "Description",
+            before.description.to_string(),
+            after.description.to_string(),
+        ),
+    ];
+    let detail = changed(&format!("{} ({})", before.name, before.mac), &pairs);
+    by.note(&mut writing, "change device", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(&format!("/devices/{}", before.id)).into_response())
+}
+
+pub(super) async fn ask_removal(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    if !scope.lines_of_device(&device.id).await?.is_empty() {
+        return Ok(assigned(&device));
+    }
+    let path = format!("/devices/{}", device.id);
+    let page = Confirm {
+        frame: Frame::new(&by, format!("Remove {}", device.name), PHONES_AND_DEVICES),
+        question: format!("Remove {} with MAC address {}? This goes along:", device.name, device.mac),
+        along: vec![
+            "its claim code and the certificates that were issued to it: to come back it has to be enrolled anew".to_owned(),
+        ],
+        action: format!("{path}/remove"),
+        hidden: Vec::new(),
+        button: "Remove",
+        is_danger: true,
+        back: path,
+    };
+    Ok(page.answer())
+}
+
+pub(super) async fn remove(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    match scope.remove_device(&device.id).await {
+        Ok(_) => {}
+        Err(RemoveDeviceError::Assigned) => return Ok(assigned(&device)),
+        Err(RemoveDeviceError::Store(error)) => return Err(error.into()),
+    }
+    let detail = format!("{} ({})", device.name, device.mac);
+    by.note(&mut writing, "remove device", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to("/devices/unassigned").into_response())
+}
+
+fn assigned(device: &Device) -> Response {
+    not_yet(
+        "Extensions are assigned to this device. Remove them from it first, under Extension Assignment; then it can be removed.",
+        &format!("/devices/{}/extensions", device.id),
+        "To its Extension Assignment",
+    )
+}

@@ -1,0 +1,163 @@
+//! Users & Rooms → a user or common area: changing and removing it.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use model::inventory::{Holder, HolderId, HolderKind};
+use store::{Scope, StoreError};
+
+use super::Site;
+use super::changed::changed;
+use super::confirm::Confirm;
+use super::gate::{Posted, Visitor};
+use super::holder_new::{Fields, list_of};
+use super::layout::{Frame, USERS_AND_ROOMS};
+use super::line;
+use super::problem::{Problem, taken};
+
+/// Where it is changed.
+pub(super) fn path_of(holder: &Holder) -> String {
+    format!("{}/{}", list_of(holder.kind), holder.id)
+}
+
+/// What people call the kind, in a sentence.
+pub(super) const fn kind_name(kind: HolderKind) -> &'static str {
+    match kind {
+        HolderKind::User => "user",
+        HolderKind::CommonArea => "common area",
+    }
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let holder = find(&mut reading.account(&by.account), &id).await?;
+    Ok(Fields::of(&holder).edit_page(&by, &holder).answer())
+}
+
+pub(super) async fn save(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let before = find(&mut scope, &id).await?;
+    let mut fields = Fields::typed(&posted);
+    let Some(after) = fields.holder(before.kind, before.id.clone(), before.site.clone()) else {
+        return Ok(fields.edit_page(by, &before).answer());
+    };
+    if let Err(error) = scope.update_holder(&after).await {
+        fields.refuse_extension(&taken(error)?);
+        return Ok(fields.edit_page(by, &before).answer());
+    }
+    let action = format!("change {}", kind_name(before.kind));
+    by.note(&mut writing, &action, changes(&before, &after)).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(list_of(before.kind)).into_response())
+}
+
+pub(super) async fn ask_removal(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let holder = find(&mut scope, &id).await?;
+    let along = along(&mut scope, &holder).await?;
+    let kind = kind_name(holder.kind);
+    let page = Confirm {
+        frame: Frame::new(&by, format!("Remove {}", holder.name), USERS_AND_ROOMS),
+        question: if along.is_empty() {
+            format!(
+                "Remove the {kind} {} with extension {}?",
+                holder.name, holder.extension
+            )
+        } else {
+            format!(
+                "Remove the {kind} {} with extension {}? This goes along:",
+                holder.name, holder.extension
+            )
+        },
+        along,
+        action: format!("{}/remove", path_of(&holder)),
+        hidden: Vec::new(),
+        button: "Remove",
+        is_danger: true,
+        back: path_of(&holder),
+    };
+    Ok(page.answer())
+}
+
+pub(super) async fn remove(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let holder = find(&mut scope, &id).await?;
+    let along = along(&mut scope, &holder).await?;
+    scope.remove_holder(&holder.id).await?;
+    let action = format!("remove {}", kind_name(holder.kind));
+    let mut detail = format!("{} ({})", holder.name, holder.extension);
+    for line in along {
+        detail.push_str("; ");
+        detail.push_str(&line);
+    }
+    by.note(&mut writing, &action, detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(list_of(holder.kind)).into_response())
+}
+
+async fn find(scope: &mut Scope<'_, '_>, id: &str) -> Result<Holder, Problem> {
+    let id: HolderId = id.parse().map_err(|_| Problem::Missing)?;
+    scope.holder(&id).await?.ok_or(Problem::Missing)
+}
+
+/// What goes when it is removed.
+async fn along(scope: &mut Scope<'_, '_>, holder: &Holder) -> Result<Vec<String>, StoreError> {
+    let mut along = Vec::new();
+    for held in scope.lines_of_holder(&holder.id).await? {
+        let device = scope.device(&held.device).await?;
+        let device = device.map_or_else(String::new, |device| device.name.to_string());
+        along.push(format!(
+            "its place {} at {device}, with its credentials",
+            line::place_name(held.place)
+        ));
+    }
+    let groups = scope.groups().await?;
+    let of_it = groups.iter().filter(|group| group.members.contains(&holder.id));
+    along.extend(of_it.map(|group| format!("its membership of {} ({})", group.name, group.extension)));
+    Ok(along)
+}
+
+/// What is different, in words.
+fn changes(before: &Holder, after: &Holder) -> String {
+    let fields = [
+        ("Display Name", before.name.to_string(), after.name.to_string()),
+        (
+            "Extension Number",
+            before.extension.to_string(),
+            after.extension.to_string(),
+        ),
+        ("Package", before.package.clone(), after.package.clone()),
+        (
+            "Country/Region",
+            before.country.to_string(),
+            after.country.to_string(),
+        ),
+        (
+            "Time Zone",
+            before.time_zone.to_string(),
+            after.time_zone.to_string(),
+        ),
+    ];
+    changed(&format!("{} ({})", before.name, before.extension), &fields)
+}

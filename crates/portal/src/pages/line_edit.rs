@@ -1,0 +1,150 @@
+//! Device → Extension Assignment → one extension: another password without a missed call, and taking it away.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use model::Secret;
+use model::inventory::Device;
+
+use super::confirm::Confirm;
+use super::gate::{Posted, Visitor};
+use super::layout::{Frame, PHONES_AND_DEVICES};
+use super::problem::Problem;
+use super::slots::{self, Slot};
+use super::{Site, chance};
+
+pub(super) async fn ask_rotation(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path((id, line)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
+    let slot = find(slots, &line)?;
+    let next = if device.kind.is_provisioned() {
+        "The device fetches the new password with its configuration; Resync on its page asks it to."
+    } else {
+        "Type the new password at the device; Provision on its page shows it."
+    };
+    let page = Confirm {
+        frame: Frame::new(
+            &by,
+            format!("New password for {}", slot.extension),
+            PHONES_AND_DEVICES,
+        ),
+        question: format!(
+            "Give {} of {} another password? No call is missed meanwhile:",
+            slot.place, device.name
+        ),
+        along: vec![
+            "The password it has stays good beside the new one until you end it.".to_owned(),
+            next.to_owned(),
+        ],
+        action: format!("/devices/{}/lines/{}/rotate", device.id, slot.line.id),
+        hidden: Vec::new(),
+        button: "Make a new password",
+        is_danger: false,
+        back: extensions_of(&device),
+    };
+    Ok(page.answer())
+}
+
+pub(super) async fn rotate(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path((id, line)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
+    let slot = find(slots, &line)?;
+    let password = Secret::new(chance::password()?);
+    scope.rotate_line(&slot.line.id, &password).await?;
+    let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
+    by.note(&mut writing, "make new password", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(&extensions_of(&device)).into_response())
+}
+
+pub(super) async fn ask_removal(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path((id, line)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
+    let slot = find(slots, &line)?;
+    let page = Confirm {
+        frame: Frame::new(
+            &by,
+            format!("Remove {} from {}", slot.extension, device.name),
+            PHONES_AND_DEVICES,
+        ),
+        question: format!(
+            "Remove the extension {} ({}) from {} of {}? Calls to it no longer reach this device. This goes along:",
+            slot.extension, slot.holder, slot.place, device.name
+        ),
+        along: vec!["the credentials that this slot registers with".to_owned()],
+        action: format!("/devices/{}/lines/{}/remove", device.id, slot.line.id),
+        hidden: Vec::new(),
+        button: "Remove",
+        is_danger: true,
+        back: extensions_of(&device),
+    };
+    Ok(page.answer())
+}
+
+pub(super) async fn remove(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path((id, line)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
+    let slot = find(slots, &line)?;
+    scope.remove_line(&slot.line.id).await?;
+    let detail = format!("{} from {}, {}", slot.extension, device.name, slot.place);
+    by.note(&mut writing, "remove extension", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(&extensions_of(&device)).into_response())
+}
+
+/// Ends the password that a rotation has left good.
+pub(super) async fn end_earlier(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path((id, line)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
+    let slot = find(slots, &line)?;
+    if scope.end_earlier_password(&slot.line.id).await? {
+        let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
+        by.note(&mut writing, "end earlier password", detail).await?;
+        writing.commit().await?;
+    }
+    Ok(Redirect::to(&extensions_of(&device)).into_response())
+}
+
+fn find(slots: Vec<Slot>, line: &str) -> Result<Slot, Problem> {
+    let mut slots = slots.into_iter();
+    slots
+        .find(|slot| slot.line.id.as_str() == line)
+        .ok_or(Problem::Missing)
+}
+
+fn extensions_of(device: &Device) -> String {
+    format!("/devices/{}/extensions", device.id)
+}

@@ -1,0 +1,114 @@
+//! Every page for somebody who has signed in, each with the least role that may ask for it. What is not in the table is not there.
+
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::response::Redirect;
+use axum::routing::{self, MethodRouter};
+use model::inventory::Role;
+
+use super::{
+    Site, audit, check, claim_code, credentials, device, device_edit, device_new, devices, extension_new,
+    extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit, provision,
+    sign_in,
+};
+
+/// One method of one path.
+pub(super) struct Route {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the handler knows it; tests ask by it")
+    )]
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// The least role that may ask for it.
+    pub(super) least: Role,
+    pub(super) handler: MethodRouter<Site>,
+}
+
+/// The table. Who looks sees what is there; forms, and what changes something or shows a secret, are an administrator's.
+pub(super) fn routes() -> Vec<Route> {
+    use Role::{Admin, Viewer};
+    vec![
+        get(Viewer, "/", async || Redirect::to("/common-areas")),
+        get(Viewer, "/users", holders::show_users),
+        get(Admin, "/users/add", holder_new::show_user),
+        post(Admin, "/users/add", holder_new::add_user),
+        get(Viewer, "/common-areas", holders::show_common_areas),
+        get(Admin, "/common-areas/add", holder_new::show_common_area),
+        post(Admin, "/common-areas/add", holder_new::add_common_area),
+        get(Admin, "/users/{id}", holder_edit::show),
+        post(Admin, "/users/{id}", holder_edit::save),
+        get(Admin, "/users/{id}/remove", holder_edit::ask_removal),
+        post(Admin, "/users/{id}/remove", holder_edit::remove),
+        get(Admin, "/common-areas/{id}", holder_edit::show),
+        post(Admin, "/common-areas/{id}", holder_edit::save),
+        get(Admin, "/common-areas/{id}/remove", holder_edit::ask_removal),
+        post(Admin, "/common-areas/{id}/remove", holder_edit::remove),
+        get(Viewer, "/devices", devices::show_assigned),
+        get(Viewer, "/devices/unassigned", devices::show_unassigned),
+        get(Admin, "/devices/add", device_new::show),
+        post(Admin, "/devices/add", device_new::add),
+        get(Viewer, "/devices/{id}", device::show),
+        get(Admin, "/devices/{id}/edit", device_edit::show),
+        post(Admin, "/devices/{id}/edit", device_edit::save),
+        get(Admin, "/devices/{id}/remove", device_edit::ask_removal),
+        post(Admin, "/devices/{id}/remove", device_edit::remove),
+        get(Viewer, "/devices/{id}/provision", provision::show),
+        post(Admin, "/devices/{id}/claim-code", claim_code::make),
+        post(Admin, "/devices/{id}/credentials", credentials::reveal),
+        get(Viewer, "/devices/{id}/check", check::show),
+        get(Viewer, "/devices/{id}/extensions", extensions::show),
+        get(Admin, "/devices/{id}/extensions/add", extension_new::show),
+        post(Admin, "/devices/{id}/extensions/add", extension_new::add),
+        get(
+            Admin,
+            "/devices/{id}/lines/{line}/rotate",
+            line_edit::ask_rotation,
+        ),
+        post(Admin, "/devices/{id}/lines/{line}/rotate", line_edit::rotate),
+        post(
+            Admin,
+            "/devices/{id}/lines/{line}/end-earlier",
+            line_edit::end_earlier,
+        ),
+        get(Admin, "/devices/{id}/lines/{line}/remove", line_edit::ask_removal),
+        post(Admin, "/devices/{id}/lines/{line}/remove", line_edit::remove),
+        get(Viewer, "/page-groups", groups::show),
+        get(Admin, "/page-groups/add", group_new::show),
+        post(Admin, "/page-groups/add", group_new::add),
+        get(Admin, "/page-groups/{id}", group_edit::show),
+        post(Admin, "/page-groups/{id}", group_edit::save),
+        get(Admin, "/page-groups/{id}/remove", group_edit::ask_removal),
+        post(Admin, "/page-groups/{id}/remove", group_edit::remove),
+        get(Viewer, "/audit", audit::show),
+        post(Viewer, "/sign-out", sign_in::sign_out),
+    ]
+}
+
+/// A page that is looked at.
+fn get<H, T>(least: Role, path: &'static str, handler: H) -> Route
+where
+    H: Handler<T, Site>,
+    T: 'static,
+{
+    Route {
+        method: Method::GET,
+        path,
+        least,
+        handler: routing::get(handler),
+    }
+}
+
+/// A form that is sent.
+fn post<H, T>(least: Role, path: &'static str, handler: H) -> Route
+where
+    H: Handler<T, Site>,
+    T: 'static,
+{
+    Route {
+        method: Method::POST,
+        path,
+        least,
+        handler: routing::post(handler),
+    }
+}
