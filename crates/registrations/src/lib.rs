@@ -3,11 +3,11 @@
 //!
 //! What this crate deliberately does not do: it asks nobody, and keeps nothing past the end of its process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use model::inventory::Timestamp;
-use model::status::{RegistrationRefusal, ZoneEvent};
+use model::status::{RegisteredUser, RegistrationRefusal, ZoneEvent};
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;
@@ -88,6 +88,32 @@ impl Registrations {
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryApplied { .. }
             | ZoneEvent::DirectoryRefused { .. } => {}
+        }
+    }
+
+    /// Takes the whole of who is registered at the zone, as it is after events of it were missed. Who is known to be registered stays so since
+    /// when it was, and who is not among them any more is gone.
+    pub fn restate(&self, all: &[RegisteredUser], now: Timestamp) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let present: BTreeSet<&str> = all.iter().map(|registered| registered.user.as_str()).collect();
+        for (user, registration) in &mut known.registered {
+            let was_registered = matches!(registration, Registration::Registered { .. });
+            if was_registered && !present.contains(user.as_str()) {
+                *registration = Registration::Gone { since: now };
+            }
+        }
+        for RegisteredUser { user, from } in all {
+            let before = known.registered.get(user.as_str());
+            if matches!(before, Some(Registration::Registered { .. })) {
+                continue;
+            }
+            let registered = Registration::Registered {
+                since: now,
+                from: from.clone(),
+                user_agent: None,
+            };
+            known.registered.insert(user.to_string(), registered);
+            known.refused.remove(user.as_str());
         }
     }
 
@@ -183,5 +209,29 @@ mod tests {
                 Some(Registration::Registered { .. })
             ));
         }
+    }
+
+    #[test]
+    fn a_whole_state_mends_what_missed_events_have_left_wrong() {
+        let registrations = Registrations::default();
+        for user in ["stays", "went"] {
+            registrations.note(&registered(user), EARLY);
+        }
+        let all = ["stays", "came"].map(|user| RegisteredUser {
+            user: user.parse().unwrap(),
+            from: "192.0.2.7:5060".to_owned(),
+        });
+
+        registrations.restate(&all, LATE);
+
+        let since = |user| match registrations.of(user) {
+            Some(Registration::Registered { since, .. }) => Some(since),
+            Some(Registration::Gone { .. } | Registration::Refused { .. }) | None => None,
+        };
+        assert_eq!(
+            [since("stays"), since("came"), since("went")],
+            [Some(EARLY), Some(LATE), None]
+        );
+        assert_eq!(registrations.of("went"), Some(Registration::Gone { since: LATE }));
     }
 }

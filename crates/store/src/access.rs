@@ -111,6 +111,18 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
+    /// Gives somebody another e-mail address, in lower case.
+    ///
+    /// # Errors
+    ///
+    /// When the address is somebody else's, or the database fails.
+    pub async fn set_email(&mut self, id: &AdministratorId, email: &str) -> Result<(), StoreError> {
+        let values = [self.id(), id.as_str().into(), email.into()];
+        let sql = "UPDATE administrator SET email = $3 WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
     /// Sets the password of somebody, and ends their sessions.
     ///
     /// # Errors

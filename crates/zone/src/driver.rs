@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use model::directory::Update;
-use model::status::{ZoneEvent, ZoneStatus};
+use model::status::{RegisteredUser, ZoneEvent, ZoneStatus};
 use net::control::StatusRequest;
 use net::media::{CommandError, MediaEvent, MediaPlane};
 use net::reply_budget::ReplyBudget;
@@ -26,6 +26,8 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 pub(crate) enum Request {
     /// The state.
     Status(oneshot::Sender<ZoneStatus>),
+    /// Who is registered.
+    Registered(oneshot::Sender<Vec<RegisteredUser>>),
     /// The state as a line of JSON.
     StatusLine(StatusRequest),
     /// To end the calls, and then itself.
@@ -110,6 +112,9 @@ impl Driver {
             // Who has gone meanwhile needs no answer.
             Request::Status(answer) => {
                 let _is_told = answer.send(self.switch.status(Instant::now())).is_ok();
+            }
+            Request::Registered(answer) => {
+                let _is_told = answer.send(self.switch.registered()).is_ok();
             }
             Request::StatusLine(answer) => {
                 let line = line(&self.switch.status(Instant::now()));

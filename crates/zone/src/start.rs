@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::directory::{Snapshot, Update};
-use model::status::{ZoneEvent, ZoneStatus};
+use model::status::{RegisteredUser, ZoneEvent, ZoneStatus};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT as CONTROL_EVENTS_KEPT};
 use net::media::{MediaPlane, MediaPlaneConfig};
 use net::transport::{BindError, Bound, Limits, ListenerConfig, Transports};
@@ -155,6 +155,11 @@ impl Zone {
         status.await.ok()
     }
 
+    /// Where it can be asked who is registered.
+    pub fn roll_call(&self) -> RollCall {
+        RollCall(self.requests.clone())
+    }
+
     /// Waits until the zone has ended by itself, and says what it lost.
     pub async fn ended(&mut self) -> Lost {
         let lost = match &mut self.driver {
@@ -174,6 +179,19 @@ impl Zone {
         {
             tracing::error!(%error, "the zone's driver did not end by itself");
         }
+    }
+}
+
+/// Asks a zone who is registered.
+#[derive(Debug)]
+pub struct RollCall(mpsc::Sender<Request>);
+
+impl RollCall {
+    /// Everybody who is registered at this moment; `None` when the zone has ended.
+    pub async fn take(&self) -> Option<Vec<RegisteredUser>> {
+        let (answer, registered) = oneshot::channel();
+        self.0.send(Request::Registered(answer)).await.ok()?;
+        registered.await.ok()
     }
 }
 

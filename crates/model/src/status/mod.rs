@@ -21,4 +21,4 @@ pub use registration::{
 };
 pub use signals::{RelayEvents, STROBE_MODELS, Signals, Strobe, StrobeColour, StrobeModel, StrobePattern};
 pub use sounding::{SoundClass, SoundOrigin, Sounding, StopReason};
-pub use zone::{AccountStatus, CallRefusal, RegistrationRefusal, ZoneEvent, ZoneStatus};
+pub use zone::{AccountStatus, CallRefusal, RegisteredUser, RegistrationRefusal, ZoneEvent, ZoneStatus};

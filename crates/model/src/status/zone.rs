@@ -32,6 +32,15 @@ pub struct AccountStatus {
     pub pages: u64,
 }
 
+/// A user who is registered at a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredUser {
+    /// Who.
+    pub user: SipUser,
+    /// The address of its first binding.
+    pub from: String,
+}
+
 /// Something that happened in a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

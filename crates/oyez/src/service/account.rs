@@ -40,13 +40,13 @@ pub(super) async fn open(store: &Store, config: &ServiceConfig) -> Result<Opened
         Some(account) => account,
         None => make(&mut transaction, config).await?,
     };
+    let has_no_password = adopt_owner(&mut transaction, &account, &wanted.owner).await?;
     let owner = transaction
         .administrator_of_email(&wanted.owner)
         .await
-        .map_err(|error| anyhow!(error))?
-        .filter(|found| found.account == account.id && found.administrator.role == Role::Owner);
-    let is_owner_known = owner.is_some();
-    let has_no_password = owner.is_some_and(|owner| owner.administrator.password.is_none());
+        .map_err(|error| anyhow!(error))?;
+    let is_owner_known =
+        owner.is_some_and(|found| found.account == account.id && found.administrator.role == Role::Owner);
     transaction.commit().await.map_err(|error| anyhow!(error))?;
 
     let differences = [
@@ -62,6 +62,27 @@ pub(super) async fn open(store: &Store, config: &ServiceConfig) -> Result<Opened
         account,
         first_sign_in: has_no_password.then(token).transpose()?,
     })
+}
+
+/// Says whether the owner has yet to choose a password. Until then nobody has signed in, and the address may still be put right in the file.
+async fn adopt_owner(transaction: &mut Transaction<'_>, account: &Account, wanted: &str) -> Result<bool> {
+    let found = transaction
+        .owner_without_password()
+        .await
+        .map_err(|error| anyhow!(error))?;
+    let Some(owner) = found.filter(|owner| owner.account == account.id) else {
+        return Ok(false);
+    };
+    let taken = transaction
+        .administrator_of_email(wanted)
+        .await
+        .map_err(|error| anyhow!(error))?;
+    if taken.is_none() {
+        let mut scope = transaction.account(&account.id);
+        let set = scope.set_email(&owner.administrator.id, wanted).await;
+        set.map_err(|error| anyhow!(error))?;
+    }
+    Ok(true)
 }
 
 /// Makes the account with its owner, who has no password yet.
@@ -128,6 +149,32 @@ mod tests {
         ServiceConfig::read(&file).unwrap()
     }
 
+    async fn choose_password(store: &Store, email: &str) {
+        let mut writing = store.write().await.unwrap();
+        let owner = writing.administrator_of_email(email).await.unwrap().unwrap();
+        let password = PasswordHash("hash".to_owned());
+        let mut scope = writing.account(&owner.account);
+        scope
+            .set_password(&owner.administrator.id, &password)
+            .await
+            .unwrap();
+        writing.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_owners_address_can_be_put_right_in_the_file_until_there_is_a_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let mistyped = config(folder.path(), "acme", "Acme", "yuo@example.com");
+        open(&store, &mistyped).await.unwrap();
+
+        let corrected = config(folder.path(), "acme", "Acme", "you@example.com");
+        let corrected = open(&store, &corrected).await.unwrap();
+
+        assert!(corrected.first_sign_in.is_some());
+        choose_password(&store, "you@example.com").await;
+    }
+
     #[tokio::test]
     async fn a_first_start_makes_account_and_owner_and_a_link_each_time_until_there_is_a_password() {
         let folder = tempfile::tempdir().unwrap();
@@ -139,19 +186,7 @@ mod tests {
 
         let tokens = [first.first_sign_in, second.first_sign_in].map(|token| token.unwrap());
         assert_ne!(tokens[0].reveal(), tokens[1].reveal());
-        let mut writing = store.write().await.unwrap();
-        let owner = writing
-            .administrator_of_email("you@example.com")
-            .await
-            .unwrap()
-            .unwrap();
-        let password = PasswordHash("hash".to_owned());
-        let mut scope = writing.account(&owner.account);
-        scope
-            .set_password(&owner.administrator.id, &password)
-            .await
-            .unwrap();
-        writing.commit().await.unwrap();
+        choose_password(&store, "you@example.com").await;
         assert!(open(&store, &config).await.unwrap().first_sign_in.is_none());
     }
 
@@ -163,6 +198,7 @@ mod tests {
             .await
             .unwrap();
 
+        choose_password(&store, "you@example.com").await;
         let other = open(&store, &config(folder.path(), "acme", "Other", "me@example.com"))
             .await
             .unwrap();

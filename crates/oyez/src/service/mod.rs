@@ -21,8 +21,8 @@ use sip::flow::Transport;
 use store::{Store, timestamp};
 use tokio::sync::broadcast;
 use web::{Limits, Listener};
-use zone::Zone;
 use zone::config::ZoneConfig;
+use zone::{RollCall, Zone};
 
 use crate::cli::ServiceArguments;
 use crate::console;
@@ -246,13 +246,17 @@ async fn start_zone(
     let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
     let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
-    let hearing = tokio::spawn(hear(zone.subscribe(), registrations));
+    let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
     tokio::spawn(feed.run(zone.updates()));
     Ok(RunningZone { zone, hearing })
 }
 
 /// Notes who is registered, and logs what happens, until the zone has ended.
-async fn hear(mut events: broadcast::Receiver<ZoneEvent>, registrations: Arc<Registrations>) {
+async fn hear(
+    mut events: broadcast::Receiver<ZoneEvent>,
+    roll_call: RollCall,
+    registrations: Arc<Registrations>,
+) {
     loop {
         match events.recv().await {
             Ok(event) => {
@@ -266,8 +270,11 @@ async fn hear(mut events: broadcast::Receiver<ZoneEvent>, registrations: Arc<Reg
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 tracing::warn!(
                     missed,
-                    "the portal may show registrations that are over, or miss some, until the service is started again"
+                    "the zone tells of more than is taken in; it is asked who is registered"
                 );
+                if let Some(all) = roll_call.take().await {
+                    registrations.restate(&all, timestamp(SystemTime::now()));
+                }
             }
             Err(broadcast::error::RecvError::Closed) => return,
         }

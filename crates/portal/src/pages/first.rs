@@ -38,13 +38,10 @@ pub(super) struct Choice {
     again: String,
 }
 
-pub(super) async fn show(
-    State(site): State<Site>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Problem> {
-    if let Some(refusal) = refused(&site, from, &asked.token) {
-        return Ok(refusal);
+pub(super) async fn show(State(site): State<Site>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    // Other sites can have a browser come here, and shall not make its owner wait: such tries are not counted.
+    if !is_good(&site, &asked.token) {
+        return Ok(not_good());
     }
     page(&site, StatusCode::OK, asked.token, "").await
 }
@@ -77,22 +74,20 @@ pub(super) async fn choose(
             format!("Choose a password of at least {PASSWORD_LENGTH_MIN} characters, and not above 256.");
         return page(&site, unfit, choice.token, &text).await;
     };
-    let Some(token) = site.first_sign_in().take_if(|token| token.matches(&choice.token)) else {
+    // Who comes second finds nobody without a password: writers take turns. So the token stays until it has been used, and a request
+    // that breaks off loses nothing.
+    let Some(kept) = keep(&site, &Kept(hash.to_text())).await? else {
         return Ok(not_good());
     };
-    let kept = keep(&site, &Kept(hash.to_text())).await;
-    if kept.is_err() {
-        // It was not used after all.
-        *site.first_sign_in() = Some(token);
-    }
-    kept
+    *site.first_sign_in() = None;
+    Ok(kept)
 }
 
-/// Sets the password, and signs the owner in.
-async fn keep(site: &Site, password: &Kept) -> Result<Response, Problem> {
+/// Sets the password, and signs the owner in; none where they have one.
+async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem> {
     let mut writing = site.store().write().await?;
     let Some(owner) = writing.owner_without_password().await? else {
-        return Ok(not_good());
+        return Ok(None);
     };
     let (id, email) = (owner.administrator.id, owner.administrator.email);
     let mut scope = writing.account(&owner.account);
@@ -106,7 +101,7 @@ async fn keep(site: &Site, password: &Kept) -> Result<Response, Problem> {
     scope.add_audit(&entry).await?;
     let cookie = session::begin(&mut writing, id).await?;
     writing.commit().await?;
-    Ok((cookie, Redirect::to("/")).into_response())
+    Ok(Some((cookie, Redirect::to("/")).into_response()))
 }
 
 /// The answer to a token that is not that of the link.
@@ -114,15 +109,16 @@ fn refused(site: &Site, from: SocketAddr, token: &str) -> Option<Response> {
     if let Err(text) = admit(site, from) {
         return Some(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text));
     }
-    let is_good = site
-        .first_sign_in()
-        .as_ref()
-        .is_some_and(|first| first.matches(token));
-    if !is_good {
+    if !is_good(site, token) {
         return Some(not_good());
     }
     site.throttle().note_success(from.ip());
     None
+}
+
+fn is_good(site: &Site, token: &str) -> bool {
+    let first = site.first_sign_in();
+    first.as_ref().is_some_and(|first| first.matches(token))
 }
 
 fn not_good() -> Response {

@@ -154,6 +154,12 @@ impl Registrar {
         self.bindings_by_user.get(user).map_or(&[], Vec::as_slice)
     }
 
+    /// The users who have bindings, each with the one that was made first.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (&SipUser, &Binding)> {
+        let users = self.bindings_by_user.iter();
+        users.filter_map(|(user, bindings)| Some((user, bindings.first()?)))
+    }
+
     /// Bindings in force.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use model::SipUser;
 use model::directory::{Applied, Update};
-use model::status::{AccountStatus, ZoneEvent, ZoneStatus};
+use model::status::{AccountStatus, RegisteredUser, ZoneEvent, ZoneStatus};
 
 use super::Switch;
 use crate::registrar::Binding;
@@ -54,6 +54,16 @@ impl Switch {
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             accounts: vec![account],
         }
+    }
+
+    /// Who is registered.
+    #[must_use]
+    pub fn registered(&self) -> Vec<RegisteredUser> {
+        let registered = self.registrar.users().map(|(user, binding)| RegisteredUser {
+            user: user.clone(),
+            from: binding.flow.remote.to_string(),
+        });
+        registered.collect()
     }
 
     /// Where a user is reached.

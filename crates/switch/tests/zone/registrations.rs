@@ -56,6 +56,7 @@ fn a_register_is_challenged_once_and_accepted_with_its_lifetime() {
     assert_eq!(contacts(&response), ["<sip:anna@10.7.0.1>;q=0.5;expires=600"]);
     assert_eq!(world.zone.counters().identity.challenged, 1);
     assert_eq!(world.zone.status(world.now).accounts[0].bindings, 1);
+    let registered = world.zone.registered();
     let ZoneEvent::Registered {
         user,
         from,
@@ -67,6 +68,8 @@ fn a_register_is_challenged_once_and_accepted_with_its_lifetime() {
     };
     assert_eq!((user.as_str(), from.as_str()), ("anna", "10.7.0.1:5060"));
     assert_eq!(user_agent.as_deref(), Some("phone-0"));
+    assert_eq!((&registered[0].user, &registered[0].from), (user, from));
+    assert_eq!(registered.len(), 1);
 }
 
 #[test]

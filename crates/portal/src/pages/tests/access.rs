@@ -167,8 +167,22 @@ async fn w06_wrong_tries_to_sign_in_are_slowed_down() {
         last = visit.post_raw("/sign-in", wrong, &[]).await.status;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
-    let status = visit.get(&format!("/first?token={LINK}")).await.status;
+    let choice = format!("token={LINK}&password=a+long+password&again=a+long+password");
+    let status = visit.post_raw("/first", &choice, &[]).await.status;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn w06_links_that_other_sites_have_a_browser_follow_do_not_slow_its_owner_down() {
+    let visit = Visit::first().await;
+    visit.set_password().await;
+    for _ in 0..=web::FREE_TRIES {
+        let status = visit.get("/first?token=made-up").await.status;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+    }
+    let wrong = "email=owner%40one.example&password=wrong+password";
+    let status = visit.post_raw("/sign-in", wrong, &[]).await.status;
+    assert_ne!(status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]
