@@ -8,6 +8,8 @@
 
 mod access;
 mod accounts;
+mod addresses;
+mod alert_settings;
 mod api_clients;
 mod assignment;
 #[cfg(test)]
@@ -31,10 +33,14 @@ mod on_sqlite;
 mod removal;
 mod schema;
 mod seal;
+mod sites;
 mod stored;
+mod templates;
 mod transaction;
 
 pub use access::SignedIn;
+pub use addresses::{ADDRESSES_MAX, AddressFilter};
+pub use alert_settings::{ALERT_SETTINGS_MAX, AlertSettingFilter};
 pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
@@ -46,4 +52,6 @@ pub use listing::{
 };
 pub use moment::timestamp;
 pub use removal::RemoveDeviceError;
+pub use sites::{SITES_MAX, SiteError};
+pub use templates::{TEMPLATES_MAX, TemplateStoreError};
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::inventory::{
-    Assignment, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, LinePlace, SiteId,
+    Assignment, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, LinePlace, SiteId, TemplateId,
 };
 use model::{DeviceId, Extension};
 
@@ -124,6 +124,8 @@ pub struct ListedDevice {
     pub device: Device,
     /// Its lines by kind and port, each with the name and extension of the user or common area it is for.
     pub lines: Vec<(Assignment, DisplayName, Extension)>,
+    /// The template it has.
+    pub template: Option<TemplateId>,
     /// Those users and common areas.
     pub holders: BTreeMap<HolderId, Holder>,
 }
@@ -245,21 +247,23 @@ impl Scope<'_, '_> {
         values.extend([after.sorted_by.into(), after.id.into(), one_more(limit)]);
         // The place is said twice because SQLite looks up a first column in an index over expressions, and no pair.
         let sql = concat!(
-            "SELECT d.id, d.name, description, mac, d.kind, model, firmware, d.site, added_at, \
+            "SELECT template, d.id, d.name, description, mac, d.kind, model, firmware, d.site, added_at, \
              line.kind, line.port, sip_user, holder.id, holder.kind, holder.name, holder.extension, package, country, \
              time_zone, holder.site FROM \
              (SELECT * FROM device WHERE LOWER(name) >= $9 AND (LOWER(name), id) > ($9, $10) AND ",
             devices_where!(),
             " ORDER BY LOWER(name), id LIMIT $11) AS d \
              LEFT JOIN line ON line.device = d.id LEFT JOIN holder ON holder.id = line.holder \
+             LEFT JOIN device_template ON device_template.device = d.id \
              ORDER BY LOWER(d.name), d.id, line.kind, line.port"
         );
         let mut rows: Vec<ListedDevice> = Vec::new();
         for row in self.transaction.rows(sql, &values).await? {
-            let (device, assigned) = device_row(row)?;
+            let (template, device, assigned) = device_row(row)?;
             if rows.last().is_none_or(|last| last.device.id != device.id) {
                 rows.push(ListedDevice {
                     device,
+                    template,
                     lines: Vec::new(),
                     holders: BTreeMap::new(),
                 });
@@ -398,11 +402,14 @@ fn page<T>(mut rows: Vec<T>, limit: u32, place: impl FnOnce(&T) -> ListKey) -> L
     Listed { rows, next }
 }
 
-fn device_row(row: Row) -> Result<(Device, Option<(Assignment, Holder)>), StoreError> {
+type DeviceRow = (Option<TemplateId>, Device, Option<(Assignment, Holder)>);
+
+fn device_row(row: Row) -> Result<DeviceRow, StoreError> {
     let mut columns = Columns::of("device", row);
+    let template = columns.parsed_or_null()?;
     let device = device_columns(&mut columns)?;
     let Some(place) = place_or_null(&mut columns)? else {
-        return Ok((device, None));
+        return Ok((template, device, None));
     };
     let user = columns.parsed()?;
     let holder = holder_columns(&mut columns)?;
@@ -412,7 +419,7 @@ fn device_row(row: Row) -> Result<(Device, Option<(Assignment, Holder)>), StoreE
         holder: holder.id.clone(),
         user,
     };
-    Ok((device, Some((assignment, holder))))
+    Ok((template, device, Some((assignment, holder))))
 }
 
 fn holder_row(row: Row) -> Result<(Holder, Option<(Assignment, Device)>), StoreError> {

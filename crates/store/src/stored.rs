@@ -58,6 +58,13 @@ impl Columns {
         self.integer()?.try_into().map_err(|_| self.damaged())
     }
 
+    pub(crate) fn number_or_null<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, StoreError> {
+        let number = self.integer_or_null()?;
+        number
+            .map(|number| number.try_into().map_err(|_| self.damaged()))
+            .transpose()
+    }
+
     pub(crate) fn truth(&mut self) -> Result<bool, StoreError> {
         Ok(self.integer()? != 0)
     }

@@ -1,6 +1,8 @@
 //! Accounts, sites, and what has an extension.
 
-use super::{CountryCode, DisplayName, GroupId, HolderId, SiteId, TimeZone};
+use super::{
+    AddressId, AddressLine, CountryCode, DisplayName, GroupId, HolderId, Remark, SiteId, SiteTitle, TimeZone,
+};
 use crate::{AccountId, Extension};
 
 /// A customer: everything else belongs to exactly one.
@@ -24,7 +26,69 @@ pub struct Site {
     /// Its id.
     pub id: SiteId,
     /// What people call it.
-    pub name: DisplayName,
+    pub name: SiteTitle,
+}
+
+/// What is kept of a site besides, for programs that ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteProfile {
+    /// The name of who answers for the site.
+    pub receptionist: SiteTitle,
+    /// The digits before the short numbers of the site.
+    pub code: Option<u32>,
+    /// Digits of a short number.
+    pub short_length: Option<u8>,
+    /// What those who are called see.
+    pub caller_id_name: Remark,
+}
+
+impl SiteProfile {
+    /// Digits that a short number can have.
+    pub const SHORT_LENGTHS: std::ops::RangeInclusive<u8> = 2..=10;
+    /// The largest code.
+    pub const CODE_MAX: u32 = 999_999;
+    /// Characters of a caller's name at most.
+    pub const CALLER_ID_NAME_MAX: usize = 15;
+}
+
+/// What is kept of a user or common area besides, for programs that ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HolderProfile {
+    /// The department.
+    pub department: Remark,
+    /// Who pays.
+    pub cost_center: Remark,
+    /// The area code.
+    pub area_code: Remark,
+    /// The language that is spoken there.
+    pub language: Remark,
+    /// Where emergency services are sent.
+    pub address: Option<AddressId>,
+}
+
+/// Where emergency services are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmergencyAddress {
+    /// Its id.
+    pub id: AddressId,
+    /// Street and number.
+    pub line1: AddressLine,
+    /// What follows.
+    pub line2: Remark,
+    /// The city.
+    pub city: AddressLine,
+    /// The state or province.
+    pub state_code: AddressLine,
+    /// The postal code.
+    pub zip: AddressLine,
+    /// The country.
+    pub country: CountryCode,
+    /// It holds for whoever has no other.
+    pub is_default: bool,
+    /// The site it is of; none for the whole account.
+    pub site: Option<SiteId>,
+    /// Whose own it is.
+    pub holder: Option<HolderId>,
 }
 
 /// Whether an extension belongs to a person or to a place.

@@ -30,6 +30,18 @@ inventory_id!(
     ApiClientId, "a client id"
 );
 inventory_id!(
+    /// Identifies a provisioning template.
+    TemplateId, "a template's id"
+);
+inventory_id!(
+    /// Identifies an address for emergency services.
+    AddressId, "an address's id"
+);
+inventory_id!(
+    /// Identifies a setting of alerts.
+    AlertSettingId, "an alert setting's id"
+);
+inventory_id!(
     /// Identifies a site.
     SiteId, "a site's id"
 );

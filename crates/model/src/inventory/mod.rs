@@ -2,6 +2,7 @@
 //! slots. A switch knows nothing of it but the [directory](crate::directory) that [`directory_of`] makes of it.
 
 mod access;
+mod alert_setting;
 mod api;
 mod assignment;
 mod configuration;
@@ -11,18 +12,29 @@ mod id;
 mod mac;
 mod projection;
 mod provisioning;
+mod template;
 mod text;
 mod time;
 
 pub use access::{Administrator, AuditEntry, PasswordHash, Role, Session, TokenHash};
+pub use alert_setting::{
+    AlertChannel, AlertCondition, AlertSetting, AlertSettingError, AlertTarget, AlertTimes,
+};
 pub use api::{ApiClient, ApiScope, ApiScopes, ApiScopesError};
 pub use assignment::{AssignmentError, Firmware, check_assignment};
 pub use configuration::{Uplink, configuration_of};
 pub use device::{Assignment, Device, DeviceType, EarlierPassword, Line, LinePlace};
-pub use holder::{Account, Holder, HolderKind, PageGroup, Site};
-pub use id::{AdministratorId, ApiClientId, GroupId, HolderId, LineId, SiteId};
+pub use holder::{
+    Account, EmergencyAddress, Holder, HolderKind, HolderProfile, PageGroup, Site, SiteProfile,
+};
+pub use id::{
+    AddressId, AdministratorId, AlertSettingId, ApiClientId, GroupId, HolderId, LineId, SiteId, TemplateId,
+};
 pub use mac::{MacAddress, MacError};
 pub use projection::{Inventory, directory_of};
 pub use provisioning::{Attempt, AttemptOutcome, ClaimCode, FormerLine, IssuedCertificate};
-pub use text::{CountryCode, Description, DisplayName, FieldError, TimeZone};
+pub use template::{ProvisionTemplate, TemplateContent, TemplateError};
+pub use text::{
+    AddressLine, CountryCode, Description, DisplayName, FieldError, Remark, SiteTitle, TemplateName, TimeZone,
+};
 pub use time::Timestamp;

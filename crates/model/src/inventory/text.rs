@@ -57,6 +57,22 @@ typed_text!(
     /// What a device is for, or where it hangs; may be empty.
     Description, "the description", "at most 255 characters, on one line", 0..=255
 );
+typed_text!(
+    /// The name of a site.
+    SiteTitle, "the name of the site", "1 to 255 characters, on one line", 1..=255
+);
+typed_text!(
+    /// The name of a provisioning template.
+    TemplateName, "the name of the template", "1 to 128 characters, on one line", 1..=128
+);
+typed_text!(
+    /// A line of an address that has to be there.
+    AddressLine, "the line of the address", "1 to 255 characters, on one line", 1..=255
+);
+typed_text!(
+    /// A text that may be left empty: a department, a second line of an address.
+    Remark, "the text", "at most 255 characters, on one line", 0..=255
+);
 
 /// A country by its two letters (ISO 3166-1 alpha-2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -241,12 +241,16 @@ async fn file_of(
     account: &AccountId,
     device: &Device,
 ) -> Result<String, StoreError> {
-    let held = transaction
-        .account(account)
-        .held_lines_of_device(&device.id)
-        .await?;
+    let mut scope = transaction.account(account);
+    let held = scope.held_lines_of_device(&device.id).await?;
+    let template = scope.template_of_device(&device.id).await?;
     let lines: Vec<_> = held.iter().map(|(line, holder)| (line, &holder.name)).collect();
-    Ok(configuration_of(device, &lines, &server.0.uplink))
+    let mut file = configuration_of(device, &lines, &server.0.uplink);
+    if let Some(template) = template {
+        file.push_str(template.content.as_str());
+        file.push('\n');
+    }
+    Ok(file)
 }
 
 /// What the device is told: enough to look for the cause on either side.

@@ -1,6 +1,7 @@
 //! What is kept is what was given, account by account.
 
 mod api_clients;
+mod besides;
 mod listing;
 mod removal;
 

@@ -1,0 +1,233 @@
+//! Sites, templates, addresses and alert settings: what programs keep besides.
+
+use model::inventory::{
+    AddressId, AddressLine, AlertCondition, AlertSetting, AlertSettingId, AlertTarget, AlertTimes,
+    EmergencyAddress, HolderProfile, ProvisionTemplate, Remark, Site, SiteId, SiteProfile, SiteTitle,
+    TemplateContent, TemplateId, TemplateName,
+};
+
+use super::*;
+use crate::{AddressFilter, AlertSettingFilter, DeviceFilter, SiteError, TemplateStoreError};
+
+fn site(number: u128, name: &str) -> Site {
+    Site {
+        id: SiteId::from_random(number),
+        name: SiteTitle::new(name).unwrap(),
+    }
+}
+
+fn address(number: u128, site: Option<&Site>) -> EmergencyAddress {
+    let line = |text| AddressLine::new(text).unwrap();
+    EmergencyAddress {
+        id: AddressId::from_random(number),
+        line1: line("1 Main Street"),
+        line2: Remark::new("").unwrap(),
+        city: line("Vancouver"),
+        state_code: line("BC"),
+        zip: line("V5K"),
+        country: CountryCode::new("CA").unwrap(),
+        is_default: true,
+        site: site.map(|site| site.id.clone()),
+        holder: None,
+    }
+}
+
+#[tokio::test]
+async fn a_site_that_goes_leaves_what_it_had_to_another() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let (west, east) = (site(1, "HQ"), site(2, "East"));
+    scope.add_site(&west).await.unwrap();
+    scope.add_site(&east).await.unwrap();
+    let again = scope.add_site(&site(3, "HQ")).await;
+    assert!(matches!(again, Err(SiteError::NameTaken(_))));
+    let profile = SiteProfile {
+        receptionist: SiteTitle::new("Front desk").unwrap(),
+        code: Some(8),
+        short_length: None,
+        caller_id_name: Remark::new("").unwrap(),
+    };
+    scope.set_site_profile(&west.id, &profile).await.unwrap();
+    assert_eq!(scope.site_profile(&west.id).await.unwrap(), Some(profile));
+    let hall = Holder {
+        site: Some(west.id.clone()),
+        ..holder(701)
+    };
+    scope.add_holder(&hall).await.unwrap();
+    assert!(scope.set_address(&address(1, Some(&west))).await.unwrap());
+
+    assert!(!scope.remove_site(&west.id, &west.id).await.unwrap());
+    assert!(scope.remove_site(&west.id, &east.id).await.unwrap());
+
+    assert_eq!(scope.sites().await.unwrap(), [east.clone()]);
+    assert_eq!(
+        scope.holder(&hall.id).await.unwrap().unwrap().site,
+        Some(east.id.clone())
+    );
+    let kept = scope.address(&AddressId::from_random(1)).await.unwrap().unwrap();
+    assert_eq!((kept.site, kept.is_default), (Some(east.id), false));
+}
+
+#[tokio::test]
+async fn one_address_of_a_site_is_the_default_and_a_common_area_can_have_its_own() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let west = site(1, "West");
+    scope.add_site(&west).await.unwrap();
+    scope.add_holder(&holder(701)).await.unwrap();
+    for number in [1, 2] {
+        scope.set_address(&address(number, Some(&west))).await.unwrap();
+    }
+    let elsewhere = address(3, Some(&site(9, "Elsewhere")));
+    assert!(scope.set_address(&elsewhere).await.is_err());
+
+    let default = scope.default_address(Some(&west.id)).await.unwrap().unwrap();
+    assert_eq!(default.id, AddressId::from_random(2));
+    assert_eq!(scope.default_address(None).await.unwrap(), None);
+    let filter = AddressFilter {
+        text: "vancou".to_owned(),
+        site: Some(west.id.clone()),
+        ..AddressFilter::default()
+    };
+    let first = scope.list_addresses(&filter, "", 1).await.unwrap();
+    let second = scope
+        .list_addresses(&filter, first[0].id.as_str(), 1)
+        .await
+        .unwrap();
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first, second);
+    assert_eq!(scope.count_addresses(&filter).await.unwrap(), 2);
+
+    let text = |text| Remark::new(text).unwrap();
+    let profile = HolderProfile {
+        department: text("Works"),
+        cost_center: text(""),
+        area_code: text(""),
+        language: text("en-GB"),
+        address: Some(AddressId::from_random(1)),
+    };
+    scope.set_holder_profile(&holder(701).id, &profile).await.unwrap();
+    assert_eq!(
+        scope.holder_profile(&holder(701).id).await.unwrap(),
+        Some(profile)
+    );
+    assert!(scope.remove_address(&AddressId::from_random(1)).await.unwrap());
+    let kept = scope.holder_profile(&holder(701).id).await.unwrap().unwrap();
+    assert_eq!(kept.address, None);
+}
+
+#[tokio::test]
+async fn a_template_is_a_device_s_until_it_is_removed() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let template = |number: u128| ProvisionTemplate {
+        id: TemplateId::from_random(number),
+        name: TemplateName::new("Loud").unwrap(),
+        description: Description::new("").unwrap(),
+        content: TemplateContent::new("audio.page.vol = 0dB").unwrap(),
+    };
+    scope.add_template(&template(1)).await.unwrap();
+    let again = scope.add_template(&template(2)).await;
+    assert!(matches!(again, Err(TemplateStoreError::NameTaken(_))));
+    scope.add_device(&device(1)).await.unwrap();
+    let chosen = Some(&template(1).id).cloned();
+    scope
+        .set_device_template(&device(1).id, chosen.as_ref())
+        .await
+        .unwrap();
+
+    assert_eq!(
+        scope.template_of_device(&device(1).id).await.unwrap(),
+        Some(template(1))
+    );
+    assert_eq!(scope.list_templates("", 10).await.unwrap(), [(template(1), 1)]);
+    let listed = scope
+        .list_devices(&DeviceFilter::default(), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(listed.rows[0].template, chosen);
+    let missing = TemplateId::from_random(9);
+    assert!(
+        scope
+            .set_device_template(&device(1).id, Some(&missing))
+            .await
+            .is_err()
+    );
+
+    scope
+        .set_device_template(&device(1).id, chosen.as_ref())
+        .await
+        .unwrap();
+    assert!(scope.remove_template(&template(1).id).await.unwrap());
+    assert_eq!(scope.template_of_device(&device(1).id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_alert_setting_is_kept_sealed_and_found_by_its_rule() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let mut setting = AlertSetting {
+        id: AlertSettingId::from_random(1),
+        name: "Speakers".to_owned(),
+        module: 3,
+        rule: 10,
+        target: AlertTarget {
+            kind: 2,
+            ids: Vec::new(),
+        },
+        conditions: vec![AlertCondition {
+            kind: 4,
+            value: "15".to_owned(),
+        }],
+        times: AlertTimes {
+            is_all_day: true,
+            from: "00:00:00".to_owned(),
+            to: "23:59:59".to_owned(),
+        },
+        frequency: None,
+        email_recipients: Vec::new(),
+        chat_channels: Vec::new(),
+        is_active: true,
+    };
+    assert!(scope.set_alert_setting(&setting).await.unwrap());
+    setting.is_active = false;
+    assert!(scope.set_alert_setting(&setting).await.unwrap());
+
+    let found = |rule, is_active| AlertSettingFilter {
+        rule: Some(rule),
+        is_active: Some(is_active),
+        ..AlertSettingFilter::default()
+    };
+    assert_eq!(
+        scope
+            .list_alert_settings(&found(10, false), "", 10)
+            .await
+            .unwrap(),
+        [setting.clone()]
+    );
+    assert_eq!(
+        scope.list_alert_settings(&found(10, true), "", 10).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        scope
+            .list_alert_settings(&found(11, false), "", 10)
+            .await
+            .unwrap(),
+        []
+    );
+    let mut other = writing.account(&id("two"));
+    assert_eq!(other.alert_setting(&setting.id).await.unwrap(), None);
+    assert!(!other.remove_alert_setting(&setting.id).await.unwrap());
+    assert!(
+        writing
+            .account(&id("one"))
+            .remove_alert_setting(&setting.id)
+            .await
+            .unwrap()
+    );
+}
