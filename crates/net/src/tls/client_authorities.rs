@@ -160,10 +160,13 @@ fn verdict_of(error: &CertificateError) -> ClientVerdict {
         Because::UnknownIssuer => "none of the authorities that are trusted here has signed it",
         Because::BadSignature => "its signature is not that of the authority it names",
         Because::InvalidPurpose | Because::InvalidPurposeContext { .. } => "it is not made for clients",
-        Because::BadEncoding => "it is not encoded as a certificate is",
+        Because::BadEncoding => "it is not encoded as a certificate of version 3 is",
         Because::UnsupportedSignatureAlgorithmContext { .. }
         | Because::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "it is signed in a way that is not safe, such as SHA-1, or with a key that is too short"
+        }
+        other if other.to_string().contains("UnsupportedCertVersion") => {
+            "it is not made as a certificate of version 3 is"
         }
         other => return ClientVerdict::Untrusted(format!("it breaks a rule of certificates: {other}")),
     };

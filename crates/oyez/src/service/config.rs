@@ -1,5 +1,7 @@
 //! The configuration file of a service: one TOML file, read and checked before anything is made or bound.
 
+mod provisioning;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,9 +10,12 @@ use std::str::FromStr;
 use model::AccountId;
 use model::config::HostPort;
 use model::inventory::DisplayName;
+use portal::provisioning::Manufacturer;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use zone::toml_file::{ConfigError, Right, TomlFile};
+
+pub use provisioning::{ManufacturerConfig, ProvisioningConfig};
 
 /// What would be right for each key, as it would stand in the file.
 const RIGHT: Right = &[
@@ -21,6 +26,15 @@ const RIGHT: Right = &[
     ("provisioning", "a section [provisioning] with listen and address"),
     ("provisioning.listen", "listen = \"0.0.0.0:8444\""),
     ("provisioning.address", "address = \"oyez.example.com\""),
+    (
+        "provisioning.manufacturer",
+        "a section [[provisioning.manufacturer]] with name, ca and mac-in",
+    ),
+    ("provisioning.manufacturer.name", "name = \"Algo\""),
+    ("provisioning.manufacturer.ca", "ca = \"algo-ca.pem\""),
+    ("provisioning.manufacturer.mac-in", "mac-in = \"cn\""),
+    ("provisioning.manufacturer.mac-pattern", "mac-pattern = \"{mac}\""),
+    ("provisioning.manufacturer.expiry", "expiry = \"strict\""),
     ("account", "a section [account] with id, name, domain and owner"),
     ("account.id", "id = \"acme\""),
     ("account.name", "name = \"Acme Works\""),
@@ -46,7 +60,7 @@ pub struct ServiceConfig {
     /// The portal.
     pub portal: SiteConfig,
     /// The provisioning server.
-    pub provisioning: SiteConfig,
+    pub provisioning: ProvisioningConfig,
     /// The account that a first start makes.
     pub account: AccountConfig,
     /// Where devices register.
@@ -124,7 +138,17 @@ impl ServiceConfig {
         if let Some(zone) = &mut config.zone.config {
             *zone = config.file.resolve(zone);
         }
+        config.provisioning.resolve(&config.file);
         Ok(config)
+    }
+
+    /// Reads the certificates of those whose devices are believed.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many, or a file has no certificates that can be used: the line is named.
+    pub fn manufacturers(&self) -> Result<Vec<Manufacturer>, ConfigError> {
+        self.provisioning.manufacturers(&self.file)
     }
 
     /// What the file says under `key`, as `section.key`, cannot be used: `what` says why.

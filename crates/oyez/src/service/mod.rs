@@ -15,7 +15,7 @@ use model::status::ZoneEvent;
 use net::tls::{ClientCertificates, ServerTls};
 use portal::pages;
 use portal::pages::PagesSetup;
-use portal::provisioning::{ProvisioningServer, ProvisioningSetup};
+use portal::provisioning::{Manufacturer, ProvisioningServer, ProvisioningSetup};
 use registrations::Registrations;
 use sip::flow::Transport;
 use store::{Store, timestamp};
@@ -97,6 +97,7 @@ impl Service {
         config: &ServiceConfig,
         zone_config: Option<&ZoneConfig>,
     ) -> Result<Self, Failure> {
+        let manufacturers = config.manufacturers()?;
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
         let store = Store::open(state.root()).await.map_err(|error| anyhow!(error))?;
@@ -115,7 +116,8 @@ impl Service {
         };
         let uplink = uplink(config, &opened.account, zone.as_ref());
 
-        let provisioning = start_provisioning(config, &store, &mut certificates, uplink.clone()).await?;
+        let provisioning =
+            start_provisioning(config, &store, &mut certificates, manufacturers, uplink.clone()).await?;
         let provisioning_url = config.provisioning.url(provisioning.address());
         let host = config.portal.address.host.as_str();
         let tls = certificates.server("portal", &[host], ClientCertificates::NotAsked)?;
@@ -299,6 +301,7 @@ async fn start_provisioning(
     config: &ServiceConfig,
     store: &Arc<Store>,
     certificates: &mut Certificates,
+    manufacturers: Vec<Manufacturer>,
     uplink: Uplink,
 ) -> Result<Listener, Failure> {
     let host = config.provisioning.address.host.as_str();
@@ -306,7 +309,7 @@ async fn start_provisioning(
     let server = ProvisioningServer::new(ProvisioningSetup {
         store: Arc::clone(store),
         authority: certificates.authority()?,
-        manufacturers: Vec::new(),
+        manufacturers,
         uplink,
     })
     .map_err(|error| anyhow!(error))?;

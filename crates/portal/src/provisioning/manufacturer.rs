@@ -228,8 +228,9 @@ impl MacPattern {
                 let digits = name.get(start..start + length)?;
                 let mac = spelled(digits, separators)?;
                 let (head, tail) = (name.get(..start)?, name.get(start + length..)?);
-                let stands_alone = !head.ends_with(is_digit_or_colon) && !goes_on(tail, separators);
-                (stands_alone && is_like(before, head) && is_like(after, tail)).then_some(mac)
+                let is_part = before.ends_with('*') && came_before(head, separators)
+                    || after.starts_with('*') && goes_on(tail, separators);
+                (!is_part && is_like(before, head) && is_like(after, tail)).then_some(mac)
             })
     }
 }
@@ -242,11 +243,21 @@ fn spelled(text: &str, separators: &str) -> Option<MacAddress> {
     text.chars().all(known).then(|| text.parse().ok()).flatten()
 }
 
-fn is_digit_or_colon(character: char) -> bool {
-    character.is_ascii_hexdigit() || character == ':'
+/// Says whether the digits go on something longer.
+fn came_before(head: &str, separators: &str) -> bool {
+    let is_digit = |character: char| character.is_ascii_hexdigit();
+    match head.strip_suffix(|last| separators.contains(last)) {
+        None => head.ends_with(is_digit),
+        Some(group) => {
+            let word = group
+                .rsplit(|character: char| !character.is_alphanumeric())
+                .next();
+            word.is_some_and(|word| word.len() == 2 && word.chars().all(is_digit))
+        }
+    }
 }
 
-/// Says whether the digits before were a part of something longer.
+/// Says whether something longer begins with the digits.
 fn goes_on(tail: &str, separators: &str) -> bool {
     let mut next = tail.chars();
     match next.next() {
@@ -298,13 +309,14 @@ mod tests {
             ("Client_{mac}", "client_0022EE0A0B0C"),
             ("device-{mac}", "device-00-22-EE-0A-0B-0C"),
             ("{mac}.devices.example.com", "0022ee0a0b0c.Devices.example.com"),
-            ("urn:dev:mac:{mac}", "urn:dev:mac-"),
+            ("urn:dev:mac:{mac}", "urn:dev:mac:0022EE0A0B0C"),
+            ("*mac:{mac}", "urn:dev:mac:00:22:EE:0A:0B:0C"),
+            ("mac{mac}", "mac0022EE0A0B0C"),
             ("*{mac}*", "Speaker 0022EE0A0B0C, series 2"),
             ("{mac}*", "0022EE0A0B0C-1"),
             ("a*b*{mac}", "a to b 0022EE0A0B0C"),
         ] {
-            let expected = (!name.ends_with("mac-")).then_some(ADDRESS);
-            assert_eq!(pattern(form).find(name), expected, "{form} {name}");
+            assert_eq!(pattern(form).find(name), Some(ADDRESS), "{form} {name}");
         }
     }
 

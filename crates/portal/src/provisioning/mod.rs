@@ -5,6 +5,8 @@
 //! known by asking for it: that is looked up only for who has proved to be it.
 
 mod book;
+#[cfg(test)]
+mod corpus;
 mod enrolment;
 mod file;
 mod manufacturer;

@@ -141,22 +141,26 @@ enum Judged {
 impl Believed {
     fn judge(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Judged {
         let facts = || chain.iter().filter_map(|one| CertificateFacts::read(one).ok());
-        let (detail, then) = match self.authorities.judge(chain, now) {
+        let (detail, is_accepted, then) = match self.authorities.judge(chain, now) {
             ClientVerdict::Trusted => return Judged::Valid,
             ClientVerdict::Untrusted(detail) => return Judged::Stranger(detail),
             ClientVerdict::Expired(detail) => {
                 let last = facts().map(|facts| facts.not_after).min();
-                (detail, last.filter(|_| self.expiry.accepts_expired()))
+                (detail, self.expiry.accepts_expired(), last)
             }
             ClientVerdict::NotYetValid(detail) => {
                 let first = facts().map(|facts| facts.not_before).max();
-                (detail, first.filter(|_| self.expiry.accepts_not_yet_valid()))
+                (detail, self.expiry.accepts_not_yet_valid(), first)
             }
         };
-        // Judged as of a time at which the whole chain was valid, everything else about it has to be right all the same.
+        // The time is looked at before the signature: who has signed it shows as of a time at which the whole chain was valid.
         match then.map(|then| self.authorities.judge(chain, then)) {
-            Some(ClientVerdict::Trusted) => Judged::Valid,
-            Some(_) | None => Judged::NotNow(detail),
+            Some(ClientVerdict::Trusted) if is_accepted => Judged::Valid,
+            Some(ClientVerdict::Trusted) => Judged::NotNow(detail),
+            Some(ClientVerdict::Untrusted(detail)) => Judged::Stranger(detail),
+            Some(ClientVerdict::Expired(_) | ClientVerdict::NotYetValid(_)) | None => {
+                Judged::Stranger("its authorities were not valid at any time that it was".to_owned())
+            }
         }
     }
 }

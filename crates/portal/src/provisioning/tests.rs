@@ -14,6 +14,10 @@ use model::inventory::{
 use model::{AccountId, DeviceId, Secret, SlotPosition};
 use net::authority::{Authority, Issued, Purpose, Subject};
 use net::tls::{ClientCertificates, ClientTls, ClientTlsConfig, Identity, MinimumVersion, ServerTls, Trust};
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::CertifiedKey;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -118,6 +122,10 @@ impl Bench {
 
     /// Fetches a file, and gives status line and text.
     async fn fetch(&self, identity: Option<Identity>, file: &str) -> (String, String) {
+        self.fetch_by(self.client(identity), file).await
+    }
+
+    fn client(&self, identity: Option<Identity>) -> Arc<rustls::ClientConfig> {
         let tls = ClientTls::new(ClientTlsConfig {
             trust: Trust::Authorities(vec![self.authority.certificate().clone()]),
             minimum: MinimumVersion::Tls12,
@@ -125,13 +133,14 @@ impl Bench {
             ..ClientTlsConfig::default()
         })
         .unwrap();
+        tls.config()
+    }
+
+    async fn fetch_by(&self, client: Arc<rustls::ClientConfig>, file: &str) -> (String, String) {
         let address = self.listener.address();
         let stream = TcpStream::connect(address).await.unwrap();
         let name = address.ip().into();
-        let mut stream = TlsConnector::from(tls.config())
-            .connect(name, stream)
-            .await
-            .unwrap();
+        let mut stream = TlsConnector::from(client).connect(name, stream).await.unwrap();
         let request = format!(
             "GET /{file} HTTP/1.1\r\nHost: x\r\nUser-Agent: Oyez-Endpoint/9.8.7\r\nConnection: close\r\n\r\n"
         );
@@ -480,6 +489,37 @@ async fn a_device_that_does_not_trust_the_server_is_kept_as_such() {
     let connector = TlsConnector::from(tls.config());
     assert!(connector.connect(address.ip().into(), stream).await.is_err());
     assert_eq!(bench.failures().await[0].outcome, AttemptOutcome::ServerUntrusted);
+}
+
+/// Shows a certificate that no TLS library would show by itself.
+#[derive(Debug)]
+struct Shown(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn p03_a_certificate_of_version_1_gets_as_far_as_its_verdict() {
+    let bench = Bench::start().await;
+    let (certificate, key) = super::corpus::version_1();
+    let key = PrivateKeyDer::try_from(key).unwrap();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let mut client = rustls::ClientConfig::clone(&bench.client(None));
+    client.client_auth_cert_resolver = Arc::new(Shown(Arc::new(CertifiedKey::new(vec![certificate], key))));
+
+    let (status, text) = bench.fetch_by(Arc::new(client), "algom0022EE0A0B0C.conf").await;
+
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(text, "the device certificate is not trusted");
+    assert!(bench.attempts(MAC).await[0].detail.contains("version 3"));
 }
 
 /// Waits for all of them at once.

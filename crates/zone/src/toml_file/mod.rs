@@ -103,6 +103,13 @@ impl TomlFile {
         self.fault(place::line_of_key(&self.text, key), format!("{key}: {what}"))
     }
 
+    /// What the file says under a key in one of several sections of a name, counted from 0, cannot be used: `what` says why.
+    #[must_use]
+    pub fn wrong_in(&self, section: &str, number: usize, key: &str, what: &str) -> ConfigError {
+        let line = place::line_of_key_in(&self.text, section, number, key);
+        self.fault(line, format!("{section}.{key}: {what}"))
+    }
+
     /// A path that the file names, taken from the file's folder.
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {

@@ -38,6 +38,19 @@ pub(super) fn line_of_key(text: &str, wanted: &str) -> usize {
         .unwrap_or(1)
 }
 
+/// The line of a key in one of several sections of a name, counted from 0; the first line where the file does not have it.
+pub(super) fn line_of_key_in(text: &str, section: &str, number: usize, wanted: &str) -> usize {
+    let mut sections = 0;
+    for (line, text) in text.lines().enumerate() {
+        match header(text) {
+            Some(name) if name == section => sections += 1,
+            _ if sections == number + 1 && assigned(text) == Some(wanted) => return line + 1,
+            Some(_) | None => {}
+        }
+    }
+    1
+}
+
 /// The section and the key that a line belongs to; a value may go on over several lines.
 fn key_at(text: &str, line: usize) -> (&str, &str) {
     let (mut section, mut key) = ("", "");
@@ -52,13 +65,16 @@ fn key_at(text: &str, line: usize) -> (&str, &str) {
 }
 
 fn header(line: &str) -> Option<&str> {
-    let name = line
-        .split('#')
-        .next()?
-        .trim()
-        .strip_prefix('[')?
-        .strip_suffix(']')?;
+    let text = line.split('#').next()?.trim();
+    let name = inside(text)?;
+    // A section of which there may be several stands in two pairs of brackets.
+    let name = inside(name).unwrap_or(name);
     is_name(name).then_some(name)
+}
+
+/// What stands in a pair of brackets.
+fn inside(text: &str) -> Option<&str> {
+    text.strip_prefix('[')?.strip_suffix(']')
 }
 
 fn assigned(line: &str) -> Option<&str> {
