@@ -19,7 +19,7 @@ pub use browser::{BROWSER_PROGRAMS, Browser, Element, View};
 pub use group::free_group;
 pub use linphone::Linphone;
 pub use network::{Home, Internet, Way};
-pub use postgres::Postgres;
+pub use postgres::{GUARDED_USER, Postgres};
 pub use program::{Program, SKIPPED_LIST, available, build_program, skip};
 pub use sipp::play_scenario;
 pub use stoi::stoi;

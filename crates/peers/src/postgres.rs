@@ -15,6 +15,8 @@ use crate::{Program, skip};
 
 /// Where Debian has the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
+/// The user of a database who is asked for a password; others are not.
+pub const GUARDED_USER: &str = "guarded";
 /// The user that Debian's package makes; the server refuses to run as root.
 const USER: &str = "postgres";
 /// Longest wait for a start, which after a crash reads the log of the database.
@@ -74,6 +76,8 @@ impl Postgres {
             .output()
             .expect("initdb can be started");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let rules = format!("local all {GUARDED_USER} scram-sha-256\nlocal all all trust\n");
+        fs::write(folder.path().join("data/pg_hba.conf"), rules).expect("initdb has made the file");
         Some(Self {
             program: serve(&programs, folder.path()),
             programs,

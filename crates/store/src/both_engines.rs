@@ -44,6 +44,23 @@ impl Place {
         }
     }
 
+    /// Opens the store with the tables that are there.
+    pub(crate) async fn connect(&self) -> Store {
+        let store = match &self.server {
+            Some(server) => Store::connect_postgres(self.path(), server).await,
+            None => Store::connect(self.path()).await,
+        };
+        store.unwrap()
+    }
+
+    /// A script as the engine takes it: they write octets differently.
+    pub(crate) fn script(&self, sql: &'static str) -> &'static str {
+        match self.server {
+            Some(_) => sql.replace("X'", "'\\x").leak(),
+            None => sql,
+        }
+    }
+
     /// Opens the store with two accounts.
     pub(crate) async fn with_accounts(&self) -> Store {
         let store = self.open().await.unwrap();

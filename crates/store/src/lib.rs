@@ -16,6 +16,8 @@ mod assignment;
 mod both_engines;
 mod certificates;
 mod devices;
+#[cfg(test)]
+mod endurance;
 mod engine;
 mod groups;
 mod history;

@@ -145,12 +145,17 @@ impl Store {
     ///
     /// When key or database cannot be used.
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::connect(folder).await?.upgraded().await
+    }
+
+    /// Opens the store in a folder with the tables that are there.
+    pub(crate) async fn connect(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(DATABASE);
         let sealer = sealer(folder, !path.exists())?;
         let engine = Sqlite::open(&path)
             .await
             .map_err(|source| OpenError::Database { path, source })?;
-        Self::upgraded(Engine::Sqlite(engine), sealer).await
+        Ok(Self::new(Engine::Sqlite(engine), sealer))
     }
 
     /// Opens the store in a database of a server, and makes it where there is none; the key that opens its passwords lies in a folder
@@ -160,6 +165,11 @@ impl Store {
     ///
     /// When key or database cannot be used.
     pub async fn open_postgres(folder: &Path, server: &PostgresServer) -> Result<Self, OpenError> {
+        Self::connect_postgres(folder, server).await?.upgraded().await
+    }
+
+    /// Opens the store in a database of a server with the tables that are there.
+    pub(crate) async fn connect_postgres(folder: &Path, server: &PostgresServer) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Server {
             server: server.to_string(),
             source,
@@ -167,19 +177,22 @@ impl Store {
         let engine = Postgres::open(server).await.map_err(unusable)?;
         let is_made = engine.is_made().await.map_err(unusable)?;
         let sealer = sealer(folder, !is_made)?;
-        Self::upgraded(Engine::Postgres(engine), sealer).await
+        Ok(Self::new(Engine::Postgres(engine), sealer))
     }
 
-    async fn upgraded(engine: Engine, sealer: Sealer) -> Result<Self, OpenError> {
-        let store = Self {
+    fn new(engine: Engine, sealer: Sealer) -> Self {
+        Self {
             engine,
             sealer,
             changes: watch::Sender::new(0),
-        };
-        let mut transaction = store.write().await?;
-        schema::upgrade(&mut transaction).await?;
+        }
+    }
+
+    async fn upgraded(self) -> Result<Self, OpenError> {
+        let mut transaction = self.write().await?;
+        schema::upgrade(&mut transaction, schema::LAST).await?;
         transaction.commit().await?;
-        Ok(store)
+        Ok(self)
     }
 
     /// Begins a transaction that sees one state and changes nothing.

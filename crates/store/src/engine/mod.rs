@@ -2,6 +2,7 @@
 //! texts serve both engines; what differs is in their modules and, for the schema, in [`dialect`].
 
 mod dialect;
+mod held;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
@@ -113,7 +114,7 @@ impl EngineTransaction {
     ) -> Result<Vec<Row>, sqlx::Error> {
         match self {
             Self::Sqlite(transaction) => sqlite::rows(transaction, sql, values).await,
-            Self::Postgres(transaction) => transaction.rows(sql, values).await,
+            Self::Postgres(transaction) => postgres::rows(transaction, sql, values).await,
         }
     }
 
@@ -124,7 +125,7 @@ impl EngineTransaction {
     ) -> Result<u64, sqlx::Error> {
         match self {
             Self::Sqlite(transaction) => sqlite::execute(transaction, sql, values).await,
-            Self::Postgres(transaction) => transaction.execute(sql, values).await,
+            Self::Postgres(transaction) => postgres::execute(transaction, sql, values).await,
         }
     }
 
@@ -132,7 +133,7 @@ impl EngineTransaction {
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(transaction) => sqlite::script(transaction, sql).await,
-            Self::Postgres(transaction) => transaction.script(dialect::postgres(sql)).await,
+            Self::Postgres(transaction) => postgres::script(transaction, dialect::postgres(sql)).await,
         }
     }
 

@@ -1,22 +1,18 @@
 //! PostgreSQL, on a server: one writer, many readers, every commit on the server's disk.
 
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use model::Secret;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
+use super::held::{Held, Plain, answered};
 use super::{Kind, READERS, Row, TURN_WITHIN, Value, Values, kind_of};
 
 /// Longest time that a statement runs, waits for locks included, before the server gives it up.
 const STATEMENT_WITHIN: Duration = Duration::from_secs(15);
-/// Longest wait for an answer, where the server or the way to it has gone without a word.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Longest time that a transaction may do nothing before the server takes its locks away.
 const IDLE_WITHIN: Duration = Duration::from_secs(60);
 /// What the writer of every service on a database locks, so that they take turns: "oyez" in ASCII.
@@ -116,7 +112,7 @@ impl Postgres {
         // The first connection is made here, so that an address that is wrong is seen at once.
         let writer = pool(1).connect_with(options.clone());
         Ok(Self {
-            writer: answered(TURN_WITHIN, writer).await?,
+            writer: answered(writer).await?,
             readers: pool(READERS).connect_lazy_with(options),
         })
     }
@@ -124,119 +120,56 @@ impl Postgres {
     /// Says whether a store has been made in the database.
     pub(crate) async fn is_made(&self) -> Result<bool, sqlx::Error> {
         let sql = "SELECT CASE WHEN to_regclass('schema_version') IS NULL THEN 0 ELSE 1 END";
-        let rows = self.read().await?.rows(sql, &[]).await?;
+        let rows = rows(&mut self.read().await?, sql, &[]).await?;
         Ok(rows == [Row(vec![Value::Integer(1)])])
     }
 
     pub(crate) async fn read(&self) -> Result<PostgresTransaction, sqlx::Error> {
-        begin(&self.readers, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+        Held::begin(&self.readers, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
     }
 
     /// Begins a transaction that will write, once no other does: the lock is taken before anything is read, and each statement sees
     /// all that was committed before it, so what is read is what is there.
     pub(crate) async fn write(&self) -> Result<PostgresTransaction, sqlx::Error> {
-        let mut transaction = begin(&self.writer, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-        transaction
-            .execute("SELECT pg_advisory_xact_lock($1)", &[WRITER_LOCK.into()])
-            .await?;
+        let mut transaction = Held::begin(&self.writer, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let lock = "SELECT pg_advisory_xact_lock($1)";
+        execute(&mut transaction, lock, &[WRITER_LOCK.into()]).await?;
         Ok(transaction)
     }
 }
 
-async fn begin(pool: &PgPool, sql: &'static str) -> Result<PostgresTransaction, sqlx::Error> {
-    let mut transaction = PostgresTransaction {
-        connection: Some(answered(ANSWER_WITHIN, pool.acquire()).await?),
-        is_asking: false,
-    };
-    transaction
-        .ask(async |connection| connection.execute(sql).await)
-        .await?;
-    Ok(transaction)
-}
-
 /// A transaction in it.
-#[derive(Debug)]
-pub(crate) struct PostgresTransaction {
-    /// None once it has been given back.
-    connection: Option<PoolConnection<sqlx::Postgres>>,
-    /// An answer is outstanding, so nobody knows what the connection is good for.
-    is_asking: bool,
-}
+pub(crate) type PostgresTransaction = Held<sqlx::Postgres>;
 
-impl PostgresTransaction {
-    pub(crate) async fn rows(
-        &mut self,
-        sql: &'static str,
-        values: Values<'_>,
-    ) -> Result<Vec<Row>, sqlx::Error> {
-        let rows = self.ask(async |connection| connection.fetch_all(bound(sql, values)).await);
-        rows.await?.iter().map(row_of).collect()
-    }
-
-    pub(crate) async fn execute(
-        &mut self,
-        sql: &'static str,
-        values: Values<'_>,
-    ) -> Result<u64, sqlx::Error> {
-        let done = self.ask(async |connection| connection.execute(bound(sql, values)).await);
-        Ok(done.await?.rows_affected())
-    }
-
-    pub(crate) async fn script(&mut self, sql: String) -> Result<(), sqlx::Error> {
-        let script = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
-        self.ask(async |connection| connection.execute(script).await)
-            .await
-            .map(|_| ())
-    }
-
-    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        self.ask(async |connection| connection.execute("COMMIT").await)
-            .await?;
-        // The transaction is over, so the connection can be another's at once.
-        self.connection = None;
-        Ok(())
-    }
-
-    async fn ask<T>(
-        &mut self,
-        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, sqlx::Error> {
-        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        self.is_asking = true;
-        let answer = answered(ANSWER_WITHIN, question(connection)).await;
-        // After anything but an answer of the database the connection is useless.
-        self.is_asking = matches!(&answer, Err(error) if !matches!(error, sqlx::Error::Database(_)));
-        answer
+impl Plain for sqlx::Postgres {
+    async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+        connection.execute(sql).await.map(|_| ())
     }
 }
 
-impl Drop for PostgresTransaction {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else {
-            return;
-        };
-        if self.is_asking {
-            connection.close_on_drop();
-            return;
-        }
-        tokio::spawn(async move {
-            let over = answered(ANSWER_WITHIN, connection.execute("ROLLBACK")).await;
-            if over.is_err() {
-                connection.close_on_drop();
-            }
-        });
-    }
+pub(crate) async fn rows(
+    transaction: &mut PostgresTransaction,
+    sql: &'static str,
+    values: Values<'_>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let rows = transaction.ask(async |connection| connection.fetch_all(bound(sql, values)).await);
+    rows.await?.iter().map(row_of).collect()
 }
 
-/// Waits for an answer, and no longer than it may take.
-async fn answered<T>(
-    within: Duration,
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let late = || io::Error::new(io::ErrorKind::TimedOut, "the database gives no answer");
-    tokio::time::timeout(within, answer)
-        .await
-        .unwrap_or_else(|_| Err(late().into()))
+pub(crate) async fn execute(
+    transaction: &mut PostgresTransaction,
+    sql: &'static str,
+    values: Values<'_>,
+) -> Result<u64, sqlx::Error> {
+    let done = transaction.ask(async |connection| connection.execute(bound(sql, values)).await);
+    Ok(done.await?.rows_affected())
+}
+
+/// Runs several statements without values.
+pub(crate) async fn script(transaction: &mut PostgresTransaction, sql: String) -> Result<(), sqlx::Error> {
+    let script = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    let done = transaction.ask(async |connection| connection.execute(script).await);
+    done.await.map(|_| ())
 }
 
 fn bound<'q>(sql: &'static str, values: &[Value]) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {

@@ -5,11 +5,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
+use super::held::{Held, Plain};
 use super::{Kind, READERS, Row, TURN_WITHIN, Value, Values, kind_of};
 
 /// For the owner alone.
@@ -23,7 +24,13 @@ pub(crate) struct Sqlite {
 }
 
 /// A transaction in it.
-pub(crate) type SqliteTransaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+pub(crate) type SqliteTransaction = Held<sqlx::Sqlite>;
+
+impl Plain for sqlx::Sqlite {
+    async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+        connection.execute(sql).await.map(|_| ())
+    }
+}
 
 impl Sqlite {
     pub(crate) async fn open(file: &Path) -> Result<Self, sqlx::Error> {
@@ -51,12 +58,12 @@ impl Sqlite {
     }
 
     pub(crate) async fn read(&self) -> Result<SqliteTransaction, sqlx::Error> {
-        self.readers.begin().await
+        Held::begin(&self.readers, "BEGIN").await
     }
 
     /// Begins a transaction that will write: it takes the lock at once, so it cannot fail later because another has written.
     pub(crate) async fn write(&self) -> Result<SqliteTransaction, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        Held::begin(&self.writer, "BEGIN IMMEDIATE").await
     }
 }
 
@@ -65,8 +72,8 @@ pub(crate) async fn rows(
     sql: &'static str,
     values: Values<'_>,
 ) -> Result<Vec<Row>, sqlx::Error> {
-    let rows = transaction.fetch_all(bound(sql, values)).await?;
-    rows.iter().map(row_of).collect()
+    let rows = transaction.ask(async |connection| connection.fetch_all(bound(sql, values)).await);
+    rows.await?.iter().map(row_of).collect()
 }
 
 pub(crate) async fn execute(
@@ -74,7 +81,8 @@ pub(crate) async fn execute(
     sql: &'static str,
     values: Values<'_>,
 ) -> Result<u64, sqlx::Error> {
-    Ok(transaction.execute(bound(sql, values)).await?.rows_affected())
+    let done = transaction.ask(async |connection| connection.execute(bound(sql, values)).await);
+    Ok(done.await?.rows_affected())
 }
 
 /// Runs several statements without values.
@@ -82,7 +90,8 @@ pub(crate) async fn script(
     transaction: &mut SqliteTransaction,
     sql: &'static str,
 ) -> Result<(), sqlx::Error> {
-    transaction.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+    let done = transaction.ask(async |connection| connection.execute(sqlx::raw_sql(sql)).await);
+    done.await.map(|_| ())
 }
 
 fn bound<'q>(sql: &'static str, values: &[Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {

@@ -14,12 +14,15 @@ const STEPS: [&str; 6] = [
     include_str!("0006.sql"),
 ];
 
-/// Brings the database to the last version.
+/// The version that this program works with.
+pub(crate) const LAST: usize = STEPS.len();
+
+/// Brings the database to a version.
 ///
 /// # Errors
 ///
 /// When it is of a later version than this program knows, or a step fails.
-pub(crate) async fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), OpenError> {
+pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Result<(), OpenError> {
     transaction
         .script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         .await?;
@@ -35,13 +38,10 @@ pub(crate) async fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Ope
             0
         }
     };
-    if version > STEPS.len() {
-        return Err(OpenError::TooNew {
-            version,
-            known: STEPS.len(),
-        });
+    if version > LAST {
+        return Err(OpenError::TooNew { version, known: LAST });
     }
-    for step in STEPS.iter().skip(version) {
+    for step in STEPS.iter().take(to).skip(version) {
         transaction.script(step).await?;
         transaction
             .execute("UPDATE schema_version SET version = version + 1", &[])

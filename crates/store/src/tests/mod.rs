@@ -4,6 +4,7 @@ mod api_clients;
 mod besides;
 mod listing;
 mod removal;
+mod upgrade;
 
 use crate::both_engines::{account, opened, place};
 use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, StoreError};

@@ -1,0 +1,78 @@
+//! Databases of earlier versions, with what they held, and one of a later version.
+
+use super::*;
+use crate::both_engines::Place;
+use crate::schema;
+
+/// What was written into databases of a version while it was the last.
+const WRITTEN: [(usize, &str); 1] = [(1, include_str!("upgrade/0001.sql"))];
+
+/// Makes a database as a program left it that knew the steps up to a version.
+async fn make(place: &Place, version: usize) {
+    // The key that the password was sealed with.
+    std::fs::write(place.path().join("service.key"), [7; 32]).unwrap();
+    let store = place.connect().await;
+    let mut writing = store.write().await.unwrap();
+    for (number, script) in WRITTEN {
+        if number <= version {
+            schema::upgrade(&mut writing, number).await.unwrap();
+            writing.script(place.script(script)).await.unwrap();
+        }
+    }
+    schema::upgrade(&mut writing, version).await.unwrap();
+    writing.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
+    for version in 1..=schema::LAST {
+        let place = place!();
+        make(&place, version).await;
+
+        let store = place.open().await.unwrap();
+
+        let mut reading = store.read().await.unwrap();
+        assert_eq!(reading.accounts().await.unwrap(), [account("one")], "{version}");
+        let (hall, speaker) = (holder(701), device(1));
+        let token = reading.session(TokenHash([7; 32]), NOW).await.unwrap();
+        assert_eq!(token.unwrap().administrator.email, "owner@example.com");
+        let attempts = reading.attempts(speaker.mac).await.unwrap();
+        assert_eq!(attempts.first().unwrap().outcome, AttemptOutcome::Served);
+        let certificate = reading.certificate(TokenHash([4; 32])).await.unwrap();
+        assert_eq!(certificate.unwrap().device, speaker.id);
+        let mut scope = reading.account(&id("one"));
+        let line = line(&speaker, &hall);
+        assert_eq!(scope.lines().await.unwrap(), [line], "{version}");
+        assert_eq!(scope.devices().await.unwrap(), [speaker]);
+        assert_eq!(scope.groups().await.unwrap().len(), 1);
+        assert_eq!(scope.audit(9).await.unwrap().len(), 1);
+        let directory = scope.directory().await.unwrap().unwrap();
+        assert_eq!((directory.epoch.0, directory.extensions.len()), (42, 2));
+        drop(reading);
+        let mut writing = store.write().await.unwrap();
+        let used = writing
+            .use_claim_code(TokenHash([1; 32]), &device(1).id, TokenHash([2; 32]), NOW)
+            .await;
+        assert!(used.unwrap());
+        writing.account(&id("one")).remove_holder(&hall.id).await.unwrap();
+        writing.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_refused_and_left_as_it_is() {
+    let (place, store) = opened!();
+    let later = i64::try_from(schema::LAST + 1).unwrap();
+    let mut writing = store.write().await.unwrap();
+    let sql = "UPDATE schema_version SET version = $1";
+    writing.execute(sql, &[later.into()]).await.unwrap();
+    writing.commit().await.unwrap();
+    drop(store);
+
+    let refused = place.open().await.unwrap_err();
+
+    assert!(matches!(refused, OpenError::TooNew { .. }), "{refused:?}");
+    let store = place.connect().await;
+    let mut reading = store.read().await.unwrap();
+    assert_eq!(reading.accounts().await.unwrap().len(), 2);
+}
