@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use zone::toml_file::{ConfigError, Right, TomlFile};
 
+use super::database::StoreConfig;
 pub use provisioning::{ManufacturerConfig, ProvisioningConfig};
 
 /// What would be right for each key, as it would stand in the file.
@@ -40,6 +41,11 @@ const RIGHT: Right = &[
     ("account.name", "name = \"Acme Works\""),
     ("account.domain", "domain = \"pbx.example.com\""),
     ("account.owner", "owner = \"you@example.com\""),
+    (
+        "store.postgres",
+        "postgres = \"postgres://oyez@db.example.com/oyez\"",
+    ),
+    ("store.password-file", "password-file = \"database-password\""),
     ("zone", "a section [zone] with outbound-proxy"),
     ("zone.config", "config = \"zone.toml\""),
     ("zone.outbound-proxy", "outbound-proxy = \"oyez.example.com\""),
@@ -57,6 +63,8 @@ const EMAIL_LENGTH_MAX: usize = 254;
 pub struct ServiceConfig {
     /// The state folder: database, keys, certificates.
     pub state: PathBuf,
+    /// The database, where it is not a file in the state folder.
+    pub store: Option<StoreConfig>,
     /// The portal.
     pub portal: SiteConfig,
     /// The provisioning server.
@@ -135,6 +143,13 @@ impl ServiceConfig {
         let mut config: Self = file.parse(RIGHT)?;
         config.file = file;
         config.state = config.file.resolve(&config.state);
+        if let Some(password) = config
+            .store
+            .as_mut()
+            .and_then(|store| store.password_file.as_mut())
+        {
+            *password = config.file.resolve(password);
+        }
         if let Some(zone) = &mut config.zone.config {
             *zone = config.file.resolve(zone);
         }

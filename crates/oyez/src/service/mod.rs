@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod certificates;
 pub mod config;
+mod database;
 mod feed;
 
 use std::path::PathBuf;
@@ -100,7 +101,7 @@ impl Service {
         let manufacturers = config.manufacturers()?;
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
-        let store = Store::open(state.root()).await.map_err(|error| anyhow!(error))?;
+        let store = database::open(config, &state).await?;
         let store = Arc::new(store);
         let opened = account::open(&store, config).await?;
         let mut certificates = Certificates::open(&state)?;

@@ -33,13 +33,26 @@ impl IntoResponse for Problem {
             ),
             Self::Store(error) => {
                 tracing::error!(error = %chain(&error), "a page cannot be made");
-                failure(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "Not available",
-                    "The service cannot read or write its database; its log says why. Calls and pages go on meanwhile. \
-                     Nothing was changed: repeat what you did once the database is back.",
-                )
+                failure(StatusCode::SERVICE_UNAVAILABLE, "Not available", words(&error))
             }
+        }
+    }
+}
+
+/// What has happened, what goes on, and what to do.
+fn words(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Uncertain(_) => {
+            "The database was lost while it kept this. Calls and pages go on meanwhile. Once the database is back, see whether it is \
+             there before you do it again."
+        }
+        StoreError::Full(_) => {
+            "The disk of the database is full. Calls and pages go on, and what is there can be read. Nothing was changed: make room, \
+             and repeat what you did."
+        }
+        _ => {
+            "The service cannot read or write its database; its log says why. Calls and pages go on meanwhile. \
+             Nothing was changed: repeat what you did once the database is back."
         }
     }
 }
