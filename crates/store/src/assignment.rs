@@ -102,6 +102,9 @@ impl Scope<'_, '_> {
             .map(|(line, holder)| (line, holder.extension.to_string()))
             .collect();
         let of_holder = self.lines_of_holder(&holder.id).await?;
+        let catalogue = self.transaction.catalogue();
+        let model = device.model.as_deref().and_then(|model| catalogue.of_name(model));
+        let device = (device, model);
         Ok(check_assignment(
             account, device, holder, place, &on_device, &of_holder,
         ))

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use model::AccountId;
+use model::inventory::Catalogue;
 use tokio::sync::watch;
 
 use crate::engine::postgres::{Postgres, PostgresServer};
@@ -136,6 +138,7 @@ pub struct Store {
     engine: Engine,
     sealer: Sealer,
     changes: watch::Sender<u64>,
+    catalogue: OnceLock<Catalogue>,
 }
 
 impl Store {
@@ -185,6 +188,7 @@ impl Store {
             engine,
             sealer,
             changes: watch::Sender::new(0),
+            catalogue: OnceLock::new(),
         }
     }
 
@@ -213,6 +217,16 @@ impl Store {
     pub async fn write(&self) -> Result<Transaction<'_>, StoreError> {
         let inner = self.engine.write().await?;
         Ok(Transaction::new(self, inner))
+    }
+
+    /// Takes the models that devices are judged by; the first that are taken stay.
+    pub fn set_catalogue(&self, catalogue: Catalogue) {
+        let _is_first = self.catalogue.set(catalogue).is_ok();
+    }
+
+    /// The models that devices are judged by.
+    pub fn catalogue(&self) -> &Catalogue {
+        self.catalogue.get_or_init(Catalogue::built_in)
     }
 
     /// Tells when a directory has changed.
@@ -269,6 +283,12 @@ impl<'s> Transaction<'s> {
             StoreError::Lost(error) => StoreError::Uncertain(error),
             other => other,
         })
+    }
+
+    /// The models that devices are judged by.
+    #[must_use]
+    pub fn catalogue(&self) -> &'s Catalogue {
+        self.store.catalogue()
     }
 
     pub(crate) fn sealer(&self) -> &'s Sealer {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Account, Device, DeviceType, Holder, Line, LinePlace};
+use super::{Account, Device, DeviceModel, DeviceType, Holder, Line, LinePlace};
 use crate::{SlotKind, SlotPosition};
 
 /// A firmware version: major, minor, patch.
@@ -80,13 +80,36 @@ pub enum AssignmentError {
         firmware: Firmware,
     },
     /// The firmware cannot register at all.
-    #[error(
-        "firmware {firmware} cannot register: update the device to {} or later",
-        Firmware::OLDEST
-    )]
+    #[error("firmware {firmware} cannot register: update the device to {oldest} or later")]
     TooOld {
         /// What the device runs.
         firmware: Firmware,
+        /// What it would have to run.
+        oldest: Firmware,
+    },
+    /// The model cannot register at all.
+    #[error("the {model} cannot register: it has neither TLS nor SRTP; use another model")]
+    ModelCannot {
+        /// Its name.
+        model: String,
+    },
+    /// The model has fewer slots of that kind.
+    #[error("the {model} has {kind} slots 1 to {count}; choose one of them")]
+    NoSuchSlot {
+        /// Its name.
+        model: String,
+        /// Which slots.
+        kind: SlotKind,
+        /// How many it has.
+        count: u8,
+    },
+    /// The model has no slot of that kind.
+    #[error("the {model} has no {kind} slot; choose another assignment type")]
+    NoSlotOfKind {
+        /// Its name.
+        model: String,
+        /// Which slots.
+        kind: SlotKind,
     },
     /// Only a generic device can be a phone.
     #[error("a device of type {} has page, ring and alert slots; choose one of them", .kind.label())]
@@ -109,14 +132,14 @@ impl fmt::Display for Shown {
 }
 
 /// Says whether `holder` may stand at `place` of `device`. `on_device` are the lines of the device with their extensions,
-/// `of_holder` those of the holder on any device.
+/// `of_holder` those of the holder on any device, and `model` is the model that the device has proved to be.
 ///
 /// # Errors
 ///
 /// When a rule is against it.
 pub fn check_assignment(
     account: &Account,
-    device: &Device,
+    (device, model): (&Device, Option<&DeviceModel>),
     holder: &Holder,
     place: LinePlace,
     on_device: &[(Line, String)],
@@ -144,19 +167,55 @@ pub fn check_assignment(
             extension: extension(),
         });
     }
+    check_place(account, device, model, place, on_device.is_empty())
+}
+
+/// Says whether a device has such a place for an extension; `is_first` if it has no other one.
+///
+/// # Errors
+///
+/// When its type, its model or its firmware is against it.
+pub fn check_place(
+    account: &Account,
+    device: &Device,
+    model: Option<&DeviceModel>,
+    place: LinePlace,
+    is_first: bool,
+) -> Result<(), AssignmentError> {
     if !device.kind.is_provisioned() {
         return Ok(());
     }
     let LinePlace::Slot(position) = place else {
         return Err(AssignmentError::NoPhone { kind: device.kind });
     };
-    check_firmware(account, device, position, on_device.is_empty())
+    if let Some(model) = model {
+        check_model(model, position)?;
+    }
+    check_firmware(account, device, model, position, is_first)
+}
+
+fn check_model(model: &DeviceModel, position: SlotPosition) -> Result<(), AssignmentError> {
+    let (name, kind) = (|| model.name.clone(), position.kind());
+    let count = model.slots(kind);
+    if !model.tls_srtp {
+        return Err(AssignmentError::ModelCannot { model: name() });
+    }
+    match count {
+        0 => Err(AssignmentError::NoSlotOfKind { model: name(), kind }),
+        _ if position.port() > count => Err(AssignmentError::NoSuchSlot {
+            model: name(),
+            kind,
+            count,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A device that has not said what it runs is taken for a current one; its first contact corrects that.
 fn check_firmware(
     account: &Account,
     device: &Device,
+    model: Option<&DeviceModel>,
     position: SlotPosition,
     is_first: bool,
 ) -> Result<(), AssignmentError> {
@@ -169,8 +228,9 @@ fn check_firmware(
     else {
         return Ok(());
     };
-    if firmware < Firmware::OLDEST {
-        return Err(AssignmentError::TooOld { firmware });
+    let oldest = model.map_or(Firmware::OLDEST, |model| model.oldest_firmware);
+    if firmware < oldest {
+        return Err(AssignmentError::TooOld { firmware, oldest });
     }
     if firmware >= Firmware::EXTENSION_ASSIGNMENT || account.many_extensions_before_5_5 {
         return Ok(());

@@ -5,6 +5,7 @@ mod access;
 mod alert_setting;
 mod api;
 mod assignment;
+mod catalogue;
 mod configuration;
 mod device;
 mod holder;
@@ -21,7 +22,8 @@ pub use alert_setting::{
     AlertChannel, AlertCondition, AlertSetting, AlertSettingError, AlertTarget, AlertTimes,
 };
 pub use api::{ApiClient, ApiScope, ApiScopes, ApiScopesError};
-pub use assignment::{AssignmentError, Firmware, check_assignment};
+pub use assignment::{AssignmentError, Firmware, check_assignment, check_place};
+pub use catalogue::{Catalogue, CatalogueError, DeviceModel, MODELS_MAX, firmware_in};
 pub use configuration::{Uplink, configuration_of};
 pub use device::{Assignment, Device, DeviceType, EarlierPassword, Line, LinePlace};
 pub use holder::{

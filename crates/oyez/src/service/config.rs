@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use model::AccountId;
 use model::config::HostPort;
-use model::inventory::DisplayName;
+use model::inventory::{Catalogue, DisplayName};
 use portal::provisioning::Manufacturer;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -46,6 +46,8 @@ const RIGHT: Right = &[
         "postgres = \"postgres://oyez@db.example.com/oyez\"",
     ),
     ("store.password-file", "password-file = \"database-password\""),
+    ("catalogue", "a section [catalogue] with file"),
+    ("catalogue.file", "file = \"catalogue.toml\""),
     ("zone", "a section [zone] with outbound-proxy"),
     ("zone.config", "config = \"zone.toml\""),
     ("zone.outbound-proxy", "outbound-proxy = \"oyez.example.com\""),
@@ -73,9 +75,19 @@ pub struct ServiceConfig {
     pub account: AccountConfig,
     /// Where devices register.
     pub zone: ZonePlace,
+    /// Models of devices besides those that are known.
+    pub catalogue: Option<CatalogueConfig>,
     /// Where all this was read.
     #[serde(skip)]
     file: TomlFile,
+}
+
+/// Models of devices.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueConfig {
+    /// The file that has them.
+    pub file: PathBuf,
 }
 
 /// A site that is served over HTTPS.
@@ -155,6 +167,21 @@ impl ServiceConfig {
         }
         config.provisioning.resolve(&config.file);
         Ok(config)
+    }
+
+    /// Reads the models of devices: those that are known, and in addition those of the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is no catalogue: its line is named.
+    pub fn catalogue(&self) -> Result<Catalogue, ConfigError> {
+        let mut catalogue = Catalogue::built_in();
+        if let Some(CatalogueConfig { file }) = &self.catalogue {
+            let file = TomlFile::read(&self.file.resolve(file))?;
+            let added = catalogue.extend(file.text());
+            added.map_err(|error| file.fault(error.line, error.what))?;
+        }
+        Ok(catalogue)
     }
 
     /// Reads the certificates of those whose devices are believed.
@@ -313,6 +340,28 @@ mod tests {
             let begin = format!("/etc/oyez/service.toml:{line}: {words}");
             assert!(said.starts_with(&begin), "{said} for {begin}");
         }
+    }
+
+    #[test]
+    fn a_catalogue_of_models_is_read_beside_the_file_and_its_faults_are_named_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.toml");
+        let text = format!("{GOOD}[catalogue]\nfile = \"catalogue.toml\"\n");
+        let file = TomlFile::of_text(&folder.path().join("service.toml"), &text);
+        let config = ServiceConfig::parse(file).unwrap();
+        let model = "[[model]]\nname = \"9999\"\nsays = [\"9999\"]\n";
+        std::fs::write(&path, model).unwrap();
+        assert!(config.catalogue().unwrap().find("x 9999").is_some());
+
+        std::fs::write(&path, format!("{model}colour = 1\n")).unwrap();
+        let said = config.catalogue().unwrap_err().to_string();
+        assert!(
+            said.contains("catalogue.toml:4: unknown field `colour`"),
+            "{said}"
+        );
+        std::fs::remove_file(&path).unwrap();
+        let said = config.catalogue().unwrap_err().to_string();
+        assert!(said.contains("catalogue.toml: cannot be read"), "{said}");
     }
 
     #[test]

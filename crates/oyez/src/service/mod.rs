@@ -98,11 +98,12 @@ impl Service {
         config: &ServiceConfig,
         zone_config: Option<&ZoneConfig>,
     ) -> Result<Self, Failure> {
-        let manufacturers = config.manufacturers()?;
+        let (manufacturers, catalogue) = (config.manufacturers()?, config.catalogue()?);
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
         let store = database::open(config, &state).await?;
         let store = Arc::new(store);
+        store.set_catalogue(catalogue);
         let opened = account::open(&store, config).await?;
         let mut certificates = Certificates::open(&state)?;
         let registrations = Arc::new(Registrations::default());

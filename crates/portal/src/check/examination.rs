@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use model::AccountId;
-use model::inventory::{Attempt, Device, FormerLine, Holder, Line};
+use model::inventory::{
+    Account, Attempt, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line, check_place,
+    firmware_in,
+};
 use store::{StoreError, Transaction};
 
-use super::{Evidence, Verdict, verdict};
+use super::{Evidence, Verdict, model_of, verdict};
 use registrations::{Registration, Registrations};
 
 /// A device with what is known of it.
@@ -23,6 +26,10 @@ pub struct Examination {
     pub attempts: Vec<Attempt>,
     /// Handshakes that failed from where the device is; of a device that was never seen, those since it was added.
     pub failures: Vec<Attempt>,
+    /// What does not go with what it has turned out to be, in words.
+    pub misplaced: Vec<String>,
+    /// What works on it, where that is not everything.
+    pub remark: Option<&'static str>,
     /// Tries of strangers in its name, since the last that proved to be it.
     pub unproved_since: usize,
 }
@@ -40,7 +47,7 @@ pub async fn examine(
 ) -> Result<Examination, StoreError> {
     let mut scope = reading.account(account);
     let known = |line: &Line| registrations.of(line.user.as_str());
-    let slots: Vec<_> = scope
+    let mut slots: Vec<_> = scope
         .held_lines_of_device(&device.id)
         .await?
         .into_iter()
@@ -49,6 +56,7 @@ pub async fn examine(
             (line, holder, registration)
         })
         .collect();
+    slots.sort_by_key(|(line, ..)| line.place);
     let former: Vec<_> = scope
         .former_lines(&device.id)
         .await?
@@ -63,6 +71,12 @@ pub async fn examine(
     let nameless = reading.nameless_attempts().await?;
     let (failures, is_from_the_device) = failures_of(nameless, device, &addresses);
 
+    let judged = shown_as(reading.catalogue(), device, &slots);
+    let model = model_of(reading.catalogue(), &judged);
+    let misplaced = match reading.find_account(account).await? {
+        Some(account) => misplaced(&account, &judged, model, &slots),
+        None => Vec::new(),
+    };
     let told: Vec<_> = slots
         .iter()
         .map(|(.., registration)| registration.clone())
@@ -76,17 +90,76 @@ pub async fn examine(
         failures: if is_from_the_device { &failures } else { &[] },
         slots: &told,
         former: &taken,
+        model,
+        has_misplaced: !misplaced.is_empty(),
     };
     let is_proved = attempts.iter().any(|attempt| attempt.proved);
     let strangers = attempts.iter().take_while(|attempt| !attempt.proved).count();
     Ok(Examination {
-        verdict: verdict(device, evidence),
+        verdict: verdict(&judged, evidence),
+        misplaced,
+        remark: model.and_then(remark),
         unproved_since: if is_proved { strangers } else { 0 },
         slots,
         former,
         attempts,
         failures,
     })
+}
+
+/// The device, as one of its slots has registered where it has not said otherwise itself.
+fn shown_as(
+    catalogue: &Catalogue,
+    device: &Device,
+    slots: &[(Line, Holder, Option<Registration>)],
+) -> Device {
+    let mut judged = device.clone();
+    if device.kind != DeviceType::Algo || device.model.is_some() {
+        return judged;
+    }
+    let agent = slots.iter().find_map(|(.., registration)| match registration {
+        Some(Registration::Registered { user_agent, .. }) => user_agent.as_deref(),
+        Some(Registration::Gone { .. } | Registration::Refused { .. }) | None => None,
+    });
+    if let Some((agent, model)) = agent.and_then(|agent| Some((agent, catalogue.find(agent)?))) {
+        judged.model = Some(model.name.clone());
+        judged.firmware = judged.firmware.or_else(|| firmware_in(agent).map(str::to_owned));
+    }
+    judged
+}
+
+/// What a device that is not taken whole can do here.
+fn remark(model: &DeviceModel) -> Option<&'static str> {
+    match model {
+        DeviceModel { audio_only: true, .. } => {
+            Some("This model is taken as audio only: its other functions do not work here.")
+        }
+        DeviceModel {
+            audio: false,
+            strobe: true,
+            ..
+        } => Some("This model has no loudspeaker: it flashes."),
+        DeviceModel { audio: false, .. } => Some("This model has no loudspeaker."),
+        DeviceModel { .. } => None,
+    }
+}
+
+/// The extensions for which a device has no slot, and why.
+fn misplaced(
+    account: &Account,
+    device: &Device,
+    model: Option<&DeviceModel>,
+    slots: &[(Line, Holder, Option<Registration>)],
+) -> Vec<String> {
+    let judged = slots
+        .iter()
+        .enumerate()
+        .filter_map(|(number, (line, holder, registration))| {
+            let is_registered = matches!(registration, Some(Registration::Registered { .. }));
+            let error = check_place(account, device, model, line.place, number == 0).err()?;
+            (!is_registered).then(|| format!("Extension {}: {error}", holder.extension))
+        });
+    judged.collect()
 }
 
 /// What has happened since a line was taken away.

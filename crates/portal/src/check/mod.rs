@@ -7,7 +7,7 @@ mod examination;
 
 use std::cmp::Reverse;
 
-use model::inventory::{Attempt, AttemptOutcome, Device, DeviceType, Firmware};
+use model::inventory::{Attempt, AttemptOutcome, Catalogue, Device, DeviceModel, DeviceType, Firmware};
 
 pub use examination::{Examination, examine};
 
@@ -22,6 +22,8 @@ pub enum Verdict {
     PartlyRegistered,
     /// Nothing is assigned to it.
     NoExtension,
+    /// An extension stands where the model or the firmware has no slot for it.
+    SlotMissing,
     /// It tries to register with what was taken from it.
     TakenAway,
     /// It never asked for its configuration.
@@ -73,6 +75,10 @@ pub struct Evidence<'a> {
     pub slots: &'a [Option<Registration>],
     /// What is known, since then, of the users of slots that were taken from it.
     pub former: &'a [Option<Registration>],
+    /// The model that it has turned out to be.
+    pub model: Option<&'a DeviceModel>,
+    /// Some of its extensions stand where it has no slot for them.
+    pub has_misplaced: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -93,8 +99,8 @@ pub fn verdict(device: &Device, evidence: Evidence<'_>) -> Verdict {
     if registered > 0 && registered == slots.len() {
         return Verdict::Registered;
     }
-    if is_too_old(device) {
-        return Verdict::FirmwareTooOld;
+    if let Err(verdict) = can_register(device, evidence.model) {
+        return verdict;
     }
     let is_provisioned = device.kind.is_provisioned();
     let outcome = evidence.judged().map(|attempt| attempt.outcome);
@@ -113,6 +119,9 @@ pub fn verdict(device: &Device, evidence: Evidence<'_>) -> Verdict {
                 return Verdict::NotProvisioned;
             }
         }
+    }
+    if evidence.has_misplaced {
+        return Verdict::SlotMissing;
     }
     if evidence.former.iter().any(is_tried) {
         return Verdict::TakenAway;
@@ -142,9 +151,30 @@ fn is_tried(slot: &Option<Registration>) -> bool {
     }
 }
 
-fn is_too_old(device: &Device) -> bool {
+/// The model that a device has turned out to be.
+#[must_use]
+pub fn model_of<'a>(catalogue: &'a Catalogue, device: &Device) -> Option<&'a DeviceModel> {
+    catalogue.of_name(device.model.as_deref()?)
+}
+
+/// Says whether a device can register at all.
+///
+/// # Errors
+///
+/// The verdict on one that cannot.
+pub fn can_register(device: &Device, model: Option<&DeviceModel>) -> Result<(), Verdict> {
+    if device.kind != DeviceType::Algo {
+        return Ok(());
+    }
+    if model.is_some_and(|model| !model.tls_srtp) {
+        return Err(Verdict::ModelCannot);
+    }
+    let oldest = model.map_or(Firmware::OLDEST, |model| model.oldest_firmware);
     let firmware = device.firmware.as_deref().and_then(Firmware::parse);
-    device.kind == DeviceType::Algo && firmware.is_some_and(|firmware| firmware < Firmware::OLDEST)
+    match firmware {
+        Some(firmware) if firmware < oldest => Err(Verdict::FirmwareTooOld),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What a try that did not end with a configuration says.
@@ -175,6 +205,7 @@ impl Verdict {
             Self::Registered => "Registered",
             Self::PartlyRegistered => "Some slots are not registered",
             Self::NoExtension => "No extension is assigned",
+            Self::SlotMissing => "An extension stands where the device has no slot",
             Self::TakenAway => "Still tries an extension that was taken away",
             Self::NeverSeen => "Never seen",
             Self::NoCertificate => "No certificate",
@@ -207,6 +238,10 @@ impl Verdict {
                  configuration anew."
             }
             Self::NoExtension => "Assign an extension to it, under Extension Assignment.",
+            Self::SlotMissing => {
+                "What the device has turned out to be does not go with what was assigned to it: see below which extension, and why. Move it under \
+                 Extension Assignment."
+            }
             Self::TakenAway => {
                 "It has a configuration from before, and registers with what is none of its any more. Have it fetch its configuration: \
                  restart it. On a generic device, empty that slot by hand."
@@ -250,7 +285,9 @@ impl Verdict {
                 "From the device's address a connection failed before anything was asked for: see below how. See that nothing between \
                  device and service takes TLS apart."
             }
-            Self::FirmwareTooOld => "Update the device to firmware 3.2.3 or later.",
+            Self::FirmwareTooOld => {
+                "Update the device: to firmware 3.2.3 or later, or what its model needs beyond that."
+            }
             Self::ModelCannot => {
                 "This model has neither TLS nor SRTP, and no firmware that brings them. Replace it, or register it somewhere that takes \
                  calls without encryption."
@@ -382,7 +419,7 @@ mod tests {
                 attempts,
                 failures,
                 slots: &[None],
-                former: &[],
+                ..Evidence::default()
             };
             verdict(&algo, evidence)
         };
@@ -406,9 +443,9 @@ mod tests {
             ] {
                 let evidence = Evidence {
                     attempts: &served,
-                    failures: &[],
                     slots: &slots,
                     former: &former,
+                    ..Evidence::default()
                 };
                 assert_eq!(verdict(&device(kind), evidence), expected, "{kind:?}");
             }
@@ -435,5 +472,36 @@ mod tests {
         assert_eq!(judge(&old, &served, &[None]), Verdict::FirmwareTooOld);
         old.firmware = Some("3.2.3".to_owned());
         assert_eq!(judge(&old, &served, &[None]), Verdict::FetchedNotRegistered);
+    }
+
+    #[test]
+    fn a_model_that_cannot_register_is_the_verdict_and_one_with_sound_alone_is_none() {
+        let catalogue = Catalogue::built_in();
+        let served = [attempt(AttemptOutcome::Served)];
+        for (name, expected) in [
+            ("8180 G1", Verdict::ModelCannot),
+            ("8028 G1", Verdict::ModelCannot),
+            ("8128 G1", Verdict::ModelCannot),
+            ("8061", Verdict::ModelCannot),
+            ("8036", Verdict::ModelCannot),
+            ("8039", Verdict::FetchedNotRegistered),
+            ("8301", Verdict::FetchedNotRegistered),
+        ] {
+            let mut algo = device(DeviceType::Algo);
+            algo.model = Some(name.to_owned());
+            let evidence = Evidence {
+                attempts: &served,
+                slots: &[None],
+                model: model_of(&catalogue, &algo),
+                ..Evidence::default()
+            };
+            assert_eq!(verdict(&algo, evidence), expected, "{name}");
+            let misplaced = Evidence {
+                has_misplaced: true,
+                model: None,
+                ..evidence
+            };
+            assert_eq!(verdict(&algo, misplaced), Verdict::SlotMissing);
+        }
     }
 }

@@ -28,6 +28,10 @@ struct Page {
     slots: Vec<Slot>,
     /// What was taken from it and is still tried: where it stood, and what is known of it.
     former: Vec<(String, String)>,
+    /// Extensions for which it has no slot, and why.
+    misplaced: Vec<String>,
+    /// What works on it, where that is not everything.
+    remark: Option<&'static str>,
     /// Tries of strangers since the last that proved to be the device.
     unproved_since: usize,
     /// When, from where, how it ended and what was seen.
@@ -65,6 +69,8 @@ pub(super) async fn show(
         verdict,
         former: former.collect(),
         slots: examined.slots.into_iter().map(slots::slot).collect(),
+        misplaced: examined.misplaced,
+        remark: examined.remark,
         unproved_since: examined.unproved_since,
         attempts: attempts
             .into_iter()

@@ -7,12 +7,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::AccountId;
-use model::inventory::{Attempt, AttemptOutcome, Device, DeviceType, MacAddress, configuration_of};
+use model::inventory::{
+    Attempt, AttemptOutcome, Catalogue, Device, DeviceType, MacAddress, configuration_of, firmware_in,
+};
 use store::{StoreError, Transaction, timestamp};
 use web::Peer;
 
 use super::proof::{Proved, Refusal, SignedBy};
 use super::{Server, sha256};
+use crate::check;
 
 /// Longest file name that is looked at.
 const NAME_LENGTH_MAX: usize = 64;
@@ -112,9 +115,12 @@ impl Asking<'_> {
     /// Answers the device itself, and keeps the try.
     async fn answer(&self, proved: Proved) -> Result<Response, StoreError> {
         let mut transaction = self.server.0.store.write().await?;
-        let (outcome, detail, is_proof, response) = match self.find(&mut transaction, proved).await? {
+        let found = match self.find(&mut transaction, proved).await? {
+            Ok((account, device)) => self.learn(&mut transaction, account, device).await?,
+            Err(refused) => Err(refused),
+        };
+        let (outcome, detail, is_proof, response) = match found {
             Ok((account, device)) => {
-                note(&mut transaction, &account, &device, self.agent).await?;
                 let text = file_of(self.server, &mut transaction, &account, &device).await?;
                 let detail = self.agent.unwrap_or_default().to_owned();
                 let response = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response();
@@ -124,7 +130,7 @@ impl Asking<'_> {
                 outcome,
                 detail,
                 is_proof,
-            }) => (outcome, detail.to_owned(), is_proof, told(outcome)),
+            }) => (outcome, detail, is_proof, told(outcome)),
         };
         let attempt = self.attempt(Some(proved.mac), outcome, detail);
         transaction
@@ -143,10 +149,10 @@ impl Asking<'_> {
         transaction: &mut Transaction<'_>,
         proved: Proved,
     ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
-        let refused = |outcome, detail, is_proof| {
+        let refused = |outcome, detail: &str, is_proof| {
             Ok(Err(Refused {
                 outcome,
-                detail,
+                detail: detail.to_owned(),
                 is_proof,
             }))
         };
@@ -186,12 +192,44 @@ impl Asking<'_> {
         }
         Ok(Ok((account, device)))
     }
+
+    /// Notes what a device says that it is, and refuses one that cannot register.
+    async fn learn(
+        &self,
+        transaction: &mut Transaction<'_>,
+        account: AccountId,
+        mut device: Device,
+    ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
+        let catalogue = transaction.catalogue();
+        let (model, firmware) = told_of_itself(catalogue, device.kind, self.agent);
+        let is_news = model.is_some_and(|model| device.model.as_deref() != Some(model))
+            || firmware.is_some_and(|firmware| device.firmware.as_deref() != Some(firmware));
+        if is_news {
+            let mut scope = transaction.account(&account);
+            scope.note_device(&device.id, model, firmware).await?;
+            device.model = model.map(str::to_owned).or(device.model);
+            device.firmware = firmware.map(str::to_owned).or(device.firmware);
+        }
+        let Err(why) = check::can_register(&device, check::model_of(catalogue, &device)) else {
+            return Ok(Ok((account, device)));
+        };
+        let outcome = match why {
+            check::Verdict::ModelCannot => AttemptOutcome::ModelCannot,
+            _ => AttemptOutcome::FirmwareTooOld,
+        };
+        let detail = self.agent.unwrap_or_default().to_owned();
+        Ok(Err(Refused {
+            outcome,
+            detail,
+            is_proof: true,
+        }))
+    }
 }
 
 /// Why a device that has proved to be it gets nothing.
 struct Refused {
     outcome: AttemptOutcome,
-    detail: &'static str,
+    detail: String,
     /// It is the device: nobody else has what it has shown.
     is_proof: bool,
 }
@@ -216,22 +254,25 @@ fn device_of(name: &str) -> Option<MacAddress> {
     digits.parse().ok().filter(|_| is_bare)
 }
 
-/// Notes the version that an endpoint of ours tells of itself.
-async fn note(
-    transaction: &mut Transaction<'_>,
-    account: &AccountId,
-    device: &Device,
-    agent: Option<&str>,
-) -> Result<(), StoreError> {
-    let version = agent
-        .and_then(|agent| agent.strip_prefix(OWN_AGENT))
-        .filter(|version| device.kind == DeviceType::Oyez && version.len() <= VERSION_LENGTH_MAX);
-    match version {
-        Some(version) if device.firmware.as_deref() != Some(version) => {
-            let mut scope = transaction.account(account);
-            scope.note_device(&device.id, Some("oyez"), Some(version)).await
+/// Model and firmware that a device tells of itself.
+fn told_of_itself<'a>(
+    catalogue: &'a Catalogue,
+    kind: DeviceType,
+    agent: Option<&'a str>,
+) -> (Option<&'a str>, Option<&'a str>) {
+    let Some(agent) = agent else {
+        return (None, None);
+    };
+    match kind {
+        DeviceType::Oyez => match agent.strip_prefix(OWN_AGENT) {
+            Some(version) if version.len() <= VERSION_LENGTH_MAX => (Some("oyez"), Some(version)),
+            Some(_) | None => (None, None),
+        },
+        DeviceType::Algo => {
+            let model = catalogue.find(agent).map(|model| model.name.as_str());
+            (model, model.and_then(|_| firmware_in(agent)))
         }
-        _ => Ok(()),
+        DeviceType::Other => (None, None),
     }
 }
 
@@ -272,7 +313,7 @@ fn told(outcome: AttemptOutcome) -> Response {
         AttemptOutcome::NotProvisioned => (StatusCode::FORBIDDEN, "the device is configured by hand"),
         AttemptOutcome::FirmwareTooOld => (
             StatusCode::FORBIDDEN,
-            "the firmware is too old: update the device",
+            "the firmware is too old to register: update the device to 3.2.3 or later",
         ),
         AttemptOutcome::ModelCannot => (
             StatusCode::FORBIDDEN,

@@ -35,6 +35,7 @@ struct Bench {
     folder: TempDir,
     store: Arc<Store>,
     authority: Arc<Authority>,
+    maker: Authority,
     listener: Listener,
 }
 
@@ -45,10 +46,19 @@ impl Bench {
         let now = SystemTime::now();
         let authority = Arc::new(Authority::generate("Test authority", now).unwrap());
         std::fs::write(folder.path().join("ca.pem"), authority.certificate_pem()).unwrap();
+        let maker = Authority::generate("Maker", now).unwrap();
         let server = ProvisioningServer::new(ProvisioningSetup {
             store: Arc::clone(&store),
             authority: Arc::clone(&authority),
-            manufacturers: Vec::new(),
+            manufacturers: vec![Manufacturer {
+                name: "Maker".to_owned(),
+                authorities: vec![maker.certificate().clone()],
+                rule: MacRule {
+                    place: MacPlace::CommonName,
+                    pattern: MacPattern::whole(),
+                },
+                expiry: ExpiryPolicy::Strict,
+            }],
             uplink: Uplink {
                 domain: "one.example.com".to_owned(),
                 outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
@@ -75,6 +85,7 @@ impl Bench {
             folder,
             store,
             authority,
+            maker,
             listener,
         };
         bench.fill().await;
@@ -137,13 +148,16 @@ impl Bench {
     }
 
     async fn fetch_by(&self, client: Arc<rustls::ClientConfig>, file: &str) -> (String, String) {
+        self.fetch_as(client, file, "Oyez-Endpoint/9.8.7").await
+    }
+
+    async fn fetch_as(&self, client: Arc<rustls::ClientConfig>, file: &str, agent: &str) -> (String, String) {
         let address = self.listener.address();
         let stream = TcpStream::connect(address).await.unwrap();
         let name = address.ip().into();
         let mut stream = TlsConnector::from(client).connect(name, stream).await.unwrap();
-        let request = format!(
-            "GET /{file} HTTP/1.1\r\nHost: x\r\nUser-Agent: Oyez-Endpoint/9.8.7\r\nConnection: close\r\n\r\n"
-        );
+        let request =
+            format!("GET /{file} HTTP/1.1\r\nHost: x\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut said = Vec::new();
         let _is_closed = stream.read_to_end(&mut said).await.is_ok();
@@ -489,6 +503,81 @@ async fn a_device_that_does_not_trust_the_server_is_kept_as_such() {
     let connector = TlsConnector::from(tls.config());
     assert!(connector.connect(address.ip().into(), stream).await.is_err());
     assert_eq!(bench.failures().await[0].outcome, AttemptOutcome::ServerUntrusted);
+}
+
+/// A bench whose second device is hardware of the maker, with a certificate from its factory.
+async fn with_hardware() -> (Bench, Arc<rustls::ClientConfig>) {
+    let bench = Bench::start().await;
+    let mut writing = bench.store.write().await.unwrap();
+    let mac = MacAddress::new([0, 0x22, 0xEE, 0, 0, 7]);
+    let hardware = device(7, mac, DeviceType::Algo);
+    let mut scope = writing.account(&id());
+    scope.add_device(&hardware).await.unwrap();
+    writing.commit().await.unwrap();
+    let name = Subject::Name("0022ee000007".to_owned());
+    let issued = bench
+        .maker
+        .issue(&[name], Purpose::Client, SystemTime::now())
+        .unwrap();
+    let client = bench.client(Some(identity_of(&issued)));
+    (bench, client)
+}
+
+#[tokio::test]
+async fn hardware_with_a_certificate_of_its_maker_is_served_and_its_model_learnt() {
+    let (bench, client) = with_hardware().await;
+    let file = "algom0022EE000007.conf";
+    let (status, _) = bench.fetch_as(client, file, "Algo-8301/5.5.1").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let mut reading = bench.store.read().await.unwrap();
+    let (_, device) = reading
+        .device_of_mac(MacAddress::new([0, 0x22, 0xEE, 0, 0, 7]))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(device.model.as_deref(), Some("8301"));
+    assert_eq!(device.firmware.as_deref(), Some("5.5.1"));
+}
+
+#[tokio::test]
+async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_kept() {
+    for (agent, outcome, words) in [
+        (
+            "Algo 8036/5.5",
+            AttemptOutcome::ModelCannot,
+            "neither TLS nor SRTP",
+        ),
+        ("Algo 8061", AttemptOutcome::ModelCannot, "neither TLS nor SRTP"),
+        (
+            "Algo 8180 (G1) 3.3",
+            AttemptOutcome::ModelCannot,
+            "neither TLS nor SRTP",
+        ),
+        (
+            "Algo 8028 (G1)",
+            AttemptOutcome::ModelCannot,
+            "neither TLS nor SRTP",
+        ),
+        (
+            "Algo 8128 (G1)",
+            AttemptOutcome::ModelCannot,
+            "neither TLS nor SRTP",
+        ),
+        ("Algo 8301/3.2.2", AttemptOutcome::FirmwareTooOld, "3.2.3"),
+    ] {
+        let (bench, client) = with_hardware().await;
+        let (status, text) = bench.fetch_as(client, "algom0022EE000007.conf", agent).await;
+        assert_eq!(status, "HTTP/1.1 403 Forbidden", "{agent}");
+        assert!(text.contains(words), "{text}");
+        let kept = &bench.attempts(MacAddress::new([0, 0x22, 0xEE, 0, 0, 7])).await[0];
+        assert_eq!((kept.outcome, kept.proved), (outcome, true));
+        assert_eq!(kept.detail, agent);
+    }
+    let (bench, client) = with_hardware().await;
+    let audio_only = bench
+        .fetch_as(client, "algom0022EE000007.conf", "Algo 8039/3.2.3")
+        .await;
+    assert_eq!(audio_only.0, "HTTP/1.1 200 OK");
 }
 
 /// Shows a certificate that no TLS library would show by itself.

@@ -116,7 +116,15 @@ impl TomlFile {
         self.path.parent().unwrap_or(Path::new(".")).join(path)
     }
 
-    fn fault(&self, line: usize, what: String) -> ConfigError {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A line of the file, counted from 1, cannot be used: `what` says why.
+    #[must_use]
+    pub fn fault(&self, line: usize, what: String) -> ConfigError {
         ConfigError::Wrong {
             path: self.path.clone(),
             line,

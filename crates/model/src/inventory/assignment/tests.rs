@@ -1,5 +1,6 @@
 use super::*;
 use crate::directory::{DigestAlgorithm, Generation};
+use crate::inventory::Catalogue;
 use crate::inventory::{
     CountryCode, Description, DeviceType, DisplayName, HolderId, HolderKind, LineId, MacAddress, TimeZone,
     Timestamp,
@@ -69,7 +70,7 @@ fn check(device: &Device, at: LinePlace, on_device: &[LinePlace]) -> Result<(), 
         .iter()
         .map(|place| (line(&other, *place), "8".to_owned()))
         .collect();
-    check_assignment(&account(), device, &holder(7), at, &lines, &[])
+    check_assignment(&account(), (device, None), &holder(7), at, &lines, &[])
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn the_setting_of_the_account_lifts_the_limit() {
     assert_eq!(
         check_assignment(
             &account,
-            &device,
+            (&device, None),
             &holder(7),
             place(SlotKind::Ring, 1),
             &taken,
@@ -139,7 +140,14 @@ fn an_extension_pages_several_devices_but_rings_at_one() {
     let device = device(DeviceType::Oyez, None);
     let holder = holder(7);
     let check = |at: LinePlace, elsewhere: LinePlace| {
-        check_assignment(&account(), &device, &holder, at, &[], &[line(&holder, elsewhere)])
+        check_assignment(
+            &account(),
+            (&device, None),
+            &holder,
+            at,
+            &[],
+            &[line(&holder, elsewhere)],
+        )
     };
     assert_eq!(check(PAGE_1, place(SlotKind::Page, 4)), Ok(()));
     assert!(matches!(
@@ -174,4 +182,54 @@ fn firmware_is_compared_by_numbers() {
     assert!(Firmware::parse("5.10") > Firmware::parse("5.5"));
     assert_eq!(Firmware::parse("next"), None);
     assert_eq!(Firmware::parse("99999999999.1"), None);
+}
+
+#[test]
+fn a_model_has_so_many_slots_and_not_one_more() {
+    let mut catalogue = Catalogue::built_in();
+    let text = "[[model]]\nname = \"bell\"\nsays = [\"bell\"]\npage-slots = 2\nalert-slots = 0\noldest-firmware = \"6.0\"\n";
+    catalogue.extend(text).unwrap();
+    let model = catalogue.of_name("bell");
+    let device = device(DeviceType::Algo, None);
+    let check = |at| check_place(&account(), &device, model, at, true);
+    assert_eq!(check(place(SlotKind::Page, 2)), Ok(()));
+    for (at, words) in [
+        (
+            place(SlotKind::Page, 3),
+            "the bell has page slots 1 to 2; choose one of them",
+        ),
+        (
+            place(SlotKind::Alert, 1),
+            "the bell has no alert slot; choose another assignment type",
+        ),
+    ] {
+        assert_eq!(check(at).unwrap_err().to_string(), words);
+    }
+}
+
+#[test]
+fn the_five_models_without_tls_cannot_register_and_a_model_may_need_later_firmware() {
+    let mut catalogue = Catalogue::built_in();
+    catalogue
+        .extend("[[model]]\nname = \"late\"\nsays = [\"late\"]\noldest-firmware = \"6.0\"\n")
+        .unwrap();
+    let device = device(DeviceType::Algo, Some("5.5"));
+    let check = |name: &str| {
+        let model = catalogue.of_name(name);
+        assert!(model.is_some());
+        check_place(&account(), &device, model, PAGE_1, true)
+    };
+    for name in ["8180 G1", "8028 G1", "8128 G1", "8061", "8036"] {
+        let said = check(name).unwrap_err().to_string();
+        assert!(
+            said.contains(name) && said.contains("neither TLS nor SRTP"),
+            "{said}"
+        );
+    }
+    assert_eq!(check("8039"), Ok(()), "audio only");
+    let said = check("late").unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "firmware 5.5.0 cannot register: update the device to 6.0.0 or later"
+    );
 }
