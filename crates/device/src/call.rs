@@ -1,7 +1,8 @@
-//! One outgoing call that speaks a sound and hangs up.
+//! One outgoing call that speaks a sound, or what somebody says meanwhile, and hangs up.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audio::Sound;
 use endpoint::{Caller, CallerEvent, CallerFailure, CallerProfile, Output};
@@ -14,6 +15,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::network::Network;
 use crate::player::PERIOD;
+
+/// Longest time for which a live talker may say nothing at all: after that nobody is there any more.
+pub const LIVE_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Longest live speech: as long as the longest sound file.
+pub const LIVE_MAX: Duration = Duration::from_secs(600);
 
 /// Everything a call is made of.
 pub struct CallSetup {
@@ -67,36 +73,126 @@ pub async fn place_call(
     sound: Sound,
     progress: mpsc::Sender<CallerEvent>,
 ) -> Result<CallOutcome, CallError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(CallError::Randomness)?;
-    let rate = setup.profile.input_rate;
-    let network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
-    let sound = sound.at_rate(rate.hertz());
-    let call = Call {
-        caller: Caller::new(seed, setup.profile),
-        network,
-        progress,
-        sound: sound.samples,
+    let sound = sound.at_rate(setup.profile.input_rate.hertz());
+    let speech = Speech::Sound {
+        samples: sound.samples,
         spoken: 0,
-        samples_per_period: rate.samples_in(PERIOD),
-        began: Instant::now(),
-        answered: None,
     };
-    call.run().await
+    Call::new(setup, speech, progress)?.run().await
+}
+
+/// Places the call, speaks samples as they come once it is answered, and hangs up when there are no more: the sender is gone, nothing has
+/// come for [`LIVE_PAUSE_MAX`], or [`LIVE_MAX`] is over. Samples are at the input rate of the profile; between them there is silence.
+///
+/// # Errors
+///
+/// When the call cannot be placed, is refused or breaks off.
+pub async fn place_live_call(
+    setup: CallSetup,
+    samples: mpsc::Receiver<Vec<i16>>,
+    progress: mpsc::Sender<CallerEvent>,
+) -> Result<CallOutcome, CallError> {
+    let speech = Speech::Live(Live::new(samples));
+    Call::new(setup, speech, progress)?.run().await
+}
+
+/// What is spoken.
+enum Speech {
+    Sound { samples: Vec<i16>, spoken: usize },
+    Live(Live),
+}
+
+impl Speech {
+    /// The samples of the next period; none when all has been said.
+    fn next(&mut self, count: usize) -> Option<Vec<i16>> {
+        match self {
+            Self::Sound { samples, spoken } => {
+                let rest = samples.get(*spoken..).unwrap_or_default();
+                let next: Vec<i16> = rest.iter().take(count).copied().collect();
+                *spoken += next.len();
+                (!next.is_empty()).then(|| filled(next, count))
+            }
+            Self::Live(live) => live.next(count),
+        }
+    }
+}
+
+/// What comes while it is spoken.
+struct Live {
+    samples: mpsc::Receiver<Vec<i16>>,
+    waiting: VecDeque<i16>,
+    /// For how long nothing has come.
+    pause: Duration,
+    spoken: Duration,
+}
+
+impl Live {
+    fn new(samples: mpsc::Receiver<Vec<i16>>) -> Self {
+        Self {
+            samples,
+            waiting: VecDeque::new(),
+            pause: Duration::ZERO,
+            spoken: Duration::ZERO,
+        }
+    }
+
+    fn next(&mut self, count: usize) -> Option<Vec<i16>> {
+        let mut is_over = false;
+        while self.waiting.len() < count && !is_over {
+            match self.samples.try_recv() {
+                Ok(more) => self.waiting.extend(more),
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => is_over = true,
+            }
+        }
+        self.pause = if self.waiting.is_empty() {
+            self.pause + PERIOD
+        } else {
+            Duration::ZERO
+        };
+        self.spoken += PERIOD;
+        let has_ended = is_over && self.waiting.is_empty();
+        if has_ended || self.pause > LIVE_PAUSE_MAX || self.spoken > LIVE_MAX {
+            return None;
+        }
+        let next = self.waiting.drain(..count.min(self.waiting.len())).collect();
+        Some(filled(next, count))
+    }
+}
+
+/// With silence after the samples.
+fn filled(mut samples: Vec<i16>, count: usize) -> Vec<i16> {
+    samples.resize(count, 0);
+    samples
 }
 
 struct Call {
     caller: Caller,
     network: Network,
     progress: mpsc::Sender<CallerEvent>,
-    sound: Vec<i16>,
-    spoken: usize,
+    speech: Speech,
     samples_per_period: usize,
     began: Instant,
     answered: Option<Instant>,
 }
 
 impl Call {
+    fn new(setup: CallSetup, speech: Speech, progress: mpsc::Sender<CallerEvent>) -> Result<Self, CallError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(CallError::Randomness)?;
+        let rate = setup.profile.input_rate;
+        let network = Network::bind(setup.bind, setup.tls, setup.resolver)?;
+        Ok(Self {
+            caller: Caller::new(seed, setup.profile),
+            network,
+            progress,
+            speech,
+            samples_per_period: rate.samples_in(PERIOD),
+            began: Instant::now(),
+            answered: None,
+        })
+    }
+
     async fn run(mut self) -> Result<CallOutcome, CallError> {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -126,15 +222,10 @@ impl Call {
 
     fn speak(&mut self) {
         let now = Instant::now();
-        let rest = self.sound.get(self.spoken..).unwrap_or_default();
-        if rest.is_empty() {
-            self.caller.hang_up(now);
-            return;
+        match self.speech.next(self.samples_per_period) {
+            Some(samples) => self.caller.send_audio(now, &samples),
+            None => self.caller.hang_up(now),
         }
-        let mut samples: Vec<i16> = rest.iter().take(self.samples_per_period).copied().collect();
-        self.spoken += samples.len();
-        samples.resize(self.samples_per_period, 0);
-        self.caller.send_audio(now, &samples);
     }
 
     /// Carries out the core's outputs; the call's end, when it has come.
@@ -180,5 +271,50 @@ impl Call {
         // Whoever watches may be slower than the call.
         let _is_told = self.progress.try_send(event).is_ok();
         end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIODS_PER_SECOND: u128 = 1_000 / PERIOD.as_millis();
+
+    fn live() -> (mpsc::Sender<Vec<i16>>, Live) {
+        let (sender, samples) = mpsc::channel(8);
+        (sender, Live::new(samples))
+    }
+
+    #[test]
+    fn what_came_is_said_in_order_then_silence_then_nothing() {
+        let (sender, mut live) = live();
+        sender.try_send(vec![1, 2, 3]).unwrap();
+        sender.try_send(vec![4]).unwrap();
+        assert_eq!(live.next(2), Some(vec![1, 2]));
+        assert_eq!(live.next(3), Some(vec![3, 4, 0]));
+        assert_eq!(live.next(2), Some(vec![0, 0]));
+        sender.try_send(vec![5]).unwrap();
+        drop(sender);
+        assert_eq!(live.next(2), Some(vec![5, 0]));
+        assert_eq!(live.next(2), None);
+    }
+
+    #[test]
+    fn a_talker_who_is_silent_for_too_long_or_talks_for_too_long_is_hung_up_on() {
+        let periods = |time: Duration| u128::from(time.as_secs()) * PERIODS_PER_SECOND;
+        let (sender, mut live) = self::live();
+        for _ in 0..periods(LIVE_PAUSE_MAX) {
+            assert!(live.next(1).is_some());
+        }
+        assert_eq!(live.next(1), None, "nothing came for {LIVE_PAUSE_MAX:?}");
+
+        let (talker, mut live) = self::live();
+        for _ in 0..periods(LIVE_MAX) {
+            talker.try_send(vec![1]).unwrap();
+            assert_eq!(live.next(1), Some(vec![1]));
+        }
+        talker.try_send(vec![1]).unwrap();
+        assert_eq!(live.next(1), None, "{LIVE_MAX:?} are over");
+        drop(sender);
     }
 }

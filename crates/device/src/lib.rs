@@ -19,7 +19,7 @@ mod start;
 mod wording;
 
 pub use appliance::Appliance;
-pub use call::{CallError, CallOutcome, CallSetup, place_call};
+pub use call::{CallError, CallOutcome, CallSetup, LIVE_MAX, LIVE_PAUSE_MAX, place_call, place_live_call};
 pub use machine::unix_time;
 pub use start::{Device, DeviceReport, DeviceSetup, OrderError, Reconfiguration, StartError};
 pub use wording::sentence;

@@ -82,6 +82,24 @@ impl Browser {
     ///
     /// When it cannot be started.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As [`start`](Self::start), with a microphone that hears a WAV file over and over, and may be used by every page.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn start_hearing(file: &Path) -> Self {
+        let heard = format!("--use-file-for-fake-audio-capture={}", file.display());
+        Self::start_with(&[
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            &heard,
+        ])
+    }
+
+    fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
@@ -94,12 +112,23 @@ impl Browser {
         );
         driver.wait_for(&["started successfully"], PATIENCE);
         let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
+        let usual = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--hide-scrollbars",
+            &profile,
+        ];
+        let arguments = [&usual[..], more].concat();
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "acceptInsecureCerts": true,
             "goog:chromeOptions": {
                 "binary": "/usr/bin/chromium",
-                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars", profile],
+                "args": arguments,
             },
         }}});
         let answer = call(port, "POST", "/session", &capabilities);

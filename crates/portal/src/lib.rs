@@ -7,3 +7,4 @@
 pub mod check;
 pub mod pages;
 pub mod provisioning;
+pub mod talk;

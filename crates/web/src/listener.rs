@@ -194,7 +194,7 @@ async fn serve(stream: TcpStream, from: SocketAddr, site: Site, place: Place) {
 /// Answers the requests of a connection until it ends.
 async fn speak<S>(stream: S, peer: Peer, router: Router)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (router, peer) = (router.clone(), peer.clone());
@@ -212,7 +212,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIME)
         .max_buf_size(REQUEST_HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        // A connection that turns into a WebSocket is its handler's: it gives up its place, and the handler bounds such ones.
+        .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a web client went away");
     }

@@ -8,6 +8,8 @@ use model::directory::{Directory, ExtensionRole, Snapshot, Update};
 use store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
+use super::talk::PortalTalker;
+
 /// Wait after the store has failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -18,6 +20,8 @@ pub(super) struct DirectoryFeed {
     store: Arc<Store>,
     account: AccountId,
     members_max: usize,
+    /// Who joins the account in this zone alone.
+    talker: Option<PortalTalker>,
     changes: watch::Receiver<u64>,
 }
 
@@ -30,7 +34,16 @@ impl DirectoryFeed {
             store,
             account,
             members_max,
+            talker: None,
             changes,
+        }
+    }
+
+    /// Has the portal's own user in every directory.
+    pub(super) fn with_talker(self, talker: PortalTalker) -> Self {
+        Self {
+            talker: Some(talker),
+            ..self
         }
     }
 
@@ -42,7 +55,10 @@ impl DirectoryFeed {
     pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let mut reading = self.store.read().await?;
         let snapshot = reading.account(&self.account).directory().await?;
-        let snapshot = snapshot.ok_or(StoreError::Damaged { table: "account" })?;
+        let mut snapshot = snapshot.ok_or(StoreError::Damaged { table: "account" })?;
+        if let Some(talker) = &self.talker {
+            talker.join(&mut snapshot);
+        }
         self.warn_of_large_groups(&snapshot);
         Ok(snapshot)
     }

@@ -5,6 +5,7 @@ pub(crate) mod certificates;
 pub mod config;
 mod database;
 mod feed;
+mod talk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use net::tls::{ClientCertificates, ServerTls};
 use portal::pages;
 use portal::pages::PagesSetup;
 use portal::provisioning::{Manufacturer, ProvisioningServer, ProvisioningSetup};
+use portal::talk::TalkDesk;
 use registrations::Registrations;
 use sip::flow::Transport;
 use store::{Store, timestamp};
@@ -36,6 +38,7 @@ use account::Opened;
 use certificates::Certificates;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
+use talk::{Booth, PortalTalker};
 
 /// Connections to the portal: a browser opens a handful.
 const PORTAL_LIMITS: Limits = Limits {
@@ -86,6 +89,8 @@ pub(crate) struct Service {
 struct RunningZone {
     zone: Zone,
     hearing: tokio::task::JoinHandle<()>,
+    /// Where the portal speaks; none where it has no TLS listener.
+    talk: Option<TalkDesk>,
 }
 
 impl Service {
@@ -128,6 +133,7 @@ impl Service {
             registrations,
             uplink,
             provisioning_url: provisioning_url.clone(),
+            talk: zone.as_ref().and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
         });
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
@@ -202,7 +208,7 @@ impl Service {
 
     /// Ends the zone as any zone is ended; the sites end with this value.
     pub(crate) async fn stop(self) {
-        if let Some(RunningZone { zone, hearing }) = self.zone {
+        if let Some(RunningZone { zone, hearing, .. }) = self.zone {
             zone.stop().await;
             // The last pages are reported while the zone ends.
             let _is_told = hearing.await.is_ok();
@@ -246,13 +252,19 @@ async fn start_zone(
         tracing::warn!("{}", config.wrong("directory", what));
     }
     let members_max = zone_command::members_max(config);
+    let talker = PortalTalker::draw()?;
     let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), members_max);
+    let feed = feed.with_talker(talker.clone());
     let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
     let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
     let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
     tokio::spawn(feed.run(zone.updates()));
-    Ok(RunningZone { zone, hearing })
+    let mut listeners = zone.bound().iter();
+    let tls = listeners.find(|bound| bound.transport == Transport::Tls);
+    let booth = tls.map(|tls| Booth::new(talker, &account.domain, tls.local, zone.subscribe()));
+    let talk = booth.transpose()?.map(Booth::open);
+    Ok(RunningZone { zone, hearing, talk })
 }
 
 /// Notes who is registered, and logs what happens, until the zone has ended.

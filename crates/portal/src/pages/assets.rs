@@ -9,7 +9,20 @@ use web::Asset;
 
 use super::problem;
 
-static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| [Asset::style(), Asset::icon()]);
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+    [
+        Asset::style(),
+        Asset::icon(),
+        Asset::new("talk.js", SCRIPT, include_str!("../../assets/talk.js")),
+        Asset::new(
+            "talk-worklet.js",
+            SCRIPT,
+            include_str!("../../assets/talk-worklet.js"),
+        ),
+    ]
+});
 
 pub(super) async fn show(Path(name): Path<String>, headers: HeaderMap) -> Response {
     match ASSETS.iter().find(|asset| asset.name() == name) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use model::inventory::Timestamp;
+use model::inventory::{Role, Timestamp};
 pub(super) use web::page;
 
 use super::gate::Visitor;
@@ -15,12 +15,14 @@ pub(super) struct Frame {
     pub(super) email: String,
     pub(super) csrf: String,
     pub(super) may_change: bool,
-    pub(super) navigation: &'static [Branch],
+    pub(super) navigation: Vec<&'static Branch>,
 }
 
 /// A group of the navigation.
 pub(super) struct Branch {
     pub(super) title: &'static str,
+    /// The least role that it is shown to.
+    least: Role,
     /// Path and title of what is in it.
     pub(super) entries: &'static [(&'static str, &'static str)],
 }
@@ -28,11 +30,18 @@ pub(super) struct Branch {
 pub(super) const USERS_AND_ROOMS: &str = "/common-areas";
 pub(super) const PHONES_AND_DEVICES: &str = "/devices";
 pub(super) const PAGE_GROUPS: &str = "/page-groups";
+pub(super) const TALK: &str = "/talk";
 pub(super) const AUDIT: &str = "/audit";
 
 const NAVIGATION: &[Branch] = &[
     Branch {
+        title: "Paging",
+        least: Role::Operator,
+        entries: &[(TALK, "Talk")],
+    },
+    Branch {
         title: "Phone System Management",
+        least: Role::Viewer,
         entries: &[
             (USERS_AND_ROOMS, "Users & Rooms"),
             (PHONES_AND_DEVICES, "Phones & Devices"),
@@ -41,19 +50,22 @@ const NAVIGATION: &[Branch] = &[
     },
     Branch {
         title: "Account Management",
+        least: Role::Viewer,
         entries: &[(AUDIT, "Audit")],
     },
 ];
 
 impl Frame {
     pub(super) fn new(by: &Visitor, title: impl Into<String>, entry: &'static str) -> Self {
+        let role = by.administrator.role;
+        let branches = NAVIGATION.iter().filter(|branch| branch.least <= role);
         Self {
             title: title.into(),
             entry,
             email: by.administrator.email.clone(),
             csrf: by.form_token.clone(),
             may_change: by.may_change(),
-            navigation: NAVIGATION,
+            navigation: branches.collect(),
         }
     }
 }

@@ -32,6 +32,7 @@ mod routes;
 mod session;
 mod sign_in;
 mod slots;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -46,9 +47,12 @@ use axum::routing::get;
 use model::Secret;
 use model::inventory::{Timestamp, Uplink};
 use store::{Store, timestamp};
+use tokio::sync::Semaphore;
 use web::{Throttle, bound, harden};
 
 use registrations::Registrations;
+
+use crate::talk::TalkDesk;
 
 /// Octets of a form.
 const FORM_LENGTH_MAX: usize = 256 * 1024;
@@ -63,6 +67,8 @@ pub struct PagesSetup {
     pub uplink: Uplink,
     /// Where devices fetch their configuration.
     pub provisioning_url: String,
+    /// Where something can be spoken; none where no zone runs beside the portal.
+    pub talk: Option<TalkDesk>,
     /// The token of the one-time link by which the first owner signs in and chooses a password; none once somebody has one.
     pub first_sign_in: Option<Secret>,
 }
@@ -75,6 +81,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
         first_sign_in,
         throttle: Mutex::default(),
         hashing: Mutex::default(),
+        talkers: Arc::new(Semaphore::new(talk::TALKERS_MAX)),
     }));
     let gated = routes::routes().into_iter().fold(Router::new(), |gated, route| {
         let gate = gate::Gate {
@@ -108,6 +115,8 @@ struct Shared {
     throttle: Mutex<Throttle>,
     /// One password is hashed at a time: each takes memory, and anybody can have it done.
     hashing: Mutex<()>,
+    /// Places of browsers that talk.
+    talkers: Arc<Semaphore>,
 }
 
 impl Site {

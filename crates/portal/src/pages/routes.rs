@@ -9,7 +9,7 @@ use model::inventory::Role;
 use super::{
     Site, audit, check, claim_code, credentials, device, device_edit, device_new, devices, extension_new,
     extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit, provision,
-    sign_in,
+    sign_in, talk,
 };
 
 /// One method of one path.
@@ -25,9 +25,10 @@ pub(super) struct Route {
     pub(super) handler: MethodRouter<Site>,
 }
 
-/// The table. Who looks sees what is there; forms, and what changes something or shows a secret, are an administrator's.
+/// The table. Who looks sees what is there; an operator speaks; forms, and what changes something or
+/// shows a secret, are an administrator's.
 pub(super) fn routes() -> Vec<Route> {
-    use Role::{Admin, Viewer};
+    use Role::{Admin, Operator, Viewer};
     vec![
         get(Viewer, "/", async || Redirect::to("/common-areas")),
         get(Viewer, "/users", holders::show_users),
@@ -80,6 +81,9 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/page-groups/{id}", group_edit::save),
         get(Admin, "/page-groups/{id}/remove", group_edit::ask_removal),
         post(Admin, "/page-groups/{id}/remove", group_edit::remove),
+        get(Operator, "/talk", talk::show),
+        post(Operator, "/talk", talk::read_text),
+        get(Operator, "/talk/live", talk::live),
         get(Viewer, "/audit", audit::show),
         post(Viewer, "/sign-out", sign_in::sign_out),
     ]

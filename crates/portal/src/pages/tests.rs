@@ -4,6 +4,7 @@ mod access;
 mod changing;
 mod devices;
 mod people;
+mod talk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,6 +94,10 @@ async fn add_somebody(writing: &mut Transaction<'_>, email: &str, role: Role) ->
 impl Visit {
     /// A portal whose first owner has no password.
     async fn first() -> Self {
+        Self::first_with(None).await
+    }
+
+    async fn first_with(talk: Option<TalkDesk>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path()).await.unwrap());
         let mut writing = store.write().await.unwrap();
@@ -115,6 +120,7 @@ impl Visit {
                 second_outbound_proxy: None,
             },
             provisioning_url: "https://portal.example:8443/".to_owned(),
+            talk,
             first_sign_in: Some(Secret::from(LINK)),
         });
         Self {
@@ -128,7 +134,11 @@ impl Visit {
 
     /// A portal, and somebody of a role who has signed in.
     async fn of(role: Role) -> Self {
-        let mut visit = Self::first().await;
+        Self::of_with(role, None).await
+    }
+
+    async fn of_with(role: Role, talk: Option<TalkDesk>) -> Self {
+        let mut visit = Self::first_with(talk).await;
         let mut writing = visit.store.write().await.unwrap();
         let somebody = Administrator {
             id: AdministratorId::from_random(2),

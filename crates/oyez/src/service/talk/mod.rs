@@ -1,0 +1,276 @@
+//! Speaks into the zone of this process what is said, played or typed in the portal.
+
+mod reader;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use audio::Sound;
+use device::{CallError, CallOutcome, CallSetup, place_call, place_live_call};
+use endpoint::CallerEvent;
+use endpoint::profile::Account;
+use media::sample::SampleRate;
+use model::directory::{Credential, CredentialSecret, DigestAlgorithm, Generation, Snapshot, User, UserKind};
+use model::status::{PageReport, ZoneEvent};
+use model::{AuthorizationId, Extension, Secret, SipUser};
+use net::resolver::Resolver;
+use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
+use portal::talk::{Speech, TALK_RATE, TalkDesk, TalkEvent, TalkListener, TalkReport, TalkRequest};
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::time::timeout;
+
+use super::account::random;
+use crate::up::report;
+use crate::up::stage::{caller_profile, target};
+use reader::Reader;
+
+/// Pages spoken from the portal at once.
+pub(super) const TALKS_MAX: usize = 8;
+/// Requests that wait to be taken.
+const REQUESTS_KEPT: usize = 4;
+/// Longest wait for the zone's report after the talker has hung up.
+const REPORT_MAX: Duration = Duration::from_secs(10);
+/// Events of a call kept for the page that shows them.
+const EVENTS_KEPT: usize = 16;
+
+/// The user as whom the portal speaks. It is of this process alone: drawn at its start, told to the zone, and kept nowhere.
+#[derive(Clone, Debug)]
+pub(super) struct PortalTalker {
+    user: SipUser,
+    authorization_id: AuthorizationId,
+    password: Secret,
+}
+
+impl PortalTalker {
+    /// Draws name and password.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no random numbers.
+    pub(super) fn draw() -> Result<Self> {
+        let name = format!("portal-{:032x}", random()?);
+        Ok(Self {
+            user: name.parse()?,
+            authorization_id: name.parse()?,
+            password: Secret::new(web::drawn_password().context("the system gives no random numbers")?),
+        })
+    }
+
+    /// Adds the user to what the zone is told.
+    pub(super) fn join(&self, snapshot: &mut Snapshot) {
+        snapshot.users.push(User {
+            user: self.user.clone(),
+            name: "Portal".to_owned(),
+            kind: UserKind::Phone,
+        });
+        snapshot.credentials.push(Credential {
+            authorization_id: self.authorization_id.clone(),
+            user: self.user.clone(),
+            algorithm: DigestAlgorithm::Sha256,
+            generation: Generation(1),
+            secret: CredentialSecret::Password(self.password.clone()),
+        });
+    }
+}
+
+/// Where calls begin.
+pub(super) struct Booth {
+    talker: PortalTalker,
+    domain: String,
+    /// The zone's TLS listener, as it is bound.
+    server: SocketAddr,
+    tls: ClientTls,
+    events: broadcast::Receiver<ZoneEvent>,
+    reader: Option<Reader>,
+    places: Semaphore,
+}
+
+impl Booth {
+    /// Opens it beside the zone whose TLS listener is at `server`.
+    ///
+    /// # Errors
+    ///
+    /// When TLS cannot be had.
+    pub(super) fn new(
+        talker: PortalTalker,
+        domain: &str,
+        server: SocketAddr,
+        events: broadcast::Receiver<ZoneEvent>,
+    ) -> Result<Self> {
+        // The other end is a listener of this process: whose certificate it shows makes no difference.
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust: Trust::Anyone,
+            minimum: MinimumVersion::Tls12,
+            identity: None,
+            ..ClientTlsConfig::default()
+        })
+        .map_err(|error| anyhow!(error))?;
+        Ok(Self {
+            talker,
+            domain: domain.to_owned(),
+            server: reached_at(server),
+            tls,
+            events,
+            reader: Reader::installed(),
+            places: Semaphore::new(TALKS_MAX),
+        })
+    }
+
+    /// Takes requests from now on, until nobody can make any.
+    pub(super) fn open(self) -> TalkDesk {
+        let (requests, mut asked) = mpsc::channel(REQUESTS_KEPT);
+        let desk = TalkDesk {
+            requests,
+            reads_text: self.reader.is_some(),
+        };
+        let booth = Arc::new(self);
+        tokio::spawn(async move {
+            while let Some(request) = asked.recv().await {
+                let booth = Arc::clone(&booth);
+                tokio::spawn(async move { booth.serve(request).await });
+            }
+        });
+        desk
+    }
+
+    async fn serve(&self, request: TalkRequest) {
+        let TalkRequest {
+            extension,
+            speech,
+            told,
+        } = request;
+        let end = match self.places.try_acquire() {
+            Ok(_place) => match self.speak(&extension, speech, &told).await {
+                Ok(report) => TalkEvent::Ended(report),
+                Err(error) => TalkEvent::Failed(format!("{error:#}.")),
+            },
+            Err(_) => TalkEvent::Failed(format!(
+                "{TALKS_MAX} pages are being spoken from the portal. Try again when one of them has ended."
+            )),
+        };
+        // Whoever asked may have gone.
+        let _is_told = told.send(end).await.is_ok();
+    }
+
+    async fn speak(
+        &self,
+        extension: &Extension,
+        speech: Speech,
+        told: &mpsc::Sender<TalkEvent>,
+    ) -> Result<TalkReport> {
+        let mut events = self.events.resubscribe();
+        let setup = self.call_setup(extension);
+        let (progress, mut happened) = mpsc::channel(EVENTS_KEPT);
+        let outcome = match speech {
+            Speech::Text(text) => {
+                let sound = self.read(&text).await?;
+                watch(place_call(setup, sound, progress), &mut happened, told).await
+            }
+            Speech::Samples(samples) => {
+                watch(place_live_call(setup, samples, progress), &mut happened, told).await
+            }
+        };
+        outcome.map_err(|error| anyhow!("the call to {extension} failed: {error}"))?;
+        let wait = timeout(REPORT_MAX, self.report_on(&mut events, extension)).await;
+        let report = wait.context("it was spoken, and the zone did not say who heard it")??;
+        Ok(told_of(&report))
+    }
+
+    async fn read(&self, text: &str) -> Result<Sound> {
+        let reader = self
+            .reader
+            .as_ref()
+            .context("no program that reads texts is installed")?;
+        reader.read(text).await
+    }
+
+    fn call_setup(&self, extension: &Extension) -> CallSetup {
+        let account = Account {
+            user: self.talker.user.clone(),
+            authorization_id: self.talker.authorization_id.clone(),
+            password: Some(self.talker.password.clone()),
+            answers_md5: false,
+            display_name: "Portal".to_owned(),
+        };
+        let mut profile = caller_profile(account, &self.domain, extension.as_str(), target(self.server));
+        profile.input_rate = SampleRate::Hz16000;
+        CallSetup {
+            profile,
+            tls: self.tls.clone(),
+            resolver: Resolver::from_system(),
+            bind: SocketAddr::new(self.server.ip(), 0),
+        }
+    }
+
+    /// The report of the next page of the portal to `extension` that ends.
+    async fn report_on(
+        &self,
+        events: &mut broadcast::Receiver<ZoneEvent>,
+        extension: &Extension,
+    ) -> Result<PageReport> {
+        loop {
+            match events.recv().await {
+                Ok(ZoneEvent::PageEnded { report, .. })
+                    if report.extension == *extension && report.talker == self.talker.user =>
+                {
+                    return Ok(report);
+                }
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("the zone has ended")),
+            }
+        }
+    }
+}
+
+/// Waits for the end of a call, and tells what happens meanwhile.
+async fn watch(
+    call: impl Future<Output = Result<CallOutcome, CallError>>,
+    happened: &mut mpsc::Receiver<CallerEvent>,
+    told: &mpsc::Sender<TalkEvent>,
+) -> Result<CallOutcome, CallError> {
+    tokio::pin!(call);
+    loop {
+        tokio::select! {
+            outcome = &mut call => return outcome,
+            Some(event) = happened.recv() => {
+                let event = match event {
+                    CallerEvent::Connected => TalkEvent::Calling,
+                    CallerEvent::Ringing { .. } => TalkEvent::Chime,
+                    CallerEvent::Answered { .. } => TalkEvent::Speak,
+                    CallerEvent::Ended { .. } | CallerEvent::Failed { .. } => continue,
+                };
+                // A page that reads slowly misses some of it; the call waits for nobody.
+                let _is_told = told.try_send(event).is_ok();
+            }
+        }
+    }
+}
+
+fn told_of(report: &PageReport) -> TalkReport {
+    let listeners = report.listeners.iter().map(|listener| {
+        let verdict = report::verdict(Some(listener));
+        TalkListener {
+            name: listener.name.clone(),
+            is_heard: verdict == "heard",
+            verdict,
+        }
+    });
+    TalkReport {
+        duration: Duration::from_millis(report.duration_ms),
+        listeners: listeners.collect(),
+    }
+}
+
+/// Where programs of this machine reach a listener that may be bound to all addresses.
+fn reached_at(bound: SocketAddr) -> SocketAddr {
+    let address = match bound.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        address => address,
+    };
+    SocketAddr::new(address, bound.port())
+}
+
+const _: () = assert!(TALK_RATE == 16_000, "the rate of the call's input");

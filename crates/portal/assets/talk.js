@@ -1,0 +1,156 @@
+"use strict";
+// Speaks to an extension: the microphone, a file, or a text, over a WebSocket that also tells what becomes of it.
+
+const RATE = 16000;
+// Sound that may wait in the browser, in octets: half a second of speech, and more of a file.
+const SPEECH_AHEAD = RATE;
+const FILE_AHEAD = 8 * RATE;
+const FILE_PIECE = 1600;
+
+const part = (id) => document.getElementById(id);
+const form = part("talk");
+
+const WORDS = {
+  calling: "Calling…",
+  chime: "The loudspeakers play their tone. Wait…",
+  speak: "You are heard now.",
+};
+
+function show(text) {
+  part("outcome").hidden = false;
+  part("state").textContent = text;
+}
+
+function report(told) {
+  const heard = told.listeners.filter((listener) => listener.heard).length;
+  show(`Spoken for ${told.seconds.toFixed(1)} s, heard by ${heard} of ${told.listeners.length}.`);
+  const rows = told.listeners.map((listener) => {
+    const row = document.createElement("tr");
+    const name = document.createElement("th");
+    name.scope = "row";
+    name.textContent = listener.name;
+    const verdict = document.createElement("td");
+    verdict.textContent = listener.verdict;
+    row.append(name, verdict);
+    return row;
+  });
+  part("listeners").tBodies[0].replaceChildren(...rows);
+  part("listeners").hidden = false;
+}
+
+// One talk. `opening` says what is spoken; `began` is called with the talk once it is, and `ended` at its end, whatever it was.
+let talk = null;
+function begin(opening, began, ended) {
+  if (talk || !form.reportValidity()) return;
+  part("listeners").hidden = true;
+  const extension = encodeURIComponent(part("extension").value);
+  const socket = new WebSocket(`wss://${location.host}/talk/live?extension=${extension}`);
+  socket.binaryType = "arraybuffer";
+  let isTold = false;
+  talk = {
+    socket,
+    stop() {
+      if (socket.readyState === WebSocket.OPEN) socket.send("end");
+      ended();
+    },
+  };
+  busy(true);
+  show(WORDS.calling);
+  socket.onopen = () => socket.send(JSON.stringify(opening));
+  socket.onmessage = (message) => {
+    const told = JSON.parse(message.data);
+    isTold = told.state === "ended" || told.state === "failed";
+    if (told.state === "ended") report(told);
+    else if (told.state === "failed") show(told.why);
+    else show(opening.speak === "sound" && !opening.file ? WORDS[told.state] : WORDS[told.state].replace("You are", "It is"));
+    if (told.state === "speak") began(talk);
+  };
+  socket.onclose = () => {
+    if (!isTold) show("The connection broke off. Load the page again: you may have been signed out.");
+    ended();
+    talk = null;
+    busy(false);
+  };
+}
+
+function busy(is) {
+  for (const id of ["speak", "play", "read"]) if (part(id)) part(id).disabled = is;
+  part("stop").hidden = !is;
+}
+
+const samples = (floats) => Int16Array.from(floats, (value) => Math.max(-1, Math.min(1, value)) * 32767);
+
+function level(floats) {
+  const loudest = floats.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const decibels = loudest > 0 ? Math.max(0, 100 + (20 * Math.log10(loudest) * 100) / 60) : 0;
+  part("level").setAttribute("aria-valuenow", String(Math.round(decibels)));
+  part("level").firstElementChild.style.width = `${decibels}%`;
+}
+
+async function speak() {
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
+  } catch {
+    show("The browser gives no microphone: permit it for this page, and see that one is connected.");
+    return;
+  }
+  const context = new AudioContext({ sampleRate: RATE });
+  await context.audioWorklet.addModule("/assets/talk-worklet.js");
+  const source = context.createMediaStreamSource(stream);
+  const worklet = new AudioWorkletNode(context, "pieces", { numberOfOutputs: 0 });
+  source.connect(worklet);
+  const ended = () => {
+    worklet.port.onmessage = null;
+    for (const track of stream.getTracks()) track.stop();
+    if (context.state !== "closed") context.close();
+    level([]);
+  };
+  worklet.port.onmessage = ({ data }) => level(data);
+  begin({ speak: "sound" }, ({ socket }) => {
+    worklet.port.onmessage = ({ data }) => {
+      level(data);
+      // Of what the network cannot take, the newest is left out rather than said late.
+      if (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < SPEECH_AHEAD) socket.send(samples(data));
+    };
+  }, ended);
+  if (!talk) ended();
+}
+
+async function play() {
+  const [file] = part("file").files;
+  if (!file) {
+    show("Choose a sound file first.");
+    return;
+  }
+  let sound;
+  try {
+    sound = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await file.arrayBuffer());
+  } catch {
+    show("The browser cannot play this file. Convert it to WAV or MP3.");
+    return;
+  }
+  const channels = Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
+  const mixed = samples(channels[0].map((_, at) => channels.reduce((sum, channel) => sum + channel[at], 0) / channels.length));
+  let isOver = false;
+  begin({ speak: "sound", file: true }, async ({ socket }) => {
+    for (let at = 0; at < mixed.length && !isOver; at += FILE_PIECE) {
+      while (socket.bufferedAmount > FILE_AHEAD && !isOver) await new Promise((done) => setTimeout(done, 50));
+      if (!isOver) socket.send(mixed.slice(at, at + FILE_PIECE));
+    }
+    if (!isOver) socket.send("end");
+  }, () => { isOver = true; });
+}
+
+if (form) {
+  const mayHear = window.isSecureContext && navigator.mediaDevices;
+  part(mayHear ? "speaking" : "insecure").hidden = false;
+  part("playing").hidden = false;
+  part("speak").addEventListener("click", speak);
+  part("play").addEventListener("click", play);
+  part("stop").addEventListener("click", () => talk?.stop());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    begin({ speak: "text", text: part("text").value }, () => {}, () => {});
+  });
+}

@@ -1,0 +1,356 @@
+//! Talk: something is said, played or read out to an extension, and the talker sees who heard it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
+use web::is_from_own_site;
+
+use super::Site;
+use super::gate::{Posted, Visitor};
+use super::layout::{self, Frame, TALK};
+use super::problem::{Problem, failure, foreign_form};
+use crate::talk::{Speech, TEXT_LENGTH_MAX, TalkDesk, TalkEvent, TalkReport, TalkRequest};
+
+/// Browsers that may talk, or be about to, at once.
+pub(super) const TALKERS_MAX: usize = 16;
+/// Octets of a message from a browser: two seconds of sound.
+const MESSAGE_MAX: usize = 64 * 1_024;
+/// How long a browser may take to say what it is going to speak.
+const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// Messages with sound that wait for the call: at 20 ms each a second.
+const SOUND_KEPT: usize = 50;
+/// Events kept for a page that reads slowly: there are only so many.
+const EVENTS_KEPT: usize = 8;
+/// Page groups offered to choose from; other extensions are typed.
+const OFFERED_MAX: usize = 200;
+/// How long a page without scripts waits for the report. It is shorter than a change may take.
+const REPORT_TIME: Duration = Duration::from_secs(110);
+
+#[derive(Template)]
+#[template(path = "talk.html")]
+struct Page {
+    frame: Frame,
+    can_talk: bool,
+    reads_text: bool,
+    text_max: usize,
+    extension: String,
+    text: String,
+    targets: Vec<(String, String)>,
+    error: String,
+    report: Option<TalkReport>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    extension: String,
+}
+
+/// What a browser is going to speak.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", tag = "speak", deny_unknown_fields)]
+enum Opening {
+    /// The microphone, or a file that the browser plays.
+    Sound {
+        #[serde(default, rename = "file")]
+        _is_file: bool,
+    },
+    Text {
+        text: String,
+    },
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let page = page(&site, &by, asked.extension, String::new()).await?;
+    Ok(layout::page(StatusCode::OK, &page))
+}
+
+async fn page(site: &Site, by: &Visitor, extension: String, text: String) -> Result<Page, Problem> {
+    let mut reading = site.store().read().await?;
+    let groups = reading.account(&by.account).groups().await?;
+    let desk = site.setup().talk.as_ref();
+    let targets = groups.into_iter().take(OFFERED_MAX);
+    Ok(Page {
+        frame: Frame::new(by, "Talk", TALK),
+        can_talk: desk.is_some(),
+        reads_text: desk.is_some_and(|desk| desk.reads_text),
+        text_max: TEXT_LENGTH_MAX,
+        extension,
+        text,
+        targets: targets
+            .map(|group| (group.extension.to_string(), group.name.to_string()))
+            .collect(),
+        error: String::new(),
+        report: None,
+    })
+}
+
+/// Reads a text out for a browser without scripts, and answers with the report.
+pub(super) async fn read_text(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let (extension, text) = (posted.value("extension").trim(), posted.value("text").trim());
+    let mut page = page(&site, by, extension.to_owned(), text.to_owned()).await?;
+    let (told, mut events) = mpsc::channel(EVENTS_KEPT);
+    let asked = match text_of(text) {
+        Ok(text) => ask(&site, by, extension, Speech::Text(text), told).await?,
+        Err(why) => Err(why),
+    };
+    if let Err(why) = asked {
+        page.error = why;
+        return Ok(layout::page(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
+    let outcome = timeout(REPORT_TIME, async {
+        loop {
+            match events.recv().await {
+                Some(TalkEvent::Ended(report)) => return Ok(report),
+                Some(TalkEvent::Failed(why)) => return Err(why),
+                Some(TalkEvent::Calling | TalkEvent::Chime | TalkEvent::Speak) => {}
+                None => return Err("The zone has ended.".to_owned()),
+            }
+        }
+    });
+    match outcome.await {
+        Ok(Ok(report)) => page.report = Some(report),
+        Ok(Err(why)) => page.error = why,
+        Err(_) => {
+            "It is still being spoken; the service's log will say who heard it.".clone_into(&mut page.error);
+        }
+    }
+    Ok(layout::page(StatusCode::OK, &page))
+}
+
+/// Turns the connection into one that carries sound.
+pub(super) async fn live(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    // A page of another site can open a WebSocket, with the cookies of whoever looks at it.
+    if !is_from_own_site(&headers) {
+        return foreign_form();
+    }
+    let Ok(place) = Arc::clone(&site.0.talkers).try_acquire_owned() else {
+        return failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not done",
+            "Too many are talking from the portal. Try again when one of them has finished.",
+        );
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    upgrade
+        .max_message_size(MESSAGE_MAX)
+        .max_frame_size(MESSAGE_MAX)
+        .on_upgrade(move |socket| converse(site, by, asked.extension, socket, place))
+        .into_response()
+}
+
+async fn converse(
+    site: Site,
+    by: Visitor,
+    extension: String,
+    mut socket: WebSocket,
+    _place: OwnedSemaphorePermit,
+) {
+    let (told, mut events) = mpsc::channel(EVENTS_KEPT);
+    let (sound, speech) = match opening(&mut socket).await {
+        Ok(Opening::Sound { .. }) => {
+            let (sender, samples) = mpsc::channel(SOUND_KEPT);
+            (Some(sender), Ok(Speech::Samples(samples)))
+        }
+        Ok(Opening::Text { text }) => (None, text_of(&text).map(Speech::Text)),
+        Err(why) => (None, Err(why)),
+    };
+    let asked = match speech {
+        Ok(speech) => ask(&site, &by, extension.trim(), speech, told)
+            .await
+            .unwrap_or_else(|_| Err("The database cannot be written, and so nothing is spoken.".to_owned())),
+        Err(why) => Err(why),
+    };
+    match asked {
+        Ok(()) => carry(&mut socket, &mut events, sound).await,
+        Err(why) => tell(&mut socket, &TalkEvent::Failed(why)).await,
+    }
+    let _is_closed = socket.send(Message::Close(None)).await.is_ok();
+}
+
+async fn opening(socket: &mut WebSocket) -> Result<Opening, String> {
+    let first = timeout(FIRST_MESSAGE_TIME, socket.recv()).await;
+    match first {
+        Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str(&text).ok(),
+        _ => None,
+    }
+    .ok_or_else(|| "The browser did not say what is to be spoken. Load the page again.".to_owned())
+}
+
+/// Carries sound one way and events the other, until it is over or the browser has gone.
+async fn carry(
+    socket: &mut WebSocket,
+    events: &mut mpsc::Receiver<TalkEvent>,
+    mut sound: Option<mpsc::Sender<Vec<i16>>>,
+) {
+    // Sound for which there is no room: until there is, no more is read.
+    let mut waiting: Option<Vec<i16>> = None;
+    loop {
+        let turn = tokio::select! {
+            event = events.recv() => Turn::Told(event),
+            has_room = room(sound.as_ref()), if waiting.is_some() => Turn::Room(has_room),
+            message = socket.recv(), if waiting.is_none() => Turn::Came(message),
+        };
+        match turn {
+            Turn::Told(Some(event)) => {
+                tell(socket, &event).await;
+                if matches!(event, TalkEvent::Ended(_) | TalkEvent::Failed(_)) {
+                    return;
+                }
+            }
+            Turn::Room(has_room) => {
+                let samples = waiting.take().unwrap_or_default();
+                let is_taken = sound
+                    .as_ref()
+                    .is_some_and(|sound| sound.try_send(samples).is_ok());
+                sound = sound.take_if(|_| has_room && is_taken);
+            }
+            Turn::Came(Some(Ok(Message::Binary(octets)))) => {
+                waiting = sound.is_some().then(|| samples_of(&octets));
+            }
+            // What is said is over; what was said is still carried.
+            Turn::Came(Some(Ok(Message::Text(_)))) => sound = None,
+            Turn::Came(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+            Turn::Told(None) | Turn::Came(Some(Ok(Message::Close(_)) | Err(_)) | None) => return,
+        }
+    }
+}
+
+/// What comes next while sound is carried.
+enum Turn {
+    Told(Option<TalkEvent>),
+    Room(bool),
+    Came(Option<Result<Message, axum::Error>>),
+}
+
+/// Waits until the call takes more sound; whether it does at all.
+async fn room(sound: Option<&mpsc::Sender<Vec<i16>>>) -> bool {
+    match sound {
+        Some(sound) => sound.reserve().await.is_ok(),
+        None => false,
+    }
+}
+
+/// Samples of 16 bits, the low octet first; half a sample at the end is left out.
+fn samples_of(octets: &[u8]) -> Vec<i16> {
+    let (pairs, _) = octets.as_chunks::<2>();
+    pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+}
+
+async fn tell(socket: &mut WebSocket, event: &TalkEvent) {
+    let text = told(event).to_string();
+    let _is_there = socket.send(Message::Text(text.into())).await.is_ok();
+}
+
+fn told(event: &TalkEvent) -> Value {
+    match event {
+        TalkEvent::Calling => json!({ "state": "calling" }),
+        TalkEvent::Chime => json!({ "state": "chime" }),
+        TalkEvent::Speak => json!({ "state": "speak" }),
+        TalkEvent::Failed(why) => json!({ "state": "failed", "why": why }),
+        TalkEvent::Ended(report) => {
+            let listeners = report.listeners.iter().map(|listener| {
+                json!({ "name": listener.name, "heard": listener.is_heard, "verdict": listener.verdict })
+            });
+            json!({
+                "state": "ended",
+                "seconds": report.duration.as_secs_f64(),
+                "listeners": listeners.collect::<Vec<_>>(),
+            })
+        }
+    }
+}
+
+fn text_of(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("Type what is to be read out.".to_owned()),
+        1..=TEXT_LENGTH_MAX => Ok(text.to_owned()),
+        more => Err(format!(
+            "The text has {more} characters, and {TEXT_LENGTH_MAX} can be read out at once: cut it into parts."
+        )),
+    }
+}
+
+/// Writes down who speaks to whom, and asks for it; why not, where it is not done.
+async fn ask(
+    site: &Site,
+    by: &Visitor,
+    extension: &str,
+    speech: Speech,
+    told: mpsc::Sender<TalkEvent>,
+) -> Result<Result<(), String>, Problem> {
+    let Some(desk) = &site.setup().talk else {
+        return Ok(Err(NO_ZONE.to_owned()));
+    };
+    let Ok(extension) = extension.parse::<model::Extension>() else {
+        return Ok(Err(
+            "Choose or type an extension, such as that of a page group.".to_owned()
+        ));
+    };
+    let mut writing = site.store().write().await?;
+    by.note(&mut writing, "talk", format!("to {extension}")).await?;
+    writing.commit().await?;
+    Ok(hand_over(
+        desk,
+        TalkRequest {
+            extension,
+            speech,
+            told,
+        },
+    ))
+}
+
+const NO_ZONE: &str = "No zone runs in the process of this service, so nothing can be spoken from its portal; call the extension with a phone.";
+
+fn hand_over(desk: &TalkDesk, request: TalkRequest) -> Result<(), String> {
+    desk.requests.try_send(request).map_err(|_| {
+        "Too much is being spoken from the portal. Try again when something has ended.".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_pairs_of_octets_and_half_a_one_is_left_out() {
+        assert_eq!(samples_of(&[1, 0, 0xff, 0xff, 9]), [1, -1]);
+    }
+
+    #[test]
+    fn an_opening_says_sound_or_text_and_nothing_else() {
+        let read = |text: &str| serde_json::from_str::<Opening>(text).is_ok();
+        assert!(read(r#"{"speak":"sound"}"#) && read(r#"{"speak":"sound","file":true}"#));
+        assert!(read(r#"{"speak":"text","text":"All clear"}"#));
+        assert!(!read(r#"{"speak":"shell"}"#) && !read(r#"{"speak":"text"}"#) && !read("sound"));
+    }
+}

@@ -1,0 +1,97 @@
+//! What is spoken from the portal: asked for by its pages, done by whoever runs the zone.
+
+use std::fmt;
+use std::time::Duration;
+
+use model::Extension;
+use tokio::sync::mpsc;
+
+/// Samples a second of what pages hand over.
+pub const TALK_RATE: u32 = 16_000;
+/// Characters of a text that is read out: some two minutes.
+pub const TEXT_LENGTH_MAX: usize = 1_000;
+
+/// Where requests to speak are taken.
+#[derive(Clone, Debug)]
+pub struct TalkDesk {
+    /// Takes a request; full when too many wait.
+    pub requests: mpsc::Sender<TalkRequest>,
+    /// Whether texts can be read out.
+    pub reads_text: bool,
+}
+
+/// Something to be spoken.
+#[derive(Debug)]
+pub struct TalkRequest {
+    /// To whom.
+    pub extension: Extension,
+    /// What.
+    pub speech: Speech,
+    /// Who is told what becomes of it; it ends with [`TalkEvent::Ended`] or [`TalkEvent::Failed`].
+    pub told: mpsc::Sender<TalkEvent>,
+}
+
+/// What is spoken.
+pub enum Speech {
+    /// A text, read out, of at most [`TEXT_LENGTH_MAX`] characters.
+    Text(String),
+    /// Samples as they come, at [`TALK_RATE`]; it is over when the sender is gone.
+    Samples(mpsc::Receiver<Vec<i16>>),
+}
+
+impl fmt::Debug for Speech {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Text(_) => "Text",
+            Self::Samples(_) => "Samples",
+        })
+    }
+}
+
+/// What becomes of a request, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TalkEvent {
+    /// The call is on its way.
+    Calling,
+    /// Loudspeakers play their tone.
+    Chime,
+    /// From here on what is said is heard.
+    Speak,
+    /// It is over; who heard it.
+    Ended(TalkReport),
+    /// It came to nothing, in one sentence with what to do.
+    Failed(String),
+}
+
+/// Who heard what was spoken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TalkReport {
+    /// How long it was.
+    pub duration: Duration,
+    /// One entry for each listener.
+    pub listeners: Vec<TalkListener>,
+}
+
+impl TalkReport {
+    /// How many heard it, in one sentence.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let heard = self.listeners.iter().filter(|listener| listener.is_heard).count();
+        let seconds = self.duration.as_secs_f64();
+        format!(
+            "Spoken for {seconds:.1} s, heard by {heard} of {}.",
+            self.listeners.len()
+        )
+    }
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TalkListener {
+    /// Its name.
+    pub name: String,
+    /// It heard the page.
+    pub is_heard: bool,
+    /// `heard`, or why not.
+    pub verdict: String,
+}
