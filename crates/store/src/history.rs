@@ -118,7 +118,73 @@ impl Transaction<'_> {
     }
 }
 
+/// What a list of what was done is narrowed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// From this moment on.
+    pub from: Timestamp,
+    /// Before this one.
+    pub to: Timestamp,
+    /// Only what was done to this kind of thing, in small letters: "common area"; anything where it is empty.
+    pub object: String,
+}
+
+impl AuditFilter {
+    fn values(&self, account: Value) -> Vec<Value> {
+        let is_literal = |character: &char| !matches!(character, '%' | '_' | '\0');
+        let object: String = self.object.chars().filter(is_literal).collect();
+        let pattern = if object.is_empty() {
+            "%".to_owned()
+        } else {
+            format!("% {object}")
+        };
+        vec![account, moment(self.from), moment(self.to), pattern.into()]
+    }
+}
+
 impl Scope<'_, '_> {
+    /// Lists what was done, the last first, from before the entry of a number: at most `limit` entries with their numbers.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn list_audit(
+        &mut self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+        let mut values = filter.values(self.id());
+        values.extend([before.unwrap_or(i64::MAX).into(), i64::from(limit).into()]);
+        let sql = "SELECT id, at, by, action, detail FROM audit WHERE account = $1 AND at >= $2 AND at < $3 \
+                   AND action LIKE $4 AND id < $5 ORDER BY id DESC LIMIT $6";
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("audit", row);
+                let id = columns.integer()?;
+                let entry = AuditEntry {
+                    at: columns.moment()?,
+                    by: columns.text()?,
+                    action: columns.text()?,
+                    detail: columns.text()?,
+                };
+                Ok((id, entry))
+            })
+            .collect()
+    }
+
+    /// Counts what a list has on all its pages.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_audit(&mut self, filter: &AuditFilter) -> Result<u64, StoreError> {
+        let values = filter.values(self.id());
+        let sql = "SELECT COUNT(*) FROM audit WHERE account = $1 AND at >= $2 AND at < $3 AND action LIKE $4";
+        self.count(sql, &values).await
+    }
+
     /// Keeps what was done; the oldest goes when there is too much.
     ///
     /// # Errors

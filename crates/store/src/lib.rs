@@ -47,6 +47,7 @@ pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use devices::AddDeviceError;
 pub use engine::postgres::{NoServer, PostgresServer};
+pub use history::AuditFilter;
 pub use holders::NumberTaken;
 pub use listing::{
     DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListKey, Listed, ListedDevice, ListedHolder, NoListKey,

@@ -115,6 +115,10 @@ pub struct HolderFilter {
     pub kind: Option<HolderKind>,
     /// Only those at a site.
     pub site: Option<SiteId>,
+    /// Only those of a department; of any where it is empty.
+    pub department: String,
+    /// Only those that a cost centre pays for; of any where it is empty.
+    pub cost_center: String,
 }
 
 /// A device with what stands in its slots.
@@ -160,7 +164,9 @@ macro_rules! devices_where {
 macro_rules! holders_where {
     () => {
         "account = $1 AND (LOWER(name) LIKE $2 ESCAPE '!' OR extension LIKE $3) AND ($4 = '' OR kind = $4) \
-         AND ($5 = '' OR site = $5)"
+         AND ($5 = '' OR site = $5) \
+         AND ($6 = '' OR EXISTS (SELECT 1 FROM holder_profile AS p WHERE p.holder = holder.id AND p.department = $6)) \
+         AND ($7 = '' OR EXISTS (SELECT 1 FROM holder_profile AS p WHERE p.holder = holder.id AND p.cost_center = $7))"
     };
 }
 
@@ -191,6 +197,8 @@ impl HolderFilter {
             search.number.into(),
             self.kind.map_or("", HolderKind::as_str).into(),
             self.site.as_ref().map_or("", SiteId::as_str).into(),
+            self.department.replace('\0', " ").into(),
+            self.cost_center.replace('\0', " ").into(),
         ]
     }
 }
@@ -300,10 +308,10 @@ impl Scope<'_, '_> {
             "SELECT h.id, h.kind, h.name, h.extension, package, country, time_zone, h.site, \
              line.kind, line.port, sip_user, device.id, device.name, description, mac, device.kind, model, firmware, \
              device.site, added_at FROM \
-             (SELECT * FROM holder WHERE LENGTH(extension) >= LENGTH($6) \
-             AND (LENGTH(extension), extension) > (LENGTH($6), $6) AND ",
+             (SELECT * FROM holder WHERE LENGTH(extension) >= LENGTH($8) \
+             AND (LENGTH(extension), extension) > (LENGTH($8), $8) AND ",
             holders_where!(),
-            " ORDER BY LENGTH(extension), extension LIMIT $7) AS h \
+            " ORDER BY LENGTH(extension), extension LIMIT $9) AS h \
              LEFT JOIN line ON line.holder = h.id LEFT JOIN device ON device.id = line.device \
              ORDER BY LENGTH(h.extension), h.extension, line.device, line.kind, line.port"
         );

@@ -64,6 +64,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("web", shell(5)),
     ("registrations", shell(5)),
     ("portal", shell(6)),
+    ("api", shell(6)),
     ("zone", shell(5)),
     ("oyez", shell(7)),
     ("oyez-endpoint", shell(7)),

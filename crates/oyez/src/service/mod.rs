@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
+use api::ApiSetup;
 use model::inventory::{Account, Uplink};
 use model::status::ZoneEvent;
 use net::tls::{ClientCertificates, ServerTls};
@@ -128,6 +129,13 @@ impl Service {
         let provisioning_url = config.provisioning.url(provisioning.address());
         let host = config.portal.address.host.as_str();
         let tls = certificates.server("portal", &[host], ClientCertificates::NotAsked)?;
+        let api = api::router(ApiSetup {
+            store: Arc::clone(&store),
+            registrations: Arc::clone(&registrations),
+            uplink: uplink.clone(),
+            provisioning_url: provisioning_url.clone(),
+        })
+        .context("the system gives no random numbers")?;
         let router = pages::router(PagesSetup {
             store: Arc::clone(&store),
             registrations,
@@ -135,7 +143,8 @@ impl Service {
             provisioning_url: provisioning_url.clone(),
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
-        });
+        })
+        .merge(api);
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
             .await
             .map_err(|error| anyhow!(error))?;

@@ -1,0 +1,102 @@
+//! The gate before every operation: who asks, whether one of their scopes opens it, and whether they ask too fast. It is the one
+//! place where that is decided.
+
+use std::time::Instant;
+
+use axum::extract::{RawPathParams, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
+use model::AccountId;
+use model::inventory::{ApiClient, TokenHash};
+use sha2::{Digest, Sha256};
+
+use crate::Api;
+use crate::call::{Call, now};
+use crate::operation::Operation;
+use crate::refusal::Refusal;
+
+/// Octets of a token at most; those that are given have fewer.
+const TOKEN_LENGTH_MAX: usize = 512;
+
+/// Lets a request pass, as the call it makes.
+pub(crate) async fn pass(
+    api: Api,
+    operation: &Operation,
+    path: &RawPathParams,
+    parts: &Parts,
+) -> Result<Call, Refusal> {
+    let (account, client) = bearer(&api, &parts.headers).await?;
+    let mut open_to = operation.classic.iter().chain(operation.granular);
+    if !open_to.any(|scope| client.scopes.has(scope)) {
+        return Err(Refusal::scope_missing(operation.granular));
+    }
+    if !api.rates().admit(&account, operation.rate, Instant::now()) {
+        return Err(Refusal::too_fast());
+    }
+    let path = path
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let path = path.collect();
+    for (name, words) in operation.words {
+        is_one_of(&path, name, words)?;
+    }
+    Ok(Call {
+        api,
+        account,
+        client,
+        path,
+        list: list_of(&parts.uri),
+    })
+}
+
+/// What no operation answers.
+pub(crate) async fn unknown(State(api): State<Api>, headers: HeaderMap) -> Refusal {
+    match bearer(&api, &headers).await {
+        Ok(_) => Refusal::no_operation(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// A token as it is stored.
+pub(crate) fn hash_of(token: &str) -> TokenHash {
+    TokenHash(Sha256::digest(token.as_bytes()).into())
+}
+
+async fn bearer(api: &Api, headers: &HeaderMap) -> Result<(AccountId, ApiClient), Refusal> {
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = value
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .filter(|token| token.len() <= TOKEN_LENGTH_MAX)
+        .ok_or_else(Refusal::nobody)?;
+    let mut reading = api.store().read().await?;
+    let found = reading.bearer(hash_of(token), now()).await?;
+    found.ok_or_else(Refusal::nobody)
+}
+
+fn is_one_of(
+    path: &std::collections::BTreeMap<String, String>,
+    name: &str,
+    words: &[&str],
+) -> Result<(), Refusal> {
+    let word = path.get(name).map(String::as_str).unwrap_or_default();
+    if words.contains(&word) {
+        return Ok(());
+    }
+    let right = words.join(", ");
+    Err(Refusal::invalid_field(name, format_args!("one of {right}")))
+}
+
+/// Names a list by what narrows it, whatever the order, and not by which part of it is asked for.
+fn list_of(uri: &Uri) -> String {
+    let query = uri.query().unwrap_or_default();
+    let mut filters: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.starts_with("next_page_token=") && !pair.starts_with("page_size="))
+        .collect();
+    filters.sort_unstable();
+    format!("{}?{}", uri.path(), filters.join("&"))
+}

@@ -1,0 +1,131 @@
+//! What programs ask the service: tokens by `/oauth/token`, and the phone API under `/v2/phone`, so that scripts that were written
+//! for that API work with another base address.
+//!
+//! One table of operations is what the router, the gate before it, and the OpenAPI document are made of. Nobody is known by a
+//! cookie here, so no page of another site can have a browser ask anything.
+//!
+//! What this crate deliberately does not do: it decides no rule of its own. Which extension may stand where is said by `model`, and
+//! the pages of the portal go by the same.
+
+mod answer;
+mod call;
+mod cursor;
+mod document;
+mod gate;
+mod oauth;
+mod operation;
+mod phone;
+mod rate;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{any, post};
+use model::AccountId;
+use model::inventory::{SiteId, Uplink};
+use registrations::Registrations;
+use store::Store;
+use web::{Throttle, bound, harden};
+
+pub use document::phone_document;
+
+use cursor::Cursors;
+use rate::Rates;
+
+/// What the API is made of.
+pub struct ApiSetup {
+    /// What is known.
+    pub store: Arc<Store>,
+    /// Who is registered.
+    pub registrations: Arc<Registrations>,
+    /// Where devices are sent to register.
+    pub uplink: Uplink,
+    /// Where devices fetch their configuration.
+    pub provisioning_url: String,
+}
+
+/// Makes the API, to be served beside the portal. It answers under `/oauth` and `/v2`.
+///
+/// # Errors
+///
+/// When the system gives no random numbers.
+pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
+    let api = Api(Arc::new(Shared {
+        setup,
+        cursors: Cursors::draw()?,
+        throttle: Mutex::default(),
+        rates: Mutex::default(),
+        syncs: Mutex::default(),
+    }));
+    let mut router = Router::new()
+        .route("/oauth/token", post(oauth::give_token))
+        .route("/v2/{*path}", any(gate::unknown));
+    for operation in phone::operations() {
+        let path = format!("{}{}", phone::BASE, operation.path);
+        router = router.route(&path, operation.route());
+    }
+    Ok(router
+        .layer(from_fn(bound))
+        .layer(from_fn(harden))
+        .with_state(api))
+}
+
+/// What every operation has at hand.
+#[derive(Clone)]
+struct Api(Arc<Shared>);
+
+struct Shared {
+    setup: ApiSetup,
+    cursors: Cursors,
+    /// Wrong tries to get a token.
+    throttle: Mutex<Throttle>,
+    rates: Mutex<Rates>,
+    /// When devices of an account or of a site were last told to fetch their configuration.
+    syncs: Mutex<BTreeMap<Synced, Instant>>,
+}
+
+type Synced = (AccountId, Option<SiteId>);
+
+impl Api {
+    fn store(&self) -> &Store {
+        &self.0.setup.store
+    }
+
+    fn setup(&self) -> &ApiSetup {
+        &self.0.setup
+    }
+
+    fn cursors(&self) -> &Cursors {
+        &self.0.cursors
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says whether an order to fetch is taken, and notes it.
+    fn may_sync(&self, whom: Synced, now: Instant, pause: Duration) -> bool {
+        let mut syncs = self.0.syncs.lock().unwrap_or_else(PoisonError::into_inner);
+        syncs.retain(|_, last| now.saturating_duration_since(*last) < pause);
+        let is_first = !syncs.contains_key(&whom);
+        syncs.entry(whom).or_insert(now);
+        is_first
+    }
+
+    fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.0.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ApiSetup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ApiSetup")
+    }
+}

@@ -1,0 +1,160 @@
+//! Answers that say why something is not done: an HTTP status, and a code of the API which is not that status. It is the one place
+//! where the two are brought together.
+
+use std::error::Error;
+use std::fmt::Display;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{NumberTaken, StoreError};
+
+/// Why something is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: u32,
+    pub(crate) message: String,
+}
+
+/// Why something was not done.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Failure {
+    /// The code of the API.
+    code: u32,
+    /// What is wrong, and where.
+    message: String,
+}
+
+/// Codes that are no HTTP status.
+pub(crate) const INVALID_TOKEN: u32 = 124;
+pub(crate) const INVALID: u32 = 300;
+pub(crate) const UNKNOWN_EXTENSION: u32 = 1001;
+pub(crate) const SCOPE_MISSING: u32 = 4711;
+
+impl Refusal {
+    fn new(status: StatusCode, code: u32, message: impl Display) -> Self {
+        Self {
+            status,
+            code,
+            message: message.to_string(),
+        }
+    }
+
+    /// A field is wrong.
+    pub(crate) fn invalid(message: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID, message)
+    }
+
+    /// A field of that name is wrong.
+    pub(crate) fn invalid_field(field: &str, error: impl Display) -> Self {
+        Self::invalid(format_args!("Validation failed. {field}: {error}"))
+    }
+
+    /// A request that cannot be met, with a code of its own.
+    pub(crate) fn coded(code: u32, message: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// There is no such thing, told as a bad request.
+    pub(crate) fn bad(message: impl Display) -> Self {
+        Self::coded(400, message)
+    }
+
+    /// There is no such thing, told with the code of what is missing.
+    pub(crate) fn missing(message: impl Display) -> Self {
+        Self::coded(404, message)
+    }
+
+    /// There are too many of something.
+    pub(crate) fn too_many(field: &str, most: usize) -> Self {
+        Self::coded(
+            405,
+            format_args!("The number of items for {field} must not exceed {most}."),
+        )
+    }
+
+    /// Nobody has that extension.
+    pub(crate) fn unknown_extension(message: impl Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, UNKNOWN_EXTENSION, message)
+    }
+
+    /// There is no such thing, with a code of its own.
+    pub(crate) fn not_found(code: u32, message: impl Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    /// Nobody is known by what was sent with the request.
+    pub(crate) fn nobody() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            INVALID_TOKEN,
+            "Invalid access token. Ask /oauth/token for one, and send it as Authorization: Bearer.",
+        )
+    }
+
+    /// None of the scopes that would do has been given.
+    pub(crate) fn scope_missing(scopes: &[&str]) -> Self {
+        Self::coded(
+            SCOPE_MISSING,
+            format_args!(
+                "Invalid access token, does not contain scopes:[{}].",
+                scopes.join(", ")
+            ),
+        )
+    }
+
+    /// Too much was asked at a time.
+    pub(crate) fn too_fast() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            429,
+            "You have reached the maximum per-second rate limit for this API. Try again later.",
+        )
+    }
+
+    /// There is no such operation.
+    pub(crate) fn no_operation() -> Self {
+        Self::new(StatusCode::NOT_FOUND, 404, "There is no such operation.")
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let mut causes = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push_str(": ");
+            causes.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        tracing::error!(error = %causes, "a request cannot be answered");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            503,
+            "The service cannot read or write its database; its log says why. Nothing was changed: repeat the request once the \
+             database is back.",
+        )
+    }
+}
+
+impl From<NumberTaken> for Refusal {
+    fn from(error: NumberTaken) -> Self {
+        match error {
+            NumberTaken::By { .. } => Self::coded(409, &error),
+            NumberTaken::Store(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let failure = Failure {
+            code: self.code,
+            message: self.message,
+        };
+        (self.status, Json(failure)).into_response()
+    }
+}

@@ -1,0 +1,207 @@
+//! Tokens, scopes, and what is behind the gate.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::phone;
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+impl Program {
+    async fn ask_token(&self, query: &str, form: &str, credentials: &str) -> Answer {
+        let mut request = Request::post(format!("/oauth/token{query}"));
+        if !credentials.is_empty() {
+            request = request.header(header::AUTHORIZATION, credentials);
+        }
+        self.send(request, form.to_owned()).await
+    }
+}
+
+const ASKED: &str = "grant_type=account_credentials&account_id=one";
+
+#[tokio::test]
+async fn a_token_is_given_for_parameters_in_the_query_or_in_a_form() {
+    let mut program = Program::with(EVERYTHING).await;
+    let known = basic(client(1, "").id.as_str(), SECRET);
+    for (query, form) in [(format!("?{ASKED}"), ""), (String::new(), ASKED)] {
+        let answer = program.ask_token(&query, form, &known).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let token = answer.json();
+        assert_eq!(
+            (&token["token_type"], &token["expires_in"], &token["scope"]),
+            (&json!("bearer"), &json!(3600), &json!(EVERYTHING))
+        );
+        program.token = token["access_token"].as_str().unwrap().to_owned();
+        assert_eq!(program.get("/common_areas").await.status, StatusCode::OK);
+    }
+    assert_eq!(program.audit().await[0].1, "get token");
+}
+
+#[tokio::test]
+async fn whoever_asks_wrongly_gets_no_token_and_is_told_why() {
+    let program = Program::with(EVERYTHING).await;
+    let id = client(1, "").id.to_string();
+    let right = basic(&id, SECRET);
+    let other = "?grant_type=account_credentials&account_id=two";
+    for (query, credentials, status, error) in [
+        ("", right.as_str(), 400, "invalid_request"),
+        (
+            "?grant_type=password",
+            right.as_str(),
+            400,
+            "unsupported_grant_type",
+        ),
+        (other, right.as_str(), 400, "invalid_request"),
+        (&format!("?{ASKED}"), "", 401, "invalid_client"),
+        (&format!("?{ASKED}"), &basic(&id, "wrong"), 401, "invalid_client"),
+    ] {
+        let answer = program.ask_token(query, "", credentials).await;
+        assert_eq!(answer.status.as_u16(), status, "{query} {}", answer.text);
+        assert_eq!(answer.json()["error"], json!(error));
+    }
+}
+
+#[tokio::test]
+async fn w06_wrong_secrets_slow_down_the_next_try() {
+    let program = Program::with(EVERYTHING).await;
+    let id = client(1, "").id.to_string();
+    let query = format!("?{ASKED}");
+    for _ in 0..web::FREE_TRIES {
+        let answer = program.ask_token(&query, "", &basic(&id, "wrong")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let answer = program.ask_token(&query, "", &basic(&id, SECRET)).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+}
+
+#[tokio::test]
+async fn every_operation_is_closed_to_whoever_has_no_scope_of_it_and_says_which_is_missing() {
+    let mut program = Program::with("phone:nothing").await;
+    let mut count = 0;
+    for operation in phone::operations() {
+        let path = operation.path.replace(['{', '}'], "");
+        let path = path.strip_prefix("/phone").unwrap();
+        let answer = program.ask(operation.method.clone(), path, "{}".to_owned()).await;
+        assert_eq!(answer.refusal(), (400, 4711), "{}", operation.id);
+        assert!(answer.text.contains(operation.granular[0]), "{}", answer.text);
+        let granular = operation.granular.iter().chain(operation.classic);
+        assert!(granular.count() >= 2, "{}", operation.id);
+        count += 1;
+    }
+    assert_eq!(count, 44);
+    program.token = "another".to_owned();
+    for operation in phone::operations() {
+        let path = operation.path.replace(['{', '}'], "");
+        let path = path.strip_prefix("/phone").unwrap();
+        let answer = program.ask(operation.method.clone(), path, String::new()).await;
+        assert_eq!(answer.refusal(), (401, 124), "{}", operation.id);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_operation_is_told_only_to_those_who_are_known() {
+    let mut program = Program::with(EVERYTHING).await;
+    assert_eq!(program.get("/nothing").await.refusal(), (404, 404));
+    program.token.clear();
+    assert_eq!(program.get("/nothing").await.refusal(), (401, 124));
+}
+
+#[tokio::test]
+async fn a_classic_or_a_granular_scope_is_enough() {
+    let mut program = Program::with("phone:read:list_devices:admin").await;
+    assert_eq!(program.get("/devices?type=assigned").await.status, StatusCode::OK);
+    assert_eq!(program.get("/common_areas").await.refusal(), (400, 4711));
+    program.go_on_with(2, "one", "phone:read:admin").await;
+    assert_eq!(program.get("/common_areas").await.status, StatusCode::OK);
+    let refused = program
+        .post("/common_areas", json!({ "display_name": "Hall" }))
+        .await;
+    assert_eq!(refused.refusal(), (400, 4711));
+}
+
+#[tokio::test]
+async fn an_account_sees_and_changes_nothing_of_another() {
+    let mut program = Program::with(EVERYTHING).await;
+    let area = program.add_area("Hall", 701).await;
+    let device = program.add_device("00:22:EE:0A:0B:0C", "algo").await;
+    program.go_on_with(2, "two", EVERYTHING).await;
+
+    let areas = program.get("/common_areas").await.json();
+    assert_eq!(areas["common_areas"], json!([]));
+    assert_eq!(
+        program.get(&format!("/devices/{device}")).await.refusal(),
+        (400, 400)
+    );
+    assert_eq!(
+        program.delete(&format!("/common_areas/{area}")).await.refusal(),
+        (400, 404)
+    );
+    let body = json!({ "display_name": "Other", "mac_address": "0022EE0A0B0C", "type": "algo" });
+    let refused = program.post("/devices", body).await;
+    assert_eq!(refused.refusal(), (400, 300));
+    assert!(!refused.text.contains("Hall"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_page_token_is_good_for_its_list_alone() {
+    let mut program = Program::with(EVERYTHING).await;
+    for number in 701..=703 {
+        program.add_area("Hall", number).await;
+    }
+    let first = program.get("/common_areas?page_size=2").await.json();
+    assert_eq!(first["common_areas"].as_array().unwrap().len(), 2);
+    let token = first["next_page_token"].as_str().unwrap().to_owned();
+
+    let next = program
+        .get(&format!("/common_areas?page_size=2&next_page_token={token}"))
+        .await;
+    let next = next.json();
+    assert_eq!(next["common_areas"][0]["extension_number"], json!(703));
+    assert_eq!(next["next_page_token"], json!(""));
+    for path in [
+        format!("/common_areas?site_id=x&next_page_token={token}"),
+        format!("/users?next_page_token={token}"),
+        "/common_areas?next_page_token=made-up".to_owned(),
+    ] {
+        assert_eq!(program.get(&path).await.refusal(), (400, 400), "{path}");
+    }
+    program.go_on_with(2, "two", EVERYTHING).await;
+    let other = program
+        .get(&format!("/common_areas?page_size=2&next_page_token={token}"))
+        .await;
+    assert_eq!(other.refusal(), (400, 400));
+}
+
+#[tokio::test]
+async fn a_page_has_so_many_rows_and_not_one_more() {
+    let program = Program::with(EVERYTHING).await;
+    for (path, most) in [
+        ("/common_areas?", 100),
+        ("/devices?type=assigned&", 300),
+        ("/users?", 100),
+    ] {
+        for (asked, given) in [(most, most), (most + 1, most)] {
+            let page = program.get(&format!("{path}page_size={asked}")).await.json();
+            assert_eq!(page["page_size"], json!(given), "{path}");
+        }
+        assert_eq!(
+            program.get(&format!("{path}page_size=0")).await.refusal(),
+            (400, 300)
+        );
+        assert_eq!(
+            program.get(&format!("{path}page_size=x")).await.refusal(),
+            (400, 300)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_hash_that_nobody_knows_opens_nothing() {
+    let program = Program::with(EVERYTHING).await;
+    let mut reading = program.store.read().await.unwrap();
+    assert!(reading.bearer(NOBODY, Timestamp(0)).await.unwrap().is_none());
+}
