@@ -55,16 +55,23 @@ async fn the_seed_leads_from_the_first_sign_in_to_a_page_a_ring_and_an_alert() {
 
     // Additional extensions: live in the zone at once, and at the device as soon as it has fetched them.
     portal.assign_bell_and_alarm();
+    portal.press("Device");
     zone.until(|event| matches!(event, ZoneEvent::DirectoryApplied { .. }))
         .await;
-    hardware.fetch_again();
+    events
+        .until(|event| matches!(event, DeviceEvent::CheckSync))
+        .await;
     for _ in [BELL, ALARM] {
         zone.until(|event| matches!(event, ZoneEvent::Registered { .. }))
             .await;
     }
-    portal.press("Device");
     portal.wait_for_text("tbody tr:nth-child(3)", "Registered");
     portal.shot("device-registered");
+    portal.press("Resync");
+    portal.wait_for_text(".done", "asked to fetch its configuration");
+    events
+        .until(|event| matches!(event, DeviceEvent::CheckSync))
+        .await;
 
     // Page, ring and alert reach the right slots.
     portal.add_phone();

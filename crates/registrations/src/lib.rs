@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use model::inventory::Timestamp;
 use model::status::{RegisteredUser, RegistrationRefusal, ZoneEvent};
+use tokio::sync::watch;
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;
@@ -43,7 +44,11 @@ pub enum Registration {
 /// Registrations by user; it is shared by whoever hears the zones and whoever shows them. Those who have registered were users of
 /// the directory: only an administrator makes more of them, one with each line.
 #[derive(Debug, Default)]
-pub struct Registrations(Mutex<Known>);
+pub struct Registrations {
+    known: Mutex<Known>,
+    /// Counts what has been taken.
+    changes: watch::Sender<u64>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -55,7 +60,18 @@ impl Registrations {
     /// Takes an event of a zone; those about calls say nothing here. A refusal of somebody who is registered does not make them
     /// less so.
     pub fn note(&self, event: &ZoneEvent, now: Timestamp) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take(event, now);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Tells when something has been noted, whatever it was.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn take(&self, event: &ZoneEvent, now: Timestamp) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             ZoneEvent::Registered {
                 user,
@@ -94,7 +110,7 @@ impl Registrations {
     /// Takes the whole of who is registered at the zone, as it is after events of it were missed. Who is known to be registered stays so since
     /// when it was, and who is not among them any more is gone.
     pub fn restate(&self, all: &[RegisteredUser], now: Timestamp) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let present: BTreeSet<&str> = all.iter().map(|registered| registered.user.as_str()).collect();
         for (user, registration) in &mut known.registered {
             let was_registered = matches!(registration, Registration::Registered { .. });
@@ -115,12 +131,14 @@ impl Registrations {
             known.registered.insert(user.to_string(), registered);
             known.refused.remove(user.as_str());
         }
+        drop(known);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// What is known of a user: that it is registered, else what it was told last.
     #[must_use]
     pub fn of(&self, user: &str) -> Option<Registration> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let registered = known.registered.get(user);
         let refused = known.refused.get(user).map(|(_, refused)| refused);
         match registered {

@@ -56,6 +56,20 @@ impl Transaction<'_> {
 }
 
 impl Scope<'_, '_> {
+    /// Which state of the directory this is.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn epoch(&mut self) -> Result<Epoch, StoreError> {
+        let sql = "SELECT epoch FROM account WHERE id = $1";
+        let id = self.id();
+        let row = self.transaction.row(sql, &[id]).await?;
+        Ok(Epoch(
+            row.map_or(Ok(0), |row| Columns::of("account", row).number())?,
+        ))
+    }
+
     /// What the zones are told of the account; none where there is no such account.
     ///
     /// # Errors
@@ -66,11 +80,7 @@ impl Scope<'_, '_> {
         let Some(account) = self.transaction.find_account(&id).await? else {
             return Ok(None);
         };
-        let row = self
-            .transaction
-            .row("SELECT epoch FROM account WHERE id = $1", &[id.as_str().into()])
-            .await?;
-        let epoch = row.map_or(Ok(0), |row| Columns::of("account", row).number())?;
+        let epoch = self.epoch().await?;
         let inventory = Inventory {
             account,
             holders: self.holders(None).await?,
@@ -79,7 +89,7 @@ impl Scope<'_, '_> {
             earlier_passwords: self.earlier_passwords().await?,
             groups: self.groups().await?,
         };
-        Ok(Some(directory_of(&inventory, Epoch(epoch))))
+        Ok(Some(directory_of(&inventory, epoch)))
     }
 }
 

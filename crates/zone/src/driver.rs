@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use model::SipUser;
 use model::directory::Update;
 use model::status::{RegisteredUser, ZoneEvent, ZoneStatus};
 use net::control::StatusRequest;
@@ -30,6 +31,15 @@ pub(crate) enum Request {
     Registered(oneshot::Sender<Vec<RegisteredUser>>),
     /// The state as a line of JSON.
     StatusLine(StatusRequest),
+    /// To ask the devices of a user to fetch their configuration, and to restart if they are told to; how many were asked.
+    CheckSync {
+        /// Whose devices.
+        user: SipUser,
+        /// They are told to restart.
+        restarts: bool,
+        /// Where it is told how many.
+        asked: oneshot::Sender<usize>,
+    },
     /// To end the calls, and then itself.
     Stop,
 }
@@ -119,6 +129,15 @@ impl Driver {
             Request::StatusLine(answer) => {
                 let line = line(&self.switch.status(Instant::now()));
                 let _is_told = answer.send(line).is_ok();
+            }
+            Request::CheckSync {
+                user,
+                restarts,
+                asked,
+            } => {
+                let count = self.switch.check_sync(Instant::now(), &user, restarts);
+                self.carry_out();
+                let _is_told = asked.send(count).is_ok();
             }
             Request::Stop => self.give(Input::Shutdown),
         }

@@ -22,7 +22,7 @@ pub mod toml_file;
 
 pub use directory::{DirectoryFile, DirectoryFileError};
 pub use inputs::Lost;
-pub use start::{RollCall, StartError, Zone, ZoneSetup};
+pub use start::{CheckSyncs, RollCall, StartError, Zone, ZoneSetup};
 
 /// Zone events kept for a subscriber that reads slowly.
 pub const EVENTS_KEPT: usize = 1_024;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use model::SipUser;
 use model::directory::{Snapshot, Update};
 use model::status::{RegisteredUser, ZoneEvent, ZoneStatus};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT as CONTROL_EVENTS_KEPT};
@@ -40,6 +41,25 @@ pub struct ZoneSetup {
     pub media: MediaPlaneConfig,
     /// The control socket, where one is wanted.
     pub control: Option<PathBuf>,
+}
+
+/// Asks devices to fetch their configuration, through a zone that they are registered with.
+#[derive(Clone, Debug)]
+pub struct CheckSyncs(mpsc::Sender<Request>);
+
+impl CheckSyncs {
+    /// Asks the devices of a user, and tells those that restart when they are told so to restart; says how many were asked. `None`
+    /// when the zone has ended.
+    pub async fn ask(&self, user: SipUser, restarts: bool) -> Option<usize> {
+        let (asked, count) = oneshot::channel();
+        let request = Request::CheckSync {
+            user,
+            restarts,
+            asked,
+        };
+        self.0.send(request).await.ok()?;
+        count.await.ok()
+    }
 }
 
 /// Why a zone did not start. Nothing is left running.
@@ -158,6 +178,12 @@ impl Zone {
     /// Where it can be asked who is registered.
     pub fn roll_call(&self) -> RollCall {
         RollCall(self.requests.clone())
+    }
+
+    /// What asks devices to fetch their configuration, for whoever outlives this value.
+    #[must_use]
+    pub fn check_syncs(&self) -> CheckSyncs {
+        CheckSyncs(self.requests.clone())
     }
 
     /// Waits until the zone has ended by itself, and says what it lost.

@@ -5,6 +5,7 @@ pub(crate) mod certificates;
 pub mod config;
 mod database;
 mod feed;
+mod resync;
 mod talk;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
 use api::ApiSetup;
+use model::directory::Epoch;
 use model::inventory::{Account, Uplink};
 use model::status::ZoneEvent;
 use net::tls::{ClientCertificates, ServerTls};
@@ -92,6 +94,8 @@ struct RunningZone {
     hearing: tokio::task::JoinHandle<()>,
     /// Where the portal speaks; none where it has no TLS listener.
     talk: Option<TalkDesk>,
+    /// The state of the directory that it was started with.
+    epoch: Epoch,
 }
 
 impl Service {
@@ -123,6 +127,10 @@ impl Service {
             None => None,
         };
         let uplink = uplink(config, &opened.account, zone.as_ref());
+        let resyncs = zone.as_ref().map(|running| {
+            let account = opened.account.id.clone();
+            resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
+        });
 
         let provisioning =
             start_provisioning(config, &store, &mut certificates, manufacturers, uplink.clone()).await?;
@@ -143,6 +151,7 @@ impl Service {
             provisioning_url: provisioning_url.clone(),
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
+            resyncs,
         })
         .merge(api);
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
@@ -265,6 +274,7 @@ async fn start_zone(
     let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), members_max);
     let feed = feed.with_talker(talker.clone());
     let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
+    let epoch = snapshot.epoch;
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
     let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
     let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
@@ -273,7 +283,12 @@ async fn start_zone(
     let tls = listeners.find(|bound| bound.transport == Transport::Tls);
     let booth = tls.map(|tls| Booth::new(talker, &account.domain, tls.local, zone.subscribe()));
     let talk = booth.transpose()?.map(Booth::open);
-    Ok(RunningZone { zone, hearing, talk })
+    Ok(RunningZone {
+        zone,
+        hearing,
+        talk,
+        epoch,
+    })
 }
 
 /// Notes who is registered, and logs what happens, until the zone has ended.

@@ -165,12 +165,6 @@ impl Hardware {
         self.open("/status");
         self.pages.wait_for_text("tbody tr:nth-child(1) .state", status);
     }
-
-    /// Has it fetch its configuration at once.
-    pub(crate) fn fetch_again(&self) {
-        self.open("/settings/provisioning");
-        self.pages.send("[action=\"/provisioning/fetch\"] button");
-    }
 }
 
 /// What a factory does.

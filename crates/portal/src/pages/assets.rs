@@ -11,10 +11,11 @@ use super::problem;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         Asset::style(),
         Asset::icon(),
+        Asset::new("portal.js", SCRIPT, include_str!("../../assets/portal.js")),
         Asset::new("talk.js", SCRIPT, include_str!("../../assets/talk.js")),
         Asset::new(
             "talk-worklet.js",

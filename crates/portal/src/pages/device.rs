@@ -2,16 +2,17 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::inventory::Device;
+use serde::Deserialize;
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::problem::Problem;
 use super::slots::{self, Slot};
-use super::{Site, layout::shown};
+use super::{Site, layout::shown, resync};
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -20,12 +21,29 @@ struct Page {
     device: Device,
     added_at: String,
     slots: Vec<Slot>,
+    can_restart: bool,
+    /// What the device was just asked for.
+    asked: Option<&'static str>,
+}
+
+/// The part that changes while somebody looks.
+#[derive(Template)]
+#[template(path = "slots.html")]
+struct Live {
+    slots: Vec<Slot>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Told {
+    #[serde(default)]
+    asked: String,
 }
 
 pub(super) async fn show(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
     Path(id): Path<String>,
+    Query(told): Query<Told>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
@@ -34,7 +52,28 @@ pub(super) async fn show(
         frame: Frame::new(&by, device.name.as_str(), PHONES_AND_DEVICES),
         added_at: shown(device.added_at),
         slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,
+        can_restart: resync::can_restart(device.kind),
+        asked: match told.asked.as_str() {
+            "resync" => Some("The device was asked to fetch its configuration."),
+            "restart" => Some("The device was asked to restart."),
+            _ => None,
+        },
         device,
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+/// The slots alone.
+pub(super) async fn live(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let live = Live {
+        slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,
+    };
+    Ok(layout::page(StatusCode::OK, &live))
 }

@@ -17,6 +17,7 @@ use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::line;
 use super::problem::Problem;
+use super::resync;
 use super::slots;
 
 /// Extensions that are assigned at once: as many as a device has slots.
@@ -100,6 +101,7 @@ pub(super) async fn add(
     let detail = format!("{}: {}", device.name, done.join(", "));
     by.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
+    resync::tell_of_change(&site, &by.account, &device).await?;
     Ok(Redirect::to(&format!("/devices/{}/extensions", device.id)).into_response())
 }
 

@@ -10,6 +10,7 @@ use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
 use super::problem::Problem;
+use super::resync;
 use super::slots::{self, Slot};
 use super::{Site, chance};
 
@@ -67,6 +68,7 @@ pub(super) async fn rotate(
     let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
     by.note(&mut writing, "make new password", detail).await?;
     writing.commit().await?;
+    resync::tell_of_change(&site, &by.account, &device).await?;
     Ok(Redirect::to(&extensions_of(&device)).into_response())
 }
 
@@ -115,6 +117,7 @@ pub(super) async fn remove(
     let detail = format!("{} from {}, {}", slot.extension, device.name, slot.place);
     by.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
+    resync::tell_of_change(&site, &by.account, &device).await?;
     Ok(Redirect::to(&extensions_of(&device)).into_response())
 }
 

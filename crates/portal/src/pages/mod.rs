@@ -26,8 +26,10 @@ mod holders;
 mod layout;
 mod line;
 mod line_edit;
+mod live;
 mod problem;
 mod provision;
+mod resync;
 mod routes;
 mod session;
 mod sign_in;
@@ -47,10 +49,12 @@ use axum::routing::get;
 use model::Secret;
 use model::inventory::{Timestamp, Uplink};
 use store::{Store, timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
 
 use registrations::Registrations;
+
+pub use resync::Resync;
 
 use crate::talk::TalkDesk;
 
@@ -71,6 +75,8 @@ pub struct PagesSetup {
     pub talk: Option<TalkDesk>,
     /// The token of the one-time link by which the first owner signs in and chooses a password; none once somebody has one.
     pub first_sign_in: Option<Secret>,
+    /// Where requests to have devices fetch their configuration go; none where no zone can ask them.
+    pub resyncs: Option<mpsc::Sender<Resync>>,
 }
 
 /// Makes the site.

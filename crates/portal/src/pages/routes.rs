@@ -8,8 +8,8 @@ use model::inventory::Role;
 
 use super::{
     Site, audit, check, claim_code, credentials, device, device_edit, device_new, devices, extension_new,
-    extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit, provision,
-    sign_in, talk,
+    extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit, live, provision,
+    resync, sign_in, talk,
 };
 
 /// One method of one path.
@@ -57,6 +57,10 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/devices/{id}/provision", provision::show),
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
         post(Admin, "/devices/{id}/credentials", credentials::reveal),
+        post(Admin, "/devices/{id}/resync", resync::resync),
+        post(Admin, "/devices/{id}/restart", resync::restart),
+        get(Viewer, "/changes", live::changes),
+        get(Viewer, "/devices/{id}/live", device::live),
         get(Viewer, "/devices/{id}/check", check::show),
         get(Viewer, "/devices/{id}/extensions", extensions::show),
         get(Admin, "/devices/{id}/extensions/add", extension_new::show),

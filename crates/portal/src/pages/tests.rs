@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use model::inventory::{
@@ -74,6 +74,22 @@ fn account(id: AccountId) -> Account {
     }
 }
 
+fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
+    PagesSetup {
+        store: Arc::clone(store),
+        registrations: Arc::clone(registrations),
+        uplink: Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+            second_outbound_proxy: None,
+        },
+        provisioning_url: "https://portal.example:8443/".to_owned(),
+        talk: None,
+        first_sign_in: Some(Secret::from(LINK)),
+        resyncs: None,
+    }
+}
+
 fn cookie_of(headers: &HeaderMap) -> String {
     let given = headers[header::SET_COOKIE].to_str().unwrap();
     given.split(';').next().unwrap().to_owned()
@@ -112,16 +128,8 @@ impl Visit {
         writing.commit().await.unwrap();
         let registrations = Arc::new(Registrations::default());
         let router = router(PagesSetup {
-            store: Arc::clone(&store),
-            registrations: Arc::clone(&registrations),
-            uplink: Uplink {
-                domain: "one.example.com".to_owned(),
-                outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
-                second_outbound_proxy: None,
-            },
-            provisioning_url: "https://portal.example:8443/".to_owned(),
             talk,
-            first_sign_in: Some(Secret::from(LINK)),
+            ..setup(&store, &registrations)
         });
         Self {
             store,
@@ -193,12 +201,41 @@ impl Visit {
         let caller = ConnectInfo(SocketAddr::from(CALLER));
         request.extensions_mut().insert(caller);
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        // A stream of events ends in minutes.
+        let is_stream = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_stream { Body::empty() } else { body };
         let octets = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&octets).into_owned(),
         }
+    }
+
+    /// What a stream tells, as it comes.
+    async fn stream(&self, path: &str) -> BodyDataStream {
+        let mut request = Request::get(path)
+            .header(header::COOKIE, &self.cookie)
+            .body(Body::empty())
+            .unwrap();
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::from(CALLER)));
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.into_body().into_data_stream()
+    }
+
+    /// The same portal, whose zone takes these requests.
+    fn give_resyncs(&mut self, resyncs: mpsc::Sender<Resync>) {
+        let setup = setup(&self.store, &self.registrations);
+        self.router = router(PagesSetup {
+            resyncs: Some(resyncs),
+            ..setup
+        });
     }
 
     async fn get(&self, path: &str) -> Answer {

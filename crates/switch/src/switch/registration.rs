@@ -12,7 +12,7 @@ use sip::user_agent::{OutgoingRequest, Reply};
 use super::{Output, Switch};
 use crate::config::KeepAliveManner;
 use crate::identity::Unidentified;
-use crate::registrar::{Effect, LIFETIME_MIN, RegisterOffence};
+use crate::registrar::{Binding, Effect, LIFETIME_MIN, RegisterOffence};
 
 /// Characters of a name that an event repeats.
 const SHOWN_MAX: usize = 64;
@@ -158,6 +158,33 @@ impl Switch {
                 self.keep_alive(now, flow, uri);
             }
         }
+    }
+
+    /// Asks every device that a user is registered from to fetch its configuration anew, and to restart besides if it `restarts` when
+    /// it is told so; says how many were asked. What they answer is not waited for.
+    pub fn check_sync(&mut self, now: Instant, user: &SipUser, restarts: bool) -> usize {
+        let from = format!("<sip:{}>", self.directory.domain());
+        let notify = |binding: &Binding| {
+            let (uri, to) = (binding.uri.to_string(), format!("<{}>", binding.uri));
+            let request = OutgoingRequest::new(OwnedMethod::from(Method::Notify), uri, from.clone(), to);
+            let package = format!("check-sync;reboot={restarts}");
+            let headers = [("Event", package.as_str()), ("Subscription-State", "terminated")];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let request = OutgoingRequest {
+                contact: Some(from.clone()),
+                route: binding.path.iter().map(ToString::to_string).collect(),
+                headers: headers.into(),
+                ..request
+            };
+            (binding.flow, request)
+        };
+        let requests: Vec<_> = self.registrar.bindings(user).iter().map(notify).collect();
+        let asked = requests.len();
+        for (flow, request) in requests {
+            self.agent.request(now, flow, request);
+        }
+        self.settle(now);
+        asked
     }
 
     fn keep_alive(&mut self, now: Instant, flow: Flow, uri: String) {

@@ -7,7 +7,7 @@ use model::directory::{DigestAlgorithm, Edit, Epoch, Update};
 use model::status::{RegistrationRefusal, ZoneEvent};
 use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
 use sip::flow::{Flow, Transport};
-use sip::message::{HeaderName, Message};
+use sip::message::{HeaderName, Message, Method};
 use switch::registrar::{
     BINDINGS_PER_USER_MAX, LIFETIME_DATAGRAM_MAX, LIFETIME_DEFAULT, LIFETIME_MAX, LIFETIME_MIN,
 };
@@ -403,6 +403,46 @@ fn a_udp_flow_can_be_kept_open_by_questions() {
     world.run(2 * KEEP_ALIVE_EVERY);
 
     assert_eq!(world.phones[0].questions, 2);
+}
+
+#[test]
+fn each_device_of_a_user_is_asked_to_fetch_its_configuration_and_nobody_else_is() {
+    let mut world = World::new(&["anna", "berta", "carl"]);
+    for (user, transport) in [
+        ("anna", Transport::Tls),
+        ("anna", Transport::Udp),
+        ("berta", Transport::Tls),
+    ] {
+        let phone = world.register(user, transport);
+        world.phones[phone].late = Some(Vec::new());
+    }
+    let anna = "anna".parse().unwrap();
+
+    let asked = world.zone.check_sync(world.now, &anna, false);
+    world.settle();
+
+    assert_eq!(asked, 2);
+    let mut asked_of = |phone: usize| world.phones[phone].late.replace(Vec::new()).unwrap();
+    for phone in [0, 1] {
+        let [notify] = &asked_of(phone)[..] else {
+            panic!("one request");
+        };
+        assert_eq!(notify.method(), Some(Method::Notify));
+        assert_eq!(notify.header(HeaderName::Event), Some("check-sync;reboot=false"));
+        assert!(notify.header(HeaderName::SubscriptionState).is_some());
+    }
+    assert!(asked_of(2).is_empty());
+    assert_eq!(
+        world.zone.check_sync(world.now, &"carl".parse().unwrap(), true),
+        0
+    );
+    assert_eq!(
+        world.zone.check_sync(world.now, &"berta".parse().unwrap(), true),
+        1
+    );
+    world.settle();
+    let restart = &world.phones[2].late.take().unwrap()[0];
+    assert_eq!(restart.header(HeaderName::Event), Some("check-sync;reboot=true"));
 }
 
 #[test]

@@ -4,6 +4,11 @@ use model::inventory::{Attempt, AttemptOutcome, Line, LinePlace, MacAddress, Tim
 use model::status::{RegistrationRefusal, ZoneEvent};
 use model::{DeviceId, SlotKind, SlotPosition};
 
+use axum::body::BodyDataStream;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+
+use super::resync::Resync;
 use super::*;
 use crate::provisioning::claim_code_hash;
 
@@ -219,6 +224,92 @@ async fn extensions_are_chosen_placed_and_removed() {
         visit.audit().await,
         ["remove extension", "assign extension", "add device"]
     );
+}
+
+#[tokio::test]
+async fn a_registered_device_is_asked_to_fetch_and_what_cannot_be_is_said() {
+    let mut visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let device = visit.add_device(MAC, "algo", hall.as_str()).await;
+    let resync = format!("{device}/resync");
+    let answer = visit.post(&resync, "").await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(
+        answer.text.contains("No zone that this service runs"),
+        "{}",
+        answer.text
+    );
+    let (sender, mut requests) = mpsc::channel::<Resync>(1);
+    visit.give_resyncs(sender);
+    let user = lines(&visit, &device).await.remove(0).user;
+    let answers = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for count in [0, 1, 1] {
+            let request = requests.recv().await.unwrap();
+            seen.push((request.users, request.restarts));
+            request.asked.send(count).unwrap();
+        }
+        seen
+    });
+
+    let unregistered = visit.post(&resync, "").await;
+    let asked = visit.post(&resync, "").await;
+    let restarted = visit.post(&format!("{device}/restart"), "").await;
+
+    assert!(
+        unregistered.text.contains("is not registered"),
+        "{}",
+        unregistered.text
+    );
+    assert_eq!(asked.location(), format!("{device}?asked=resync"));
+    assert!(visit.get(asked.location()).await.text.contains("asked to fetch"));
+    assert_eq!(restarted.location(), format!("{device}?asked=restart"));
+    let users = vec![user];
+    let expected = [(users.clone(), false), (users.clone(), false), (users, true)];
+    assert_eq!(answers.await.unwrap(), expected);
+    assert_eq!(visit.audit().await[..2], ["restart", "resync"]);
+    let endpoint = visit.add_device("0022EE0A0B0D", "oyez", "").await;
+    let answer = visit.post(&format!("{endpoint}/restart"), "").await;
+    assert_eq!(
+        answer.status,
+        StatusCode::NOT_FOUND,
+        "an endpoint does not restart"
+    );
+}
+
+#[tokio::test]
+async fn the_slots_are_fetched_alone_when_the_stream_says_that_something_has_changed() {
+    let visit = Visit::of(Role::Viewer).await;
+    let admin = visit.begin_session(Role::Admin).await;
+    let mut visit = visit;
+    let viewer = std::mem::replace(&mut visit.cookie, admin);
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let device = visit.add_device(MAC, "algo", hall.as_str()).await;
+    let user = lines(&visit, &device).await.remove(0).user;
+    visit.cookie = viewer;
+    let page = visit.get(&device).await.text;
+    let live = format!("{device}/live");
+    assert!(page.contains(&format!("data-live=\"{live}\"")) && page.contains("data-changes=\"/changes\""));
+    let mut stream = visit.stream("/changes").await;
+
+    visit.registrations.note(
+        &ZoneEvent::Registered {
+            account: one(),
+            user,
+            from: "192.0.2.1:5061".to_owned(),
+            user_agent: None,
+        },
+        Timestamp(0),
+    );
+
+    assert_eq!(next_text(&mut stream).await, "data: changed\n\n");
+    let part = visit.get(&live).await.text;
+    assert!(part.contains("Registered") && !part.contains("<html"), "{part}");
+}
+
+async fn next_text(stream: &mut BodyDataStream) -> String {
+    let octets = stream.next().await.unwrap().unwrap();
+    String::from_utf8_lossy(&octets).into_owned()
 }
 
 #[tokio::test]
