@@ -111,7 +111,7 @@ async fn what_is_spoken_played_and_read_out_in_the_browser_is_heard_and_its_talk
 
     browser.fill_in("To the extension", "799");
     browser.click("#read");
-    browser.wait_for_text("#state", "the call to 799 failed");
+    browser.wait_for_text("#state", "The call to 799 failed");
     browser.pictures("portal-talk-failed");
     stage.stop().await;
     assert!(

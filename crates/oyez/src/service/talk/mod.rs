@@ -144,7 +144,7 @@ impl Booth {
         let end = match self.places.try_acquire() {
             Ok(_place) => match self.speak(&extension, speech, &told).await {
                 Ok(report) => TalkEvent::Ended(report),
-                Err(error) => TalkEvent::Failed(format!("{error:#}.")),
+                Err(error) => TalkEvent::Failed(sentence(&error)),
             },
             Err(_) => TalkEvent::Failed(format!(
                 "{TALKS_MAX} pages are being spoken from the portal. Try again when one of them has ended."
@@ -172,9 +172,9 @@ impl Booth {
                 watch(place_live_call(setup, samples, progress), &mut happened, told).await
             }
         };
-        outcome.map_err(|error| anyhow!("the call to {extension} failed: {error}"))?;
+        outcome.map_err(|error| anyhow!("The call to {extension} failed: {error}"))?;
         let wait = timeout(REPORT_MAX, self.report_on(&mut events, extension)).await;
-        let report = wait.context("it was spoken, and the zone did not say who heard it")??;
+        let report = wait.context("It was spoken, and the zone did not say who heard it")??;
         Ok(told_of(&report))
     }
 
@@ -182,7 +182,7 @@ impl Booth {
         let reader = self
             .reader
             .as_ref()
-            .context("no program that reads texts is installed")?;
+            .context("No program that reads texts is installed")?;
         reader.read(text).await
     }
 
@@ -218,7 +218,7 @@ impl Booth {
                     return Ok(report);
                 }
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("the zone has ended")),
+                Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("The zone has ended")),
             }
         }
     }
@@ -261,6 +261,11 @@ fn told_of(report: &PageReport) -> TalkReport {
         duration: Duration::from_millis(report.duration_ms),
         listeners: listeners.collect(),
     }
+}
+
+/// The error with its causes, with one full stop at its end.
+fn sentence(error: &anyhow::Error) -> String {
+    format!("{}.", format!("{error:#}").trim_end_matches('.'))
 }
 
 /// Where programs of this machine reach a listener that may be bound to all addresses.
