@@ -27,8 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The line that a subscriber gets before the first event.
 const SUBSCRIBED: &str = "{\"subscribed\":true}";
 
+/// Longest question, in bytes: the longest name of a device, and a word.
+pub const QUESTION_LENGTH_MAX: u64 = 1_100;
+
 /// A request for the status line; the program answers through the sender.
 pub type StatusRequest = oneshot::Sender<String>;
+
+/// A line that a client has sent; the program answers with one line.
+#[derive(Debug)]
+pub struct Question {
+    /// The line without its end.
+    pub text: String,
+    /// Takes the answer.
+    pub answer: oneshot::Sender<String>,
+}
 
 /// Why a control socket cannot be had.
 #[derive(Debug, Error)]
@@ -98,14 +110,27 @@ impl ControlSocket {
 
     /// Serves clients until the owner drops the future: status through `status`, events from `events`.
     pub async fn serve(self, status: mpsc::Sender<StatusRequest>, events: broadcast::Sender<Arc<str>>) {
+        self.serve_each(|stream| serve_client(stream, status.clone(), events.clone()))
+            .await;
+    }
+
+    /// Serves clients until the owner drops the future: each asks one question, of what kind is the program's affair.
+    pub async fn serve_questions(self, questions: mpsc::Sender<Question>) {
+        self.serve_each(|stream| serve_asker(stream, questions.clone()))
+            .await;
+    }
+
+    async fn serve_each<F>(self, client: impl Fn(UnixStream) -> F)
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
         let refusals = Arc::new(Semaphore::new(CLIENTS_MAX));
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let (status, events) = (status.clone(), events.clone());
                     if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                        spawn_with(place, serve_client(stream, status, events));
+                        spawn_with(place, client(stream));
                     } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
                         spawn_with(place, refuse_client(stream));
                     }
@@ -138,14 +163,14 @@ fn spawn_with(place: OwnedSemaphorePermit, client: impl Future<Output = io::Resu
 
 async fn refuse_client(mut stream: UnixStream) -> io::Result<()> {
     // A stream that is closed with something unread takes the answer with it.
-    read_request(&mut stream).await?;
+    read_request(&mut stream, QUESTION_LENGTH_MAX).await?;
     let refusal = format!("all {CLIENTS_MAX} places are taken; end another client first");
     write_line(&mut stream, &refusal_line(&refusal)).await
 }
 
-async fn read_request(stream: &mut UnixStream) -> io::Result<String> {
+async fn read_request(stream: &mut UnixStream, length_max: u64) -> io::Result<String> {
     let mut request = String::new();
-    let mut reading = BufReader::new((&mut *stream).take(REQUEST_LENGTH_MAX));
+    let mut reading = BufReader::new((&mut *stream).take(length_max));
     timeout(PATIENCE, reading.read_line(&mut request)).await??;
     Ok(request)
 }
@@ -155,7 +180,7 @@ async fn serve_client(
     status: mpsc::Sender<StatusRequest>,
     events: broadcast::Sender<Arc<str>>,
 ) -> io::Result<()> {
-    let request = read_request(&mut stream).await?;
+    let request = read_request(&mut stream, REQUEST_LENGTH_MAX).await?;
     match request.trim() {
         "status" => {
             let (answer, line) = oneshot::channel();
@@ -171,6 +196,19 @@ async fn serve_client(
             send_events(&mut stream, events).await
         }
         _ => write_line(&mut stream, &refusal_line("ask for status or events")).await,
+    }
+}
+
+async fn serve_asker(mut stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Result<()> {
+    let text = read_request(&mut stream, QUESTION_LENGTH_MAX)
+        .await?
+        .trim()
+        .to_owned();
+    let (answer, line) = oneshot::channel();
+    let asked = questions.send(Question { text, answer }).await.is_ok();
+    match line.await {
+        Ok(line) if asked => write_line(&mut stream, &line).await,
+        Ok(_) | Err(_) => write_line(&mut stream, &refusal_line("the program is stopping")).await,
     }
 }
 
@@ -213,6 +251,15 @@ fn refusal_line(why: &str) -> String {
 /// When nobody serves the path, the answer does not come whole within five seconds, or it is a refusal.
 pub async fn ask_status(path: &Path) -> Result<String, AskError> {
     ask(path, "status\n").await.map(|(line, _)| line)
+}
+
+/// Asks the program that serves `path` a question of one line, and gives the line it answers.
+///
+/// # Errors
+///
+/// As [`ask_status`].
+pub async fn ask_question(path: &Path, question: &str) -> Result<String, AskError> {
+    ask(path, &format!("{question}\n")).await.map(|(line, _)| line)
 }
 
 /// The events that the program that serves `path` has from now on, a line each.
@@ -286,6 +333,25 @@ mod tests {
             tokio::spawn(async move { requests.recv().await.unwrap().send("{\"up\":true}".into()) });
         assert_eq!(ask_status(&path).await.unwrap(), "{\"up\":true}");
         answered.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_question_of_the_longest_is_answered_and_one_octet_more_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let socket = ControlSocket::bind(&path).await.unwrap();
+        let (questions, mut asked) = mpsc::channel::<Question>(1);
+        tokio::spawn(socket.serve_questions(questions));
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                question.answer.send(question.text.len().to_string()).unwrap();
+            }
+        });
+        let longest = usize::try_from(QUESTION_LENGTH_MAX).unwrap();
+        for (length, heard) in [(5, 5), (longest - 1, longest - 1), (longest + 1, longest)] {
+            let answer = ask_question(&path, &"x".repeat(length)).await.unwrap();
+            assert_eq!(answer, heard.to_string());
+        }
     }
 
     #[tokio::test]

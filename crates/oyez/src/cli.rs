@@ -20,6 +20,7 @@ Examples:
   oyez up --once                 the same, then end: exit code 0 only if the page was heard
   oyez page 700 fire-drill.wav   place a page into the running zone
   oyez status                    how many are registered, how many pages run
+  oyez check 00:22:EE:0A:0B:0C   what keeps a device from being registered
   oyez zone --config zone.toml   run a zone from a configuration file
   oyez service --config service.toml
                                  run the portal and the provisioning server, and a zone with them
@@ -35,6 +36,8 @@ pub enum Command {
     Page(PageArguments),
     /// Show the state of a running zone
     Status(StatusArguments),
+    /// Say what keeps a device of a running service from being registered
+    Check(CheckArguments),
     /// Run a zone from a configuration file
     Zone(ZoneArguments),
     /// Run the portal and the provisioning server from a configuration file, and a zone with them
@@ -149,6 +152,23 @@ pub struct StatusArguments {
     /// Control socket of a running `oyez zone`
     #[arg(long, value_name = "SOCKET")]
     pub control: Option<PathBuf>,
+    /// Print JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `oyez check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  oyez check 00:22:EE:0A:0B:0C\n  oyez check \"Hall loudspeaker\" --state /var/lib/oyez\n  oyez check 0022ee0a0b0c --json | jq .verdict\n\nExit codes: 0 registered, 1 not registered or not known, 2 usage."
+)]
+pub struct CheckArguments {
+    /// The device: its MAC address, or its whole name
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// State folder of a running `oyez service` or `oyez up`
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
     /// Print JSON alone on standard output
     #[arg(long)]
     pub json: bool,

@@ -17,13 +17,15 @@ pub enum Failure {
     BadConfiguration(anyhow::Error),
     /// It ran to its end, and the result, which has been printed, is that the page was not heard: exit code 1.
     NotHeard,
+    /// It ran to its end, and the result, which has been printed, is that the device is not registered: exit code 1.
+    NotRegistered,
 }
 
 impl Failure {
     /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed(_) | Self::NotHeard => ExitCode::from(1),
+            Self::Failed(_) | Self::NotHeard | Self::NotRegistered => ExitCode::from(1),
             Self::BadConfiguration(_) => ExitCode::from(64),
         }
     }
@@ -47,6 +49,7 @@ impl fmt::Display for Failure {
                 f.write_str(&device::sentence(error.as_ref()))
             }
             Self::NotHeard => write!(f, "the page was not heard by everybody"),
+            Self::NotRegistered => write!(f, "the device is not registered"),
         }
     }
 }

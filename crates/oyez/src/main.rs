@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use oyez::cli::{Arguments, Command};
 use oyez::failure::Failure;
-use oyez::{console, page, service, status, up, zone_command};
+use oyez::{check, console, page, service, status, up, zone_command};
 
 fn main() -> ExitCode {
     net::use_one_heap();
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             Command::Up(arguments) => up::run(arguments).await,
             Command::Page(arguments) => page::run(arguments).await,
             Command::Status(arguments) => status::run(arguments).await,
+            Command::Check(arguments) => check::run(arguments).await,
             Command::Zone(arguments) => zone_command::run(arguments).await,
             Command::Service(arguments) => service::run(arguments).await,
         }

@@ -95,6 +95,11 @@ impl StateFolder {
         self.root.join("authority")
     }
 
+    /// The control socket of a service.
+    pub fn service_control(&self) -> PathBuf {
+        self.root.join("service.sock")
+    }
+
     /// The configuration of the service of `oyez up`.
     pub fn service_config(&self) -> PathBuf {
         self.root.join("service.toml")

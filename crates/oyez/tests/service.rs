@@ -204,6 +204,31 @@ async fn an_endpoint_enrols_fetches_its_extension_registers_and_a_page_to_it_is_
             .arg(folder.join("endpoint")),
     );
     service.wait_for(&["line1 registered"], PATIENCE);
+    let check = |device: &str, more: &[&str]| {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_oyez"));
+        check
+            .args(["check", device, "--state"])
+            .arg(folder.join("state"))
+            .args(more);
+        check.output().unwrap()
+    };
+    let registered = check(&mac.compact(), &["--json"]);
+    assert_eq!(registered.status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_slice(&registered.stdout).unwrap();
+    assert_eq!(report["verdict"], "registered");
+    assert_eq!(report["tries"][0]["outcome"], "served");
+    let phone = check("02:00:00:00:00:09", &[]);
+    assert_eq!(phone.status.code(), Some(1));
+    let said = String::from_utf8(phone.stdout).unwrap();
+    assert!(
+        said.contains("Not registered") && said.contains("extension 702"),
+        "{said}"
+    );
+    let twice = check("Device", &[]);
+    assert_eq!(twice.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("2 devices are called Device"));
+    let unknown = check("02:00:00:00:00:0A", &[]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no device is 02:00:00:00:00:0A"));
     let paged = Command::new(env!("CARGO_BIN_EXE_oyez"))
         .args(["page", "701", PAGE, "--json", "--user", "line2@pbx.example.com"])
         .args(["--server", &zone, "--ca"])

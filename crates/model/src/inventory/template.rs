@@ -51,8 +51,8 @@ const RESERVED: [&str; 13] = [
     "prov.",
     "admin.pwd",
 ];
-/// What ends the keys of further credentials, and of firmware.
-const RESERVED_ENDS: [&str; 4] = [".user", ".auth", ".pwd", ".fw"];
+/// What ends the keys of further credentials, and of firmware; a number may follow.
+const RESERVED_ENDS: [&str; 5] = [".user", ".auth", ".pwd", ".fw", ".ext"];
 
 impl TemplateContent {
     /// Bytes of a template: what a device reads with the rest of its file.
@@ -105,7 +105,8 @@ fn keys(text: &str) -> impl Iterator<Item = &str> {
 
 fn is_reserved(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    RESERVED.iter().any(|start| key.starts_with(start)) || RESERVED_ENDS.iter().any(|end| key.ends_with(end))
+    let stem = key.trim_end_matches(|one: char| one.is_ascii_digit());
+    RESERVED.iter().any(|start| key.starts_with(start)) || RESERVED_ENDS.iter().any(|end| stem.ends_with(end))
 }
 
 #[cfg(test)]
@@ -123,6 +124,10 @@ mod tests {
             "admin.pwd = x",
             "sip.u1.pwd = x",
             "ann.pwd = 1",
+            "ann.pwd3 = 1",
+            "mcast.auth12 = 1",
+            "mcast.ext1 = 701",
+            "cancel.ext = 701",
         ] {
             let error = TemplateContent::new(&format!("a = 1\n{line}")).unwrap_err();
             assert!(matches!(error, TemplateError::Reserved(_)), "{line}: {error}");

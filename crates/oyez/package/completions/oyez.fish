@@ -29,6 +29,7 @@ complete -c oyez -n "__fish_oyez_needs_command" -s V -l version -d 'Print versio
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "up" -d 'Start a zone and two virtual loudspeakers, page them, and report who heard it'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "page" -d 'Place a page into a running zone'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "status" -d 'Show the state of a running zone'
+complete -c oyez -n "__fish_oyez_needs_command" -f -a "check" -d 'Say what keeps a device of a running service from being registered'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "zone" -d 'Run a zone from a configuration file'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
 complete -c oyez -n "__fish_oyez_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -54,13 +55,17 @@ complete -c oyez -n "__fish_oyez_using_subcommand status" -l state -d 'State fol
 complete -c oyez -n "__fish_oyez_using_subcommand status" -l control -d 'Control socket of a running `oyez zone`' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand status" -l json -d 'Print JSON alone on standard output'
 complete -c oyez -n "__fish_oyez_using_subcommand status" -s h -l help -d 'Print help'
+complete -c oyez -n "__fish_oyez_using_subcommand check" -l state -d 'State folder of a running `oyez service` or `oyez up`' -r -F
+complete -c oyez -n "__fish_oyez_using_subcommand check" -l json -d 'Print JSON alone on standard output'
+complete -c oyez -n "__fish_oyez_using_subcommand check" -s h -l help -d 'Print help'
 complete -c oyez -n "__fish_oyez_using_subcommand zone" -l config -d 'The zone\'s configuration file' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand zone" -s h -l help -d 'Print help'
 complete -c oyez -n "__fish_oyez_using_subcommand service" -l config -d 'The service\'s configuration file' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand service" -s h -l help -d 'Print help'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "up" -d 'Start a zone and two virtual loudspeakers, page them, and report who heard it'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "page" -d 'Place a page into a running zone'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "status" -d 'Show the state of a running zone'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "zone" -d 'Run a zone from a configuration file'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
-complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status zone service help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "up" -d 'Start a zone and two virtual loudspeakers, page them, and report who heard it'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "page" -d 'Place a page into a running zone'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "status" -d 'Show the state of a running zone'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "check" -d 'Say what keeps a device of a running service from being registered'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "zone" -d 'Run a zone from a configuration file'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -5,6 +5,7 @@ pub(crate) mod certificates;
 pub mod config;
 mod database;
 mod feed;
+mod questions;
 mod resync;
 mod talk;
 
@@ -41,6 +42,7 @@ use account::Opened;
 use certificates::Certificates;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
+use questions::Questions;
 use talk::{Booth, PortalTalker};
 
 /// Connections to the portal: a browser opens a handful.
@@ -84,6 +86,7 @@ pub(crate) struct Service {
     authority_file: PathBuf,
     portal_url: String,
     provisioning_url: String,
+    _questions: Questions,
     _portal: Listener,
     _provisioning: Listener,
 }
@@ -132,6 +135,7 @@ impl Service {
             resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
         });
 
+        let questions = Questions::serve(&state, &store, &opened.account.id, &registrations).await?;
         let provisioning =
             start_provisioning(config, &store, &mut certificates, manufacturers, uplink.clone()).await?;
         let provisioning_url = config.provisioning.url(provisioning.address());
@@ -166,6 +170,7 @@ impl Service {
             authority_file,
             portal_url: config.portal.url(portal.address()),
             provisioning_url,
+            _questions: questions,
             _portal: portal,
             _provisioning: provisioning,
         })

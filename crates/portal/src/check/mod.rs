@@ -4,17 +4,21 @@
 //! the last one at all; what strangers tried since is shown as evidence.
 
 mod examination;
+mod report;
 
 use std::cmp::Reverse;
 
 use model::inventory::{Attempt, AttemptOutcome, Catalogue, Device, DeviceModel, DeviceType, Firmware};
 
 pub use examination::{Examination, examine};
+pub use report::{CheckAnswer, CheckReport, SlotReport, TryReport, answer};
 
 use registrations::Registration;
+use serde::{Deserialize, Serialize};
 
 /// What is the matter with a device; each with what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All its slots are registered.
     Registered,
@@ -85,7 +89,11 @@ impl<'a> Evidence<'a> {
     /// The try that counts.
     #[must_use]
     pub fn judged(&self) -> Option<&'a Attempt> {
-        let proved = self.attempts.iter().find(|attempt| attempt.proved);
+        // What a device asks for besides its file does not matter once it has got that.
+        let is_own_file =
+            |attempt: &&Attempt| attempt.proved && attempt.outcome != AttemptOutcome::UnknownFile;
+        let own_file = self.attempts.iter().find(is_own_file);
+        let proved = own_file.or_else(|| self.attempts.iter().find(|attempt| attempt.proved));
         let strangers = || self.attempts.iter().chain(self.failures);
         proved.or_else(|| strangers().min_by_key(|attempt| Reverse(attempt.at)))
     }
@@ -423,6 +431,12 @@ mod tests {
             };
             verdict(&algo, evidence)
         };
+        let besides = at(5, proved(attempt(AttemptOutcome::UnknownFile)));
+        assert_eq!(
+            judge_both(&[besides.clone(), own.clone()], &[]),
+            Verdict::FetchedNotRegistered
+        );
+        assert_eq!(judge_both(&[besides], &[]), Verdict::UnknownFile);
         assert_eq!(judge_both(&[own], &old), Verdict::FetchedNotRegistered);
         let one = std::slice::from_ref(&stranger);
         assert_eq!(judge_both(one, &old), Verdict::TlsTooOld);

@@ -71,7 +71,7 @@ impl Frame {
 }
 
 /// A moment as it is shown: that of HTTP, without the day of the week, and with the name of its time zone that people know.
-pub(super) fn shown(moment: Timestamp) -> String {
+pub(crate) fn shown(moment: Timestamp) -> String {
     let since_1970 = Duration::from_millis(moment.0);
     let time = SystemTime::UNIX_EPOCH.checked_add(since_1970);
     let Some(time) = time.filter(|_| moment <= LAST_SHOWN) else {

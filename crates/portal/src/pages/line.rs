@@ -8,7 +8,7 @@ use super::chance;
 use super::problem::Problem;
 
 /// A place as it is shown: "Page 1".
-pub(super) fn place_name(place: LinePlace) -> String {
+pub(crate) fn place_name(place: LinePlace) -> String {
     let kind = match place {
         LinePlace::Slot(position) => slot_name(position.kind()),
         LinePlace::Phone(_) => "Line",

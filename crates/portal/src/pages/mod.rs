@@ -58,6 +58,13 @@ pub use resync::Resync;
 
 use crate::talk::TalkDesk;
 
+/// How pages word what others tell as well.
+pub(crate) mod wording {
+    pub(crate) use super::layout::shown;
+    pub(crate) use super::line::place_name;
+    pub(crate) use super::slots::told;
+}
+
 /// Octets of a form.
 const FORM_LENGTH_MAX: usize = 256 * 1024;
 

@@ -66,7 +66,7 @@ pub(super) fn slot((line, holder, registration): (Line, Holder, Option<Registrat
 }
 
 /// A registration in words: look, state, and what belongs to it.
-pub(super) fn told(registration: Option<&Registration>) -> (&'static str, &'static str, String) {
+pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'static str, String) {
     match registration {
         None => (
             "none",

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use md5::{Digest as _, Md5};
 use model::AccountId;
 use model::inventory::{
     Attempt, AttemptOutcome, Catalogue, Device, DeviceType, MacAddress, configuration_of, firmware_in,
@@ -13,18 +14,20 @@ use model::inventory::{
 use store::{StoreError, Transaction, timestamp};
 use web::Peer;
 
+use super::names::{NAME_LENGTH_MAX, Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
 use super::{Server, sha256};
 use crate::check;
 
-/// Longest file name that is looked at.
-const NAME_LENGTH_MAX: usize = 64;
 /// How our endpoints begin the header in which they say what they are.
 const OWN_AGENT: &str = "Oyez-Endpoint/";
 /// Longest version that is kept, in octets.
 const VERSION_LENGTH_MAX: usize = 64;
 
-/// Answers a request for a file. Files of models are not kept here: what devices have in common stands in the file of each.
+/// What stands in the file of a model.
+const MODEL_FILE: &str = "# What devices of this model have in common stands in the file of each.\n";
+
+/// Answers a request for a file.
 pub(super) async fn serve(
     State(server): State<Server>,
     Extension(peer): Extension<Peer>,
@@ -41,12 +44,18 @@ pub(super) async fn serve(
         agent,
         now: server.now(),
     };
-    let answered = match device_of(&name) {
-        Some(mac) => match server.0.authorities.prove(&peer.certificates, mac, asking.now) {
-            Ok(proved) => asking.answer(proved).await,
+    let authorities = &server.0.authorities;
+    let answered = match Wanted::of(&name) {
+        Wanted::Device(mac, part) => match authorities.prove(&peer.certificates, mac, asking.now) {
+            Ok(_) if part == Part::Incremental => Ok(told(AttemptOutcome::UnknownFile)),
+            Ok(proved) => asking.answer(proved, part).await,
             Err(refusal) => Ok(asking.refuse(mac, refusal)),
         },
-        None => Ok(asking.refuse_unknown_file()),
+        Wanted::Model(model, part) => match authorities.identify(&peer.certificates, asking.now) {
+            Ok(proved) => asking.answer_for_model(proved, &model, part).await,
+            Err(refusal) => Ok(asking.refuse_model(refusal)),
+        },
+        Wanted::Unknown => Ok(asking.refuse_unknown_file()),
     };
     answered.unwrap_or_else(|error| {
         tracing::error!(error = %chain(&error), "a configuration cannot be made");
@@ -112,8 +121,49 @@ impl Asking<'_> {
         told(AttemptOutcome::UnknownFile)
     }
 
-    /// Answers the device itself, and keeps the try.
-    async fn answer(&self, proved: Proved) -> Result<Response, StoreError> {
+    /// Answers whoever asks for the file of a model and proves nothing: of which device it is, is not known then.
+    fn refuse_model(&self, refusal: Refusal) -> Response {
+        let Refusal { outcome, detail, is } = refusal;
+        let attempt = self.attempt(is, outcome, detail);
+        self.note(Attempt {
+            proved: is.is_some(),
+            ..attempt
+        });
+        told(outcome)
+    }
+
+    /// Answers a device that asks for the file of its model, and learns which one that is.
+    async fn answer_for_model(
+        &self,
+        proved: Proved,
+        model: &str,
+        part: Part,
+    ) -> Result<Response, StoreError> {
+        let known = self.server.0.store.catalogue().find(model);
+        let Some(known) = known.filter(|_| part != Part::Incremental) else {
+            return Ok(told(AttemptOutcome::UnknownFile));
+        };
+        let found = self
+            .server
+            .0
+            .store
+            .read()
+            .await?
+            .device_of_mac(proved.mac)
+            .await?;
+        let of_unknown_model =
+            found.filter(|(_, device)| device.kind == DeviceType::Algo && device.model.is_none());
+        if let Some((account, device)) = of_unknown_model {
+            let mut transaction = self.server.0.store.write().await?;
+            let mut scope = transaction.account(&account);
+            scope.note_device(&device.id, Some(&known.name), None).await?;
+            transaction.commit().await?;
+        }
+        Ok(sent(MODEL_FILE.to_owned(), part))
+    }
+
+    /// Answers the device itself, and keeps the try. The checksum of a file is asked for besides it, and is no try of its own.
+    async fn answer(&self, proved: Proved, part: Part) -> Result<Response, StoreError> {
         let mut transaction = self.server.0.store.write().await?;
         let found = match self.find(&mut transaction, proved).await? {
             Ok((account, device)) => self.learn(&mut transaction, account, device).await?,
@@ -123,7 +173,7 @@ impl Asking<'_> {
             Ok((account, device)) => {
                 let text = file_of(self.server, &mut transaction, &account, &device).await?;
                 let detail = self.agent.unwrap_or_default().to_owned();
-                let response = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response();
+                let response = sent(text, part);
                 (AttemptOutcome::Served, detail, true, response)
             }
             Err(Refused {
@@ -132,13 +182,15 @@ impl Asking<'_> {
                 is_proof,
             }) => (outcome, detail, is_proof, told(outcome)),
         };
-        let attempt = self.attempt(Some(proved.mac), outcome, detail);
-        transaction
-            .add_attempt(&Attempt {
-                proved: is_proof,
-                ..attempt
-            })
-            .await?;
+        if part == Part::Whole {
+            let attempt = self.attempt(Some(proved.mac), outcome, detail);
+            transaction
+                .add_attempt(&Attempt {
+                    proved: is_proof,
+                    ..attempt
+                })
+                .await?;
+        }
         transaction.commit().await?;
         Ok(response)
     }
@@ -234,24 +286,20 @@ struct Refused {
     is_proof: bool,
 }
 
-/// The hardware address in a name that is no name of a file here, where twelve digits stand in it.
-fn address_in(name: &str) -> Option<MacAddress> {
-    let short: String = name.chars().take(NAME_LENGTH_MAX).collect();
-    let is_digit = |character: char| character.is_ascii_hexdigit();
-    short
-        .split(|character| !is_digit(character))
-        .filter(|digits| digits.len() == 12)
-        .find_map(|digits| digits.parse().ok())
-}
-
-/// The device whose file it is: `algom<MAC>.conf`.
-fn device_of(name: &str) -> Option<MacAddress> {
-    let digits = name
-        .get(..NAME_LENGTH_MAX.min(name.len()))?
-        .strip_prefix("algom")?
-        .strip_suffix(".conf")?;
-    let is_bare = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits.parse().ok().filter(|_| is_bare)
+/// A file, or its checksum in lower-case digits.
+fn sent(text: String, part: Part) -> Response {
+    let text = match part {
+        Part::Whole | Part::Incremental => text,
+        Part::Checksum => {
+            let digest = Md5::digest(text.as_bytes());
+            digest
+                .iter()
+                .map(|octet| format!("{octet:02x}"))
+                .chain(["\n".to_owned()])
+                .collect()
+        }
+    };
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 /// Model and firmware that a device tells of itself.
@@ -336,41 +384,4 @@ fn told(outcome: AttemptOutcome) -> Response {
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_read_out_of_names_that_no_file_has() {
-        let mac = Some(MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]));
-        assert_eq!(address_in("algo0022EE0A0B0C.conf"), mac);
-        assert_eq!(address_in("algom0022EE0A0B0C-x.conf"), mac);
-        assert_eq!(address_in("0022ee0a0b0c.cfg"), mac);
-        assert_eq!(address_in("algop8180.conf"), None);
-        assert_eq!(
-            address_in(&format!("{}0022ee0a0b0c", "-".repeat(NAME_LENGTH_MAX - 11))),
-            None
-        );
-    }
-
-    #[test]
-    fn a_file_of_a_device_is_known_by_its_twelve_digits() {
-        let mac = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
-        assert_eq!(device_of("algom0022EE0A0B0C.conf"), Some(mac));
-        assert_eq!(device_of("algom0022ee0a0b0c.conf"), Some(mac));
-        for name in [
-            "algop8180.conf",
-            "algom0022EE0A0B0C-i.conf",
-            "algom0022EE0A0B0C.conf.md5",
-            "algom00:22:EE:0A:0B:0C.conf",
-            "algom.conf",
-            "../algom0022EE0A0B0C.conf",
-            "algomé022EE0A0B0C.conf",
-        ] {
-            assert_eq!(device_of(name), None, "{name}");
-        }
-        assert_eq!(device_of(&"é".repeat(100)), None);
-    }
 }

@@ -10,6 +10,7 @@ mod corpus;
 mod enrolment;
 mod file;
 mod manufacturer;
+mod names;
 mod proof;
 
 use std::fmt;

@@ -540,6 +540,43 @@ async fn hardware_with_a_certificate_of_its_maker_is_served_and_its_model_learnt
 }
 
 #[tokio::test]
+async fn files_come_with_their_checksums_and_the_file_of_a_model_names_it() {
+    let (bench, client) = with_hardware().await;
+    let fetch = |file: &'static str| bench.fetch_as(Arc::clone(&client), file, "algo");
+    let (status, _) = fetch("algop8301.conf").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let mac = MacAddress::new([0, 0x22, 0xEE, 0, 0, 7]);
+    let mut reading = bench.store.read().await.unwrap();
+    let (_, device) = reading.device_of_mac(mac).await.unwrap().unwrap();
+    assert_eq!(device.model.as_deref(), Some("8301"));
+    drop(reading);
+
+    let (_, text) = fetch("algom0022EE000007.conf").await;
+    let (status, checksum) = fetch("algom0022EE000007.conf.md5").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let digest = <md5::Md5 as md5::Digest>::digest(text.as_bytes());
+    let expected: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+    assert_eq!(checksum, format!("{expected}\n"));
+    for file in ["algom0022EE000007-i.conf", "algop8301-i.conf", "algop9999.conf"] {
+        assert_eq!(fetch(file).await.0, "HTTP/1.1 404 Not Found", "{file}");
+    }
+    let kept = bench.attempts(mac).await;
+    assert_eq!(
+        kept.len(),
+        1,
+        "what is asked for besides the file is no try: {kept:?}"
+    );
+
+    let (status, _) = bench.fetch(None, "algop8301.conf").await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    let kept = &bench.failures().await[0];
+    assert_eq!(
+        (kept.outcome, kept.file.as_str()),
+        (AttemptOutcome::NoCertificate, "algop8301.conf")
+    );
+}
+
+#[tokio::test]
 async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_kept() {
     for (agent, outcome, words) in [
         (

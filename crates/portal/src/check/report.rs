@@ -1,0 +1,186 @@
+//! What is told of a device that was examined, as text and as JSON.
+
+use model::inventory::{Attempt, Device, LinePlace};
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+use model::AccountId;
+use registrations::{Registration, Registrations};
+
+use super::{Examination, Verdict, examine};
+use crate::pages::wording::{place_name, shown, told};
+
+/// Tries that are told at most.
+const TRIES_TOLD: usize = 10;
+
+/// An answer to the question how a device is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckAnswer {
+    /// It was examined.
+    Report(Box<CheckReport>),
+    /// It was not: one sentence.
+    Problem(String),
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// Its name.
+    pub name: String,
+    /// Its hardware address.
+    pub mac: String,
+    /// Its model, once it is known.
+    pub model: Option<String>,
+    /// Its firmware, once it is known.
+    pub firmware: Option<String>,
+    /// What is the matter, as a word.
+    pub verdict: Verdict,
+    /// The same in a few words.
+    pub title: String,
+    /// What to do.
+    pub advice: String,
+    /// Its slots.
+    pub slots: Vec<SlotReport>,
+    /// What else is to be known: extensions without a slot, functions that do not work, extensions that were taken away.
+    pub remarks: Vec<String>,
+    /// Tries to fetch its configuration and handshakes that failed, the last first.
+    pub tries: Vec<TryReport>,
+}
+
+/// What is known of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotReport {
+    /// Assignment type and port: `Page 1`.
+    pub place: String,
+    /// Whose extension stands there.
+    pub extension: String,
+    /// It is registered.
+    pub registered: bool,
+    /// Since when and from where, or why not.
+    pub state: String,
+}
+
+/// A try to fetch a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TryReport {
+    /// When the last like it was.
+    pub at: String,
+    /// From which address.
+    pub source: String,
+    /// Which file; none where the handshake failed.
+    pub file: Option<String>,
+    /// How it ended, as a word.
+    pub outcome: String,
+    /// It proved to be the device.
+    pub proved: bool,
+    /// How many there were.
+    pub times: u32,
+    /// The evidence.
+    pub detail: String,
+}
+
+/// Answers how a device of an account is, which is named by its hardware address or its name.
+pub async fn answer(
+    store: &Store,
+    account: &AccountId,
+    registrations: &Registrations,
+    named: &str,
+) -> CheckAnswer {
+    match report(store, account, registrations, named).await {
+        Ok(answer) => answer,
+        Err(error) => CheckAnswer::Problem(crate::provisioning::chain(&error)),
+    }
+}
+
+async fn report(
+    store: &Store,
+    account: &AccountId,
+    registrations: &Registrations,
+    named: &str,
+) -> Result<CheckAnswer, store::StoreError> {
+    let mut reading = store.read().await?;
+    let devices = reading.account(account).devices().await?;
+    let mac = named.parse().ok();
+    let is_named = |device: &Device| match mac {
+        Some(mac) => device.mac == mac,
+        None => device.name.as_str().eq_ignore_ascii_case(named),
+    };
+    let found: Vec<Device> = devices.into_iter().filter(is_named).collect();
+    let device = match found.as_slice() {
+        [device] => device,
+        [] => {
+            let text = format!(
+                "no device is {named}; name one by its MAC address or its whole name, as Phones & Devices has it"
+            );
+            return Ok(CheckAnswer::Problem(text));
+        }
+        several => {
+            let all: Vec<String> = several.iter().map(|device| device.mac.to_string()).collect();
+            let text = format!(
+                "{} devices are called {named}; name one by its MAC address: {}",
+                all.len(),
+                all.join(", ")
+            );
+            return Ok(CheckAnswer::Problem(text));
+        }
+    };
+    let examined = examine(&mut reading, account, device, registrations).await?;
+    Ok(CheckAnswer::Report(Box::new(told_of(device, &examined))))
+}
+
+fn told_of(device: &Device, examined: &Examination) -> CheckReport {
+    let slots = examined
+        .slots
+        .iter()
+        .map(|(line, holder, registration)| SlotReport {
+            extension: holder.extension.to_string(),
+            registered: matches!(registration, Some(Registration::Registered { .. })),
+            ..slot(line.place, registration.as_ref())
+        });
+    let former = examined.former.iter().map(|(former, registration)| {
+        let slot = slot(former.place, Some(registration));
+        format!("{}, taken away: {}", slot.place, slot.state)
+    });
+    let remark = examined.remark.map(str::to_owned);
+    let mut tries: Vec<&Attempt> = examined.attempts.iter().chain(&examined.failures).collect();
+    tries.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
+    CheckReport {
+        name: device.name.to_string(),
+        mac: device.mac.to_string(),
+        model: device.model.clone(),
+        firmware: device.firmware.clone(),
+        verdict: examined.verdict,
+        title: examined.verdict.title().to_owned(),
+        advice: examined.verdict.advice().to_owned(),
+        slots: slots.collect(),
+        remarks: remark
+            .into_iter()
+            .chain(examined.misplaced.iter().cloned())
+            .chain(former)
+            .collect(),
+        tries: tries.into_iter().take(TRIES_TOLD).map(told_try).collect(),
+    }
+}
+
+fn slot(place: LinePlace, registration: Option<&Registration>) -> SlotReport {
+    let (_, state, cause) = told(registration);
+    SlotReport {
+        place: place_name(place),
+        extension: String::new(),
+        registered: false,
+        state: format!("{state}: {cause}"),
+    }
+}
+
+fn told_try(attempt: &Attempt) -> TryReport {
+    TryReport {
+        at: shown(attempt.at),
+        source: attempt.source.clone(),
+        file: Some(attempt.file.clone()).filter(|file| !file.is_empty()),
+        outcome: attempt.outcome.as_str().to_owned(),
+        proved: attempt.proved,
+        times: attempt.times,
+        detail: attempt.detail.clone(),
+    }
+}
