@@ -198,6 +198,13 @@ fn simplify(value: &mut Value) {
                     map.remove("maximum");
                 }
             }
+            let kind = map.get("type").and_then(Value::as_array);
+            if let Some(kind) = kind
+                .and_then(|kinds| kinds.iter().find(|kind| *kind != "null"))
+                .cloned()
+            {
+                map.insert("type".to_owned(), kind);
+            }
             if let Some(words) = map.get_mut("enum").and_then(Value::as_array_mut) {
                 words.retain(|word| !word.is_null());
             }

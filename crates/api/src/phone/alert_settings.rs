@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{AlertSettingFilter, Scope};
 
-use super::shapes::{ExtensionType, SiteName, holder_of, int64, number_of};
+use super::shapes::{ExtensionType, SiteName, holder_of, number_of};
 use super::{READ, WRITE};
 use crate::answer::{Created, Done, Found};
 use crate::call::{Call, bits};
@@ -137,7 +137,6 @@ struct Target {
     #[schemars(extend("enum" = [1, 2, 3, 4, 5]))]
     target_type: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "int64")]
     target_extension_number: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<SiteName>,
@@ -146,7 +145,6 @@ struct Target {
 
 #[derive(Serialize, JsonSchema)]
 struct TargetAssignee {
-    #[schemars(schema_with = "int64")]
     extension_number: i64,
     name: String,
     extension_type: ExtensionType,

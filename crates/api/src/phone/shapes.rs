@@ -3,7 +3,7 @@
 use model::Extension;
 use model::inventory::{CountryCode, Device, Holder, HolderId, HolderKind, Site, SiteId};
 use registrations::{Registration, Registrations};
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ListKey, Scope};
 
@@ -186,22 +186,12 @@ pub(super) fn list_key(place: &str) -> Result<ListKey, Refusal> {
     place.parse().map_err(Refusal::bad)
 }
 
-/// Says of a number what the published document says of it.
-pub(super) fn int64(_: &mut schemars::SchemaGenerator) -> Schema {
-    schemars::json_schema!({ "type": "integer", "format": "int64" })
-}
-
-/// The same of a number that may be left out.
-pub(super) fn int64_or_none(generator: &mut schemars::SchemaGenerator) -> Schema {
-    int64(generator)
-}
-
 /// What somebody pays for calling outside; nobody does here.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct CallingPlan {
     name: String,
     #[serde(rename = "type")]
-    kind: i64,
+    kind: i32,
     billing_account_id: String,
     billing_account_name: String,
     billing_subscription_id: String,

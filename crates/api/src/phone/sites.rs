@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::{Scope, SiteError};
 
 use super::addresses::{AddressBody, SiteAddress};
-use super::shapes::{Policy, int64};
+use super::shapes::Policy;
 use super::{READ, WRITE};
 use crate::answer::{Created, Done, Found};
 use crate::call::{Call, bits};
@@ -97,7 +97,6 @@ struct Receptionist {
     #[serde(skip_serializing_if = "Option::is_none")]
     extension_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "int64")]
     extension_number: Option<i64>,
     id: String,
     name: String,
@@ -142,7 +141,7 @@ struct SipZone {
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct ShortExtension {
     #[schemars(extend("default" = 3))]
-    length: Option<i64>,
+    length: Option<i32>,
 }
 
 /// What is said of a new site. What is taken and not kept: the receptionist to copy, the zone, and what only numbers of the outside need.
@@ -155,7 +154,7 @@ struct NewSite {
     #[schemars(length(min = 1, max = 255))]
     name: String,
     short_extension: Option<ShortExtension>,
-    site_code: Option<i64>,
+    site_code: Option<i32>,
     sip_zone: Option<ChosenZone>,
     force_off_net: Option<ForceOffNet>,
     india_state_code: Option<String>,
@@ -181,7 +180,7 @@ struct ForceOffNet {
 #[expect(dead_code, reason = "some of the published fields have nothing here to set")]
 struct Change {
     name: Option<String>,
-    site_code: Option<i64>,
+    site_code: Option<i32>,
     short_extension: Option<ChangedShortExtension>,
     default_emergency_address: Option<AddressBody>,
     sip_zone: Option<ChosenZone>,
@@ -191,7 +190,7 @@ struct Change {
 
 #[derive(Deserialize, JsonSchema)]
 struct ChangedShortExtension {
-    length: Option<i64>,
+    length: Option<i32>,
     #[schemars(length(max = 10))]
     ranges: Option<Vec<Range>>,
 }
@@ -411,7 +410,7 @@ fn remark(field: &str, text: &str) -> Result<Remark, Refusal> {
     Remark::new(text).map_err(|error| Refusal::invalid_field(field, error))
 }
 
-fn code(code: Option<i64>) -> Result<Option<u32>, Refusal> {
+fn code(code: Option<i32>) -> Result<Option<u32>, Refusal> {
     let is_code = |code: &u32| *code <= SiteProfile::CODE_MAX;
     code.map(|code| {
         let code = u32::try_from(code).ok().filter(is_code);
@@ -420,7 +419,7 @@ fn code(code: Option<i64>) -> Result<Option<u32>, Refusal> {
     .transpose()
 }
 
-fn short_length(length: Option<i64>) -> Result<Option<u8>, Refusal> {
+fn short_length(length: Option<i32>) -> Result<Option<u8>, Refusal> {
     let is_length = |length: &u8| SiteProfile::SHORT_LENGTHS.contains(length);
     length
         .map(|length| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::HolderFilter;
 
 use super::READ;
-use super::shapes::{CallingPlan, Policy, SiteName, holder_of, int64, list_key, number_of, site_filter};
+use super::shapes::{CallingPlan, Policy, SiteName, holder_of, list_key, number_of, site_filter};
 use crate::answer::Found;
 use crate::call::Call;
 use crate::operation::{Nothing, Operation};
@@ -44,7 +44,7 @@ struct Asked {
         dead_code,
         reason = "it is part of the published API; there are no calling plans here"
     )]
-    calling_type: Option<i64>,
+    calling_type: Option<i32>,
     status: Option<Wanted>,
     department: Option<String>,
     cost_center: Option<String>,
@@ -79,7 +79,6 @@ struct Row {
     #[schemars(extend("format" = "email"))]
     email: Option<String>,
     extension_id: String,
-    #[schemars(schema_with = "int64")]
     extension_number: i64,
     id: String,
     name: String,
@@ -125,7 +124,6 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     emergency_address: Option<AddressOfUser>,
     extension_id: String,
-    #[schemars(schema_with = "int64")]
     extension_number: i64,
     id: String,
     #[schemars(length(max = 10))]
@@ -143,7 +141,7 @@ struct Shown {
 #[derive(Serialize, JsonSchema)]
 struct PlanOfUser {
     #[serde(rename = "type")]
-    kind: i64,
+    kind: i32,
     billing_account_id: String,
     billing_account_name: String,
     billing_subscription_id: String,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scope;
 
-use super::super::shapes::{Named, Policy, int64_or_none};
+use super::super::shapes::{Named, Policy};
 use super::super::sites;
 use super::read::Language;
 use super::{area, country, name, number, time_zone};
@@ -33,7 +33,6 @@ pub(crate) struct NewArea {
     calling_plans: Option<Vec<WantedPlan>>,
     country_iso_code: Option<String>,
     display_name: String,
-    #[schemars(schema_with = "int64_or_none")]
     extension_number: Option<i64>,
     site_id: Option<String>,
     timezone: Option<String>,
@@ -47,7 +46,7 @@ pub(crate) struct NewArea {
 )]
 struct WantedPlan {
     #[serde(rename = "type")]
-    kind: Option<i64>,
+    kind: Option<i32>,
     billing_subscription_id: Option<String>,
 }
 
@@ -59,7 +58,6 @@ pub(crate) struct Change {
     department: Option<String>,
     display_name: Option<String>,
     emergency_address_id: Option<String>,
-    #[schemars(schema_with = "int64_or_none")]
     extension_number: Option<i64>,
     outbound_caller_id: Option<String>,
     #[expect(

@@ -14,13 +14,26 @@ pub(crate) struct BusinessHours {
 }
 
 /// Hours of every day, in an older form.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct CustomHours {
+    #[expect(
+        dead_code,
+        reason = "it is part of the published API; hours are refused as a whole"
+    )]
     #[schemars(length(max = 7))]
-    pub(super) custom_hours: Option<Vec<Day>>,
+    custom_hours: Option<Vec<Day>>,
     /// 1 around the clock, 2 customized.
     #[schemars(extend("enum" = [1, 2]))]
     pub(super) custom_hour_type: Option<u8>,
+}
+
+/// The same as they are told.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ToldCustomHours {
+    pub(super) custom_hours: Vec<Day>,
+    /// 1 around the clock, 2 customized.
+    #[schemars(extend("enum" = [1, 2]))]
+    pub(super) custom_hour_type: u8,
 }
 
 /// Hours of a day of the week.
@@ -37,26 +50,89 @@ pub(crate) struct Day {
     weekday: Option<u8>,
 }
 
-/// A holiday.
-#[derive(Serialize, Deserialize, JsonSchema)]
+/// A holiday as it is told.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Holiday {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    holiday_id: String,
+    name: String,
+    #[schemars(extend("format" = "date-time"))]
+    from: String,
+    #[schemars(extend("format" = "date-time"))]
+    to: String,
+}
+
+/// A holiday as it is told where it was just added.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AddedHoliday {
+    holiday_id: String,
+    name: String,
+    from: String,
+    to: String,
+}
+
+/// Holidays that are to be added.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct NewHolidays {
+    #[schemars(length(min = 1, max = 10))]
+    pub(super) holidays: Option<Vec<NewHoliday>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(
+    dead_code,
+    reason = "it is part of the published API; holidays are refused as a whole"
+)]
+pub(crate) struct NewHoliday {
+    name: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// Holidays that are to be changed.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct ChangedHolidays {
+    #[schemars(length(min = 1, max = 10))]
+    pub(super) holidays: Option<Vec<ChangedHoliday>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(
+    dead_code,
+    reason = "it is part of the published API; holidays are refused as a whole"
+)]
+pub(crate) struct ChangedHoliday {
     holiday_id: Option<String>,
     name: Option<String>,
     from: Option<String>,
     to: Option<String>,
 }
 
-/// Holidays that are to be added or changed.
+/// Breaks that are to be added.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct Holidays {
-    #[schemars(length(min = 1, max = 10))]
-    pub(super) holidays: Option<Vec<Holiday>>,
+pub(crate) struct NewBreaks {
+    #[expect(
+        dead_code,
+        reason = "it is part of the published API; breaks are refused as a whole"
+    )]
+    #[schemars(length(max = 5))]
+    break_hour_settings: Option<Vec<NewBreak>>,
 }
 
-/// Breaks that are to be added or changed.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct Breaks {
+#[expect(
+    dead_code,
+    reason = "it is part of the published API; breaks are refused as a whole"
+)]
+struct NewBreak {
+    #[schemars(length(min = 1, max = 255))]
+    break_hour_name: String,
+    break_hour_type: BreakType,
+    break_hour_setting: Option<BreakTimes>,
+}
+
+/// Breaks that are to be changed.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct ChangedBreaks {
     #[expect(
         dead_code,
         reason = "it is part of the published API; breaks are refused as a whole"
@@ -68,7 +144,6 @@ pub(crate) struct Breaks {
 /// A break.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Break {
-    #[serde(skip_serializing_if = "Option::is_none")]
     break_hour_id: Option<String>,
     #[schemars(length(min = 1, max = 255))]
     break_hour_name: Option<String>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{HolderFilter, ListedHolder};
 
 use super::super::shapes::{
-    CallingPlan, PhoneNumber, Presence, SiteName, device_type_of, int64, list_key, number_of, presence_of,
+    CallingPlan, PhoneNumber, Presence, SiteName, device_type_of, list_key, number_of, presence_of,
     site_filter,
 };
 use crate::answer::Found;
@@ -33,7 +33,7 @@ pub(crate) struct Asked {
         dead_code,
         reason = "it is part of the published API, and narrows nothing here"
     )]
-    calling_type: Option<i64>,
+    calling_type: Option<i32>,
     #[schemars(extend("enum" = [1, 2, 3]))]
     common_area_device_type: Option<u8>,
 }
@@ -50,7 +50,6 @@ pub(crate) struct Page {
 struct Row {
     calling_plans: Vec<CallingPlan>,
     display_name: String,
-    #[schemars(schema_with = "int64")]
     extension_number: i64,
     id: String,
     phone_numbers: Vec<PhoneNumber>,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::addresses::ShortAddress;
-use super::super::shapes::{CallingPlan, CountryName, PhoneNumber, Policy, SiteName, int64, number_of};
+use super::super::shapes::{CallingPlan, CountryName, PhoneNumber, Policy, SiteName, number_of};
 use super::area;
 use crate::answer::Found;
 use crate::call::Call;
@@ -20,7 +20,6 @@ pub(crate) struct Shown {
     country: CountryName,
     department: String,
     display_name: String,
-    #[schemars(schema_with = "int64")]
     extension_number: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_transcription_language: Option<Language>,

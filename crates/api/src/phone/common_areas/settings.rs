@@ -8,7 +8,10 @@ use store::Scope;
 
 use super::super::shapes::{Feature, Presence, device_type_of, presence_of};
 use super::area;
-use super::hours::{Break, Breaks, BusinessHours, CustomHours, Holiday, Holidays};
+use super::hours::{
+    AddedHoliday, Break, BusinessHours, ChangedBreaks, ChangedHolidays, CustomHours, Holiday, NewBreaks,
+    NewHolidays, ToldCustomHours,
+};
 use crate::answer::{Created, Done, Found};
 use crate::call::{Call, password};
 use crate::operation::{Json, Nothing};
@@ -45,7 +48,7 @@ enum Setting {
 pub(crate) enum Shown {
     DeskPhone { desk_phones: Vec<DeskPhone> },
     Holiday { holiday_hours: Vec<Holiday> },
-    Custom { custom_hours_settings: CustomHours },
+    Custom { custom_hours_settings: ToldCustomHours },
     Business { business_hours_settings: BusinessHours },
     Break { break_hours: Vec<Break> },
 }
@@ -67,8 +70,8 @@ pub(crate) struct DeskPhone {
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Addition {
     device_id: Option<String>,
-    holiday_hours: Option<Holidays>,
-    break_hours: Option<Breaks>,
+    holiday_hours: Option<NewHolidays>,
+    break_hours: Option<NewBreaks>,
 }
 
 /// What was added.
@@ -92,7 +95,7 @@ struct AddedPhone {
 #[derive(Serialize, JsonSchema)]
 struct AddedHolidays {
     #[schemars(length(max = 10))]
-    holidays: Vec<Holiday>,
+    holidays: Vec<AddedHoliday>,
 }
 
 /// Breaks; none is ever added here.
@@ -113,14 +116,14 @@ struct AddedBreak {
 pub(crate) struct Change {
     #[schemars(length(max = 3))]
     desk_phones: Option<Vec<ChangedPhone>>,
-    holiday_hours: Option<Holidays>,
+    holiday_hours: Option<ChangedHolidays>,
     custom_hours_settings: Option<CustomHours>,
     business_hours_settings: Option<BusinessHours>,
     #[expect(
         dead_code,
         reason = "it is part of the published API; breaks are refused as a whole"
     )]
-    break_hours: Option<Breaks>,
+    break_hours: Option<ChangedBreaks>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -171,9 +174,9 @@ pub(crate) async fn read(call: Call, asked: Asked, _: Nothing) -> Result<Found<S
             break_hours: Vec::new(),
         },
         Setting::CustomHours => Shown::Custom {
-            custom_hours_settings: CustomHours {
-                custom_hours: Some(Vec::new()),
-                custom_hour_type: Some(ALWAYS),
+            custom_hours_settings: ToldCustomHours {
+                custom_hours: Vec::new(),
+                custom_hour_type: ALWAYS,
             },
         },
         Setting::BusinessHours => Shown::Business {
@@ -196,7 +199,7 @@ pub(crate) async fn add(
     let area = area(&call, &mut scope, 404).await?;
     let what = call.text("settingType");
     if what != "desk_phone" {
-        check_holidays(body.holiday_hours.as_ref())?;
+        check_holidays(body.holiday_hours.and_then(|holidays| holidays.holidays))?;
         let _are_read = body.break_hours.is_some();
         return Err(around_the_clock(what));
     }
@@ -269,7 +272,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
             stay_around_the_clock(what, kind)
         }
         _ => {
-            check_holidays(body.holiday_hours.as_ref())?;
+            check_holidays(body.holiday_hours.and_then(|holidays| holidays.holidays))?;
             Err(around_the_clock(what))
         }
     }
@@ -343,11 +346,8 @@ async fn desk_phones(
     Ok(phones)
 }
 
-fn check_holidays(holidays: Option<&Holidays>) -> Result<(), Refusal> {
-    let count = holidays
-        .and_then(|holidays| holidays.holidays.as_ref())
-        .map_or(0, Vec::len);
-    if count > HOLIDAYS_MAX {
+fn check_holidays<T>(holidays: Option<Vec<T>>) -> Result<(), Refusal> {
+    if holidays.map_or(0, |holidays| holidays.len()) > HOLIDAYS_MAX {
         return Err(Refusal::too_many("holiday_hours.holidays", HOLIDAYS_MAX));
     }
     Ok(())

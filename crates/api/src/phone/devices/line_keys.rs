@@ -5,7 +5,7 @@ use model::{SlotKind, SlotPosition};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::shapes::{int64, number_of};
+use super::super::shapes::number_of;
 use super::device;
 use crate::answer::{Done, Found};
 use crate::call::Call;
@@ -28,9 +28,7 @@ struct Position {
     #[schemars(range(min = 1, max = 300))]
     index: u16,
     owner_extension_name: String,
-    #[schemars(schema_with = "int64")]
     owner_extension_number: i64,
-    #[schemars(schema_with = "int64")]
     extension_number: i64,
     extension_type: Owner,
     extension_id: String,
