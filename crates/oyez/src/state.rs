@@ -100,6 +100,11 @@ impl StateFolder {
         self.root.join("service.sock")
     }
 
+    /// The authority of zones, with the file for each.
+    pub fn zones(&self) -> PathBuf {
+        self.root.join("zones")
+    }
+
     /// The configuration of the service of `oyez up`.
     pub fn service_config(&self) -> PathBuf {
         self.root.join("service.toml")

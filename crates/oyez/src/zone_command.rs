@@ -11,9 +11,9 @@ use net::transport::{Advertise, DATAGRAM_BYTES_MAX, Limits, ListenerConfig, List
 use sip::flow::Transport;
 use sip::user_agent::Advertised;
 use switch::{MediaPolicy, PlainMedia, admission};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use zone::config::{PlainRtp, ZoneConfig};
-use zone::{DirectoryFile, Zone, ZoneSetup};
+use zone::{DirectoryFile, FeedError, ServiceDirectory, Zone, ZoneSetup};
 
 use crate::cli::ZoneArguments;
 use crate::console;
@@ -29,19 +29,19 @@ use crate::up::narrate;
 /// started.
 pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     let config = ZoneConfig::read(&arguments.config)?;
-    let file = config.directory_file()?;
-    let mut directory = DirectoryFile::new(file).with_members_max(members_max(&config));
-    let snapshot = directory
-        .read()
-        .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
-    check(&snapshot)?;
+    let mut source = Source::open(&config)?;
+    let tls = tls_of_files(&config)?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let mut zone = Zone::start(setup(&config, snapshot, tls_of_files(&config)?)?)
+    let snapshot = tokio::select! {
+        snapshot = source.first() => snapshot?,
+        () = interrupt.asked() => return Ok(()),
+    };
+    let mut zone = Zone::start(setup(&config, snapshot, tls)?)
         .await
         .map_err(|error| anyhow!(error))?;
     say_where(&zone);
-    tokio::spawn(directory.watch(zone.updates()));
+    tokio::spawn(source.run(zone.updates()));
     let narrating = tokio::spawn(narrate_all(zone.subscribe()));
     tokio::select! {
         () = interrupt.asked() => {}
@@ -54,6 +54,49 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
     };
     interrupt.let_finish(farewell).await;
     Ok(())
+}
+
+/// Where a zone that runs by itself has its directory from.
+enum Source {
+    File(DirectoryFile),
+    Service(Box<ServiceDirectory>),
+}
+
+impl Source {
+    fn open(config: &ZoneConfig) -> Result<Self, Failure> {
+        if let Some(service) = &config.service {
+            let opened = ServiceDirectory::open(service);
+            let opened = opened.map_err(|error| match error {
+                FeedError::Identity(_) | FeedError::NoAuthority(_) => {
+                    config.wrong("service.identity", &error.to_string()).into()
+                }
+                FeedError::Key { .. } | FeedError::Randomness(_) => Failure::Failed(anyhow!(error)),
+            })?;
+            return Ok(Self::Service(Box::new(opened)));
+        }
+        let file = DirectoryFile::new(config.directory_file()?);
+        Ok(Self::File(file.with_members_max(members_max(config))))
+    }
+
+    async fn first(&mut self) -> Result<Snapshot, Failure> {
+        match self {
+            Self::File(file) => {
+                let snapshot = file
+                    .read()
+                    .map_err(|error| Failure::BadConfiguration(anyhow!(error)))?;
+                check(&snapshot)?;
+                Ok(snapshot)
+            }
+            Self::Service(service) => Ok(service.first().await),
+        }
+    }
+
+    async fn run(self, updates: mpsc::Sender<Update>) {
+        match self {
+            Self::File(file) => file.watch(updates).await,
+            Self::Service(service) => service.run(updates).await,
+        }
+    }
 }
 
 /// Tells where a zone listens.

@@ -54,6 +54,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("media", pure(1)),
     ("model", pure(1)),
     ("paging", pure(2)),
+    ("feed", pure(2)),
     ("endpoint", pure(3)),
     ("switch", pure(3)),
     ("net", shell(4)),

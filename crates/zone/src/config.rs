@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use model::config::HostPort;
 use net::media::PortRange;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -14,6 +15,10 @@ use crate::toml_file::{ConfigError, Right, TomlFile};
 const RIGHT: Right = &[
     ("name", "name = \"campus\""),
     ("directory", "directory = \"directory.toml\""),
+    ("service", "a section [service] with feed and identity"),
+    ("service.feed", "feed = \"oyez.example.com:8445\""),
+    ("service.identity", "identity = \"zone-b.pem\""),
+    ("service.copy", "copy = \"directory.sealed\""),
     ("control", "control = \"zone.sock\""),
     ("listen", "a section [listen] with tls = [\"0.0.0.0:5061\"]"),
     ("listen.udp", "udp = [\"0.0.0.0:5060\"]"),
@@ -46,6 +51,8 @@ pub struct ZoneConfig {
     pub media: MediaConfig,
     /// The directory file: who exists, who may page whom. A zone inside a service has none.
     pub directory: Option<PathBuf>,
+    /// The service that the directory comes from, instead of the file.
+    pub service: Option<ServiceFeed>,
     /// The control socket that `oyez status` and `oyez page` speak to.
     pub control: PathBuf,
     /// Where all this was read.
@@ -77,6 +84,20 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+}
+
+/// Where a zone learns its directory from a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceFeed {
+    /// Host and port of the service's feed.
+    #[serde(deserialize_with = "host_and_port")]
+    pub feed: HostPort,
+    /// The file that the service has made for this zone: certificate, authority and key.
+    pub identity: PathBuf,
+    /// The zone's own copy, sealed; its key is made beside it.
+    #[serde(default = "default_copy")]
+    pub copy: PathBuf,
 }
 
 /// Where media sockets are opened.
@@ -141,6 +162,17 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>
     Ok(addresses)
 }
 
+/// Reads a host with its port.
+fn host_and_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HostPort, D::Error> {
+    let address: HostPort = String::deserialize(deserializer)?
+        .parse()
+        .map_err(D::Error::custom)?;
+    match address.port {
+        Some(_) => Ok(address),
+        None => Err(D::Error::custom("has no port")),
+    }
+}
+
 /// Reads an inclusive range of UDP ports.
 fn port_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PortRange, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -191,7 +223,7 @@ impl ZoneConfig {
         let missing = || {
             self.wrong(
                 "directory",
-                "is missing; right would be directory = \"directory.toml\"",
+                "is missing; right would be directory = \"directory.toml\", or a section [service]",
             )
         };
         self.directory.as_deref().ok_or_else(missing)
@@ -216,6 +248,10 @@ impl ZoneConfig {
         if listen.udp.is_empty() && listen.tcp.is_empty() && listen.tls.is_empty() {
             let what = "names no address; add for example tls = [\"0.0.0.0:5061\"]";
             return Err(self.wrong("listen", what));
+        }
+        if self.service.is_some() && self.directory.is_some() {
+            let what = "stands beside [service]; the directory comes from one of them: leave out the other";
+            return Err(self.wrong("directory", what));
         }
         self.check_families()
     }
@@ -253,10 +289,19 @@ impl ZoneConfig {
             .tls
             .iter_mut()
             .flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
-        for path in tls.chain(&mut self.directory).chain([&mut self.control]) {
+        let service = self
+            .service
+            .iter_mut()
+            .flat_map(|service| [&mut service.identity, &mut service.copy]);
+        let own = self.directory.iter_mut().chain([&mut self.control]);
+        for path in tls.chain(service).chain(own) {
             *path = self.file.resolve(path);
         }
     }
+}
+
+fn default_copy() -> PathBuf {
+    PathBuf::from("directory.sealed")
 }
 
 fn default_name() -> String {
@@ -308,6 +353,16 @@ mod tests {
                 GOOD.replace("\"directory.toml\"", "7"),
                 1,
                 "directory: invalid type: integer `7`, expected path string; right would be directory = \"directory.toml\"",
+            ),
+            (
+                format!("{GOOD}[service]\nfeed = \"oyez.example.com\"\nidentity = \"zone-b.pem\"\n"),
+                15,
+                "service.feed: has no port; right would be feed = \"oyez.example.com:8445\"",
+            ),
+            (
+                format!("{GOOD}[service]\nfeed = \"oyez.example.com:1\"\nidentity = \"zone-b.pem\"\n"),
+                1,
+                "directory: stands beside [service]; the directory comes from one of them",
             ),
             (
                 GOOD.replace("key = \"/etc/oyez/zone.key\"", ""),

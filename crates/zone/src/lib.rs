@@ -6,7 +6,7 @@
 //! ```text
 //!   transports ──Incoming──▶ ┌────────┐ ──Transmit──▶ transports
 //!   media thread ─MediaEvent▶│ driver │ ──Command──▶ media thread
-//!   directory file ─Update──▶│        │ ──ZoneEvent─▶ subscribers, control socket
+//!   file or feed ──Update──▶│        │ ──ZoneEvent─▶ subscribers, control socket
 //!   control socket ─status──▶└────────┘
 //! ```
 //!
@@ -17,11 +17,13 @@ pub mod config;
 mod directory;
 mod driver;
 mod inputs;
+mod service_directory;
 mod start;
 pub mod toml_file;
 
 pub use directory::{DirectoryFile, DirectoryFileError};
 pub use inputs::Lost;
+pub use service_directory::{FeedError, ServiceDirectory};
 pub use start::{CheckSyncs, RollCall, StartError, Zone, ZoneSetup};
 
 /// Zone events kept for a subscriber that reads slowly.

@@ -15,9 +15,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SigningKey as _,
 };
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
@@ -139,6 +140,14 @@ impl Authority {
         Zeroizing::new(self.issuer.key().serialize_pem())
     }
 
+    /// Signs a message with the authority's key: ECDSA on P-256 with SHA-256, as [`is_signed_by`] checks it.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        self.issuer.key().sign(message).map_err(AuthorityError::Issue)
+    }
+
     /// Issues a certificate with a fresh key, valid from [`BACKDATED`] before `now` for
     /// [`CERTIFICATE_VALIDITY`].
     ///
@@ -170,6 +179,18 @@ impl Authority {
             not_after,
         })
     }
+}
+
+/// Whether the key of an authority's certificate has signed a message, see [`Authority::sign`].
+#[must_use]
+pub fn is_signed_by(authority: &CertificateDer<'_>, message: &[u8], signature: &[u8]) -> bool {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(authority) else {
+        return false;
+    };
+    let key = &certificate.public_key().subject_public_key.data;
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key)
+        .verify(message, signature)
+        .is_ok()
 }
 
 /// What all issued certificates have in common, and when their validity begins and ends.
@@ -401,6 +422,22 @@ mod tests {
         assert_eq!(facts.subjects, subjects);
         assert_eq!(facts.not_before, now() - BACKDATED);
         assert_eq!(facts.not_after, now() + CERTIFICATE_VALIDITY);
+    }
+
+    #[test]
+    fn only_the_message_that_an_authority_has_signed_is_signed_by_it() {
+        let [own, other] = ["own", "other"].map(|name| Authority::generate(name, now()).unwrap());
+        let signature = own.sign(b"a message").unwrap();
+
+        assert!(is_signed_by(own.certificate(), b"a message", &signature));
+        assert!(!is_signed_by(own.certificate(), b"another", &signature));
+        assert!(!is_signed_by(other.certificate(), b"a message", &signature));
+        assert!(!is_signed_by(own.certificate(), b"a message", &[]));
+        assert!(!is_signed_by(
+            &CertificateDer::from(vec![7]),
+            b"a message",
+            &signature
+        ));
     }
 
     #[test]

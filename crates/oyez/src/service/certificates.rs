@@ -108,7 +108,8 @@ impl Certificates {
     }
 }
 
-fn subject(host: &str) -> Subject {
+/// What a certificate has for a host.
+pub(super) fn subject(host: &str) -> Subject {
     host.parse::<IpAddr>()
         .map_or_else(|_| Subject::Name(host.to_owned()), Subject::Address)
 }

@@ -48,6 +48,10 @@ const RIGHT: Right = &[
     ("store.password-file", "password-file = \"database-password\""),
     ("catalogue", "a section [catalogue] with file"),
     ("catalogue.file", "file = \"catalogue.toml\""),
+    ("feed", "a section [feed] with listen, address and zones"),
+    ("feed.listen", "listen = \"0.0.0.0:8445\""),
+    ("feed.address", "address = \"oyez.example.com\""),
+    ("feed.zones", "zones = [\"b\"]"),
     ("zone", "a section [zone] with outbound-proxy"),
     ("zone.config", "config = \"zone.toml\""),
     ("zone.outbound-proxy", "outbound-proxy = \"oyez.example.com\""),
@@ -58,6 +62,10 @@ const RIGHT: Right = &[
 ];
 /// Octets of an e-mail address at most: what RFC 5321 lets through a path.
 const EMAIL_LENGTH_MAX: usize = 254;
+/// Zones of a feed at most: each has a connection or two of the feed's.
+const ZONES_MAX: usize = 16;
+/// Characters of a zone's name at most: it stands in a certificate and in the name of a file.
+const ZONE_NAME_LENGTH_MAX: usize = 32;
 
 /// Everything a service needs to know before it starts.
 #[derive(Debug, Deserialize)]
@@ -73,6 +81,8 @@ pub struct ServiceConfig {
     pub provisioning: ProvisioningConfig,
     /// The account that a first start makes.
     pub account: AccountConfig,
+    /// What zones elsewhere learn the directory from.
+    pub feed: Option<FeedConfig>,
     /// Where devices register.
     pub zone: ZonePlace,
     /// Models of devices besides those that are known.
@@ -107,6 +117,20 @@ impl SiteConfig {
     pub fn url(&self, bound: SocketAddr) -> String {
         format!("https://{}", with_port(&self.address, bound.port()))
     }
+}
+
+/// What zones elsewhere learn the directory from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How zones reach it.
+    #[serde(deserialize_with = "parsed")]
+    pub address: HostPort,
+    /// The zones that may know the directory, by their names.
+    #[serde(deserialize_with = "zone_names")]
+    pub zones: Vec<String>,
 }
 
 /// The account, its owner included.
@@ -221,6 +245,25 @@ where
 
 fn parsed_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HostPort>, D::Error> {
     parsed(deserializer).map(Some)
+}
+
+fn zone_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let is_name = |name: &str| {
+        (1..=ZONE_NAME_LENGTH_MAX).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if names.is_empty() || names.len() > ZONES_MAX {
+        return Err(D::Error::custom(format!("has to name 1 to {ZONES_MAX} zones")));
+    }
+    match names.iter().find(|name| !is_name(name)) {
+        None => Ok(names),
+        Some(name) => Err(D::Error::custom(format!(
+            "`{name}` is no name of a zone: 1 to {ZONE_NAME_LENGTH_MAX} of a-z 0-9"
+        ))),
+    }
 }
 
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DisplayName, D::Error> {
@@ -374,5 +417,34 @@ mod tests {
                 .owner,
             long
         );
+    }
+
+    #[test]
+    fn zones_of_a_feed_have_names_up_to_a_length_and_are_up_to_so_many() {
+        let with = |zones: &[String]| {
+            let feed = format!(
+                "[feed]\nlisten = \"0.0.0.0:8445\"\naddress = \"oyez.example.com\"\nzones = {zones:?}\n"
+            );
+            parse(&format!("{GOOD}{feed}"))
+        };
+        let names = |count: usize| {
+            (0..count)
+                .map(|number| format!("zone{number}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            with(&names(ZONES_MAX)).unwrap().feed.unwrap().zones.len(),
+            ZONES_MAX
+        );
+        with(&["a".repeat(ZONE_NAME_LENGTH_MAX)]).unwrap();
+        for zones in [
+            Vec::new(),
+            names(ZONES_MAX + 1),
+            vec!["a".repeat(ZONE_NAME_LENGTH_MAX + 1)],
+            vec!["../b".to_owned()],
+        ] {
+            let refused = with(&zones).unwrap_err().to_string();
+            assert!(refused.contains("service.toml:19: feed.zones: "), "{refused}");
+        }
     }
 }

@@ -5,10 +5,12 @@ pub(crate) mod certificates;
 pub mod config;
 mod database;
 mod feed;
+mod feed_server;
 mod questions;
 mod resync;
 mod talk;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -42,6 +44,7 @@ use account::Opened;
 use certificates::Certificates;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
+use feed_server::FeedServer;
 use questions::Questions;
 use talk::{Booth, PortalTalker};
 
@@ -79,13 +82,15 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
 }
 
 /// A running service.
-pub(crate) struct Service {
+pub struct Service {
     zone: Option<RunningZone>,
     store: Arc<Store>,
     opened: Opened,
     authority_file: PathBuf,
     portal_url: String,
     provisioning_url: String,
+    /// Where the feed listens, and where the files for its zones are.
+    feed: Option<(FeedServer, PathBuf)>,
     _questions: Questions,
     _portal: Listener,
     _provisioning: Listener,
@@ -107,10 +112,7 @@ impl Service {
     /// # Errors
     ///
     /// Names what cannot be had; nothing is left started.
-    pub(crate) async fn start(
-        config: &ServiceConfig,
-        zone_config: Option<&ZoneConfig>,
-    ) -> Result<Self, Failure> {
+    pub async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
         let (manufacturers, catalogue) = (config.manufacturers()?, config.catalogue()?);
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
@@ -161,6 +163,14 @@ impl Service {
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
             .await
             .map_err(|error| anyhow!(error))?;
+        let feed = match &config.feed {
+            Some(own) => {
+                let directory = DirectoryFeed::new(Arc::clone(&store), opened.account.id.clone(), usize::MAX);
+                let server = FeedServer::start(config, own, &state, directory).await?;
+                Some((server, state.zones()))
+            }
+            None => None,
+        };
         let authority_file = certificates.authority_file();
         tokio::spawn(certificates.renew());
         Ok(Self {
@@ -170,6 +180,7 @@ impl Service {
             authority_file,
             portal_url: config.portal.url(portal.address()),
             provisioning_url,
+            feed,
             _questions: questions,
             _portal: portal,
             _provisioning: provisioning,
@@ -182,12 +193,12 @@ impl Service {
     }
 
     /// What the service keeps.
-    pub(crate) fn store(&self) -> &Store {
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
     /// The account that it serves.
-    pub(crate) fn account(&self) -> &Account {
+    pub fn account(&self) -> &Account {
         &self.opened.account
     }
 
@@ -205,6 +216,11 @@ impl Service {
         }
     }
 
+    /// Where zones elsewhere learn the directory.
+    pub fn feed(&self) -> Option<SocketAddr> {
+        self.feed.as_ref().map(|(feed, _)| feed.address())
+    }
+
     /// Prints where everything is.
     fn say_where(&self) {
         if let Some(zone) = self.zone() {
@@ -215,6 +231,13 @@ impl Service {
             "certificate authority: {}",
             self.authority_file.display()
         ));
+        if let Some((feed, files)) = &self.feed {
+            let address = feed.address();
+            console::say(&format!(
+                "feed at {address}, files of its zones in {}",
+                files.display()
+            ));
+        }
         console::say(&format!("portal at {}", self.portal_url));
         if self.opened.first_sign_in.is_some() {
             console::say(&format!("sign in once as the owner: {}", self.sign_in_url()));
@@ -230,7 +253,7 @@ impl Service {
     }
 
     /// Ends the zone as any zone is ended; the sites end with this value.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         if let Some(RunningZone { zone, hearing, .. }) = self.zone {
             zone.stop().await;
             // The last pages are reported while the zone ends.

@@ -165,6 +165,12 @@ impl Ha1 {
         self
     }
 
+    /// The current hash in lower-case hexadecimal digits, to be sealed or sent sealed and nothing else.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.current.as_str()
+    }
+
     /// The only algorithm the user may answer with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {

@@ -1,0 +1,213 @@
+//! Messages of the feed: four octets of length, and JSON.
+
+use model::AccountId;
+use serde::{Deserialize, Serialize};
+
+use crate::{Difference, Digest};
+
+/// Octets of a message at most. A record has a few hundred, the largest page group some 700,000.
+pub const FRAME_LENGTH_MAX: usize = 2 * 1024 * 1024;
+/// Octets of records that are put into one message, so that a beat is never far behind.
+const PART_OCTETS: usize = 128 * 1024;
+/// Octets of the length.
+const HEAD: usize = 4;
+
+/// What one side tells the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Message {
+    /// The zone says what it holds: nothing, or the records of an epoch.
+    Hello {
+        /// Epoch and digest of what it holds.
+        holds: Option<(u64, Digest)>,
+    },
+    /// The service begins to send what leads to an epoch.
+    Begin {
+        /// Whose directory.
+        account: AccountId,
+        /// The epoch.
+        epoch: u64,
+        /// From where: nothing, or the epoch that the zone holds.
+        since: Option<u64>,
+    },
+    /// Some of it.
+    Part {
+        /// Records with their keys.
+        put: Vec<(String, String)>,
+        /// Keys of records that go.
+        remove: Vec<String>,
+    },
+    /// The end of it, with the signature of the records that are reached, in base 64.
+    End {
+        /// The signature.
+        signature: String,
+    },
+    /// The zone holds the last there is.
+    Beat {
+        /// Its epoch.
+        epoch: u64,
+    },
+}
+
+impl Message {
+    /// Splits a difference into messages that are no longer than they may be.
+    pub(crate) fn parts(difference: &Difference) -> Vec<Self> {
+        let mut parts = Vec::new();
+        let (mut put, mut remove, mut octets) = (Vec::new(), Vec::new(), 0_usize);
+        let mut close = |put: &mut Vec<_>, remove: &mut Vec<_>, octets: &mut usize| {
+            *octets = 0;
+            parts.push(Self::Part {
+                put: std::mem::take(put),
+                remove: std::mem::take(remove),
+            });
+        };
+        for (key, json) in &difference.put {
+            octets = octets.saturating_add(key.len()).saturating_add(json.len());
+            put.push((key.clone(), json.clone()));
+            if octets >= PART_OCTETS {
+                close(&mut put, &mut remove, &mut octets);
+            }
+        }
+        for key in &difference.remove {
+            octets = octets.saturating_add(key.len());
+            remove.push(key.clone());
+            if octets >= PART_OCTETS {
+                close(&mut put, &mut remove, &mut octets);
+            }
+        }
+        if octets > 0 {
+            close(&mut put, &mut remove, &mut octets);
+        }
+        parts
+    }
+}
+
+/// Why octets are no message.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// It is too long.
+    #[error("a message has {0} octets, more than the {FRAME_LENGTH_MAX} that one may have")]
+    TooLong(usize),
+    /// It cannot be read.
+    #[error("a message cannot be read; service and zone have to be of versions that know each other")]
+    Unreadable(#[source] serde_json::Error),
+}
+
+/// Writes a message.
+///
+/// # Errors
+///
+/// When it is longer than one may be, as with a record that is.
+pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
+    let json = serde_json::to_vec(message).map_err(WireError::Unreadable)?;
+    let length = u32::try_from(json.len()).map_err(|_| WireError::TooLong(json.len()))?;
+    if json.len() > FRAME_LENGTH_MAX {
+        return Err(WireError::TooLong(json.len()));
+    }
+    Ok([length.to_be_bytes().as_slice(), &json].concat())
+}
+
+/// Reads messages out of octets that come in pieces.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    octets: Vec<u8>,
+}
+
+impl Decoder {
+    /// Takes a piece. What is called for between two pieces is at most one message and a piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.octets.extend_from_slice(piece);
+    }
+
+    /// The next message; none until more has come.
+    ///
+    /// # Errors
+    ///
+    /// When what comes is none; then nothing behind it can be read either.
+    pub fn next_message(&mut self) -> Result<Option<Message>, WireError> {
+        let Some((head, rest)) = self.octets.split_first_chunk::<HEAD>() else {
+            return Ok(None);
+        };
+        let length = usize::try_from(u32::from_be_bytes(*head)).unwrap_or(usize::MAX);
+        if length > FRAME_LENGTH_MAX {
+            return Err(WireError::TooLong(length));
+        }
+        let Some(json) = rest.get(..length) else {
+            return Ok(None);
+        };
+        let message = serde_json::from_slice(json).map_err(WireError::Unreadable)?;
+        self.octets.drain(..HEAD.saturating_add(length));
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_of_any_pieces() {
+        let messages = [
+            Message::Hello { holds: None },
+            Message::Begin {
+                account: "acme".parse().unwrap(),
+                epoch: 7,
+                since: Some(3),
+            },
+            Message::Beat { epoch: 7 },
+        ];
+        let octets: Vec<u8> = messages
+            .iter()
+            .flat_map(|message| encode(message).unwrap())
+            .collect();
+        for size in [1, 2, 5, 1_000] {
+            let mut decoder = Decoder::default();
+            let mut read = Vec::new();
+            for piece in octets.chunks(size) {
+                decoder.push(piece);
+                while let Some(message) = decoder.next_message().unwrap() {
+                    read.push(message);
+                }
+            }
+            assert_eq!(read, messages);
+        }
+    }
+
+    #[test]
+    fn a_message_may_have_its_length_and_not_one_octet_more() {
+        let signature = |length| Message::End {
+            signature: "A".repeat(length),
+        };
+        let around = encode(&signature(0)).unwrap().len() - HEAD;
+        let longest = signature(FRAME_LENGTH_MAX - around);
+        let mut decoder = Decoder::default();
+        decoder.push(&encode(&longest).unwrap());
+        assert_eq!(decoder.next_message().unwrap(), Some(longest));
+        let longer = encode(&signature(FRAME_LENGTH_MAX - around + 1));
+        assert!(matches!(longer, Err(WireError::TooLong(_))));
+        let head = u32::try_from(FRAME_LENGTH_MAX + 1).unwrap();
+        decoder.push(&head.to_be_bytes());
+        assert!(matches!(decoder.next_message(), Err(WireError::TooLong(_))));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let mut decoder = Decoder::default();
+        decoder.push(b"\0\0\0\x02{}");
+        assert!(matches!(decoder.next_message(), Err(WireError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_long_difference_travels_in_parts() {
+        let record = |number: usize| (format!("user/{number}"), "x".repeat(1_000));
+        let difference = Difference {
+            put: (0..1_000).map(record).collect(),
+            remove: vec!["user/a".to_owned()],
+        };
+        let parts = Message::parts(&difference);
+        assert_eq!(parts.len(), 8);
+        for part in &parts {
+            assert!(encode(part).unwrap().len() < 2 * PART_OCTETS);
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! Service and zone, joined without a network and in virtual time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test states what it expects by unwrapping it"
+)]
+
+use std::time::{Duration, Instant};
+
+use feed::{
+    BEAT_EVERY, DIFFERENCE_RECORDS_MAX, Held, History, Message, Output, RECORDS_MAX, RETRY_FIRST, RETRY_LAST,
+    Records, Report, SILENCE_MAX, STALE_AFTER, STEPS_MAX, WARN_AGAIN_AFTER, Zone,
+};
+use model::directory::{
+    Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Generation,
+    Permission, Snapshot, Subject, Urgency, User, UserKind, Who,
+};
+use model::{Secret, SlotKind};
+
+/// A directory with so many users, at an epoch.
+fn snapshot(epoch: u64, users: u32) -> Snapshot {
+    let mut snapshot = Snapshot::empty(
+        "acme".parse().unwrap(),
+        "acme".to_owned(),
+        "pbx.example.com".to_owned(),
+        DigestAlgorithm::Sha256,
+    );
+    snapshot.epoch = Epoch(epoch);
+    for number in 0..users {
+        let user: model::SipUser = format!("user{number}").parse().unwrap();
+        snapshot.users.push(User {
+            user: user.clone(),
+            name: "Hall".to_owned(),
+            kind: UserKind::Device("device".parse().unwrap()),
+        });
+        snapshot.credentials.push(Credential {
+            authorization_id: format!("id{number}").parse().unwrap(),
+            user: user.clone(),
+            algorithm: DigestAlgorithm::Md5,
+            generation: Generation(1),
+            secret: CredentialSecret::Password(Secret::new(format!("a password {number}"))),
+        });
+        snapshot.extensions.push(ExtensionRecord {
+            extension: (1_000 + number).to_string().parse().unwrap(),
+            name: "Hall".to_owned(),
+            role: ExtensionRole::Slot {
+                kind: SlotKind::Page,
+                user,
+            },
+        });
+    }
+    snapshot.extensions.push(ExtensionRecord {
+        extension: "700".parse().unwrap(),
+        name: "Everywhere".to_owned(),
+        role: ExtensionRole::PageGroup {
+            members: snapshot.users.iter().map(|user| user.user.clone()).collect(),
+            urgency: Urgency::Priority,
+        },
+    });
+    snapshot.permissions.push(Permission {
+        who: Who::Anyone,
+        action: Action::Page,
+        subject: Subject::Any,
+        pin: Some(Secret::from("1234")),
+    });
+    snapshot
+}
+
+/// A signature that is no secret: the statement with something behind it.
+fn sign(statement: &[u8]) -> Vec<u8> {
+    [statement, b" signed"].concat()
+}
+
+fn is_signed(statement: &[u8], signature: &[u8]) -> bool {
+    signature == sign(statement)
+}
+
+fn held(snapshot: &Snapshot) -> Held {
+    let records = Records::of(snapshot);
+    let signature = sign(&records.statement());
+    Held { records, signature }
+}
+
+struct Bench {
+    now: Instant,
+    zone: Zone,
+}
+
+impl Bench {
+    fn new(held: Option<Held>) -> Self {
+        let now = Instant::now();
+        Self {
+            now,
+            zone: Zone::new(now, held, 7),
+        }
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.zone.poll_output()).collect()
+    }
+
+    /// Lets time pass to the next timer.
+    fn next(&mut self) -> Vec<Output> {
+        self.now = self.zone.next_timeout();
+        self.zone.handle_timeout(self.now);
+        self.outputs()
+    }
+
+    /// Connects, and returns what the zone says it holds.
+    fn connect(&mut self) -> Option<(Epoch, feed::Digest)> {
+        self.zone.handle_connected(self.now);
+        match self.outputs().as_slice() {
+            [Output::Send(Message::Hello { holds })] => holds.map(|(epoch, digest)| (Epoch(epoch), digest)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn say(&mut self, messages: Vec<Message>) -> Vec<Output> {
+        for message in messages {
+            let octets = feed::encode(&message).unwrap();
+            let mut decoder = feed::Decoder::default();
+            decoder.push(&octets);
+            let message = decoder.next_message().unwrap().unwrap();
+            self.zone.handle_message(self.now, message, is_signed);
+        }
+        self.outputs()
+    }
+
+    /// What a zone has taken that is told so.
+    fn took(&mut self, messages: Vec<Message>) -> Snapshot {
+        let mut outputs = self.say(messages);
+        assert!(matches!(outputs.pop(), Some(Output::Keep)), "{outputs:?}");
+        match outputs.pop() {
+            Some(Output::Take(snapshot)) if outputs.is_empty() => snapshot,
+            other => panic!("{other:?} behind {outputs:?}"),
+        }
+    }
+}
+
+fn refusal(outputs: &[Output]) -> String {
+    match outputs {
+        [Output::Disconnect, Output::Report(Report::Refused(offence))] => offence.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_difference(messages: &[Message]) -> bool {
+    matches!(messages, [Message::Begin { since: Some(_), .. }, ..])
+}
+
+#[test]
+fn a_zone_is_told_everything_then_what_changes_and_never_a_password() {
+    let mut history = History::new(held(&snapshot(1, 3)));
+    let mut bench = Bench::new(None);
+    assert!(matches!(bench.next().as_slice(), [Output::Connect]));
+    let holds = bench.connect();
+    assert_eq!(holds, None);
+    let messages = history.answer(None);
+    assert!(!format!("{messages:?}").contains("a password"));
+    let taken = bench.took(messages);
+    assert_eq!(taken.users, snapshot(1, 3).users);
+    assert_eq!(taken.permissions, snapshot(1, 3).permissions);
+    let position = history.position();
+    assert!(history.advance(held(&snapshot(4, 2))));
+    let messages = history.answer(Some(position));
+    assert!(is_difference(&messages), "{messages:?}");
+    let taken = bench.took(messages);
+    assert_eq!((taken.epoch, taken.users.len()), (Epoch(4), 2));
+    assert_eq!(bench.zone.held(), Some(&held(&snapshot(4, 2))));
+    assert!(!history.advance(held(&snapshot(4, 3))), "no later epoch");
+    assert!(bench.say(history.answer(Some(history.position()))).is_empty());
+}
+
+#[test]
+fn a_zone_that_was_away_resumes_where_it_was_and_one_that_missed_too_much_begins_anew() {
+    let mut history = History::new(held(&snapshot(1, 1)));
+    let first = history.position();
+    for epoch in 2..=u64::try_from(STEPS_MAX).unwrap() + 1 {
+        history.advance(held(&snapshot(epoch, 1 + u32::try_from(epoch % 2).unwrap())));
+    }
+    let mut bench = Bench::new(Some(held(&snapshot(1, 1))));
+    bench.next();
+    assert_eq!(bench.connect(), Some(first));
+    let messages = history.answer(Some(first));
+    assert!(is_difference(&messages));
+    let taken = bench.took(messages);
+    assert_eq!(taken.epoch, history.epoch());
+    history.advance(held(&snapshot(10_000, 1)));
+    assert!(
+        !is_difference(&history.answer(Some(first))),
+        "one more than is remembered"
+    );
+    let elsewhere = held(&snapshot(2, 9)).records.digest();
+    assert!(
+        !is_difference(&history.answer(Some((Epoch(2), elsewhere)))),
+        "another history"
+    );
+}
+
+#[test]
+fn changes_are_remembered_up_to_so_many_records() {
+    // Two records for every user beside the group's: three are put with each, and the group.
+    let users = u32::try_from(DIFFERENCE_RECORDS_MAX).unwrap() / 3;
+    for (users, is_remembered) in [(users - 1, true), (users + 1, false)] {
+        let mut history = History::new(held(&snapshot(1, 0)));
+        let first = history.position();
+        history.advance(held(&snapshot(2, users)));
+        assert_eq!(is_difference(&history.answer(Some(first))), is_remembered);
+    }
+}
+
+#[test]
+fn what_is_not_later_not_signed_or_anothers_is_refused_and_changes_nothing() {
+    let own = held(&snapshot(5, 1));
+    let mut elsewhere = snapshot(9, 1);
+    elsewhere.account = "else".parse().unwrap();
+    let mut forged = held(&snapshot(9, 1));
+    forged.signature = sign(b"another statement");
+    let mut broken = snapshot(9, 1);
+    broken.users.clear();
+    for (offered, said) in [
+        (held(&snapshot(4, 1)), "epoch 4, and this zone holds 5"),
+        (held(&snapshot(5, 2)), "epoch 5, and this zone holds 5"),
+        (forged, "not signed by the authority"),
+        (held(&elsewhere), "account else, and this zone serves acme"),
+        (held(&broken), "breaks a rule"),
+    ] {
+        let mut bench = Bench::new(Some(own.clone()));
+        bench.next();
+        bench.connect();
+        let refused = refusal(&bench.say(History::new(offered).answer(None)));
+        assert!(refused.contains(said), "{refused}");
+        assert_eq!(bench.zone.held(), Some(&own));
+        assert!(
+            bench.zone.next_timeout() >= bench.now + RETRY_LAST / 2,
+            "not at once again"
+        );
+    }
+}
+
+#[test]
+fn a_directory_may_have_so_many_records_and_not_one_more() {
+    let begin = Message::Begin {
+        account: "acme".parse().unwrap(),
+        epoch: 9,
+        since: None,
+    };
+    let records = |range: std::ops::Range<usize>| Message::Part {
+        put: range.map(|number| (number.to_string(), String::new())).collect(),
+        remove: Vec::new(),
+    };
+    let mut bench = Bench::new(None);
+    bench.next();
+    bench.connect();
+    for message in [begin, records(0..RECORDS_MAX)] {
+        bench.zone.handle_message(bench.now, message, is_signed);
+    }
+    assert!(bench.outputs().is_empty());
+    let one_more = records(RECORDS_MAX..RECORDS_MAX + 1);
+    bench.zone.handle_message(bench.now, one_more, is_signed);
+    let refused = refusal(&bench.outputs());
+    assert!(refused.contains("more than 700001 records"), "{refused}");
+}
+
+#[test]
+fn messages_out_of_order_are_refused() {
+    let answer = History::new(held(&snapshot(9, 1))).answer(None);
+    let end = answer.last().cloned().unwrap();
+    let beat = Message::Beat { epoch: 4 };
+    let since = Message::Begin {
+        account: "acme".parse().unwrap(),
+        epoch: 9,
+        since: Some(4),
+    };
+    let hello = Message::Hello { holds: None };
+    let begin = answer.first().cloned().unwrap();
+    for messages in [
+        vec![end],
+        vec![beat],
+        vec![since],
+        vec![hello],
+        vec![begin.clone(), begin],
+    ] {
+        let mut bench = Bench::new(Some(held(&snapshot(5, 1))));
+        bench.next();
+        bench.connect();
+        refusal(&bench.say(messages));
+    }
+}
+
+#[test]
+fn attempts_come_further_apart_up_to_a_limit_and_never_in_step() {
+    let mut bench = Bench::new(None);
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        while !bench
+            .next()
+            .iter()
+            .any(|output| matches!(output, Output::Connect))
+        {}
+        bench.zone.handle_lost(bench.now, "refused".to_owned());
+        bench.outputs();
+        waits.push(bench.zone.next_timeout().min(bench.now + RETRY_LAST) - bench.now);
+    }
+    assert!(
+        waits[0] >= RETRY_FIRST / 2 && waits[0] <= RETRY_FIRST,
+        "{waits:?}"
+    );
+    assert!(
+        waits[3] >= RETRY_FIRST * 4 && waits[3] <= RETRY_FIRST * 8,
+        "{waits:?}"
+    );
+    assert!(waits.iter().all(|wait| *wait <= RETRY_LAST), "{waits:?}");
+    let mut other = Bench::new(None);
+    other.zone = Zone::new(other.now, None, 8);
+    other.next();
+    other.zone.handle_lost(other.now, "refused".to_owned());
+    assert_ne!(other.zone.next_timeout() - other.now, waits[0]);
+}
+
+#[test]
+fn a_service_that_falls_silent_or_does_not_answer_is_given_up() {
+    let mut bench = Bench::new(Some(held(&snapshot(5, 1))));
+    bench.next();
+    let outputs = bench.next();
+    assert!(
+        matches!(
+            outputs.as_slice(),
+            [Output::Disconnect, Output::Report(Report::Lost(_))]
+        ),
+        "{outputs:?}"
+    );
+    bench.next();
+    bench.connect();
+    bench.now += BEAT_EVERY;
+    assert!(bench.say(vec![Message::Beat { epoch: 5 }]).is_empty());
+    let begin = bench.now;
+    let outputs = bench.next();
+    assert_eq!(bench.now - begin, SILENCE_MAX);
+    assert!(
+        matches!(
+            outputs.as_slice(),
+            [Output::Disconnect, Output::Report(Report::Lost(_))]
+        ),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn a_directory_is_warned_of_when_it_is_stale_and_again_and_told_when_it_is_fresh() {
+    let mut bench = Bench::new(Some(held(&snapshot(5, 1))));
+    let begin = bench.now;
+    let mut stale = Vec::new();
+    while bench.now < begin + STALE_AFTER + WARN_AGAIN_AFTER + Duration::from_secs(60) {
+        for output in bench.next() {
+            match output {
+                Output::Connect => bench.zone.handle_lost(bench.now, "refused".to_owned()),
+                Output::Report(Report::Stale(age)) => stale.push(age),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(stale, [STALE_AFTER, STALE_AFTER + WARN_AGAIN_AFTER]);
+    while !bench
+        .next()
+        .iter()
+        .any(|output| matches!(output, Output::Connect))
+    {}
+    bench.connect();
+    let outputs = bench.say(vec![Message::Beat { epoch: 5 }]);
+    assert!(
+        matches!(outputs.as_slice(), [Output::Report(Report::Fresh)]),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn a_copy_is_read_as_it_was_written() {
+    let held = held(&snapshot(5, 2));
+    assert_eq!(Held::from_octets(&held.to_octets()).unwrap(), held);
+    assert!(Held::from_octets(b"{}").is_err());
+    assert!(matches!(
+        Records::none("acme".parse().unwrap(), Epoch(1)).snapshot(),
+        Err(feed::RecordError::NoAccount)
+    ));
+}

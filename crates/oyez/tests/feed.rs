@@ -1,0 +1,219 @@
+//! A zone in a process of its own that learns its directory from a service, as docs/zone.md and docs/service.md tell it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests state what they expect, as tests do"
+)]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use fleet::link::Link;
+use fleet::registrant::Registrant;
+use model::directory::{DigestAlgorithm, Generation};
+use model::inventory::{
+    CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line, LineId,
+    LinePlace, MacAddress, TimeZone, Timestamp,
+};
+use model::{DeviceId, Secret, SlotPosition};
+use net::authority::{AuthorityDirectory, Purpose, Subject};
+use net::tls::{ClientTls, ClientTlsConfig, Identity, Trust, certificates_from_file};
+use oyez::service::Service;
+use oyez::service::config::ServiceConfig;
+use peers::Program;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts the service of a folder; its feed listens on a port.
+async fn service(folder: &Path, port: u16) -> Service {
+    let file = folder.join("service.toml");
+    let text = format!(
+        "state = \"state\"\n[portal]\nlisten = \"127.0.0.1:0\"\naddress = \"127.0.0.1\"\n\
+         [provisioning]\nlisten = \"127.0.0.1:0\"\naddress = \"127.0.0.1\"\n\
+         [account]\nid = \"acme\"\nname = \"Acme\"\ndomain = \"pbx.example.com\"\nowner = \"me@example.com\"\n\
+         [feed]\nlisten = \"127.0.0.1:{port}\"\naddress = \"127.0.0.1\"\nzones = [\"b\"]\n\
+         [zone]\noutbound-proxy = \"127.0.0.1\"\n"
+    );
+    fs::write(&file, text).unwrap();
+    let config = ServiceConfig::read(&file).unwrap();
+    Service::start(&config, None).await.unwrap()
+}
+
+/// A zone as a process, and where it listens.
+struct Zone {
+    program: Program,
+    address: SocketAddr,
+}
+
+impl Zone {
+    fn start(folder: &Path, feed: SocketAddr) -> Self {
+        let file = folder.join("zone.toml");
+        let text = format!(
+            "name = \"b\"\ncontrol = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n\
+             [service]\nfeed = \"{feed}\"\nidentity = \"state/zones/zone-b.pem\"\n"
+        );
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
+        command
+            .args(["zone", "--config"])
+            .arg(file)
+            .env("OYEZ_LOG", "info");
+        let mut program = Program::start(&mut command);
+        let line = program.wait_for(&["listening on"], PATIENCE);
+        let address = line.split_whitespace().nth(2).unwrap().parse().unwrap();
+        Self { program, address }
+    }
+
+    /// Waits until another directory is live.
+    fn changed(&mut self) {
+        self.program.wait_for(&["the directory has changed"], PATIENCE);
+    }
+
+    async fn takes(&self, user: &str, password: &str) -> bool {
+        let source = self.address.ip();
+        let mut link = Link::open_udp(self.address, source).await.unwrap();
+        let mut registrant = Registrant::new("pbx.example.com", user, password);
+        registrant.register(&mut link).await.is_ok()
+    }
+}
+
+/// Adds a loudspeaker with an extension; its user is `speaker` with the number.
+async fn add_speaker(service: &Service, number: u8) {
+    let holder = Holder {
+        id: HolderId::from_random(number.into()),
+        kind: HolderKind::CommonArea,
+        name: DisplayName::new("Hall").unwrap(),
+        extension: (700 + u16::from(number)).to_string().parse().unwrap(),
+        package: String::new(),
+        country: CountryCode::new("CA").unwrap(),
+        time_zone: TimeZone::new("UTC").unwrap(),
+        site: None,
+    };
+    let device = Device {
+        id: DeviceId::from_random(number.into()),
+        name: DisplayName::new("Loudspeaker").unwrap(),
+        description: Description::new("").unwrap(),
+        mac: MacAddress::new([2, 0, 0, 0, 0, number]),
+        kind: DeviceType::Oyez,
+        model: None,
+        firmware: None,
+        site: None,
+        added_at: Timestamp(0),
+    };
+    let line = Line {
+        id: LineId::from_random(number.into()),
+        device: device.id.clone(),
+        place: LinePlace::Slot(SlotPosition::BASE_PAGE),
+        holder: holder.id.clone(),
+        user: format!("speaker{number}").parse().unwrap(),
+        authorization_id: format!("speaker{number}").parse().unwrap(),
+        algorithm: DigestAlgorithm::Sha256,
+        generation: Generation(1),
+        password: Secret::new(format!("a long password {number}")),
+    };
+    let mut writing = service.store().write().await.unwrap();
+    let mut scope = writing.account(&service.account().id);
+    scope.add_holder(&holder).await.unwrap();
+    scope.add_device(&device).await.unwrap();
+    scope.add_line(&line).await.unwrap();
+    writing.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_live_in_a_zone_elsewhere_which_serves_on_and_starts_without_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = service(folder.path(), 0).await;
+    let feed = running.feed().unwrap();
+    let mut zone = Zone::start(folder.path(), feed);
+    assert!(!zone.takes("speaker1", "a long password 1").await);
+
+    let begin = SystemTime::now();
+    add_speaker(&running, 1).await;
+    zone.changed();
+    println!("live after {:?}", begin.elapsed().unwrap());
+    assert!(zone.takes("speaker1", "a long password 1").await);
+    assert!(!zone.takes("speaker1", "another password").await);
+
+    running.stop().await;
+    zone.program.wait_for(&["the service is not there"], PATIENCE);
+    assert!(zone.takes("speaker1", "a long password 1").await);
+    drop(zone);
+    let mut zone = Zone::start(folder.path(), feed);
+    assert!(zone.takes("speaker1", "a long password 1").await);
+
+    let running = service(folder.path(), feed.port()).await;
+    add_speaker(&running, 2).await;
+    zone.changed();
+    while !zone.takes("speaker2", "a long password 2").await {
+        // The service was found between its start and the change.
+        zone.changed();
+    }
+    for name in ["directory.sealed", "directory.sealed.key"] {
+        let octets = fs::read(folder.path().join(name)).unwrap();
+        assert!(!octets.windows(8).any(|part| part == b"speaker1"), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_no_zone_of_the_file_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = service(folder.path(), 0).await;
+    let address = running.feed().unwrap();
+    let now = SystemTime::now();
+    let trusted = certificates_from_file(&folder.path().join("state/zones/authority.pem")).unwrap();
+    let issued = |authority: &str, name: &str| {
+        let authority = AuthorityDirectory::open(&folder.path().join(authority), "Test", now).unwrap();
+        let subjects = [Subject::Name(name.to_owned())];
+        authority.identity(name, &subjects, Purpose::Client, now).unwrap()
+    };
+    let strangers: [(&str, Option<Identity>); 4] = [
+        ("a device of this service", Some(issued("state/authority", "b"))),
+        ("a zone that is not in the file", Some(issued("state/zones", "c"))),
+        ("a zone of another service", Some(issued("elsewhere", "b"))),
+        ("nobody", None),
+    ];
+    for (who, identity) in strangers {
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust: Trust::Authorities(trusted.clone()),
+            identity,
+            ..ClientTlsConfig::default()
+        });
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = address.ip().to_string().try_into().unwrap();
+        let connected = TlsConnector::from(tls.unwrap().config())
+            .connect(name, stream)
+            .await;
+        let told = match connected {
+            // Refused at the end of the handshake, which a client of TLS 1.3 learns when it reads.
+            Ok(mut stream) => {
+                let hello = feed::encode(&feed::Message::Hello { holds: None }).unwrap();
+                let _sent = stream.write_all(&hello).await.is_ok();
+                stream.read(&mut [0; 64]).await.unwrap_or_default()
+            }
+            Err(_) => 0,
+        };
+        assert_eq!(told, 0, "{who}");
+    }
+}
+
+#[test]
+fn a_zone_without_its_file_is_told_which_to_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zone.toml");
+    let text = "control = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n[service]\nfeed = \"127.0.0.1:1\"\nidentity = \"zone-b.pem\"\n";
+    fs::write(&file, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_oyez"))
+        .args(["zone", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.contains("zone.toml:6: service.identity: the file"), "{said}");
+    assert!(said.contains("copy the file that the service has made"), "{said}");
+}

@@ -1,0 +1,302 @@
+//! The directory of a service elsewhere: sockets, files and the clock around [`feed::Zone`].
+
+mod link;
+mod vault;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ::feed::{Held, Output, Report, Zone};
+use model::config::HostPort;
+use model::directory::{Snapshot, Update};
+use net::authority::is_signed_by;
+use net::tls::{Identity, IdentityError};
+use tokio::sync::mpsc;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+use crate::config::ServiceFeed;
+use link::{Event, Link};
+use vault::Vault;
+
+/// Why a zone cannot learn its directory from a service.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The file that the service has made for the zone.
+    #[error("{0}; copy the file that the service has made for this zone")]
+    Identity(#[source] IdentityError),
+    /// It names no authority.
+    #[error("{}: has no certificate of an authority behind the zone's; copy the file that the service has made for this zone", .0.display())]
+    NoAuthority(PathBuf),
+    /// The key of the zone's copy.
+    #[error("{}: the key of the copy cannot be used ({source}); see that its folder can be written, or remove key and copy", .file.display())]
+    Key {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// The directory of a service, and the zone's own copy of it.
+#[derive(Debug)]
+pub struct ServiceDirectory {
+    zone: Zone,
+    feed: HostPort,
+    identity: PathBuf,
+    authority: CertificateDer<'static>,
+    vault: Arc<Vault>,
+    link: Option<Link>,
+    /// What was lost last, so that each cause is told once.
+    last_lost: Option<String>,
+}
+
+impl ServiceDirectory {
+    /// Opens the zone's own copy. One that cannot be read, or that the authority has not signed, is told of and left out: the
+    /// directory is fetched again.
+    ///
+    /// # Errors
+    ///
+    /// When the file that the service has made for the zone, or the key of the copy, cannot be used.
+    pub fn open(config: &ServiceFeed) -> Result<Self, FeedError> {
+        let identity =
+            Identity::from_files(&config.identity, &config.identity).map_err(FeedError::Identity)?;
+        let authority = identity.chain().get(1..).and_then(<[_]>::last).cloned();
+        let authority = authority.ok_or_else(|| FeedError::NoAuthority(config.identity.clone()))?;
+        let vault = Vault::open(&config.copy)?;
+        let held = match copy(&vault, &authority) {
+            Ok(held) => held,
+            Err(error) => {
+                let file = config.copy.display();
+                tracing::error!(%file, %error, "this zone's copy of the directory is not used; it is fetched again");
+                None
+            }
+        };
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(FeedError::Randomness)?;
+        Ok(Self {
+            zone: Zone::new(Instant::now(), held, u64::from_ne_bytes(random)),
+            feed: config.feed.clone(),
+            identity: config.identity.clone(),
+            authority,
+            vault: Arc::new(vault),
+            link: None,
+            last_lost: None,
+        })
+    }
+
+    /// What the zone begins with: its own copy, or, where it has none, what the service sends first.
+    pub async fn first(&mut self) -> Snapshot {
+        let held = self.zone.held().map(|held| held.records.snapshot());
+        match held {
+            Some(Ok(snapshot)) => snapshot,
+            Some(Err(_)) | None => {
+                tracing::info!(feed = %self.feed, "this zone has no copy of its directory; it waits for the service");
+                self.next().await
+            }
+        }
+    }
+
+    /// Sends what the service sends, until nobody takes updates any more.
+    pub async fn run(mut self, updates: mpsc::Sender<Update>) {
+        loop {
+            let snapshot = tokio::select! {
+                snapshot = self.next() => snapshot,
+                () = updates.closed() => return,
+            };
+            tracing::info!(epoch = snapshot.epoch.0, "the directory has changed");
+            if updates.send(Update::Snapshot(snapshot)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on until there is another directory. What it has done when it is given up is not lost.
+    async fn next(&mut self) -> Snapshot {
+        loop {
+            while let Some(output) = self.zone.poll_output() {
+                if let Some(snapshot) = self.act(output).await {
+                    return snapshot;
+                }
+            }
+            let timeout = tokio::time::sleep_until(self.zone.next_timeout().into());
+            let event = async {
+                match &mut self.link {
+                    Some(link) => link.event().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = event => self.handle(event),
+                () = timeout => self.zone.handle_timeout(Instant::now()),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Connected => self.zone.handle_connected(now),
+            Event::Said(message) => {
+                let authority = &self.authority;
+                self.zone.handle_message(now, message, |statement, signature| {
+                    is_signed_by(authority, statement, signature)
+                });
+            }
+            Event::Lost(why) => {
+                self.link = None;
+                self.zone.handle_lost(now, why);
+            }
+        }
+    }
+
+    async fn act(&mut self, output: Output) -> Option<Snapshot> {
+        match output {
+            Output::Connect => self.link = Some(Link::start(self.feed.clone(), self.identity.clone())),
+            Output::Send(message) => {
+                if let Some(link) = &self.link {
+                    link.send(message);
+                }
+            }
+            Output::Disconnect => self.link = None,
+            Output::Take(snapshot) => return Some(snapshot),
+            Output::Keep => self.keep().await,
+            Output::Report(report) => self.tell(report),
+        }
+        None
+    }
+
+    /// Keeps a copy; the zone goes on without one that cannot be written.
+    async fn keep(&self) {
+        let Some(held) = self.zone.held().cloned() else {
+            return;
+        };
+        let vault = Arc::clone(&self.vault);
+        let written = tokio::task::spawn_blocking(move || vault.write(Zeroizing::new(held.to_octets())));
+        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        if let Err(error) = written {
+            tracing::error!(%error, "this zone's copy of the directory cannot be written; the zone goes on with the older one");
+        }
+    }
+
+    fn tell(&mut self, report: Report) {
+        match report {
+            Report::Refused(offence) => {
+                let cause = std::error::Error::source(&offence).map(ToString::to_string);
+                tracing::error!(error = %offence, cause, "the zone refuses the directory and goes on with what it has");
+            }
+            Report::Lost(why) => {
+                if self.last_lost.as_ref() != Some(&why) {
+                    tracing::warn!(feed = %self.feed, %why, "the service is not there; the zone goes on with what it has");
+                }
+                self.last_lost = Some(why);
+            }
+            Report::Stale(age) => {
+                let seconds = age.as_secs();
+                tracing::warn!(
+                    seconds,
+                    "the directory is stale: the service has not confirmed it for so long"
+                );
+            }
+            Report::Fresh => {
+                self.last_lost = None;
+                tracing::info!("the service has confirmed the directory");
+            }
+        }
+    }
+}
+
+/// The copy, if there is one.
+fn copy(vault: &Vault, authority: &CertificateDer<'_>) -> io::Result<Option<Held>> {
+    let Some(octets) = vault.read()? else {
+        return Ok(None);
+    };
+    let held = Held::from_octets(&octets).map_err(io::Error::other)?;
+    if is_signed_by(authority, &held.records.statement(), &held.signature) {
+        held.records.snapshot().map_err(io::Error::other)?;
+        Ok(Some(held))
+    } else {
+        Err(io::Error::other(
+            "it is not signed by the authority that this zone trusts",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use ::feed::Records;
+    use model::directory::DigestAlgorithm;
+    use net::authority::{AuthorityDirectory, Purpose, Subject};
+
+    use super::*;
+
+    /// The configuration of a zone with the file that an authority has made for it.
+    fn config(folder: &Path, authority: &AuthorityDirectory) -> ServiceFeed {
+        let subjects = [Subject::Name("b".to_owned())];
+        authority
+            .identity("zone-b", &subjects, Purpose::Client, SystemTime::now())
+            .unwrap();
+        ServiceFeed {
+            feed: "127.0.0.1:1".parse().unwrap(),
+            identity: folder.join("own/zone-b.pem"),
+            copy: folder.join("directory.sealed"),
+        }
+    }
+
+    fn authority(folder: &Path, name: &str) -> AuthorityDirectory {
+        AuthorityDirectory::open(&folder.join(name), name, SystemTime::now()).unwrap()
+    }
+
+    /// Puts a copy away that an authority has signed.
+    fn put_away(config: &ServiceFeed, signer: &AuthorityDirectory) {
+        let account = "acme".parse().unwrap();
+        let snapshot = Snapshot::empty(
+            account,
+            "acme".to_owned(),
+            "a.b".to_owned(),
+            DigestAlgorithm::Sha256,
+        );
+        let records = Records::of(&snapshot);
+        let signature = signer.authority().sign(&records.statement()).unwrap();
+        let held = Held { records, signature };
+        let vault = Vault::open(&config.copy).unwrap();
+        vault.write(Zeroizing::new(held.to_octets())).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_zone_begins_with_its_copy_if_its_authority_has_signed_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, other) = (authority(folder.path(), "own"), authority(folder.path(), "other"));
+        let config = config(folder.path(), &own);
+        put_away(&config, &own);
+        let mut directory = ServiceDirectory::open(&config).unwrap();
+        assert_eq!(directory.first().await.domain, "a.b");
+        put_away(&config, &other);
+        assert!(ServiceDirectory::open(&config).unwrap().zone.held().is_none());
+        std::fs::write(&config.copy, "damaged by a disk that fails").unwrap();
+        assert!(ServiceDirectory::open(&config).unwrap().zone.held().is_none());
+    }
+
+    #[test]
+    fn a_file_without_an_authority_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = authority(folder.path(), "own");
+        let config = config(folder.path(), &own);
+        let text = std::fs::read_to_string(&config.identity).unwrap();
+        let authority = own.authority().certificate_pem();
+        std::fs::write(&config.identity, text.replace(authority, "")).unwrap();
+        let refused = ServiceDirectory::open(&config).unwrap_err().to_string();
+        assert!(
+            refused.contains("zone-b.pem: has no certificate of an authority"),
+            "{refused}"
+        );
+    }
+}
