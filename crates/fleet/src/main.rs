@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bench::{delay, endpoint, page, quality, registrar};
+use crate::bench::{delay, endpoint, page, portal, quality, registrar};
 
 /// Longest time of a whole run.
 const RUN_MAX: Duration = Duration::from_secs(15 * 60);
@@ -46,6 +46,11 @@ enum Benchmark {
     /// From a talker's mouth to the output, mark by mark, beside baresip
     #[command(after_help = "Examples:\n  cargo xtask bench delay\n  cargo xtask bench delay -- --calls 10")]
     Delay(delay::Arguments),
+    /// The portal with ten thousand devices
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench portal\n  cargo xtask bench portal -- --devices 1000"
+    )]
+    Portal(portal::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +80,7 @@ fn run(benchmark: Benchmark) -> Result<()> {
                 Benchmark::Endpoint(arguments) => endpoint::run(&arguments).await,
                 Benchmark::Quality(arguments) => quality::run(&arguments).await,
                 Benchmark::Delay(arguments) => delay::run(&arguments).await,
+                Benchmark::Portal(arguments) => portal::run(&arguments).await,
             }
         };
         tokio::select! {

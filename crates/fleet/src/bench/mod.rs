@@ -10,6 +10,7 @@ mod own_output;
 mod oyez;
 pub(crate) mod page;
 mod population;
+pub(crate) mod portal;
 pub(crate) mod quality;
 pub(crate) mod registrar;
 mod report;
