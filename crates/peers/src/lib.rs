@@ -6,6 +6,7 @@
 
 mod baresip;
 mod browser;
+mod debian;
 mod group;
 mod linphone;
 mod network;
@@ -16,6 +17,7 @@ mod stoi;
 
 pub use baresip::{Account, Baresip, Media};
 pub use browser::{BROWSER_PROGRAMS, Browser, Element, View};
+pub use debian::{DEBIAN_PROGRAMS, Debian, assert_unit_is_tight, debian_package, done};
 pub use group::free_group;
 pub use linphone::Linphone;
 pub use network::{Home, Internet, Way};

@@ -161,6 +161,17 @@ impl Program {
         }
     }
 
+    /// The word that follows `begin` in what the program prints; waits until it is there.
+    ///
+    /// # Panics
+    ///
+    /// When it is not printed in good time.
+    pub fn told(&mut self, begin: &str, patience: Duration) -> String {
+        let line = self.wait_for(&[begin], patience);
+        let rest = line.split_once(begin).map_or("", |(_, rest)| rest);
+        rest.split_whitespace().next().unwrap_or_default().to_owned()
+    }
+
     /// Waits for a line that contains one of `words` and returns it.
     ///
     /// # Panics

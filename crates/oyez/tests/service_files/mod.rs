@@ -59,7 +59,5 @@ pub(crate) fn own_mac() -> Option<MacAddress> {
 
 /// What stands in the line of the service's output that begins so.
 pub(crate) fn told(program: &mut Program, begin: &str) -> String {
-    let line = program.wait_for(&[begin], PATIENCE);
-    let rest = line.split_once(begin).unwrap().1;
-    rest.split_whitespace().next().unwrap().to_owned()
+    program.told(begin, PATIENCE)
 }
