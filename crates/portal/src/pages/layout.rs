@@ -32,6 +32,7 @@ pub(super) const PHONES_AND_DEVICES: &str = "/devices";
 pub(super) const PAGE_GROUPS: &str = "/page-groups";
 pub(super) const TALK: &str = "/talk";
 pub(super) const AUDIT: &str = "/audit";
+pub(super) const API_CLIENTS: &str = "/api-clients";
 
 const NAVIGATION: &[Branch] = &[
     Branch {
@@ -52,6 +53,11 @@ const NAVIGATION: &[Branch] = &[
         title: "Account Management",
         least: Role::Viewer,
         entries: &[(AUDIT, "Audit")],
+    },
+    Branch {
+        title: "Settings",
+        least: Role::Admin,
+        entries: &[(API_CLIENTS, "API Clients")],
     },
 ];
 

@@ -1,5 +1,6 @@
 //! The portal's pages: signing in, and what an administrator does in the order of the navigation. They work without scripts.
 
+mod api_clients;
 mod assets;
 mod audit;
 mod chance;

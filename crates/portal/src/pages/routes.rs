@@ -7,9 +7,9 @@ use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
-    Site, audit, check, claim_code, credentials, device, device_edit, device_new, devices, extension_new,
-    extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit, live, provision,
-    resync, sign_in, talk,
+    Site, api_clients, audit, check, claim_code, credentials, device, device_edit, device_new, devices,
+    extension_new, extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit,
+    live, provision, resync, sign_in, talk,
 };
 
 /// One method of one path.
@@ -89,6 +89,12 @@ pub(super) fn routes() -> Vec<Route> {
         post(Operator, "/talk", talk::read_text),
         get(Operator, "/talk/live", talk::live),
         get(Viewer, "/audit", audit::show),
+        get(Admin, "/api-clients", api_clients::show),
+        get(Admin, "/api-clients/add", api_clients::show_form),
+        post(Admin, "/api-clients/add", api_clients::add),
+        post(Admin, "/api-clients/{id}/token", api_clients::make_token),
+        get(Admin, "/api-clients/{id}/remove", api_clients::ask_removal),
+        post(Admin, "/api-clients/{id}/remove", api_clients::remove),
         post(Viewer, "/sign-out", sign_in::sign_out),
     ]
 }
