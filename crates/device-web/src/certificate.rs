@@ -140,6 +140,7 @@ mod tests {
             not_before: begin(),
             not_after: begin() + days * DAY,
             subjects: vec![net::authority::Subject::Name("lobby.example".to_owned())],
+            serial: Vec::new(),
         }
     }
 

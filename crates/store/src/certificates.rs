@@ -63,9 +63,11 @@ impl Transaction<'_> {
             certificate.device.as_str().into(),
             moment(certificate.issued_at),
             moment_or_null(certificate.revoked_at),
+            certificate.serial.as_str().into(),
         ];
-        self.execute("INSERT INTO certificate VALUES ($1, $2, $3, $4, $5)", &values)
-            .await?;
+        let sql = "INSERT INTO certificate (fingerprint, key, device, issued_at, revoked_at, serial) \
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        self.execute(sql, &values).await?;
         Ok(())
     }
 
@@ -96,10 +98,21 @@ impl Transaction<'_> {
         &mut self,
         fingerprint: TokenHash,
     ) -> Result<Option<IssuedCertificate>, StoreError> {
-        let sql =
-            "SELECT fingerprint, key, device, issued_at, revoked_at FROM certificate WHERE fingerprint = $1";
+        let sql = "SELECT fingerprint, key, device, issued_at, revoked_at, serial FROM certificate WHERE fingerprint = $1";
         let row = self.row(sql, &[hash(fingerprint)]).await?;
         row.map(certificate).transpose()
+    }
+
+    /// Lists the certificates that were taken back, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn revoked_certificates(&mut self) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let sql = "SELECT fingerprint, key, device, issued_at, revoked_at, serial FROM certificate \
+                   WHERE revoked_at IS NOT NULL ORDER BY revoked_at DESC, fingerprint";
+        let rows = self.rows(sql, &[]).await?;
+        rows.into_iter().map(certificate).collect()
     }
 
     /// Lists the certificates that were issued for a device, the last first.
@@ -111,7 +124,7 @@ impl Transaction<'_> {
         &mut self,
         device: &DeviceId,
     ) -> Result<Vec<IssuedCertificate>, StoreError> {
-        let sql = "SELECT fingerprint, key, device, issued_at, revoked_at FROM certificate WHERE device = $1 \
+        let sql = "SELECT fingerprint, key, device, issued_at, revoked_at, serial FROM certificate WHERE device = $1 \
                    ORDER BY issued_at DESC, fingerprint";
         let rows = self.rows(sql, &[device.as_str().into()]).await?;
         rows.into_iter().map(certificate).collect()
@@ -126,10 +139,31 @@ fn certificate(row: Row) -> Result<IssuedCertificate, StoreError> {
         device: columns.parsed()?,
         issued_at: columns.moment()?,
         revoked_at: columns.moment_or_null()?,
+        serial: columns.text()?,
     })
 }
 
 impl Scope<'_, '_> {
+    /// Takes all certificates of a device back, and its claim code; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn revoke_certificates_of_device(
+        &mut self,
+        device: &DeviceId,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let values = [self.id(), device.as_str().into()];
+        let sql =
+            "DELETE FROM claim_code WHERE device IN (SELECT id FROM device WHERE account = $1 AND id = $2)";
+        self.transaction.execute(sql, &values).await?;
+        let values = [self.id(), device.as_str().into(), moment(at)];
+        let sql = "UPDATE certificate SET revoked_at = $3 WHERE revoked_at IS NULL \
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2)";
+        self.transaction.execute(sql, &values).await
+    }
+
     /// Gives a device a claim code; an earlier one of it is good no more.
     ///
     /// # Errors

@@ -135,6 +135,8 @@ pub struct IssuedCertificate {
     pub fingerprint: TokenHash,
     /// SHA-256 of its public key.
     pub key: TokenHash,
+    /// Its serial number in hexadecimal digits.
+    pub serial: String,
     /// Whose it is.
     pub device: DeviceId,
     /// When it was issued.

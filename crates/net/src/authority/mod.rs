@@ -6,10 +6,12 @@
 mod directory;
 mod names;
 mod request;
+mod revocation;
 
 pub use directory::{AuthorityDirectory, DirectoryError};
 pub use names::{HolderNames, NAMES_MAX};
 pub use request::{OwnKey, holder_names, public_key};
+pub use revocation::{LIST_VALIDITY, Revoked};
 
 use std::fmt;
 use std::net::IpAddr;
@@ -266,6 +268,8 @@ pub struct CertificateFacts {
     pub not_after: SystemTime,
     /// The names and addresses it is for.
     pub subjects: Vec<Subject>,
+    /// Its serial number.
+    pub serial: Vec<u8>,
 }
 
 impl CertificateFacts {
@@ -287,6 +291,7 @@ impl CertificateFacts {
             not_before: system_time(parsed.validity().not_before.timestamp()),
             not_after: system_time(parsed.validity().not_after.timestamp()),
             subjects,
+            serial: parsed.raw_serial().to_vec(),
         })
     }
 
@@ -447,6 +452,7 @@ mod tests {
             not_before: now(),
             not_after: now() + Duration::from_secs(900),
             subjects: Vec::new(),
+            serial: Vec::new(),
         };
 
         assert!(!facts.renewal_is_due(now()));
@@ -462,6 +468,7 @@ mod tests {
             not_before: now(),
             not_after: now() + Duration::from_secs(900),
             subjects: Vec::new(),
+            serial: Vec::new(),
         };
 
         assert!(facts.renewal_is_due(now() - Duration::from_secs(1)));

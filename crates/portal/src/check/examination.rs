@@ -28,6 +28,8 @@ pub struct Examination {
     pub failures: Vec<Attempt>,
     /// What does not go with what it has turned out to be, in words.
     pub misplaced: Vec<String>,
+    /// What looks as if its certificate were used by two, in words.
+    pub clone: Option<String>,
     /// What works on it, where that is not everything.
     pub remark: Option<&'static str>,
     /// Tries of strangers in its name, since the last that proved to be it.
@@ -98,12 +100,41 @@ pub async fn examine(
     Ok(Examination {
         verdict: verdict(&judged, evidence),
         misplaced,
+        clone: clone_evidence(&attempts),
         remark: model.and_then(remark),
         unproved_since: if is_proved { strangers } else { 0 },
         slots,
         former,
         attempts,
         failures,
+    })
+}
+
+/// How long it may be from one try to the next but one for both to count as one going on beside the other: a device that has moved
+/// comes back from its old address no more.
+const BESIDE: u64 = 24 * 60 * 60 * 1_000;
+
+/// Says so where tries that proved to be the device came from one address, from another, and from the first again: one certificate may
+/// be used by two. It is shown, and stops nothing.
+fn clone_evidence(attempts: &[Attempt]) -> Option<String> {
+    let proved: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.proved).collect();
+    let mut turns: Vec<&Attempt> = Vec::new();
+    for attempt in proved {
+        if turns.last().is_none_or(|last| last.source != attempt.source) {
+            turns.push(attempt);
+        }
+    }
+    turns.windows(3).find_map(|turns| match turns {
+        [last, between, first]
+            if last.source == first.source && last.at.0.saturating_sub(first.at.0) <= BESIDE =>
+        {
+            Some(format!(
+                "Its certificate was shown from {}, then from {}, and from {} again: if the device has not two addresses, somebody may \
+                 have copied its key; take its certificates back under Provision",
+                first.source, between.source, last.source
+            ))
+        }
+        _ => None,
     })
 }
 
@@ -207,4 +238,49 @@ fn failures_of(
     let sources: BTreeSet<&str> = failures.iter().map(|attempt| attempt.source.as_str()).collect();
     let is_from_the_device = was_seen || sources.len() == 1;
     (failures, is_from_the_device)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::inventory::{AttemptOutcome, Timestamp};
+
+    use super::*;
+
+    fn attempt((at, source, proved): (u64, &str, bool)) -> Attempt {
+        Attempt {
+            at: Timestamp(at),
+            mac: None,
+            source: source.to_owned(),
+            file: String::new(),
+            outcome: AttemptOutcome::Served,
+            proved,
+            times: 1,
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn p04_a_certificate_that_is_used_from_two_addresses_by_turns_is_evidence() {
+        let (one, other) = ("192.0.2.1", "192.0.2.2");
+        for (tries, is_evidence) in [
+            (vec![(3, one, true), (2, other, true), (1, one, true)], true),
+            (
+                vec![(4, one, true), (3, other, true), (2, other, true), (1, one, true)],
+                true,
+            ),
+            (vec![(2, other, true), (1, one, true)], false),
+            (vec![(3, one, true), (2, other, false), (1, one, true)], false),
+            (
+                vec![(1 + BESIDE, one, true), (2, other, true), (1, one, true)],
+                true,
+            ),
+            (
+                vec![(2 + BESIDE, one, true), (2, other, true), (1, one, true)],
+                false,
+            ),
+        ] {
+            let tries: Vec<Attempt> = tries.into_iter().map(attempt).collect();
+            assert_eq!(clone_evidence(&tries).is_some(), is_evidence, "{tries:?}");
+        }
+    }
 }

@@ -156,6 +156,7 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
         slots: slots.collect(),
         remarks: remark
             .into_iter()
+            .chain(examined.clone.clone())
             .chain(examined.misplaced.iter().cloned())
             .chain(former)
             .collect(),

@@ -30,6 +30,8 @@ struct Page {
     former: Vec<(String, String)>,
     /// Extensions for which it has no slot, and why.
     misplaced: Vec<String>,
+    /// What looks as if its certificate were used by two.
+    clone: Option<String>,
     /// What works on it, where that is not everything.
     remark: Option<&'static str>,
     /// Tries of strangers since the last that proved to be the device.
@@ -70,6 +72,7 @@ pub(super) async fn show(
         former: former.collect(),
         slots: examined.slots.into_iter().map(slots::slot).collect(),
         misplaced: examined.misplaced,
+        clone: examined.clone,
         remark: examined.remark,
         unproved_since: examined.unproved_since,
         attempts: attempts

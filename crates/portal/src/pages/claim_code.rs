@@ -1,8 +1,8 @@
-//! Device → Provision: a claim code, by which an endpoint gets its certificate.
+//! Device → Provision: a claim code, by which an endpoint gets its certificate, and taking its certificates back.
 
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::ClaimCode;
 
 use super::gate::Posted;
@@ -40,4 +40,24 @@ pub(super) async fn make(
     writing.commit().await?;
     let until = shown(claim.expires_at);
     Ok(provision::page(&site, by, &device, Some((&code, until))))
+}
+
+/// Takes the device's certificates and its claim code back: from then on it gets nothing, until another code is made.
+pub(super) async fn revoke(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    if !device.kind.is_provisioned() {
+        return Err(Problem::Missing);
+    }
+    let count = scope.revoke_certificates_of_device(&device.id, now()).await?;
+    let detail = format!("{} ({}), {count}", device.name, device.mac);
+    by.note(&mut writing, "revoke certificates", detail).await?;
+    writing.commit().await?;
+    Ok(Redirect::to(&format!("/devices/{}/provision", device.id)).into_response())
 }

@@ -56,6 +56,7 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/devices/{id}/remove", device_edit::remove),
         get(Viewer, "/devices/{id}/provision", provision::show),
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
+        post(Admin, "/devices/{id}/revoke", claim_code::revoke),
         post(Admin, "/devices/{id}/credentials", credentials::reveal),
         post(Admin, "/devices/{id}/resync", resync::resync),
         post(Admin, "/devices/{id}/restart", resync::restart),

@@ -1,27 +1,31 @@
 //! Certificates for claim codes, as docs/enrolment.md describes the exchange.
 
+use std::time::{Duration, SystemTime};
+
 use axum::extract::{Json, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, extract::rejection::JsonRejection};
-use model::inventory::{AuditEntry, IssuedCertificate, MacAddress, TokenHash};
-use net::authority::{Purpose, holder_names, public_key};
+use model::AccountId;
+use model::inventory::{AuditEntry, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash};
+use net::authority::{CertificateFacts, Purpose, Revoked, holder_names, public_key};
 use net::tls::certificates_from_pem;
 use serde::Deserialize;
 use serde_json::json;
-use store::{ClaimError, StoreError};
+use store::{ClaimError, StoreError, Transaction, timestamp};
 use web::Peer;
 
 use super::file::chain;
+use super::proof::SignedBy;
 use super::{Server, sha256};
-use store::timestamp;
 
 /// Longest claim code, in octets.
 const CODE_LENGTH_MAX: usize = 256;
 
-/// What a device asks with.
+/// What a device asks with. Without a claim code it has to show the certificate that it wants to renew.
 #[derive(Deserialize)]
 pub(super) struct Asked {
+    #[serde(default)]
     claim_code: String,
     mac: String,
     request: String,
@@ -35,6 +39,9 @@ enum Refusal {
         "the claim code is not good for this device: it is wrong, used up or too old; make another in the portal"
     )]
     NotGood,
+    /// What was shown in place of a code proves nothing.
+    #[error("{0}; make a claim code in the portal")]
+    NotProved(String),
     /// There were too many wrong codes.
     #[error("too many wrong claim codes; try again in {0} s")]
     Wait(u64),
@@ -58,7 +65,7 @@ impl From<ClaimError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::NotGood => StatusCode::UNAUTHORIZED,
+            Self::NotGood | Self::NotProved(_) => StatusCode::UNAUTHORIZED,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Store(error) => {
@@ -80,6 +87,12 @@ pub(super) async fn enrol(
         Ok(Json(asked)) => asked,
         Err(rejection) => return Refusal::Malformed(rejection.body_text()).into_response(),
     };
+    if asked.claim_code.trim().is_empty() {
+        return match renew(&server, &peer, &asked).await {
+            Ok(certificate) => Json(json!({ "certificate": certificate })).into_response(),
+            Err(refusal) => refusal.into_response(),
+        };
+    }
     if let Err(wait) = server.begin_guess(from) {
         return Refusal::Wait(wait.as_secs().saturating_add(1)).into_response();
     }
@@ -110,6 +123,59 @@ async fn issue(server: &Server, asked: &Asked) -> Result<Granted, Refusal> {
     if asked.claim_code.len() > CODE_LENGTH_MAX {
         return Err(Refusal::NotGood);
     }
+    let signed = sign(server, asked)?;
+    let mut transaction = server.0.store.write().await?;
+    let Some((account, device)) = transaction.device_of_mac(signed.mac).await? else {
+        return Err(Refusal::NotGood);
+    };
+    let code = claim_code_hash(&asked.claim_code);
+    let is_first = transaction
+        .use_claim_code(code, &device.id, signed.key, signed.at)
+        .await?;
+    keep(&mut transaction, &account, &device, &signed, "issue certificate").await?;
+    transaction.commit().await?;
+    Ok(Granted {
+        certificate: signed.certificate,
+        is_first,
+    })
+}
+
+/// Signs the request of a device that shows a certificate of this service, while that is good.
+async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Refusal> {
+    let signed = sign(server, asked)?;
+    let not_proved = |text: &str| Refusal::NotProved(text.to_owned());
+    let authorities = &server.0.authorities;
+    let proved = authorities.prove(&peer.certificates, signed.mac, server.now());
+    let proved = proved.map_err(|refusal| Refusal::NotProved(refusal.detail))?;
+    let (SignedBy::Own, Some(own)) = (proved.signed_by, peer.certificates.first()) else {
+        return Err(not_proved("this service renews its own certificates alone"));
+    };
+    let mut transaction = server.0.store.write().await?;
+    let found = transaction.device_of_mac(signed.mac).await?;
+    let issued = transaction.certificate(sha256(own)).await?;
+    let (Some((account, device)), Some(issued)) = (found, issued) else {
+        return Err(not_proved("the certificate is not known here any more"));
+    };
+    if issued.device != device.id || issued.revoked_at.is_some() {
+        return Err(not_proved("the certificate was taken back"));
+    }
+    keep(&mut transaction, &account, &device, &signed, "renew certificate").await?;
+    transaction.commit().await?;
+    Ok(signed.certificate)
+}
+
+/// A request that was signed, and nobody has yet.
+struct Signed {
+    certificate: String,
+    mac: MacAddress,
+    fingerprint: TokenHash,
+    key: TokenHash,
+    serial: String,
+    at: Timestamp,
+}
+
+/// Signs what a device asks for in its own name.
+fn sign(server: &Server, asked: &Asked) -> Result<Signed, Refusal> {
     let mac: MacAddress = asked
         .mac
         .parse()
@@ -135,34 +201,69 @@ async fn issue(server: &Server, asked: &Asked) -> Result<Granted, Refusal> {
         ));
     }
     let key = public_key(own).map_err(|_| unfit("the signing request has no key"))?;
-
-    let mut transaction = server.0.store.write().await?;
-    let Some((account, device)) = transaction.device_of_mac(mac).await? else {
-        return Err(Refusal::NotGood);
-    };
-    let (key, at) = (sha256(&key), timestamp(now));
-    let code = claim_code_hash(&asked.claim_code);
-    let is_first = transaction.use_claim_code(code, &device.id, key, at).await?;
-    let kept = IssuedCertificate {
+    let facts = CertificateFacts::read(own).map_err(|_| unfit("the signing request cannot be used"))?;
+    Ok(Signed {
+        mac,
         fingerprint: sha256(own),
-        key,
-        device: device.id,
-        issued_at: at,
+        key: sha256(&key),
+        serial: facts.serial.iter().map(|octet| format!("{octet:02x}")).collect(),
+        at: timestamp(now),
+        certificate,
+    })
+}
+
+async fn keep(
+    transaction: &mut Transaction<'_>,
+    account: &AccountId,
+    device: &Device,
+    signed: &Signed,
+    action: &str,
+) -> Result<(), StoreError> {
+    let kept = IssuedCertificate {
+        fingerprint: signed.fingerprint,
+        key: signed.key,
+        serial: signed.serial.clone(),
+        device: device.id.clone(),
+        issued_at: signed.at,
         revoked_at: None,
     };
     transaction.add_certificate(&kept).await?;
     let entry = AuditEntry {
-        at,
+        at: signed.at,
         by: "provisioning".to_owned(),
-        action: "issue certificate".to_owned(),
-        detail: format!("{} ({mac})", device.name),
+        action: action.to_owned(),
+        detail: format!("{} ({})", device.name, signed.mac),
     };
-    transaction.account(&account).add_audit(&entry).await?;
-    transaction.commit().await?;
-    Ok(Granted {
-        certificate,
-        is_first,
-    })
+    transaction.account(account).add_audit(&entry).await
+}
+
+/// Answers with the list of certificates that were taken back: anybody may have it, and it says nothing but their numbers.
+pub(super) async fn revoked(State(server): State<Server>) -> Response {
+    match list(&server).await {
+        Ok(list) => ([(header::CONTENT_TYPE, "application/pkix-crl")], list).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn list(server: &Server) -> Result<Vec<u8>, Refusal> {
+    let now = server.now();
+    let revoked = server.0.store.read().await?.revoked_certificates().await?;
+    let entry = |certificate: IssuedCertificate| {
+        let serial = octets(&certificate.serial)?;
+        let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(certificate.revoked_at?.0))?;
+        Some(Revoked { serial, at })
+    };
+    let revoked: Vec<Revoked> = revoked.into_iter().filter_map(entry).collect();
+    let number = timestamp(now).0;
+    let signed = server.0.authority.revocation_list(&revoked, number, now);
+    signed.map_err(|error| Refusal::Malformed(error.to_string()))
+}
+
+/// Reads hexadecimal digits; none where there are none.
+fn octets(digits: &str) -> Option<Vec<u8>> {
+    let octet = |start| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok();
+    let octets: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(octet).collect();
+    octets.filter(|octets| !octets.is_empty())
 }
 
 /// The hash under which a claim code is kept: dashes, spaces and case do not matter.

@@ -83,6 +83,7 @@ impl ProvisioningServer {
         Router::new()
             .route("/{file}", get(file::serve))
             .route("/enrol", post(enrolment::enrol))
+            .route("/revoked.crl", get(enrolment::revoked))
             .layer(DefaultBodyLimit::max(REQUEST_LENGTH_MAX))
             .layer(from_fn(bound))
             .layer(from_fn(harden))

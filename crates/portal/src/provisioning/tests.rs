@@ -12,7 +12,7 @@ use model::inventory::{
     Holder, HolderId, HolderKind, Line, LineId, LinePlace, MacAddress, TimeZone, Timestamp,
 };
 use model::{AccountId, DeviceId, Secret, SlotPosition};
-use net::authority::{Authority, Issued, Purpose, Subject};
+use net::authority::{Authority, CertificateFacts, Issued, Purpose, Subject};
 use net::tls::{ClientCertificates, ClientTls, ClientTlsConfig, Identity, MinimumVersion, ServerTls, Trust};
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
@@ -161,9 +161,22 @@ impl Bench {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut said = Vec::new();
         let _is_closed = stream.read_to_end(&mut said).await.is_ok();
-        let said = String::from_utf8(said).unwrap();
+        let said = String::from_utf8_lossy(&said).into_owned();
         let (head, body) = said.split_once("\r\n\r\n").unwrap();
         (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    /// Fetches a file without a certificate, and gives everything that was said.
+    async fn fetch_octets(&self, file: &str) -> Vec<u8> {
+        let address = self.listener.address();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = TlsConnector::from(self.client(None));
+        let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
+        let request = format!("GET /{file} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        let _is_closed = stream.read_to_end(&mut said).await.is_ok();
+        said
     }
 
     /// The tries that are kept of a device, once there are some.
@@ -373,6 +386,76 @@ async fn a_code_is_good_for_its_device_and_the_first_key_alone() {
     bench.enrol(first.path(), MAC, CODE).await.unwrap();
     let refused = bench.enrol(second.path(), MAC, CODE).await.unwrap_err();
     assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_device_renews_its_certificate_by_showing_the_one_it_has_and_not_one_that_was_taken_back() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    let refused = bench.enrol(state.path(), MAC, "").await.unwrap_err();
+    assert!(refused.to_string().contains("make a claim code"), "{refused}");
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let first = identity_in(state.path());
+
+    bench.enrol(state.path(), MAC, "").await.unwrap();
+
+    let second = identity_in(state.path());
+    assert_ne!(first.chain(), second.chain());
+    let file = "algom0022EE0A0B0C.conf";
+    for identity in [first, second] {
+        assert_eq!(bench.fetch(Some(identity), file).await.0, "HTTP/1.1 200 OK");
+    }
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    let revoked = scope
+        .revoke_certificates_of_device(&DeviceId::from_random(1), Timestamp(1))
+        .await;
+    assert_eq!(revoked.unwrap(), 2);
+    writing.commit().await.unwrap();
+    let refused = bench.enrol(state.path(), MAC, "").await.unwrap_err();
+    assert!(refused.to_string().contains("taken back"), "{refused}");
+}
+
+#[tokio::test]
+async fn p02_a_certificate_renews_none_of_another_device_and_a_maker_s_is_not_renewed() {
+    let bench = Bench::start().await;
+    let [own, foreign] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    bench.enrol(own.path(), MAC, CODE).await.unwrap();
+    let refused = bench.enrol(own.path(), OTHER, "").await.unwrap_err();
+    assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+
+    let name = Subject::Name("0022ee0a0b0c".to_owned());
+    let issued = bench
+        .maker
+        .issue(&[name], Purpose::Client, SystemTime::now())
+        .unwrap();
+    let folder = foreign.path().join("certificate");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("device.pem"), &issued.certificate_pem).unwrap();
+    std::fs::write(folder.join("device.key"), issued.key_pem.as_str()).unwrap();
+    let refused = bench.enrol(foreign.path(), MAC, "").await.unwrap_err();
+    assert!(
+        refused.to_string().contains("its own certificates alone"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_taken_back_stands_in_the_list_that_anybody_may_have() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let own = CertificateFacts::read(&identity_in(state.path()).chain()[0]).unwrap();
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    let device = DeviceId::from_random(1);
+    let revoked = scope.revoke_certificates_of_device(&device, Timestamp(1_000));
+    assert_eq!(revoked.await.unwrap(), 1);
+    writing.commit().await.unwrap();
+
+    let list = bench.fetch_octets("revoked.crl").await;
+
+    assert!(list.windows(own.serial.len()).any(|octets| octets == own.serial));
 }
 
 #[tokio::test]

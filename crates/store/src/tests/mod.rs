@@ -374,6 +374,7 @@ async fn a_later_claim_code_takes_the_place_of_an_unused_one() {
 async fn certificates_are_found_by_their_fingerprint() {
     let (_folder, store) = opened!();
     let issued = IssuedCertificate {
+        serial: "0a".to_owned(),
         fingerprint: TokenHash([4; 32]),
         key: TokenHash([5; 32]),
         device: device(1).id,
@@ -386,6 +387,22 @@ async fn certificates_are_found_by_their_fingerprint() {
     let found = writing.certificate(issued.fingerprint).await.unwrap();
     assert_eq!(found, Some(issued));
     assert_eq!(writing.certificate(TokenHash([6; 32])).await.unwrap(), None);
+    assert_eq!(writing.revoked_certificates().await.unwrap(), []);
+    let other = writing
+        .account(&id("two"))
+        .revoke_certificates_of_device(&device(1).id, NOW)
+        .await;
+    assert_eq!(other.unwrap(), 0);
+    let own = writing
+        .account(&id("one"))
+        .revoke_certificates_of_device(&device(1).id, NOW)
+        .await;
+    assert_eq!(own.unwrap(), 1);
+    let revoked = writing.revoked_certificates().await.unwrap();
+    assert_eq!(
+        (revoked[0].revoked_at, revoked[0].serial.as_str()),
+        (Some(NOW), "0a")
+    );
 }
 
 #[tokio::test]
@@ -641,6 +658,7 @@ async fn a_key_whose_certificate_was_taken_back_gets_no_other() {
     let (code, key) = (TokenHash([1; 32]), TokenHash([2; 32]));
     let claim = claim(code);
     let issued = |number: u8| IssuedCertificate {
+        serial: "0a".to_owned(),
         fingerprint: TokenHash([number; 32]),
         key,
         device: device(1).id,

@@ -40,7 +40,7 @@ const SAYING_LENGTH_MAX: usize = 200;
 pub struct Enrolment {
     /// The authority: a host, a host with a port, or an https address with a path.
     pub authority: String,
-    /// What it has given out for this device.
+    /// What it has given out for this device; where it is empty the device shows the certificate that it has, and wants it renewed.
     pub claim_code: Secret,
     /// PEM file of the authorities to trust for the exchange; `None` trusts the system's.
     pub trusted_ca_file: Option<PathBuf>,
@@ -156,7 +156,13 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
     });
     let clock = clock::restored(&enrolment.state);
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now().0);
-    let tls = trusting(enrolment.trusted_ca_file.as_deref(), clock)?;
+    let shown = if enrolment.claim_code.reveal().is_empty() {
+        let own = files.identity();
+        own.map_err(|error| EnrolmentError::Trust(format!("the device's own certificate: {error}")))?
+    } else {
+        None
+    };
+    let tls = trusting(enrolment.trusted_ca_file.as_deref(), shown, clock)?;
     let exchanged = timeout(EXCHANGE_TIME, exchange(&source, &tls, body.to_string())).await;
     let chain = exchanged.unwrap_or_else(|_| {
         Err(EnrolmentError::Unreachable(format!(
@@ -175,7 +181,11 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
     })
 }
 
-fn trusting(ca_file: Option<&Path>, clock: CertificateClock) -> Result<ClientTls, EnrolmentError> {
+fn trusting(
+    ca_file: Option<&Path>,
+    identity: Option<Identity>,
+    clock: CertificateClock,
+) -> Result<ClientTls, EnrolmentError> {
     let trust = match ca_file {
         Some(file) => Trust::Authorities(
             certificates_from_file(file).map_err(|error| EnrolmentError::Trust(error.to_string()))?,
@@ -185,7 +195,7 @@ fn trusting(ca_file: Option<&Path>, clock: CertificateClock) -> Result<ClientTls
     ClientTls::new(ClientTlsConfig {
         trust,
         minimum: MinimumVersion::Tls12,
-        identity: None,
+        identity,
         clock,
     })
     .map_err(|error| EnrolmentError::Trust(error.to_string()))

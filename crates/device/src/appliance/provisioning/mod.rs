@@ -17,9 +17,10 @@ mod plan;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use md5::{Digest, Md5};
+use model::Secret;
 use model::config::{Document, ProvisioningConfig, Settings};
 use model::status::{DeviceEvent, ProvisioningStep};
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
@@ -28,8 +29,9 @@ pub(super) use self::certificate::CertificateFiles;
 pub use self::certificate::OwnCertificate;
 pub use self::enrolment::{Enrolled, Enrolment, EnrolmentError, enrol};
 pub use self::fetch::ProvisioningFailure;
-use self::fetch::{Client, failure};
+use self::fetch::{Client, authority_of, failure};
 use self::plan::Source;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
@@ -242,6 +244,7 @@ async fn provision(
             ),
         ));
     }
+    renew_in_time(appliance, config, &source).await;
     let unusable = |detail: String| failure(ProvisioningStep::File, detail);
     let given = plan::merged(&appliance.0.file, &documents).map_err(unusable)?;
     if given.to_text() != settings.given().to_text() {
@@ -257,6 +260,38 @@ async fn provision(
         ));
     }
     Ok(names)
+}
+
+/// Has the server renew the device's certificate when a third of its time is left. A server that has not issued it cannot, which is
+/// told by the log: the certificate stays, and it is tried again with the next fetch.
+async fn renew_in_time(appliance: &Appliance, config: &ProvisioningConfig, source: &Source) {
+    if !config.validates_server {
+        return;
+    }
+    let (state, now) = (appliance.state().to_owned(), SystemTime::now());
+    let enrolment = Enrolment {
+        authority: format!("https://{}{}", authority_of(source), source.folder),
+        claim_code: Secret::from(""),
+        trusted_ca_file: config
+            .trusted_ca_file
+            .as_deref()
+            .map(|file| appliance.beside(file)),
+        state: state.clone(),
+        mac: Some(appliance.mac().to_owned()),
+    };
+    let runtime = Handle::current();
+    // The exchange reads and writes files, which the task that feeds the loudspeaker must not wait for.
+    let renewed = spawn_blocking(move || match OwnCertificate::of(&state) {
+        OwnCertificate::Installed(facts) if facts.renewal_is_due(now) => {
+            runtime.block_on(enrol(enrolment)).map(Some)
+        }
+        OwnCertificate::Installed(_) | OwnCertificate::Absent | OwnCertificate::Unusable(_) => Ok(None),
+    });
+    match renewed.await {
+        Ok(Ok(Some(_))) => tracing::info!("the device's certificate was renewed"),
+        Ok(Err(error)) => tracing::warn!(%error, "the device's certificate cannot be renewed"),
+        Ok(Ok(None)) | Err(_) => {}
+    }
 }
 
 /// One file, checked against the checksum beside it where the server has one.

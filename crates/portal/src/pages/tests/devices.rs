@@ -156,6 +156,21 @@ async fn a_claim_code_is_shown_once_and_is_good_for_its_device() {
 }
 
 #[tokio::test]
+async fn the_certificates_of_a_device_are_taken_back_with_its_claim_code() {
+    let visit = Visit::of(Role::Admin).await;
+    let device = visit.add_device(MAC, "oyez", "").await;
+    visit.post(&format!("{device}/claim-code"), "").await;
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(steps.contains("Take its certificates back"));
+    let answer = visit.post(&format!("{device}/revoke"), "").await;
+    assert_eq!(answer.location(), format!("{device}/provision"));
+    assert_eq!(
+        visit.audit().await,
+        ["revoke certificates", "make claim code", "add device"]
+    );
+}
+
+#[tokio::test]
 async fn extensions_are_chosen_placed_and_removed() {
     let visit = Visit::of(Role::Admin).await;
     let hall = visit.add_area(1, "Hall", "1001").await;
