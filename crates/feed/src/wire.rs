@@ -210,4 +210,21 @@ mod tests {
             assert!(encode(part).unwrap().len() < 2 * PART_OCTETS);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_octets_are_a_message_a_part_of_one_or_an_error(
+            pieces in proptest::collection::vec(proptest::collection::vec(proptest::num::u8::ANY, 0..64), 0..8),
+            length in 0_u32..80,
+        ) {
+            let mut decoder = Decoder::default();
+            decoder.push(&length.to_be_bytes());
+            for piece in pieces {
+                decoder.push(&piece);
+                if decoder.next_message().is_err() {
+                    break;
+                }
+            }
+        }
+    }
 }

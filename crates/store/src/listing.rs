@@ -148,9 +148,9 @@ pub struct ListedHolder {
 /// What a device passes the filter by; narrowed with what is cheapest first.
 macro_rules! devices_where {
     () => {
-        "account = $1 AND (LOWER(name) LIKE $2 ESCAPE '!' OR mac LIKE $3 OR ($4 <> '' AND EXISTS \
-         (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \
-         WHERE line.device = device.id AND holder.extension LIKE $4))) \
+        "account = $1 AND (LOWER(name) LIKE $2 ESCAPE '!' OR mac LIKE $3 OR device.id IN \
+         (SELECT line.device FROM holder JOIN line ON line.holder = holder.id \
+         WHERE holder.account = $1 AND $4 <> '' AND holder.extension LIKE $4)) \
          AND ($5 = -1 OR $5 = CASE WHEN EXISTS (SELECT 1 FROM line WHERE line.device = device.id) THEN 1 ELSE 0 END) \
          AND ($6 = '' OR kind = $6) \
          AND ($7 = '' OR EXISTS (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \

@@ -5,7 +5,11 @@ use crate::both_engines::Place;
 use crate::schema;
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 1] = [(1, include_str!("upgrade/0001.sql"))];
+const WRITTEN: [(usize, &str); 3] = [
+    (1, include_str!("upgrade/0001.sql")),
+    (3, include_str!("upgrade/0003.sql")),
+    (4, include_str!("upgrade/0004.sql")),
+];
 
 /// Makes a database as a program left it that knew the steps up to a version.
 async fn make(place: &Place, version: usize) {
@@ -37,7 +41,8 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         let token = reading.session(TokenHash([7; 32]), NOW).await.unwrap();
         assert_eq!(token.unwrap().administrator.email, "owner@example.com");
         let attempts = reading.attempts(speaker.mac).await.unwrap();
-        assert_eq!(attempts.first().unwrap().outcome, AttemptOutcome::Served);
+        let attempt = attempts.first().unwrap();
+        assert_eq!((attempt.outcome, attempt.proved), (AttemptOutcome::Served, true));
         let certificate = reading.certificate(TokenHash([4; 32])).await.unwrap();
         assert_eq!(certificate.unwrap().device, speaker.id);
         let mut scope = reading.account(&id("one"));
@@ -48,6 +53,9 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         assert_eq!(scope.audit(9).await.unwrap().len(), 1);
         let directory = scope.directory().await.unwrap().unwrap();
         assert_eq!((directory.epoch.0, directory.extensions.len()), (42, 2));
+        assert_eq!(directory.credentials.len(), 1 + usize::from(version >= 3));
+        let former = scope.former_lines(&device(1).id).await.unwrap();
+        assert_eq!(former.len(), usize::from(version >= 4));
         drop(reading);
         let mut writing = store.write().await.unwrap();
         let used = writing
