@@ -125,6 +125,8 @@ impl Portal {
         self.fill_in("New password, at least 8 characters", PASSWORD);
         self.fill_in("The same password again", PASSWORD);
         self.press("Sign in");
+        self.wait_for_text("h2", "From here to a heard page");
+        self.shot("start");
     }
 
     /// 1. Add a common area.
@@ -221,8 +223,25 @@ impl Portal {
         self.shot("group-add");
         self.press("Save");
         self.shot("groups");
+        self.press("Everywhere");
+        self.shot("group-change");
+        self.press("Users & Rooms");
+        self.press("Main hall");
+        self.shot("common-area-change");
+        self.press("Remove…");
+        self.shot("common-area-remove");
         self.press("Phones & Devices");
         self.shot("devices");
+        self.press("Hall speaker");
+        self.press("Change");
+        self.shot("device-change");
+        self.press("Reports");
+        self.shot("reports");
+        self.send("tbody a");
+        self.shot("report");
+        self.press("Oyez");
+        self.wait_for_text("h2", "a page was heard");
+        self.shot("start-done");
         self.press("Audit");
         self.shot("audit");
         self.press("Sign out");

@@ -32,6 +32,7 @@ mod on_postgres;
 #[expect(clippy::duplicate_mod, reason = "the same tests hold for both engines")]
 #[path = "tests/mod.rs"]
 mod on_sqlite;
+mod page_reports;
 mod removal;
 mod schema;
 mod seal;
@@ -54,6 +55,7 @@ pub use listing::{
     SEARCH_TEXT_MAX,
 };
 pub use moment::timestamp;
+pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
 pub use removal::RemoveDeviceError;
 pub use sites::{SITES_MAX, SiteError};
 pub use templates::{TEMPLATES_MAX, TemplateStoreError};

@@ -7,6 +7,7 @@ mod database;
 mod feed;
 mod feed_server;
 mod questions;
+mod reports;
 mod resync;
 mod talk;
 
@@ -306,6 +307,7 @@ async fn start_zone(
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
     let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
     let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
+    tokio::spawn(reports::keep(zone.subscribe(), Arc::clone(store)));
     tokio::spawn(feed.run(zone.updates()));
     let mut listeners = zone.bound().iter();
     let tls = listeners.find(|bound| bound.transport == Transport::Tls);

@@ -1,20 +1,19 @@
 //! Phones & Devices: the lists of those that are assigned, and of those that are not.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::DeviceId;
-use model::inventory::{Assignment, Device};
+use model::inventory::Device;
 
 use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
+use super::list::{Asked, ListFrame, ROWS};
 use super::problem::Problem;
 use registrations::{Registration, Registrations};
+use store::{DeviceFilter, ListedDevice};
 
 #[derive(Template)]
 #[template(path = "devices.html")]
@@ -23,6 +22,7 @@ struct Page {
     is_assigned: bool,
     /// Whether there is any device at all.
     is_empty: bool,
+    list: ListFrame,
     rows: Vec<Row>,
 }
 
@@ -37,34 +37,36 @@ struct Row {
 pub(super) async fn show_assigned(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    page(&site, &by, true).await
+    page(&site, &by, true, asked).await
 }
 
 pub(super) async fn show_unassigned(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    page(&site, &by, false).await
+    page(&site, &by, false, asked).await
 }
 
-async fn page(site: &Site, by: &Visitor, is_assigned: bool) -> Result<Response, Problem> {
+async fn page(site: &Site, by: &Visitor, is_assigned: bool, asked: Asked) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let mut names = BTreeMap::new();
-    for holder in scope.holders(None).await? {
-        names.insert(holder.id, format!("{} ({})", holder.name, holder.extension));
-    }
-    let mut lines: BTreeMap<DeviceId, Vec<Assignment>> = BTreeMap::new();
-    for line in scope.assignments().await? {
-        lines.entry(line.device.clone()).or_default().push(line);
-    }
-    let devices = scope.devices().await?;
-    let is_empty = devices.is_empty();
-    let row = |device: Device| {
-        let lines = lines.remove(&device.id).unwrap_or_default();
-        let (look, state) = state_of(&lines, &site.setup().registrations);
-        let assigned = lines.iter().filter_map(|line| names.get(&line.holder).cloned());
+    let filter = DeviceFilter {
+        text: asked.q.clone(),
+        is_assigned: Some(is_assigned),
+        ..DeviceFilter::default()
+    };
+    let listed = scope.list_devices(&filter, asked.after().as_ref(), ROWS).await?;
+    let is_empty = listed.rows.is_empty() && scope.count_devices(&DeviceFilter::default()).await? == 0;
+    let list = ListFrame::new(asked, "Name, MAC address or extension", &listed);
+    let row = |ListedDevice { device, lines, .. }: ListedDevice| {
+        let users = lines.iter().map(|(line, ..)| line.user.as_str());
+        let (look, state) = state_of(users, &site.setup().registrations);
+        let assigned = lines
+            .iter()
+            .map(|(_, name, extension)| format!("{name} ({extension})"));
         Row {
             assigned: assigned.collect(),
             device,
@@ -72,27 +74,29 @@ async fn page(site: &Site, by: &Visitor, is_assigned: bool) -> Result<Response, 
             state,
         }
     };
-    let rows = devices.into_iter().map(row);
     let page = Page {
         frame: Frame::new(by, "Phones & Devices", PHONES_AND_DEVICES),
         is_assigned,
         is_empty,
-        rows: rows
-            .filter(|row| row.assigned.is_empty() != is_assigned)
-            .collect(),
+        list,
+        rows: listed.rows.into_iter().map(row).collect(),
     };
     Ok(layout::page(StatusCode::OK, &page))
 }
 
 /// How much of a device is registered.
-fn state_of(lines: &[Assignment], registrations: &Registrations) -> (&'static str, String) {
-    let is_registered = |line: &&Assignment| {
-        matches!(
-            registrations.of(line.user.as_str()),
-            Some(Registration::Registered { .. })
-        )
-    };
-    match (lines.iter().filter(is_registered).count(), lines.len()) {
+fn state_of<'u>(
+    users: impl Iterator<Item = &'u str>,
+    registrations: &Registrations,
+) -> (&'static str, String) {
+    let (mut registered, mut all) = (0_usize, 0_usize);
+    for user in users {
+        all += 1;
+        if matches!(registrations.of(user), Some(Registration::Registered { .. })) {
+            registered += 1;
+        }
+    }
+    match (registered, all) {
         (_, 0) => ("none", "No extension".to_owned()),
         (0, _) => ("none", "Not registered".to_owned()),
         (registered, all) if registered == all => ("good", "Registered".to_owned()),

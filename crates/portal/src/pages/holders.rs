@@ -1,18 +1,17 @@
 //! Users & Rooms: the lists of users and of common areas.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::DeviceId;
-use model::inventory::{Device, Holder, HolderId, HolderKind};
+use model::inventory::{Assignment, DisplayName, Holder, HolderKind};
+use store::{HolderFilter, ListedHolder};
 
 use super::gate::Visitor;
 use super::holder_edit::path_of;
 use super::layout::{self, Frame, USERS_AND_ROOMS};
+use super::list::{Asked, ListFrame, ROWS};
 use super::problem::Problem;
 use super::{Site, line};
 
@@ -21,6 +20,7 @@ use super::{Site, line};
 struct Page {
     frame: Frame,
     is_users: bool,
+    list: ListFrame,
     rows: Vec<Row>,
 }
 
@@ -35,43 +35,45 @@ struct Row {
 pub(super) async fn show_users(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    page(&site, &by, HolderKind::User).await
+    page(&site, &by, HolderKind::User, asked).await
 }
 
 pub(super) async fn show_common_areas(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    page(&site, &by, HolderKind::CommonArea).await
+    page(&site, &by, HolderKind::CommonArea, asked).await
 }
 
-async fn page(site: &Site, by: &Visitor, kind: HolderKind) -> Result<Response, Problem> {
+async fn page(site: &Site, by: &Visitor, kind: HolderKind, asked: Asked) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let devices: BTreeMap<DeviceId, Device> = scope
-        .devices()
-        .await?
-        .into_iter()
-        .map(|device| (device.id.clone(), device))
-        .collect();
-    let mut places: BTreeMap<HolderId, Vec<(String, String)>> = BTreeMap::new();
-    for line in scope.assignments().await? {
-        if let Some(device) = devices.get(&line.device) {
-            let text = format!("{} ({})", device.name, line::place_name(line.place));
-            let path = format!("/devices/{}", device.id);
-            places.entry(line.holder).or_default().push((path, text));
-        }
-    }
-    let row = |holder: Holder| Row {
-        places: places.remove(&holder.id).unwrap_or_default(),
-        path: path_of(&holder),
-        holder,
+    let filter = HolderFilter {
+        text: asked.q.clone(),
+        kind: Some(kind),
+        ..HolderFilter::default()
     };
+    let listed = scope.list_holders(&filter, asked.after().as_ref(), ROWS).await?;
     let page = Page {
         frame: Frame::new(by, "Users & Rooms", USERS_AND_ROOMS),
         is_users: kind == HolderKind::User,
-        rows: scope.holders(Some(kind)).await?.into_iter().map(row).collect(),
+        list: ListFrame::new(asked, "Name or extension", &listed),
+        rows: listed.rows.into_iter().map(row).collect(),
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+fn row(ListedHolder { holder, lines, .. }: ListedHolder) -> Row {
+    let place = |(line, device): (Assignment, DisplayName)| {
+        let path = format!("/devices/{}", line.device);
+        (path, format!("{device} ({})", line::place_name(line.place)))
+    };
+    Row {
+        path: path_of(&holder),
+        places: lines.into_iter().map(place).collect(),
+        holder,
+    }
 }

@@ -31,6 +31,7 @@ pub(super) const USERS_AND_ROOMS: &str = "/common-areas";
 pub(super) const PHONES_AND_DEVICES: &str = "/devices";
 pub(super) const PAGE_GROUPS: &str = "/page-groups";
 pub(super) const TALK: &str = "/talk";
+pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
 
@@ -52,7 +53,7 @@ const NAVIGATION: &[Branch] = &[
     Branch {
         title: "Account Management",
         least: Role::Viewer,
-        entries: &[(AUDIT, "Audit")],
+        entries: &[(REPORTS, "Reports"), (AUDIT, "Audit")],
     },
     Branch {
         title: "Settings",

@@ -27,14 +27,17 @@ mod holders;
 mod layout;
 mod line;
 mod line_edit;
+mod list;
 mod live;
 mod problem;
 mod provision;
+mod reports;
 mod resync;
 mod routes;
 mod session;
 mod sign_in;
 mod slots;
+mod start;
 mod talk;
 #[cfg(test)]
 mod tests;

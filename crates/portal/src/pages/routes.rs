@@ -2,14 +2,13 @@
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::response::Redirect;
 use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
     Site, api_clients, audit, check, claim_code, credentials, device, device_edit, device_new, devices,
     extension_new, extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit,
-    live, provision, resync, sign_in, talk,
+    live, provision, reports, resync, sign_in, start, talk,
 };
 
 /// One method of one path.
@@ -30,7 +29,8 @@ pub(super) struct Route {
 pub(super) fn routes() -> Vec<Route> {
     use Role::{Admin, Operator, Viewer};
     vec![
-        get(Viewer, "/", async || Redirect::to("/common-areas")),
+        get(Viewer, "/", start::show),
+        get(Viewer, "/start/live", start::live),
         get(Viewer, "/users", holders::show_users),
         get(Admin, "/users/add", holder_new::show_user),
         post(Admin, "/users/add", holder_new::add_user),
@@ -89,6 +89,8 @@ pub(super) fn routes() -> Vec<Route> {
         get(Operator, "/talk", talk::show),
         post(Operator, "/talk", talk::read_text),
         get(Operator, "/talk/live", talk::live),
+        get(Viewer, "/reports", reports::show),
+        get(Viewer, "/reports/{number}", reports::show_one),
         get(Viewer, "/audit", audit::show),
         get(Admin, "/api-clients", api_clients::show),
         get(Admin, "/api-clients/add", api_clients::show_form),

@@ -4,6 +4,7 @@ mod access;
 mod api_clients;
 mod changing;
 mod devices;
+mod lists;
 mod people;
 mod talk;
 
@@ -18,6 +19,7 @@ use model::inventory::{
     Account, Administrator, AdministratorId, CountryCode, DisplayName, Holder, HolderId, HolderKind,
     PasswordHash as Kept, Role, TimeZone, Uplink,
 };
+use model::status::{ListenerReport, MissingReason, PageReport, Verdict};
 use model::{AccountId, Secret};
 use store::{Store, Transaction};
 use tower::ServiceExt;
@@ -72,6 +74,39 @@ fn account(id: AccountId) -> Account {
         name: DisplayName::new("One Ltd").unwrap(),
         many_extensions_before_5_5: false,
         generic_devices: true,
+    }
+}
+
+/// A page that one of three listeners has heard.
+fn report() -> PageReport {
+    let listener = |name: &str, verdict| ListenerReport {
+        user: "line1".parse().unwrap(),
+        name: name.to_owned(),
+        verdict,
+        first_audio_ms: None,
+        receipt: None,
+        devices: 1,
+        heard_devices: 0,
+    };
+    let refused = MissingReason::Refused {
+        status: 486,
+        text: Some("an alert sounds".to_owned()),
+    };
+    PageReport {
+        page: "page1".parse().unwrap(),
+        extension: "1900".parse().unwrap(),
+        talker: "desk".parse().unwrap(),
+        duration_ms: 4_200,
+        listeners: vec![
+            listener("Gate", Verdict::Missing { why: refused }),
+            listener("Hall", Verdict::Heard),
+            listener(
+                "Phone",
+                Verdict::Answered {
+                    loss_permille: Some(3),
+                },
+            ),
+        ],
     }
 }
 

@@ -3,6 +3,7 @@
 mod api_clients;
 mod besides;
 mod listing;
+mod page_reports;
 mod removal;
 mod upgrade;
 

@@ -1,0 +1,83 @@
+//! What became of pages.
+
+use model::inventory::Timestamp;
+use model::status::PageReport;
+
+use crate::engine::Row;
+use crate::stored::{Columns, moment};
+use crate::transaction::{Scope, StoreError};
+
+const TABLE: &str = "page_report";
+/// Reports of one account that are kept.
+pub const PAGE_REPORTS_MAX: i64 = 2_000;
+
+/// A report with its number and its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptPageReport {
+    /// Counts the reports.
+    pub number: i64,
+    /// When the page had ended.
+    pub at: Timestamp,
+    /// What became of it.
+    pub report: PageReport,
+}
+
+impl Scope<'_, '_> {
+    /// Keeps what became of a page; the oldest goes when there are too many.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_page_report(&mut self, at: Timestamp, report: &PageReport) -> Result<(), StoreError> {
+        let damaged = |_| StoreError::Damaged { table: TABLE };
+        let text = serde_json::to_string(report).map_err(damaged)?;
+        let values = [self.id(), moment(at), text.into()];
+        let sql = "INSERT INTO page_report (account, at, report) VALUES ($1, $2, $3)";
+        self.transaction.execute(sql, &values).await?;
+        let sql = "DELETE FROM page_report WHERE account = $1 AND id <= (SELECT id FROM page_report WHERE account = $1 \
+                   ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        let values = [self.id(), PAGE_REPORTS_MAX.into()];
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    /// Lists what became of pages, the last first, from before the report of a number: at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn page_reports(
+        &mut self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<KeptPageReport>, StoreError> {
+        let values = [
+            self.id(),
+            before.unwrap_or(i64::MAX).into(),
+            i64::from(limit).into(),
+        ];
+        let sql =
+            "SELECT id, at, report FROM page_report WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter().map(kept).collect()
+    }
+
+    /// Finds a report.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn page_report(&mut self, number: i64) -> Result<Option<KeptPageReport>, StoreError> {
+        let values = [self.id(), number.into()];
+        let sql = "SELECT id, at, report FROM page_report WHERE account = $1 AND id = $2";
+        let row = self.transaction.row(sql, &values).await?;
+        row.map(kept).transpose()
+    }
+}
+
+fn kept(row: Row) -> Result<KeptPageReport, StoreError> {
+    let mut columns = Columns::of(TABLE, row);
+    let (number, at) = (columns.integer()?, columns.moment()?);
+    let report = serde_json::from_str(&columns.text()?).map_err(|_| columns.damaged())?;
+    Ok(KeptPageReport { number, at, report })
+}

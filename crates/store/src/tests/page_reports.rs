@@ -1,0 +1,46 @@
+//! What became of pages is kept, the last of it, account by account.
+
+use model::status::PageReport;
+
+use super::*;
+use crate::PAGE_REPORTS_MAX;
+
+fn report(number: i64) -> PageReport {
+    PageReport {
+        page: format!("page{number}").parse().unwrap(),
+        extension: "700".parse().unwrap(),
+        talker: "desk".parse().unwrap(),
+        duration_ms: 1_000,
+        listeners: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn so_many_reports_are_kept_and_one_more_pushes_the_oldest_out() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for number in 0..PAGE_REPORTS_MAX {
+        scope.add_page_report(NOW, &report(number)).await.unwrap();
+    }
+    let oldest = scope.page_reports(None, 3_000).await.unwrap().pop().unwrap();
+    assert_eq!(oldest.report, report(0));
+
+    scope
+        .add_page_report(NOW, &report(PAGE_REPORTS_MAX))
+        .await
+        .unwrap();
+
+    assert_eq!(scope.page_report(oldest.number).await.unwrap(), None);
+    let last = scope.page_reports(None, 2).await.unwrap();
+    assert_eq!(last[0].report, report(PAGE_REPORTS_MAX));
+    assert_eq!(
+        scope.page_report(last[0].number).await.unwrap().as_ref(),
+        last.first()
+    );
+    let before = scope.page_reports(Some(last[1].number), 1).await.unwrap();
+    assert_eq!(before[0].report, report(PAGE_REPORTS_MAX - 2));
+    let mut other = writing.account(&id("two"));
+    assert!(other.page_reports(None, 10).await.unwrap().is_empty());
+    assert_eq!(other.page_report(last[0].number).await.unwrap(), None);
+}
