@@ -143,7 +143,7 @@ impl Scope<'_, '_> {
     }
 }
 
-fn signed_in(row: Row) -> Result<SignedIn, StoreError> {
+pub(crate) fn signed_in(row: Row) -> Result<SignedIn, StoreError> {
     let mut columns = Columns::of(TABLE, row);
     let account = columns.parsed()?;
     let administrator = Administrator {

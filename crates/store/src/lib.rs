@@ -22,6 +22,7 @@ mod engine;
 mod groups;
 mod history;
 mod holders;
+mod invitations;
 mod lines;
 mod listing;
 mod moment;
@@ -50,6 +51,7 @@ pub use devices::AddDeviceError;
 pub use engine::postgres::{NoServer, PostgresServer};
 pub use history::AuditFilter;
 pub use holders::NumberTaken;
+pub use invitations::ADMINISTRATORS_MAX;
 pub use listing::{
     DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListKey, Listed, ListedDevice, ListedHolder, NoListKey,
     SEARCH_TEXT_MAX,

@@ -24,6 +24,8 @@ pub(super) struct Field {
 pub(super) enum Control {
     /// A line of text, with values to choose from where there are some.
     Text(&'static [(&'static str, &'static str)]),
+    /// A password, which is not shown again.
+    Password,
     /// A whole number from 1.
     Number(u8),
     /// One of several.

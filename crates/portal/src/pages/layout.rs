@@ -31,6 +31,7 @@ pub(super) const USERS_AND_ROOMS: &str = "/common-areas";
 pub(super) const PHONES_AND_DEVICES: &str = "/devices";
 pub(super) const PAGE_GROUPS: &str = "/page-groups";
 pub(super) const TALK: &str = "/talk";
+pub(super) const ADMINISTRATORS: &str = "/administrators";
 pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
@@ -53,7 +54,11 @@ const NAVIGATION: &[Branch] = &[
     Branch {
         title: "Account Management",
         least: Role::Viewer,
-        entries: &[(REPORTS, "Reports"), (AUDIT, "Audit")],
+        entries: &[
+            (REPORTS, "Reports"),
+            (AUDIT, "Audit"),
+            (ADMINISTRATORS, "Administrators"),
+        ],
     },
     Branch {
         title: "Settings",

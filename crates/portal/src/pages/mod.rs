@@ -1,5 +1,6 @@
 //! The portal's pages: signing in, and what an administrator does in the order of the navigation. They work without scripts.
 
+mod administrators;
 mod api_clients;
 mod assets;
 mod audit;
@@ -24,6 +25,7 @@ mod groups;
 mod holder_edit;
 mod holder_new;
 mod holders;
+mod invited;
 mod layout;
 mod line;
 mod line_edit;
@@ -111,6 +113,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/first", get(first::show).post(first::choose))
+        .route("/invited", get(invited::show).post(invited::choose))
         .route("/assets/{name}", get(assets::show))
         .merge(gated)
         .fallback(problem::missing)

@@ -6,9 +6,9 @@ use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
-    Site, api_clients, audit, check, claim_code, credentials, device, device_edit, device_new, devices,
-    extension_new, extensions, group_edit, group_new, groups, holder_edit, holder_new, holders, line_edit,
-    live, provision, reports, resync, sign_in, start, talk,
+    Site, administrators, api_clients, audit, check, claim_code, credentials, device, device_edit,
+    device_new, devices, extension_new, extensions, group_edit, group_new, groups, holder_edit, holder_new,
+    holders, invited, line_edit, live, provision, reports, resync, sign_in, start, talk,
 };
 
 /// One method of one path.
@@ -27,7 +27,7 @@ pub(super) struct Route {
 /// The table. Who looks sees what is there; an operator speaks; forms, and what changes something or
 /// shows a secret, are an administrator's.
 pub(super) fn routes() -> Vec<Route> {
-    use Role::{Admin, Operator, Viewer};
+    use Role::{Admin, Operator, Owner, Viewer};
     vec![
         get(Viewer, "/", start::show),
         get(Viewer, "/start/live", start::live),
@@ -98,6 +98,16 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/api-clients/{id}/token", api_clients::make_token),
         get(Admin, "/api-clients/{id}/remove", api_clients::ask_removal),
         post(Admin, "/api-clients/{id}/remove", api_clients::remove),
+        get(Viewer, "/administrators", administrators::show),
+        get(Owner, "/administrators/add", administrators::show_add),
+        post(Owner, "/administrators/add", administrators::add),
+        get(Owner, "/administrators/{id}", administrators::show_one),
+        post(Owner, "/administrators/{id}", administrators::save),
+        post(Owner, "/administrators/{id}/invite", administrators::invite_again),
+        get(Owner, "/administrators/{id}/remove", administrators::ask_removal),
+        post(Owner, "/administrators/{id}/remove", administrators::remove),
+        get(Viewer, "/password", invited::show_own),
+        post(Viewer, "/password", invited::change_own),
         post(Viewer, "/sign-out", sign_in::sign_out),
     ]
 }

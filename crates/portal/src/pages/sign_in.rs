@@ -106,7 +106,7 @@ async fn enter(site: &Site, who: SignedIn, action: &str) -> Result<Response, Pro
     Ok((cookie, Redirect::to("/")).into_response())
 }
 
-async fn is_right(site: &Site, found: Option<&SignedIn>, password: String) -> bool {
+pub(super) async fn is_right(site: &Site, found: Option<&SignedIn>, password: String) -> bool {
     let kept = found
         .and_then(|found| found.administrator.password.as_ref())
         .and_then(|hash| PasswordHash::read(&hash.0));

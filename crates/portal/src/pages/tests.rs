@@ -1,6 +1,7 @@
 //! What the pages say and do, asked as a browser asks.
 
 mod access;
+mod administrators;
 mod api_clients;
 mod changing;
 mod devices;

@@ -26,6 +26,8 @@ struct Furnished {
     holder: HolderId,
     group: GroupId,
     report: i64,
+    /// Somebody who does not ask.
+    administrator: AdministratorId,
     cookies: Vec<String>,
 }
 
@@ -45,6 +47,13 @@ impl Furnished {
         };
         scope.add_group(&group).await.unwrap();
         scope.add_page_report(Timestamp(0), &report()).await.unwrap();
+        let somebody = Administrator {
+            id: AdministratorId::from_random(50),
+            email: "somebody-else@one.example".to_owned(),
+            role: Role::Viewer,
+            password: None,
+        };
+        scope.add_administrator(&somebody).await.unwrap();
         let report = scope.page_reports(None, 1).await.unwrap().remove(0).number;
         writing.commit().await.unwrap();
         let mut cookies = Vec::new();
@@ -60,6 +69,7 @@ impl Furnished {
             holder,
             group: group.id,
             report,
+            administrator: somebody.id,
             visit,
             cookies,
         }
@@ -70,6 +80,7 @@ impl Furnished {
         let id = match route.path.split('/').nth(1) {
             Some("devices") => self.device.as_str(),
             Some("page-groups") => self.group.as_str(),
+            Some("administrators") => self.administrator.as_str(),
             _ => self.holder.as_str(),
         };
         route

@@ -1,0 +1,205 @@
+//! The one-time link of an invitation, by which somebody chooses a password; and changing one's own.
+
+use std::net::SocketAddr;
+
+use askama::Template;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use model::inventory::{AuditEntry, PasswordHash as Kept};
+use serde::Deserialize;
+use store::SignedIn;
+use tokio::task::spawn_blocking;
+use web::{PASSWORD_LENGTH_MIN, PasswordHash, is_from_own_site};
+
+use super::form::{Control, Field, FormPage};
+use super::gate::{Posted, Visitor};
+use super::layout::{self, Frame};
+use super::problem::{Problem, failure, foreign_form};
+use super::sign_in::{admit, is_right};
+use super::{Site, now, session};
+use crate::provisioning::sha256;
+
+#[derive(Template)]
+#[template(path = "invited.html")]
+struct Page {
+    token: String,
+    email: String,
+    error: &'static str,
+    length_min: usize,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    token: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Chosen {
+    token: String,
+    password: String,
+    again: String,
+}
+
+const DIFFER: &str = "The two passwords differ. Type the same password twice.";
+const UNFIT: &str = "Choose a password of at least 8 characters, and not above 256.";
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    match invited(&site, from, &asked.token).await? {
+        Ok(who) => Ok(page(StatusCode::OK, asked.token, who, "")),
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+pub(super) async fn choose(
+    State(site): State<Site>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Result<Response, Problem> {
+    if !is_from_own_site(&headers) {
+        return Ok(foreign_form());
+    }
+    let who = match invited(&site, from, &chosen.token).await? {
+        Ok(who) => who,
+        Err(refusal) => return Ok(refusal),
+    };
+    let unfit = StatusCode::UNPROCESSABLE_ENTITY;
+    if chosen.password != chosen.again {
+        return Ok(page(unfit, chosen.token, who, DIFFER));
+    }
+    let Some(hash) = hashed(&site, chosen.password).await else {
+        return Ok(page(unfit, chosen.token, who, UNFIT));
+    };
+    let mut writing = site.store().write().await?;
+    // Of two who use it at once the second comes too late.
+    let token = sha256(chosen.token.as_bytes());
+    let Some(SignedIn {
+        account,
+        administrator,
+    }) = writing.invited(token, now()).await?
+    else {
+        return Ok(not_good());
+    };
+    let mut scope = writing.account(&account);
+    scope.set_password(&administrator.id, &hash).await?;
+    scope.end_invitations(&administrator.id).await?;
+    let entry = AuditEntry {
+        at: now(),
+        by: administrator.email,
+        action: "choose password".to_owned(),
+        detail: "by the link of an invitation".to_owned(),
+    };
+    scope.add_audit(&entry).await?;
+    let cookie = session::begin(&mut writing, administrator.id).await?;
+    writing.commit().await?;
+    Ok((cookie, Redirect::to("/")).into_response())
+}
+
+/// Who is invited, or the answer to a token that is not good; wrong ones are slowed down like wrong passwords.
+async fn invited(site: &Site, from: SocketAddr, token: &str) -> Result<Result<SignedIn, Response>, Problem> {
+    if let Err(text) = admit(site, from) {
+        return Ok(Err(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text)));
+    }
+    let hash = sha256(token.as_bytes());
+    let Some(who) = site.store().read().await?.invited(hash, now()).await? else {
+        return Ok(Err(not_good()));
+    };
+    site.throttle().note_success(from.ip());
+    Ok(Ok(who))
+}
+
+fn not_good() -> Response {
+    failure(
+        StatusCode::FORBIDDEN,
+        "Not permitted",
+        "This link is not good: it is wrong, too old, or has been used. Ask an owner for another.",
+    )
+}
+
+fn page(status: StatusCode, token: String, who: SignedIn, error: &'static str) -> Response {
+    let page = Page {
+        token,
+        email: who.administrator.email,
+        error,
+        length_min: PASSWORD_LENGTH_MIN,
+    };
+    layout::page(status, &page)
+}
+
+async fn hashed(site: &Site, password: String) -> Option<Kept> {
+    let site = site.clone();
+    let hash = spawn_blocking(move || {
+        let _one_at_a_time = site.hashing();
+        PasswordHash::make(&password)
+    });
+    hash.await.ok().flatten().map(|hash| Kept(hash.to_text()))
+}
+
+fn own_fields() -> [Field; 3] {
+    [
+        Field::new("password", "Password", "The one you have.", Control::Password),
+        Field::new("new", "New password", "At least 8 characters.", Control::Password),
+        Field::new("again", "The same again", "", Control::Password),
+    ]
+}
+
+fn own_page(by: &Visitor, fields: [Field; 3]) -> FormPage {
+    FormPage {
+        frame: Frame::new(by, "Change your password", "/password"),
+        introduction: "You are signed out everywhere else.",
+        action: "/password".to_owned(),
+        back: "/".to_owned(),
+        hidden: Vec::new(),
+        fields: fields.into(),
+        removal: None,
+    }
+}
+
+pub(super) async fn show_own(Extension(by): Extension<Visitor>) -> Response {
+    own_page(&by, own_fields()).answer()
+}
+
+pub(super) async fn change_own(
+    State(site): State<Site>,
+    Extension(posted): Extension<Posted>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+) -> Result<Response, Problem> {
+    let by = &posted.by;
+    let mut fields = own_fields();
+    let [password, new, again] = &mut fields;
+    if let Err(text) = admit(&site, from) {
+        password.refuse(&text);
+        return Ok(own_page(by, fields).answer());
+    }
+    let found = SignedIn {
+        account: by.account.clone(),
+        administrator: by.administrator.clone(),
+    };
+    if !is_right(&site, Some(&found), posted.value("password").to_owned()).await {
+        password.refuse("it is not your password");
+        return Ok(own_page(by, fields).answer());
+    }
+    site.throttle().note_success(from.ip());
+    if posted.value("new") != posted.value("again") {
+        again.refuse("type the same password twice");
+        return Ok(own_page(by, fields).answer());
+    }
+    let Some(hash) = hashed(&site, posted.value("new").to_owned()).await else {
+        new.refuse("choose one of at least 8 characters, and not above 256");
+        return Ok(own_page(by, fields).answer());
+    };
+    let id = by.administrator.id.clone();
+    let mut writing = site.store().write().await?;
+    writing.account(&by.account).set_password(&id, &hash).await?;
+    by.note(&mut writing, "change password", String::new()).await?;
+    let cookie = session::begin(&mut writing, id).await?;
+    writing.commit().await?;
+    Ok((cookie, Redirect::to("/")).into_response())
+}

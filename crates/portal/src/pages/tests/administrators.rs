@@ -1,0 +1,155 @@
+//! Administrators: inviting, changing and removing them, and one's own password.
+
+use super::*;
+
+const OTHER: &str = "another long password";
+
+/// The link that a page shows.
+fn link_of(text: &str) -> String {
+    let (_, rest) = text.split_once("<code>https://portal.example").unwrap();
+    rest.split('<').next().unwrap().to_owned()
+}
+
+async fn path_of(visit: &Visit, email: &str) -> String {
+    let mut reading = visit.store.read().await.unwrap();
+    let all = reading.account(&one()).administrators().await.unwrap();
+    let somebody = all.into_iter().find(|somebody| somebody.email == email).unwrap();
+    format!("/administrators/{}", somebody.id)
+}
+
+/// An owner who has a password, signed in.
+async fn owner() -> Visit {
+    let mut visit = Visit::first().await;
+    visit.set_password().await;
+    let mut writing = visit.store.write().await.unwrap();
+    let headers = session::begin(&mut writing, AdministratorId::from_random(1))
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    visit.keep_cookie(&headers);
+    visit
+}
+
+#[tokio::test]
+async fn an_invitation_is_good_once_and_gives_the_role_it_was_made_for() {
+    let mut visit = owner().await;
+    let own = visit.cookie.clone();
+    for (form, field, told) in [
+        ("email=ada&role=viewer", "email", "such as ada@example.com"),
+        (
+            "email=ada%40x.example&role=king",
+            "role",
+            "choose one of the roles",
+        ),
+        (
+            "email=Owner%40One.example&role=viewer",
+            "email",
+            "signs in with it already",
+        ),
+    ] {
+        let answer = visit.post("/administrators/add", form).await;
+        assert!(answer.marks(field, told), "{form}: {}", answer.text);
+    }
+    let invited = visit
+        .post("/administrators/add", "email=Ada%40x.example&role=viewer")
+        .await;
+    let link = link_of(&invited.text);
+    let token = link.split_once('=').unwrap().1.to_owned();
+    let list = visit.get("/administrators").await.text;
+    assert!(list.contains("ada@x.example") && list.contains("not chosen yet"));
+    assert!(!list.contains(&token));
+
+    visit.cookie.clear();
+    assert!(visit.get(&link).await.text.contains("ada@x.example"));
+    let form = |password: &str| {
+        let password = password.replace(' ', "+");
+        format!("token={token}&password={password}&again={password}")
+    };
+    let short = visit.post_raw("/invited", &form("short"), &[]).await;
+    assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let elsewhere = [("origin", "https://evil.example")];
+    let foreign = visit.post_raw("/invited", &form(OTHER), &elsewhere).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let chosen = visit.post_raw("/invited", &form(OTHER), &[]).await;
+    assert_eq!(chosen.location(), "/", "{}", chosen.text);
+    visit.keep_cookie(&chosen.headers);
+
+    assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
+    assert_eq!(visit.get("/devices/add").await.status, StatusCode::FORBIDDEN);
+    let again = visit.post_raw("/invited", &form(OTHER), &[]).await;
+    assert_eq!(again.status, StatusCode::FORBIDDEN);
+    assert_eq!(visit.get(&link).await.status, StatusCode::FORBIDDEN);
+    visit.cookie = own;
+    assert_eq!(visit.audit().await, ["choose password", "invite administrator"]);
+}
+
+#[tokio::test]
+async fn a_role_is_changed_and_somebody_removed_but_never_the_last_owner() {
+    let mut visit = owner().await;
+    let own = visit.cookie.clone();
+    visit
+        .post("/administrators/add", "email=ada%40x.example&role=owner")
+        .await;
+    let (ada, owner) = (
+        path_of(&visit, "ada@x.example").await,
+        path_of(&visit, OWNER).await,
+    );
+    let refused = visit.post(&owner, "role=admin").await;
+    assert!(refused.marks("role", "the last owner"), "{}", refused.text);
+    let remove = format!("{owner}/remove");
+    assert_eq!(visit.get(&remove).await.status, StatusCode::CONFLICT);
+    assert_eq!(visit.post(&remove, "").await.status, StatusCode::CONFLICT);
+
+    let answer = visit.post(&ada, "role=admin").await;
+    assert_eq!(answer.location(), "/administrators");
+    let mut writing = visit.store.write().await.unwrap();
+    let id = ada.trim_start_matches("/administrators/").parse().unwrap();
+    let headers = session::begin(&mut writing, id).await.unwrap();
+    writing.commit().await.unwrap();
+    visit.keep_cookie(&headers);
+    assert_eq!(visit.get("/devices/add").await.status, StatusCode::OK);
+    assert_eq!(
+        visit.get("/administrators/add").await.status,
+        StatusCode::FORBIDDEN
+    );
+    let ada_s = std::mem::replace(&mut visit.cookie, own);
+    assert_eq!(
+        visit.post(&format!("{ada}/remove"), "").await.location(),
+        "/administrators"
+    );
+    visit.cookie = ada_s;
+    assert_eq!(visit.get("/devices").await.location(), "/sign-in");
+}
+
+#[tokio::test]
+async fn an_own_password_is_changed_by_who_knows_it_and_ends_other_sessions() {
+    let mut visit = owner().await;
+    let before = visit.cookie.clone();
+    let old = PASSWORD.replace(' ', "+");
+    let new = OTHER.replace(' ', "+");
+    for (form, field, told) in [
+        (
+            format!("password=wrong&new={new}&again={new}"),
+            "password",
+            "not your password",
+        ),
+        (format!("password={old}&new={new}&again=x"), "again", "twice"),
+        (
+            format!("password={old}&new=short&again=short"),
+            "new",
+            "8 characters",
+        ),
+    ] {
+        let answer = visit.post("/password", &form).await;
+        assert!(answer.marks(field, told), "{}", answer.text);
+        assert!(!answer.text.contains(OTHER) && !answer.text.contains(PASSWORD));
+    }
+    let changed = visit
+        .post("/password", &format!("password={old}&new={new}&again={new}"))
+        .await;
+    assert_eq!(changed.location(), "/", "{}", changed.text);
+    assert_eq!(visit.get("/devices").await.location(), "/sign-in");
+    visit.keep_cookie(&changed.headers);
+    assert_ne!(visit.cookie, before);
+    assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
+}
