@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{cargo, run};
+use super::{cargo, root, run};
 
 /// Debian packages of the peers, each with what the tests use it for.
 const PACKAGES: &[(&str, &str)] = &[
@@ -41,6 +41,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("postgresql-15", "the other database of the service"),
     ("pulseaudio", "a sound server, with an output that is recorded"),
     ("pulseaudio-utils", "what records the sound server's output"),
+    ("python3-venv", "where what reads the API's document is installed"),
     ("rsyslog", "the foreign log server"),
     ("rsyslog-gnutls", "the foreign log server's TLS"),
     ("sip-tester", "SIPp scenarios over UDP and TCP"),
@@ -50,6 +51,11 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// What builds the package of the endpoint, and the version that is known to.
 const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
+
+/// What asks every operation of the API's document, and the version that is known to; it lies in [`SCHEMATHESIS_FOLDER`].
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+/// Where it lies, in the root folder.
+const SCHEMATHESIS_FOLDER: &str = "target/schemathesis";
 
 /// Asks `invoke-rc.d` (see its manual page) to start nothing while packages are configured.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -76,7 +82,19 @@ pub fn install_peers() -> Result<()> {
     installed.context(
         "the peers are not all installed; run this as root, with Debian's package sources reachable",
     )?;
-    install_cargo_deb()
+    install_cargo_deb()?;
+    install_schemathesis()
+}
+
+fn install_schemathesis() -> Result<()> {
+    let folder = root().join(SCHEMATHESIS_FOLDER);
+    run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    run(Command::new(folder.join("bin/pip")).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        SCHEMATHESIS,
+    ]))
 }
 
 fn install_cargo_deb() -> Result<()> {

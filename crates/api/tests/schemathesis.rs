@@ -1,0 +1,173 @@
+//! Every operation of the document, asked by a foreign program with what fits the document and with what does not: no answer that is not
+//! documented, none of another form than documented, and no failure of the service.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use model::AccountId;
+use model::inventory::{
+    Account, ApiClient, ApiClientId, ApiScopes, CountryCode, Description, Device, DeviceType, DisplayName,
+    Holder, HolderId, HolderKind, MacAddress, Site, SiteId, SiteTitle, TimeZone, Timestamp, TokenHash,
+    Uplink,
+};
+use model::{DeviceId, Secret};
+use registrations::Registrations;
+use sha2::{Digest, Sha256};
+use store::{Scope, Store};
+
+/// What is tried of each operation in each phase.
+const EXAMPLES: &str = "12";
+/// What is judged.
+const CHECKS: &str =
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+const TOKEN: &str = "a token for the one who asks";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a06_every_operation_answers_as_its_document_says_whatever_it_is_asked() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let program = root.join("target/schemathesis/bin/schemathesis");
+    if !program.exists() {
+        peers::skip("schemathesis is missing; `cargo xtask peers` installs it");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path()).await.unwrap());
+    furnish(&store).await;
+    let router = api::router(api::ApiSetup {
+        store,
+        registrations: Arc::new(Registrations::default()),
+        uplink: Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+            second_outbound_proxy: None,
+        },
+        provisioning_url: "https://prov.example:8444".to_owned(),
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(axum::serve(listener, router.unwrap()).into_future());
+    let config = folder.path().join("schemathesis.toml");
+    std::fs::write(&config, known_ids()).unwrap();
+    let mut asking = Command::new(program);
+    asking
+        .current_dir(folder.path())
+        .args(["--config-file"])
+        .arg(&config)
+        .arg("run")
+        .arg(root.join("docs/api/phone.json").canonicalize().unwrap())
+        .args(["--url", &format!("http://{address}/v2")])
+        .args(["--header", &format!("Authorization: Bearer {TOKEN}")])
+        .args(["--checks", CHECKS, "--max-examples", EXAMPLES])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--seed",
+            "1",
+            "--workers",
+            "2",
+            "--no-color",
+        ])
+        .args(["--generation-database", "none", "--request-timeout", "20"])
+        // Below what a program may ask: an answer that it was too fast tells nothing of the operation.
+        .args(["--rate-limit", "90/s"]);
+
+    let asked = tokio::task::spawn_blocking(move || asking.output())
+        .await
+        .unwrap()
+        .unwrap();
+
+    serving.abort();
+    let said = String::from_utf8_lossy(&asked.stdout);
+    assert!(
+        asked.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&asked.stderr)
+    );
+}
+
+/// Ids that are there, so that operations on one thing find it.
+fn known_ids() -> String {
+    let id = HolderId::from_random(1);
+    format!(
+        "[parameters]\n\"path.deviceId\" = \"{id}\"\n\"path.commonAreaId\" = \"{id}\"\n\"path.siteId\" = \"{id}\"\n\
+         \"path.userId\" = \"{}\"\n",
+        HolderId::from_random(2)
+    )
+}
+
+async fn furnish(store: &Store) {
+    let one: AccountId = "one".parse().unwrap();
+    let account = Account {
+        id: one.clone(),
+        name: DisplayName::new("One Ltd").unwrap(),
+        domain: "one.example.com".to_owned(),
+        many_extensions_before_5_5: false,
+        generic_devices: true,
+    };
+    let scopes = "phone:read:admin phone:write:admin phone:read:sip_credentials:admin";
+    let client = ApiClient {
+        id: ApiClientId::from_random(1),
+        name: DisplayName::new("Schemathesis").unwrap(),
+        secret: TokenHash([0; 32]),
+        scopes: ApiScopes::parse(scopes).unwrap(),
+        added_at: Timestamp(0),
+    };
+    let mut writing = store.write().await.unwrap();
+    writing.add_account(&account).await.unwrap();
+    let mut scope = writing.account(&one);
+    scope.add_api_client(&client).await.unwrap();
+    let token = TokenHash(Sha256::digest(TOKEN.as_bytes()).into());
+    let ends = Timestamp(u64::MAX / 2);
+    scope
+        .add_api_token(&client.id, token, ends, Timestamp(0))
+        .await
+        .unwrap();
+    furnish_inventory(&mut scope, &account).await;
+    writing.commit().await.unwrap();
+}
+
+async fn furnish_inventory(scope: &mut Scope<'_, '_>, account: &Account) {
+    let site = Site {
+        id: SiteId::from_random(1),
+        name: SiteTitle::new("HQ").unwrap(),
+    };
+    scope.add_site(&site).await.unwrap();
+    let area = Holder {
+        id: HolderId::from_random(1),
+        kind: HolderKind::CommonArea,
+        name: DisplayName::new("Hall").unwrap(),
+        extension: "701".parse().unwrap(),
+        package: "Standard".to_owned(),
+        country: CountryCode::new("CA").unwrap(),
+        time_zone: TimeZone::new("UTC").unwrap(),
+        site: Some(site.id),
+    };
+    let user = Holder {
+        id: HolderId::from_random(2),
+        kind: HolderKind::User,
+        extension: "702".parse().unwrap(),
+        ..area.clone()
+    };
+    let device = Device {
+        id: DeviceId::from_random(1),
+        name: DisplayName::new("Desk phone").unwrap(),
+        description: Description::new("").unwrap(),
+        mac: MacAddress::new([0, 0x22, 0xEE, 1, 2, 3]),
+        kind: DeviceType::Other,
+        model: None,
+        firmware: None,
+        site: None,
+        added_at: Timestamp(0),
+    };
+    scope.add_holder(&area).await.unwrap();
+    scope.add_holder(&user).await.unwrap();
+    scope.add_device(&device).await.unwrap();
+    let place = model::inventory::LinePlace::Phone(1);
+    let assigned = scope
+        .assign(account, &device, &area, place, Secret::from("a password"))
+        .await;
+    assigned.unwrap().unwrap();
+}
