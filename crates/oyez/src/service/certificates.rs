@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 use net::authority::{Authority, AuthorityDirectory, Purpose, Subject};
-use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
+use net::tls::{ClientCertificates, Identity, MinimumVersion, ServerTls};
 
+use super::imported::{Imported, ImportedFiles};
 use crate::state::StateFolder;
 
 /// Name of the authority, as it stands in its certificate.
@@ -16,11 +17,15 @@ const AUTHORITY_NAME: &str = "Oyez service authority";
 /// How often it is looked whether a certificate has to be renewed: they live for months.
 const LOOK_EVERY: Duration = Duration::from_secs(12 * 3_600);
 
+/// How often certificates that others have issued are read anew.
+const READ_EVERY: Duration = Duration::from_secs(60);
+
 /// The authority with the certificates that it has issued for this machine.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     directory: AuthorityDirectory,
     shown: Vec<Shown>,
+    imported: Vec<Imported>,
 }
 
 /// What a listener shows.
@@ -43,6 +48,7 @@ impl Certificates {
         Ok(Self {
             directory,
             shown: Vec::new(),
+            imported: Vec::new(),
         })
     }
 
@@ -89,11 +95,41 @@ impl Certificates {
         Ok(tls)
     }
 
-    /// Renews what is to be renewed, for as long as the service runs.
-    pub(super) async fn renew(self) {
+    /// What a site shows: a certificate that somebody else has issued, where the configuration names one, else one of this service.
+    ///
+    /// # Errors
+    ///
+    /// When no certificate can be issued.
+    pub(super) fn site(
+        &mut self,
+        label: &'static str,
+        host: &str,
+        imported: Option<(ImportedFiles, Identity)>,
+        clients: ClientCertificates,
+    ) -> Result<ServerTls> {
+        let Some((files, identity)) = imported else {
+            return self.server(label, &[host], clients);
+        };
+        let tls =
+            ServerTls::new(&identity, MinimumVersion::Tls12, clients).map_err(|error| anyhow!(error))?;
+        self.imported
+            .push(Imported::new(label, files, identity, tls.clone()));
+        Ok(tls)
+    }
+
+    /// Renews what is to be renewed, and shows what was imported anew, for as long as the service runs.
+    pub(super) async fn renew(mut self) {
         let mut look = tokio::time::interval(LOOK_EVERY);
+        let mut read = tokio::time::interval(READ_EVERY);
         loop {
-            look.tick().await;
+            tokio::select! {
+                _ = look.tick() => {}
+                _ = read.tick() => {
+                    let now = SystemTime::now();
+                    self.imported.iter_mut().for_each(|imported| imported.look(now));
+                    continue;
+                }
+            }
             let now = SystemTime::now();
             for Shown { label, subjects, tls } in &self.shown {
                 match self.directory.identity(label, subjects, Purpose::Server, now) {

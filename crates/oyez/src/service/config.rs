@@ -15,7 +15,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use zone::toml_file::{ConfigError, Right, TomlFile};
 
+use net::tls::Identity;
+
 use super::database::StoreConfig;
+use super::imported::ImportedFiles;
 pub use provisioning::{ManufacturerConfig, ProvisioningConfig};
 
 /// What would be right for each key, as it would stand in the file.
@@ -24,6 +27,10 @@ const RIGHT: Right = &[
     ("portal", "a section [portal] with listen and address"),
     ("portal.listen", "listen = \"0.0.0.0:8443\""),
     ("portal.address", "address = \"oyez.example.com\""),
+    ("portal.certificate", "certificate = \"portal.pem\""),
+    ("portal.key", "key = \"portal.key\""),
+    ("provisioning.certificate", "certificate = \"provisioning.pem\""),
+    ("provisioning.key", "key = \"provisioning.key\""),
     ("provisioning", "a section [provisioning] with listen and address"),
     ("provisioning.listen", "listen = \"0.0.0.0:8444\""),
     ("provisioning.address", "address = \"oyez.example.com\""),
@@ -67,6 +74,9 @@ const ZONES_MAX: usize = 16;
 /// Characters of a zone's name at most: it stands in a certificate and in the name of a file.
 const ZONE_NAME_LENGTH_MAX: usize = 32;
 
+/// A certificate that somebody else has issued, and where it lies.
+type Import = (ImportedFiles, Identity);
+
 /// Everything a service needs to know before it starts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +119,10 @@ pub struct SiteConfig {
     /// How it is reached: host and perhaps port. Without a port it is the one that is listened on.
     #[serde(deserialize_with = "parsed")]
     pub address: HostPort,
+    /// A certificate that somebody else has issued for it, in PEM, with those between it and its authority's.
+    pub certificate: Option<PathBuf>,
+    /// The key of that certificate, where it does not stand in the same file.
+    pub key: Option<PathBuf>,
 }
 
 impl SiteConfig {
@@ -191,6 +205,50 @@ impl ServiceConfig {
         }
         config.provisioning.resolve(&config.file);
         Ok(config)
+    }
+
+    /// Reads the certificates that others have issued for portal and provisioning server.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be used: it and the line that names it are named.
+    pub(super) fn imported(&self) -> Result<(Option<Import>, Option<Import>), ConfigError> {
+        let (portal, provisioning) = (&self.portal, &self.provisioning);
+        Ok((
+            self.import("portal", portal.certificate.as_deref(), portal.key.as_deref())?,
+            self.import(
+                "provisioning",
+                provisioning.certificate.as_deref(),
+                provisioning.key.as_deref(),
+            )?,
+        ))
+    }
+
+    fn import(
+        &self,
+        section: &str,
+        certificate: Option<&Path>,
+        key: Option<&Path>,
+    ) -> Result<Option<Import>, ConfigError> {
+        let Some(certificate) = certificate else {
+            return match key {
+                None => Ok(None),
+                Some(_) => Err(self.wrong(
+                    &format!("{section}.key"),
+                    "is of no use without certificate; name that too",
+                )),
+            };
+        };
+        let key = key.map(|key| self.file.resolve(key));
+        let files = ImportedFiles::of(&self.file.resolve(certificate), key.as_deref());
+        let identity = files.read().map_err(|error| {
+            let what = format!(
+                "{}; right would be a certificate in PEM with its key, RSA or ECDSA, in the same file or under key",
+                device::sentence(&error)
+            );
+            self.wrong(&format!("{section}.certificate"), &what)
+        })?;
+        Ok(Some((files, identity)))
     }
 
     /// Reads the models of devices: those that are known, and in addition those of the file.
@@ -405,6 +463,43 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let said = config.catalogue().unwrap_err().to_string();
         assert!(said.contains("catalogue.toml: cannot be read"), "{said}");
+    }
+
+    #[test]
+    fn a_certificate_of_somebody_else_is_read_beside_the_file_and_its_faults_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = net::authority::Authority::generate("Public", std::time::SystemTime::now()).unwrap();
+        let (pem, key) = (folder.path().join("site.pem"), folder.path().join("site.key"));
+        std::fs::write(&pem, authority.certificate_pem()).unwrap();
+        std::fs::write(&key, authority.key_pem().as_str()).unwrap();
+        let read = |more: &str| {
+            let text = GOOD.replacen(
+                "address = \"oyez.example.com\"\n",
+                &format!("address = \"oyez.example.com\"\n{more}"),
+                1,
+            );
+            let file = TomlFile::of_text(&folder.path().join("service.toml"), &text);
+            ServiceConfig::parse(file)
+                .unwrap()
+                .imported()
+                .map(|(portal, _)| portal.is_some())
+        };
+        assert!(read("certificate = \"site.pem\"\nkey = \"site.key\"\n").unwrap());
+        assert!(!read("").unwrap());
+        for (more, words) in [
+            (
+                "certificate = \"site.pem\"\n",
+                "service.toml:5: portal.certificate: ",
+            ),
+            ("certificate = \"gone.pem\"\n", "gone.pem"),
+            (
+                "key = \"site.key\"\n",
+                "service.toml:5: portal.key: is of no use without certificate",
+            ),
+        ] {
+            let said = read(more).unwrap_err().to_string();
+            assert!(said.contains(words), "{said}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod config;
 mod database;
 mod feed;
 mod feed_server;
+mod imported;
 mod questions;
 mod reports;
 mod resync;
@@ -21,7 +22,7 @@ use api::ApiSetup;
 use model::directory::Epoch;
 use model::inventory::{Account, Uplink};
 use model::status::ZoneEvent;
-use net::tls::{ClientCertificates, ServerTls};
+use net::tls::{ClientCertificates, Identity, ServerTls};
 use portal::pages;
 use portal::pages::PagesSetup;
 use portal::provisioning::{Manufacturer, ProvisioningServer, ProvisioningSetup};
@@ -46,6 +47,7 @@ use certificates::Certificates;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
 use feed_server::FeedServer;
+use imported::ImportedFiles;
 use questions::Questions;
 use talk::{Booth, PortalTalker};
 
@@ -115,6 +117,7 @@ impl Service {
     /// Names what cannot be had; nothing is left started.
     pub async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
         let (manufacturers, catalogue) = (config.manufacturers()?, config.catalogue()?);
+        let (portal_files, provisioning_files) = config.imported()?;
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
         let store = database::open(config, &state).await?;
@@ -139,11 +142,18 @@ impl Service {
         });
 
         let questions = Questions::serve(&state, &store, &opened.account.id, &registrations).await?;
-        let provisioning =
-            start_provisioning(config, &store, &mut certificates, manufacturers, uplink.clone()).await?;
+        let provisioning = start_provisioning(
+            config,
+            &store,
+            &mut certificates,
+            provisioning_files,
+            manufacturers,
+            uplink.clone(),
+        )
+        .await?;
         let provisioning_url = config.provisioning.url(provisioning.address());
         let host = config.portal.address.host.as_str();
-        let tls = certificates.server("portal", &[host], ClientCertificates::NotAsked)?;
+        let tls = certificates.site("portal", host, portal_files, ClientCertificates::NotAsked)?;
         let api = api::router(ApiSetup {
             store: Arc::clone(&store),
             registrations: Arc::clone(&registrations),
@@ -369,11 +379,12 @@ async fn start_provisioning(
     config: &ServiceConfig,
     store: &Arc<Store>,
     certificates: &mut Certificates,
+    files: Option<(ImportedFiles, Identity)>,
     manufacturers: Vec<Manufacturer>,
     uplink: Uplink,
 ) -> Result<Listener, Failure> {
     let host = config.provisioning.address.host.as_str();
-    let tls = certificates.server("provisioning", &[host], ClientCertificates::Requested)?;
+    let tls = certificates.site("provisioning", host, files, ClientCertificates::Requested)?;
     let server = ProvisioningServer::new(ProvisioningSetup {
         store: Arc::clone(store),
         authority: certificates.authority()?,

@@ -26,6 +26,10 @@ pub struct ProvisioningConfig {
     /// How devices reach it: host and perhaps port. Without a port it is the one that is listened on.
     #[serde(deserialize_with = "parsed")]
     pub address: HostPort,
+    /// A certificate that somebody else has issued for it, in PEM, with those between it and its authority's.
+    pub certificate: Option<PathBuf>,
+    /// The key of that certificate, where it does not stand in the same file.
+    pub key: Option<PathBuf>,
     /// Those whose certificates prove devices, besides the service itself.
     #[serde(default, rename = "manufacturer")]
     pub manufacturers: Vec<ManufacturerConfig>,
