@@ -31,7 +31,7 @@ async fn owner() -> Visit {
 }
 
 #[tokio::test]
-async fn an_invitation_is_good_once_and_gives_the_role_it_was_made_for() {
+async fn w03_an_invitation_is_good_once_and_gives_the_role_it_was_made_for() {
     let mut visit = owner().await;
     let own = visit.cookie.clone();
     for (form, field, told) in [
@@ -84,7 +84,7 @@ async fn an_invitation_is_good_once_and_gives_the_role_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn a_role_is_changed_and_somebody_removed_but_never_the_last_owner() {
+async fn w03_a_role_is_changed_and_somebody_removed_but_never_the_last_owner() {
     let mut visit = owner().await;
     let own = visit.cookie.clone();
     visit
@@ -122,7 +122,7 @@ async fn a_role_is_changed_and_somebody_removed_but_never_the_last_owner() {
 }
 
 #[tokio::test]
-async fn an_own_password_is_changed_by_who_knows_it_and_ends_other_sessions() {
+async fn w03_an_own_password_is_changed_by_who_knows_it_and_ends_other_sessions() {
     let mut visit = owner().await;
     let before = visit.cookie.clone();
     let old = PASSWORD.replace(' ', "+");
@@ -152,4 +152,19 @@ async fn an_own_password_is_changed_by_who_knows_it_and_ends_other_sessions() {
     visit.keep_cookie(&changed.headers);
     assert_ne!(visit.cookie, before);
     assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn w06_wrong_links_of_invitations_are_slowed_down() {
+    let visit = owner().await;
+    let mut last = StatusCode::OK;
+    for number in 0..=web::FREE_TRIES {
+        last = visit
+            .get(&format!("/invited?token=made-up-{number}"))
+            .await
+            .status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let wrong = visit.post("/password", "password=wrong&new=x&again=x").await;
+    assert!(wrong.marks("password", "too many wrong tries"), "{}", wrong.text);
 }

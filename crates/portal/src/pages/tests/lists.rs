@@ -6,7 +6,7 @@ use model::status::ZoneEvent;
 use super::*;
 
 #[tokio::test]
-async fn a_list_is_searched_and_goes_on_where_its_page_ends() {
+async fn w05_a_list_is_searched_and_goes_on_where_its_page_ends() {
     let visit = Visit::of(Role::Admin).await;
     let mut writing = visit.store.write().await.unwrap();
     let mut scope = writing.account(&one());
