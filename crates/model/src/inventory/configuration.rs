@@ -191,6 +191,27 @@ mod tests {
     }
 
     #[test]
+    fn p05_a_name_makes_no_line_and_no_key_of_its_own() {
+        let lines = [line(SlotPosition::BASE_PAGE)];
+        for name in [
+            "Hall\"; sip.proxy = evil",
+            "${PATH} $MAC$ `id`",
+            "# no comment",
+            "[section] key: value",
+            "left \u{202E}right",
+            "= = =",
+        ] {
+            let config = read_named(name, &lines);
+            let shown = config.slots[0].display_name.as_ref().map(ToString::to_string);
+            assert_eq!(shown.as_deref(), Some(name));
+            assert_eq!(config.slots.len(), 1);
+        }
+        for name in ["Hall\r\nsip.proxy = evil", "Hall\nsip.proxy = evil"] {
+            assert!(DisplayName::new(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
     fn a_device_without_extensions_has_no_slots() {
         assert_eq!(read(&[]).slots, []);
     }
