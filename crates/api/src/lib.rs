@@ -30,8 +30,9 @@ use axum::middleware::from_fn;
 use axum::routing::{any, post};
 use model::AccountId;
 use model::inventory::{SiteId, Uplink};
-use registrations::Registrations;
+use registrations::{Registrations, Resync};
 use store::Store;
+use tokio::sync::mpsc;
 use web::{Throttle, bound, harden};
 
 pub use document::phone_document;
@@ -49,6 +50,8 @@ pub struct ApiSetup {
     pub uplink: Uplink,
     /// Where devices fetch their configuration.
     pub provisioning_url: String,
+    /// Where a device can be told to restart; none where no zone runs beside the API.
+    pub resyncs: Option<mpsc::Sender<Resync>>,
 }
 
 /// Makes the API, to be served beside the portal. It answers under `/oauth` and `/v2`.

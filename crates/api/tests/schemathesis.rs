@@ -45,6 +45,7 @@ async fn a06_every_operation_answers_as_its_document_says_whatever_it_is_asked()
             second_outbound_proxy: None,
         },
         provisioning_url: "https://prov.example:8444".to_owned(),
+        resyncs: None,
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -3,12 +3,16 @@
 //!
 //! What this crate deliberately does not do: it asks nobody, and keeps nothing past the end of its process.
 
+mod resync;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use model::inventory::Timestamp;
 use model::status::{RegisteredUser, RegistrationRefusal, ZoneEvent};
 use tokio::sync::watch;
+
+pub use resync::Resync;
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;

@@ -312,3 +312,40 @@ async fn a_device_has_the_template_it_was_given() {
     let shown = program.get(&format!("/devices/{id}")).await.json();
     assert_eq!(shown.get("provision_template_id"), None);
 }
+
+#[tokio::test]
+async fn a_device_that_restarts_when_it_is_told_to_is_told_by_its_zone() {
+    let mut program = Program::with(EVERYTHING).await;
+    let area = program.add_area("Hall", 701).await;
+    let (speaker, phone) = (
+        program.add_device(MAC, "algo").await,
+        program.add_device("0022EE0A0B0D", "other").await,
+    );
+    let body = json!({ "assignee_extension_ids": [area] });
+    program
+        .post(&format!("/devices/{speaker}/extensions"), body)
+        .await;
+    let mut reading = program.store.read().await.unwrap();
+    let user = reading.account(&one()).lines().await.unwrap().remove(0).user;
+    drop(reading);
+    let event = ZoneEvent::Registered {
+        account: one(),
+        user: user.clone(),
+        from: "192.0.2.7:40000".to_owned(),
+        user_agent: None,
+    };
+    program.registrations.note(&event, Timestamp(1));
+    let mut orders = program.give_resyncs();
+    let path = format!("/devices/{speaker}/reboot");
+
+    let (answer, asked) = tokio::join!(program.post(&path, json!({})), async {
+        let order = orders.recv().await.unwrap();
+        order.asked.send(1).unwrap();
+        (order.users, order.restarts)
+    });
+
+    assert_eq!((answer.status, asked), (StatusCode::ACCEPTED, (vec![user], true)));
+    assert_eq!(program.audit().await[0].1, "restart device");
+    let refused = program.post(&format!("/devices/{phone}/reboot"), json!({})).await;
+    assert_eq!(refused.refusal(), (400, 400));
+}

@@ -16,9 +16,10 @@ use model::AccountId;
 use model::inventory::{
     Account, ApiClient, ApiClientId, ApiScopes, DisplayName, Timestamp, TokenHash, Uplink,
 };
-use registrations::Registrations;
+use registrations::{Registrations, Resync};
 use serde_json::{Value, json};
 use store::Store;
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use crate::gate::hash_of;
@@ -76,7 +77,32 @@ fn client(number: u128, scopes: &str) -> ApiClient {
     }
 }
 
+fn setup(
+    store: &Arc<Store>,
+    registrations: &Arc<Registrations>,
+    resyncs: Option<mpsc::Sender<Resync>>,
+) -> ApiSetup {
+    ApiSetup {
+        store: Arc::clone(store),
+        registrations: Arc::clone(registrations),
+        uplink: Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+            second_outbound_proxy: Some("zone-b.example.com:5061".parse().unwrap()),
+        },
+        provisioning_url: "https://prov.example:8444".to_owned(),
+        resyncs,
+    }
+}
+
 impl Program {
+    /// Has a zone beside the API; what it is asked comes out here.
+    fn give_resyncs(&mut self) -> mpsc::Receiver<Resync> {
+        let (sender, orders) = mpsc::channel(1);
+        self.router = router(setup(&self.store, &self.registrations, Some(sender))).unwrap();
+        orders
+    }
+
     /// A program with these scopes, and a token that is good for ever.
     async fn with(scopes: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -94,16 +120,7 @@ impl Program {
             writing.add_account(&account).await.unwrap();
         }
         writing.commit().await.unwrap();
-        let router = router(ApiSetup {
-            store: Arc::clone(&store),
-            registrations: Arc::clone(&registrations),
-            uplink: Uplink {
-                domain: "one.example.com".to_owned(),
-                outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
-                second_outbound_proxy: Some("zone-b.example.com:5061".parse().unwrap()),
-            },
-            provisioning_url: "https://prov.example:8444".to_owned(),
-        });
+        let router = router(setup(&store, &registrations, None));
         let mut program = Self {
             store,
             registrations,

@@ -159,6 +159,7 @@ impl Service {
             registrations: Arc::clone(&registrations),
             uplink: uplink.clone(),
             provisioning_url: provisioning_url.clone(),
+            resyncs: resyncs.clone(),
         })
         .context("the system gives no random numbers")?;
         let router = pages::router(PagesSetup {

@@ -60,7 +60,7 @@ use web::{Throttle, bound, harden};
 
 use registrations::Registrations;
 
-pub use resync::Resync;
+pub use registrations::Resync;
 
 use crate::talk::TalkDesk;
 

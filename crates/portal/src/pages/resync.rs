@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{Device, DeviceType};
 use model::{AccountId, SipUser};
+use registrations::Resync;
 use store::{Scope, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -19,23 +20,9 @@ use super::slots;
 /// Longest wait until it is known whether a device was asked.
 const ASKED_MAX: Duration = Duration::from_secs(10);
 
-/// A request to have a device fetch its configuration.
-#[derive(Debug)]
-pub struct Resync {
-    /// Who its slots register as: the first that is registered is asked.
-    pub users: Vec<SipUser>,
-    /// It is told to restart, too.
-    pub restarts: bool,
-    /// Where it is told over how many registrations it was asked.
-    pub asked: oneshot::Sender<usize>,
-}
-
 /// Says whether devices of that type restart when they are told to.
 pub(super) const fn can_restart(kind: DeviceType) -> bool {
-    match kind {
-        DeviceType::Algo => true,
-        DeviceType::Oyez | DeviceType::Other => false,
-    }
+    Resync::can_restart(kind)
 }
 
 pub(super) async fn resync(

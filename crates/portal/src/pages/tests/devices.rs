@@ -8,7 +8,7 @@ use axum::body::BodyDataStream;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
-use super::resync::Resync;
+use super::Resync;
 use super::*;
 use crate::provisioning::claim_code_hash;
 
