@@ -103,6 +103,14 @@ enum Speech {
 }
 
 impl Speech {
+    /// Whoever spoke has gone before the call was answered.
+    fn is_given_up(&self) -> bool {
+        match self {
+            Self::Sound { .. } => false,
+            Self::Live(live) => live.samples.is_closed() && live.samples.is_empty(),
+        }
+    }
+
     /// The samples of the next period; none when all has been said.
     fn next(&mut self, count: usize) -> Option<Vec<i16>> {
         match self {
@@ -210,7 +218,7 @@ impl Call {
             let timer = self.caller.next_timeout();
             tokio::select! {
                 biased;
-                _ = period.tick(), if talks => self.speak(),
+                _ = period.tick() => self.speak(talks),
                 () = until(timer) => self.caller.handle_timeout(Instant::now()),
                 input = self.network.next() => match input {
                     Some(input) => self.caller.handle_input(Instant::now(), input),
@@ -220,8 +228,14 @@ impl Call {
         }
     }
 
-    fn speak(&mut self) {
+    fn speak(&mut self, talks: bool) {
         let now = Instant::now();
+        if !talks {
+            if self.speech.is_given_up() {
+                self.caller.hang_up(now);
+            }
+            return;
+        }
         match self.speech.next(self.samples_per_period) {
             Some(samples) => self.caller.send_audio(now, &samples),
             None => self.caller.hang_up(now),

@@ -2,10 +2,10 @@
 // Speaks to an extension: the microphone, a file, or a text, over a WebSocket that also tells what becomes of it.
 
 const RATE = 16000;
-// Sound that may wait in the browser, in octets: half a second of speech, and more of a file.
-const SPEECH_AHEAD = RATE;
-const FILE_AHEAD = 8 * RATE;
+// Sound that may wait in the browser, in octets: half a second.
+const AHEAD = RATE;
 const FILE_PIECE = 1600;
+const FILE_SECONDS_MAX = 600;
 
 const part = (id) => document.getElementById(id);
 const form = part("talk");
@@ -17,7 +17,6 @@ const WORDS = {
 };
 
 function show(text) {
-  part("outcome").hidden = false;
   part("state").textContent = text;
 }
 
@@ -50,7 +49,8 @@ function begin(opening, began, ended) {
   talk = {
     socket,
     stop() {
-      if (socket.readyState === WebSocket.OPEN) socket.send("end");
+      if (socket.readyState === WebSocket.OPEN) socket.send("stop");
+      else socket.close();
       ended();
     },
   };
@@ -88,33 +88,36 @@ function level(floats) {
 }
 
 async function speak() {
+  busy(true);
   let stream;
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
-  } catch {
-    show("The browser gives no microphone: permit it for this page, and see that one is connected.");
-    return;
-  }
-  const context = new AudioContext({ sampleRate: RATE });
-  await context.audioWorklet.addModule("/assets/talk-worklet.js");
-  const source = context.createMediaStreamSource(stream);
-  const worklet = new AudioWorkletNode(context, "pieces", { numberOfOutputs: 0 });
-  source.connect(worklet);
+  let context;
   const ended = () => {
-    worklet.port.onmessage = null;
-    for (const track of stream.getTracks()) track.stop();
-    if (context.state !== "closed") context.close();
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    if (context && context.state !== "closed") context.close();
     level([]);
   };
-  worklet.port.onmessage = ({ data }) => level(data);
-  begin({ speak: "sound" }, ({ socket }) => {
-    worklet.port.onmessage = ({ data }) => {
-      level(data);
-      // Of what the network cannot take, the newest is left out rather than said late.
-      if (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < SPEECH_AHEAD) socket.send(samples(data));
-    };
-  }, ended);
-  if (!talk) ended();
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
+    // At the microphone's own rate, which not every browser converts: the worklet does.
+    context = new AudioContext();
+    await context.audioWorklet.addModule("/assets/talk-worklet.js");
+    const worklet = new AudioWorkletNode(context, "pieces", { numberOfOutputs: 0 });
+    context.createMediaStreamSource(stream).connect(worklet);
+    worklet.port.onmessage = ({ data }) => level(data);
+    begin({ speak: "sound" }, ({ socket }) => {
+      worklet.port.onmessage = ({ data }) => {
+        level(data);
+        // Of what the network cannot take, the newest is left out rather than said late.
+        if (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < AHEAD) socket.send(samples(data));
+      };
+    }, ended);
+  } catch {
+    show("The browser gives no microphone: permit it for this page, and see that one is connected.");
+  }
+  if (!talk) {
+    ended();
+    busy(false);
+  }
 }
 
 async function play() {
@@ -130,12 +133,16 @@ async function play() {
     show("The browser cannot play this file. Convert it to WAV or MP3.");
     return;
   }
+  if (sound.duration > FILE_SECONDS_MAX) {
+    show("The file is longer than ten minutes, and no page is: cut it into parts.");
+    return;
+  }
   const channels = Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
   const mixed = samples(channels[0].map((_, at) => channels.reduce((sum, channel) => sum + channel[at], 0) / channels.length));
   let isOver = false;
   begin({ speak: "sound", file: true }, async ({ socket }) => {
     for (let at = 0; at < mixed.length && !isOver; at += FILE_PIECE) {
-      while (socket.bufferedAmount > FILE_AHEAD && !isOver) await new Promise((done) => setTimeout(done, 50));
+      while (socket.bufferedAmount > AHEAD && !isOver) await new Promise((done) => setTimeout(done, 50));
       if (!isOver) socket.send(mixed.slice(at, at + FILE_PIECE));
     }
     if (!isOver) socket.send("end");

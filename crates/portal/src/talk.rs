@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use model::Extension;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Samples a second of what pages hand over.
 pub const TALK_RATE: u32 = 16_000;
@@ -27,6 +27,8 @@ pub struct TalkRequest {
     pub extension: Extension,
     /// What.
     pub speech: Speech,
+    /// It stops when the other end fires or goes.
+    pub stopped: oneshot::Receiver<()>,
     /// Who is told what becomes of it; it ends with [`TalkEvent::Ended`] or [`TalkEvent::Failed`].
     pub told: mpsc::Sender<TalkEvent>,
 }

@@ -63,19 +63,11 @@ impl Sockets {
         self.outcomes.push_back(match opened {
             Ok(bound) => MediaEvent::Opened {
                 leg,
-                address: self.reached_at(bound),
+                address: reached_at(self.advertise, bound),
             },
             Err(cause) => MediaEvent::OpenFailed { leg, cause },
         });
         is_open
-    }
-
-    /// How peers reach a bound socket; the advertised address stands for those of its family.
-    fn reached_at(&self, bound: SocketAddr) -> SocketAddr {
-        let advertised = self
-            .advertise
-            .filter(|address| address.is_ipv4() == bound.is_ipv4());
-        SocketAddr::new(advertised.unwrap_or(bound.ip()), bound.port())
     }
 
     fn open_pair(&mut self, leg: LegId, local: IpAddr, registry: &Registry) -> Result<SocketAddr, OpenError> {
@@ -200,5 +192,31 @@ impl Sockets {
             self.socket_by_token.get(&token)
         });
         socket.is_some_and(|leg| leg.socket.send_to(bytes, transmit.to).is_ok())
+    }
+}
+
+/// How peers reach a bound socket; the advertised address stands for those of its family. A peer on the loopback is on this side of the
+/// translation, and cannot send to the other.
+fn reached_at(advertise: Option<IpAddr>, bound: SocketAddr) -> SocketAddr {
+    let is_told = |address: &IpAddr| address.is_ipv4() == bound.is_ipv4() && !bound.ip().is_loopback();
+    SocketAddr::new(advertise.filter(is_told).unwrap_or(bound.ip()), bound.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advertised_address_stands_for_its_family_and_not_for_the_loopback() {
+        let advertised = IpAddr::from([203, 0, 113, 7]);
+        for (bound, told) in [
+            ("10.0.0.5:4000", "203.0.113.7:4000"),
+            ("0.0.0.0:4000", "203.0.113.7:4000"),
+            ("[2001:db8::5]:4000", "[2001:db8::5]:4000"),
+            ("127.0.0.1:4000", "127.0.0.1:4000"),
+        ] {
+            let found = reached_at(Some(advertised), bound.parse().unwrap());
+            assert_eq!(found, told.parse().unwrap(), "{bound}");
+        }
     }
 }

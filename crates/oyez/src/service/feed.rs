@@ -21,7 +21,7 @@ pub(super) struct DirectoryFeed {
     account: AccountId,
     members_max: usize,
     /// Who joins the account in this zone alone.
-    talker: Option<PortalTalker>,
+    talkers: Vec<PortalTalker>,
     changes: watch::Receiver<u64>,
 }
 
@@ -34,17 +34,14 @@ impl DirectoryFeed {
             store,
             account,
             members_max,
-            talker: None,
+            talkers: Vec::new(),
             changes,
         }
     }
 
-    /// Has the portal's own user in every directory.
-    pub(super) fn with_talker(self, talker: PortalTalker) -> Self {
-        Self {
-            talker: Some(talker),
-            ..self
-        }
+    /// Has the portal's own users in every directory.
+    pub(super) fn with_talkers(self, talkers: Vec<PortalTalker>) -> Self {
+        Self { talkers, ..self }
     }
 
     /// The directory as it is.
@@ -56,7 +53,7 @@ impl DirectoryFeed {
         let mut reading = self.store.read().await?;
         let snapshot = reading.account(&self.account).directory().await?;
         let mut snapshot = snapshot.ok_or(StoreError::Damaged { table: "account" })?;
-        if let Some(talker) = &self.talker {
+        for talker in &self.talkers {
             talker.join(&mut snapshot);
         }
         self.warn_of_large_groups(&snapshot);

@@ -310,9 +310,9 @@ async fn start_zone(
         tracing::warn!("{}", config.wrong("directory", what));
     }
     let members_max = zone_command::members_max(config);
-    let talker = PortalTalker::draw()?;
+    let talkers = PortalTalker::draw_all()?;
     let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), members_max);
-    let feed = feed.with_talker(talker.clone());
+    let feed = feed.with_talkers(talkers.clone());
     let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
     let epoch = snapshot.epoch;
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
@@ -322,7 +322,7 @@ async fn start_zone(
     tokio::spawn(feed.run(zone.updates()));
     let mut listeners = zone.bound().iter();
     let tls = listeners.find(|bound| bound.transport == Transport::Tls);
-    let booth = tls.map(|tls| Booth::new(talker, &account.domain, tls.local, zone.subscribe()));
+    let booth = tls.map(|tls| Booth::new(talkers, &account.domain, tls.local, zone.subscribe()));
     let talk = booth.transpose()?.map(Booth::open);
     Ok(RunningZone {
         zone,

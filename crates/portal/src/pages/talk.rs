@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
 use web::is_from_own_site;
 
@@ -24,6 +24,8 @@ use crate::talk::{Speech, TEXT_LENGTH_MAX, TalkDesk, TalkEvent, TalkReport, Talk
 
 /// Browsers that may talk, or be about to, at once.
 pub(super) const TALKERS_MAX: usize = 16;
+/// What a browser says when its sound is over; any other word stops what is spoken.
+const END: &str = "end";
 /// Octets of a message from a browser: two seconds of sound.
 const MESSAGE_MAX: usize = 64 * 1_024;
 /// How long a browser may take to say what it is going to speak.
@@ -108,15 +110,20 @@ pub(super) async fn read_text(
     let by = &posted.by;
     let (extension, text) = (posted.value("extension").trim(), posted.value("text").trim());
     let mut page = page(&site, by, extension.to_owned(), text.to_owned()).await?;
-    let (told, mut events) = mpsc::channel(EVENTS_KEPT);
     let asked = match text_of(text) {
-        Ok(text) => ask(&site, by, extension, Speech::Text(text), told).await?,
+        Ok(text) => ask(&site, by, extension, Speech::Text(text)).await?,
         Err(why) => Err(why),
     };
-    if let Err(why) = asked {
-        page.error = why;
-        return Ok(layout::page(StatusCode::UNPROCESSABLE_ENTITY, &page));
-    }
+    let Talk {
+        mut events,
+        stop: _while_somebody_waits,
+    } = match asked {
+        Ok(talk) => talk,
+        Err(why) => {
+            page.error = why;
+            return Ok(layout::page(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        }
+    };
     let outcome = timeout(REPORT_TIME, async {
         loop {
             match events.recv().await {
@@ -174,7 +181,6 @@ async fn converse(
     mut socket: WebSocket,
     _place: OwnedSemaphorePermit,
 ) {
-    let (told, mut events) = mpsc::channel(EVENTS_KEPT);
     let (sound, speech) = match opening(&mut socket).await {
         Ok(Opening::Sound { .. }) => {
             let (sender, samples) = mpsc::channel(SOUND_KEPT);
@@ -184,13 +190,13 @@ async fn converse(
         Err(why) => (None, Err(why)),
     };
     let asked = match speech {
-        Ok(speech) => ask(&site, &by, extension.trim(), speech, told)
+        Ok(speech) => ask(&site, &by, extension.trim(), speech)
             .await
             .unwrap_or_else(|_| Err("The database cannot be written, and so nothing is spoken.".to_owned())),
         Err(why) => Err(why),
     };
     match asked {
-        Ok(()) => carry(&mut socket, &mut events, sound).await,
+        Ok(talk) => carry(&mut socket, talk, sound).await,
         Err(why) => tell(&mut socket, &TalkEvent::Failed(why)).await,
     }
     let _is_closed = socket.send(Message::Close(None)).await.is_ok();
@@ -206,11 +212,10 @@ async fn opening(socket: &mut WebSocket) -> Result<Opening, String> {
 }
 
 /// Carries sound one way and events the other, until it is over or the browser has gone.
-async fn carry(
-    socket: &mut WebSocket,
-    events: &mut mpsc::Receiver<TalkEvent>,
-    mut sound: Option<mpsc::Sender<Vec<i16>>>,
-) {
+async fn carry(socket: &mut WebSocket, talk: Talk, mut sound: Option<mpsc::Sender<Vec<i16>>>) {
+    let Talk { mut events, stop } = talk;
+    // It goes with this connection, and so does what is spoken.
+    let mut stop = Some(stop);
     // Sound for which there is no room: until there is, no more is read.
     let mut waiting: Option<Vec<i16>> = None;
     loop {
@@ -236,12 +241,22 @@ async fn carry(
             Turn::Came(Some(Ok(Message::Binary(octets)))) => {
                 waiting = sound.is_some().then(|| samples_of(&octets));
             }
-            // What is said is over; what was said is still carried.
-            Turn::Came(Some(Ok(Message::Text(_)))) => sound = None,
+            Turn::Came(Some(Ok(Message::Text(word)))) => {
+                sound = None;
+                // At the end what was said is still carried; to stop is to say nothing more.
+                stop = stop.take_if(|_| word.as_str() == END).or(None);
+            }
             Turn::Came(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
             Turn::Told(None) | Turn::Came(Some(Ok(Message::Close(_)) | Err(_)) | None) => return,
         }
     }
+}
+
+/// Something that is being spoken.
+struct Talk {
+    events: mpsc::Receiver<TalkEvent>,
+    /// While it is there.
+    stop: oneshot::Sender<()>,
 }
 
 /// What comes next while sound is carried.
@@ -306,8 +321,7 @@ async fn ask(
     by: &Visitor,
     extension: &str,
     speech: Speech,
-    told: mpsc::Sender<TalkEvent>,
-) -> Result<Result<(), String>, Problem> {
+) -> Result<Result<Talk, String>, Problem> {
     let Some(desk) = &site.setup().talk else {
         return Ok(Err(NO_ZONE.to_owned()));
     };
@@ -319,14 +333,15 @@ async fn ask(
     let mut writing = site.store().write().await?;
     by.note(&mut writing, "talk", format!("to {extension}")).await?;
     writing.commit().await?;
-    Ok(hand_over(
-        desk,
-        TalkRequest {
-            extension,
-            speech,
-            told,
-        },
-    ))
+    let (told, events) = mpsc::channel(EVENTS_KEPT);
+    let (stop, stopped) = oneshot::channel();
+    let request = TalkRequest {
+        extension,
+        speech,
+        stopped,
+        told,
+    };
+    Ok(hand_over(desk, request).map(|()| Talk { events, stop }))
 }
 
 const NO_ZONE: &str = "No zone runs in the process of this service, so nothing can be spoken from its portal; call the extension with a phone.";

@@ -3,12 +3,12 @@
 mod reader;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use audio::Sound;
-use device::{CallError, CallOutcome, CallSetup, place_call, place_live_call};
+use device::{CallError, CallOutcome, CallSetup, place_live_call};
 use endpoint::CallerEvent;
 use endpoint::profile::Account;
 use media::sample::SampleRate;
@@ -18,7 +18,7 @@ use model::{AuthorizationId, Extension, Secret, SipUser};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use portal::talk::{Speech, TALK_RATE, TalkDesk, TalkEvent, TalkListener, TalkReport, TalkRequest};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::account::random;
@@ -35,7 +35,13 @@ const REPORT_MAX: Duration = Duration::from_secs(10);
 /// Events of a call kept for the page that shows them.
 const EVENTS_KEPT: usize = 16;
 
-/// The user as whom the portal speaks. It is of this process alone: drawn at its start, told to the zone, and kept nowhere.
+/// Pieces that are handed on ahead of the call: a tenth of a second, so that it stops at once.
+const PIECES_AHEAD: usize = 5;
+/// Samples of a piece: 20 ms.
+const PIECE: usize = TALK_RATE as usize / 50;
+
+/// A user as whom the portal speaks, one page at a time: so every page has a talker of its own, and its report is no other's. It is of this
+/// process alone: drawn at its start, told to the zone, and kept nowhere.
 #[derive(Clone, Debug)]
 pub(super) struct PortalTalker {
     user: SipUser,
@@ -44,12 +50,16 @@ pub(super) struct PortalTalker {
 }
 
 impl PortalTalker {
-    /// Draws name and password.
+    /// Draws one for each page that may be spoken at once.
     ///
     /// # Errors
     ///
     /// When the system gives no random numbers.
-    pub(super) fn draw() -> Result<Self> {
+    pub(super) fn draw_all() -> Result<Vec<Self>> {
+        (0..TALKS_MAX).map(|_| Self::draw()).collect()
+    }
+
+    fn draw() -> Result<Self> {
         let name = format!("portal-{:032x}", random()?);
         Ok(Self {
             user: name.parse()?,
@@ -77,14 +87,27 @@ impl PortalTalker {
 
 /// Where calls begin.
 pub(super) struct Booth {
-    talker: PortalTalker,
+    /// Those who do not speak just now.
+    idle: Mutex<Vec<PortalTalker>>,
     domain: String,
     /// The zone's TLS listener, as it is bound.
     server: SocketAddr,
     tls: ClientTls,
     events: broadcast::Receiver<ZoneEvent>,
     reader: Option<Reader>,
-    places: Semaphore,
+}
+
+/// A talker who is given back at the end.
+struct Turn<'b> {
+    talker: PortalTalker,
+    booth: &'b Booth,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.booth.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(self.talker.clone());
+    }
 }
 
 impl Booth {
@@ -94,7 +117,7 @@ impl Booth {
     ///
     /// When TLS cannot be had.
     pub(super) fn new(
-        talker: PortalTalker,
+        talkers: Vec<PortalTalker>,
         domain: &str,
         server: SocketAddr,
         events: broadcast::Receiver<ZoneEvent>,
@@ -108,13 +131,12 @@ impl Booth {
         })
         .map_err(|error| anyhow!(error))?;
         Ok(Self {
-            talker,
+            idle: Mutex::new(talkers),
             domain: domain.to_owned(),
             server: reached_at(server),
             tls,
             events,
             reader: Reader::installed(),
-            places: Semaphore::new(TALKS_MAX),
         })
     }
 
@@ -139,14 +161,18 @@ impl Booth {
         let TalkRequest {
             extension,
             speech,
+            stopped,
             told,
         } = request;
-        let end = match self.places.try_acquire() {
-            Ok(_place) => match self.speak(&extension, speech, &told).await {
+        let end = match self.turn() {
+            Some(turn) => match self
+                .speak(&turn.talker, &extension, (speech, stopped), &told)
+                .await
+            {
                 Ok(report) => TalkEvent::Ended(report),
                 Err(error) => TalkEvent::Failed(sentence(&error)),
             },
-            Err(_) => TalkEvent::Failed(format!(
+            None => TalkEvent::Failed(format!(
                 "{TALKS_MAX} pages are being spoken from the portal. Try again when one of them has ended."
             )),
         };
@@ -154,26 +180,40 @@ impl Booth {
         let _is_told = told.send(end).await.is_ok();
     }
 
+    fn turn(&self) -> Option<Turn<'_>> {
+        let talker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        Some(Turn { talker, booth: self })
+    }
+
     async fn speak(
         &self,
+        talker: &PortalTalker,
         extension: &Extension,
-        speech: Speech,
+        (speech, stopped): (Speech, oneshot::Receiver<()>),
         told: &mpsc::Sender<TalkEvent>,
     ) -> Result<TalkReport> {
         let mut events = self.events.resubscribe();
-        let setup = self.call_setup(extension);
+        let setup = self.call_setup(talker, extension);
         let (progress, mut happened) = mpsc::channel(EVENTS_KEPT);
-        let outcome = match speech {
+        let (pieces, said) = mpsc::channel(PIECES_AHEAD);
+        match speech {
             Speech::Text(text) => {
                 let sound = self.read(&text).await?;
-                watch(place_call(setup, sound, progress), &mut happened, told).await
+                let (whole, samples) = mpsc::channel(1);
+                // It is taken below.
+                let _is_there = whole.try_send(sound.samples).is_ok();
+                tokio::spawn(hand_on(samples, pieces, stopped));
             }
             Speech::Samples(samples) => {
-                watch(place_live_call(setup, samples, progress), &mut happened, told).await
+                tokio::spawn(hand_on(samples, pieces, stopped));
             }
-        };
-        outcome.map_err(|error| anyhow!("The call to {extension} failed: {error}"))?;
-        let wait = timeout(REPORT_MAX, self.report_on(&mut events, extension)).await;
+        }
+        let outcome = watch(place_live_call(setup, said, progress), &mut happened, told).await;
+        let outcome = outcome.map_err(|error| anyhow!("The call to {extension} failed: {error}"))?;
+        if outcome.sent_ms == 0 {
+            bail!("It was stopped before anything was said");
+        }
+        let wait = timeout(REPORT_MAX, report_on(&mut events, &talker.user)).await;
         let report = wait.context("It was spoken, and the zone did not say who heard it")??;
         Ok(told_of(&report))
     }
@@ -186,11 +226,11 @@ impl Booth {
         reader.read(text).await
     }
 
-    fn call_setup(&self, extension: &Extension) -> CallSetup {
+    fn call_setup(&self, talker: &PortalTalker, extension: &Extension) -> CallSetup {
         let account = Account {
-            user: self.talker.user.clone(),
-            authorization_id: self.talker.authorization_id.clone(),
-            password: Some(self.talker.password.clone()),
+            user: talker.user.clone(),
+            authorization_id: talker.authorization_id.clone(),
+            password: Some(talker.password.clone()),
             answers_md5: false,
             display_name: "Portal".to_owned(),
         };
@@ -203,24 +243,41 @@ impl Booth {
             bind: SocketAddr::new(self.server.ip(), 0),
         }
     }
+}
 
-    /// The report of the next page of the portal to `extension` that ends.
-    async fn report_on(
-        &self,
-        events: &mut broadcast::Receiver<ZoneEvent>,
-        extension: &Extension,
-    ) -> Result<PageReport> {
-        loop {
-            match events.recv().await {
-                Ok(ZoneEvent::PageEnded { report, .. })
-                    if report.extension == *extension && report.talker == self.talker.user =>
-                {
-                    return Ok(report);
+/// The report of the page that this talker has begun since `events` is listened to.
+async fn report_on(events: &mut broadcast::Receiver<ZoneEvent>, by: &SipUser) -> Result<PageReport> {
+    let mut begun = None;
+    loop {
+        match events.recv().await {
+            Ok(ZoneEvent::PageStarted { page, talker, .. }) if talker == *by => begun = Some(page),
+            Ok(ZoneEvent::PageEnded { report, .. }) if Some(&report.page) == begun.as_ref() => {
+                return Ok(report);
+            }
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("The zone has ended")),
+        }
+    }
+}
+
+/// Hands samples on in small pieces, until there are no more or it is stopped: what is not handed on by then is never said.
+async fn hand_on(
+    mut samples: mpsc::Receiver<Vec<i16>>,
+    pieces: mpsc::Sender<Vec<i16>>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let handing = async {
+        while let Some(more) = samples.recv().await {
+            for piece in more.chunks(PIECE) {
+                if pieces.send(piece.to_vec()).await.is_err() {
+                    return;
                 }
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("The zone has ended")),
             }
         }
+    };
+    tokio::select! {
+        () = handing => {}
+        _ = &mut stopped => {}
     }
 }
 

@@ -120,6 +120,7 @@ mod tests {
     #[tokio::test]
     async fn a_text_becomes_a_sound() {
         let Some(reader) = Reader::installed() else {
+            peers::skip("no program that reads texts is installed");
             return;
         };
         let sound = reader.read("--help is no option. All clear.").await.unwrap();

@@ -115,6 +115,7 @@ async fn a_request_that_finds_no_room_is_told_so() {
     let waiting = TalkRequest {
         extension: "700".parse().unwrap(),
         speech: Speech::Text(String::new()),
+        stopped: tokio::sync::oneshot::channel().1,
         told,
     };
     requests.try_send(waiting).unwrap();
