@@ -109,6 +109,18 @@ async fn what_is_spoken_played_and_read_out_in_the_browser_is_heard_and_its_talk
     browser.wait_for_text("#state", "It is heard now.");
     browser.wait_for_text("#state", "heard by 2 of 2");
 
+    // A long text stops when it is told to: it would take more than a minute.
+    browser.fill_in(
+        "Text, at most 1000 characters",
+        &"This is a long notice. ".repeat(40),
+    );
+    browser.click("#read");
+    browser.wait_for_text("#state", "It is heard now.");
+    browser.click("#stop");
+    let said = browser.wait_for_text("#state", "Spoken for");
+    let seconds: f64 = said.split(' ').nth(2).unwrap().parse().unwrap();
+    assert!(seconds < 30.0, "{said}");
+
     browser.fill_in("To the extension", "799");
     browser.click("#read");
     browser.wait_for_text("#state", "The call to 799 failed");
