@@ -9,7 +9,7 @@ use model::inventory::Device;
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
-use super::problem::Problem;
+use super::problem::{Problem, not_yet};
 use super::resync;
 use super::slots::{self, Slot};
 use super::{Site, chance};
@@ -24,6 +24,9 @@ pub(super) async fn ask_rotation(
     let device = slots::device(&mut scope, &id).await?;
     let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
     let slot = find(slots, &line)?;
+    if slot.has_earlier_password {
+        return Ok(end_first(&device));
+    }
     let next = if device.kind.is_provisioned() {
         "The device fetches the new password with its configuration; Resync on its page asks it to."
     } else {
@@ -63,6 +66,10 @@ pub(super) async fn rotate(
     let device = slots::device(&mut scope, &id).await?;
     let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
     let slot = find(slots, &line)?;
+    // The device may have that one yet: a form that is sent twice must not end it.
+    if slot.has_earlier_password {
+        return Ok(end_first(&device));
+    }
     let password = Secret::new(chance::password()?);
     scope.rotate_line(&slot.line.id, &password).await?;
     let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
@@ -146,6 +153,13 @@ fn find(slots: Vec<Slot>, line: &str) -> Result<Slot, Problem> {
     slots
         .find(|slot| slot.line.id.as_str() == line)
         .ok_or(Problem::Missing)
+}
+
+/// The answer to another rotation while the password before the last is good.
+fn end_first(device: &Device) -> Response {
+    let text = "A new password was made before, and the one that came before it is good beside it. See that the device is registered \
+                with the new one, and end the earlier one first; then make another.";
+    not_yet(text, &extensions_of(device), "To its extensions")
 }
 
 fn extensions_of(device: &Device) -> String {

@@ -167,6 +167,17 @@ async fn a_rotated_password_is_shown_and_the_one_before_is_good_until_it_is_ende
     assert!(!shown.contains(line.password.reveal()));
     let list = visit.get(&extensions).await.text;
     assert!(list.contains("The password before is good too"), "{list}");
+    let again = visit.post(&format!("{path}/rotate"), "").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.text.contains("end the earlier one first"), "{}", again.text);
+    let held = {
+        let mut reading = visit.store.read().await.unwrap();
+        let mut scope = reading.account(&one());
+        let rotated = scope.lines().await.unwrap().remove(0);
+        assert!(shown.contains(rotated.password.reveal()));
+        scope.earlier_passwords_of_device(&rotated.device).await.unwrap()
+    };
+    assert!(held.contains(&line.id), "what the device has stays good");
     visit.post(&format!("{path}/end-earlier"), "").await;
     visit.post(&format!("{path}/end-earlier"), "").await;
     let list = visit.get(&extensions).await.text;
