@@ -22,6 +22,9 @@ use super::{Server, sha256};
 /// Longest claim code, in octets.
 const CODE_LENGTH_MAX: usize = 256;
 
+/// How often one certificate is renewed: an answer can be lost, and a device that asks for ever must not fill the store.
+const RENEWALS_MAX: usize = 10;
+
 /// What a device asks with. Without a claim code it has to show the certificate that it wants to renew.
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -42,6 +45,9 @@ enum Refusal {
     /// What was shown in place of a code proves nothing.
     #[error("{0}; make a claim code in the portal")]
     NotProved(String),
+    /// What was shown is good for long yet.
+    #[error("the certificate has more than a third of its time left; renew it when it has not")]
+    NotDue,
     /// There were too many wrong codes.
     #[error("too many wrong claim codes; try again in {0} s")]
     Wait(u64),
@@ -66,6 +72,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::NotGood | Self::NotProved(_) => StatusCode::UNAUTHORIZED,
+            Self::NotDue => StatusCode::CONFLICT,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Store(error) => {
@@ -140,18 +147,19 @@ async fn issue(server: &Server, asked: &Asked) -> Result<Granted, Refusal> {
     })
 }
 
-/// Signs the request of a device that shows a certificate of this service, while that is good.
+/// Signs the request of a device that shows a certificate of this service, while that is good and has but a third of its time left.
 async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Refusal> {
-    let signed = sign(server, asked)?;
     let not_proved = |text: &str| Refusal::NotProved(text.to_owned());
-    let authorities = &server.0.authorities;
-    let proved = authorities.prove(&peer.certificates, signed.mac, server.now());
+    let mac = mac_of(asked)?;
+    let now = server.now();
+    // A signature costs more than to see who asks for it.
+    let proved = server.0.authorities.prove(&peer.certificates, mac, now);
     let proved = proved.map_err(|refusal| Refusal::NotProved(refusal.detail))?;
     let (SignedBy::Own, Some(own)) = (proved.signed_by, peer.certificates.first()) else {
         return Err(not_proved("this service renews its own certificates alone"));
     };
     let mut transaction = server.0.store.write().await?;
-    let found = transaction.device_of_mac(signed.mac).await?;
+    let found = transaction.device_of_mac(mac).await?;
     let issued = transaction.certificate(sha256(own)).await?;
     let (Some((account, device)), Some(issued)) = (found, issued) else {
         return Err(not_proved("the certificate is not known here any more"));
@@ -159,6 +167,15 @@ async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Re
     if issued.device != device.id || issued.revoked_at.is_some() {
         return Err(not_proved("the certificate was taken back"));
     }
+    if !CertificateFacts::read(own).is_ok_and(|facts| facts.renewal_is_due(now)) {
+        return Err(Refusal::NotDue);
+    }
+    let later = transaction.certificates_of_device(&device.id).await?;
+    let later = later.iter().filter(|other| other.issued_at > issued.issued_at);
+    if later.count() >= RENEWALS_MAX {
+        return Err(not_proved("the certificate was renewed as often as one may be"));
+    }
+    let signed = sign(server, asked)?;
     keep(&mut transaction, &account, &device, &signed, "renew certificate").await?;
     transaction.commit().await?;
     Ok(signed.certificate)
@@ -174,12 +191,14 @@ struct Signed {
     at: Timestamp,
 }
 
+fn mac_of(asked: &Asked) -> Result<MacAddress, Refusal> {
+    let mac = asked.mac.parse();
+    mac.map_err(|error: model::inventory::MacError| Refusal::Malformed(error.to_string()))
+}
+
 /// Signs what a device asks for in its own name.
 fn sign(server: &Server, asked: &Asked) -> Result<Signed, Refusal> {
-    let mac: MacAddress = asked
-        .mac
-        .parse()
-        .map_err(|error: model::inventory::MacError| Refusal::Malformed(error.to_string()))?;
+    let mac = mac_of(asked)?;
     let now = server.now();
     let unfit = |text: &str| Refusal::Malformed(text.to_owned());
     let certificate = server

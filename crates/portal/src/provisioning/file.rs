@@ -233,6 +233,11 @@ impl Asking<'_> {
             let detail = "no device of this address was added";
             return refused(AttemptOutcome::UnknownDevice, detail, true);
         };
+        // Makers vouch for what they make.
+        if device.kind == DeviceType::Oyez && proved.signed_by != SignedBy::Own {
+            let detail = "it was added as an Oyez endpoint, and a manufacturer has signed its certificate: make a claim code and enrol";
+            return refused(AttemptOutcome::Untrusted, detail, false);
+        }
         // What its own authority has signed for an earlier device of the address is not this one's.
         if proved.signed_by == SignedBy::Own && issued.is_none_or(|issued| issued.device != device.id) {
             let detail = "the certificate was issued for an earlier device of this address: make a claim code and enrol again";
