@@ -19,10 +19,10 @@ const STREAM_MAX: Duration = Duration::from_secs(300);
 /// How often it is looked whether it has lasted so long.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Tells when registrations change, and nothing of them.
+/// Tells when registrations change, and nothing of them; at once too, because they may have while no stream was open.
 pub(super) async fn changes(State(site): State<Site>) -> Response {
     let end = Instant::now() + STREAM_MAX;
-    let changes = WatchStream::from_changes(site.setup().registrations.changes()).map(|_| Some(()));
+    let changes = WatchStream::new(site.setup().registrations.changes()).map(|_| Some(()));
     let looks = IntervalStream::new(interval(LOOK_EVERY)).map(|_| None);
     let events = changes
         .merge(looks)

@@ -60,6 +60,10 @@ impl Answer {
     fn marks(&self, field: &str, text: &str) -> bool {
         self.status == StatusCode::UNPROCESSABLE_ENTITY
             && self.text.contains(&format!("<a href=\"#{field}\">"))
+            && self
+                .text
+                .contains(&format!("{field}-error\" aria-invalid=\"true\""))
+            && self.text.contains(&format!("id=\"{field}-error\""))
             && self.text.contains(text)
     }
 }

@@ -306,6 +306,11 @@ async fn the_slots_are_fetched_alone_when_the_stream_says_that_something_has_cha
     let live = format!("{device}/live");
     assert!(page.contains(&format!("data-live=\"{live}\"")) && page.contains("data-changes=\"/changes\""));
     let mut stream = visit.stream("/changes").await;
+    assert_eq!(
+        next_text(&mut stream).await,
+        "data: changed\n\n",
+        "what came before"
+    );
 
     visit.registrations.note(
         &ZoneEvent::Registered {
