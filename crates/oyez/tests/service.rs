@@ -91,10 +91,7 @@ fn settings(folder: &Path, provisioning: &str) -> String {
     let authority = folder.join("state/authority/authority.pem");
     let documented = example("ini", "prov.use")
         .replace("https://oyez.example.com:8444", provisioning)
-        .replace(
-            "/var/lib/oyez-endpoint/authority.pem",
-            authority.to_str().unwrap(),
-        );
+        .replace("/etc/oyez-endpoint/authority.pem", authority.to_str().unwrap());
     let recordings = folder.join("recordings");
     format!("{documented}\noyez.sink = wav:{}\n", recordings.display())
 }

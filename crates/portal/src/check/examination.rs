@@ -100,7 +100,7 @@ pub async fn examine(
     Ok(Examination {
         verdict: verdict(&judged, evidence),
         misplaced,
-        clone: clone_evidence(&attempts),
+        clone: clone_evidence(device.kind, &attempts),
         remark: model.and_then(remark),
         unproved_since: if is_proved { strangers } else { 0 },
         slots,
@@ -116,7 +116,7 @@ const BESIDE: u64 = 24 * 60 * 60 * 1_000;
 
 /// Says so where tries that proved to be the device came from one address, from another, and from the first again: one certificate may
 /// be used by two. It is shown, and stops nothing.
-fn clone_evidence(attempts: &[Attempt]) -> Option<String> {
+fn clone_evidence(kind: DeviceType, attempts: &[Attempt]) -> Option<String> {
     let proved: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.proved).collect();
     let mut turns: Vec<&Attempt> = Vec::new();
     for attempt in proved {
@@ -124,13 +124,18 @@ fn clone_evidence(attempts: &[Attempt]) -> Option<String> {
             turns.push(attempt);
         }
     }
+    let remedy = if kind == DeviceType::Oyez {
+        "take its certificates back under Provision"
+    } else {
+        "what its maker has issued cannot be taken back here, so take its extensions away and remove the device"
+    };
     turns.windows(3).find_map(|turns| match turns {
         [last, between, first]
             if last.source == first.source && last.at.0.saturating_sub(first.at.0) <= BESIDE =>
         {
             Some(format!(
                 "Its certificate was shown from {}, then from {}, and from {} again: if the device has not two addresses, somebody may \
-                 have copied its key; take its certificates back under Provision",
+                 have copied its key; {remedy}",
                 first.source, between.source, last.source
             ))
         }
@@ -280,7 +285,14 @@ mod tests {
             ),
         ] {
             let tries: Vec<Attempt> = tries.into_iter().map(attempt).collect();
-            assert_eq!(clone_evidence(&tries).is_some(), is_evidence, "{tries:?}");
+            for (kind, remedy) in [
+                (DeviceType::Oyez, "under Provision"),
+                (DeviceType::Algo, "remove the device"),
+            ] {
+                let told = clone_evidence(kind, &tries);
+                let is_told = told.is_some_and(|told| told.ends_with(remedy));
+                assert_eq!(is_told, is_evidence, "{tries:?}");
+            }
         }
     }
 }
