@@ -429,7 +429,7 @@ mod tests {
             "listen: has TLS addresses but there is no [tls] section",
         );
         let both = parse(GOOD).unwrap();
-        assert_eq!(both.directory_file().unwrap(), Path::new("directory.toml"));
+        assert_eq!(both.directory_file().unwrap(), Path::new("./directory.toml"));
         assert!(both.tls_files().unwrap().is_some());
     }
 

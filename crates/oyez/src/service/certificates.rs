@@ -15,7 +15,7 @@ use crate::state::StateFolder;
 /// Name of the authority, as it stands in its certificate.
 const AUTHORITY_NAME: &str = "Oyez service authority";
 /// How often it is looked whether a certificate has to be renewed: they live for months.
-const LOOK_EVERY: Duration = Duration::from_secs(12 * 3_600);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(12 * 3_600);
 
 /// How often certificates that others have issued are read anew.
 const READ_EVERY: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::talk::PortalTalker;
 
 /// Wait after the store has failed.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The directory of an account, as the store makes it and while it changes. Epochs rise with every change and are kept by the
 /// store, so they rise across restarts.
@@ -58,6 +58,11 @@ impl DirectoryFeed {
         }
         self.warn_of_large_groups(&snapshot);
         Ok(snapshot)
+    }
+
+    /// Waits until the directory has changed; says whether it may change again.
+    pub(super) async fn changed(&mut self) -> bool {
+        self.changes.changed().await.is_ok()
     }
 
     /// Sends a snapshot whenever the directory has changed; a zone goes on with what it has while the store fails. Ends when

@@ -1,33 +1,32 @@
 //! The feed of a service: tells zones elsewhere what the directory is, and at once when it has changed.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow};
 use feed::{BEAT_EVERY, Decoder, Digest, Held, History, Message, Records};
-use model::directory::{Epoch, Snapshot, Update};
-use net::authority::{AuthorityDirectory, CertificateFacts, Purpose, Subject};
-use net::tls::{ClientCertificates, MinimumVersion, ServerTls};
+use model::directory::{Epoch, Snapshot};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::certificates::subject;
+use super::certificates::LOOK_EVERY;
 use super::config::{FeedConfig, ServiceConfig};
-use super::feed::DirectoryFeed;
+use super::feed::{DirectoryFeed, RETRY_AFTER};
+use super::feed_certificates::FeedCertificates;
 use crate::failure::Failure;
 use crate::state::StateFolder;
 
-/// Name of the authority of zones, as it stands in its certificate.
-const AUTHORITY_NAME: &str = "Oyez zone authority";
-/// Connections at a time: a few for each zone that there may be.
-const CONNECTIONS_MAX: usize = 64;
+/// Connections at a time that have not shown yet which zone they are; of the others there is one for each zone.
+const GREETINGS_MAX: usize = 64;
 /// How long a handshake and the first message may take.
 const GREETING_TIME: Duration = Duration::from_secs(10);
 /// How long a message may wait for a zone to take it.
@@ -48,7 +47,22 @@ pub(super) struct FeedServer {
 struct Hub {
     history: Mutex<History>,
     changed: watch::Sender<Epoch>,
-    zones: Vec<String>,
+    /// Whether a change has not come into the history yet.
+    is_behind: AtomicBool,
+}
+
+impl Hub {
+    /// What a zone is told that holds something, and then holds more. As long as a change cannot be told, none is told that it holds
+    /// the last there is.
+    fn answer(&self, holds: &mut Option<(Epoch, Digest)>) -> Vec<Message> {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_behind.load(Ordering::Relaxed) && *holds == Some(history.position()) {
+            return Vec::new();
+        }
+        let messages = history.answer(*holds);
+        *holds = Some(history.position());
+        messages
+    }
 }
 
 impl FeedServer {
@@ -63,28 +77,27 @@ impl FeedServer {
         state: &StateFolder,
         directory: DirectoryFeed,
     ) -> Result<Self, Failure> {
-        let authority = AuthorityDirectory::open(&state.zones(), AUTHORITY_NAME, SystemTime::now())
-            .context("the authority of zones cannot be used")?;
-        let tls = identities(&authority, own).context("a certificate for the feed cannot be made")?;
+        let host = &own.address.host;
+        let certificates = FeedCertificates::open(&state.zones(), host, &own.zones, SystemTime::now())
+            .context("the certificates of the feed cannot be made")?;
         let listener = TcpListener::bind(own.listen)
             .await
             .map_err(|error| config.wrong("feed.listen", &format!("cannot be listened on: {error}")))?;
         let address = listener.local_addr().map_err(|error| anyhow!(error))?;
-        let authority = Arc::new(authority);
+        let certificates = Arc::new(certificates);
         let snapshot = directory.snapshot().await.map_err(|error| anyhow!(error))?;
-        let first = signed(Arc::clone(&authority), snapshot).await?;
+        let first = signed(Arc::clone(&certificates), snapshot).await?;
         let hub = Arc::new(Hub {
             changed: watch::Sender::new(first.records.epoch),
             history: Mutex::new(History::new(first)),
-            zones: own.zones.clone(),
+            is_behind: AtomicBool::new(false),
         });
-        let (updates, taken) = mpsc::channel(1);
         Ok(Self {
             address,
             tasks: vec![
-                tokio::spawn(directory.run(updates)),
-                tokio::spawn(publish(taken, authority, Arc::clone(&hub))),
-                tokio::spawn(accept(listener, TlsAcceptor::from(tls.config()), hub)),
+                tokio::spawn(renew(Arc::clone(&certificates))),
+                tokio::spawn(publish(directory, Arc::clone(&certificates), Arc::clone(&hub))),
+                tokio::spawn(accept(listener, certificates, hub)),
             ],
         })
     }
@@ -103,114 +116,160 @@ impl Drop for FeedServer {
     }
 }
 
-/// Makes the file of each zone, and what the feed itself shows. They are of an authority of their own: what a device has shows
-/// that it is a device, and must not open the directory.
-fn identities(authority: &AuthorityDirectory, own: &FeedConfig) -> anyhow::Result<ServerTls> {
-    let now = SystemTime::now();
-    for zone in &own.zones {
-        let subjects = [Subject::Name(zone.clone())];
-        authority.identity(&format!("zone-{zone}"), &subjects, Purpose::Client, now)?;
-    }
-    let subjects = [subject(&own.address.host)];
-    let identity = authority.identity("feed", &subjects, Purpose::Server, now)?;
-    let clients = ClientCertificates::Required(vec![authority.authority().certificate().clone()]);
-    Ok(ServerTls::new(&identity, MinimumVersion::Tls13, clients)?)
-}
-
 /// Hashes and signs a directory, apart from what has to answer.
-async fn signed(authority: Arc<AuthorityDirectory>, snapshot: Snapshot) -> anyhow::Result<Held> {
+async fn signed(certificates: Arc<FeedCertificates>, snapshot: Snapshot) -> anyhow::Result<Held> {
     let work = move || {
         let records = Records::of(&snapshot);
-        let signature = authority.authority().sign(&records.statement())?;
+        let signature = certificates.authority().sign(&records.statement())?;
         Ok(Held { records, signature })
     };
     tokio::task::spawn_blocking(work).await?
 }
 
-/// Tells the connections of every change.
-async fn publish(mut taken: mpsc::Receiver<Update>, authority: Arc<AuthorityDirectory>, hub: Arc<Hub>) {
-    while let Some(update) = taken.recv().await {
-        let Update::Snapshot(snapshot) = update else {
-            continue;
-        };
-        match signed(Arc::clone(&authority), snapshot).await {
-            Ok(held) => {
-                let epoch = held.records.epoch;
-                let is_later = hub
-                    .history
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .advance(held);
-                if is_later {
-                    hub.changed.send_replace(epoch);
+/// Renews certificates for as long as the feed runs.
+async fn renew(certificates: Arc<FeedCertificates>) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        look.tick().await;
+        if let Err(error) = certificates.look(SystemTime::now()) {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "a certificate of the feed cannot be renewed"
+            );
+        }
+    }
+}
+
+/// Tells the connections of every change; one that cannot be told yet is tried until it can.
+async fn publish(mut directory: DirectoryFeed, certificates: Arc<FeedCertificates>, hub: Arc<Hub>) {
+    while directory.changed().await {
+        hub.is_behind.store(true, Ordering::Relaxed);
+        let held = loop {
+            let held = match directory.snapshot().await {
+                Ok(snapshot) => signed(Arc::clone(&certificates), snapshot).await,
+                Err(error) => Err(anyhow!(error)),
+            };
+            match held {
+                Ok(held) => break held,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::error!(%error, "zones cannot be told of a change; it is tried again");
+                    tokio::time::sleep(RETRY_AFTER).await;
                 }
             }
-            Err(error) => {
-                tracing::error!(%error, "the directory cannot be signed; zones are not told of the change");
+        };
+        let epoch = held.records.epoch;
+        let is_later = hub
+            .history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .advance(held);
+        hub.is_behind.store(false, Ordering::Relaxed);
+        if is_later {
+            hub.changed.send_replace(epoch);
+        }
+    }
+}
+
+/// A connection that has shown which zone it is, and what that holds.
+struct Greeted {
+    zone: String,
+    holds: Option<(Epoch, Digest)>,
+    stream: TlsStream<TcpStream>,
+}
+
+/// Those that have shown nothing yet, the longest there first.
+#[derive(Default)]
+struct Waiting {
+    greetings: VecDeque<AbortHandle>,
+    is_told: bool,
+}
+
+impl Waiting {
+    /// Has one more, and ends the longest there where there are too many: whoever is a zone shows it at once.
+    fn add(&mut self, greeting: AbortHandle) {
+        self.greetings.retain(|greeting| !greeting.is_finished());
+        if self.greetings.is_empty() {
+            self.is_told = false;
+        }
+        self.greetings.push_back(greeting);
+        if self.greetings.len() > GREETINGS_MAX
+            && let Some(longest) = self.greetings.pop_front()
+        {
+            longest.abort();
+            if !std::mem::replace(&mut self.is_told, true) {
+                tracing::warn!(
+                    most = GREETINGS_MAX,
+                    "more connections to the feed than may wait show no zone; the longest there are ended"
+                );
             }
         }
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, hub: Arc<Hub>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
+async fn accept(listener: TcpListener, certificates: Arc<FeedCertificates>, hub: Arc<Hub>) {
+    let acceptor = TlsAcceptor::from(certificates.tls().config());
+    let mut waiting = Waiting::default();
+    let mut greetings = JoinSet::new();
+    let mut following = JoinSet::new();
+    let mut by_zone: BTreeMap<String, AbortHandle> = BTreeMap::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                        continue;
-                    };
-                    let (acceptor, hub) = (acceptor.clone(), Arc::clone(&hub));
-                    connections.spawn(async move {
-                        let _place = place;
-                        serve(stream, from, &acceptor, &hub).await;
-                    });
+                    waiting.add(greetings.spawn(greet(stream, from, acceptor.clone(), Arc::clone(&certificates))));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the feed cannot accept");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(greeted) = greetings.join_next() => if let Ok(Some(greeted)) = greeted {
+                let zone = greeted.zone.clone();
+                let handle = following.spawn(serve(greeted, Arc::clone(&hub)));
+                // A zone has one connection: an older one is of a peer that has vanished.
+                if let Some(older) = by_zone.insert(zone, handle) {
+                    older.abort();
+                }
+            },
+            Some(_) = following.join_next() => {}
         }
     }
 }
 
-async fn serve(stream: TcpStream, from: SocketAddr, acceptor: &TlsAcceptor, hub: &Hub) {
+async fn greet(
+    stream: TcpStream,
+    from: SocketAddr,
+    acceptor: TlsAcceptor,
+    certificates: Arc<FeedCertificates>,
+) -> Option<Greeted> {
     let _is_quick = stream.set_nodelay(true).is_ok();
     let greeting = async {
         let mut stream = acceptor.accept(stream).await?;
-        let zone = zone_of(&stream, &hub.zones)?;
-        Ok((zone, hello(&mut stream).await?, stream))
+        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let zone = shown.first().and_then(|shown| certificates.zone_of(shown));
+        let zone =
+            zone.ok_or_else(|| io::Error::other("its certificate is that of no zone of this service"))?;
+        let holds = hello(&mut stream).await?;
+        Ok(Greeted { zone, holds, stream })
     };
     let greeted: io::Result<_> = timeout(GREETING_TIME, greeting)
         .await
         .unwrap_or_else(|_| Err(io::Error::other("it says nothing")));
     match greeted {
-        Ok((zone, holds, stream)) => {
-            tracing::info!(zone, "a zone follows the directory");
-            let error = follow(stream, holds, hub).await;
-            tracing::warn!(zone, %error, "a zone follows the directory no longer");
+        Ok(greeted) => Some(greeted),
+        Err(error) => {
+            tracing::debug!(%from, %error, "a connection to the feed is refused");
+            None
         }
-        Err(error) => tracing::debug!(%from, %error, "a connection to the feed is refused"),
     }
 }
 
-/// The zone that a certificate names, if it is one of those in the file.
-fn zone_of(stream: &TlsStream<TcpStream>, zones: &[String]) -> io::Result<String> {
-    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let facts = certificates.first().map(CertificateFacts::read);
-    let subjects = facts.and_then(Result::ok).map(|facts| facts.subjects);
-    let is_of = |zone: &&String| {
-        let named = Subject::Name((*zone).clone());
-        subjects
-            .as_ref()
-            .is_some_and(|subjects| subjects.contains(&named))
-    };
-    let zone = zones.iter().find(is_of).cloned();
-    zone.ok_or_else(|| io::Error::other("its certificate names no zone of this service"))
+async fn serve(greeted: Greeted, hub: Arc<Hub>) {
+    let Greeted { zone, holds, stream } = greeted;
+    tracing::info!(zone, "a zone follows the directory");
+    let error = follow(stream, holds, &hub).await;
+    tracing::warn!(zone, %error, "a zone follows the directory no longer");
 }
 
 async fn hello(stream: &mut TlsStream<TcpStream>) -> io::Result<Option<(Epoch, Digest)>> {
@@ -239,13 +298,7 @@ async fn follow(
     let mut changed = hub.changed.subscribe();
     loop {
         changed.borrow_and_update();
-        let messages = {
-            let history = hub.history.lock().unwrap_or_else(PoisonError::into_inner);
-            let messages = history.answer(holds);
-            holds = Some(history.position());
-            messages
-        };
-        for message in messages {
+        for message in hub.answer(&mut holds) {
             let written = timeout(WRITE_TIME, write(&mut stream, &message)).await;
             match written {
                 Ok(Ok(())) => {}
@@ -266,4 +319,59 @@ async fn write(stream: &mut TlsStream<TcpStream>, message: &Message) -> io::Resu
     let octets = feed::encode(message).map_err(io::Error::other)?;
     stream.write_all(&octets).await?;
     stream.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use model::directory::DigestAlgorithm;
+
+    use super::*;
+
+    fn hub() -> Hub {
+        let account = "acme".parse().unwrap();
+        let snapshot = Snapshot::empty(
+            account,
+            "acme".to_owned(),
+            "a.b".to_owned(),
+            DigestAlgorithm::Sha256,
+        );
+        let records = Records::of(&snapshot);
+        let signature = Vec::new();
+        Hub {
+            changed: watch::Sender::new(records.epoch),
+            history: Mutex::new(History::new(Held { records, signature })),
+            is_behind: AtomicBool::new(false),
+        }
+    }
+
+    #[test]
+    fn no_zone_is_told_that_it_holds_the_last_while_a_change_cannot_be_told() {
+        let hub = hub();
+        let mut holds = None;
+        hub.is_behind.store(true, Ordering::Relaxed);
+        assert!(
+            !hub.answer(&mut holds).is_empty(),
+            "what there is is better than nothing"
+        );
+        assert!(hub.answer(&mut holds).is_empty());
+        hub.is_behind.store(false, Ordering::Relaxed);
+        assert!(matches!(
+            hub.answer(&mut holds).as_slice(),
+            [Message::Beat { .. }]
+        ));
+    }
+
+    #[tokio::test]
+    async fn one_more_that_shows_nothing_ends_the_one_that_is_there_longest() {
+        let mut tasks = JoinSet::new();
+        let mut waiting = Waiting::default();
+        for _ in 0..GREETINGS_MAX {
+            waiting.add(tasks.spawn(std::future::pending::<()>()));
+        }
+        let longest = waiting.greetings.front().unwrap().id();
+        assert!(tasks.try_join_next().is_none());
+        waiting.add(tasks.spawn(std::future::pending()));
+        assert_eq!(tasks.join_next().await.unwrap().unwrap_err().id(), longest);
+        assert_eq!(waiting.greetings.len(), GREETINGS_MAX);
+    }
 }

@@ -5,6 +5,7 @@ pub(crate) mod certificates;
 pub mod config;
 mod database;
 mod feed;
+mod feed_certificates;
 mod feed_server;
 mod imported;
 mod questions;

@@ -113,7 +113,9 @@ impl TomlFile {
     /// A path that the file names, taken from the file's folder.
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new(".")).join(path)
+        // A name alone has an empty parent, which the system opens as nothing.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new(".")).join(path)
     }
 
     /// The text.
