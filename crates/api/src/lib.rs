@@ -32,13 +32,16 @@ use model::AccountId;
 use model::inventory::{SiteId, Uplink};
 use registrations::{Registrations, Resync};
 use store::Store;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
 
 pub use document::phone_document;
 
 use cursor::Cursors;
 use rate::Rates;
+
+/// Tries to get a token that are looked at together: so many wrong ones may be made past what the throttle lets through.
+const TRIES_AT_A_TIME: usize = 4;
 
 /// What the API is made of.
 pub struct ApiSetup {
@@ -64,6 +67,7 @@ pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
         setup,
         cursors: Cursors::draw()?,
         throttle: Mutex::default(),
+        tries: Semaphore::new(TRIES_AT_A_TIME),
         rates: Mutex::default(),
         syncs: Mutex::default(),
     }));
@@ -89,6 +93,8 @@ struct Shared {
     cursors: Cursors,
     /// Wrong tries to get a token.
     throttle: Mutex<Throttle>,
+    /// Tries to get a token that are being looked at; the others wait for their turn.
+    tries: Semaphore,
     rates: Mutex<Rates>,
     /// When devices of an account or of a site were last told to fetch their configuration.
     syncs: Mutex<BTreeMap<Synced, Instant>>,
@@ -113,13 +119,21 @@ impl Api {
         self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether an order to fetch is taken, and notes it.
-    fn may_sync(&self, whom: Synced, now: Instant, pause: Duration) -> bool {
+    /// Says whether an order to fetch is taken.
+    fn may_sync(&self, whom: &Synced, now: Instant, pause: Duration) -> bool {
         let mut syncs = self.0.syncs.lock().unwrap_or_else(PoisonError::into_inner);
         syncs.retain(|_, last| now.saturating_duration_since(*last) < pause);
-        let is_first = !syncs.contains_key(&whom);
-        syncs.entry(whom).or_insert(now);
-        is_first
+        !syncs.contains_key(whom)
+    }
+
+    /// Notes that an order to fetch was taken.
+    fn note_sync(&self, whom: Synced, now: Instant) {
+        let mut syncs = self.0.syncs.lock().unwrap_or_else(PoisonError::into_inner);
+        syncs.insert(whom, now);
+    }
+
+    fn tries(&self) -> &Semaphore {
+        &self.0.tries
     }
 
     fn rates(&self) -> MutexGuard<'_, Rates> {

@@ -131,12 +131,29 @@ impl From<StoreError> for Refusal {
             source = cause.source();
         }
         tracing::error!(error = %causes, "a request cannot be answered");
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            503,
-            "The service cannot read or write its database; its log says why. Nothing was changed: repeat the request once the \
-             database is back.",
-        )
+        let message = match error {
+            StoreError::Database(_) | StoreError::Full(_) | StoreError::Lost(_) | StoreError::Incomplete => {
+                "The service cannot read or write its database; its log says why. Nothing was changed: repeat the request once \
+                 the database is back."
+            }
+            StoreError::Uncertain(_) => {
+                "The database was lost while it kept this. It may have been done or not: read what is there before the request \
+                 is repeated."
+            }
+            StoreError::Damaged { .. } | StoreError::WrongKey => {
+                "What the service has kept cannot be read; its log says where. Nothing was changed, and nothing will be until an \
+                 administrator has mended it."
+            }
+            StoreError::Missing { .. } => {
+                return Self::missing(
+                    "Something that the request names is there no more. Nothing was changed: read what is there, and name that.",
+                );
+            }
+            StoreError::NoRandomness => {
+                "The system of the service gives no random numbers. Nothing was changed: repeat the request once it does."
+            }
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, 503, message)
     }
 }
 
@@ -156,5 +173,25 @@ impl IntoResponse for Refusal {
             message: self.message,
         };
         (self.status, Json(failure)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(error: StoreError) -> (u32, String) {
+        let refusal = Refusal::from(error);
+        (refusal.code, refusal.message)
+    }
+
+    #[test]
+    fn only_what_another_try_can_mend_is_to_be_repeated() {
+        let (code, message) = told(StoreError::Incomplete);
+        assert_eq!(code, 503);
+        assert!(message.contains("Nothing was changed"), "{message}");
+        let (_, message) = told(StoreError::WrongKey);
+        assert!(!message.contains("repeat"), "{message}");
+        assert_eq!(told(StoreError::Missing { what: "site" }).0, 404);
     }
 }

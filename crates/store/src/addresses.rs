@@ -5,6 +5,7 @@ use model::inventory::{
 };
 
 use crate::engine::{Row, Value};
+use crate::listing::escaped;
 use crate::stored::Columns;
 use crate::transaction::{Scope, StoreError};
 
@@ -27,26 +28,20 @@ pub struct AddressFilter {
 
 macro_rules! addresses_where {
     () => {
-        "account = $1 AND ($2 = '' OR LOWER(line1) LIKE $2 OR LOWER(line2) LIKE $2 OR LOWER(city) LIKE $2 \
-         OR LOWER(state_code) LIKE $2 OR LOWER(zip) LIKE $2) AND ($3 = '' OR site = $3) AND ($4 = '' OR holder = $4) \
+        "account = $1 AND ($2 = '' OR LOWER(line1) LIKE $2 ESCAPE '!' OR LOWER(line2) LIKE $2 ESCAPE '!' \
+         OR LOWER(city) LIKE $2 ESCAPE '!' OR LOWER(state_code) LIKE $2 ESCAPE '!' OR LOWER(zip) LIKE $2 ESCAPE '!') AND ($3 = '' OR site = $3) AND ($4 = '' OR holder = $4) \
          AND ($5 = -1 OR $5 = CASE WHEN holder IS NULL THEN 0 ELSE 1 END)"
     };
 }
 
 impl AddressFilter {
     fn values(&self, account: Value) -> Vec<Value> {
-        let is_literal = |character: &char| !matches!(character, '%' | '_' | '\0');
-        let text: String = self
-            .text
-            .trim()
-            .to_lowercase()
-            .chars()
-            .filter(is_literal)
-            .collect();
+        // No text of a database has it, and PostgreSQL takes none with it.
+        let text = self.text.trim().replace('\0', "");
         let pattern = if text.is_empty() {
             String::new()
         } else {
-            format!("%{text}%")
+            format!("%{}%", escaped(&text.to_ascii_lowercase()))
         };
         vec![
             account,
@@ -132,7 +127,8 @@ impl Scope<'_, '_> {
     ///
     /// When its site or its user are not the account's, or the database fails.
     pub async fn set_address(&mut self, address: &EmergencyAddress) -> Result<bool, StoreError> {
-        if self.count_addresses(&AddressFilter::default()).await? >= ADDRESSES_MAX {
+        let is_known = self.address(&address.id).await?.is_some();
+        if !is_known && self.count_addresses(&AddressFilter::default()).await? >= ADDRESSES_MAX {
             return Ok(false);
         }
         if let Some(site) = &address.site

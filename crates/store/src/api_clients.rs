@@ -10,7 +10,7 @@ use crate::transaction::{Scope, StoreError, Transaction};
 const TABLE: &str = "api_client";
 /// Programs of one account.
 pub const API_CLIENTS_MAX: i64 = 100;
-/// Tokens of one program that are good at a time: past that the one that ends first goes. A program that asks anew for each of its
+/// Tokens of one program that are good at a time: past that the one that ends first goes, of those before the last. A program that asks anew for each of its
 /// calls does not fill the database.
 pub const API_TOKENS_MAX: i64 = 50;
 
@@ -118,9 +118,11 @@ impl Scope<'_, '_> {
         if self.transaction.execute(sql, &values).await? == 0 {
             return Ok(false);
         }
-        let sql = "DELETE FROM api_token WHERE client = $1 AND token NOT IN \
-                   (SELECT token FROM api_token WHERE client = $1 ORDER BY expires_at DESC, token LIMIT $2)";
-        let values = [id.as_str().into(), API_TOKENS_MAX.into()];
+        let sql = "DELETE FROM api_token WHERE client = $1 AND token <> $3 AND token NOT IN \
+                   (SELECT token FROM api_token WHERE client = $1 AND token <> $3 \
+                   ORDER BY expires_at DESC, token LIMIT $2)";
+        let others_max = API_TOKENS_MAX.saturating_sub(1);
+        let values = [id.as_str().into(), others_max.into(), hash(token)];
         self.transaction.execute(sql, &values).await?;
         Ok(true)
     }

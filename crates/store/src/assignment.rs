@@ -12,6 +12,8 @@ use crate::transaction::{Scope, StoreError};
 const USER_DIGITS: u32 = 20;
 /// Digits of an authorization id.
 const AUTHORIZATION_DIGITS: u32 = 12;
+/// The kind of the places that lines have while they change places, never past the end of a transaction.
+const BETWEEN_PLACES: &str = "moving";
 
 impl Scope<'_, '_> {
     /// Puts an extension in its place with a user name of its own and a password that the caller has drawn, unless a rule is
@@ -28,7 +30,9 @@ impl Scope<'_, '_> {
         place: LinePlace,
         password: Secret,
     ) -> Result<Result<(), AssignmentError>, StoreError> {
-        if let Err(error) = self.may_stand(account, device, holder, place).await? {
+        let on_device = self.held_lines_of_device(&device.id).await?;
+        let of_holder = self.lines_of_holder(&holder.id).await?;
+        if let Err(error) = self.may_stand(account, device, holder, place, &on_device, &of_holder) {
             return Ok(Err(error));
         }
         let damaged = StoreError::Damaged { table: "line" };
@@ -65,49 +69,66 @@ impl Scope<'_, '_> {
         device: &Device,
         moves: &[(LineId, LinePlace)],
     ) -> Result<Result<(), AssignmentError>, StoreError> {
-        let mut moved = Vec::new();
+        let (mut standing, mut moved) = (Vec::new(), Vec::new());
         for (line, holder) in self.held_lines_of_device(&device.id).await? {
             let to = moves.iter().find(|(id, _)| *id == line.id);
-            if let Some((id, place)) = to.filter(|(_, place)| *place != line.place) {
-                self.remove_line(id).await?;
-                moved.push((
-                    Line {
-                        place: *place,
-                        ..line
-                    },
-                    holder,
-                ));
+            match to.filter(|(_, place)| *place != line.place) {
+                Some((_, place)) => {
+                    let place = *place;
+                    moved.push((Line { place, ..line }, holder));
+                }
+                None => standing.push((line, holder)),
             }
         }
-        for (line, holder) in moved {
-            if let Err(error) = self.may_stand(account, device, &holder, line.place).await? {
+        let moving: Vec<LineId> = moved.iter().map(|(line, _)| line.id.clone()).collect();
+        for (line, holder) in moved.clone() {
+            let mut of_holder = self.lines_of_holder(&holder.id).await?;
+            of_holder.retain(|line| !moving.contains(&line.id));
+            let placed = standing.iter().map(|(line, _)| line);
+            let placed = placed.filter(|line| line.holder == holder.id && moving.contains(&line.id));
+            of_holder.extend(placed.cloned());
+            if let Err(error) = self.may_stand(account, device, &holder, line.place, &standing, &of_holder) {
                 return Ok(Err(error));
             }
-            self.add_line(&line).await?;
+            standing.push((line, holder));
+        }
+        // By way of places that no line has, so that lines can change places with one another.
+        for (id, port) in moving.iter().zip(0..) {
+            self.put_line(id, BETWEEN_PLACES, port).await?;
+        }
+        for (line, _) in &moved {
+            let port = i64::from(line.place.port());
+            self.put_line(&line.id, line.place.kind(), port).await?;
+        }
+        if !moved.is_empty() {
+            self.change_directory().await?;
         }
         Ok(Ok(()))
     }
 
-    async fn may_stand(
-        &mut self,
+    /// Changes where a line stands and nothing else of it: what refers to the line stays.
+    async fn put_line(&mut self, id: &LineId, kind: &str, port: i64) -> Result<(), StoreError> {
+        let values = [self.id(), id.as_str().into(), kind.into(), port.into()];
+        let sql = "UPDATE line SET kind = $3, port = $4 WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    fn may_stand(
+        &self,
         account: &Account,
         device: &Device,
         holder: &Holder,
         place: LinePlace,
-    ) -> Result<Result<(), AssignmentError>, StoreError> {
-        let on_device: Vec<(Line, String)> = self
-            .held_lines_of_device(&device.id)
-            .await?
-            .into_iter()
-            .map(|(line, holder)| (line, holder.extension.to_string()))
-            .collect();
-        let of_holder = self.lines_of_holder(&holder.id).await?;
+        on_device: &[(Line, Holder)],
+        of_holder: &[Line],
+    ) -> Result<(), AssignmentError> {
+        let extension = |(line, holder): &(Line, Holder)| (line.clone(), holder.extension.to_string());
+        let on_device: Vec<(Line, String)> = on_device.iter().map(extension).collect();
         let catalogue = self.transaction.catalogue();
         let model = device.model.as_deref().and_then(|model| catalogue.of_name(model));
         let device = (device, model);
-        Ok(check_assignment(
-            account, device, holder, place, &on_device, &of_holder,
-        ))
+        check_assignment(account, device, holder, place, &on_device, of_holder)
     }
 }
 

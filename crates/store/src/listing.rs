@@ -386,7 +386,7 @@ fn mac_digits(text: &str) -> Option<String> {
     (is_hexadecimal && digits.len() >= MAC_DIGITS_MIN).then_some(digits)
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '%' | '_' | ESCAPE) {

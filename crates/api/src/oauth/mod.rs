@@ -76,14 +76,20 @@ async fn give(
     headers: &HeaderMap,
     form: &Bytes,
 ) -> Result<Result<Token, NoToken>, StoreError> {
+    // It is never closed; without it a try is looked at all the same.
+    let turn = api.tries().acquire().await;
     if let Err(refused) = admit(api, from) {
         return Ok(Err(refused));
     }
     let (account, client) = match proved(api, uri, headers, form).await? {
         Ok(proved) => proved,
-        Err(refused) => return Ok(Err(refused)),
+        Err(refused) => {
+            api.throttle().note_failure(Instant::now(), from.ip());
+            return Ok(Err(refused));
+        }
     };
-    api.throttle().note_success(from.ip());
+    api.throttle().forgive(from.ip());
+    drop(turn);
     let mut octets = [0; 32];
     getrandom::fill(&mut octets).map_err(|_| StoreError::NoRandomness)?;
     let token = URL_SAFE_NO_PAD.encode(octets);
@@ -182,10 +188,9 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     (secret.len() <= SECRET_LENGTH_MAX).then(|| (id.to_owned(), secret.to_owned()))
 }
 
-/// Counts a try as wrong in advance.
+/// Lets a try be looked at, or says how long to wait.
 fn admit(api: &Api, from: SocketAddr) -> Result<(), NoToken> {
-    let mut throttle = api.throttle();
-    let wait = throttle.admit(Instant::now(), from.ip());
+    let wait = api.throttle().admit(Instant::now(), from.ip());
     wait.map_err(|wait| {
         let seconds = wait.as_secs().saturating_add(1);
         NoToken {
@@ -194,9 +199,7 @@ fn admit(api: &Api, from: SocketAddr) -> Result<(), NoToken> {
             reason: format!("there were too many wrong tries; try again in {seconds} s"),
             wait_seconds: Some(seconds),
         }
-    })?;
-    throttle.note_failure(Instant::now(), from.ip());
-    Ok(())
+    })
 }
 
 impl NoToken {

@@ -275,6 +275,9 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Foun
     }
     .address(before.id.clone())?;
     address.is_default = body.is_default.unwrap_or(before.is_default);
+    if !address.is_default {
+        may_cease(&before)?;
+    }
     (address.site, address.holder) = (before.site, before.holder);
     keep(&mut scope, &address).await?;
     let answer = shown(&mut scope, &address, |number| number).await?;
@@ -292,11 +295,7 @@ async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     let address = known(&mut scope, call.text("emergencyAddressId")).await?;
-    if address.is_default && address.site.is_some() {
-        let message =
-            "Validation failed. It is the default address of its site; make another the default first.";
-        return Err(Refusal::invalid(message));
-    }
+    may_cease(&address)?;
     scope.remove_address(&address.id).await?;
     call.note(
         &mut writing,
@@ -306,6 +305,16 @@ async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
     .await?;
     writing.commit().await?;
     Ok(Done)
+}
+
+/// Refuses to leave a site without its default address.
+fn may_cease(address: &EmergencyAddress) -> Result<(), Refusal> {
+    if address.is_default && address.site.is_some() {
+        let message =
+            "Validation failed. It is the default address of its site; make another the default first.";
+        return Err(Refusal::invalid(message));
+    }
+    Ok(())
 }
 
 /// Finds the address of an id, or refuses.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{AlertSettingFilter, Scope};
 
 use super::shapes::{ExtensionType, SiteName, holder_of, number_of};
-use super::{READ, WRITE};
+use super::{READ, SHOW_PASSWORDS, WRITE};
 use crate::answer::{Created, Done, Found};
 use crate::call::{Call, bits};
 use crate::operation::{Json, Nothing, Operation};
@@ -231,6 +231,7 @@ async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refus
     let has_more = rows.len() > size;
     rows.truncate(size);
     let next = rows.last().filter(|_| has_more).map(|row| row.id.to_string());
+    let shows_tokens = call.client.scopes.has(SHOW_PASSWORDS);
     let mut alert_settings = Vec::new();
     for setting in rows {
         let Shown {
@@ -247,7 +248,7 @@ async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refus
             email_recipients,
             chat_channels,
             status,
-        } = shown(&mut scope, setting).await?;
+        } = shown(&mut scope, setting, shows_tokens).await?;
         let name = |target: Target| TargetName {
             target_name: target.target_name,
         };
@@ -278,7 +279,8 @@ async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Shown>, Refusa
     let mut reading = call.store().read().await?;
     let mut scope = reading.account(&call.account);
     let setting = of_path(&call, &mut scope).await?;
-    Ok(Found(shown(&mut scope, setting).await?))
+    let shows_tokens = call.client.scopes.has(SHOW_PASSWORDS);
+    Ok(Found(shown(&mut scope, setting, shows_tokens).await?))
 }
 
 async fn add(call: Call, _: Nothing, Json(body): Json<NewSetting>) -> Result<Created<Made>, Refusal> {
@@ -347,7 +349,11 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
     setting.frequency = body.frequency.or(setting.frequency);
     setting.email_recipients = body.email_recipients.unwrap_or(setting.email_recipients);
     if let Some(channels) = body.chat_channels {
+        let before = std::mem::take(&mut setting.chat_channels);
         setting.chat_channels = channels.into_iter().map(channel).collect();
+        for channel in &mut setting.chat_channels {
+            keep_token(channel, &before);
+        }
     }
     if let Some(status) = body.status {
         setting.is_active = status == 1;
@@ -396,6 +402,16 @@ fn channel(channel: Channel) -> AlertChannel {
         name: channel.chat_channel_name.unwrap_or_default(),
         token: channel.token.unwrap_or_default(),
         end_point: channel.end_point.unwrap_or_default(),
+    }
+}
+
+/// A channel that comes back without the token it was shown without keeps the one it has.
+fn keep_token(channel: &mut AlertChannel, before: &[AlertChannel]) {
+    let is_same = |other: &&AlertChannel| other.name == channel.name && other.end_point == channel.end_point;
+    if channel.token.is_empty()
+        && let Some(same) = before.iter().find(is_same)
+    {
+        channel.token.clone_from(&same.token);
     }
 }
 
@@ -460,7 +476,12 @@ async fn target(scope: &mut Scope<'_, '_>, kind: u8, id: &str) -> Result<Option<
     })
 }
 
-async fn shown(scope: &mut Scope<'_, '_>, setting: AlertSetting) -> Result<Shown, Refusal> {
+/// What is told of a setting; tokens are left empty unless the program may be shown them.
+async fn shown(
+    scope: &mut Scope<'_, '_>,
+    setting: AlertSetting,
+    shows_tokens: bool,
+) -> Result<Shown, Refusal> {
     let mut targets = Vec::new();
     for id in &setting.target.ids {
         targets.extend(target(scope, setting.target.kind, id).await?);
@@ -471,7 +492,11 @@ async fn shown(scope: &mut Scope<'_, '_>, setting: AlertSetting) -> Result<Shown
     };
     let channel = |channel: AlertChannel| Channel {
         chat_channel_name: Some(channel.name),
-        token: Some(channel.token),
+        token: Some(if shows_tokens {
+            channel.token
+        } else {
+            String::new()
+        }),
         end_point: Some(channel.end_point),
     };
     Ok(Shown {

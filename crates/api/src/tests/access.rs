@@ -79,6 +79,20 @@ async fn w06_wrong_secrets_slow_down_the_next_try() {
 }
 
 #[tokio::test]
+async fn right_secrets_are_not_refused_for_coming_together() {
+    let program = Program::with(EVERYTHING).await;
+    let known = basic(client(1, "").id.as_str(), SECRET);
+    let query = format!("?{ASKED}");
+    let ask = || program.ask_token(&query, "", &known);
+
+    let (a, b, c, d, e, f, g) = tokio::join!(ask(), ask(), ask(), ask(), ask(), ask(), ask());
+
+    for answer in [a, b, c, d, e, f, g] {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn every_operation_is_closed_to_whoever_has_no_scope_of_it_and_says_which_is_missing() {
     let mut program = Program::with("phone:nothing").await;
     let mut count = 0;

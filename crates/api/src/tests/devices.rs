@@ -349,3 +349,62 @@ async fn a_device_that_restarts_when_it_is_told_to_is_told_by_its_zone() {
     let refused = program.post(&format!("/devices/{phone}/reboot"), json!({})).await;
     assert_eq!(refused.refusal(), (400, 400));
 }
+
+#[tokio::test]
+async fn a_device_that_is_given_to_another_keeps_the_place_of_its_extension() {
+    let program = Program::with(EVERYTHING).await;
+    let (hall, gate) = (
+        program.add_area("Hall", 701).await,
+        program.add_area("Gate", 702).await,
+    );
+    let id = program.add_device(MAC, "algo").await;
+    let path = format!("/devices/{id}");
+    program.patch(&path, json!({ "assigned_to": hall })).await;
+    let body = json!({ "assignee_extension_ids": [gate] });
+    program.post(&format!("{path}/extensions"), body).await;
+    let moves = json!({ "positions": [{ "extension_id": hall, "index": 52 }] });
+    let moved = program.patch(&format!("{path}/line_keys"), moves).await;
+    assert!(is_silent(&moved), "{}", moved.text);
+    program.delete(&format!("{path}/extensions/{gate}")).await;
+
+    assert!(is_silent(
+        &program.patch(&path, json!({ "assigned_to": gate })).await
+    ));
+
+    let keys = program.get(&format!("{path}/line_keys")).await.json();
+    assert_eq!(
+        (
+            &keys["positions"][0]["index"],
+            &keys["positions"][0]["extension_number"]
+        ),
+        (&json!(52), &json!(702))
+    );
+}
+
+#[tokio::test]
+async fn a_sync_asks_every_device_that_fetches_whatever_the_queue_holds() {
+    let mut program = Program::with(EVERYTHING).await;
+    for (number, mac, brand) in [
+        (701, "0022EE0A0B01", "algo"),
+        (702, "0022EE0A0B02", "algo"),
+        (703, "0022EE0A0B03", "algo"),
+        (704, "0022EE0A0B04", "other"),
+    ] {
+        let area = program.add_area("Hall", number).await;
+        let id = program.add_device(mac, brand).await;
+        let body = json!({ "assignee_extension_ids": [area] });
+        program.post(&format!("/devices/{id}/extensions"), body).await;
+    }
+    let mut orders = program.give_resyncs();
+
+    assert!(is_silent(
+        &program.post("/devices/sync", json!({ "level": 1 })).await
+    ));
+
+    for _ in 0..3 {
+        let order = orders.recv().await.unwrap();
+        assert_eq!((order.users.len(), order.restarts), (1, false));
+        order.asked.send(1).unwrap();
+    }
+    assert!(orders.try_recv().is_err());
+}

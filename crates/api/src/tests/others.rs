@@ -115,6 +115,46 @@ async fn an_alert_setting_is_kept_and_refused_with_its_codes() {
 }
 
 #[tokio::test]
+async fn a_site_keeps_its_default_address_until_another_is() {
+    let program = Program::with(EVERYTHING).await;
+    let body = json!({
+        "site_id": program.add_site("West").await, "address_line1": "1 Main Street", "city": "Vancouver",
+        "state_code": "BC", "zip": "V5K", "country": "CA", "is_default": true,
+    });
+    let id = program.post("/emergency_addresses", body).await.id();
+    let path = format!("/emergency_addresses/{id}");
+    assert_eq!(program.delete(&path).await.refusal(), (400, 300));
+    let refused = program.patch(&path, json!({ "is_default": false })).await;
+    assert_eq!(refused.refusal(), (400, 300));
+    let changed = program.patch(&path, json!({ "city": "Burnaby" })).await;
+    assert_eq!(changed.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn p06_a_chat_token_is_told_under_the_scope_of_passwords_and_kept_where_it_comes_back_empty() {
+    let mut program = Program::with(EVERYTHING).await;
+    let channel =
+        |token| json!([{ "chat_channel_name": "Ops", "token": token, "end_point": "https://chat.example" }]);
+    let mut body = alert();
+    body["chat_channels"] = channel("the token");
+    let made = program.post("/alert_settings", body).await;
+    let id = made.json()["alert_setting_id"].as_str().unwrap().to_owned();
+    let path = format!("/alert_settings/{id}");
+
+    let shown = program.get(&path).await.json();
+    assert_eq!(shown["chat_channels"], channel(""));
+    let page = program.get("/alert_settings").await.json();
+    assert_eq!(page["alert_settings"][0]["chat_channels"], channel(""));
+    let back = json!({ "chat_channels": shown["chat_channels"] });
+    assert!(is_silent(&program.patch(&path, back).await));
+
+    let scopes = format!("{EVERYTHING} {}", crate::phone::SHOW_PASSWORDS);
+    program.go_on_with(2, "one", &scopes).await;
+    let shown = program.get(&path).await.json();
+    assert_eq!(shown["chat_channels"], channel("the token"));
+}
+
+#[tokio::test]
 async fn users_are_told_beside_common_areas() {
     let program = Program::with(EVERYTHING).await;
     let area = program.add_area("Hall", 701).await;

@@ -9,7 +9,7 @@ fn address() -> Value {
 }
 
 impl Program {
-    async fn add_site(&self, name: &str) -> String {
+    pub(crate) async fn add_site(&self, name: &str) -> String {
         let body = json!({
             "name": name, "auto_receptionist_name": "Desk", "default_emergency_address": address(),
         });

@@ -94,6 +94,32 @@ async fn a_client_has_so_many_tokens_and_an_account_so_many_clients() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_before_all_others_is_good_all_the_same() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_api_client(&client(1)).await.unwrap();
+    for number in 0..=API_TOKENS_MAX {
+        let life = if number < API_TOKENS_MAX { 3_600 } else { 60 };
+        let ends = NOW.after_seconds(life);
+        let kept = scope.add_api_token(&client(1).id, token(number), ends, NOW).await;
+        assert!(kept.unwrap());
+    }
+    assert!(
+        writing
+            .bearer(token(API_TOKENS_MAX), NOW)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let mut good = 0;
+    for number in 0..=API_TOKENS_MAX {
+        good += i64::from(writing.bearer(token(number), NOW).await.unwrap().is_some());
+    }
+    assert_eq!(good, API_TOKENS_MAX);
+}
+
+#[tokio::test]
 async fn the_lowest_free_number_is_found_until_there_is_none() {
     let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
@@ -125,6 +151,12 @@ async fn lines_change_places_with_the_credentials_they_have() {
             .await;
         assigned.unwrap().unwrap();
     }
+    for line in scope.lines_of_device(&speaker.id).await.unwrap() {
+        let rotated = scope.rotate_line(&line.id, &Secret::from("another")).await;
+        assert!(rotated.unwrap());
+    }
+    let earlier = scope.earlier_passwords().await.unwrap();
+    assert_eq!(earlier.len(), 2);
     let before = scope.lines_of_device(&speaker.id).await.unwrap();
     let moves = [(before[0].id.clone(), place(2)), (before[1].id.clone(), place(1))];
 
@@ -135,6 +167,8 @@ async fn lines_change_places_with_the_credentials_they_have() {
         (&after[0].user, &after[1].user),
         (&before[1].user, &before[0].user)
     );
+    assert_eq!(scope.earlier_passwords().await.unwrap(), earlier);
+    assert_eq!(scope.former_lines(&speaker.id).await.unwrap(), []);
     let taken = [(after[0].id.clone(), place(2))];
     assert!(scope.move_lines(&one, &speaker, &taken).await.unwrap().is_err());
 }

@@ -7,7 +7,7 @@ use model::inventory::{
 };
 
 use super::*;
-use crate::{AddressFilter, AlertSettingFilter, DeviceFilter, SiteError, TemplateStoreError};
+use crate::{ADDRESSES_MAX, AddressFilter, AlertSettingFilter, DeviceFilter, SiteError, TemplateStoreError};
 
 fn site(number: u128, name: &str) -> Site {
     Site {
@@ -116,6 +116,50 @@ async fn one_address_of_a_site_is_the_default_and_a_common_area_can_have_its_own
     assert!(scope.remove_address(&AddressId::from_random(1)).await.unwrap());
     let kept = scope.holder_profile(&holder(701).id).await.unwrap().unwrap();
     assert_eq!(kept.address, None);
+}
+
+#[tokio::test]
+async fn an_address_is_found_by_letters_and_signs_as_they_stand() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for (number, city) in [(1, "\u{c4}GYPTEN 50%"), (2, "Agypten 501")] {
+        let address = EmergencyAddress {
+            city: AddressLine::new(city).unwrap(),
+            ..address(number, None)
+        };
+        assert!(scope.set_address(&address).await.unwrap());
+    }
+    for (text, count) in [
+        ("\u{c4}gypten", 1),
+        ("50%", 1),
+        ("_", 0),
+        ("!", 0),
+        ("GYPTEN 50", 2),
+    ] {
+        let filter = AddressFilter {
+            text: text.to_owned(),
+            ..AddressFilter::default()
+        };
+        assert_eq!(scope.count_addresses(&filter).await.unwrap(), count, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_changed_where_there_is_no_room_for_another() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for number in 0..u128::from(ADDRESSES_MAX) {
+        let address = EmergencyAddress {
+            is_default: false,
+            ..address(number, None)
+        };
+        assert!(scope.set_address(&address).await.unwrap());
+    }
+    assert!(scope.set_address(&address(1, None)).await.unwrap());
+    let one_more = address(ADDRESSES_MAX.into(), None);
+    assert!(!scope.set_address(&one_more).await.unwrap());
 }
 
 #[tokio::test]

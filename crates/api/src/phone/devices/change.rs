@@ -7,7 +7,7 @@ use store::RemoveDeviceError;
 use super::super::shapes::holder_of;
 use super::{assign, device, name, set_template};
 use crate::answer::Done;
-use crate::call::Call;
+use crate::call::{Call, password};
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
 
@@ -42,18 +42,21 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
             holder.ok_or_else(|| Refusal::unknown_extension(format_args!("User not found: {id}")))?;
         let lines = scope.lines_of_device(&device.id).await?;
         if !lines.iter().any(|line| line.holder == holder.id) {
-            match lines.as_slice() {
-                [] => {}
+            let assigned = match lines.as_slice() {
+                [] => assign(&mut scope, &account, &device, &holder).await?,
                 [line] => {
                     scope.remove_line(&line.id).await?;
+                    let password = password()?;
+                    scope
+                        .assign(&account, &device, &holder, line.place, password)
+                        .await?
                 }
                 _ => {
                     let error =
                         "several extensions are assigned to the device; remove or add one by /extensions";
                     return Err(Refusal::invalid_field("assigned_to", error));
                 }
-            }
-            let assigned = assign(&mut scope, &account, &device, &holder).await?;
+            };
             assigned.map_err(|error| Refusal::invalid_field("assigned_to", error))?;
         }
     }

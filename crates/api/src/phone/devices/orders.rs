@@ -1,12 +1,15 @@
 //! `reboot` of a device, and `sync` of many.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use model::SipUser;
+use model::inventory::{Assignment, HolderId, SiteId};
+use model::{DeviceId, SipUser};
 use registrations::Resync;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use store::Scope;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::super::shapes::{Presence, presence_of};
@@ -72,7 +75,8 @@ pub(crate) async fn reboot(call: Call, _: Nothing, _: Nothing) -> Result<Accepte
     Ok(Accepted)
 }
 
-/// Devices fetch what stands in the service whenever they look for it; the order is noted, and another is not taken for a while.
+/// The devices that are registered are asked to fetch their configuration, one after the other and after the answer; the others do
+/// when they look for it. Another order is not taken for a while.
 pub(crate) async fn sync(call: Call, _: Nothing, Json(body): Json<Sync>) -> Result<Done, Refusal> {
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
@@ -85,12 +89,63 @@ pub(crate) async fn sync(call: Call, _: Nothing, Json(body): Json<Sync>) -> Resu
         _ => return Err(Refusal::invalid_field("level", "1 for the account, 2 for a site")),
     };
     let key = (call.account.clone(), whom.as_ref().map(|site| site.id.clone()));
-    if !call.api.may_sync(key, Instant::now(), SYNC_PAUSE) {
+    if !call.api.may_sync(&key, Instant::now(), SYNC_PAUSE) {
         let message = "Too many concurrent requests. A request has already been made.";
         return Err(Refusal::coded(429, message));
     }
+    let devices = users_by_device(&mut scope, whom.as_ref().map(|site| &site.id)).await?;
     let detail = whom.map_or_else(|| "account".to_owned(), |site| format!("site {}", site.name));
     call.note(&mut writing, "sync devices", detail).await?;
     writing.commit().await?;
+    call.api.note_sync(key, Instant::now());
+    if let Some(resyncs) = call.setup().resyncs.clone() {
+        tokio::spawn(ask_each(resyncs, devices));
+    }
     Ok(Done)
+}
+
+/// Who the devices register as that fetch their configuration, of the account or of a site.
+async fn users_by_device(
+    scope: &mut Scope<'_, '_>,
+    site: Option<&SiteId>,
+) -> Result<Vec<Vec<SipUser>>, Refusal> {
+    let holders = scope.holders(None).await?;
+    let at_site = holders
+        .into_iter()
+        .filter(|holder| holder.site.as_ref() == site)
+        .map(|holder| holder.id);
+    let at_site: BTreeSet<HolderId> = at_site.collect();
+    let mut assignments: BTreeMap<DeviceId, Vec<Assignment>> = BTreeMap::new();
+    for assignment in scope.assignments().await? {
+        let of_device = assignments.entry(assignment.device.clone()).or_default();
+        of_device.push(assignment);
+    }
+    let mut users = Vec::new();
+    for device in scope.devices().await? {
+        let lines = assignments.remove(&device.id).unwrap_or_default();
+        let is_meant = site.is_none()
+            || device.site.as_ref() == site
+            || lines.iter().any(|line| at_site.contains(&line.holder));
+        if is_meant && device.kind.is_provisioned() && !lines.is_empty() {
+            users.push(lines.into_iter().map(|line| line.user).collect());
+        }
+    }
+    Ok(users)
+}
+
+/// Asks device after device and waits for each, so that what others ask finds room in the queue.
+async fn ask_each(resyncs: mpsc::Sender<Resync>, devices: Vec<Vec<SipUser>>) {
+    for users in devices {
+        let (asked, count) = oneshot::channel();
+        let request = Resync {
+            users,
+            restarts: false,
+            asked,
+        };
+        if resyncs.send(request).await.is_err() {
+            return;
+        }
+        // A device that is not asked fetches by itself later.
+        let _is_answered = timeout(ASKED_MAX, count).await.is_ok();
+    }
 }
