@@ -36,7 +36,7 @@ enum Chore {
     /// Install the Debian packages of the peers that tests start (needs root; starts no daemon)
     #[command(after_help = "Examples:\n  sudo -E cargo xtask peers")]
     Peers,
-    /// Measure: `registrar`, `page`, `endpoint`, `quality`, `delay` or `parse`, peer and Oyez in one run
+    /// Measure: `registrar`, `page`, `endpoint`, `quality`, `delay`, `portal` or `parse`, peer and Oyez in one run
     #[command(after_help = "Examples:
   cargo xtask bench parse
   cargo xtask bench registrar
