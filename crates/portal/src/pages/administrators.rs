@@ -227,19 +227,12 @@ pub(super) async fn ask_removal(
         return Ok(last_owner());
     }
     let path = format!("{ADMINISTRATORS}/{}", somebody.id);
-    let page = Confirm {
-        frame: Frame::new(&by, format!("Remove {}", somebody.email), ADMINISTRATORS),
-        question: format!(
-            "Remove {}? They are signed out, and cannot sign in any more.",
-            somebody.email
-        ),
-        along: Vec::new(),
-        action: format!("{path}/remove"),
-        hidden: Vec::new(),
-        button: "Remove",
-        is_danger: true,
-        back: path,
-    };
+    let frame = Frame::new(&by, format!("Remove {}", somebody.email), ADMINISTRATORS);
+    let question = format!(
+        "Remove {}? They are signed out, and cannot sign in any more.",
+        somebody.email
+    );
+    let page = Confirm::removal(frame, question, Vec::new(), path);
     Ok(page.answer())
 }
 

@@ -215,20 +215,18 @@ pub(super) async fn ask_removal(
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let client = find(&mut reading.account(&by.account), &id).await?;
-    let page = Confirm {
-        frame: Frame::new(&by, format!("Remove {}", client.name), API_CLIENTS),
-        question: format!(
-            "Remove the API client {}? Its secret and its tokens end at once.",
-            client.name
-        ),
-        along: Vec::new(),
-        action: format!("{API_CLIENTS}/{}/remove", client.id),
-        hidden: Vec::new(),
-        button: "Remove",
-        is_danger: true,
-        back: API_CLIENTS.to_owned(),
-    };
-    Ok(page.answer())
+    let frame = Frame::new(&by, format!("Remove {}", client.name), API_CLIENTS);
+    let question = format!(
+        "Remove the API client {}? Its secret and its tokens end at once.",
+        client.name
+    );
+    let page = Confirm::removal(
+        frame,
+        question,
+        Vec::new(),
+        format!("{API_CLIENTS}/{}", client.id),
+    );
+    Ok(page.back_to(API_CLIENTS).answer())
 }
 
 pub(super) async fn remove(

@@ -26,6 +26,28 @@ pub(super) struct Confirm {
 }
 
 impl Confirm {
+    /// Asks whether something is to be removed whose page is at `path`; the form is sent to `remove` below it.
+    pub(super) fn removal(frame: Frame, question: String, along: Vec<String>, path: String) -> Self {
+        Self {
+            frame,
+            question,
+            along,
+            action: format!("{path}/remove"),
+            hidden: Vec::new(),
+            button: "Remove",
+            is_danger: true,
+            back: path,
+        }
+    }
+
+    /// As it is, but whoever gives up goes elsewhere.
+    pub(super) fn back_to(self, back: impl Into<String>) -> Self {
+        Self {
+            back: back.into(),
+            ..self
+        }
+    }
+
     pub(super) fn answer(&self) -> Response {
         layout::page(StatusCode::OK, self)
     }

@@ -119,18 +119,14 @@ pub(super) async fn ask_removal(
         return Ok(assigned(&device));
     }
     let path = format!("/devices/{}", device.id);
-    let page = Confirm {
-        frame: Frame::new(&by, format!("Remove {}", device.name), PHONES_AND_DEVICES),
-        question: format!("Remove {} with MAC address {}? This goes along:", device.name, device.mac),
-        along: vec![
+    let frame = Frame::new(&by, format!("Remove {}", device.name), PHONES_AND_DEVICES);
+    let question = format!(
+        "Remove {} with MAC address {}? This goes along:",
+        device.name, device.mac
+    );
+    let page = Confirm::removal(frame, question, vec![
             "its claim code and the certificates that were issued to it: to come back it has to be enrolled anew".to_owned(),
-        ],
-        action: format!("{path}/remove"),
-        hidden: Vec::new(),
-        button: "Remove",
-        is_danger: true,
-        back: path,
-    };
+        ], path);
     Ok(page.answer())
 }
 

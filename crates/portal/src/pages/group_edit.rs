@@ -63,19 +63,12 @@ pub(super) async fn ask_removal(
     let mut reading = site.store().read().await?;
     let group = find(&mut reading.account(&by.account), &id).await?;
     let path = format!("{PAGE_GROUPS}/{}", group.id);
-    let page = Confirm {
-        frame: Frame::new(&by, format!("Remove {}", group.name), PAGE_GROUPS),
-        question: format!(
-            "Remove the page group {} with extension {}? Its members stay.",
-            group.name, group.extension
-        ),
-        along: Vec::new(),
-        action: format!("{path}/remove"),
-        hidden: Vec::new(),
-        button: "Remove",
-        is_danger: true,
-        back: path,
-    };
+    let frame = Frame::new(&by, format!("Remove {}", group.name), PAGE_GROUPS);
+    let question = format!(
+        "Remove the page group {} with extension {}? Its members stay.",
+        group.name, group.extension
+    );
+    let page = Confirm::removal(frame, question, Vec::new(), path);
     Ok(page.answer())
 }
 

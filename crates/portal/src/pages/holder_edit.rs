@@ -71,26 +71,19 @@ pub(super) async fn ask_removal(
     let holder = find(&mut scope, &id).await?;
     let along = along(&mut scope, &holder).await?;
     let kind = kind_name(holder.kind);
-    let page = Confirm {
-        frame: Frame::new(&by, format!("Remove {}", holder.name), USERS_AND_ROOMS),
-        question: if along.is_empty() {
-            format!(
-                "Remove the {kind} {} with extension {}?",
-                holder.name, holder.extension
-            )
-        } else {
-            format!(
-                "Remove the {kind} {} with extension {}? This goes along:",
-                holder.name, holder.extension
-            )
-        },
-        along,
-        action: format!("{}/remove", path_of(&holder)),
-        hidden: Vec::new(),
-        button: "Remove",
-        is_danger: true,
-        back: path_of(&holder),
+    let frame = Frame::new(&by, format!("Remove {}", holder.name), USERS_AND_ROOMS);
+    let question = if along.is_empty() {
+        format!(
+            "Remove the {kind} {} with extension {}?",
+            holder.name, holder.extension
+        )
+    } else {
+        format!(
+            "Remove the {kind} {} with extension {}? This goes along:",
+            holder.name, holder.extension
+        )
     };
+    let page = Confirm::removal(frame, question, along, path_of(&holder));
     Ok(page.answer())
 }
 

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Secret;
 use model::inventory::Device;
+use store::Scope;
 
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
@@ -21,9 +22,7 @@ pub(super) async fn ask_rotation(
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let slot = find(slots, &line)?;
+    let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
     if slot.has_earlier_password {
         return Ok(end_first(&device));
     }
@@ -63,9 +62,7 @@ pub(super) async fn rotate(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let slot = find(slots, &line)?;
+    let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
     // The device may have that one yet: a form that is sent twice must not end it.
     if slot.has_earlier_password {
         return Ok(end_first(&device));
@@ -86,27 +83,23 @@ pub(super) async fn ask_removal(
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let slot = find(slots, &line)?;
-    let page = Confirm {
-        frame: Frame::new(
-            &by,
-            format!("Remove {} from {}", slot.extension, device.name),
-            PHONES_AND_DEVICES,
-        ),
-        question: format!(
-            "Remove the extension {} ({}) from {} of {}? Calls to it no longer reach this device. This goes along:",
-            slot.extension, slot.holder, slot.place, device.name
-        ),
-        along: vec!["the credentials that this slot registers with".to_owned()],
-        action: format!("/devices/{}/lines/{}/remove", device.id, slot.line.id),
-        hidden: Vec::new(),
-        button: "Remove",
-        is_danger: true,
-        back: extensions_of(&device),
-    };
-    Ok(page.answer())
+    let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
+    let frame = Frame::new(
+        &by,
+        format!("Remove {} from {}", slot.extension, device.name),
+        PHONES_AND_DEVICES,
+    );
+    let question = format!(
+        "Remove the extension {} ({}) from {} of {}? Calls to it no longer reach this device. This goes along:",
+        slot.extension, slot.holder, slot.place, device.name
+    );
+    let page = Confirm::removal(
+        frame,
+        question,
+        vec!["the credentials that this slot registers with".to_owned()],
+        format!("/devices/{}/lines/{}", device.id, slot.line.id),
+    );
+    Ok(page.back_to(extensions_of(&device)).answer())
 }
 
 pub(super) async fn remove(
@@ -117,9 +110,7 @@ pub(super) async fn remove(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let slot = find(slots, &line)?;
+    let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
     scope.remove_line(&slot.line.id).await?;
     let detail = format!("{} from {}, {}", slot.extension, device.name, slot.place);
     by.note(&mut writing, "remove extension", detail).await?;
@@ -137,9 +128,7 @@ pub(super) async fn end_earlier(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let slot = find(slots, &line)?;
+    let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
     if scope.end_earlier_password(&slot.line.id).await? {
         let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
         by.note(&mut writing, "end earlier password", detail).await?;
@@ -148,11 +137,17 @@ pub(super) async fn end_earlier(
     Ok(Redirect::to(&extensions_of(&device)).into_response())
 }
 
-fn find(slots: Vec<Slot>, line: &str) -> Result<Slot, Problem> {
+/// The device and the slot that a path names.
+async fn find(
+    site: &Site,
+    scope: &mut Scope<'_, '_>,
+    (device, line): (&str, &str),
+) -> Result<(Device, Slot), Problem> {
+    let device = slots::device(scope, device).await?;
+    let slots = slots::slots(scope, &device, &site.setup().registrations).await?;
     let mut slots = slots.into_iter();
-    slots
-        .find(|slot| slot.line.id.as_str() == line)
-        .ok_or(Problem::Missing)
+    let found = slots.find(|slot| slot.line.id.as_str() == line);
+    Ok((device, found.ok_or(Problem::Missing)?))
 }
 
 /// The answer to another rotation while the password before the last is good.
