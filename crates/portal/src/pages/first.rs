@@ -2,48 +2,27 @@
 
 use std::net::SocketAddr;
 
-use askama::Template;
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{AuditEntry, PasswordHash as Kept};
-use serde::Deserialize;
-use tokio::task::spawn_blocking;
-use web::{PASSWORD_LENGTH_MIN, PasswordHash, is_from_own_site};
+use web::is_from_own_site;
 
+use super::password_choice::{Asked, Choice, Page};
 use super::problem::{Problem, failure, foreign_form};
 use super::sign_in::admit;
-use super::{Site, layout, now, session};
+use super::{Site, now, password_choice, session};
 
-#[derive(Template)]
-#[template(path = "first.html")]
-struct Page {
-    token: String,
-    email: String,
-    error: String,
-    length_min: usize,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    #[serde(default)]
-    token: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Choice {
-    token: String,
-    password: String,
-    again: String,
-}
+const WELCOME: &str = "You are the owner of this service.";
 
 pub(super) async fn show(State(site): State<Site>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     // Other sites can have a browser come here, and shall not make its owner wait: such tries are not counted.
     if !is_good(&site, &asked.token) {
         return Ok(not_good());
     }
-    page(&site, StatusCode::OK, asked.token, "").await
+    let page = page(&site, asked.token).await?;
+    Ok(page.map_or_else(not_good, |page| page.answer()))
 }
 
 pub(super) async fn choose(
@@ -58,25 +37,16 @@ pub(super) async fn choose(
     if let Some(refusal) = refused(&site, from, &choice.token) {
         return Ok(refusal);
     }
-    let unfit = StatusCode::UNPROCESSABLE_ENTITY;
-    if choice.password != choice.again {
-        let text = "The two passwords differ. Type the same password twice.";
-        return page(&site, unfit, choice.token, text).await;
-    }
-    let hashing = site.clone();
-    let password = choice.password;
-    let hash = spawn_blocking(move || {
-        let _one_at_a_time = hashing.hashing();
-        PasswordHash::make(&password)
-    });
-    let Some(hash) = hash.await.ok().flatten() else {
-        let text =
-            format!("Choose a password of at least {PASSWORD_LENGTH_MIN} characters, and not above 256.");
-        return page(&site, unfit, choice.token, &text).await;
+    let password = match password_choice::chosen(&site, choice.password, &choice.again).await {
+        Ok(password) => password,
+        Err(why) => {
+            let page = page(&site, choice.token).await?;
+            return Ok(page.map_or_else(not_good, |page| page.refuse(why)));
+        }
     };
     // Who comes second finds nobody without a password: writers take turns. So the token stays until it has been used, and a request
     // that breaks off loses nothing.
-    let Some(kept) = keep(&site, &Kept(hash.to_text())).await? else {
+    let Some(kept) = keep(&site, &password).await? else {
         return Ok(not_good());
     };
     *site.first_sign_in() = None;
@@ -130,16 +100,8 @@ fn not_good() -> Response {
     )
 }
 
-async fn page(site: &Site, status: StatusCode, token: String, error: &str) -> Result<Response, Problem> {
+/// The page for the owner; none where they have a password.
+async fn page(site: &Site, token: String) -> Result<Option<Page>, Problem> {
     let owner = site.store().read().await?.owner_without_password().await?;
-    let Some(owner) = owner else {
-        return Ok(not_good());
-    };
-    let page = Page {
-        token,
-        email: owner.administrator.email,
-        error: error.to_owned(),
-        length_min: PASSWORD_LENGTH_MIN,
-    };
-    Ok(layout::page(status, &page))
+    Ok(owner.map(|owner| Page::new("/first", WELCOME, token, owner.administrator.email)))
 }

@@ -2,49 +2,24 @@
 
 use std::net::SocketAddr;
 
-use askama::Template;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use model::inventory::{AuditEntry, PasswordHash as Kept};
-use serde::Deserialize;
+use model::inventory::AuditEntry;
 use store::SignedIn;
-use tokio::task::spawn_blocking;
-use web::{PASSWORD_LENGTH_MIN, PasswordHash, is_from_own_site};
+use web::is_from_own_site;
 
 use super::form::{Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
-use super::layout::{self, Frame};
+use super::layout::Frame;
+use super::password_choice::{self, Asked, Choice, Page, hashed};
 use super::problem::{Problem, failure, foreign_form};
 use super::sign_in::{admit, is_right};
 use super::{Site, now, session};
 use crate::provisioning::sha256;
 
-#[derive(Template)]
-#[template(path = "invited.html")]
-struct Page {
-    token: String,
-    email: String,
-    error: &'static str,
-    length_min: usize,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    #[serde(default)]
-    token: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Chosen {
-    token: String,
-    password: String,
-    again: String,
-}
-
-const DIFFER: &str = "The two passwords differ. Type the same password twice.";
-const UNFIT: &str = "Choose a password of at least 8 characters, and not above 256.";
+const WELCOME: &str = "You were invited.";
 
 pub(super) async fn show(
     State(site): State<Site>,
@@ -52,7 +27,7 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     match invited(&site, from, &asked.token).await? {
-        Ok(who) => Ok(page(StatusCode::OK, asked.token, who, "")),
+        Ok(who) => Ok(page(asked.token, who).answer()),
         Err(refusal) => Ok(refusal),
     }
 }
@@ -61,25 +36,22 @@ pub(super) async fn choose(
     State(site): State<Site>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    Form(chosen): Form<Chosen>,
+    Form(choice): Form<Choice>,
 ) -> Result<Response, Problem> {
     if !is_from_own_site(&headers) {
         return Ok(foreign_form());
     }
-    let who = match invited(&site, from, &chosen.token).await? {
+    let who = match invited(&site, from, &choice.token).await? {
         Ok(who) => who,
         Err(refusal) => return Ok(refusal),
     };
-    let unfit = StatusCode::UNPROCESSABLE_ENTITY;
-    if chosen.password != chosen.again {
-        return Ok(page(unfit, chosen.token, who, DIFFER));
-    }
-    let Some(hash) = hashed(&site, chosen.password).await else {
-        return Ok(page(unfit, chosen.token, who, UNFIT));
+    let hash = match password_choice::chosen(&site, choice.password, &choice.again).await {
+        Ok(hash) => hash,
+        Err(why) => return Ok(page(choice.token, who).refuse(why)),
     };
     let mut writing = site.store().write().await?;
     // Of two who use it at once the second comes too late.
-    let token = sha256(chosen.token.as_bytes());
+    let token = sha256(choice.token.as_bytes());
     let Some(SignedIn {
         account,
         administrator,
@@ -123,23 +95,8 @@ fn not_good() -> Response {
     )
 }
 
-fn page(status: StatusCode, token: String, who: SignedIn, error: &'static str) -> Response {
-    let page = Page {
-        token,
-        email: who.administrator.email,
-        error,
-        length_min: PASSWORD_LENGTH_MIN,
-    };
-    layout::page(status, &page)
-}
-
-async fn hashed(site: &Site, password: String) -> Option<Kept> {
-    let site = site.clone();
-    let hash = spawn_blocking(move || {
-        let _one_at_a_time = site.hashing();
-        PasswordHash::make(&password)
-    });
-    hash.await.ok().flatten().map(|hash| Kept(hash.to_text()))
+fn page(token: String, who: SignedIn) -> Page {
+    Page::new("/invited", WELCOME, token, who.administrator.email)
 }
 
 fn own_fields() -> [Field; 3] {

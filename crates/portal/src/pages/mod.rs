@@ -31,6 +31,7 @@ mod line;
 mod line_edit;
 mod list;
 mod live;
+mod password_choice;
 mod problem;
 mod provision;
 mod reports;
