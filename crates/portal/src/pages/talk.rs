@@ -138,7 +138,7 @@ pub(super) async fn read_text(
         Ok(Ok(report)) => page.report = Some(report),
         Ok(Err(why)) => page.error = why,
         Err(_) => {
-            "It is still being spoken; the service's log will say who heard it.".clone_into(&mut page.error);
+            "It is still being spoken; Reports will say who heard it.".clone_into(&mut page.error);
         }
     }
     Ok(layout::page(StatusCode::OK, &page))
@@ -244,7 +244,9 @@ async fn carry(socket: &mut WebSocket, talk: Talk, mut sound: Option<mpsc::Sende
             Turn::Came(Some(Ok(Message::Text(word)))) => {
                 sound = None;
                 // At the end what was said is still carried; to stop is to say nothing more.
-                stop = stop.take_if(|_| word.as_str() == END).or(None);
+                if word.as_str() != END {
+                    drop(stop.take());
+                }
             }
             Turn::Came(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
             Turn::Told(None) | Turn::Came(Some(Ok(Message::Close(_)) | Err(_)) | None) => return,

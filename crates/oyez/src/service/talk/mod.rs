@@ -11,7 +11,6 @@ use audio::Sound;
 use device::{CallError, CallOutcome, CallSetup, place_live_call};
 use endpoint::CallerEvent;
 use endpoint::profile::Account;
-use media::sample::SampleRate;
 use model::directory::{Credential, CredentialSecret, DigestAlgorithm, Generation, Snapshot, User, UserKind};
 use model::status::{PageReport, ZoneEvent};
 use model::{AuthorizationId, Extension, Secret, SipUser};
@@ -196,18 +195,11 @@ impl Booth {
         let setup = self.call_setup(talker, extension);
         let (progress, mut happened) = mpsc::channel(EVENTS_KEPT);
         let (pieces, said) = mpsc::channel(PIECES_AHEAD);
-        match speech {
-            Speech::Text(text) => {
-                let sound = self.read(&text).await?;
-                let (whole, samples) = mpsc::channel(1);
-                // It is taken below.
-                let _is_there = whole.try_send(sound.samples).is_ok();
-                tokio::spawn(hand_on(samples, pieces, stopped));
-            }
-            Speech::Samples(samples) => {
-                tokio::spawn(hand_on(samples, pieces, stopped));
-            }
-        }
+        let samples = match speech {
+            Speech::Samples(samples) => samples,
+            Speech::Text(text) => all_at_once(self.read(&text).await?),
+        };
+        tokio::spawn(hand_on(samples, pieces, stopped));
         let outcome = watch(place_live_call(setup, said, progress), &mut happened, told).await;
         let outcome = outcome.map_err(|error| anyhow!("The call to {extension} failed: {error}"))?;
         if outcome.sent_ms == 0 {
@@ -234,8 +226,7 @@ impl Booth {
             answers_md5: false,
             display_name: "Portal".to_owned(),
         };
-        let mut profile = caller_profile(account, &self.domain, extension.as_str(), target(self.server));
-        profile.input_rate = SampleRate::Hz16000;
+        let profile = caller_profile(account, &self.domain, extension.as_str(), target(self.server));
         CallSetup {
             profile,
             tls: self.tls.clone(),
@@ -258,6 +249,14 @@ async fn report_on(events: &mut broadcast::Receiver<ZoneEvent>, by: &SipUser) ->
             Err(broadcast::error::RecvError::Closed) => return Err(anyhow!("The zone has ended")),
         }
     }
+}
+
+/// A sound as samples that come, and are over then.
+fn all_at_once(sound: Sound) -> mpsc::Receiver<Vec<i16>> {
+    let (whole, samples) = mpsc::channel(1);
+    // There is room for it.
+    let _is_taken = whole.try_send(sound.samples).is_ok();
+    samples
 }
 
 /// Hands samples on in small pieces, until there are no more or it is stopped: what is not handed on by then is never said.
