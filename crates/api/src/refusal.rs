@@ -190,6 +190,8 @@ mod tests {
         let (code, message) = told(StoreError::Incomplete);
         assert_eq!(code, 503);
         assert!(message.contains("Nothing was changed"), "{message}");
+        let (_, message) = told(StoreError::Uncertain(sqlx::Error::PoolClosed));
+        assert!(!message.contains("Nothing was changed"), "{message}");
         let (_, message) = told(StoreError::WrongKey);
         assert!(!message.contains("repeat"), "{message}");
         assert_eq!(told(StoreError::Missing { what: "site" }).0, 404);
