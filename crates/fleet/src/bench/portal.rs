@@ -106,7 +106,7 @@ impl Page {
     fn path(self, at: usize, devices: &[DeviceId]) -> String {
         match self {
             Self::List => "/devices".to_owned(),
-            Self::Search => format!("/devices?search=Speaker+{at}"),
+            Self::Search => format!("/devices?q=Speaker+{at}"),
             Self::Device => {
                 let device = devices.get(at % devices.len().max(1));
                 format!("/devices/{}", device.map_or("", DeviceId::as_str))
