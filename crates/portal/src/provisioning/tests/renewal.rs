@@ -1,0 +1,133 @@
+//! Certificates that are renewed, and those that were taken back.
+
+use super::*;
+
+/// Gives an endpoint a certificate of so many days ago.
+async fn install_aged(bench: &Bench, state: &Path, days: u64) -> Identity {
+    let at = SystemTime::now() - std::time::Duration::from_secs(days * 24 * 3600);
+    let name = Subject::Name("0022ee0a0b0c".to_owned());
+    let issued = bench.authority.issue(&[name], Purpose::Client, at).unwrap();
+    let folder = state.join("certificate");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("device.pem"), &issued.certificate_pem).unwrap();
+    std::fs::write(folder.join("device.key"), issued.key_pem.as_str()).unwrap();
+    let identity = identity_of(&issued);
+    let kept = model::inventory::IssuedCertificate {
+        fingerprint: sha256(&identity.chain()[0]),
+        key: sha256(&identity.chain()[0]),
+        serial: String::new(),
+        device: DeviceId::from_random(1),
+        issued_at: store::timestamp(at),
+        revoked_at: None,
+    };
+    let mut writing = bench.store.write().await.unwrap();
+    writing.add_certificate(&kept).await.unwrap();
+    writing.commit().await.unwrap();
+    identity
+}
+
+#[tokio::test]
+async fn a_device_renews_its_certificate_by_showing_the_one_it_has_and_not_one_that_was_taken_back() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    let refused = bench.enrol(state.path(), MAC, "").await.unwrap_err();
+    assert!(refused.to_string().contains("make a claim code"), "{refused}");
+    let first = install_aged(&bench, state.path(), 300).await;
+
+    bench.enrol(state.path(), MAC, "").await.unwrap();
+
+    let second = identity_in(state.path());
+    assert_ne!(first.chain(), second.chain());
+    let file = "algom0022EE0A0B0C.conf";
+    for identity in [first, second] {
+        assert_eq!(bench.fetch(Some(identity), file).await.0, "HTTP/1.1 200 OK");
+    }
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    let revoked = scope
+        .revoke_certificates_of_device(&DeviceId::from_random(1), Timestamp(1))
+        .await;
+    assert_eq!(revoked.unwrap(), 2);
+    writing.commit().await.unwrap();
+    let refused = bench.enrol(state.path(), MAC, "").await.unwrap_err();
+    assert!(refused.to_string().contains("taken back"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_in_its_last_third_and_so_often_at_most() {
+    let bench = Bench::start().await;
+    let [fresh, aged] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    bench.enrol(fresh.path(), MAC, CODE).await.unwrap();
+    let refused = bench.enrol(fresh.path(), MAC, "").await.unwrap_err();
+    assert!(refused.to_string().contains("a third of its time"), "{refused}");
+
+    // The answer is lost each time but the first, which was the claim code's.
+    for _ in 1..10 {
+        install_aged(&bench, aged.path(), 300).await;
+        bench.enrol(aged.path(), MAC, "").await.unwrap();
+    }
+    install_aged(&bench, aged.path(), 300).await;
+    let refused = bench.enrol(aged.path(), MAC, "").await.unwrap_err();
+    assert!(
+        refused.to_string().contains("as often as one may be"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn p02_a_maker_s_certificate_proves_no_endpoint_of_ours() {
+    let bench = Bench::start().await;
+    let name = Subject::Name("0022ee0a0b0c".to_owned());
+    let issued = bench
+        .maker
+        .issue(&[name], Purpose::Client, SystemTime::now())
+        .unwrap();
+    let (status, text) = bench
+        .fetch(Some(identity_of(&issued)), "algom0022EE0A0B0C.conf")
+        .await;
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(text, "the device certificate is not trusted");
+    assert!(!bench.attempts(MAC).await[0].proved);
+}
+
+#[tokio::test]
+async fn p02_a_certificate_renews_none_of_another_device_and_a_maker_s_is_not_renewed() {
+    let bench = Bench::start().await;
+    let [own, foreign] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    bench.enrol(own.path(), MAC, CODE).await.unwrap();
+    let refused = bench.enrol(own.path(), OTHER, "").await.unwrap_err();
+    assert!(matches!(refused, EnrolmentError::WrongCode(_)), "{refused}");
+
+    let name = Subject::Name("0022ee0a0b0c".to_owned());
+    let issued = bench
+        .maker
+        .issue(&[name], Purpose::Client, SystemTime::now())
+        .unwrap();
+    let folder = foreign.path().join("certificate");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("device.pem"), &issued.certificate_pem).unwrap();
+    std::fs::write(folder.join("device.key"), issued.key_pem.as_str()).unwrap();
+    let refused = bench.enrol(foreign.path(), MAC, "").await.unwrap_err();
+    assert!(
+        refused.to_string().contains("its own certificates alone"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_taken_back_stands_in_the_list_that_anybody_may_have() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let own = CertificateFacts::read(&identity_in(state.path()).chain()[0]).unwrap();
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    let device = DeviceId::from_random(1);
+    let revoked = scope.revoke_certificates_of_device(&device, Timestamp(1_000));
+    assert_eq!(revoked.await.unwrap(), 1);
+    writing.commit().await.unwrap();
+
+    let list = bench.fetch_octets("revoked.crl").await;
+
+    assert!(list.windows(own.serial.len()).any(|octets| octets == own.serial));
+}
