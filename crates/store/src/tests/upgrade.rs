@@ -1,14 +1,20 @@
 //! Databases of earlier versions, with what they held, and one of a later version.
 
+use model::inventory::{AlertSettingId, SiteId};
+
 use super::*;
 use crate::both_engines::Place;
 use crate::schema;
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 3] = [
+const WRITTEN: [(usize, &str); 7] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
+    (5, include_str!("upgrade/0005.sql")),
+    (6, include_str!("upgrade/0006.sql")),
+    (8, include_str!("upgrade/0008.sql")),
+    (9, include_str!("upgrade/0009.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -64,6 +70,44 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         assert!(used.unwrap());
         writing.account(&id("one")).remove_holder(&hall.id).await.unwrap();
         writing.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_programs_keep_besides_is_there_after_the_upgrade() {
+    for version in 5..=schema::LAST {
+        let place = place!();
+        make(&place, version).await;
+
+        let store = place.open().await.unwrap();
+
+        let mut reading = store.read().await.unwrap();
+        let (account, client) = reading.bearer(TokenHash([10; 32]), NOW).await.unwrap().unwrap();
+        assert_eq!((account, client.name), (id("one"), name("Script")), "{version}");
+        let invited = reading.invited(TokenHash([11; 32]), NOW).await.unwrap();
+        assert_eq!(invited.is_some(), version >= 9, "{version}");
+        let mut scope = reading.account(&id("one"));
+        let reports = scope.page_reports(None, 9).await.unwrap();
+        assert_eq!(reports.len(), usize::from(version >= 8), "{version}");
+        if version < 6 {
+            continue;
+        }
+        let site = SiteId::from_random(1);
+        let profile = scope.site_profile(&site).await.unwrap().unwrap();
+        assert_eq!((profile.code, profile.short_length), (Some(5), Some(3)));
+        let address = scope.default_address(Some(&site)).await.unwrap().unwrap();
+        let kept = scope.holder_profile(&holder(701).id).await.unwrap().unwrap();
+        assert_eq!(
+            (kept.department.as_str(), kept.address),
+            ("Sports", Some(address.id))
+        );
+        let template = scope.template_of_device(&device(1).id).await.unwrap().unwrap();
+        assert_eq!(template.name.as_str(), "Quiet");
+        let setting = scope
+            .alert_setting(&AlertSettingId::from_random(1))
+            .await
+            .unwrap();
+        assert_eq!(setting.unwrap().name, "Speakers");
     }
 }
 
