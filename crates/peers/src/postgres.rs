@@ -1,6 +1,7 @@
 //! PostgreSQL, in a folder of its own and reached through a socket in it.
 
 use std::fs::{self, Permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::{Program, skip};
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// The user of a database who is asked for a password; others are not.
 pub const GUARDED_USER: &str = "guarded";
+/// The port of a server that is told none.
+const STANDARD_PORT: u16 = 5_432;
 /// The user that Debian's package makes; the server refuses to run as root.
 const USER: &str = "postgres";
 /// Longest wait for a start, which after a crash reads the log of the database.
@@ -42,6 +45,8 @@ pub struct Postgres {
     programs: PathBuf,
     folder: TempDir,
     databases: AtomicU32,
+    /// The port that it listens at over TLS, besides its socket.
+    encrypted: Option<u16>,
 }
 
 impl Postgres {
@@ -79,11 +84,40 @@ impl Postgres {
         let rules = format!("local all {GUARDED_USER} scram-sha-256\nlocal all all trust\n");
         fs::write(folder.path().join("data/pg_hba.conf"), rules).expect("initdb has made the file");
         Some(Self {
-            program: serve(&programs, folder.path()),
+            program: serve(&programs, folder.path(), None),
             programs,
             folder,
             databases: AtomicU32::new(0),
+            encrypted: None,
         })
+    }
+
+    /// Has the server listen at a port of the loopback address as well, where it speaks over TLS alone and shows a certificate.
+    /// Returns the port.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start again.
+    pub fn encrypt(&mut self, certificate: &str, key: &str) -> u16 {
+        let data = self.folder.path().join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = data.join(name);
+            fs::write(&file, text).expect("the folder is there");
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("the file is there");
+            if is_root() {
+                let (user, group) = user();
+                chown(&file, Some(user), Some(group)).expect("root gives a file away");
+            }
+        }
+        let rules = data.join("pg_hba.conf");
+        let known = fs::read_to_string(&rules).expect("the file is there");
+        fs::write(rules, format!("{known}hostssl all all 127.0.0.1/32 trust\n")).expect("the file is there");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("there are free ports").port();
+        self.encrypted = Some(port);
+        self.crash();
+        self.start_again();
+        port
     }
 
     /// Makes a database and returns its address.
@@ -101,7 +135,12 @@ impl Postgres {
     /// The address of a database.
     pub fn address(&self, database: &str) -> String {
         let folder = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://{USER}@{folder}/{database}")
+        format!("postgres://{USER}@{folder}:{}/{database}", self.port())
+    }
+
+    /// The port, which also names the socket.
+    fn port(&self) -> u16 {
+        self.encrypted.unwrap_or(STANDARD_PORT)
     }
 
     /// Has the server carry something out in a database, and returns what it says.
@@ -125,6 +164,8 @@ impl Postgres {
                 database,
                 "--command",
                 sql,
+                "--port",
+                &self.port().to_string(),
                 "--host",
             ])
             .arg(self.folder.path())
@@ -154,7 +195,7 @@ impl Postgres {
     ///
     /// When it does not start.
     pub fn start_again(&mut self) {
-        self.program = serve(&self.programs, self.folder.path());
+        self.program = serve(&self.programs, self.folder.path(), self.encrypted);
     }
 
     /// Stops all that the server does in the middle, its connections included.
@@ -205,7 +246,7 @@ impl Drop for Postgres {
     }
 }
 
-fn serve(programs: &Path, folder: &Path) -> Program {
+fn serve(programs: &Path, folder: &Path, encrypted: Option<u16>) -> Program {
     let mut command = as_user(Path::new("/bin/sh"));
     command
         .args(["-c", GUARDED, "sh"])
@@ -213,14 +254,17 @@ fn serve(programs: &Path, folder: &Path) -> Program {
         .arg(programs.join("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
-        .args([
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "unix_socket_permissions=0777",
-            "-k",
-        ])
+        .args(["-c", "unix_socket_permissions=0777", "-k"])
         .arg(folder);
+    match encrypted {
+        Some(port) => {
+            let port = format!("port={port}");
+            command.args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-c", &port]);
+        }
+        None => {
+            command.args(["-c", "listen_addresses="]);
+        }
+    }
     let mut program = Program::start(&mut command);
     program.wait_for(&["database system is ready to accept connections"], PATIENCE);
     program

@@ -63,6 +63,10 @@ fn first_line(file: &Path) -> io::Result<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use net::authority::{Authority, Purpose, Subject};
+
     use super::*;
 
     fn config(folder: &Path, store: &str) -> ServiceConfig {
@@ -101,6 +105,43 @@ mod tests {
         let mut reading = store.read().await.unwrap();
         assert_eq!(reading.accounts().await.unwrap(), []);
         assert!(!folder.path().join("state/service.db").exists());
+    }
+
+    #[tokio::test]
+    async fn a_server_elsewhere_is_spoken_to_over_tls_if_its_authority_is_the_one_named() {
+        let Some(mut server) = peers::Postgres::start() else {
+            return;
+        };
+        let [right, wrong] = [(); 2].map(|()| Authority::generate("Databases", SystemTime::now()).unwrap());
+        let subject = Subject::Address("127.0.0.1".parse().unwrap());
+        let shown = right
+            .issue(&[subject], Purpose::Server, SystemTime::now())
+            .unwrap();
+        server.create_database();
+        let port = server.encrypt(&shown.certificate_pem, &shown.key_pem);
+        let folder = tempfile::tempdir().unwrap();
+        let section = |authority: &Authority, mode: &str| {
+            let file = folder.path().join("authority.pem");
+            std::fs::write(&file, authority.certificate_pem()).unwrap();
+            let file = file.display();
+            let query = format!("sslmode={mode}&sslrootcert={file}");
+            format!("[store]\npostgres = \"postgres://postgres@127.0.0.1:{port}/test_0?{query}\"\n")
+        };
+
+        for (authority, mode, cause) in [
+            (&wrong, "verify-full", "invalid peer certificate"),
+            (&right, "disable", "no encryption"),
+        ] {
+            let refused = opened(&config(folder.path(), &section(authority, mode))).await;
+            let shown = format!("{:?}", refused.unwrap_err());
+            assert!(shown.contains(cause), "{mode}: {shown}");
+        }
+        let store = opened(&config(folder.path(), &section(&right, "verify-full"))).await;
+        let mut reading = store.as_ref().unwrap().read().await.unwrap();
+        assert_eq!(reading.accounts().await.unwrap(), []);
+        let encrypted = "SELECT COUNT(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                         WHERE application_name = 'oyez' AND NOT ssl";
+        assert_eq!(server.query("test_0", encrypted), "0");
     }
 
     #[tokio::test]
