@@ -58,7 +58,7 @@ pub use listing::{
 };
 pub use moment::timestamp;
 pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
-pub use removal::RemoveDeviceError;
+pub use removal::{RemoveDeviceError, RotateLineError};
 pub use sites::{SITES_MAX, SiteError};
 pub use templates::{TEMPLATES_MAX, TemplateStoreError};
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

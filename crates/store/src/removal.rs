@@ -19,6 +19,19 @@ pub enum RemoveDeviceError {
     Store(#[from] StoreError),
 }
 
+/// Why a line was not given another password.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateLineError {
+    /// The password before the one it has is good yet, and a device may have no other.
+    #[error(
+        "the password before is good yet, and a device may have no other; see that the device has the last one, and end the one before first"
+    )]
+    EarlierIsGood,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Scope<'_, '_> {
     /// Changes the name, number, package, country, time zone and site of a user or common area; says whether it was there.
     ///
@@ -170,21 +183,22 @@ impl Scope<'_, '_> {
         Ok(true)
     }
 
-    /// Gives a line another password, of the next generation. The one before stays good until [`Scope::end_earlier_password`] or the
-    /// next rotation, so that a device which has not been told the new one misses no call; says whether the line was there.
+    /// Gives a line another password, of the next generation. The one before stays good until [`Scope::end_earlier_password`], so that
+    /// a device which has not been told the new one misses no call; says whether the line was there.
     ///
     /// # Errors
     ///
-    /// When the database fails.
-    pub async fn rotate_line(&mut self, id: &LineId, password: &Secret) -> Result<bool, StoreError> {
+    /// When the one before the last is good yet, or the database fails.
+    pub async fn rotate_line(&mut self, id: &LineId, password: &Secret) -> Result<bool, RotateLineError> {
+        let values = [self.id(), id.as_str().into()];
+        let sql = "SELECT line FROM earlier_password WHERE line IN (SELECT id FROM line WHERE account = $1 AND id = $2)";
+        if self.transaction.row(sql, &values).await?.is_some() {
+            return Err(RotateLineError::EarlierIsGood);
+        }
         let sealer = self.transaction.sealer();
         let sealed = sealer
             .seal(password, id.as_str())
             .ok_or(StoreError::NoRandomness)?;
-        let values = [self.id(), id.as_str().into()];
-        let sql =
-            "DELETE FROM earlier_password WHERE line IN (SELECT id FROM line WHERE account = $1 AND id = $2)";
-        self.transaction.execute(sql, &values).await?;
         let sql = "INSERT INTO earlier_password SELECT id, generation, password FROM line WHERE account = $1 AND id = $2";
         self.transaction.execute(sql, &values).await?;
         let [account, line] = values;

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Secret;
 use model::inventory::Device;
-use store::Scope;
+use store::{RotateLineError, Scope};
 
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
@@ -63,12 +63,12 @@ pub(super) async fn rotate(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
-    // The device may have that one yet: a form that is sent twice must not end it.
-    if slot.has_earlier_password {
-        return Ok(end_first(&device));
-    }
     let password = Secret::new(chance::password()?);
-    scope.rotate_line(&slot.line.id, &password).await?;
+    match scope.rotate_line(&slot.line.id, &password).await {
+        Ok(_) => {}
+        Err(RotateLineError::EarlierIsGood) => return Ok(end_first(&device)),
+        Err(RotateLineError::Store(error)) => return Err(error.into()),
+    }
     let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
     by.note(&mut writing, "make new password", detail).await?;
     writing.commit().await?;

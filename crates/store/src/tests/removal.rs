@@ -3,7 +3,7 @@
 use model::directory::{Credential, CredentialSecret};
 
 use super::*;
-use crate::{RemoveDeviceError, Store};
+use crate::{RemoveDeviceError, RotateLineError, Store};
 
 fn group(members: &[HolderId]) -> PageGroup {
     PageGroup {
@@ -128,19 +128,27 @@ async fn a_rotated_line_keeps_the_password_before_until_it_is_ended() {
         };
         credentials.into_iter().map(one).collect()
     };
-    for text in ["second", "third"] {
-        assert!(scope.rotate_line(&line.id, &Secret::from(text)).await.unwrap());
-    }
+    assert!(
+        scope
+            .rotate_line(&line.id, &Secret::from("second"))
+            .await
+            .unwrap()
+    );
+    let early = scope.rotate_line(&line.id, &Secret::from("third")).await;
+    assert!(matches!(early, Err(RotateLineError::EarlierIsGood)), "{early:?}");
 
     let directory = scope.directory().await.unwrap().unwrap();
+    let first = line.password.reveal().to_owned();
     assert_eq!(
         good(directory.credentials),
-        [(3, "third".to_owned()), (2, "second".to_owned())]
+        [(2, "second".to_owned()), (1, first)]
     );
     assert!(scope.end_earlier_password(&line.id).await.unwrap());
     assert!(!scope.end_earlier_password(&line.id).await.unwrap());
     let directory = scope.directory().await.unwrap().unwrap();
-    assert_eq!(good(directory.credentials), [(3, "third".to_owned())]);
+    assert_eq!(good(directory.credentials), [(2, "second".to_owned())]);
+    let third = scope.rotate_line(&line.id, &Secret::from("third")).await;
+    assert!(third.unwrap());
     let mut other = writing.account(&id("two"));
     let rotated = other.rotate_line(&line.id, &Secret::from("other")).await;
     assert!(!rotated.unwrap());
