@@ -64,8 +64,8 @@ pub enum AssignmentError {
     },
     /// Firmware up to 5.4 takes one extension.
     #[error(
-        "firmware {firmware} takes one extension from its provisioning server; several need 5.5, or the setting of the account \
-         that lifts this limit"
+        "firmware {firmware} takes one extension from its provisioning server; several need 5.5, or the limit lifted under \
+         Settings → Account Settings"
     )]
     OneExtension {
         /// What the device runs.
@@ -73,7 +73,8 @@ pub enum AssignmentError {
     },
     /// Firmware up to 5.4 takes it in its base page slot.
     #[error(
-        "firmware {firmware} takes its extension in page slot 1 only; other slots need 5.5, or credentials moved by hand"
+        "firmware {firmware} takes its extension in page slot 1 only; other slots need 5.5, credentials moved by hand, or the limit \
+         lifted under Settings → Account Settings"
     )]
     BasePageOnly {
         /// What the device runs.

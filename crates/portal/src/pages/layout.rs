@@ -35,6 +35,7 @@ pub(super) const ADMINISTRATORS: &str = "/administrators";
 pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
+pub(super) const SETTINGS: &str = "/settings";
 
 const NAVIGATION: &[Branch] = &[
     Branch {
@@ -63,7 +64,7 @@ const NAVIGATION: &[Branch] = &[
     Branch {
         title: "Settings",
         least: Role::Admin,
-        entries: &[(API_CLIENTS, "API Clients")],
+        entries: &[(SETTINGS, "Account Settings"), (API_CLIENTS, "API Clients")],
     },
 ];
 

@@ -38,6 +38,7 @@ mod reports;
 mod resync;
 mod routes;
 mod session;
+mod settings;
 mod sign_in;
 mod slots;
 mod start;

@@ -8,7 +8,7 @@ use model::inventory::Role;
 use super::{
     Site, administrators, api_clients, audit, check, claim_code, credentials, device, device_edit,
     device_new, devices, extension_new, extensions, group_edit, group_new, groups, holder_edit, holder_new,
-    holders, invited, line_edit, live, provision, reports, resync, sign_in, start, talk,
+    holders, invited, line_edit, live, provision, reports, resync, settings, sign_in, start, talk,
 };
 
 /// One method of one path.
@@ -92,6 +92,8 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/reports", reports::show),
         get(Viewer, "/reports/{number}", reports::show_one),
         get(Viewer, "/audit", audit::show),
+        get(Admin, "/settings", settings::show),
+        post(Admin, "/settings", settings::save),
         get(Admin, "/api-clients", api_clients::show),
         get(Admin, "/api-clients/add", api_clients::show_form),
         post(Admin, "/api-clients/add", api_clients::add),

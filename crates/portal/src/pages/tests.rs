@@ -7,6 +7,7 @@ mod changing;
 mod devices;
 mod lists;
 mod people;
+mod settings;
 mod talk;
 
 use std::net::SocketAddr;
