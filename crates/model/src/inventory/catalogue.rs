@@ -5,12 +5,15 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Firmware;
+use super::hardware::{HardwareSetting, HardwareSettings};
 use crate::SlotKind;
 
 /// Models of a catalogue at most: a maker has some dozens.
 pub const MODELS_MAX: usize = 1_000;
 /// The models that are known without a file.
 const BUILT_IN: &str = include_str!("catalogue.toml");
+/// How their settings are called.
+const HARDWARE: &str = include_str!("hardware.toml");
 
 /// A model of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -109,10 +112,11 @@ pub struct CatalogueError {
     pub what: String,
 }
 
-/// The models that are known.
+/// The models that are known, and how their settings are called.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Catalogue {
     models: Vec<DeviceModel>,
+    hardware: HardwareSettings,
 }
 
 impl fmt::Debug for Catalogue {
@@ -126,19 +130,24 @@ impl fmt::Debug for Catalogue {
 struct File {
     #[serde(default)]
     model: Vec<DeviceModel>,
+    #[serde(default)]
+    setting: Vec<HardwareSetting>,
 }
 
 impl Catalogue {
     /// The models that are known without a file.
     #[must_use]
     pub fn built_in() -> Self {
-        let mut catalogue = Self { models: Vec::new() };
-        // A test reads it; without it no model would be known, and all else goes on.
-        let _is_read = catalogue.extend(BUILT_IN).is_ok();
+        let mut catalogue = Self {
+            models: Vec::new(),
+            hardware: HardwareSettings::default(),
+        };
+        // Tests read them; without them no model would be known and hardware told nothing, and all else goes on.
+        let _are_read = [BUILT_IN, HARDWARE].map(|text| catalogue.extend(text).is_ok());
         catalogue
     }
 
-    /// Adds the models of a file, in place of those of the same name.
+    /// Adds the models and settings of a file, in place of those of the same name or meaning.
     ///
     /// # Errors
     ///
@@ -153,11 +162,15 @@ impl Catalogue {
             let line = line_at(error.span().map_or(0, |span| span.start));
             wrong(line, error.message())
         })?;
-        let sections = text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| line.trim() == "[[model]]");
-        let lines: Vec<usize> = sections.map(|(line, _)| line + 1).collect();
+        let lines_of = |section: &str| -> Vec<usize> {
+            let lines = text.lines().enumerate();
+            lines
+                .filter(|(_, line)| line.trim() == section)
+                .map(|(line, _)| line + 1)
+                .collect()
+        };
+        let hardware = self.hardware_with(file.setting, &lines_of("[[setting]]"))?;
+        let lines = lines_of("[[model]]");
         for (number, model) in file.model.iter().enumerate() {
             let line = lines.get(number).copied().unwrap_or(1);
             if model.name.trim().is_empty() || model.says.iter().all(|says| says.trim().is_empty()) {
@@ -184,7 +197,36 @@ impl Catalogue {
             return Err(wrong(1, &format!("a catalogue has at most {MODELS_MAX} models")));
         }
         self.models = models;
+        self.hardware = hardware;
         Ok(())
+    }
+
+    /// The settings with others besides, which stand in these lines.
+    fn hardware_with(
+        &self,
+        settings: Vec<HardwareSetting>,
+        lines: &[usize],
+    ) -> Result<HardwareSettings, CatalogueError> {
+        let last = lines.last().copied().unwrap_or(1);
+        for (number, setting) in settings.iter().enumerate() {
+            let line = lines.get(number).copied().unwrap_or(last);
+            setting.check().map_err(|what| CatalogueError { line, what })?;
+        }
+        let mut hardware = self.hardware.clone();
+        hardware.extend(settings);
+        match hardware.twice() {
+            Some((one, other)) => Err(CatalogueError {
+                line: last,
+                what: format!("{}: {} has the same key", other.what.word(), one.what.word()),
+            }),
+            None => Ok(hardware),
+        }
+    }
+
+    /// How hardware calls its settings.
+    #[must_use]
+    pub const fn hardware(&self) -> &HardwareSettings {
+        &self.hardware
     }
 
     /// Every model.

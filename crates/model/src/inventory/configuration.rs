@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Device, DisplayName, Line, LinePlace};
+use super::{Device, DisplayName, HardwareSettings, HardwareWhat, Line, LinePlace, SlotPart};
 use crate::config::{HostPort, SlotKeys, TEXT_LENGTH_MAX};
-use crate::{SlotKind, SlotPosition};
+use crate::{Secret, SlotKind, SlotPosition};
 
 /// Where the devices of an account register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Uplink {
     pub second_outbound_proxy: Option<HostPort>,
 }
 
-/// Writes the file that a device fetches: over which line it registers, and every slot that it has, so that what has been
+/// Writes the file that an endpoint of ours fetches: over which line it registers, and every slot that it has, so that what has been
 /// taken away is emptied. `lines` are those of the device, each with the name of who it belongs to.
 #[must_use]
 pub fn configuration_of(device: &Device, lines: &[(&Line, &DisplayName)], uplink: &Uplink) -> String {
@@ -45,6 +45,78 @@ pub fn configuration_of(device: &Device, lines: &[(&Line, &DisplayName)], uplink
     file.text
 }
 
+/// Writes the same for hardware of others, in its own words: what its maker calls otherwise, or nobody knows how, is not written. The
+/// password is that of its own pages.
+#[must_use]
+pub fn hardware_configuration_of(
+    device: &Device,
+    lines: &[(&Line, &DisplayName)],
+    uplink: &Uplink,
+    settings: &HardwareSettings,
+    admin_password: Option<&Secret>,
+) -> String {
+    let mut file = File::default();
+    file.comment(&format!("{} ({})", device.name, device.mac));
+    let line_at = |position| {
+        let mut lines = lines.iter();
+        lines.find(|(line, _)| line.place == LinePlace::Slot(position))
+    };
+    let second = uplink.second_outbound_proxy.as_ref();
+    let name = line_at(SlotPosition::BASE_PAGE).map_or("", |(_, name)| name.as_str());
+    for setting in settings.iter().filter(|setting| !setting.key.is_empty()) {
+        let value = match setting.what {
+            HardwareWhat::Domain => uplink.domain.clone(),
+            HardwareWhat::OutboundProxy => uplink.outbound_proxy.to_string(),
+            HardwareWhat::SecondOutboundProxy => second.map(ToString::to_string).unwrap_or_default(),
+            HardwareWhat::DisplayName => cut(name).to_owned(),
+            HardwareWhat::AdminPassword => match admin_password {
+                Some(password) => password.reveal().to_owned(),
+                None => continue,
+            },
+            HardwareWhat::Slot(..) => continue,
+            HardwareWhat::Transport
+            | HardwareWhat::SrtpOffer
+            | HardwareWhat::SrtpSuites
+            | HardwareWhat::ValidateServer
+            | HardwareWhat::TlsVersion
+            | HardwareWhat::LocalSurvivability
+            | HardwareWhat::SurvivabilityProxy => setting.value.clone().unwrap_or_default(),
+        };
+        file.set(&setting.key, &value);
+    }
+    let positions = SlotKind::ALL.into_iter().flat_map(SlotPosition::all);
+    // A slot that is switched on without an account is worse than one that is left alone.
+    for position in positions.filter(|position| settings.can_fill(*position)) {
+        let line = line_at(position).map(|(line, _)| *line);
+        for (part, _) in SlotPart::ALL {
+            let Some(key) = settings.slot_key(position, part) else {
+                continue;
+            };
+            let value = match (part, line) {
+                (SlotPart::Use, line) => {
+                    if line.is_some() {
+                        "1"
+                    } else {
+                        "0"
+                    }
+                }
+                (_, None) => "",
+                (SlotPart::User, Some(line)) => line.user.as_str(),
+                (SlotPart::AuthorizationId, Some(line)) => line.authorization_id.as_str(),
+                (SlotPart::Password, Some(line)) => line.password.reveal(),
+            };
+            file.set(&key, value);
+        }
+    }
+    file.text
+}
+
+/// A name as long as a device takes it.
+fn cut(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(TEXT_LENGTH_MAX))
+        .unwrap_or(name)
+}
+
 /// A file while it is written.
 #[derive(Default)]
 struct File {
@@ -67,11 +139,7 @@ impl File {
         }
         if position == SlotPosition::BASE_PAGE {
             let name = line.map_or("", |(_, name)| name.as_str());
-            self.set(
-                "sip.u1.dname",
-                name.get(..name.floor_char_boundary(TEXT_LENGTH_MAX))
-                    .unwrap_or(name),
-            );
+            self.set("sip.u1.dname", cut(name));
         }
         let Some((line, _)) = line else {
             for key in [&keys.user, &keys.authorization_id, &keys.password] {
@@ -93,10 +161,10 @@ impl File {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DeviceId;
     use crate::config::{Document, EndpointConfig, SrtpOffer, TransportChoice};
     use crate::directory::{DigestAlgorithm, Generation};
     use crate::inventory::{Description, DeviceType, HolderId, LineId, MacAddress, Timestamp};
-    use crate::{DeviceId, Secret};
 
     const LINES: [(SlotKind, u8); 5] = [
         (SlotKind::Page, 1),
@@ -120,12 +188,8 @@ mod tests {
         }
     }
 
-    fn read(lines: &[Line]) -> EndpointConfig {
-        read_named("Große Halle", lines)
-    }
-
-    fn read_named(name: &str, lines: &[Line]) -> EndpointConfig {
-        let device = Device {
+    fn device() -> Device {
+        Device {
             id: DeviceId::from_random(1),
             name: DisplayName::new("Hall").unwrap(),
             description: Description::new("").unwrap(),
@@ -135,15 +199,25 @@ mod tests {
             firmware: None,
             site: None,
             added_at: Timestamp(0),
-        };
-        let uplink = Uplink {
+        }
+    }
+
+    fn uplink() -> Uplink {
+        Uplink {
             domain: "one.example.com".to_owned(),
             outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
             second_outbound_proxy: None,
-        };
+        }
+    }
+
+    fn read(lines: &[Line]) -> EndpointConfig {
+        read_named("Große Halle", lines)
+    }
+
+    fn read_named(name: &str, lines: &[Line]) -> EndpointConfig {
         let name = DisplayName::new(name).unwrap();
         let lines: Vec<_> = lines.iter().map(|line| (line, &name)).collect();
-        let document = Document::parse(&configuration_of(&device, &lines, &uplink)).unwrap();
+        let document = Document::parse(&configuration_of(&device(), &lines, &uplink())).unwrap();
         assert_eq!(document.unknown_keys(), []);
         EndpointConfig::from_document(&document).unwrap()
     }
@@ -209,6 +283,47 @@ mod tests {
         for name in ["Hall\r\nsip.proxy = evil", "Hall\nsip.proxy = evil"] {
             assert!(DisplayName::new(name).is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn hardware_is_told_in_its_own_words_and_nothing_that_it_does_not_know() {
+        let positions = LINES.map(|(kind, port)| SlotPosition::new(kind, port).unwrap());
+        let lines = positions.map(line);
+        let name = DisplayName::new("Hall").unwrap();
+        let named: Vec<_> = lines.iter().map(|line| (line, &name)).collect();
+        let catalogue = crate::inventory::Catalogue::built_in();
+        let file = |password: Option<&Secret>| {
+            hardware_configuration_of(&device(), &named, &uplink(), catalogue.hardware(), password)
+        };
+        let text = file(Some(&Secret::from("of its pages")));
+        for line in [
+            "sip.proxy = one.example.com",
+            "sip.obproxy = zone-a.example.com:5061",
+            "admin.pwd = of its pages",
+            "sip.page.use = 1",
+            "sip.u1.user = user-page-1",
+            "sip.u1.dname = Hall",
+            "mcast.ext2 = user-page-3",
+            "mcast.ext3 = ",
+            "sip.alert2.pwd = password-ring-2",
+            "sip.alert1.use = 0",
+            "cancel.ext = user-alert-11",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}: {text}");
+        }
+        let keys: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(key, _)| key)
+            .collect();
+        for absent in ["oyez.", "ann.", "mcast.ext0", "mcast.ext51"] {
+            assert!(!keys.iter().any(|key| key.starts_with(absent)), "{absent}");
+        }
+        let mut once = keys.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), keys.len());
+        assert!(!file(None).contains("admin.pwd"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod assignment;
 mod catalogue;
 mod configuration;
 mod device;
+mod hardware;
 mod holder;
 mod id;
 mod mac;
@@ -24,8 +25,12 @@ pub use alert_setting::{
 pub use api::{ApiClient, ApiScope, ApiScopes, ApiScopesError};
 pub use assignment::{AssignmentError, Firmware, check_assignment, check_place};
 pub use catalogue::{Catalogue, CatalogueError, DeviceModel, MODELS_MAX, firmware_in};
-pub use configuration::{Uplink, configuration_of};
+pub use configuration::{Uplink, configuration_of, hardware_configuration_of};
 pub use device::{Assignment, Device, DeviceType, EarlierPassword, Line, LinePlace};
+pub use hardware::{
+    HARDWARE_KEY_LENGTH_MAX, HARDWARE_VALUE_LENGTH_MAX, HardwareSetting, HardwareSettings, HardwareWhat,
+    SlotGroup, SlotPart,
+};
 pub use holder::{
     Account, EmergencyAddress, Holder, HolderKind, HolderProfile, PageGroup, Site, SiteProfile,
 };
