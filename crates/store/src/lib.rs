@@ -15,6 +15,7 @@ mod assignment;
 #[cfg(test)]
 mod both_engines;
 mod certificates;
+mod device_password;
 mod devices;
 #[cfg(test)]
 mod endurance;
@@ -47,6 +48,7 @@ pub use addresses::{ADDRESSES_MAX, AddressFilter};
 pub use alert_settings::{ALERT_SETTINGS_MAX, AlertSettingFilter};
 pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
+pub use device_password::DevicePassword;
 pub use devices::AddDeviceError;
 pub use engine::postgres::{NoServer, PostgresServer};
 pub use history::AuditFilter;

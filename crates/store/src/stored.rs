@@ -76,6 +76,14 @@ impl Columns {
         }
     }
 
+    pub(crate) fn octets_or_null(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.value() {
+            Value::Octets(octets) => Ok(Some(octets)),
+            Value::Null(_) => Ok(None),
+            Value::Integer(_) | Value::Text(_) => Err(self.damaged()),
+        }
+    }
+
     pub(crate) fn hash(&mut self) -> Result<TokenHash, StoreError> {
         self.octets()?
             .try_into()

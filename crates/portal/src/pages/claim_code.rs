@@ -35,11 +35,12 @@ pub(super) async fn make(
         used_by: None,
     };
     scope.add_claim_code(&claim).await?;
+    let lines = scope.lines_of_device(&device.id).await?;
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "make claim code", detail).await?;
     writing.commit().await?;
     let until = shown(claim.expires_at);
-    Ok(provision::page(&site, by, &device, Some((&code, until))))
+    Ok(provision::page(&site, by, &device, &lines, Some((&code, until))))
 }
 
 /// Takes the device's certificates and its claim code back: from then on it gets nothing, until another code is made.

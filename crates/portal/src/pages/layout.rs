@@ -36,6 +36,7 @@ pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
 pub(super) const SETTINGS: &str = "/settings";
+pub(super) const DEVICE_PASSWORD: &str = "/device-password";
 
 const NAVIGATION: &[Branch] = &[
     Branch {
@@ -64,7 +65,11 @@ const NAVIGATION: &[Branch] = &[
     Branch {
         title: "Settings",
         least: Role::Admin,
-        entries: &[(SETTINGS, "Account Settings"), (API_CLIENTS, "API Clients")],
+        entries: &[
+            (SETTINGS, "Account Settings"),
+            (API_CLIENTS, "API Clients"),
+            (DEVICE_PASSWORD, "Device Password"),
+        ],
     },
 ];
 

@@ -13,6 +13,7 @@ mod credentials;
 mod device;
 mod device_edit;
 mod device_new;
+mod device_password;
 mod devices;
 mod extension_new;
 mod extensions;

@@ -5,11 +5,12 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{Device, DeviceType};
+use model::inventory::{Device, DeviceType, HardwareSetting, Line, LinePlace};
 
 use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
+use super::line::place_name;
 use super::problem::Problem;
 use super::slots;
 
@@ -19,6 +20,10 @@ struct Page<'a> {
     frame: Frame,
     device: &'a Device,
     is_algo: bool,
+    /// Settings of its file that nobody has seen on the hardware: key, and what is known of it.
+    unverified: Vec<(&'a str, &'a str)>,
+    /// Places of its extensions that its file cannot tell it of.
+    untold: Vec<String>,
     url: &'a str,
     /// A claim code that was made just before, and until when it is good.
     code: Option<(&'a str, String)>,
@@ -32,19 +37,39 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let device = slots::device(&mut reading.account(&by.account), &id).await?;
-    Ok(page(&site, &by, &device, None))
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let lines = scope.lines_of_device(&device.id).await?;
+    Ok(page(&site, &by, &device, &lines, None))
 }
 
 /// Days for which a claim code is good.
 pub(super) const CODE_DAYS: u64 = 7;
 
 /// The steps, with a code that was made for them.
-pub(super) fn page(site: &Site, by: &Visitor, device: &Device, code: Option<(&str, String)>) -> Response {
+pub(super) fn page(
+    site: &Site,
+    by: &Visitor,
+    device: &Device,
+    lines: &[Line],
+    code: Option<(&str, String)>,
+) -> Response {
+    let settings = site.store().catalogue().hardware();
+    let is_algo = device.kind == DeviceType::Algo;
+    let is_written = |setting: &&HardwareSetting| is_algo && !setting.verified && !setting.key.is_empty();
+    let unverified = settings.iter().filter(is_written);
+    let untold = lines.iter().filter(|line| match line.place {
+        LinePlace::Slot(position) => is_algo && !settings.can_fill(position),
+        LinePlace::Phone(_) => false,
+    });
     let page = Page {
+        unverified: unverified
+            .map(|setting| (setting.key.as_str(), setting.source.as_str()))
+            .collect(),
+        untold: untold.map(|line| place_name(line.place)).collect(),
         frame: Frame::new(by, format!("Provision {}", device.name), PHONES_AND_DEVICES),
         device,
-        is_algo: device.kind == DeviceType::Algo,
+        is_algo,
         url: &site.setup().provisioning_url,
         code,
         code_days: CODE_DAYS,

@@ -7,8 +7,9 @@ use model::inventory::Role;
 
 use super::{
     Site, administrators, api_clients, audit, check, claim_code, credentials, device, device_edit,
-    device_new, devices, extension_new, extensions, group_edit, group_new, groups, holder_edit, holder_new,
-    holders, invited, line_edit, live, provision, reports, resync, settings, sign_in, start, talk,
+    device_new, device_password, devices, extension_new, extensions, group_edit, group_new, groups,
+    holder_edit, holder_new, holders, invited, line_edit, live, provision, reports, resync, settings,
+    sign_in, start, talk,
 };
 
 /// One method of one path.
@@ -58,6 +59,10 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
         post(Admin, "/devices/{id}/revoke", claim_code::revoke),
         post(Admin, "/devices/{id}/credentials", credentials::reveal),
+        get(Admin, "/device-password", device_password::show),
+        post(Admin, "/device-password", device_password::reveal),
+        get(Admin, "/device-password/rotate", device_password::ask_rotation),
+        post(Admin, "/device-password/rotate", device_password::rotate),
         post(Admin, "/devices/{id}/resync", resync::resync),
         post(Admin, "/devices/{id}/restart", resync::restart),
         get(Viewer, "/changes", live::changes),

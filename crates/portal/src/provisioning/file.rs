@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use md5::{Digest as _, Md5};
-use model::AccountId;
 use model::inventory::{
-    Attempt, AttemptOutcome, Catalogue, Device, DeviceType, MacAddress, configuration_of, firmware_in,
+    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, MacAddress, configuration_of,
+    firmware_in, hardware_configuration_of,
 };
-use store::{StoreError, Transaction, timestamp};
-use web::Peer;
+use model::{AccountId, Secret};
+use store::{Scope, StoreError, Transaction, timestamp};
+use web::{Peer, drawn_password};
 
 use super::names::{NAME_LENGTH_MAX, Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
@@ -339,12 +340,37 @@ async fn file_of(
     let held = scope.held_lines_of_device(&device.id).await?;
     let template = scope.template_of_device(&device.id).await?;
     let lines: Vec<_> = held.iter().map(|(line, holder)| (line, &holder.name)).collect();
-    let mut file = configuration_of(device, &lines, &server.0.uplink);
+    let uplink = &server.0.uplink;
+    let mut file = if device.kind == DeviceType::Algo {
+        let password = admin_password(&mut scope).await?;
+        let settings = server.0.store.catalogue().hardware();
+        hardware_configuration_of(device, &lines, uplink, settings, Some(&password))
+    } else {
+        configuration_of(device, &lines, uplink)
+    };
     if let Some(template) = template {
         file.push_str(template.content.as_str());
         file.push('\n');
     }
     Ok(file)
+}
+
+/// The password of the own pages of the account's hardware; the first that fetches its file has it made.
+async fn admin_password(scope: &mut Scope<'_, '_>) -> Result<Secret, StoreError> {
+    if let Some(found) = scope.device_password().await? {
+        return Ok(found.current);
+    }
+    let password = Secret::new(drawn_password().map_err(|_| StoreError::NoRandomness)?);
+    let at = timestamp(SystemTime::now());
+    scope.set_device_password(&password, at).await?;
+    let entry = AuditEntry {
+        at,
+        by: "provisioning".to_owned(),
+        action: "make device password".to_owned(),
+        detail: String::new(),
+    };
+    scope.add_audit(&entry).await?;
+    Ok(password)
 }
 
 /// What the device is told: enough to look for the cause on either side.

@@ -2,6 +2,7 @@
 
 mod api_clients;
 mod besides;
+mod device_password;
 mod listing;
 mod page_reports;
 mod removal;

@@ -389,3 +389,76 @@ async fn check_names_one_cause_with_its_evidence() {
     );
     assert!(visit.get("/devices").await.text.contains("state good"));
 }
+
+#[tokio::test]
+async fn the_password_of_hardware_is_shown_on_request_and_made_anew() {
+    let visit = Visit::of(Role::Admin).await;
+    let page = visit.get("/device-password").await.text;
+    assert!(page.contains("There is none yet") && !page.contains("Show the password"));
+    let nothing = visit.post("/device-password", "").await;
+    assert_eq!(nothing.status, StatusCode::OK);
+    assert!(
+        visit
+            .get("/device-password/rotate")
+            .await
+            .text
+            .contains("all hardware")
+    );
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let answer = visit.post("/device-password/rotate", "").await;
+        assert_eq!(answer.location(), "/device-password");
+        let mut reading = visit.store.read().await.unwrap();
+        let found = reading.account(&one()).device_password().await.unwrap();
+        made.push(found.unwrap().current);
+    }
+    let [first, second] = &made[..] else { panic!() };
+    let page = visit.get("/device-password").await.text;
+    assert!(!page.contains(first.reveal()) && !page.contains(second.reveal()));
+    let shown = visit.post("/device-password", "").await.text;
+    assert!(
+        shown.contains(first.reveal()) && shown.contains(second.reveal()),
+        "{shown}"
+    );
+    assert_eq!(
+        visit.audit().await,
+        [
+            "show device password",
+            "make device password",
+            "make device password"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_steps_for_hardware_say_what_is_not_verified_and_what_its_file_cannot_tell_it() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let device = visit.add_device(MAC, "algo", hall.as_str()).await;
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(
+        steps.contains("not verified") && steps.contains("<code>sip.srtp</code>"),
+        "{steps}"
+    );
+    assert!(!steps.contains("Alert 1"), "page 1 is told");
+    let id: DeviceId = device.trim_start_matches("/devices/").parse().unwrap();
+    let fire = visit.add_area(2, "Fire", "1002").await;
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    let line = scope.lines_of_device(&id).await.unwrap().remove(0);
+    let alert = SlotPosition::new(SlotKind::Alert, 1).unwrap();
+    scope
+        .add_line(&model::inventory::Line {
+            id: model::inventory::LineId::from_random(9),
+            place: LinePlace::Slot(alert),
+            holder: fire,
+            user: "another".parse().unwrap(),
+            authorization_id: "another".parse().unwrap(),
+            ..line
+        })
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(steps.contains("Alert 1: this service does not know"), "{steps}");
+}

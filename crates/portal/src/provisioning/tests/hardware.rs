@@ -113,3 +113,78 @@ async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_k
         .await;
     assert_eq!(audio_only.0, "HTTP/1.1 200 OK");
 }
+
+#[tokio::test]
+async fn hardware_is_given_the_password_of_its_pages_and_is_told_nothing_in_words_of_ours() {
+    let (bench, client) = with_hardware().await;
+    let file = "algom0022EE000007.conf";
+    let (_, text) = bench.fetch_as(Arc::clone(&client), file, "algo").await;
+    let given = |text: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix("admin.pwd = "));
+        line.map(str::to_owned)
+    };
+    let password = given(&text).unwrap();
+    assert_eq!(password.len(), 26, "drawn, 128 bits");
+    assert!(!text.contains("oyez."), "{text}");
+
+    let again = bench.fetch_as(Arc::clone(&client), file, "algo").await;
+    assert_eq!(given(&again.1), Some(password.clone()), "it stays");
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    let kept = scope.device_password().await.unwrap().unwrap();
+    assert_eq!((kept.current.reveal(), kept.earlier), (password.as_str(), None));
+    assert_eq!(scope.audit(9).await.unwrap()[0].action, "make device password");
+    scope
+        .set_device_password(&Secret::from("another"), Timestamp(1))
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    let after = bench.fetch_as(client, file, "algo").await;
+    assert_eq!(given(&after.1).as_deref(), Some("another"));
+}
+
+/// Writes what the service says to hardware into its document, or sees that it stands there.
+#[test]
+fn the_document_of_hardware_keys_has_every_key_that_is_written() {
+    let catalogue = model::inventory::Catalogue::built_in();
+    let mut text = KEYS_HEAD.to_owned();
+    for setting in catalogue.hardware().iter() {
+        let word = setting.what.word();
+        let code = |text: &str| {
+            if text.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("`{text}`")
+            }
+        };
+        let value = setting.value.as_deref().unwrap_or_default();
+        let known = match (setting.key.is_empty(), setting.verified) {
+            (true, _) => "key unknown, not written",
+            (false, true) => "verified",
+            (false, false) => "not verified",
+        };
+        let (key, value) = (code(&setting.key), code(value));
+        text += &format!("| `{word}` | {key} | {value} | {known} | {} |\n", setting.source);
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hardware-keys.md");
+    if std::env::var_os("OYEZ_WRITE_DOCS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&file).unwrap_or_default() == text,
+        "docs/hardware-keys.md is not of crates/model/src/inventory/hardware.toml; \
+         OYEZ_WRITE_DOCS=1 cargo test -p portal --lib hardware_keys writes it"
+    );
+}
+
+const KEYS_HEAD: &str = "\
+# What is written into the files of hardware
+
+Written by `OYEZ_WRITE_DOCS=1 cargo test -p portal --lib hardware_keys` from `crates/model/src/inventory/hardware.toml`. *Verified* means that the
+name of the key, and its value where one stands here, were seen in the back-up of a device or in its maker's parameter guide; nobody of this project has
+tried any of them on a device. What is not verified or not known is corrected in a [file of one's own](service.md#keys-of-hardware).
+`{n}` is the number of the slot; of page slots the number of the zone, one less than the port.
+
+| What | Key | Value | How well it is known | Source |
+| --- | --- | --- | --- | --- |
+";
