@@ -10,6 +10,8 @@ use serde::Serialize;
 pub(crate) trait Answer: IntoResponse {
     /// Its status.
     const STATUS: StatusCode;
+    /// The content type of its body.
+    const CONTENT: &'static str = "application/json";
 
     /// The form of its body; none where it has no body.
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;

@@ -1,14 +1,15 @@
-//! The OpenAPI document of the phone API, made of the table that the router is made of.
+//! The OpenAPI documents of both APIs, made of the tables that the router is made of.
 
+use axum::Json;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
-use crate::phone;
-use crate::refusal::{Failure, INVALID, INVALID_TOKEN, SCOPE_MISSING};
+use crate::refusal::{Failure, INVALID, INVALID_TOKEN, Problem, SCOPE_MISSING, Words};
+use crate::{phone, v1};
 
-/// What every operation refuses with besides.
+/// What every operation of the phone API refuses with besides.
 const REFUSALS: [(u16, &[u32]); 5] = [
     (400, &[INVALID, 400, SCOPE_MISSING]),
     (401, &[INVALID_TOKEN]),
@@ -17,16 +18,77 @@ const REFUSALS: [(u16, &[u32]); 5] = [
     (503, &[503]),
 ];
 
+/// And every one of `/api/v1`.
+const REFUSALS_V1: [(u16, &[u32]); 6] = [
+    (400, &[]),
+    (401, &[]),
+    (403, &[]),
+    (408, &[]),
+    (429, &[]),
+    (503, &[]),
+];
+
+/// What a document says of an API besides its operations.
+struct Described {
+    title: &'static str,
+    version: &'static str,
+    description: &'static str,
+    base: &'static str,
+    /// Scopes that no operation names.
+    further_scopes: &'static [(&'static str, &'static str)],
+    words: Words,
+}
+
+const PHONE: Described = Described {
+    title: "Oyez phone API",
+    version: "2",
+    description: "Devices, common areas, sites, users, templates, addresses, alert settings and operation logs of an \
+                  Oyez service. Codes of refusals are in x-error-codes, scopes in x-scopes and x-granular-scopes: one of \
+                  them is enough.",
+    base: phone::BASE,
+    further_scopes: &[(
+        phone::SHOW_PASSWORDS,
+        "Read the passwords of devices that are configured by hand, beside a scope that reads the device",
+    )],
+    words: Words::Codes,
+};
+
+const V1: Described = Described {
+    title: "Oyez API",
+    version: "1",
+    description: "What the phone API has no words for: the slots of devices and whether they are registered, tries to fetch a \
+                  configuration, page groups, pages and who heard them, and a stream of events. Scopes are in x-scopes and \
+                  x-granular-scopes: one of them is enough. Refusals are problem details (RFC 9457).",
+    base: v1::BASE,
+    further_scopes: &[],
+    words: Words::Problems,
+};
+
 /// Makes the document of the phone API, as JSON.
 #[must_use]
 pub fn phone_document() -> Value {
+    document(&PHONE, phone::operations())
+}
+
+/// Makes the document of `/api/v1`, as JSON.
+#[must_use]
+pub fn v1_document() -> Value {
+    document(&V1, v1::operations())
+}
+
+/// Shows the document of `/api/v1` to anybody: it tells nothing of what the service keeps.
+pub(crate) async fn show_v1() -> Json<Value> {
+    Json(v1_document())
+}
+
+fn document(api: &Described, operations: Vec<Operation>) -> Value {
     let mut settings = SchemaSettings::openapi3();
     settings.inline_subschemas = true;
     let mut generator = settings.into_generator();
     let mut paths: Map<String, Value> = Map::new();
     let mut scopes: Map<String, Value> = Map::new();
-    for operation in phone::operations() {
-        let described = describe(&operation, &mut generator);
+    for operation in operations {
+        let described = describe(&operation, api.words, &mut generator);
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(operation.method.as_str().to_ascii_lowercase(), described);
@@ -35,22 +97,13 @@ pub fn phone_document() -> Value {
             scopes.insert((*scope).to_owned(), json!(operation.summary));
         }
     }
-    scopes.insert(
-        phone::SHOW_PASSWORDS.to_owned(),
-        json!(
-            "Read the passwords of devices that are configured by hand, beside a scope that reads the device"
-        ),
-    );
+    for (scope, what) in api.further_scopes {
+        scopes.insert((*scope).to_owned(), json!(what));
+    }
     json!({
         "openapi": "3.0.3",
-        "info": {
-            "title": "Oyez phone API",
-            "version": "2",
-            "description": "Devices, common areas, sites, users, templates, addresses, alert settings and operation logs of an \
-                            Oyez service. Codes of refusals are in x-error-codes, scopes in x-scopes and x-granular-scopes: one of \
-                            them is enough.",
-        },
-        "servers": [{ "url": phone::BASE }],
+        "info": { "title": api.title, "version": api.version, "description": api.description },
+        "servers": [{ "url": api.base }],
         "paths": sorted(paths),
         "components": {
             "securitySchemes": {
@@ -65,7 +118,7 @@ pub fn phone_document() -> Value {
     })
 }
 
-fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
+fn describe(operation: &Operation, words: Words, generator: &mut SchemaGenerator) -> Value {
     let mut described = json!({
         "operationId": operation.id,
         "summary": operation.summary,
@@ -74,13 +127,14 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         "x-rate-limit-label": operation.rate.label(),
         "security": [{ "oauth": operation.classic }],
         "parameters": parameters(operation, generator),
-        "responses": answers(operation, generator),
+        "responses": answers(operation, words, generator),
     });
     if let Some(body) = (operation.body)(generator)
         && let Some(described) = described.as_object_mut()
     {
         let schema = plain(body);
-        let content = json!({ "content": { "application/json": { "schema": schema } }, "required": true });
+        let (kind, _) = operation.content;
+        let content = json!({ "content": { kind: { "schema": schema } }, "required": true });
         described.insert("requestBody".to_owned(), content);
     }
     described
@@ -124,22 +178,27 @@ fn path_parameter(operation: &Operation, name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "schema": schema })
 }
 
-fn answers(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
+fn answers(operation: &Operation, words: Words, generator: &mut SchemaGenerator) -> Value {
     let mut answers: Map<String, Value> = Map::new();
     let (status, form) = operation.answer;
+    let (_, kind) = operation.content;
     let answer = match form(generator) {
         Some(schema) => json!({
             "description": "Done.",
-            "content": { "application/json": { "schema": plain(schema) } },
+            "content": { kind: { "schema": plain(schema) } },
         }),
         None => json!({ "description": "Done." }),
     };
     answers.insert(status.to_string(), answer);
-    let failure = plain(Failure::json_schema(generator));
-    for (status, codes) in operation.refusals.iter().chain(&REFUSALS) {
+    let (failure, of_all) = match words {
+        Words::Codes => (Failure::json_schema(generator), REFUSALS.as_slice()),
+        Words::Problems => (Problem::json_schema(generator), REFUSALS_V1.as_slice()),
+    };
+    let failure = plain(failure);
+    for (status, codes) in operation.refusals.iter().chain(of_all) {
         let answer = answers
             .entry(status.to_string())
-            .or_insert_with(|| refusal(*status, &failure));
+            .or_insert_with(|| refusal(*status, words, &failure));
         let known = answer.get_mut("x-error-codes").and_then(Value::as_array_mut);
         if let Some(known) = known {
             let new = codes.iter().map(|code| json!({ "code": code }));
@@ -150,22 +209,30 @@ fn answers(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     sorted(answers)
 }
 
-fn refusal(status: u16, failure: &Value) -> Value {
+fn refusal(status: u16, words: Words, failure: &Value) -> Value {
     let description = match status {
-        400 => "The request cannot be met; the code and the message say why.",
+        400 => "The request cannot be met, and it is said why.",
         401 => "The token is missing, wrong, or over.",
+        403 => "None of the scopes that open it was given.",
         404 => "There is no such thing.",
         408 => "The request took too long to arrive.",
-        409 => "Somebody else has changed it.",
+        409 => "It does not go with what is there.",
         429 => "Too much was asked at a time.",
         _ => "The service cannot read or write its database.",
     };
-    let mut refusal = json!({ "description": description, "x-error-codes": [] });
-    if status != 408
-        && let Some(refusal) = refusal.as_object_mut()
-    {
-        let content = json!({ "application/json": { "schema": failure } });
-        refusal.insert("content".to_owned(), content);
+    let mut refusal = json!({ "description": description });
+    let (kind, codes) = match words {
+        Words::Codes => ("application/json", Some(json!([]))),
+        Words::Problems => (Problem::CONTENT, None),
+    };
+    if let Some(refusal) = refusal.as_object_mut() {
+        if let Some(codes) = codes {
+            refusal.insert("x-error-codes".to_owned(), codes);
+        }
+        if status != 408 {
+            let content = json!({ kind: { "schema": failure } });
+            refusal.insert("content".to_owned(), content);
+        }
     }
     refusal
 }
@@ -208,11 +275,58 @@ fn simplify(value: &mut Value) {
             if let Some(words) = map.get_mut("enum").and_then(Value::as_array_mut) {
                 words.retain(|word| !word.is_null());
             }
-            map.values_mut().for_each(simplify);
+            for (key, value) in map.iter_mut() {
+                match value {
+                    // What stands here are names of fields, which may be words of schemas as well.
+                    Value::Object(fields) if key == "properties" => fields.values_mut().for_each(simplify),
+                    value => simplify(value),
+                }
+            }
+            name_words(map);
         }
         Value::Array(values) => values.iter_mut().for_each(simplify),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Makes one list of words of those that each have a schema to tell what they mean.
+fn name_words(map: &mut Map<String, Value>) {
+    let choices = map
+        .get("oneOf")
+        .or_else(|| map.get("anyOf"))
+        .and_then(Value::as_array);
+    let Some(choices) = choices else { return };
+    let (mut words, mut told) = (Vec::new(), Vec::new());
+    for choice in choices {
+        let meaning = choice.get("description").and_then(Value::as_str);
+        if choice.get("type") == Some(&json!("null")) || choice.get("const") == Some(&Value::Null) {
+            continue;
+        }
+        match (choice.get("const"), choice.get("enum").and_then(Value::as_array)) {
+            (Some(word), _) => {
+                told.extend(
+                    word.as_str()
+                        .zip(meaning)
+                        .map(|(word, text)| format!("{word}: {text}")),
+                );
+                words.push(word.clone());
+            }
+            (None, Some(several)) => {
+                told.extend(meaning.map(str::to_owned));
+                words.extend(several.iter().cloned());
+            }
+            (None, None) => return,
+        }
+    }
+    map.remove("oneOf");
+    map.remove("anyOf");
+    let before = map.get("description").and_then(Value::as_str).map(str::to_owned);
+    let described: Vec<String> = before.into_iter().chain(told).collect();
+    if !described.is_empty() {
+        map.insert("description".to_owned(), json!(described.join(" ")));
+    }
+    map.insert("type".to_owned(), json!("string"));
+    map.insert("enum".to_owned(), Value::Array(words));
 }
 
 fn is_width(format: &str) -> bool {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::{RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
+use axum::response::Response;
 use model::AccountId;
 use model::inventory::{ApiClient, TokenHash};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::Api;
 use crate::call::{Call, now};
 use crate::operation::Operation;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Words};
 
 /// Octets of a token at most; those that are given have fewer.
 const TOKEN_LENGTH_MAX: usize = 512;
@@ -49,9 +50,18 @@ pub(crate) async fn pass(
     })
 }
 
-/// What no operation answers.
-pub(crate) async fn unknown(State(api): State<Api>, headers: HeaderMap) -> Refusal {
-    match bearer(&api, &headers).await {
+/// What no operation of the phone API answers.
+pub(crate) async fn unknown(State(api): State<Api>, headers: HeaderMap) -> Response {
+    no_operation(&api, &headers).await.told(Words::Codes)
+}
+
+/// What no operation of `/api/v1` answers.
+pub(crate) async fn unknown_v1(State(api): State<Api>, headers: HeaderMap) -> Response {
+    no_operation(&api, &headers).await.told(Words::Problems)
+}
+
+async fn no_operation(api: &Api, headers: &HeaderMap) -> Refusal {
+    match bearer(api, headers).await {
         Ok(_) => Refusal::no_operation(),
         Err(refusal) => refusal,
     }

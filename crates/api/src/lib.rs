@@ -1,7 +1,7 @@
-//! What programs ask the service: tokens by `/oauth/token`, and the phone API under `/v2/phone`, so that scripts that were written
-//! for that API work with another base address.
+//! What programs ask the service: tokens by `/oauth/token`; the phone API under `/v2/phone`, so that scripts that were written for
+//! that API work with another base address; and under `/api/v1` what that API has no words for.
 //!
-//! One table of operations is what the router, the gate before it, and the OpenAPI document are made of. Nobody is known by a
+//! One table of operations of each is what the router, the gate before it, and the OpenAPI document are made of. Nobody is known by a
 //! cookie here, so no page of another site can have a browser ask anything.
 //!
 //! What this crate deliberately does not do: it decides no rule of its own. Which extension may stand where is said by `model`, and
@@ -19,15 +19,16 @@ mod rate;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod v1;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 use model::AccountId;
 use model::inventory::{SiteId, Uplink};
 use registrations::{Registrations, Resync};
@@ -35,10 +36,11 @@ use store::Store;
 use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
 
-pub use document::phone_document;
+pub use document::{phone_document, v1_document};
 
 use cursor::Cursors;
 use rate::Rates;
+use refusal::Words;
 
 /// Tries to get a token that are looked at together: so many wrong ones may be made past what the throttle lets through.
 const TRIES_AT_A_TIME: usize = 4;
@@ -53,11 +55,13 @@ pub struct ApiSetup {
     pub uplink: Uplink,
     /// Where devices fetch their configuration.
     pub provisioning_url: String,
+    /// Where the API is reached, once it is known where it listens; those who are given a token are told.
+    pub url: Arc<OnceLock<String>>,
     /// Where a device can be told to restart; none where no zone runs beside the API.
     pub resyncs: Option<mpsc::Sender<Resync>>,
 }
 
-/// Makes the API, to be served beside the portal. It answers under `/oauth` and `/v2`.
+/// Makes the API, to be served beside the portal. It answers under `/oauth`, `/v2` and `/api/v1`.
 ///
 /// # Errors
 ///
@@ -73,10 +77,16 @@ pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
     }));
     let mut router = Router::new()
         .route("/oauth/token", post(oauth::give_token))
-        .route("/v2/{*path}", any(gate::unknown));
+        .route("/v2/{*path}", any(gate::unknown))
+        .route("/api/v1/openapi.json", get(document::show_v1))
+        .route("/api/v1/{*path}", any(gate::unknown_v1));
     for operation in phone::operations() {
         let path = format!("{}{}", phone::BASE, operation.path);
-        router = router.route(&path, operation.route());
+        router = router.route(&path, operation.route(Words::Codes));
+    }
+    for operation in v1::operations() {
+        let path = format!("{}{}", v1::BASE, operation.path);
+        router = router.route(&path, operation.route(Words::Problems));
     }
     Ok(router
         .layer(from_fn(bound))

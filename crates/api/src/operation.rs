@@ -16,14 +16,14 @@ use serde::de::DeserializeOwned;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::rate::Rate;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Words};
 use crate::{Api, gate};
 
-/// Octets of a body.
-const BODY_LENGTH_MAX: usize = 256 * 1024;
+/// Octets of a body of JSON.
+const JSON_LENGTH_MAX: usize = 256 * 1024;
 
 type Run = Arc<dyn Fn(Call, &Uri, &Bytes) -> Running + Send + Sync>;
-type Running = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<Response, Refusal>> + Send>>;
 type Form = fn(&mut SchemaGenerator) -> Option<Schema>;
 
 /// An operation. One that names no scope is open to nobody.
@@ -45,11 +45,20 @@ pub(crate) struct Operation {
     pub(crate) refusals: &'static [(u16, &'static [u32])],
     /// The words that may stand at a name of the path.
     pub(crate) words: &'static [(&'static str, &'static [&'static str])],
+    /// What its body and its answer are.
+    pub(crate) content: (&'static str, &'static str),
+    /// Octets of a body at most.
+    body_max: usize,
     run: Run,
 }
 
 /// What may stand in a body.
 pub(crate) trait Body: Sized {
+    /// Its content type.
+    const CONTENT: &'static str = "application/json";
+    /// Its octets at most.
+    const LENGTH_MAX: usize = JSON_LENGTH_MAX;
+
     /// Reads it, or says where it is wrong.
     fn read(octets: &Bytes) -> Result<Self, Refusal>;
     /// Its form; none where there is no body.
@@ -111,9 +120,9 @@ impl Operation {
             match read::<Q, B>(uri, octets) {
                 Ok((query, body)) => {
                     let running = carry_out(call, query, body);
-                    Box::pin(async move { running.await.into_response() })
+                    Box::pin(async move { running.await.map(IntoResponse::into_response) })
                 }
-                Err(refusal) => Box::pin(async move { refusal.into_response() }),
+                Err(refusal) => Box::pin(async move { Err(refusal) }),
             }
         };
         Self {
@@ -129,6 +138,8 @@ impl Operation {
             answer: (A::STATUS.as_u16(), A::schema),
             refusals: &[],
             words: &[],
+            content: (B::CONTENT, A::CONTENT),
+            body_max: B::LENGTH_MAX,
             run: Arc::new(run),
         }
     }
@@ -167,15 +178,18 @@ impl Operation {
         self
     }
 
-    /// The route to it, behind the gate.
-    pub(crate) fn route(self) -> MethodRouter<Api> {
+    /// The route to it, behind the gate; what it refuses is told in the words of its API.
+    pub(crate) fn route(self, words: Words) -> MethodRouter<Api> {
         let filter = MethodFilter::try_from(self.method.clone()).unwrap_or(MethodFilter::GET);
         let operation = Arc::new(self);
         on(
             filter,
             move |State(api): State<Api>, path: RawPathParams, request: Request| {
                 let operation = Arc::clone(&operation);
-                async move { serve(api, &operation, &path, request).await.into_response() }
+                async move {
+                    let served = serve(api, &operation, &path, request).await;
+                    served.unwrap_or_else(|refusal| refusal.told(words))
+                }
             },
         )
     }
@@ -197,8 +211,8 @@ async fn serve(
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let call = gate::pass(api, operation, path, &parts).await?;
-    let octets = to_bytes(body, BODY_LENGTH_MAX)
+    let octets = to_bytes(body, operation.body_max)
         .await
         .map_err(|_| Refusal::invalid_field("body", "it is too long, or broke off"))?;
-    Ok((operation.run)(call, &parts.uri, &octets).await)
+    (operation.run)(call, &parts.uri, &octets).await
 }

@@ -1,11 +1,11 @@
-//! Answers that say why something is not done: an HTTP status, and a code of the API which is not that status. It is the one place
-//! where the two are brought together.
+//! Answers that say why something is not done: an HTTP status, and a code of the phone API which is not that status. It is the one
+//! place where the two are brought together, and where one is told in the words of either API.
 
 use std::error::Error;
 use std::fmt::Display;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,6 +17,17 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: u32,
     pub(crate) message: String,
+    /// The field that is wrong, where it is one.
+    pub(crate) field: Option<String>,
+}
+
+/// In which words an API refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// A code and a message, as clients of the phone API read them.
+    Codes,
+    /// Problem details, with a status that says what is the matter.
+    Problems,
 }
 
 /// Why something was not done.
@@ -26,6 +37,27 @@ pub(crate) struct Failure {
     code: u32,
     /// What is wrong, and where.
     message: String,
+}
+
+/// Why something was not done, as RFC 9457 has it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Problem {
+    /// There are no types besides the statuses.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: String,
+    status: u16,
+    /// What is wrong, and what would be right.
+    detail: String,
+    /// The field or parameter that is wrong, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+impl Problem {
+    /// The content type of a problem.
+    pub(crate) const CONTENT: &str = "application/problem+json";
 }
 
 /// Codes that are no HTTP status.
@@ -40,6 +72,7 @@ impl Refusal {
             status,
             code,
             message: message.to_string(),
+            field: None,
         }
     }
 
@@ -50,7 +83,10 @@ impl Refusal {
 
     /// A field of that name is wrong.
     pub(crate) fn invalid_field(field: &str, error: impl Display) -> Self {
-        Self::invalid(format_args!("Validation failed. {field}: {error}"))
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::invalid(format_args!("Validation failed. {field}: {error}"))
+        }
     }
 
     /// A request that cannot be met, with a code of its own.
@@ -115,6 +151,11 @@ impl Refusal {
         )
     }
 
+    /// There is no such thing here.
+    pub(crate) fn none(what: &str) -> Self {
+        Self::not_found(404, format_args!("There is no such {what}."))
+    }
+
     /// There is no such operation.
     pub(crate) fn no_operation() -> Self {
         Self::new(StatusCode::NOT_FOUND, 404, "There is no such operation.")
@@ -163,6 +204,35 @@ impl From<NumberTaken> for Refusal {
             NumberTaken::By { .. } => Self::coded(409, &error),
             NumberTaken::Store(error) => error.into(),
         }
+    }
+}
+
+impl Refusal {
+    /// The answer in the words of an API.
+    pub(crate) fn told(self, words: Words) -> Response {
+        match words {
+            Words::Codes => self.into_response(),
+            Words::Problems => self.problem(),
+        }
+    }
+
+    fn problem(self) -> Response {
+        let status = match self.code {
+            SCOPE_MISSING => StatusCode::FORBIDDEN,
+            404 => StatusCode::NOT_FOUND,
+            409 => StatusCode::CONFLICT,
+            429 => StatusCode::TOO_MANY_REQUESTS,
+            _ => self.status,
+        };
+        let problem = Problem {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            detail: self.message,
+            field: self.field,
+        };
+        let content = [(header::CONTENT_TYPE, Problem::CONTENT)];
+        (status, content, Json(problem)).into_response()
     }
 }
 

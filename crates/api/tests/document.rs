@@ -1,4 +1,4 @@
-//! The document of the phone API is what the program answers, and what is published.
+//! The documents of both APIs are what the program answers, and that of the phone API what is published.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -63,20 +63,19 @@ const WORDS: [&str; 9] = [
 ];
 
 #[test]
-fn the_document_in_the_repository_is_what_the_program_answers() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api/phone.json");
-    let text = format!(
-        "{}\n",
-        serde_json::to_string_pretty(&api::phone_document()).unwrap()
-    );
-    if std::env::var_os("OYEZ_WRITE_DOCS").is_some() {
-        fs::write(&path, &text).unwrap();
+fn the_documents_in_the_repository_are_what_the_program_answers() {
+    for (name, document) in [("phone", api::phone_document()), ("v1", api::v1_document())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/api/{name}.json"));
+        let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
+        if std::env::var_os("OYEZ_WRITE_DOCS").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let kept = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            kept == text,
+            "docs/api/{name}.json is old: OYEZ_WRITE_DOCS=1 cargo test -p api --test document writes it"
+        );
     }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == text,
-        "docs/api/phone.json is old: OYEZ_WRITE_DOCS=1 cargo test -p api --test document writes it"
-    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every operation of the document, asked by a foreign program with what fits the document and with what does not: no answer that is not
+//! Every operation of both documents, asked by a foreign program with what fits the document and with what does not: no answer that is not
 //! documented, none of another form than documented, and no failure of the service.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use api::ApiSetup;
 use model::AccountId;
 use model::inventory::{
     Account, ApiClient, ApiClientId, ApiScopes, CountryCode, Description, Device, DeviceType, DisplayName,
@@ -23,10 +24,22 @@ const EXAMPLES: &str = "12";
 /// What is judged.
 const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+/// How fast it is asked; each of the tests has a service of its own.
+const RATE: &str = "90/s";
 const TOKEN: &str = "a token for the one who asks";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a06_every_operation_answers_as_its_document_says_whatever_it_is_asked() {
+async fn a06_every_operation_of_the_phone_api_answers_as_its_document_says_whatever_it_is_asked() {
+    ask_everything("phone", "/v2").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a06_every_operation_of_api_v1_answers_as_its_document_says_whatever_it_is_asked() {
+    ask_everything("v1", "/api/v1").await;
+}
+
+/// Asks every operation of a document, which lies under a path.
+async fn ask_everything(document: &str, base: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let program = root.join("target/schemathesis/bin/schemathesis");
     if !program.exists() {
@@ -36,17 +49,7 @@ async fn a06_every_operation_answers_as_its_document_says_whatever_it_is_asked()
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path()).await.unwrap());
     furnish(&store).await;
-    let router = api::router(api::ApiSetup {
-        store,
-        registrations: Arc::new(Registrations::default()),
-        uplink: Uplink {
-            domain: "one.example.com".to_owned(),
-            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
-            second_outbound_proxy: None,
-        },
-        provisioning_url: "https://prov.example:8444".to_owned(),
-        resyncs: None,
-    });
+    let router = api::router(setup(store));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(axum::serve(listener, router.unwrap()).into_future());
@@ -58,22 +61,15 @@ async fn a06_every_operation_answers_as_its_document_says_whatever_it_is_asked()
         .args(["--config-file"])
         .arg(&config)
         .arg("run")
-        .arg(root.join("docs/api/phone.json").canonicalize().unwrap())
-        .args(["--url", &format!("http://{address}/v2")])
+        .arg(root.join(format!("docs/api/{document}.json")).canonicalize().unwrap())
+        .args(["--url", &format!("http://{address}{base}")])
         .args(["--header", &format!("Authorization: Bearer {TOKEN}")])
         .args(["--checks", CHECKS, "--max-examples", EXAMPLES])
-        .args([
-            "--phases",
-            "examples,coverage,fuzzing",
-            "--seed",
-            "1",
-            "--workers",
-            "2",
-            "--no-color",
-        ])
+        .args(["--phases", "examples,coverage,fuzzing"])
+        .args(["--seed", "1", "--workers", "2", "--no-color"])
         .args(["--generation-database", "none", "--request-timeout", "20"])
         // Below what a program may ask: an answer that it was too fast tells nothing of the operation.
-        .args(["--rate-limit", "90/s"]);
+        .args(["--rate-limit", RATE]);
 
     let asked = tokio::task::spawn_blocking(move || asking.output())
         .await
@@ -89,11 +85,26 @@ async fn a06_every_operation_answers_as_its_document_says_whatever_it_is_asked()
     );
 }
 
+fn setup(store: Arc<Store>) -> ApiSetup {
+    ApiSetup {
+        store,
+        registrations: Arc::new(Registrations::default()),
+        uplink: Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+            second_outbound_proxy: None,
+        },
+        provisioning_url: "https://prov.example:8444".to_owned(),
+        url: Arc::default(),
+        resyncs: None,
+    }
+}
+
 /// Ids that are there, so that operations on one thing find it.
 fn known_ids() -> String {
     let id = HolderId::from_random(1);
     format!(
-        "[parameters]\n\"path.deviceId\" = \"{id}\"\n\"path.commonAreaId\" = \"{id}\"\n\"path.siteId\" = \"{id}\"\n\
+        "[parameters]\n\"path.device_id\" = \"{id}\"\n\"path.deviceId\" = \"{id}\"\n\"path.commonAreaId\" = \"{id}\"\n\"path.siteId\" = \"{id}\"\n\
          \"path.userId\" = \"{}\"\n",
         HolderId::from_random(2)
     )
@@ -108,7 +119,7 @@ async fn furnish(store: &Store) {
         many_extensions_before_5_5: false,
         generic_devices: true,
     };
-    let scopes = "phone:read:admin phone:write:admin phone:read:sip_credentials:admin";
+    let scopes = "phone:read:admin phone:write:admin phone:read:sip_credentials:admin oyez:read";
     let client = ApiClient {
         id: ApiClientId::from_random(1),
         name: DisplayName::new("Schemathesis").unwrap(),

@@ -65,16 +65,16 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("web", shell(5)),
     ("registrations", shell(5)),
     ("portal", shell(6)),
-    ("api", shell(6)),
+    ("api", shell(7)),
     ("zone", shell(5)),
-    ("oyez", shell(7)),
-    ("oyez-endpoint", shell(7)),
+    ("oyez", shell(8)),
+    ("oyez-endpoint", shell(8)),
     ("fleet", test_only(6)),
     ("fuzzed", test_only(2)),
     ("manual", test_only(1)),
     ("peers", test_only(1)),
     ("sim", test_only(6)),
-    ("xtask", test_only(8)),
+    ("xtask", test_only(9)),
 ];
 
 /// The place of the crate `name`, if the stack knows it.

@@ -43,6 +43,9 @@ struct Token {
     token_type: &'static str,
     expires_in: u64,
     scope: String,
+    /// What stands before the paths of both APIs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_url: Option<String>,
 }
 
 /// Why there is no token, in the words of RFC 6749.
@@ -115,6 +118,7 @@ async fn give(
         token_type: "bearer",
         expires_in: TOKEN_LIFE_SECONDS,
         scope: client.scopes.to_string(),
+        api_url: api.setup().url.get().cloned(),
     }))
 }
 

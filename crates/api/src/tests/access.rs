@@ -34,6 +34,7 @@ async fn a_token_is_given_for_parameters_in_the_query_or_in_a_form() {
             (&token["token_type"], &token["expires_in"], &token["scope"]),
             (&json!("bearer"), &json!(3600), &json!(EVERYTHING))
         );
+        assert_eq!(token["api_url"], json!("https://oyez.example:8443"));
         program.token = token["access_token"].as_str().unwrap().to_owned();
         assert_eq!(program.get("/common_areas").await.status, StatusCode::OK);
     }

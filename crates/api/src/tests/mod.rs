@@ -4,9 +4,10 @@ mod access;
 mod devices;
 mod others;
 mod rooms;
+mod v1;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -27,7 +28,7 @@ use crate::{ApiSetup, router};
 
 const SECRET: &str = "the secret of the client";
 const CALLER: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
-const EVERYTHING: &str = "phone:read:admin phone:write:admin";
+const EVERYTHING: &str = "oyez:read phone:read:admin phone:write:admin";
 
 /// A service, and a program that asks it.
 struct Program {
@@ -91,6 +92,7 @@ fn setup(
             second_outbound_proxy: Some("zone-b.example.com:5061".parse().unwrap()),
         },
         provisioning_url: "https://prov.example:8444".to_owned(),
+        url: Arc::new(OnceLock::from("https://oyez.example:8443".to_owned())),
         resyncs,
     }
 }

@@ -15,7 +15,7 @@ mod talk;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
@@ -155,11 +155,13 @@ impl Service {
         let provisioning_url = config.provisioning.url(provisioning.address());
         let host = config.portal.address.host.as_str();
         let tls = certificates.site("portal", host, portal_files, ClientCertificates::NotAsked)?;
+        let api_url = Arc::new(OnceLock::new());
         let api = api::router(ApiSetup {
             store: Arc::clone(&store),
             registrations: Arc::clone(&registrations),
             uplink: uplink.clone(),
             provisioning_url: provisioning_url.clone(),
+            url: Arc::clone(&api_url),
             resyncs: resyncs.clone(),
         })
         .context("the system gives no random numbers")?;
@@ -176,6 +178,9 @@ impl Service {
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
             .await
             .map_err(|error| anyhow!(error))?;
+        let portal_url = api_url
+            .get_or_init(|| config.portal.url(portal.address()))
+            .clone();
         let feed = match &config.feed {
             Some(own) => {
                 let directory = DirectoryFeed::new(Arc::clone(&store), opened.account.id.clone(), usize::MAX);
@@ -191,7 +196,7 @@ impl Service {
             store,
             opened,
             authority_file,
-            portal_url: config.portal.url(portal.address()),
+            portal_url,
             provisioning_url,
             feed,
             _questions: questions,

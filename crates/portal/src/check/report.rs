@@ -138,11 +138,6 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
             registered: matches!(registration, Some(Registration::Registered { .. })),
             ..slot(line.place, registration.as_ref())
         });
-    let former = examined.former.iter().map(|(former, registration)| {
-        let slot = slot(former.place, Some(registration));
-        format!("{}, taken away: {}", slot.place, slot.state)
-    });
-    let remark = examined.remark.map(str::to_owned);
     let mut tries: Vec<&Attempt> = examined.attempts.iter().chain(&examined.failures).collect();
     tries.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
     CheckReport {
@@ -154,13 +149,25 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
         title: examined.verdict.title().to_owned(),
         advice: examined.verdict.advice().to_owned(),
         slots: slots.collect(),
-        remarks: remark
-            .into_iter()
-            .chain(examined.clone.clone())
-            .chain(examined.misplaced.iter().cloned())
-            .chain(former)
-            .collect(),
+        remarks: examined.remarks(),
         tries: tries.into_iter().take(TRIES_TOLD).map(told_try).collect(),
+    }
+}
+
+impl Examination {
+    /// What else is to be known: extensions without a slot, functions that do not work, what was taken away and is still tried.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let former = self.former.iter().map(|(former, registration)| {
+            let slot = slot(former.place, Some(registration));
+            format!("{}, taken away: {}", slot.place, slot.state)
+        });
+        let remark = self.remark.map(str::to_owned);
+        let known = remark.into_iter().chain(self.clone.clone());
+        known
+            .chain(self.misplaced.iter().cloned())
+            .chain(former)
+            .collect()
     }
 }
 

@@ -1,0 +1,139 @@
+//! `GET /devices/{device_id}`.
+
+use std::cmp::Reverse;
+
+use model::inventory::Attempt;
+use portal::check::{Examination, Verdict, examine};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::shapes::AttemptShown;
+use super::device;
+use super::list::DeviceShown;
+use super::slots::Slot;
+use crate::answer::Found;
+use crate::call::Call;
+use crate::operation::Nothing;
+use crate::refusal::Refusal;
+
+/// Tries that are told as evidence; all that are kept are listed by themselves.
+const TRIES_TOLD: usize = 10;
+
+/// A device, and what is the matter with it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Shown {
+    #[serde(flatten)]
+    device: DeviceShown,
+    check: Check,
+    slots: Vec<Slot>,
+}
+
+/// One verdict with its evidence.
+#[derive(Serialize, JsonSchema)]
+struct Check {
+    verdict: VerdictShown,
+    /// The verdict in a few words.
+    title: String,
+    /// What to do.
+    advice: String,
+    /// What else is to be known: extensions without a slot, functions that do not work, a certificate that two may use.
+    remarks: Vec<String>,
+    /// Tries of those who proved nothing, since the last that proved to be the device.
+    unproved_since: usize,
+    /// Tries to fetch its configuration, and handshakes that failed from where it is, the last first.
+    attempts: Vec<AttemptShown>,
+}
+
+/// What keeps a device from being registered.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum VerdictShown {
+    Registered,
+    PartlyRegistered,
+    NoExtension,
+    SlotMissing,
+    TakenAway,
+    NeverSeen,
+    NoCertificate,
+    Untrusted,
+    Expired,
+    Revoked,
+    OtherDevice,
+    Unknown,
+    NotProvisioned,
+    UnknownFile,
+    TlsTooOld,
+    ServerUntrusted,
+    HandshakeFailed,
+    FirmwareTooOld,
+    ModelCannot,
+    FetchedAndRefused,
+    FetchedNotRegistered,
+    Refused,
+    NotRegistered,
+}
+
+pub(crate) async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Shown>, Refusal> {
+    let mut reading = call.store().read().await?;
+    let mut scope = reading.account(&call.account);
+    let device = device(&call, &mut scope).await?;
+    let earlier = scope.earlier_passwords_of_device(&device.id).await?;
+    let site = match &device.site {
+        Some(site) => scope.site(site).await?,
+        None => None,
+    };
+    let examined = examine(&mut reading, &call.account, &device, call.registrations()).await?;
+    let slots = examined.slots.iter();
+    let slots = slots.map(|(line, holder, known)| Slot::of(line, holder, known.as_ref(), &earlier));
+    Ok(Found(Shown {
+        device: DeviceShown::of(&device, site.as_slice()),
+        slots: slots.collect(),
+        check: Check::of(&examined),
+    }))
+}
+
+impl Check {
+    fn of(examined: &Examination) -> Self {
+        let mut tries: Vec<&Attempt> = examined.attempts.iter().chain(&examined.failures).collect();
+        tries.sort_by_key(|attempt| Reverse(attempt.at));
+        let tries = tries.into_iter().take(TRIES_TOLD);
+        Self {
+            verdict: VerdictShown::of(examined.verdict),
+            title: examined.verdict.title().to_owned(),
+            advice: examined.verdict.advice().to_owned(),
+            remarks: examined.remarks(),
+            unproved_since: examined.unproved_since,
+            attempts: tries.map(AttemptShown::of).collect(),
+        }
+    }
+}
+
+impl VerdictShown {
+    pub(super) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Registered => Self::Registered,
+            Verdict::PartlyRegistered => Self::PartlyRegistered,
+            Verdict::NoExtension => Self::NoExtension,
+            Verdict::SlotMissing => Self::SlotMissing,
+            Verdict::TakenAway => Self::TakenAway,
+            Verdict::NeverSeen => Self::NeverSeen,
+            Verdict::NoCertificate => Self::NoCertificate,
+            Verdict::Untrusted => Self::Untrusted,
+            Verdict::Expired => Self::Expired,
+            Verdict::Revoked => Self::Revoked,
+            Verdict::OtherDevice => Self::OtherDevice,
+            Verdict::Unknown => Self::Unknown,
+            Verdict::NotProvisioned => Self::NotProvisioned,
+            Verdict::UnknownFile => Self::UnknownFile,
+            Verdict::TlsTooOld => Self::TlsTooOld,
+            Verdict::ServerUntrusted => Self::ServerUntrusted,
+            Verdict::HandshakeFailed => Self::HandshakeFailed,
+            Verdict::FirmwareTooOld => Self::FirmwareTooOld,
+            Verdict::ModelCannot => Self::ModelCannot,
+            Verdict::FetchedAndRefused => Self::FetchedAndRefused,
+            Verdict::FetchedNotRegistered => Self::FetchedNotRegistered,
+            Verdict::Refused => Self::Refused,
+            Verdict::NotRegistered => Self::NotRegistered,
+        }
+    }
+}
