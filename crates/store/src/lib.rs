@@ -20,6 +20,7 @@ mod devices;
 #[cfg(test)]
 mod endurance;
 mod engine;
+mod group_members;
 mod groups;
 mod history;
 mod holders;
@@ -51,6 +52,8 @@ pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use device_password::DevicePassword;
 pub use devices::AddDeviceError;
 pub use engine::postgres::{NoServer, PostgresServer};
+pub use group_members::NamedMember;
+pub use groups::{GROUPS_MAX, GroupError, ListedGroup};
 pub use history::AuditFilter;
 pub use holders::NumberTaken;
 pub use invitations::ADMINISTRATORS_MAX;

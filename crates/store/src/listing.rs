@@ -44,6 +44,19 @@ pub struct ListKey {
 pub struct NoListKey;
 
 impl ListKey {
+    /// The place of a row, by what the list is sorted by and the row's id.
+    pub(crate) fn new(sorted_by: &str, id: &str) -> Self {
+        Self {
+            sorted_by: sorted_by.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    /// What stands at the place, of that by which the list is sorted.
+    pub(crate) fn sorted_by(&self) -> &str {
+        &self.sorted_by
+    }
+
     /// The place before the first row.
     fn start() -> Self {
         Self {
@@ -338,14 +351,14 @@ impl Scope<'_, '_> {
 }
 
 /// What a text is compared with, as patterns.
-struct Search {
-    name: String,
+pub(crate) struct Search {
+    pub(crate) name: String,
     mac: String,
-    number: String,
+    pub(crate) number: String,
 }
 
 impl Search {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
             return Self {
@@ -398,11 +411,11 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// One row more than are wanted says whether there is a next page.
-fn one_more(limit: u32) -> Value {
+pub(crate) fn one_more(limit: u32) -> Value {
     i64::from(limit).saturating_add(1).into()
 }
 
-fn page<T>(mut rows: Vec<T>, limit: u32, place: impl FnOnce(&T) -> ListKey) -> Listed<T> {
+pub(crate) fn page<T>(mut rows: Vec<T>, limit: u32, place: impl FnOnce(&T) -> ListKey) -> Listed<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);

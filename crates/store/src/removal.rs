@@ -1,7 +1,7 @@
 //! Changing what was added, and taking it away with what hangs on it.
 
 use model::DeviceId;
-use model::inventory::{Account, Device, GroupId, Holder, HolderId, LineId, PageGroup};
+use model::inventory::{Account, Device, Holder, HolderId, LineId};
 use model::{Extension, Secret};
 
 use crate::engine::Value;
@@ -126,63 +126,6 @@ impl Scope<'_, '_> {
         Ok(was_there.map_err(RemoveDeviceError::Store)? > 0)
     }
 
-    /// Finds a page group.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub async fn group(&mut self, id: &GroupId) -> Result<Option<PageGroup>, StoreError> {
-        Ok(self.groups().await?.into_iter().find(|group| group.id == *id))
-    }
-
-    /// Changes the name, number and members of a page group; says whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// When its number is another's, or the database fails.
-    pub async fn update_group(&mut self, group: &PageGroup) -> Result<bool, NumberTaken> {
-        let Some(before) = self.group(&group.id).await? else {
-            return Ok(false);
-        };
-        let is_renumbered = before.extension != group.extension;
-        if is_renumbered {
-            self.take_number(&group.extension).await?;
-        }
-        let values = [
-            self.id(),
-            group.id.as_str().into(),
-            group.name.as_str().into(),
-            group.extension.as_str().into(),
-        ];
-        let sql = "UPDATE page_group SET name = $3, extension = $4 WHERE account = $1 AND id = $2";
-        self.transaction.execute(sql, &values).await?;
-        if is_renumbered {
-            self.give_number_back(&before.extension).await?;
-        }
-        let sql = "DELETE FROM page_group_member WHERE page_group = $1";
-        self.transaction.execute(sql, &[group.id.as_str().into()]).await?;
-        self.add_members(group).await?;
-        self.change_directory().await?;
-        Ok(true)
-    }
-
-    /// Removes a page group, and none of its members; says whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub async fn remove_group(&mut self, id: &GroupId) -> Result<bool, StoreError> {
-        let Some(group) = self.group(id).await? else {
-            return Ok(false);
-        };
-        let values = [self.id(), id.as_str().into()];
-        let sql = "DELETE FROM page_group WHERE account = $1 AND id = $2";
-        self.transaction.execute(sql, &values).await?;
-        self.give_number_back(&group.extension).await?;
-        self.change_directory().await?;
-        Ok(true)
-    }
-
     /// Gives a line another password, of the next generation. The one before stays good until [`Scope::end_earlier_password`], so that
     /// a device which has not been told the new one misses no call; says whether the line was there.
     ///
@@ -258,7 +201,7 @@ impl Scope<'_, '_> {
     }
 
     /// Frees a number that nothing has any more.
-    async fn give_number_back(&mut self, extension: &Extension) -> Result<(), StoreError> {
+    pub(crate) async fn give_number_back(&mut self, extension: &Extension) -> Result<(), StoreError> {
         let values = [self.id(), extension.as_str().into()];
         let sql = "DELETE FROM extension WHERE account = $1 AND number = $2";
         self.transaction.execute(sql, &values).await?;

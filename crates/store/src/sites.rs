@@ -86,7 +86,8 @@ impl Scope<'_, '_> {
         Ok(self.transaction.execute(sql, &values).await? > 0)
     }
 
-    /// Removes a site, whose users, common areas, devices and addresses go to another of the account; says whether both were there.
+    /// Removes a site, whose users, common areas, devices, addresses and places in page groups go to another of the account; says
+    /// whether both were there.
     ///
     /// # Errors
     ///
@@ -100,12 +101,16 @@ impl Scope<'_, '_> {
             "UPDATE holder SET site = $3 WHERE account = $1 AND site = $2",
             "UPDATE device SET site = $3 WHERE account = $1 AND site = $2",
             "UPDATE emergency_address SET site = $3, is_default = 0 WHERE account = $1 AND site = $2",
+            "INSERT INTO page_group_site SELECT page_group, $3 FROM page_group_site AS gone \
+             JOIN page_group ON page_group.id = gone.page_group WHERE account = $1 AND gone.site = $2 \
+             AND NOT EXISTS (SELECT 1 FROM page_group_site AS has WHERE has.page_group = gone.page_group AND has.site = $3)",
         ] {
             self.transaction.execute(sql, &values).await?;
         }
         let sql = "DELETE FROM site WHERE account = $1 AND id = $2";
         let [account, site, _] = values;
         self.transaction.execute(sql, &[account, site]).await?;
+        self.change_directory().await?;
         Ok(true)
     }
 

@@ -1,7 +1,7 @@
 //! Accounts, sites, and what has an extension.
 
 use super::{
-    AddressId, AddressLine, CountryCode, DisplayName, GroupId, HolderId, Remark, SiteId, SiteTitle, TimeZone,
+    AddressId, AddressLine, CountryCode, DisplayName, HolderId, Remark, SiteId, SiteTitle, TimeZone,
 };
 use crate::{AccountId, Extension};
 
@@ -138,17 +138,4 @@ pub struct Holder {
     pub time_zone: TimeZone,
     /// Its site.
     pub site: Option<SiteId>,
-}
-
-/// A number that pages everything its members are assigned to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageGroup {
-    /// Its id.
-    pub id: GroupId,
-    /// What people call it.
-    pub name: DisplayName,
-    /// What people dial.
-    pub extension: Extension,
-    /// Whose page slots hear it.
-    pub members: Vec<HolderId>,
 }

@@ -8,6 +8,7 @@ mod assignment;
 mod catalogue;
 mod configuration;
 mod device;
+mod group;
 mod hardware;
 mod holder;
 mod id;
@@ -27,13 +28,12 @@ pub use assignment::{AssignmentError, Firmware, check_assignment, check_place};
 pub use catalogue::{Catalogue, CatalogueError, DeviceModel, MODELS_MAX, firmware_in};
 pub use configuration::{Uplink, configuration_of, hardware_configuration_of};
 pub use device::{Assignment, Device, DeviceType, EarlierPassword, Line, LinePlace};
+pub use group::{GroupMember, PageGroup, Pagers};
 pub use hardware::{
     HARDWARE_KEY_LENGTH_MAX, HARDWARE_VALUE_LENGTH_MAX, HardwareSetting, HardwareSettings, HardwareWhat,
     SlotGroup, SlotPart,
 };
-pub use holder::{
-    Account, EmergencyAddress, Holder, HolderKind, HolderProfile, PageGroup, Site, SiteProfile,
-};
+pub use holder::{Account, EmergencyAddress, Holder, HolderKind, HolderProfile, Site, SiteProfile};
 pub use id::{
     AddressId, AdministratorId, AlertSettingId, ApiClientId, GroupId, HolderId, LineId, SiteId, TemplateId,
 };

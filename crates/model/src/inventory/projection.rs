@@ -1,14 +1,21 @@
 //! The directory that follows from an inventory.
 
-use std::collections::BTreeMap;
+mod permissions;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
-use super::{Account, Device, EarlierPassword, Holder, HolderId, Line, LineId, LinePlace, PageGroup};
-use crate::directory::{
-    Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Permission,
-    Snapshot, Subject, Urgency, User, UserKind, Who,
+use super::{
+    Account, Device, EarlierPassword, GroupMember, Holder, HolderId, Line, LineId, LinePlace, PageGroup,
+    SiteId,
 };
-use crate::{DeviceId, SlotKind};
+use crate::directory::{
+    Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, MEMBERS_MAX,
+    Snapshot, Urgency, User, UserKind,
+};
+use crate::{DeviceId, SipUser, SlotKind};
+
+use permissions::permissions;
 
 /// Everything of an account that its zones have to know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,30 +35,29 @@ pub struct Inventory {
 }
 
 /// Makes the directory of an account. The lines of a holder decide what dialling its extension does; a holder without any
-/// cannot be dialled. Everybody of the account may call, page, and raise the alerts that have an extension.
+/// cannot be dialled. Everybody of the account may call, raise the alerts that have an extension, and page but for the groups that say
+/// who may.
 #[must_use]
 pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
     let lines = KnownLine::all(inventory);
-    let mut lines_by_holder: BTreeMap<&HolderId, Vec<&KnownLine<'_>>> = BTreeMap::new();
-    for line in &lines {
-        lines_by_holder.entry(&line.holder.id).or_default().push(line);
-    }
-    let lines_of = |holder: &HolderId| lines_by_holder.get(holder).into_iter().flatten().copied();
+    let places = Places::of(&lines);
     let holders = inventory.holders.iter().filter_map(|holder| {
-        role_of(lines_of(&holder.id)).map(|role| ExtensionRecord {
+        role_of(places.of_holder(&holder.id)).map(|role| ExtensionRecord {
             extension: holder.extension.clone(),
             name: holder.name.to_string(),
             role,
         })
     });
-    let groups = inventory.groups.iter().map(|group| {
-        let members = group.members.iter().flat_map(lines_of);
-        ExtensionRecord {
-            extension: group.extension.clone(),
-            name: group.name.to_string(),
-            role: page_group(members.filter(|line| line.is_paged())),
-        }
+    let groups = inventory.groups.iter().map(|group| ExtensionRecord {
+        extension: group.extension.clone(),
+        name: group.name.to_string(),
+        role: ExtensionRole::PageGroup {
+            members: places.members(group),
+            urgency: group.urgency,
+        },
     });
+    let extensions: Vec<ExtensionRecord> = holders.chain(groups).collect();
+    let permissions = permissions(&inventory.groups, &extensions, &places);
     Snapshot {
         account: inventory.account.id.clone(),
         epoch,
@@ -60,8 +66,72 @@ pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
         default_algorithm: DigestAlgorithm::Sha256,
         users: lines.iter().map(KnownLine::user).collect(),
         credentials: credentials(&lines, &inventory.earlier_passwords),
-        extensions: holders.chain(groups).collect(),
-        permissions: [Action::Call, Action::Page, Action::Alert].map(allowed).to_vec(),
+        extensions,
+        permissions,
+    }
+}
+
+/// Lines by what groups name.
+struct Places<'a> {
+    by_holder: BTreeMap<&'a HolderId, Vec<&'a KnownLine<'a>>>,
+    paged_by_device: BTreeMap<&'a DeviceId, Vec<&'a KnownLine<'a>>>,
+    paged_by_site: BTreeMap<&'a SiteId, Vec<&'a KnownLine<'a>>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(lines: &'a [KnownLine<'a>]) -> Self {
+        let mut places = Self {
+            by_holder: BTreeMap::new(),
+            paged_by_device: BTreeMap::new(),
+            paged_by_site: BTreeMap::new(),
+        };
+        for line in lines {
+            places.by_holder.entry(&line.holder.id).or_default().push(line);
+            if !line.is_paged() {
+                continue;
+            }
+            places
+                .paged_by_device
+                .entry(&line.device.id)
+                .or_default()
+                .push(line);
+            if let Some(site) = line.site() {
+                places.paged_by_site.entry(site).or_default().push(line);
+            }
+        }
+        places
+    }
+
+    fn of_holder(&self, holder: &HolderId) -> impl Iterator<Item = &'a KnownLine<'a>> {
+        self.by_holder.get(holder).into_iter().flatten().copied()
+    }
+
+    fn of_member(&self, member: &GroupMember) -> Vec<&'a KnownLine<'a>> {
+        let of_device = |device| self.paged_by_device.get(device).into_iter().flatten().copied();
+        match member {
+            GroupMember::Holder(holder) => self.of_holder(holder).filter(|line| line.is_paged()).collect(),
+            GroupMember::Device(device) => of_device(device).collect(),
+            GroupMember::Slot(device, position) => {
+                let place = LinePlace::Slot(*position);
+                of_device(device)
+                    .filter(|line| line.line.place == place)
+                    .collect()
+            }
+            GroupMember::Site(site) => self.paged_by_site.get(site).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The users that hear a group, each once. Of more than a group may have the last are left out: a zone refuses a whole directory
+    /// for one group that is too large.
+    fn members(&self, group: &PageGroup) -> Vec<SipUser> {
+        let mut seen = BTreeSet::new();
+        let members = group.members.iter().flat_map(|member| self.of_member(member));
+        let users = members.map(|line| &line.line.user);
+        users
+            .filter(|user| seen.insert(*user))
+            .take(MEMBERS_MAX)
+            .cloned()
+            .collect()
     }
 }
 
@@ -112,6 +182,11 @@ impl<'a> KnownLine<'a> {
 
     fn is_paged(&self) -> bool {
         matches!(self.line.place, LinePlace::Slot(position) if position.kind() == SlotKind::Page)
+    }
+
+    /// Where it is.
+    fn site(&self) -> Option<&'a SiteId> {
+        self.device.site.as_ref().or(self.holder.site.as_ref())
     }
 
     fn user(&self) -> User {
@@ -165,15 +240,6 @@ fn page_group<'a>(members: impl Iterator<Item = &'a KnownLine<'a>>) -> Extension
     ExtensionRole::PageGroup {
         members: members.map(|member| member.line.user.clone()).collect(),
         urgency: Urgency::Normal,
-    }
-}
-
-fn allowed(action: Action) -> Permission {
-    Permission {
-        who: Who::Anyone,
-        action,
-        subject: Subject::Any,
-        pin: None,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Who is in the account that a first start makes: loudspeakers in common areas, a phone, an announcer, a page group.
 
 use anyhow::{Context, Result, anyhow};
-use model::directory::{DigestAlgorithm, Generation};
+use model::directory::{DigestAlgorithm, Generation, Urgency};
 use model::inventory::{
-    AuditEntry, CountryCode, Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId,
-    HolderKind, Line, LineId, LinePlace, MacAddress, PageGroup, TimeZone,
+    AuditEntry, CountryCode, Description, Device, DeviceType, DisplayName, GroupId, GroupMember, Holder,
+    HolderId, HolderKind, Line, LineId, LinePlace, MacAddress, PageGroup, Pagers, TimeZone,
 };
 use model::{DeviceId, Secret, SlotPosition};
 use store::Scope;
@@ -99,7 +99,9 @@ impl Example {
             id: GroupId::from_random(random()?),
             name: named("Everywhere")?,
             extension: ALL.parse()?,
-            members,
+            urgency: Urgency::Normal,
+            pagers: Pagers::Everybody,
+            members: members.into_iter().map(GroupMember::Holder).collect(),
         };
         scope.add_group(&group).await.map_err(|error| anyhow!(error))?;
         let entry = AuditEntry {

@@ -1,18 +1,18 @@
-//! Page Groups → a group: changing and removing it.
+//! Page Groups → a group → Change, and its removal.
 
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{GroupId, Holder, PageGroup};
-use store::Scope;
+use model::inventory::{PageGroup, Pagers};
 
 use super::Site;
 use super::changed::changed;
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
+use super::group::{find, pagers_text, urgency_text};
 use super::group_new::Fields;
 use super::layout::{Frame, PAGE_GROUPS};
-use super::problem::{Problem, taken};
+use super::problem::Problem;
 
 pub(super) async fn show(
     State(site): State<Site>,
@@ -20,10 +20,8 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let mut scope = reading.account(&by.account);
-    let group = find(&mut scope, &id).await?;
-    let holders = scope.holders(None).await?;
-    Ok(Fields::of(&holders, &group).edit_page(&by, &group).answer())
+    let group = find(&mut reading.account(&by.account), &id).await?;
+    Ok(Fields::of(&group).edit_page(&by, &group).answer())
 }
 
 pub(super) async fn save(
@@ -35,24 +33,22 @@ pub(super) async fn save(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let before = find(&mut scope, &id).await?;
-    let holders = scope.holders(None).await?;
-    let mut fields = Fields::typed(&holders, &posted);
-    let members = Fields::members(&holders, &posted);
-    let Some(after) = fields.group(members, before.id.clone()) else {
+    let mut fields = Fields::typed(&posted);
+    let named = match &before.pagers {
+        Pagers::Named(named) => named.clone(),
+        Pagers::Everybody | Pagers::Portal => Vec::new(),
+    };
+    let Some(after) = fields.group(before.id.clone(), before.members.clone(), named) else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_group(&after).await {
-        fields.refuse_extension(&taken(error)?);
+        fields.refuse(error)?;
         return Ok(fields.edit_page(by, &before).answer());
     }
-    by.note(
-        &mut writing,
-        "change page group",
-        changes(&holders, &before, &after),
-    )
-    .await?;
+    by.note(&mut writing, "change page group", changes(&before, &after))
+        .await?;
     writing.commit().await?;
-    Ok(Redirect::to(PAGE_GROUPS).into_response())
+    Ok(Redirect::to(&format!("{PAGE_GROUPS}/{}", after.id)).into_response())
 }
 
 pub(super) async fn ask_removal(
@@ -88,17 +84,7 @@ pub(super) async fn remove(
     Ok(Redirect::to(PAGE_GROUPS).into_response())
 }
 
-async fn find(scope: &mut Scope<'_, '_>, id: &str) -> Result<PageGroup, Problem> {
-    let id: GroupId = id.parse().map_err(|_| Problem::Missing)?;
-    scope.group(&id).await?.ok_or(Problem::Missing)
-}
-
-fn changes(holders: &[Holder], before: &PageGroup, after: &PageGroup) -> String {
-    let numbers = |group: &PageGroup| {
-        let members = holders.iter().filter(|holder| group.members.contains(&holder.id));
-        let numbers: Vec<&str> = members.map(|holder| holder.extension.as_str()).collect();
-        numbers.join(" ")
-    };
+fn changes(before: &PageGroup, after: &PageGroup) -> String {
     let pairs = [
         ("Display Name", before.name.to_string(), after.name.to_string()),
         (
@@ -106,7 +92,16 @@ fn changes(holders: &[Holder], before: &PageGroup, after: &PageGroup) -> String 
             before.extension.to_string(),
             after.extension.to_string(),
         ),
-        ("Members", numbers(before), numbers(after)),
+        (
+            "Who May Page",
+            pagers_text(&before.pagers).to_owned(),
+            pagers_text(&after.pagers).to_owned(),
+        ),
+        (
+            "Rank",
+            urgency_text(before.urgency).to_owned(),
+            urgency_text(after.urgency).to_owned(),
+        ),
     ];
     changed(&format!("{} ({})", before.name, before.extension), &pairs)
 }

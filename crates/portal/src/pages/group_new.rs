@@ -1,50 +1,61 @@
 //! Page Groups → Add.
 
-use std::collections::BTreeSet;
-
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
-use model::inventory::{DisplayName, GroupId, Holder, HolderId, PageGroup};
+use model::directory::Urgency;
+use model::inventory::{DisplayName, GroupId, GroupMember, HolderId, PageGroup, Pagers};
+use store::{GroupError, NumberTaken};
 
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
+use super::group::{pagers_text, urgency_text};
 use super::layout::{Frame, PAGE_GROUPS};
-use super::problem::{Problem, taken};
+use super::problem::Problem;
 use super::{Site, chance};
 
-pub(super) struct Fields([Field; 3]);
+const EVERYBODY: &str = "everybody";
+const NAMED: &str = "named";
+const PORTAL: &str = "portal";
+const NORMAL: &str = "normal";
+const PRIORITY: &str = "priority";
+
+pub(super) struct Fields([Field; 4]);
 
 impl Fields {
     /// What stands there.
-    pub(super) fn of(holders: &[Holder], group: &PageGroup) -> Self {
-        let Self([name, extension, member]) = Self::new(holders);
-        let members = group.members.iter().map(HolderId::as_str);
+    pub(super) fn of(group: &PageGroup) -> Self {
+        let Self([name, extension, pagers, urgency]) = Self::new();
         Self([
             name.filled(group.name.as_str()),
             extension.filled(group.extension.as_str()),
-            member.ticked(&members.collect::<Vec<_>>()),
+            pagers.filled(match group.pagers {
+                Pagers::Everybody => EVERYBODY,
+                Pagers::Named(_) => NAMED,
+                Pagers::Portal => PORTAL,
+            }),
+            urgency.filled(match group.urgency {
+                Urgency::Normal => NORMAL,
+                Urgency::Priority => PRIORITY,
+            }),
         ])
     }
 
-    pub(super) fn typed(holders: &[Holder], posted: &Posted) -> Self {
-        Self(Self::new(holders).0.map(|field| field.typed(posted)))
+    pub(super) fn typed(posted: &Posted) -> Self {
+        Self(Self::new().0.map(|field| field.typed(posted)))
     }
 
-    /// Those that are ticked, of those there are.
-    pub(super) fn members(holders: &[Holder], posted: &Posted) -> Vec<HolderId> {
-        let ticked: BTreeSet<&str> = posted.values("member").collect();
-        let members = holders
-            .iter()
-            .filter(|holder| ticked.contains(holder.id.as_str()));
-        members.map(|holder| holder.id.clone()).collect()
-    }
-
-    /// Marks the number.
-    pub(super) fn refuse_extension(&mut self, why: &str) {
-        let [_, extension, _] = &mut self.0;
-        extension.refuse(why);
+    /// Marks what the store has refused; other failures are problems.
+    pub(super) fn refuse(&mut self, error: GroupError) -> Result<(), Problem> {
+        let [name, extension, pagers, _] = &mut self.0;
+        match error {
+            GroupError::Number(NumberTaken::Store(error)) => return Err(error.into()),
+            GroupError::Number(error @ NumberTaken::By { .. }) => extension.refuse(&error),
+            GroupError::TooMany | GroupError::TooManyMembers => name.refuse(&error),
+            GroupError::TooManyPagers => pagers.refuse(&error),
+        }
+        Ok(())
     }
 
     /// The form for one that is there.
@@ -52,20 +63,20 @@ impl Fields {
         let path = format!("{PAGE_GROUPS}/{}", group.id);
         FormPage {
             frame: Frame::new(by, format!("Change {}", group.name), PAGE_GROUPS),
-            action: path.clone(),
+            action: format!("{path}/edit"),
+            back: path.clone(),
             removal: Some(format!("{path}/remove")),
             ..self.page(by)
         }
     }
 
-    fn new(holders: &[Holder]) -> Self {
-        let member = |holder: &Holder| {
-            Choice::new(
-                holder.id.as_str(),
-                format!("{} ({})", holder.name, holder.extension),
-            )
-        };
-        let members = holders.iter().map(member).collect();
+    fn new() -> Self {
+        let pagers = [
+            (EVERYBODY, Pagers::Everybody),
+            (NAMED, Pagers::Named(Vec::new())),
+            (PORTAL, Pagers::Portal),
+        ];
+        let urgencies = [(NORMAL, Urgency::Normal), (PRIORITY, Urgency::Priority)];
         Self([
             Field::new(
                 "name",
@@ -80,10 +91,24 @@ impl Fields {
                 Control::Text(&[]),
             ),
             Field::new(
-                "member",
-                "Members",
-                "Their page slots hear the page.",
-                Control::Boxes(members),
+                "pagers",
+                "Who May Page",
+                "Those who are named are chosen on the group's page. Whoever may talk from the portal may page every group.",
+                Control::Select(
+                    pagers
+                        .map(|(value, pagers)| Choice::new(value, pagers_text(&pagers)))
+                        .into(),
+                ),
+            ),
+            Field::new(
+                "urgency",
+                "Rank",
+                "What a loudspeaker does that is playing another page already.",
+                Control::Select(
+                    urgencies
+                        .map(|(value, urgency)| Choice::new(value, urgency_text(urgency)))
+                        .into(),
+                ),
             ),
         ])
     }
@@ -91,7 +116,7 @@ impl Fields {
     fn page(self, by: &Visitor) -> FormPage {
         FormPage {
             frame: Frame::new(by, "Add a page group", PAGE_GROUPS),
-            introduction: "A page group is one number that pages every member at once.",
+            introduction: "A page group is one number that pages every member at once. Members are chosen once it is there.",
             action: "/page-groups/add".to_owned(),
             back: PAGE_GROUPS.to_owned(),
             hidden: Vec::new(),
@@ -100,31 +125,48 @@ impl Fields {
         }
     }
 
-    /// Makes the group that was typed, or marks what is wrong.
-    pub(super) fn group(&mut self, members: Vec<HolderId>, id: GroupId) -> Option<PageGroup> {
-        let [name, extension, member] = &mut self.0;
+    /// Makes the group that was typed, of what the form does not ask for besides, or marks what is wrong.
+    pub(super) fn group(
+        &mut self,
+        id: GroupId,
+        members: Vec<GroupMember>,
+        named: Vec<HolderId>,
+    ) -> Option<PageGroup> {
+        let [name, extension, pagers, urgency] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
-        if members.is_empty() {
-            member.refuse("choose at least one member");
-            return None;
-        }
+        let parsed_pagers = match pagers.value.as_str() {
+            EVERYBODY => Some(Pagers::Everybody),
+            NAMED => Some(Pagers::Named(named)),
+            PORTAL => Some(Pagers::Portal),
+            _ => {
+                pagers.refuse("choose who may page it");
+                None
+            }
+        };
+        let parsed_urgency = match urgency.value.as_str() {
+            NORMAL => Some(Urgency::Normal),
+            PRIORITY => Some(Urgency::Priority),
+            _ => {
+                urgency.refuse("choose how its pages rank");
+                None
+            }
+        };
         Some(PageGroup {
             id,
             name: parsed_name?,
             extension: parsed_extension?,
+            pagers: parsed_pagers?,
+            urgency: parsed_urgency?,
             members,
         })
     }
 }
 
-pub(super) async fn show(
-    State(site): State<Site>,
-    Extension(by): Extension<Visitor>,
-) -> Result<Response, Problem> {
-    let mut reading = site.store().read().await?;
-    let holders = reading.account(&by.account).holders(None).await?;
-    Ok(Fields::new(&holders).page(&by).answer())
+pub(super) async fn show(Extension(by): Extension<Visitor>) -> Result<Response, Problem> {
+    let Fields([name, extension, pagers, urgency]) = Fields::new();
+    let fields = Fields([name, extension, pagers.filled(EVERYBODY), urgency.filled(NORMAL)]);
+    Ok(fields.page(&by).answer())
 }
 
 pub(super) async fn add(
@@ -134,18 +176,18 @@ pub(super) async fn add(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let holders = scope.holders(None).await?;
-    let mut fields = Fields::typed(&holders, &posted);
-    let members = Fields::members(&holders, &posted);
-    let Some(group) = fields.group(members, GroupId::from_random(chance::bits()?)) else {
+    let mut fields = Fields::typed(&posted);
+    let id = GroupId::from_random(chance::bits()?);
+    let Some(group) = fields.group(id, Vec::new(), Vec::new()) else {
         return Ok(fields.page(by).answer());
     };
     if let Err(error) = scope.add_group(&group).await {
-        fields.refuse_extension(&taken(error)?);
+        fields.refuse(error)?;
         return Ok(fields.page(by).answer());
     }
     let detail = format!("{} ({})", group.name, group.extension);
     by.note(&mut writing, "add page group", detail).await?;
     writing.commit().await?;
-    Ok(Redirect::to(PAGE_GROUPS).into_response())
+    let path = format!("{PAGE_GROUPS}/{}/members", group.id);
+    Ok(Redirect::to(&path).into_response())
 }

@@ -1,57 +1,77 @@
 //! Page Groups: the list.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::GroupId;
+use store::ListedGroup;
 
 use super::Site;
 use super::gate::Visitor;
+use super::group::pagers_text;
 use super::layout::{self, Frame, PAGE_GROUPS};
+use super::list::{Asked, ListFrame, ROWS};
 use super::problem::Problem;
 
 #[derive(Template)]
 #[template(path = "groups.html")]
 struct Page {
     frame: Frame,
+    list: ListFrame,
     rows: Vec<Row>,
 }
 
 struct Row {
-    id: GroupId,
+    /// Where it is.
+    path: String,
     name: String,
     extension: String,
-    members: Vec<String>,
+    members: String,
+    pagers: &'static str,
 }
 
 pub(super) async fn show(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let mut names = BTreeMap::new();
-    for holder in scope.holders(None).await? {
-        names.insert(holder.id, format!("{} ({})", holder.name, holder.extension));
-    }
-    let groups = scope.groups().await?;
-    let rows = groups.into_iter().map(|group| Row {
-        id: group.id,
-        name: group.name.to_string(),
-        extension: group.extension.to_string(),
-        members: group
-            .members
-            .iter()
-            .filter_map(|member| names.get(member).cloned())
-            .collect(),
-    });
+    let listed = scope.list_groups(&asked.q, asked.after().as_ref(), ROWS).await?;
     let page = Page {
         frame: Frame::new(&by, "Page Groups", PAGE_GROUPS),
-        rows: rows.collect(),
+        list: ListFrame::new(asked, "Name or extension", &listed),
+        rows: listed.rows.iter().map(row).collect(),
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+fn row(group: &ListedGroup) -> Row {
+    Row {
+        path: format!("{PAGE_GROUPS}/{}", group.id),
+        members: members_text(group),
+        pagers: pagers_text(&group.pagers),
+        name: group.name.to_string(),
+        extension: group.extension.to_string(),
+    }
+}
+
+/// How many members of each kind there are.
+fn members_text(group: &ListedGroup) -> String {
+    let kinds = [
+        (group.holders, "user or common area", "users and common areas"),
+        (group.devices, "device", "devices"),
+        (group.slots, "slot", "slots"),
+        (group.sites, "site", "sites"),
+    ];
+    let counted = kinds.into_iter().filter(|(count, ..)| *count > 0);
+    let told: Vec<String> = counted
+        .map(|(count, one, more)| format!("{count} {}", if count == 1 { one } else { more }))
+        .collect();
+    if told.is_empty() {
+        "none".to_owned()
+    } else {
+        told.join(", ")
+    }
 }

@@ -125,9 +125,9 @@ async fn along(scope: &mut Scope<'_, '_>, holder: &Holder) -> Result<Vec<String>
             line::place_name(held.place)
         ));
     }
-    let groups = scope.groups().await?;
-    let of_it = groups.iter().filter(|group| group.members.contains(&holder.id));
-    along.extend(of_it.map(|group| format!("its membership of {} ({})", group.name, group.extension)));
+    for (extension, name) in scope.groups_with_holder(&holder.id).await? {
+        along.push(format!("its membership of {name} ({extension})"));
+    }
     Ok(along)
 }
 

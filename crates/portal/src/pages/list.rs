@@ -16,6 +16,14 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// The rows that a text finds, from a place on.
+    pub(super) fn at(q: &str, after: &str) -> Self {
+        Self {
+            q: q.to_owned(),
+            after: after.to_owned(),
+        }
+    }
+
     /// Where the page begins; what is no place in a list is its beginning.
     pub(super) fn after(&self) -> Option<ListKey> {
         self.after.parse().ok()

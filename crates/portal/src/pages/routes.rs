@@ -7,9 +7,9 @@ use model::inventory::Role;
 
 use super::{
     Site, administrators, api_clients, audit, check, claim_code, credentials, device, device_edit,
-    device_new, device_password, devices, extension_new, extensions, group_edit, group_new, groups,
-    holder_edit, holder_new, holders, invited, line_edit, live, provision, reports, resync, settings,
-    sign_in, start, talk,
+    device_new, device_password, devices, extension_new, extensions, group, group_edit, group_members,
+    group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live, provision, reports,
+    resync, settings, sign_in, start, talk,
 };
 
 /// One method of one path.
@@ -87,8 +87,19 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/page-groups", groups::show),
         get(Admin, "/page-groups/add", group_new::show),
         post(Admin, "/page-groups/add", group_new::add),
-        get(Admin, "/page-groups/{id}", group_edit::show),
-        post(Admin, "/page-groups/{id}", group_edit::save),
+        get(Viewer, "/page-groups/{id}", group::show),
+        get(Admin, "/page-groups/{id}/edit", group_edit::show),
+        post(Admin, "/page-groups/{id}/edit", group_edit::save),
+        get(Admin, "/page-groups/{id}/members", group_members::show),
+        post(Admin, "/page-groups/{id}/members", group_members::add),
+        post(Admin, "/page-groups/{id}/members/remove", group_members::remove),
+        get(Admin, "/page-groups/{id}/pagers", group_members::show_pagers),
+        post(Admin, "/page-groups/{id}/pagers", group_members::add_pagers),
+        post(
+            Admin,
+            "/page-groups/{id}/pagers/remove",
+            group_members::remove_pagers,
+        ),
         get(Admin, "/page-groups/{id}/remove", group_edit::ask_removal),
         post(Admin, "/page-groups/{id}/remove", group_edit::remove),
         get(Operator, "/talk", talk::show),

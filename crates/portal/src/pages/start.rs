@@ -77,7 +77,7 @@ async fn figures(site: &Site, by: &Visitor) -> Result<Vec<(&'static str, String,
     let areas = scope.count_holders(&of_kind(HolderKind::CommonArea)).await?;
     let users = scope.count_holders(&of_kind(HolderKind::User)).await?;
     let devices = scope.count_devices(&DeviceFilter::default()).await?;
-    let groups = scope.groups().await?.len();
+    let groups = scope.count_groups("").await?;
     Ok(vec![
         ("Common areas", areas.to_string(), "/common-areas"),
         ("Users", users.to_string(), "/users"),

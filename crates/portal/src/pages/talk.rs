@@ -35,7 +35,7 @@ const SOUND_KEPT: usize = 50;
 /// Events kept for a page that reads slowly: there are only so many.
 const EVENTS_KEPT: usize = 8;
 /// Page groups offered to choose from; other extensions are typed.
-const OFFERED_MAX: usize = 200;
+const OFFERED_MAX: u32 = 200;
 /// How long a page without scripts waits for the report. It is shorter than a change may take.
 const REPORT_TIME: Duration = Duration::from_secs(110);
 
@@ -84,9 +84,9 @@ pub(super) async fn show(
 
 async fn page(site: &Site, by: &Visitor, extension: String, text: String) -> Result<Page, Problem> {
     let mut reading = site.store().read().await?;
-    let groups = reading.account(&by.account).groups().await?;
+    let mut scope = reading.account(&by.account);
+    let groups = scope.list_groups("", None, OFFERED_MAX).await?.rows;
     let desk = site.setup().talk.as_ref();
-    let targets = groups.into_iter().take(OFFERED_MAX);
     Ok(Page {
         frame: Frame::new(by, "Talk", TALK),
         can_talk: desk.is_some(),
@@ -94,7 +94,8 @@ async fn page(site: &Site, by: &Visitor, extension: String, text: String) -> Res
         text_max: TEXT_LENGTH_MAX,
         extension,
         text,
-        targets: targets
+        targets: groups
+            .into_iter()
             .map(|group| (group.extension.to_string(), group.name.to_string()))
             .collect(),
         error: String::new(),

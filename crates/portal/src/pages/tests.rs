@@ -5,6 +5,7 @@ mod administrators;
 mod api_clients;
 mod changing;
 mod devices;
+mod groups;
 mod lists;
 mod people;
 mod settings;
@@ -17,9 +18,10 @@ use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use model::directory::Urgency;
 use model::inventory::{
-    Account, Administrator, AdministratorId, CountryCode, DisplayName, Holder, HolderId, HolderKind,
-    PasswordHash as Kept, Role, TimeZone, Uplink,
+    Account, Administrator, AdministratorId, CountryCode, DisplayName, GroupId, GroupMember, Holder,
+    HolderId, HolderKind, PageGroup, Pagers, PasswordHash as Kept, Role, TimeZone, Uplink,
 };
 use model::status::{ListenerReport, MissingReason, PageReport, Verdict};
 use model::{AccountId, Secret};
@@ -310,6 +312,29 @@ impl Visit {
         let mut reading = self.store.read().await.unwrap();
         let entries = reading.account(&one()).audit(100).await.unwrap();
         entries.into_iter().map(|entry| entry.action).collect()
+    }
+
+    /// What the audit says of the last action.
+    async fn last_detail(&self) -> String {
+        let mut reading = self.store.read().await.unwrap();
+        let entries = reading.account(&one()).audit(1).await.unwrap();
+        entries.first().unwrap().detail.clone()
+    }
+
+    /// Adds a page group without asking a page; gives the path of its own.
+    async fn add_group(&self, members: &[GroupMember]) -> String {
+        let group = PageGroup {
+            id: GroupId::from_random(1),
+            name: DisplayName::new("Everywhere").unwrap(),
+            extension: "1900".parse().unwrap(),
+            urgency: Urgency::Normal,
+            pagers: Pagers::Everybody,
+            members: members.to_vec(),
+        };
+        let mut writing = self.store.write().await.unwrap();
+        writing.account(&one()).add_group(&group).await.unwrap();
+        writing.commit().await.unwrap();
+        format!("/page-groups/{}", group.id)
     }
 
     /// Adds a common area without asking a page.

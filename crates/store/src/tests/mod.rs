@@ -3,6 +3,7 @@
 mod api_clients;
 mod besides;
 mod device_password;
+mod groups;
 mod listing;
 mod page_reports;
 mod removal;
@@ -10,12 +11,12 @@ mod upgrade;
 
 use crate::both_engines::{account, opened, place};
 use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, StoreError};
-use model::directory::{DigestAlgorithm, ExtensionRole, Generation};
+use model::directory::{DigestAlgorithm, ExtensionRole, Generation, Urgency};
 use model::inventory::{
     Administrator, AdministratorId, Assignment, Attempt, AttemptOutcome, AuditEntry, ClaimCode, CountryCode,
-    Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId, HolderKind, IssuedCertificate,
-    Line, LineId, LinePlace, MacAddress, PageGroup, PasswordHash, Role, Session, TimeZone, Timestamp,
-    TokenHash,
+    Description, Device, DeviceType, DisplayName, GroupId, GroupMember, Holder, HolderId, HolderKind,
+    IssuedCertificate, Line, LineId, LinePlace, MacAddress, PageGroup, Pagers, PasswordHash, Role, Session,
+    TimeZone, Timestamp, TokenHash,
 };
 use model::{AccountId, DeviceId, Secret, SlotPosition};
 
@@ -89,7 +90,9 @@ async fn everything_of_a_device_comes_back_as_it_was_given() {
         id: GroupId::from_random(1),
         name: name("Everywhere"),
         extension: "700".parse().unwrap(),
-        members: vec![hall.id.clone()],
+        urgency: Urgency::Normal,
+        pagers: Pagers::Everybody,
+        members: vec![GroupMember::Holder(hall.id.clone())],
     };
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -178,6 +181,8 @@ async fn a_number_is_given_once_in_an_account() {
         id: GroupId::from_random(1),
         name: name("Everywhere"),
         extension: "701".parse().unwrap(),
+        urgency: Urgency::Normal,
+        pagers: Pagers::Everybody,
         members: Vec::new(),
     };
     assert!(writing.account(&id("one")).add_group(&group).await.is_err());

@@ -10,7 +10,9 @@ fn group(members: &[HolderId]) -> PageGroup {
         id: GroupId::from_random(1),
         name: name("Everywhere"),
         extension: "700".parse().unwrap(),
-        members: members.to_vec(),
+        urgency: Urgency::Normal,
+        pagers: Pagers::Everybody,
+        members: members.iter().cloned().map(GroupMember::Holder).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::both_engines::Place;
 use crate::schema;
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 7] = [
+const WRITTEN: [(usize, &str); 8] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
@@ -15,6 +15,7 @@ const WRITTEN: [(usize, &str); 7] = [
     (6, include_str!("upgrade/0006.sql")),
     (8, include_str!("upgrade/0008.sql")),
     (9, include_str!("upgrade/0009.sql")),
+    (11, include_str!("upgrade/0011.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -55,7 +56,14 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         let line = line(&speaker, &hall);
         assert_eq!(scope.lines().await.unwrap(), [line], "{version}");
         assert_eq!(scope.devices().await.unwrap(), [speaker]);
-        assert_eq!(scope.groups().await.unwrap().len(), 1);
+        let group = scope.groups().await.unwrap().remove(0);
+        let (urgency, pagers, members) = if version < 11 {
+            (Urgency::Normal, Pagers::Everybody, 1)
+        } else {
+            (Urgency::Priority, Pagers::Named(vec![hall.id.clone()]), 3)
+        };
+        assert_eq!((group.urgency, group.pagers), (urgency, pagers), "{version}");
+        assert_eq!(group.members.len(), members, "{version}");
         assert_eq!(scope.audit(9).await.unwrap().len(), 1);
         let directory = scope.directory().await.unwrap().unwrap();
         assert_eq!((directory.epoch.0, directory.extensions.len()), (42, 2));

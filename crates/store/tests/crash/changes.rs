@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::directory::{DigestAlgorithm, Generation};
+use model::directory::{DigestAlgorithm, Generation, Urgency};
 use model::inventory::{
-    AuditEntry, CountryCode, Description, Device, DeviceType, DisplayName, GroupId, Holder, HolderId,
-    HolderKind, Line, LineId, LinePlace, MacAddress, PageGroup, TimeZone, Timestamp,
+    AuditEntry, CountryCode, Description, Device, DeviceType, DisplayName, GroupId, GroupMember, Holder,
+    HolderId, HolderKind, Line, LineId, LinePlace, MacAddress, PageGroup, Pagers, TimeZone, Timestamp,
 };
 use model::{DeviceId, Secret, SlotPosition};
 use store::Scope;
@@ -241,7 +241,8 @@ impl State {
     fn group(&mut self) -> PageGroup {
         let mut members = Vec::new();
         for _ in 0..3 {
-            members.extend(self.random.one_of(&self.holders).map(|holder| holder.id));
+            let holder = self.random.one_of(&self.holders).map(|holder| holder.id);
+            members.extend(holder.map(GroupMember::Holder));
         }
         members.sort();
         members.dedup();
@@ -249,6 +250,8 @@ impl State {
             id: GroupId::from_random(self.bits().into()),
             name: DisplayName::new("Everywhere").unwrap(),
             extension: (10_000 + self.changes).to_string().parse().unwrap(),
+            urgency: Urgency::Normal,
+            pagers: Pagers::Everybody,
             members,
         }
     }

@@ -1,7 +1,9 @@
 use super::*;
-use crate::directory::{Directory, Generation, Update};
+use crate::directory::Permission;
+use crate::directory::{Action, Decision, Directory, Generation, Update};
 use crate::inventory::{
-    CountryCode, Description, DeviceType, DisplayName, GroupId, HolderKind, MacAddress, TimeZone, Timestamp,
+    CountryCode, Description, DeviceType, DisplayName, GroupId, HolderKind, MacAddress, Pagers, TimeZone,
+    Timestamp,
 };
 use crate::{Secret, SlotPosition};
 
@@ -73,7 +75,11 @@ fn inventory() -> Inventory {
             id: GroupId::from_random(1),
             name: name("Everywhere"),
             extension: "700".parse().unwrap(),
-            members: vec![HolderId::from_random(701), HolderId::from_random(703)],
+            urgency: Urgency::Normal,
+            pagers: Pagers::Everybody,
+            members: [701, 703]
+                .map(|id| GroupMember::Holder(HolderId::from_random(id)))
+                .into(),
         }],
     }
 }
@@ -96,7 +102,6 @@ fn the_lines_of_a_holder_decide_what_dialling_it_does() {
             .find(|record| record.extension.as_str() == extension)
             .map(|record| record.role.clone())
     };
-    let users = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>();
     let urgency = Urgency::Normal;
     assert_eq!(
         role("701"),
@@ -173,4 +178,131 @@ fn a_line_of_a_device_that_is_gone_is_left_out() {
     let snapshot = directory_of(&inventory, Epoch(1));
     assert_eq!(snapshot.users.len(), 3);
     assert_eq!(snapshot.credentials.len(), 3);
+}
+
+fn users(names: &[&str]) -> Vec<SipUser> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+/// Who hears the group 700.
+fn hearers(inventory: &Inventory) -> Vec<SipUser> {
+    let snapshot = directory_of(inventory, Epoch(1));
+    let group = snapshot.extensions.last().unwrap();
+    group.role.users().to_vec()
+}
+
+#[test]
+fn members_by_device_slot_and_site_are_their_page_slots_each_once() {
+    let device = |number: u8| DeviceId::from_random(number.into());
+    let slot = |kind, port| SlotPosition::new(kind, port).unwrap();
+    let site: SiteId = "north".parse().unwrap();
+    let mut inventory = inventory();
+    inventory.devices[1].site = Some(site.clone());
+    for (members, heard) in [
+        (vec![GroupMember::Device(device(1))], vec!["u1"]),
+        (
+            vec![GroupMember::Slot(device(2), slot(SlotKind::Page, 1))],
+            vec!["u2"],
+        ),
+        (
+            vec![GroupMember::Slot(device(2), slot(SlotKind::Page, 2))],
+            vec![],
+        ),
+        (
+            vec![GroupMember::Slot(device(1), slot(SlotKind::Ring, 1))],
+            vec![],
+        ),
+        (vec![GroupMember::Site(site.clone())], vec!["u2"]),
+        (
+            vec![
+                GroupMember::Holder(HolderId::from_random(701)),
+                GroupMember::Device(device(1)),
+                GroupMember::Site(site),
+            ],
+            vec!["u1", "u2"],
+        ),
+        (vec![GroupMember::Site("south".parse().unwrap())], vec![]),
+    ] {
+        inventory.groups[0].members.clone_from(&members);
+        assert_eq!(hearers(&inventory), users(&heard), "{members:?}");
+    }
+}
+
+#[test]
+fn what_comes_to_a_site_later_is_in_its_groups() {
+    let site: SiteId = "north".parse().unwrap();
+    let mut inventory = inventory();
+    inventory.groups[0].members = vec![GroupMember::Site(site.clone())];
+    assert_eq!(hearers(&inventory), []);
+    // A device of no site is where its common area is, and one with a site is there.
+    inventory.holders[0].site = Some(site);
+    assert_eq!(hearers(&inventory), users(&["u1", "u2"]));
+    inventory.devices[0].site = Some("south".parse().unwrap());
+    assert_eq!(hearers(&inventory), users(&["u2"]));
+}
+
+#[test]
+fn a_group_has_as_many_members_as_a_zone_takes_and_not_one_more() {
+    let mut inventory = inventory();
+    let site: SiteId = "north".parse().unwrap();
+    inventory.devices[0].site = Some(site.clone());
+    inventory.groups[0].members = vec![GroupMember::Site(site)];
+    let first = inventory.lines[0].clone();
+    for number in 1..=MEMBERS_MAX {
+        inventory.lines.push(Line {
+            id: LineId::from_random(100 + number as u128),
+            user: format!("more{number}").parse().unwrap(),
+            authorization_id: format!("more{number}").parse().unwrap(),
+            ..first.clone()
+        });
+        if number >= MEMBERS_MAX - 1 {
+            assert_eq!(hearers(&inventory).len(), MEMBERS_MAX, "{number}");
+        }
+    }
+}
+
+#[test]
+fn a_group_is_paged_by_those_it_names_and_everything_else_by_everybody() {
+    let mut inventory = inventory();
+    let decide = |inventory: &Inventory, caller: &str, target: &str| {
+        let mut directory = Directory::new(inventory.account.id.clone());
+        let mut snapshot = directory_of(inventory, Epoch(1));
+        let talker = User {
+            user: "portal".parse().unwrap(),
+            name: String::new(),
+            kind: UserKind::Phone,
+        };
+        snapshot
+            .permissions
+            .push(Permission::to_page_everything(talker.user.clone()));
+        snapshot.users.push(talker);
+        directory.apply(Update::Snapshot(snapshot)).unwrap();
+        let target = directory.extension(target).unwrap();
+        directory.decide(&caller.parse().unwrap(), target) == Decision::Allowed
+    };
+    for (pagers, may) in [
+        (Pagers::Everybody, [true, true, true]),
+        (
+            Pagers::Named(vec![HolderId::from_random(200)]),
+            [true, false, true],
+        ),
+        (Pagers::Portal, [false, false, true]),
+    ] {
+        inventory.groups[0].pagers = pagers;
+        assert_eq!(
+            ["u6", "u1", "portal"].map(|by| decide(&inventory, by, "700")),
+            may
+        );
+        for target in ["701", "702", "703", "200"] {
+            assert!(decide(&inventory, "u1", target), "{target}");
+        }
+    }
+    let snapshot = directory_of(&inventory, Epoch(1));
+    assert!(
+        snapshot
+            .permissions
+            .iter()
+            .all(|permission| permission.action != Action::Page
+                || permission.subject != crate::directory::Subject::Any)
+    );
 }

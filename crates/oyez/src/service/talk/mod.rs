@@ -11,7 +11,9 @@ use audio::Sound;
 use device::{CallError, CallOutcome, CallSetup, place_live_call};
 use endpoint::CallerEvent;
 use endpoint::profile::Account;
-use model::directory::{Credential, CredentialSecret, DigestAlgorithm, Generation, Snapshot, User, UserKind};
+use model::directory::{
+    Credential, CredentialSecret, DigestAlgorithm, Generation, Permission, Snapshot, User, UserKind,
+};
 use model::status::{PageReport, ZoneEvent};
 use model::{AuthorizationId, Extension, Secret, SipUser};
 use net::resolver::Resolver;
@@ -67,7 +69,7 @@ impl PortalTalker {
         })
     }
 
-    /// Adds the user to what the zone is told.
+    /// Adds the user to what the zone is told. Whoever may talk from the portal may page every group.
     pub(super) fn join(&self, snapshot: &mut Snapshot) {
         snapshot.users.push(User {
             user: self.user.clone(),
@@ -81,6 +83,8 @@ impl PortalTalker {
             generation: Generation(1),
             secret: CredentialSecret::Password(self.password.clone()),
         });
+        let permission = Permission::to_page_everything(self.user.clone());
+        snapshot.permissions.push(permission);
     }
 }
 

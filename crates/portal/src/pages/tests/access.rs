@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use axum::http::Method;
-use model::inventory::{GroupId, PageGroup};
 
 use super::routes::{Route, routes};
 use super::*;
@@ -24,7 +23,7 @@ struct Furnished {
     device: String,
     line: String,
     holder: HolderId,
-    group: GroupId,
+    group: String,
     report: i64,
     /// Somebody who does not ask.
     administrator: AdministratorId,
@@ -36,16 +35,10 @@ impl Furnished {
         let visit = Visit::of(Role::Owner).await;
         let holder = visit.add_area(1, "Hall", "1001").await;
         let device = visit.add_device("0022EE0A0B0C", "algo", holder.as_str()).await;
+        let group = visit.add_group(&[GroupMember::Holder(holder.clone())]).await;
         let mut writing = visit.store.write().await.unwrap();
         let mut scope = writing.account(&one());
         let line = scope.lines().await.unwrap().remove(0).id.to_string();
-        let group = PageGroup {
-            id: GroupId::from_random(1),
-            name: DisplayName::new("Everywhere").unwrap(),
-            extension: "1900".parse().unwrap(),
-            members: vec![holder.clone()],
-        };
-        scope.add_group(&group).await.unwrap();
         scope.add_page_report(Timestamp(0), &report()).await.unwrap();
         let somebody = Administrator {
             id: AdministratorId::from_random(50),
@@ -67,7 +60,7 @@ impl Furnished {
             device: device.trim_start_matches("/devices/").to_owned(),
             line,
             holder,
-            group: group.id,
+            group: group.trim_start_matches("/page-groups/").to_owned(),
             report,
             administrator: somebody.id,
             visit,

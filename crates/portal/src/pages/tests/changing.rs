@@ -1,26 +1,10 @@
 //! Changing and removing what is there: each asks first, says what goes along, and is written down.
 
+use model::inventory::GroupMember;
+
 use super::*;
 
 const AREA: &str = "name=Hall&extension=1001&package=Standard&country=ca&time_zone=America%2FVancouver";
-
-async fn last_detail(visit: &Visit) -> String {
-    let mut reading = visit.store.read().await.unwrap();
-    let entries = reading.account(&one()).audit(1).await.unwrap();
-    entries.first().unwrap().detail.clone()
-}
-
-async fn add_group(visit: &Visit, members: &[&HolderId]) -> String {
-    let members: Vec<String> = members.iter().map(|id| format!("&member={id}")).collect();
-    let form = format!("name=Everywhere&extension=1900{}", members.concat());
-    assert_eq!(
-        visit.post("/page-groups/add", &form).await.location(),
-        "/page-groups"
-    );
-    let mut reading = visit.store.read().await.unwrap();
-    let group = reading.account(&one()).groups().await.unwrap().remove(0);
-    format!("/page-groups/{}", group.id)
-}
 
 #[tokio::test]
 async fn a_common_area_is_changed_and_what_was_wrong_is_marked() {
@@ -47,7 +31,7 @@ async fn a_common_area_is_changed_and_what_was_wrong_is_marked() {
     let list = visit.get("/common-areas").await.text;
     assert!(list.contains("Great hall") && list.contains("1002") && !list.contains("1001"));
     assert_eq!(visit.audit().await, ["change common area"]);
-    let detail = last_detail(&visit).await;
+    let detail = visit.last_detail().await;
     assert!(
         detail.contains(
             "Hall (1001): Display Name \"Hall\" → \"Great hall\", Extension Number \"1001\" → \"1002\""
@@ -61,7 +45,7 @@ async fn a_common_area_is_removed_with_what_the_page_before_said() {
     let visit = Visit::of(Role::Admin).await;
     let hall = visit.add_area(1, "Hall", "1001").await;
     let device = visit.add_device("0022EE0A0B0C", "algo", hall.as_str()).await;
-    add_group(&visit, &[&hall]).await;
+    visit.add_group(&[GroupMember::Holder(hall.clone())]).await;
     let path = format!("/common-areas/{hall}/remove");
 
     let asked = visit.get(&path).await.text;
@@ -73,7 +57,7 @@ async fn a_common_area_is_removed_with_what_the_page_before_said() {
     assert_eq!(visit.get(&path).await.status, StatusCode::NOT_FOUND);
     assert!(visit.get("/devices/unassigned").await.text.contains(&device));
     assert_eq!(visit.audit().await[0], "remove common area");
-    assert!(last_detail(&visit).await.contains("Page 1 at Hall speaker"));
+    assert!(visit.last_detail().await.contains("Page 1 at Hall speaker"));
 }
 
 #[tokio::test]
@@ -102,41 +86,6 @@ async fn a_device_is_changed_and_removed_once_nothing_is_assigned_to_it() {
 
     assert_eq!(visit.get(&device).await.status, StatusCode::NOT_FOUND);
     assert_eq!(visit.audit().await[..2], ["remove device", "remove common area"]);
-}
-
-#[tokio::test]
-async fn a_page_group_gets_other_members_and_is_removed() {
-    let visit = Visit::of(Role::Admin).await;
-    let (hall, gate) = (
-        visit.add_area(1, "Hall", "1001").await,
-        visit.add_area(2, "Gate", "1002").await,
-    );
-    let group = add_group(&visit, &[&hall]).await;
-    let form = visit.get(&group).await.text;
-    assert!(form.contains(&format!("value=\"{hall}\" checked")), "{form}");
-    assert!(!form.contains(&format!("value=\"{gate}\" checked")));
-
-    let empty = visit.post(&group, "name=Everywhere&extension=1900").await;
-    assert!(empty.marks("member", "choose at least one"), "{}", empty.text);
-    let answer = visit
-        .post(&group, &format!("name=Gates&extension=1001&member={gate}"))
-        .await;
-    assert!(
-        answer.marks("extension", "extension 1001 is Hall"),
-        "{}",
-        answer.text
-    );
-    let answer = visit
-        .post(&group, &format!("name=Gates&extension=1901&member={gate}"))
-        .await;
-    assert_eq!(answer.location(), "/page-groups");
-    assert!(last_detail(&visit).await.contains("Members \"1001\" → \"1002\""));
-
-    let remove = format!("{group}/remove");
-    assert!(visit.get(&remove).await.text.contains("Its members stay"));
-    assert_eq!(visit.post(&remove, "").await.location(), "/page-groups");
-    assert!(visit.get("/page-groups").await.text.contains("no page group yet"));
-    assert_eq!(visit.audit().await[0], "remove page group");
 }
 
 #[tokio::test]
