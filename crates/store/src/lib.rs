@@ -43,6 +43,7 @@ mod sites;
 mod stored;
 mod templates;
 mod transaction;
+mod webhooks;
 
 pub use access::SignedIn;
 pub use addresses::{ADDRESSES_MAX, AddressFilter};
@@ -67,3 +68,7 @@ pub use removal::{RemoveDeviceError, RotateLineError};
 pub use sites::{SITES_MAX, SiteError};
 pub use templates::{TEMPLATES_MAX, TemplateStoreError};
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};
+pub use webhooks::{
+    WEBHOOK_CAUSE_MAX, WEBHOOK_LOG_MAX, WEBHOOK_QUEUE_MAX, WEBHOOKS_MAX, WebhookAttempt, WebhookTask,
+    WebhookTurn,
+};

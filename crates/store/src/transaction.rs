@@ -138,6 +138,7 @@ pub struct Store {
     engine: Engine,
     sealer: Sealer,
     changes: watch::Sender<u64>,
+    webhook_changes: watch::Sender<u64>,
     catalogue: OnceLock<Catalogue>,
 }
 
@@ -188,6 +189,7 @@ impl Store {
             engine,
             sealer,
             changes: watch::Sender::new(0),
+            webhook_changes: watch::Sender::new(0),
             catalogue: OnceLock::new(),
         }
     }
@@ -234,6 +236,12 @@ impl Store {
     pub fn directory_changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
+
+    /// Tells when a receiver of what happens, or what waits for one, has changed.
+    #[must_use]
+    pub fn webhook_changes(&self) -> watch::Receiver<u64> {
+        self.webhook_changes.subscribe()
+    }
 }
 
 fn sealer(folder: &Path, is_new: bool) -> Result<Sealer, OpenError> {
@@ -247,6 +255,7 @@ pub struct Transaction<'s> {
     store: &'s Store,
     inner: EngineTransaction,
     changes_directory: bool,
+    changes_webhooks: bool,
     /// A statement has failed. SQLite would keep what the others did, PostgreSQL would say that it keeps it.
     has_failed: bool,
 }
@@ -257,6 +266,7 @@ impl<'s> Transaction<'s> {
             store,
             inner,
             changes_directory: false,
+            changes_webhooks: false,
             has_failed: false,
         }
     }
@@ -279,6 +289,9 @@ impl<'s> Transaction<'s> {
             return Err(StoreError::Incomplete);
         }
         let _told_when_dropped = self.changes_directory.then(|| Telling(&self.store.changes));
+        let _also = self
+            .changes_webhooks
+            .then(|| Telling(&self.store.webhook_changes));
         self.inner.commit().await.map_err(|error| match error.into() {
             StoreError::Lost(error) => StoreError::Uncertain(error),
             other => other,
@@ -289,6 +302,11 @@ impl<'s> Transaction<'s> {
     #[must_use]
     pub fn catalogue(&self) -> &'s Catalogue {
         self.store.catalogue()
+    }
+
+    /// Notes that receivers of what happens, or what waits for them, change with this transaction.
+    pub(crate) fn change_webhooks(&mut self) {
+        self.changes_webhooks = true;
     }
 
     pub(crate) fn sealer(&self) -> &'s Sealer {
@@ -329,7 +347,7 @@ impl<'s> Transaction<'s> {
     }
 }
 
-/// Tells of a changed directory when it is dropped. Whoever waits for a commit may be given up while the database carries it out, so
+/// Tells of what has changed when it is dropped. Whoever waits for a commit may be given up while the database carries it out, so
 /// it is told whatever has come of it: to look once more at what has not changed does no harm.
 struct Telling<'s>(&'s watch::Sender<u64>);
 

@@ -55,6 +55,7 @@ pub(crate) const PLACES: &[(&str, Place)] = &[
     ("model", pure(1)),
     ("paging", pure(2)),
     ("feed", pure(2)),
+    ("webhooks", pure(2)),
     ("endpoint", pure(3)),
     ("switch", pure(3)),
     ("net", shell(4)),

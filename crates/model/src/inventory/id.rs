@@ -42,6 +42,10 @@ inventory_id!(
     AlertSettingId, "an alert setting's id"
 );
 inventory_id!(
+    /// Identifies a receiver of what happens.
+    WebhookId, "a webhook's id"
+);
+inventory_id!(
     /// Identifies a site.
     SiteId, "a site's id"
 );

@@ -18,6 +18,7 @@ mod provisioning;
 mod template;
 mod text;
 mod time;
+mod webhook;
 
 pub use access::{Administrator, AuditEntry, PasswordHash, Role, Session, TokenHash};
 pub use alert_setting::{
@@ -36,6 +37,7 @@ pub use hardware::{
 pub use holder::{Account, EmergencyAddress, Holder, HolderKind, HolderProfile, Site, SiteProfile};
 pub use id::{
     AddressId, AdministratorId, AlertSettingId, ApiClientId, GroupId, HolderId, LineId, SiteId, TemplateId,
+    WebhookId,
 };
 pub use mac::{MacAddress, MacError};
 pub use projection::{Inventory, directory_of};
@@ -45,3 +47,7 @@ pub use text::{
     AddressLine, CountryCode, Description, DisplayName, FieldError, Remark, SiteTitle, TemplateName, TimeZone,
 };
 pub use time::Timestamp;
+pub use webhook::{
+    DeliveryState, Webhook, WebhookDelivery, WebhookEvent, WebhookEvents, WebhookEventsError, WebhookMessage,
+    WebhookState, WebhookUrl, WebhookUrlError,
+};

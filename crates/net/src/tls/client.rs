@@ -18,6 +18,8 @@ pub enum Trust {
     /// The authorities that the operating system trusts.
     #[default]
     Platform,
+    /// Those of the operating system, and these.
+    PlatformAnd(Vec<CertificateDer<'static>>),
     /// These authorities and no others.
     Authorities(Vec<CertificateDer<'static>>),
     /// Anyone. The channel is encrypted to whoever answers, who may be an attacker.
@@ -62,6 +64,10 @@ impl ClientTls {
         static NEXT_POLICY: AtomicU64 = AtomicU64::new(0);
         let verifier: Arc<dyn ServerCertVerifier> = match config.trust {
             Trust::Platform => Arc::new(Verifier::new(provider()).map_err(TrustError::Platform)?),
+            Trust::PlatformAnd(authorities) => {
+                let verifier = Verifier::new_with_extra_roots(authorities, provider());
+                Arc::new(verifier.map_err(TrustError::Platform)?)
+            }
             Trust::Authorities(authorities) => {
                 let mut roots = RootCertStore::empty();
                 for authority in authorities {

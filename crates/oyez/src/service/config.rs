@@ -1,6 +1,7 @@
 //! The configuration file of a service: one TOML file, read and checked before anything is made or bound.
 
 mod provisioning;
+mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,11 +16,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use zone::toml_file::{ConfigError, Right, TomlFile};
 
-use net::tls::Identity;
+use ::webhooks::RetryPlan;
+use net::tls::{Identity, Trust};
 
 use super::database::StoreConfig;
 use super::imported::ImportedFiles;
 pub use provisioning::{ManufacturerConfig, ProvisioningConfig};
+pub use webhooks::WebhooksConfig;
 
 /// What would be right for each key, as it would stand in the file.
 const RIGHT: Right = &[
@@ -59,6 +62,13 @@ const RIGHT: Right = &[
     ("feed.listen", "listen = \"0.0.0.0:8445\""),
     ("feed.address", "address = \"oyez.example.com\""),
     ("feed.zones", "zones = [\"b\"]"),
+    ("webhooks.ca", "ca = \"receivers.pem\""),
+    ("webhooks.allow-loopback", "allow-loopback = false"),
+    ("webhooks.allow-link-local", "allow-link-local = false"),
+    ("webhooks.allow-private", "allow-private = true"),
+    ("webhooks.allow-http", "allow-http = false"),
+    ("webhooks.retry-after", "retry-after = [10, 60, 300, 1800, 5400]"),
+    ("webhooks.failures-max", "failures-max = 30"),
     ("zone", "a section [zone] with outbound-proxy"),
     ("zone.config", "config = \"zone.toml\""),
     ("zone.outbound-proxy", "outbound-proxy = \"oyez.example.com\""),
@@ -93,6 +103,9 @@ pub struct ServiceConfig {
     pub account: AccountConfig,
     /// What zones elsewhere learn the directory from.
     pub feed: Option<FeedConfig>,
+    /// How other programs are told of what happens.
+    #[serde(default)]
+    pub webhooks: WebhooksConfig,
     /// Where devices register.
     pub zone: ZonePlace,
     /// Models of devices besides those that are known.
@@ -273,6 +286,24 @@ impl ServiceConfig {
     /// When there are too many, or a file has no certificates that can be used: the line is named.
     pub fn manufacturers(&self) -> Result<Vec<Manufacturer>, ConfigError> {
         self.provisioning.manufacturers(&self.file)
+    }
+
+    /// Whom is believed to be a receiver of webhooks.
+    ///
+    /// # Errors
+    ///
+    /// When the file of authorities cannot be used: the line that names it is named.
+    pub fn webhook_trust(&self) -> Result<Trust, ConfigError> {
+        self.webhooks.trust(&self.file)
+    }
+
+    /// When messages of webhooks are tried again.
+    ///
+    /// # Errors
+    ///
+    /// When the plan breaks a limit: its line is named.
+    pub fn webhook_plan(&self) -> Result<RetryPlan, ConfigError> {
+        self.webhooks.plan(&self.file)
     }
 
     /// What the file says under `key`, as `section.key`, cannot be used: `what` says why.

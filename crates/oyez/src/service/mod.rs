@@ -12,6 +12,7 @@ mod questions;
 mod reports;
 mod resync;
 mod talk;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ use feed_server::FeedServer;
 use imported::ImportedFiles;
 use questions::Questions;
 use talk::{Booth, PortalTalker};
+use webhooks::Webhooks;
 
 /// Connections to the portal: a browser opens a handful.
 const PORTAL_LIMITS: Limits = Limits {
@@ -96,6 +98,7 @@ pub struct Service {
     /// Where the feed listens, and where the files for its zones are.
     feed: Option<(FeedServer, PathBuf)>,
     _questions: Questions,
+    _webhooks: Webhooks,
     _portal: Listener,
     _provisioning: Listener,
 }
@@ -142,6 +145,7 @@ impl Service {
             resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
         });
 
+        let webhooks = Webhooks::start(config, &store, &opened.account.id, &registrations)?;
         let questions = Questions::serve(&state, &store, &opened.account.id, &registrations).await?;
         let provisioning = start_provisioning(
             config,
@@ -200,6 +204,7 @@ impl Service {
             provisioning_url,
             feed,
             _questions: questions,
+            _webhooks: webhooks,
             _portal: portal,
             _provisioning: provisioning,
         })
@@ -208,6 +213,12 @@ impl Service {
     /// The zone in this process.
     pub(crate) fn zone(&self) -> Option<&Zone> {
         self.zone.as_ref().map(|running| &running.zone)
+    }
+
+    /// Where the zone of this process listens.
+    pub fn zone_listens(&self) -> Vec<SocketAddr> {
+        let bound = self.zone().map(Zone::bound).unwrap_or_default();
+        bound.iter().map(|bound| bound.local).collect()
     }
 
     /// What the service keeps.

@@ -8,6 +8,7 @@ mod listing;
 mod page_reports;
 mod removal;
 mod upgrade;
+mod webhooks;
 
 use crate::both_engines::{account, opened, place};
 use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, StoreError};

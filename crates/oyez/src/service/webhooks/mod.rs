@@ -1,0 +1,333 @@
+//! Telling other programs of what happens: carries out what [`webhooks::Courier`] says, over what the store keeps. What was kept is
+//! sent at least once, also after a restart.
+
+mod client;
+mod presence;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::inventory::{DeliveryState, Timestamp, WebhookId};
+use model::{AccountId, Secret};
+use net::tls::{ClientTls, ClientTlsConfig};
+use registrations::Registrations;
+use store::{Store, StoreError, WebhookAttempt, WebhookTask, timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use webhooks::message::{Frame, question};
+use webhooks::signature::{EVENT_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, judge_answer, sign};
+use webhooks::{Courier, Head, Next, Outcome, Output, RetryPlan, Wanted};
+
+use zone::toml_file::ConfigError;
+
+use super::config::ServiceConfig;
+use client::{Client, Post, Refused};
+
+/// Wait after the store has failed.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Longest sleep: a clock that was set is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// What tells; it ends with this value, and what it was about to tell is told after the next start.
+pub(super) struct Webhooks {
+    _tasks: JoinSet<()>,
+}
+
+impl Webhooks {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// When the file says something that cannot be.
+    pub(super) fn start(
+        config: &ServiceConfig,
+        store: &Arc<Store>,
+        account: &AccountId,
+        registrations: &Arc<Registrations>,
+    ) -> Result<Self, ConfigError> {
+        let (trust, plan) = (config.webhook_trust()?, config.webhook_plan()?);
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust,
+            ..ClientTlsConfig::default()
+        });
+        let client = Client {
+            tls: tls.map_err(|error| device::sentence(&error)),
+            addresses: config.webhooks.addresses(),
+            allows_http: config.webhooks.allow_http,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Delivering::new(Arc::clone(store), client, plan).run());
+        let (store, registrations) = (Arc::clone(store), Arc::clone(registrations));
+        tasks.spawn(presence::tell(store, account.clone(), registrations));
+        Ok(Self { _tasks: tasks })
+    }
+}
+
+/// The time, as it is stored.
+fn now() -> Timestamp {
+    timestamp(SystemTime::now())
+}
+
+/// What all messages of one thing that happens now have in common.
+pub(super) fn frame(account: &AccountId) -> Result<Frame<'_>, StoreError> {
+    Ok(Frame {
+        account,
+        at: now(),
+        id: u128::from_le_bytes(drawn()?),
+    })
+}
+
+fn drawn() -> Result<[u8; 16], StoreError> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).map_err(|_| StoreError::NoRandomness)?;
+    Ok(octets)
+}
+
+/// Until a moment.
+async fn until(moment: Option<Timestamp>) {
+    let left = moment.map_or(SLEEP_MAX, |at| {
+        Duration::from_millis(at.0.saturating_sub(now().0)).min(SLEEP_MAX)
+    });
+    sleep(left).await;
+}
+
+struct Delivering {
+    store: Arc<Store>,
+    client: Arc<Client>,
+    courier: Courier,
+    changes: watch::Receiver<u64>,
+    account_by_webhook: BTreeMap<WebhookId, AccountId>,
+    tries: JoinSet<(WebhookId, Outcome)>,
+    /// What could not be done yet. Before it is, nothing is sent: a try that is not kept would be made again at once.
+    undone: Option<Output>,
+}
+
+impl Delivering {
+    fn new(store: Arc<Store>, client: Client, plan: RetryPlan) -> Self {
+        Self {
+            changes: store.webhook_changes(),
+            store,
+            client: Arc::new(client),
+            courier: Courier::new(plan),
+            account_by_webhook: BTreeMap::new(),
+            tries: JoinSet::new(),
+            undone: None,
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            if let Err(error) = self.work().await {
+                let error = device::sentence(&error);
+                tracing::error!(%error, "webhooks wait: what is to be sent cannot be read, or what was sent not be kept");
+                sleep(RETRY_AFTER).await;
+            }
+            tokio::select! {
+                changed = self.changes.changed() => if changed.is_err() {
+                    return;
+                },
+                Some(ended) = self.tries.join_next() => if let Ok((webhook, outcome)) = ended {
+                    self.courier.handle_answer(&webhook, outcome, now());
+                },
+                () = until(self.courier.next_timeout()) => self.courier.handle_timeout(now()),
+            }
+        }
+    }
+
+    /// Does what is to be done, then looks for more.
+    async fn work(&mut self) -> Result<(), StoreError> {
+        self.carry_out().await?;
+        let turns = self.store.read().await?.webhook_turns().await?;
+        let courier = &self.courier;
+        self.account_by_webhook
+            .retain(|webhook, _| courier.is_under_way(webhook));
+        let accounts = turns
+            .iter()
+            .map(|turn| (turn.webhook.clone(), turn.account.clone()));
+        self.account_by_webhook.extend(accounts);
+        let first = turns.into_iter().map(|turn| {
+            let wanted = match turn.task {
+                WebhookTask::Question => Wanted::Question,
+                WebhookTask::Message {
+                    number,
+                    tries,
+                    not_before,
+                } => Wanted::Message(Head {
+                    number,
+                    tries,
+                    failures: turn.failures,
+                    not_before,
+                }),
+            };
+            (turn.webhook, wanted)
+        });
+        self.courier.handle_first(first, now());
+        self.carry_out().await
+    }
+
+    async fn carry_out(&mut self) -> Result<(), StoreError> {
+        while let Some(output) = self.undone.take().or_else(|| self.courier.poll_output()) {
+            if let Err(error) = self.do_one(&output).await {
+                self.undone = Some(output);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn do_one(&mut self, output: &Output) -> Result<(), StoreError> {
+        match output {
+            Output::Ask(webhook) => self.ask(webhook).await,
+            Output::Send { webhook, number } => self.send(webhook, *number).await,
+            Output::Proved { webhook, outcome } => self.keep_proof(webhook, outcome).await,
+            Output::Settled {
+                webhook,
+                number,
+                outcome,
+                next,
+                stops,
+            } => {
+                let attempt = attempt(outcome, *next, *stops);
+                self.keep(webhook, *number, &attempt).await
+            }
+        }
+    }
+
+    async fn ask(&mut self, webhook: &WebhookId) -> Result<(), StoreError> {
+        let Some(account) = self.account_by_webhook.get(webhook) else {
+            self.courier.handle_gone(webhook, now());
+            return Ok(());
+        };
+        let Some(found) = self.store.read().await?.account(account).webhook(webhook).await? else {
+            self.courier.handle_gone(webhook, now());
+            return Ok(());
+        };
+        let plain = URL_SAFE_NO_PAD.encode(drawn()?);
+        let body = question(&plain, now());
+        let post = Post {
+            headers: signed(&found.secret, &body),
+            url: found.url,
+            body,
+            wants_answer: true,
+        };
+        let (client, webhook) = (Arc::clone(&self.client), webhook.clone());
+        self.tries.spawn(async move {
+            let outcome = match client.send(post).await {
+                Ok((status, answer)) => match judge_answer(&found.secret, &plain, &answer) {
+                    Ok(()) => Outcome::Taken(status),
+                    Err(not_proved) => Outcome::Failed {
+                        status: Some(status),
+                        cause: not_proved.to_string(),
+                    },
+                },
+                Err(refused) => failed(refused),
+            };
+            (webhook, outcome)
+        });
+        Ok(())
+    }
+
+    async fn send(&mut self, webhook: &WebhookId, number: i64) -> Result<(), StoreError> {
+        let found = match self.account_by_webhook.get(webhook) {
+            Some(account) => {
+                let mut reading = self.store.read().await?;
+                let mut scope = reading.account(account);
+                let message = scope.webhook_message(webhook, number).await?;
+                scope.webhook(webhook).await?.zip(message)
+            }
+            None => None,
+        };
+        let Some((found, (event_id, body))) = found else {
+            self.courier.handle_gone(webhook, now());
+            return Ok(());
+        };
+        let mut headers = signed(&found.secret, body.reveal());
+        headers.push((EVENT_ID_HEADER, event_id));
+        let post = Post {
+            url: found.url,
+            headers,
+            body: body.reveal().to_owned(),
+            wants_answer: false,
+        };
+        let (client, webhook) = (Arc::clone(&self.client), webhook.clone());
+        self.tries.spawn(async move {
+            let outcome = match client.send(post).await {
+                Ok((status, _)) => Outcome::Taken(status),
+                Err(refused) => failed(refused),
+            };
+            (webhook, outcome)
+        });
+        Ok(())
+    }
+
+    async fn keep_proof(&self, webhook: &WebhookId, outcome: &Outcome) -> Result<(), StoreError> {
+        let Some(account) = self.account_by_webhook.get(webhook) else {
+            return Ok(());
+        };
+        let failure = match outcome {
+            Outcome::Taken(_) => None,
+            Outcome::Failed { cause, .. } => Some(cause.as_str()),
+        };
+        let mut writing = self.store.write().await?;
+        writing.account(account).prove_webhook(webhook, failure).await?;
+        writing.commit().await
+    }
+
+    async fn keep(
+        &self,
+        webhook: &WebhookId,
+        number: i64,
+        attempt: &WebhookAttempt,
+    ) -> Result<(), StoreError> {
+        let Some(account) = self.account_by_webhook.get(webhook) else {
+            return Ok(());
+        };
+        if let Some(because) = &attempt.stops {
+            tracing::warn!(webhook = webhook.as_str(), because, "a webhook is sent no more");
+        }
+        let mut writing = self.store.write().await?;
+        let mut scope = writing.account(account);
+        scope.settle_webhook_message(webhook, number, attempt).await?;
+        writing.commit().await
+    }
+}
+
+/// What proves a body that is sent now.
+fn signed(secret: &Secret, body: &str) -> Vec<(&'static str, String)> {
+    let signed = sign(secret, now(), body);
+    vec![
+        (TIMESTAMP_HEADER, signed.timestamp),
+        (SIGNATURE_HEADER, signed.signature),
+    ]
+}
+
+fn failed(Refused { status, cause }: Refused) -> Outcome {
+    Outcome::Failed { status, cause }
+}
+
+/// How a try has ended, as it is kept.
+fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
+    let (status, cause) = match outcome {
+        Outcome::Taken(status) => (Some(*status), String::new()),
+        Outcome::Failed { status, cause } => (*status, cause.clone()),
+    };
+    let at = now();
+    let (state, not_before) = match next {
+        Next::Done => (DeliveryState::Delivered, at),
+        Next::Again { at } => (DeliveryState::Waiting, at),
+        Next::GivenUp => (DeliveryState::GivenUp, at),
+    };
+    let stops = stops.then(|| format!("it has failed too often in a row; the last time: {cause}"));
+    WebhookAttempt {
+        at,
+        status,
+        cause,
+        state,
+        not_before,
+        stops,
+    }
+}

@@ -1,0 +1,250 @@
+//! Receivers of what happens, their queues, and what has become of what was in them.
+
+use model::inventory::{
+    DeliveryState, Webhook, WebhookEvent, WebhookEvents, WebhookId, WebhookMessage, WebhookState,
+};
+
+use super::*;
+use crate::{WEBHOOK_LOG_MAX, WEBHOOK_QUEUE_MAX, WEBHOOKS_MAX, WebhookAttempt, WebhookTask};
+
+fn webhook(number: u8) -> Webhook {
+    Webhook {
+        id: WebhookId::from_random(number.into()),
+        url: "https://hooks.example.com/oyez".parse().unwrap(),
+        events: WebhookEvents::new(["phone.generic_device_provision", "oyez.page_ended"]).unwrap(),
+        shows_passwords: number % 2 == 1,
+        secret: Secret::from("a secret token"),
+        state: WebhookState::Active,
+        because: String::new(),
+        failures: 0,
+        dropped: 0,
+        added_at: Timestamp(number.into()),
+    }
+}
+
+fn message(event: WebhookEvent, number: i64) -> WebhookMessage {
+    WebhookMessage {
+        event,
+        id: format!("event {number}"),
+        at: NOW,
+        body: Secret::from("without"),
+        body_with_passwords: Some(Secret::from("with hunter2")),
+    }
+}
+
+fn attempt(state: DeliveryState) -> WebhookAttempt {
+    WebhookAttempt {
+        at: NOW,
+        status: Some(500),
+        cause: "the receiver answers 500".to_owned(),
+        state,
+        not_before: NOW.after_seconds(10),
+        stops: None,
+    }
+}
+
+#[tokio::test]
+async fn a_message_waits_for_all_who_want_it_across_a_restart_and_passwords_only_for_those_who_may() {
+    let (folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for number in [1, 2] {
+        assert!(scope.add_webhook(&webhook(number)).await.unwrap());
+    }
+    let unproved = Webhook {
+        state: WebhookState::Unproved,
+        ..webhook(3)
+    };
+    assert!(scope.add_webhook(&unproved).await.unwrap());
+    let provision = message(WebhookEvent::GenericDeviceProvision, 1);
+    assert_eq!(scope.queue_webhook_message(&provision).await.unwrap(), 2);
+    let unwanted = message(WebhookEvent::DeviceDown, 2);
+    assert!(!scope.is_webhook_wanted(WebhookEvent::DeviceDown).await.unwrap());
+    assert_eq!(scope.queue_webhook_message(&unwanted).await.unwrap(), 0);
+    let mut other = writing.account(&id("two"));
+    assert_eq!(other.queue_webhook_message(&provision).await.unwrap(), 0);
+    assert_eq!(other.webhook(&webhook(1).id).await.unwrap(), None);
+    let mut changes = store.webhook_changes();
+    writing.commit().await.unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    drop(store);
+
+    let store = folder.open().await.unwrap();
+    let mut reading = store.read().await.unwrap();
+    let turns = reading.webhook_turns().await.unwrap();
+    assert_eq!(turns.len(), 2);
+    let mut scope = reading.account(&id("one"));
+    assert_eq!(
+        scope.webhooks().await.unwrap(),
+        [webhook(1), webhook(2), unproved]
+    );
+    for (turn, right) in turns.iter().zip(["with hunter2", "without"]) {
+        let WebhookTask::Message { number, tries: 0, .. } = turn.task else {
+            panic!("{turn:?}");
+        };
+        let found = scope.webhook_message(&turn.webhook, number).await.unwrap();
+        assert_eq!(found, Some(("event 1".to_owned(), Secret::from(right))));
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_a_message_is_kept_without_what_it_said() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    let ended = message(WebhookEvent::PageEnded, 1);
+    scope.queue_webhook_message(&ended).await.unwrap();
+    let number = scope.webhook_deliveries(&hook, 9).await.unwrap()[0].number;
+
+    scope
+        .settle_webhook_message(&hook, number, &attempt(DeliveryState::Waiting))
+        .await
+        .unwrap();
+
+    let turn = writing.webhook_turns().await.unwrap().remove(0);
+    let again = WebhookTask::Message {
+        number,
+        tries: 1,
+        not_before: NOW.after_seconds(10),
+    };
+    assert_eq!((turn.failures, turn.task), (1, again));
+    let mut scope = writing.account(&id("one"));
+    assert!(scope.webhook_message(&hook, number).await.unwrap().is_some());
+
+    let stops = WebhookAttempt {
+        stops: Some("it failed".to_owned()),
+        ..attempt(DeliveryState::GivenUp)
+    };
+    scope.settle_webhook_message(&hook, number, &stops).await.unwrap();
+
+    assert_eq!(scope.webhook_message(&hook, number).await.unwrap(), None);
+    let kept = scope.webhook_deliveries(&hook, 9).await.unwrap().remove(0);
+    assert_eq!(
+        (kept.state, kept.tries, kept.status),
+        (DeliveryState::GivenUp, 2, Some(500))
+    );
+    let stopped = scope.webhook(&hook).await.unwrap().unwrap();
+    assert_eq!((stopped.state, stopped.failures), (WebhookState::Stopped, 2));
+    assert_eq!(stopped.because, "it failed");
+    // It is kept for whoever was stopped, and sent once that has been looked at.
+    scope.queue_webhook_message(&ended).await.unwrap();
+    assert!(writing.webhook_turns().await.unwrap().is_empty());
+    let mut scope = writing.account(&id("one"));
+    scope.ask_webhook(&hook).await.unwrap();
+    assert_eq!(
+        writing.webhook_turns().await.unwrap()[0].task,
+        WebhookTask::Question
+    );
+    let mut scope = writing.account(&id("one"));
+    scope.prove_webhook(&hook, Some("wrong secret")).await.unwrap();
+    let stopped = scope.webhook(&hook).await.unwrap().unwrap();
+    assert_eq!(
+        (stopped.state, stopped.because.as_str()),
+        (WebhookState::Stopped, "wrong secret")
+    );
+    scope.ask_webhook(&hook).await.unwrap();
+    scope.prove_webhook(&hook, None).await.unwrap();
+    assert_eq!(scope.webhook(&hook).await.unwrap().unwrap().failures, 0);
+    assert_eq!(writing.webhook_turns().await.unwrap().len(), 1);
+    let mut scope = writing.account(&id("one"));
+    assert!(scope.remove_webhook(&hook).await.unwrap().is_some());
+    assert!(scope.webhook_deliveries(&hook, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn so_many_messages_wait_and_one_more_drops_the_oldest_and_is_counted() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    for number in 0..WEBHOOK_QUEUE_MAX {
+        let test = message(WebhookEvent::Test, number);
+        scope.queue_webhook_test(&hook, &test).await.unwrap();
+    }
+    assert_eq!(scope.webhook(&hook).await.unwrap().unwrap().dropped, 0);
+
+    let one_more = message(WebhookEvent::Test, WEBHOOK_QUEUE_MAX);
+    scope.queue_webhook_test(&hook, &one_more).await.unwrap();
+
+    let full = u64::try_from(WEBHOOK_QUEUE_MAX).unwrap();
+    assert_eq!(scope.count_webhook_queue(&hook).await.unwrap(), full);
+    assert_eq!(scope.webhook(&hook).await.unwrap().unwrap().dropped, 1);
+    let oldest = scope
+        .webhook_deliveries(&hook, 9_999)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    assert_eq!(oldest.id, "event 1");
+}
+
+#[tokio::test]
+async fn so_much_is_remembered_and_so_many_receivers_are_taken() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(0).id;
+    let mut scope = writing.account(&id("one"));
+    for number in 0..u8::try_from(WEBHOOKS_MAX).unwrap() {
+        assert!(scope.add_webhook(&webhook(number)).await.unwrap());
+    }
+    assert!(!scope.add_webhook(&webhook(99)).await.unwrap());
+    for number in 0..=WEBHOOK_LOG_MAX {
+        let test = message(WebhookEvent::Test, number);
+        scope.queue_webhook_test(&hook, &test).await.unwrap();
+        let waiting = scope.webhook_deliveries(&hook, 1).await.unwrap().remove(0).number;
+        let taken = attempt(DeliveryState::Delivered);
+        scope
+            .settle_webhook_message(&hook, waiting, &taken)
+            .await
+            .unwrap();
+    }
+    let kept = scope.webhook_deliveries(&hook, 999).await.unwrap();
+    assert_eq!(kept.len(), usize::try_from(WEBHOOK_LOG_MAX).unwrap());
+    assert_eq!(kept.last().unwrap().id, "event 1");
+}
+
+#[tokio::test]
+async fn a_receiver_that_has_never_shown_its_secret_is_kept_nothing_for_while_it_is_asked() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    let unproved = Webhook {
+        state: WebhookState::Unproved,
+        ..webhook(1)
+    };
+    scope.add_webhook(&unproved).await.unwrap();
+    let ended = message(WebhookEvent::PageEnded, 1);
+    assert!(scope.ask_webhook(&hook).await.unwrap());
+    assert_eq!(scope.queue_webhook_message(&ended).await.unwrap(), 0);
+    assert!(scope.prove_webhook(&hook, Some("no")).await.unwrap());
+    assert_eq!(
+        scope.webhook(&hook).await.unwrap().unwrap().state,
+        WebhookState::Unproved
+    );
+    assert!(scope.ask_webhook(&hook).await.unwrap());
+    assert!(scope.prove_webhook(&hook, None).await.unwrap());
+    assert!(scope.ask_webhook(&hook).await.unwrap());
+    assert_eq!(scope.queue_webhook_message(&ended).await.unwrap(), 1);
+    let mut other = writing.account(&id("two"));
+    assert!(!other.ask_webhook(&hook).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_device_is_told_of_for_the_first_time_once() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_device(&device(1)).await.unwrap();
+    let first = device(1).id;
+    assert!(scope.note_told_presence(&first, true).await.unwrap());
+    assert!(!scope.note_told_presence(&first, false).await.unwrap());
+    assert!(!scope.note_told_presence(&device(2).id, true).await.unwrap());
+    assert_eq!(scope.told_presence().await.unwrap(), [(first, false)]);
+    let mut other = writing.account(&id("two"));
+    assert_eq!(other.told_presence().await.unwrap(), []);
+}

@@ -1,0 +1,489 @@
+//! Programs that are told of what happens, what waits for them, and what has become of it.
+
+use model::inventory::{
+    DeliveryState, Timestamp, Webhook, WebhookDelivery, WebhookEvent, WebhookEvents, WebhookId,
+    WebhookMessage, WebhookState, WebhookUrl,
+};
+use model::{AccountId, DeviceId, Secret};
+
+use crate::engine::{Row, Value};
+use crate::stored::{Columns, moment};
+use crate::transaction::{Scope, StoreError, Transaction};
+
+const TABLE: &str = "webhook";
+const DELIVERY: &str = "webhook_delivery";
+/// Receivers of one account.
+pub const WEBHOOKS_MAX: i64 = 20;
+/// Messages that wait for one receiver; past that the oldest is dropped and counted. A site whose devices all come up and go down twice
+/// finds room.
+pub const WEBHOOK_QUEUE_MAX: i64 = 5_000;
+/// Messages of one receiver that are remembered after they were delivered or given up.
+pub const WEBHOOK_LOG_MAX: i64 = 100;
+/// Characters of a cause at most.
+pub const WEBHOOK_CAUSE_MAX: usize = 300;
+
+/// What a receiver is to be sent next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookTask {
+    /// It is to be asked whether it knows its secret.
+    Question,
+    /// The first message that waits for it.
+    Message {
+        /// Its number.
+        number: i64,
+        /// How often it was tried.
+        tries: u32,
+        /// From when on it may be tried.
+        not_before: Timestamp,
+    },
+}
+
+/// A receiver that has something to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTurn {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Which.
+    pub webhook: WebhookId,
+    /// Tries in a row that have failed.
+    pub failures: u32,
+    /// What it is to be sent.
+    pub task: WebhookTask,
+}
+
+/// How a try has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookAttempt {
+    /// When.
+    pub at: Timestamp,
+    /// The status that was answered.
+    pub status: Option<u16>,
+    /// Why it has failed; empty if it has not.
+    pub cause: String,
+    /// What becomes of the message.
+    pub state: DeliveryState,
+    /// From when on it is tried again.
+    pub not_before: Timestamp,
+    /// Why nothing more is sent to the receiver, if that is so.
+    pub stops: Option<String>,
+}
+
+impl Transaction<'_> {
+    /// Lists the receivers that have something to be sent, each with what comes first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn webhook_turns(&mut self) -> Result<Vec<WebhookTurn>, StoreError> {
+        let sql = "SELECT webhook.account, webhook.id, webhook.failures, webhook.state, \
+                   COALESCE(one.id, 0), COALESCE(one.tries, 0), COALESCE(one.not_before, 0) \
+                   FROM webhook LEFT JOIN webhook_delivery AS one ON one.id = (SELECT MIN(id) FROM webhook_delivery \
+                   WHERE webhook = webhook.id AND state = 'waiting') \
+                   WHERE webhook.state IN ('checking', 'rechecking') OR (webhook.state = 'active' AND one.id IS NOT NULL)";
+        let rows = self.rows(sql, &[]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of(TABLE, row);
+                let (account, webhook) = (columns.parsed()?, columns.parsed()?);
+                let failures = columns.number()?;
+                let task = if columns.word(WebhookState::from_stored)?.is_asked() {
+                    WebhookTask::Question
+                } else {
+                    WebhookTask::Message {
+                        number: columns.integer()?,
+                        tries: columns.number()?,
+                        not_before: columns.moment()?,
+                    }
+                };
+                Ok(WebhookTurn {
+                    account,
+                    webhook,
+                    failures,
+                    task,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Scope<'_, '_> {
+    /// Adds a receiver; says whether there was room for it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_webhook(&mut self, webhook: &Webhook) -> Result<bool, StoreError> {
+        let values = [
+            webhook.id.as_str().into(),
+            self.id(),
+            webhook.url.as_str().into(),
+            webhook.events.to_string().into(),
+            webhook.shows_passwords.into(),
+            self.seal(&webhook.secret, &webhook.id)?,
+            webhook.state.as_str().into(),
+            short(&webhook.because),
+            i64::from(webhook.failures).into(),
+            count(webhook.dropped),
+            moment(webhook.added_at),
+            WEBHOOKS_MAX.into(),
+        ];
+        let sql = "INSERT INTO webhook SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
+                   WHERE (SELECT COUNT(*) FROM webhook WHERE account = $2) < $12";
+        self.transaction.change_webhooks();
+        Ok(self.transaction.execute(sql, &values).await? > 0)
+    }
+
+    /// Lists the receivers, the first that was added first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a secret cannot be opened.
+    pub async fn webhooks(&mut self) -> Result<Vec<Webhook>, StoreError> {
+        let sql = "SELECT id, url, events, shows_passwords, secret, state, because, failures, dropped, added_at \
+                   FROM webhook WHERE account = $1 ORDER BY added_at, id";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter().map(|row| self.webhook_of(row)).collect()
+    }
+
+    /// Finds a receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or its secret cannot be opened.
+    pub async fn webhook(&mut self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let sql = "SELECT id, url, events, shows_passwords, secret, state, because, failures, dropped, added_at \
+                   FROM webhook WHERE account = $1 AND id = $2";
+        let values = [self.id(), id.as_str().into()];
+        let row = self.transaction.row(sql, &values).await?;
+        row.map(|row| self.webhook_of(row)).transpose()
+    }
+
+    /// Has a receiver asked whether it knows its secret; says whether there is such a receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn ask_webhook(&mut self, id: &WebhookId) -> Result<bool, StoreError> {
+        self.move_webhook(id, WebhookState::asked, "").await
+    }
+
+    /// Keeps whether a receiver has shown that it knows its secret, or why it has not: says whether it is there and was asked.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn prove_webhook(&mut self, id: &WebhookId, failure: Option<&str>) -> Result<bool, StoreError> {
+        match failure {
+            None => self.move_webhook(id, |_| WebhookState::Active, "").await,
+            Some(because) => self.move_webhook(id, WebhookState::failed, because).await,
+        }
+    }
+
+    /// Brings a receiver into the state that follows from the one it is in. One that is sent everything has not failed.
+    async fn move_webhook(
+        &mut self,
+        id: &WebhookId,
+        step: fn(WebhookState) -> WebhookState,
+        because: &str,
+    ) -> Result<bool, StoreError> {
+        let values = [self.id(), id.as_str().into()];
+        let sql = "SELECT state FROM webhook WHERE account = $1 AND id = $2";
+        let Some(row) = self.transaction.row(sql, &values).await? else {
+            return Ok(false);
+        };
+        let next = step(Columns::of(TABLE, row).word(WebhookState::from_stored)?);
+        let values = [
+            self.id(),
+            id.as_str().into(),
+            next.as_str().into(),
+            short(because),
+        ];
+        let sql = "UPDATE webhook SET state = $3, because = $4, \
+                   failures = CASE WHEN $3 = 'active' THEN 0 ELSE failures END WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        self.transaction.change_webhooks();
+        Ok(true)
+    }
+
+    /// Takes a receiver away with all that waits for it; gives what it was.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn remove_webhook(&mut self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let Some(webhook) = self.webhook(id).await? else {
+            return Ok(None);
+        };
+        let values = [self.id(), id.as_str().into()];
+        let sql = "DELETE FROM webhook WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        self.transaction.change_webhooks();
+        Ok(Some(webhook))
+    }
+
+    /// Says whether anybody is to be told of an event.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn is_webhook_wanted(&mut self, event: WebhookEvent) -> Result<bool, StoreError> {
+        let wanting = self.webhooks_wanting(event).await?;
+        Ok(!wanting.is_empty())
+    }
+
+    /// Puts a message into the queues of all who are to be told of it; says how many those are.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn queue_webhook_message(&mut self, message: &WebhookMessage) -> Result<usize, StoreError> {
+        let wanting = self.webhooks_wanting(message.event).await?;
+        for (id, shows_passwords) in &wanting {
+            let revealing = message.body_with_passwords.as_ref().filter(|_| *shows_passwords);
+            let body = revealing.unwrap_or(&message.body);
+            self.queue_for_webhook(id, message, body).await?;
+        }
+        Ok(wanting.len())
+    }
+
+    /// Puts a test into the queue of one receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn queue_webhook_test(
+        &mut self,
+        id: &WebhookId,
+        message: &WebhookMessage,
+    ) -> Result<(), StoreError> {
+        self.queue_for_webhook(id, message, &message.body).await
+    }
+
+    /// Those who are told of an event, and whether they are told passwords. Whoever has not shown that it knows its secret is none of them.
+    async fn webhooks_wanting(&mut self, event: WebhookEvent) -> Result<Vec<(WebhookId, bool)>, StoreError> {
+        let sql = "SELECT id, shows_passwords, events FROM webhook WHERE account = $1 AND state IN ('active', 'stopped', 'rechecking') \
+                   ORDER BY added_at, id";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        let mut wanting = Vec::new();
+        for row in rows {
+            let mut columns = Columns::of(TABLE, row);
+            let found = (columns.parsed()?, columns.truth()?);
+            if columns.checked(events_of)?.has(event) {
+                wanting.push(found);
+            }
+        }
+        Ok(wanting)
+    }
+
+    async fn queue_for_webhook(
+        &mut self,
+        id: &WebhookId,
+        message: &WebhookMessage,
+        body: &Secret,
+    ) -> Result<(), StoreError> {
+        let values = [
+            self.id(),
+            id.as_str().into(),
+            message.event.as_str().into(),
+            message.id.as_str().into(),
+            moment(message.at),
+            self.seal(body, id)?,
+        ];
+        let sql = "INSERT INTO webhook_delivery (webhook, event, event_id, at, body, state, tries, not_before, cause) \
+                   SELECT id, $3, $4, $5, $6, 'waiting', 0, 0, '' FROM webhook WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        let values = [id.as_str().into(), WEBHOOK_QUEUE_MAX.into()];
+        let sql = "DELETE FROM webhook_delivery WHERE webhook = $1 AND state = 'waiting' AND id <= (SELECT id FROM webhook_delivery \
+                   WHERE webhook = $1 AND state = 'waiting' ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        let dropped = self.transaction.execute(sql, &values).await?;
+        if dropped > 0 {
+            let values = [id.as_str().into(), count(dropped)];
+            let sql = "UPDATE webhook SET dropped = dropped + $2 WHERE id = $1";
+            self.transaction.execute(sql, &values).await?;
+        }
+        self.transaction.change_webhooks();
+        Ok(())
+    }
+
+    /// Finds what waits for a receiver under a number: the id of the message and what is to be sent.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or the message cannot be opened.
+    pub async fn webhook_message(
+        &mut self,
+        id: &WebhookId,
+        number: i64,
+    ) -> Result<Option<(String, Secret)>, StoreError> {
+        let values = [self.id(), id.as_str().into(), number.into()];
+        let sql = "SELECT event_id, body FROM webhook_delivery JOIN webhook ON webhook.id = webhook \
+                   WHERE account = $1 AND webhook = $2 AND webhook_delivery.id = $3 AND webhook_delivery.state = 'waiting'";
+        let Some(row) = self.transaction.row(sql, &values).await? else {
+            return Ok(None);
+        };
+        let mut columns = Columns::of(DELIVERY, row);
+        let event_id = columns.text()?;
+        let body = self.open(&columns.octets()?, id)?;
+        Ok(Some((event_id, body)))
+    }
+
+    /// Keeps how a try at a message has ended. What is delivered or given up is remembered without what it said, the last of it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn settle_webhook_message(
+        &mut self,
+        id: &WebhookId,
+        number: i64,
+        attempt: &WebhookAttempt,
+    ) -> Result<(), StoreError> {
+        let is_delivered = attempt.state == DeliveryState::Delivered;
+        let values = [
+            number.into(),
+            id.as_str().into(),
+            attempt.state.as_str().into(),
+            moment(attempt.not_before),
+            moment(attempt.at),
+            attempt.status.map(i64::from).into(),
+            short(&attempt.cause),
+        ];
+        let sql = "UPDATE webhook_delivery SET state = $3, not_before = $4, tried_at = $5, status = $6, cause = $7, tries = tries + 1, \
+                   body = CASE WHEN $3 = 'waiting' THEN body ELSE NULL END WHERE id = $1 AND webhook = $2 AND state = 'waiting'";
+        self.transaction.execute(sql, &values).await?;
+        let values = [self.id(), id.as_str().into(), is_delivered.into()];
+        let sql = "UPDATE webhook SET failures = CASE WHEN $3 = 1 THEN 0 ELSE failures + 1 END WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        if let Some(because) = &attempt.stops {
+            let values = [self.id(), id.as_str().into(), short(because)];
+            let sql = "UPDATE webhook SET state = 'stopped', because = $3 WHERE account = $1 AND id = $2 AND state = 'active'";
+            self.transaction.execute(sql, &values).await?;
+        }
+        let values = [id.as_str().into(), WEBHOOK_LOG_MAX.into()];
+        let sql = "DELETE FROM webhook_delivery WHERE webhook = $1 AND state <> 'waiting' AND id <= (SELECT id FROM webhook_delivery \
+                   WHERE webhook = $1 AND state <> 'waiting' ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        self.transaction.execute(sql, &values).await?;
+        self.transaction.change_webhooks();
+        Ok(())
+    }
+
+    /// Lists what was sent to a receiver and what waits for it, the last first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn webhook_deliveries(
+        &mut self,
+        id: &WebhookId,
+        limit: u32,
+    ) -> Result<Vec<WebhookDelivery>, StoreError> {
+        let values = [self.id(), id.as_str().into(), i64::from(limit).into()];
+        let sql = "SELECT one.id, one.event, one.event_id, one.at, one.state, one.tries, one.not_before, one.tried_at, one.status, \
+                   one.cause FROM webhook_delivery AS one JOIN webhook ON webhook.id = one.webhook \
+                   WHERE account = $1 AND one.webhook = $2 ORDER BY one.id DESC LIMIT $3";
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter().map(delivery).collect()
+    }
+
+    /// Counts what waits for a receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_webhook_queue(&mut self, id: &WebhookId) -> Result<u64, StoreError> {
+        let values = [self.id(), id.as_str().into()];
+        let sql = "SELECT COUNT(*) FROM webhook_delivery JOIN webhook ON webhook.id = webhook \
+                   WHERE account = $1 AND webhook = $2 AND webhook_delivery.state = 'waiting'";
+        self.count(sql, &values).await
+    }
+
+    /// Lists the devices of which it was told whether they are up, and what was told last.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn told_presence(&mut self) -> Result<Vec<(DeviceId, bool)>, StoreError> {
+        let sql = "SELECT device, is_up FROM told_presence JOIN device ON device.id = device WHERE account = $1 ORDER BY device";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("told_presence", row);
+                Ok((columns.parsed()?, columns.truth()?))
+            })
+            .collect()
+    }
+
+    /// Notes that it is told whether a device is up; says whether it is the first time for a device that is there.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn note_told_presence(&mut self, device: &DeviceId, is_up: bool) -> Result<bool, StoreError> {
+        let values = [self.id(), device.as_str().into(), is_up.into()];
+        let sql = "UPDATE told_presence SET is_up = $3 WHERE device = $2 \
+                   AND EXISTS (SELECT 1 FROM device WHERE account = $1 AND id = $2)";
+        if self.transaction.execute(sql, &values).await? > 0 {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO told_presence (device, is_up) SELECT id, $3 FROM device WHERE account = $1 AND id = $2";
+        Ok(self.transaction.execute(sql, &values).await? > 0)
+    }
+
+    fn webhook_of(&self, row: Row) -> Result<Webhook, StoreError> {
+        let mut columns = Columns::of(TABLE, row);
+        let id: WebhookId = columns.parsed()?;
+        Ok(Webhook {
+            url: columns.checked(str::parse::<WebhookUrl>)?,
+            events: columns.checked(events_of)?,
+            shows_passwords: columns.truth()?,
+            secret: self.open(&columns.octets()?, &id)?,
+            state: columns.word(WebhookState::from_stored)?,
+            because: columns.text()?,
+            failures: columns.number()?,
+            dropped: columns.number()?,
+            added_at: columns.moment()?,
+            id,
+        })
+    }
+
+    fn seal(&self, secret: &Secret, id: &WebhookId) -> Result<Value, StoreError> {
+        let sealed = self.transaction.sealer().seal(secret, id.as_str());
+        sealed.map(Value::from).ok_or(StoreError::NoRandomness)
+    }
+
+    fn open(&self, sealed: &[u8], id: &WebhookId) -> Result<Secret, StoreError> {
+        let opened = self.transaction.sealer().open_sealed(sealed, id.as_str());
+        opened.ok_or(StoreError::WrongKey)
+    }
+}
+
+fn events_of(text: &str) -> Result<WebhookEvents, model::inventory::WebhookEventsError> {
+    WebhookEvents::new(text.split(' '))
+}
+
+fn delivery(row: Row) -> Result<WebhookDelivery, StoreError> {
+    let mut columns = Columns::of(DELIVERY, row);
+    Ok(WebhookDelivery {
+        number: columns.integer()?,
+        event: columns.word(WebhookEvent::from_stored)?,
+        id: columns.text()?,
+        at: columns.moment()?,
+        state: columns.word(DeliveryState::from_stored)?,
+        tries: columns.number()?,
+        not_before: columns.moment()?,
+        tried_at: columns.moment_or_null()?,
+        status: columns.number_or_null()?,
+        cause: columns.text()?,
+    })
+}
+
+fn short(text: &str) -> Value {
+    text.chars().take(WEBHOOK_CAUSE_MAX).collect::<String>().into()
+}
+
+fn count(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}

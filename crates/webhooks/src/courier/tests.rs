@@ -1,0 +1,227 @@
+//! Receivers that answer, fail, and do not answer, in virtual time.
+
+use std::collections::VecDeque;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+fn webhook(number: u128) -> WebhookId {
+    WebhookId::from_random(number)
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed {
+        status: Some(500),
+        cause: "the receiver answers 500".to_owned(),
+    }
+}
+
+/// A queue as the store keeps it, and how the shell settles it.
+struct Queue {
+    waiting: VecDeque<(i64, u32, Timestamp)>,
+    failures: u32,
+    is_stopped: bool,
+    delivered: Vec<i64>,
+    given_up: Vec<i64>,
+}
+
+impl Queue {
+    fn of(numbers: std::ops::RangeInclusive<i64>) -> Self {
+        Self {
+            waiting: numbers.map(|number| (number, 0, NOW)).collect(),
+            failures: 0,
+            is_stopped: false,
+            delivered: Vec::new(),
+            given_up: Vec::new(),
+        }
+    }
+
+    fn first(&self) -> Option<Wanted> {
+        let (number, tries, not_before) = *self.waiting.front().filter(|_| !self.is_stopped)?;
+        let failures = self.failures;
+        Some(Wanted::Message(Head {
+            number,
+            tries,
+            failures,
+            not_before,
+        }))
+    }
+
+    fn settle(&mut self, outcome: &Outcome, next: Next, stops: bool) {
+        let (number, tries, _) = self.waiting.pop_front().unwrap();
+        self.failures = match outcome {
+            Outcome::Taken(_) => 0,
+            Outcome::Failed { .. } => self.failures + 1,
+        };
+        self.is_stopped |= stops;
+        match next {
+            Next::Done => self.delivered.push(number),
+            Next::GivenUp => self.given_up.push(number),
+            Next::Again { at } => self.waiting.push_front((number, tries + 1, at)),
+        }
+    }
+}
+
+/// Runs one queue against a receiver until there is nothing to do; gives the moments of its tries in seconds.
+fn run(plan: RetryPlan, queue: &mut Queue, mut answers: impl FnMut(i64) -> Outcome) -> Vec<u64> {
+    let mut courier = Courier::new(plan);
+    let mut now = NOW;
+    let mut tries = Vec::new();
+    loop {
+        courier.handle_first(queue.first().map(|wanted| (webhook(1), wanted)), now);
+        let mut is_settled = false;
+        while let Some(output) = courier.poll_output() {
+            match output {
+                Output::Send { webhook, number } => {
+                    tries.push((now.0 - NOW.0) / 1_000);
+                    courier.handle_answer(&webhook, answers(number), now);
+                }
+                Output::Settled {
+                    outcome, next, stops, ..
+                } => {
+                    queue.settle(&outcome, next, stops);
+                    is_settled = true;
+                }
+                Output::Ask(_) | Output::Proved { .. } => panic!("nobody is asked"),
+            }
+        }
+        match courier.next_timeout() {
+            _ if is_settled => {}
+            Some(at) => now = at,
+            None => return tries,
+        }
+    }
+}
+
+#[test]
+fn a_message_that_fails_is_tried_by_the_plan_and_those_behind_it_wait() {
+    let mut queue = Queue::of(1..=3);
+    let mut failures = 2;
+    let tries = run(RetryPlan::default(), &mut queue, |number| {
+        if number == 1 && failures > 0 {
+            failures -= 1;
+            return failed();
+        }
+        Outcome::Taken(200)
+    });
+    assert_eq!(tries, [0, 10, 70, 70, 70]);
+    assert_eq!(queue.delivered, [1, 2, 3]);
+    assert_eq!(queue.failures, 0);
+}
+
+#[test]
+fn a_message_is_given_up_after_its_last_try_and_the_next_one_follows() {
+    let mut queue = Queue::of(1..=2);
+    let tries = run(RetryPlan::default(), &mut queue, |number| {
+        if number == 1 {
+            failed()
+        } else {
+            Outcome::Taken(204)
+        }
+    });
+    assert_eq!(tries, [0, 10, 70, 370, 2_170, 7_570, 7_570]);
+    assert_eq!((queue.given_up, queue.delivered), (vec![1], vec![2]));
+}
+
+#[test]
+fn a_receiver_that_fails_so_often_in_a_row_is_sent_no_more_and_not_one_try_before() {
+    let waits = vec![Duration::from_secs(1); 2];
+    let plan = RetryPlan::new(waits, 7).unwrap();
+    let mut queue = Queue::of(1..=9);
+    let tries = run(plan.clone(), &mut queue, |_| failed());
+    assert_eq!(tries.len(), 7);
+    assert!(queue.is_stopped);
+    assert_eq!(queue.given_up, [1, 2]);
+    assert_eq!(queue.waiting.len(), 7, "what was not tried to its end waits");
+
+    let mut queue = Queue::of(1..=9);
+    let mut left = 6;
+    run(plan, &mut queue, |_| {
+        left -= 1;
+        if left >= 0 { failed() } else { Outcome::Taken(200) }
+    });
+    assert!(!queue.is_stopped);
+}
+
+#[test]
+fn one_receiver_that_does_not_answer_holds_up_no_other() {
+    let mut courier = Courier::new(RetryPlan::default());
+    let message = |number| {
+        Wanted::Message(Head {
+            number,
+            tries: 0,
+            failures: 0,
+            not_before: NOW,
+        })
+    };
+    courier.handle_first([(webhook(1), message(1)), (webhook(2), message(2))], NOW);
+    assert!(matches!(
+        courier.poll_output(),
+        Some(Output::Send { number: 1, .. })
+    ));
+    assert!(matches!(
+        courier.poll_output(),
+        Some(Output::Send { number: 2, .. })
+    ));
+    courier.handle_answer(&webhook(2), Outcome::Taken(200), NOW);
+    assert!(matches!(
+        courier.poll_output(),
+        Some(Output::Settled { number: 2, .. })
+    ));
+    // The first is still under way, and is not sent twice.
+    courier.handle_first([(webhook(1), message(1)), (webhook(2), message(3))], NOW);
+    assert!(matches!(
+        courier.poll_output(),
+        Some(Output::Send { number: 3, .. })
+    ));
+    assert_eq!(courier.poll_output(), None);
+    courier.handle_answer(&webhook(9), Outcome::Taken(200), NOW);
+    assert_eq!(courier.poll_output(), None);
+}
+
+#[test]
+fn so_many_tries_are_under_way_and_the_next_starts_when_one_has_ended() {
+    let mut courier = Courier::new(RetryPlan::default());
+    let all = (0..=IN_FLIGHT_MAX).map(|number| (webhook(u128::try_from(number).unwrap()), Wanted::Question));
+    courier.handle_first(all, NOW);
+    let mut asked = 0;
+    while let Some(Output::Ask(_)) = courier.poll_output() {
+        asked += 1;
+    }
+    assert_eq!(asked, IN_FLIGHT_MAX);
+    assert_eq!(courier.next_timeout(), None);
+    courier.handle_answer(&webhook(0), Outcome::Taken(200), NOW);
+    assert!(matches!(courier.poll_output(), Some(Output::Proved { .. })));
+    assert!(matches!(courier.poll_output(), Some(Output::Ask(_))));
+}
+
+#[test]
+fn a_clock_that_was_set_back_puts_no_message_off_for_longer_than_the_longest_wait() {
+    let mut courier = Courier::new(RetryPlan::default());
+    let head = Head {
+        number: 1,
+        tries: 1,
+        failures: 1,
+        not_before: Timestamp(u64::MAX),
+    };
+    courier.handle_first([(webhook(1), Wanted::Message(head))], NOW);
+    assert_eq!(courier.next_timeout(), Some(NOW.after_seconds(5_400)));
+}
+
+#[test]
+fn a_plan_keeps_its_limits() {
+    let wait = Duration::from_secs(1);
+    assert!(RetryPlan::new(vec![wait; RetryPlan::WAITS_MAX], 1).is_ok());
+    assert_eq!(
+        RetryPlan::new(vec![wait; RetryPlan::WAITS_MAX + 1], 1),
+        Err(RetryPlanError::TooMany)
+    );
+    assert!(RetryPlan::new(vec![RetryPlan::WAIT_MAX], 1).is_ok());
+    assert_eq!(
+        RetryPlan::new(vec![RetryPlan::WAIT_MAX + wait], 1),
+        Err(RetryPlanError::Wait)
+    );
+    assert_eq!(RetryPlan::new(vec![wait / 2], 1), Err(RetryPlanError::Wait));
+    assert_eq!(RetryPlan::new(Vec::new(), 0), Err(RetryPlanError::Failures));
+}
