@@ -3,7 +3,7 @@
 use model::Secret;
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
-    Account, AssignmentError, Device, DeviceType, Holder, Line, LineId, LinePlace, check_assignment,
+    Account, AssignmentError, Device, DeviceType, Holder, HolderId, Line, LineId, LinePlace, check_assignment,
 };
 
 use crate::transaction::{Scope, StoreError};
@@ -35,6 +35,21 @@ impl Scope<'_, '_> {
         if let Err(error) = self.may_stand(account, device, holder, place, &on_device, &of_holder) {
             return Ok(Err(error));
         }
+        self.place(device, &holder.id, place, password).await.map(Ok)
+    }
+
+    /// Puts an extension in its place as [`Scope::assign`] does, for a caller who has seen that no rule is against it.
+    ///
+    /// # Errors
+    ///
+    /// When the place is taken, the database fails, or the system gives no random numbers.
+    pub async fn place(
+        &mut self,
+        device: &Device,
+        holder: &HolderId,
+        place: LinePlace,
+        password: Secret,
+    ) -> Result<(), StoreError> {
         let damaged = StoreError::Damaged { table: "line" };
         let Ok(user) = digits(USER_DIGITS)?.parse() else {
             return Err(damaged);
@@ -46,15 +61,14 @@ impl Scope<'_, '_> {
             id: LineId::from_random(bits()?),
             device: device.id.clone(),
             place,
-            holder: holder.id.clone(),
+            holder: holder.clone(),
             user,
             authorization_id,
             algorithm: algorithm_for(device.kind),
             generation: Generation(1),
             password,
         };
-        self.add_line(&line).await?;
-        Ok(Ok(()))
+        self.add_line(&line).await
     }
 
     /// Puts lines of a device in other places, each with the credentials it has, unless a rule is against it; then nothing is to be
@@ -123,12 +137,13 @@ impl Scope<'_, '_> {
         on_device: &[(Line, Holder)],
         of_holder: &[Line],
     ) -> Result<(), AssignmentError> {
-        let extension = |(line, holder): &(Line, Holder)| (line.clone(), holder.extension.to_string());
-        let on_device: Vec<(Line, String)> = on_device.iter().map(extension).collect();
+        let taken = |(line, holder): &(Line, Holder)| (line.place, holder.extension.to_string());
+        let on_device: Vec<(LinePlace, String)> = on_device.iter().map(taken).collect();
+        let of_holder: Vec<LinePlace> = of_holder.iter().map(|line| line.place).collect();
         let catalogue = self.transaction.catalogue();
         let model = device.model.as_deref().and_then(|model| catalogue.of_name(model));
         let device = (device, model);
-        check_assignment(account, device, holder, place, &on_device, of_holder)
+        check_assignment(account, device, holder, place, &on_device, &of_holder)
     }
 }
 

@@ -87,6 +87,20 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
+    /// Lists the addresses of devices of other accounts.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn macs_elsewhere(&mut self) -> Result<Vec<MacAddress>, StoreError> {
+        let id = self.id();
+        let sql = "SELECT mac FROM device WHERE account <> $1";
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| Columns::of(TABLE, row).parsed())
+            .collect()
+    }
+
     /// Lists the devices by name.
     ///
     /// # Errors

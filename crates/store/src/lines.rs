@@ -92,6 +92,28 @@ impl Scope<'_, '_> {
         Ok(was_there)
     }
 
+    /// Takes the line at a place of a device away as [`Scope::remove_line`] does; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn clear_place(&mut self, device: &DeviceId, place: LinePlace) -> Result<bool, StoreError> {
+        let sql = "SELECT id FROM line WHERE account = $1 AND device = $2 AND kind = $3 AND port = $4";
+        let values = [
+            self.id(),
+            device.as_str().into(),
+            place.kind().into(),
+            i64::from(place.port()).into(),
+        ];
+        match self.transaction.row(sql, &values).await? {
+            Some(row) => {
+                let id = Columns::of(TABLE, row).parsed()?;
+                self.remove_line(&id).await
+            }
+            None => Ok(false),
+        }
+    }
+
     /// Lists the extensions that were taken from a device of late, the last first.
     ///
     /// # Errors

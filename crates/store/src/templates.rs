@@ -1,5 +1,7 @@
 //! Provisioning templates, and the devices that have one.
 
+use std::collections::BTreeMap;
+
 use model::DeviceId;
 use model::inventory::{Description, ProvisionTemplate, TemplateContent, TemplateId, TemplateName};
 
@@ -56,6 +58,41 @@ impl Scope<'_, '_> {
             &[id],
         )
         .await
+    }
+
+    /// Lists the names of the templates.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn template_names(&mut self) -> Result<Vec<(TemplateId, TemplateName)>, StoreError> {
+        let id = self.id();
+        let sql = "SELECT id, name FROM provision_template WHERE account = $1 ORDER BY LOWER(name), id";
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of(TABLE, row);
+                Ok((columns.parsed()?, columns.checked(TemplateName::new)?))
+            })
+            .collect()
+    }
+
+    /// Lists the devices that have a template, each with it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn device_templates(&mut self) -> Result<BTreeMap<DeviceId, TemplateId>, StoreError> {
+        let id = self.id();
+        let sql =
+            "SELECT device, template FROM device_template JOIN device ON device = id WHERE account = $1";
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("device_template", row);
+                Ok((columns.parsed()?, columns.parsed()?))
+            })
+            .collect()
     }
 
     /// Finds a template, with how many devices have it.

@@ -1,5 +1,6 @@
 //! A store, its transactions, and an account's part of one.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -254,7 +255,8 @@ fn sealer(folder: &Path, is_new: bool) -> Result<Sealer, OpenError> {
 pub struct Transaction<'s> {
     store: &'s Store,
     inner: EngineTransaction,
-    changes_directory: bool,
+    /// Accounts whose directory it changes.
+    changed: BTreeSet<AccountId>,
     changes_webhooks: bool,
     /// A statement has failed. SQLite would keep what the others did, PostgreSQL would say that it keeps it.
     has_failed: bool,
@@ -265,7 +267,7 @@ impl<'s> Transaction<'s> {
         Self {
             store,
             inner,
-            changes_directory: false,
+            changed: BTreeSet::new(),
             changes_webhooks: false,
             has_failed: false,
         }
@@ -288,7 +290,7 @@ impl<'s> Transaction<'s> {
         if self.has_failed {
             return Err(StoreError::Incomplete);
         }
-        let _told_when_dropped = self.changes_directory.then(|| Telling(&self.store.changes));
+        let _told_when_dropped = (!self.changed.is_empty()).then(|| Telling(&self.store.changes));
         let _also = self
             .changes_webhooks
             .then(|| Telling(&self.store.webhook_changes));
@@ -371,11 +373,11 @@ impl Scope<'_, '_> {
 
     /// Notes that what is told to the zones changes with this transaction.
     pub(crate) async fn change_directory(&mut self) -> Result<(), StoreError> {
-        let id = self.id();
-        self.transaction
-            .execute("UPDATE account SET epoch = epoch + 1 WHERE id = $1", &[id])
-            .await?;
-        self.transaction.changes_directory = true;
+        if self.transaction.changed.insert(self.account.clone()) {
+            let id = self.id();
+            let sql = "UPDATE account SET epoch = epoch + 1 WHERE id = $1";
+            self.transaction.execute(sql, &[id]).await?;
+        }
         Ok(())
     }
 }

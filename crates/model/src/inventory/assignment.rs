@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Account, Device, DeviceModel, DeviceType, Holder, Line, LinePlace};
+use super::{Account, Device, DeviceModel, DeviceType, Holder, LinePlace};
 use crate::{SlotKind, SlotPosition};
 
 /// A firmware version: major, minor, patch.
@@ -132,8 +132,8 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Says whether `holder` may stand at `place` of `device`. `on_device` are the lines of the device with their extensions,
-/// `of_holder` those of the holder on any device, and `model` is the model that the device has proved to be.
+/// Says whether `holder` may stand at `place` of `device`. `on_device` are the places of the device that are taken, with the extensions
+/// there, `of_holder` those of the holder on any device, and `model` is the model that the device has proved to be.
 ///
 /// # Errors
 ///
@@ -143,20 +143,20 @@ pub fn check_assignment(
     (device, model): (&Device, Option<&DeviceModel>),
     holder: &Holder,
     place: LinePlace,
-    on_device: &[(Line, String)],
-    of_holder: &[Line],
+    on_device: &[(LinePlace, String)],
+    of_holder: &[LinePlace],
 ) -> Result<(), AssignmentError> {
     let extension = || holder.extension.to_string();
-    if let Some((_, taken)) = on_device.iter().find(|(line, _)| line.place == place) {
+    if let Some((_, taken)) = on_device.iter().find(|(standing, _)| *standing == place) {
         return Err(AssignmentError::PlaceTaken {
             place,
             extension: taken.clone(),
         });
     }
-    if let Some(other) = of_holder.iter().find(|line| line.place.kind() != place.kind()) {
+    if let Some(other) = of_holder.iter().find(|other| other.kind() != place.kind()) {
         return Err(AssignmentError::OtherKind {
             extension: extension(),
-            other: other.place.kind(),
+            other: other.kind(),
         });
     }
     let rings = match place {

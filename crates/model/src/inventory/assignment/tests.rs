@@ -1,11 +1,9 @@
 use super::*;
-use crate::directory::{DigestAlgorithm, Generation};
+use crate::DeviceId;
 use crate::inventory::Catalogue;
 use crate::inventory::{
-    CountryCode, Description, DeviceType, DisplayName, HolderId, HolderKind, LineId, MacAddress, TimeZone,
-    Timestamp,
+    CountryCode, Description, DeviceType, DisplayName, HolderId, HolderKind, MacAddress, TimeZone, Timestamp,
 };
-use crate::{DeviceId, Secret};
 
 const PAGE_1: LinePlace = LinePlace::Slot(SlotPosition::BASE_PAGE);
 
@@ -46,31 +44,13 @@ fn holder(number: u8) -> Holder {
     }
 }
 
-fn line(holder: &Holder, place: LinePlace) -> Line {
-    Line {
-        id: LineId::from_random(9),
-        device: DeviceId::from_random(2),
-        place,
-        holder: holder.id.clone(),
-        user: "u".parse().unwrap(),
-        authorization_id: "a".parse().unwrap(),
-        algorithm: DigestAlgorithm::Sha256,
-        generation: Generation(1),
-        password: Secret::from("p"),
-    }
-}
-
 fn place(kind: SlotKind, port: u8) -> LinePlace {
     LinePlace::Slot(SlotPosition::new(kind, port).unwrap())
 }
 
 fn check(device: &Device, at: LinePlace, on_device: &[LinePlace]) -> Result<(), AssignmentError> {
-    let other = holder(8);
-    let lines: Vec<_> = on_device
-        .iter()
-        .map(|place| (line(&other, *place), "8".to_owned()))
-        .collect();
-    check_assignment(&account(), (device, None), &holder(7), at, &lines, &[])
+    let taken: Vec<_> = on_device.iter().map(|place| (*place, "8".to_owned())).collect();
+    check_assignment(&account(), (device, None), &holder(7), at, &taken, &[])
 }
 
 #[test]
@@ -109,7 +89,7 @@ fn the_setting_of_the_account_lifts_the_limit() {
         many_extensions_before_5_5: true,
         ..account()
     };
-    let taken = [(line(&holder(8), PAGE_1), "8".to_owned())];
+    let taken = [(PAGE_1, "8".to_owned())];
     let device = device(DeviceType::Algo, Some("5.4"));
     assert_eq!(
         check_assignment(
@@ -140,14 +120,7 @@ fn an_extension_pages_several_devices_but_rings_at_one() {
     let device = device(DeviceType::Oyez, None);
     let holder = holder(7);
     let check = |at: LinePlace, elsewhere: LinePlace| {
-        check_assignment(
-            &account(),
-            (&device, None),
-            &holder,
-            at,
-            &[],
-            &[line(&holder, elsewhere)],
-        )
+        check_assignment(&account(), (&device, None), &holder, at, &[], &[elsewhere])
     };
     assert_eq!(check(PAGE_1, place(SlotKind::Page, 4)), Ok(()));
     assert!(matches!(
