@@ -12,6 +12,7 @@ mod group;
 mod hardware;
 mod holder;
 mod id;
+pub mod import;
 mod mac;
 mod projection;
 mod provisioning;
