@@ -5,6 +5,7 @@
 //! without the service.
 
 pub mod check;
+mod lists;
 pub mod pages;
 pub mod provisioning;
 pub mod talk;

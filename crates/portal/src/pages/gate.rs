@@ -2,8 +2,10 @@
 //! the one place where that is decided.
 
 use axum::Form;
-use axum::extract::{FromRequest, Request, State};
-use axum::http::HeaderMap;
+use axum::body::Bytes;
+use axum::extract::multipart::MultipartError;
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::AccountId;
@@ -12,7 +14,7 @@ use store::{SignedIn, StoreError, Transaction};
 use subtle::ConstantTimeEq;
 use web::is_from_own_site;
 
-use super::problem::{Problem, foreign_form, not_permitted};
+use super::problem::{Problem, failure, foreign_form, not_permitted};
 use super::{Site, now, session};
 use crate::provisioning::sha256;
 
@@ -32,6 +34,16 @@ pub(super) struct Visitor {
 pub(super) struct Posted {
     pub(super) by: Visitor,
     fields: Vec<(String, String)>,
+    /// The file that was chosen, where the page takes one.
+    pub(super) file: Option<PostedFile>,
+}
+
+/// A file of a form.
+#[derive(Clone)]
+pub(super) struct PostedFile {
+    /// What it is called.
+    pub(super) name: String,
+    pub(super) octets: Bytes,
 }
 
 /// The gate before one page.
@@ -40,7 +52,12 @@ pub(super) struct Gate {
     pub(super) site: Site,
     /// The least role that passes.
     pub(super) least: Role,
+    /// Octets of a form with a file; 0 where there can be none.
+    pub(super) upload_max: usize,
 }
+
+/// Fields of a form with a file at most.
+const UPLOAD_FIELDS_MAX: usize = 16;
 
 impl Visitor {
     /// Says whether they may change things.
@@ -82,7 +99,11 @@ impl Posted {
 
 /// Lets a request pass with the [`Visitor`] who makes it, and its [`Posted`] form if it is one.
 pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let Gate { site, least } = gate;
+    let Gate {
+        site,
+        least,
+        upload_max,
+    } = gate;
     let by = match visitor(&site, request.headers()).await {
         Ok(Some(by)) => by,
         Ok(None) => return Redirect::to("/sign-in").into_response(),
@@ -97,20 +118,94 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         }
         let (parts, body) = request.into_parts();
         let form = Request::from_parts(parts.clone(), body);
-        let fields = match Form::<Vec<(String, String)>>::from_request(form, &site).await {
-            Ok(Form(fields)) => fields,
-            Err(rejection) => return rejection.into_response(),
+        let posted = if upload_max > 0 && is_multipart(&parts.headers) {
+            upload(&site, &by, form, upload_max).await
+        } else {
+            plain(&site, &by, form).await
         };
-        let by = by.clone();
-        let posted = Posted { by, fields };
-        if !is_same(posted.value("csrf"), &posted.by.form_token) {
-            return foreign_form();
-        }
+        let posted = match posted {
+            Ok(posted) => posted,
+            Err(refusal) => return refusal,
+        };
         request = Request::from_parts(parts, axum::body::Body::empty());
         request.extensions_mut().insert(posted);
     }
     request.extensions_mut().insert(by);
     next.run(request).await
+}
+
+/// Reads a form without a file.
+async fn plain(site: &Site, by: &Visitor, form: Request) -> Result<Posted, Response> {
+    let form = Form::<Vec<(String, String)>>::from_request(form, site).await;
+    let Form(fields) = form.map_err(IntoResponse::into_response)?;
+    let posted = Posted {
+        by: by.clone(),
+        fields,
+        file: None,
+    };
+    if is_same(posted.value("csrf"), &by.form_token) {
+        Ok(posted)
+    } else {
+        Err(foreign_form())
+    }
+}
+
+/// Reads a form with a file. What comes before the file says whether it is read at all.
+async fn upload(site: &Site, by: &Visitor, mut form: Request, upload_max: usize) -> Result<Posted, Response> {
+    let Ok(_while_it_is_read) = site.files().try_acquire() else {
+        return Err(failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not now",
+            "Other files are being read or written. Send yours again in a minute.",
+        ));
+    };
+    DefaultBodyLimit::max(upload_max).apply(&mut form);
+    let form = Multipart::from_request(form, site).await;
+    let mut form = form.map_err(IntoResponse::into_response)?;
+    let mut posted = Posted {
+        by: by.clone(),
+        fields: Vec::new(),
+        file: None,
+    };
+    let told = |error: MultipartError| unread(&error, upload_max);
+    for _ in 0..UPLOAD_FIELDS_MAX {
+        let Some(field) = form.next_field().await.map_err(told)? else {
+            break;
+        };
+        let name = field.name().unwrap_or_default().to_owned();
+        let Some(file) = field.file_name().map(str::to_owned) else {
+            posted.fields.push((name, field.text().await.map_err(told)?));
+            continue;
+        };
+        if !is_same(posted.value("csrf"), &by.form_token) {
+            return Err(foreign_form());
+        }
+        let octets = field.bytes().await.map_err(told)?;
+        posted.file = Some(PostedFile { name: file, octets }).filter(|file| !file.octets.is_empty());
+    }
+    if is_same(posted.value("csrf"), &by.form_token) {
+        Ok(posted)
+    } else {
+        Err(foreign_form())
+    }
+}
+
+/// Why a form with a file was not read.
+fn unread(error: &MultipartError, upload_max: usize) -> Response {
+    if error.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        let text = "The form was cut off on its way. Send it again.";
+        return failure(StatusCode::BAD_REQUEST, "Not read", text);
+    }
+    let text = format!(
+        "The file has more than {} MiB. Divide it, and send its parts one after the other.",
+        upload_max / 1024 / 1024
+    );
+    failure(StatusCode::PAYLOAD_TOO_LARGE, "Too large", &text)
+}
+
+fn is_multipart(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"))
 }
 
 async fn visitor(site: &Site, headers: &HeaderMap) -> Result<Option<Visitor>, StoreError> {

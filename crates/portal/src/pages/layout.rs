@@ -37,6 +37,7 @@ pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
 pub(super) const SETTINGS: &str = "/settings";
 pub(super) const DEVICE_PASSWORD: &str = "/device-password";
+pub(super) const IMPORT: &str = "/import";
 
 const NAVIGATION: &[Branch] = &[
     Branch {
@@ -69,6 +70,7 @@ const NAVIGATION: &[Branch] = &[
             (SETTINGS, "Account Settings"),
             (API_CLIENTS, "API Clients"),
             (DEVICE_PASSWORD, "Device Password"),
+            (IMPORT, "Import & Export"),
         ],
     },
 ];

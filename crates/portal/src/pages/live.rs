@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
 use tokio::time::interval;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{IntervalStream, WatchStream};
@@ -21,8 +22,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Tells when registrations change, and nothing of them; at once too, because they may have while no stream was open.
 pub(super) async fn changes(State(site): State<Site>) -> Response {
+    stream(site.setup().registrations.changes())
+}
+
+/// Tells when what is watched has changed, and nothing of it; at once too.
+pub(super) fn stream<T: Clone + Send + Sync + 'static>(watched: watch::Receiver<T>) -> Response {
     let end = Instant::now() + STREAM_MAX;
-    let changes = WatchStream::new(site.setup().registrations.changes()).map(|_| Some(()));
+    let changes = WatchStream::new(watched).map(|_| Some(()));
     let looks = IntervalStream::new(interval(LOOK_EVERY)).map(|_| None);
     let events = changes
         .merge(looks)

@@ -15,6 +15,7 @@ mod device_edit;
 mod device_new;
 mod device_password;
 mod devices;
+mod export;
 mod extension_new;
 mod extensions;
 mod first;
@@ -28,6 +29,7 @@ mod groups;
 mod holder_edit;
 mod holder_new;
 mod holders;
+mod import;
 mod invited;
 mod layout;
 mod line;
@@ -48,6 +50,7 @@ mod start;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +81,8 @@ pub(crate) mod wording {
 
 /// Octets of a form.
 const FORM_LENGTH_MAX: usize = 256 * 1024;
+/// Files that are read from browsers or written to them at once.
+const FILES_MAX: usize = 4;
 
 /// What the pages are made of.
 pub struct PagesSetup {
@@ -106,11 +111,15 @@ pub fn router(mut setup: PagesSetup) -> Router {
         throttle: Mutex::default(),
         hashing: Mutex::default(),
         talkers: Arc::new(Semaphore::new(talk::TALKERS_MAX)),
+        files: Arc::new(Semaphore::new(FILES_MAX)),
+        imports: import::Imports::default(),
+        works: work::Works::default(),
     }));
     let gated = routes::routes().into_iter().fold(Router::new(), |gated, route| {
         let gate = gate::Gate {
             site: site.clone(),
             least: route.least,
+            upload_max: route.upload_max,
         };
         let handler = route.handler.layer(from_fn_with_state(gate, gate::pass));
         gated.route(route.path, handler)
@@ -142,6 +151,12 @@ struct Shared {
     hashing: Mutex<()>,
     /// Places of browsers that talk.
     talkers: Arc<Semaphore>,
+    /// Places of files on their way here or away.
+    files: Arc<Semaphore>,
+    /// Files that were read and wait for a word.
+    imports: import::Imports,
+    /// What goes on when its page has been left.
+    works: work::Works,
 }
 
 impl Site {
@@ -151,6 +166,18 @@ impl Site {
 
     fn setup(&self) -> &PagesSetup {
         &self.0.setup
+    }
+
+    fn files(&self) -> &Arc<Semaphore> {
+        &self.0.files
+    }
+
+    fn imports(&self) -> &import::Imports {
+        &self.0.imports
+    }
+
+    fn works(&self) -> &work::Works {
+        &self.0.works
     }
 
     fn first_sign_in(&self) -> MutexGuard<'_, Option<Secret>> {

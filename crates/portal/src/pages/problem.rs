@@ -40,7 +40,7 @@ impl IntoResponse for Problem {
 }
 
 /// What has happened, what goes on, and what to do.
-fn words(error: &StoreError) -> &'static str {
+pub(super) fn words(error: &StoreError) -> &'static str {
     match error {
         StoreError::Uncertain(_) => {
             "The database was lost while it kept this. Calls and pages go on meanwhile. Once the database is back, see whether it is \

@@ -92,6 +92,32 @@ pub(super) async fn tell_of_change(
     Ok(())
 }
 
+/// Has many devices fetch what was changed for them, one after the other, as they can be asked.
+pub(super) async fn tell_of_changes(
+    site: &Site,
+    account: &AccountId,
+    devices: &[Device],
+) -> Result<(), StoreError> {
+    let Some(resyncs) = &site.setup().resyncs else {
+        return Ok(());
+    };
+    for device in devices.iter().filter(|device| device.kind.is_provisioned()) {
+        let mut reading = site.store().read().await?;
+        let users = users(&mut reading.account(account), device).await?;
+        drop(reading);
+        let (asked, _) = oneshot::channel();
+        let request = Resync {
+            users,
+            restarts: false,
+            asked,
+        };
+        if resyncs.send(request).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 async fn users(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Vec<SipUser>, StoreError> {
     let lines = scope.lines_of_device(&device.id).await?;
     Ok(lines.into_iter().map(|line| line.user).collect())

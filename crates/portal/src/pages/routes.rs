@@ -11,6 +11,7 @@ use super::{
     group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live, provision, reports,
     resync, settings, sign_in, start, talk,
 };
+use super::{export, import, work};
 
 /// One method of one path.
 pub(super) struct Route {
@@ -22,6 +23,8 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// The least role that may ask for it.
     pub(super) least: Role,
+    /// Octets of a form with a file; 0 where there can be none.
+    pub(super) upload_max: usize,
     pub(super) handler: MethodRouter<Site>,
 }
 
@@ -110,6 +113,18 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/audit", audit::show),
         get(Admin, "/settings", settings::show),
         post(Admin, "/settings", settings::save),
+        get(Admin, "/import", import::show),
+        Route {
+            upload_max: import::UPLOAD_LENGTH_MAX,
+            ..post(Admin, "/import", import::upload)
+        },
+        get(Admin, "/import/{id}", import::show_one),
+        post(Admin, "/import/{id}/apply", import::apply),
+        get(Admin, "/export.csv", export::csv),
+        get(Admin, "/export.json", export::json),
+        get(Admin, "/work/{id}", work::show),
+        get(Admin, "/work/{id}/live", work::live),
+        get(Admin, "/work/{id}/changes", work::changes),
         get(Admin, "/api-clients", api_clients::show),
         get(Admin, "/api-clients/add", api_clients::show_form),
         post(Admin, "/api-clients/add", api_clients::add),
@@ -140,6 +155,7 @@ where
         method: Method::GET,
         path,
         least,
+        upload_max: 0,
         handler: routing::get(handler),
     }
 }
@@ -154,6 +170,7 @@ where
         method: Method::POST,
         path,
         least,
+        upload_max: 0,
         handler: routing::post(handler),
     }
 }

@@ -6,6 +6,7 @@ mod api_clients;
 mod changing;
 mod devices;
 mod groups;
+mod import;
 mod lists;
 mod people;
 mod settings;
@@ -236,11 +237,11 @@ impl Visit {
         writing.commit().await.unwrap();
     }
 
-    async fn send(&self, request: axum::http::request::Builder, body: &str) -> Answer {
+    async fn send(&self, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {
         let mut request = request
             .header(header::HOST, HOST)
             .header(header::COOKIE, &self.cookie)
-            .body(Body::from(body.to_owned()))
+            .body(body.into())
             .unwrap();
         let caller = ConnectInfo(SocketAddr::from(CALLER));
         request.extensions_mut().insert(caller);
@@ -293,13 +294,27 @@ impl Visit {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request, body).await
+        self.send(request, body.to_owned()).await
     }
 
     /// The form of a page of this session.
     async fn post(&self, path: &str, body: &str) -> Answer {
         let token = self.form_token();
         self.post_raw(path, &format!("csrf={token}&{body}"), &[]).await
+    }
+
+    /// A form with a file.
+    async fn send_file(&self, path: &str, name: &str, text: &[u8]) -> Answer {
+        let token = self.form_token();
+        let mut body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--edge\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend(text);
+        body.extend(b"\r\n--edge--\r\n");
+        let request = Request::post(path).header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge");
+        self.send(request, body).await
     }
 
     fn form_token(&self) -> String {

@@ -1,0 +1,152 @@
+//! Lists of users, common areas, devices and what stands in their slots, as files: CSV, where each row says what it is about, and
+//! JSON, where rows stand in groups. What is written is read back as it was. `docs/import.md` describes both.
+
+mod csv_file;
+mod json_file;
+mod present;
+
+pub(crate) use csv_file::CsvWriter;
+pub(crate) use json_file::JsonWriter;
+pub(crate) use present::present;
+
+use model::inventory::import::{Cell, Column, Faults, Names, Present, RecordKind, Row};
+use model::inventory::{Assignment, HolderKind};
+
+/// Octets of a file: twice what 10,000 devices with two extensions each take as JSON.
+pub(crate) const FILE_LENGTH_MAX: usize = 16 * 1024 * 1024;
+/// Rows of a file: as many as 20,000 devices with two extensions each have.
+pub(crate) const ROWS_MAX: usize = 100_000;
+/// Octets of a cell: 255 characters, of four octets at most.
+pub(crate) const CELL_LENGTH_MAX: usize = 1_024;
+
+/// Reads the rows of a file, CSV or JSON; it is JSON if it begins with a brace.
+///
+/// # Errors
+///
+/// When the file as a whole cannot be read, or any of its rows.
+pub(crate) fn read(octets: &[u8]) -> Result<Vec<Row>, Faults> {
+    let fault = |line: u64, column: &str, why: String| {
+        let mut faults = Faults::default();
+        faults.add(line, column, why);
+        Err(faults)
+    };
+    if octets.len() > FILE_LENGTH_MAX {
+        let why = format!(
+            "a file has {} MiB at most; import it in parts",
+            FILE_LENGTH_MAX / 1024 / 1024
+        );
+        return fault(1, "file", why);
+    }
+    let text = match std::str::from_utf8(octets) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(error) => {
+            let before = octets.get(..error.valid_up_to()).unwrap_or_default();
+            let why = "this is no UTF-8; save the file as CSV UTF-8, or as JSON".to_owned();
+            return fault(line_after(before), "text", why);
+        }
+    };
+    if text.trim_start().starts_with('{') {
+        json_file::read(text)
+    } else {
+        csv_file::read(text)
+    }
+}
+
+/// The line of what follows.
+fn line_after(before: &[u8]) -> u64 {
+    let breaks = before.iter().filter(|octet| **octet == b'\n').count();
+    u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// Rows while a file is read.
+#[derive(Default)]
+struct Reading {
+    rows: Vec<Row>,
+    faults: Faults,
+}
+
+impl Reading {
+    /// Adds a row; says whether another may follow.
+    fn add(&mut self, row: Row) -> bool {
+        if self.rows.len() >= ROWS_MAX {
+            let why = format!("a file has {ROWS_MAX} rows at most; import it in parts");
+            self.faults.add(row.line, "row", why);
+            return false;
+        }
+        self.rows.push(row);
+        true
+    }
+
+    /// A cell of a kind of row, unless nothing can be said there.
+    fn cell(&mut self, kind: RecordKind, column: Column, line: u64, text: &str) -> Option<Cell> {
+        if text.len() > CELL_LENGTH_MAX {
+            let why = format!("a text has {CELL_LENGTH_MAX} octets at most; see that every quote is closed");
+            self.faults.add(line, column.as_str(), why);
+            return None;
+        }
+        if !kind.columns().contains(&column) {
+            if !text.trim().is_empty() {
+                let why = format!("{} has no {}; leave it out", kind.told(), column.as_str());
+                self.faults.add(line, column.as_str(), why);
+            }
+            return None;
+        }
+        Some(Cell {
+            column,
+            line,
+            text: text.to_owned(),
+        })
+    }
+
+    fn end(self) -> Result<Vec<Row>, Faults> {
+        if self.faults.is_empty() {
+            Ok(self.rows)
+        } else {
+            Err(self.faults)
+        }
+    }
+}
+
+/// A row that is written: what it is about, and what it says.
+pub(crate) type Record = (RecordKind, Vec<(Column, String)>);
+
+/// What is there, as rows, in the order in which they are written.
+pub(crate) fn records(present: &Present) -> impl Iterator<Item = Record> + use<'_> {
+    let names = Names::of(present);
+    let holder_names = names.clone();
+    let of_kind = move |kind: HolderKind, record: RecordKind| {
+        let names = holder_names.clone();
+        let holders = present.holders.iter().filter(move |holder| holder.kind == kind);
+        holders.map(move |holder| (record, names.holder(holder)))
+    };
+    let devices = present
+        .devices
+        .iter()
+        .map(move |(device, template)| (RecordKind::Device, names.device(device, template.as_ref())));
+    let macs: std::collections::BTreeMap<_, _> = present
+        .devices
+        .iter()
+        .map(|(device, _)| (&device.id, device.mac))
+        .collect();
+    let extensions: std::collections::BTreeMap<_, _> = present
+        .holders
+        .iter()
+        .map(|holder| (&holder.id, &holder.extension))
+        .collect();
+    let assignment = move |assignment: &Assignment| {
+        let cells = vec![
+            (Column::Mac, macs.get(&assignment.device)?.to_string()),
+            (Column::Extension, extensions.get(&assignment.holder)?.to_string()),
+            (Column::Slot, assignment.place.kind().to_owned()),
+            (Column::Port, assignment.place.port().to_string()),
+        ];
+        Some((RecordKind::Assignment, cells))
+    };
+    of_kind(HolderKind::User, RecordKind::User)
+        .chain(of_kind(HolderKind::CommonArea, RecordKind::CommonArea))
+        .chain(devices)
+        .chain(present.assignments.iter().filter_map(assignment))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Import, its dry run, and the export that it takes.
+
+use tokio_stream::StreamExt as _;
+
+use super::*;
+
+const CSV: &[u8] = include_bytes!("../../../../../docs/import-example.csv");
+const JSON: &[u8] = include_bytes!("../../../../../docs/import-example.json");
+
+impl Visit {
+    /// Sends a file; gives the path and the page of what it would change.
+    async fn dry_run(&self, name: &str, file: &[u8]) -> (String, Answer) {
+        let answer = self.send_file("/import", name, file).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        let path = answer.location().to_owned();
+        let page = self.get(&path).await;
+        (path, page)
+    }
+
+    /// Applies what was shown; gives the page when it is over.
+    async fn applied(&self, path: &str) -> Answer {
+        let answer = self.post(&format!("{path}/apply"), "").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        let work = answer.location().to_owned();
+        let mut told = self.stream(&format!("{work}/changes")).await;
+        loop {
+            told.next().await.unwrap().unwrap();
+            let page = self.get(&format!("{work}/live")).await;
+            if !page.text.contains("<progress") {
+                return self.get(&work).await;
+            }
+        }
+    }
+
+    /// What is there, in words.
+    async fn inventory(&self) -> String {
+        self.get("/export.csv").await.text
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_shown_then_applied_and_its_export_changes_nothing() {
+    for (name, file) in [("example.csv", CSV), ("example.json", JSON)] {
+        let visit = Visit::of(Role::Admin).await;
+        let empty = visit.inventory().await;
+
+        let (path, page) = visit.dry_run(name, file).await;
+        assert!(page.text.contains("would add 9 and change 0"), "{}", page.text);
+        assert!(
+            page.text.contains("Hall speaker (00:22:EE:0A:0B:0C)"),
+            "{}",
+            page.text
+        );
+        assert_eq!(visit.inventory().await, empty, "a dry run changes nothing");
+
+        let page = visit.applied(&path).await;
+        assert!(page.text.contains("Devices added: 3"), "{}", page.text);
+        assert_eq!(visit.audit().await, ["import"]);
+        assert!(visit.get("/devices").await.text.contains("Gate, east (702)"));
+        assert_eq!(
+            visit.get(&path).await.status,
+            StatusCode::NOT_FOUND,
+            "it was applied once"
+        );
+
+        for ending in ["csv", "json"] {
+            let export = visit.get(&format!("/export.{ending}")).await;
+            assert!(!export.text.contains("password"));
+            let (_, page) = visit.dry_run(ending, export.text.as_bytes()).await;
+            assert!(page.text.contains("changes nothing"), "{}", page.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_file_with_a_bad_row_nothing_is_applied_and_the_row_is_named() {
+    let visit = Visit::of(Role::Admin).await;
+    let bad = String::from_utf8(CSV.to_vec())
+        .unwrap()
+        .replace("0022ee-0a0b0d", "0022ee-0a0b0");
+
+    let (path, page) = visit.dry_run("bad.csv", bad.as_bytes()).await;
+
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for text in [
+        "2 places in it are wrong",
+        "data-label=\"Line\">6</th>",
+        "data-label=\"Column\">mac</td>",
+        "12 hexadecimal digits",
+        "there is no device 00:22:EE:0A:0B:0D",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    assert!(!page.text.contains("Apply"));
+    let answer = visit.post(&format!("{path}/apply"), "").await;
+    assert_eq!(answer.location(), path);
+    assert!(!visit.inventory().await.contains("Hall"));
+}
+
+#[tokio::test]
+async fn what_was_changed_since_the_dry_run_is_not_overwritten_unseen() {
+    let visit = Visit::of(Role::Admin).await;
+    let (path, _) = visit.dry_run("example.csv", CSV).await;
+    visit.add_area(1, "Gallery", "701").await;
+
+    let page = visit.applied(&path).await;
+
+    assert!(
+        page.text.contains("somebody has changed something"),
+        "{}",
+        page.text
+    );
+    assert!(!visit.inventory().await.contains("702"));
+    let page = visit.get(&path).await;
+    assert!(page.text.contains("as of now"), "{}", page.text);
+    assert!(
+        page.text.contains("<del>Gallery</del> → <ins>Hall</ins>"),
+        "{}",
+        page.text
+    );
+    visit.applied(&path).await;
+    assert!(visit.inventory().await.contains("702"));
+}
+
+#[tokio::test]
+async fn a_slot_that_another_extension_gets_has_other_credentials() {
+    let visit = Visit::of(Role::Admin).await;
+    let (path, _) = visit.dry_run("example.csv", CSV).await;
+    visit.applied(&path).await;
+    let before = visit.lines().await;
+    let swap = "record,mac,extension,slot,port\nassignment,0022EE0A0B0C,702,page,1\nassignment,0022EE0A0B0D,701,page,1\n";
+
+    let (path, page) = visit.dry_run("swap.csv", swap.as_bytes()).await;
+    assert!(
+        page.text.contains("<del>701</del> → <ins>702</ins>"),
+        "{}",
+        page.text
+    );
+    visit.applied(&path).await;
+
+    let after = visit.lines().await;
+    assert_eq!(after.len(), before.len());
+    let kept = after.iter().filter(|line| before.contains(line)).count();
+    assert_eq!(kept, 1, "the phone keeps its own");
+}
+
+impl Visit {
+    async fn lines(&self) -> Vec<model::inventory::Line> {
+        let mut reading = self.store.read().await.unwrap();
+        reading.account(&one()).lines().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_is_its_sender_s_and_the_last_few_are_kept() {
+    let mut visit = Visit::of(Role::Admin).await;
+    let (path, _) = visit.dry_run("example.csv", CSV).await;
+    let own = visit.cookie.clone();
+    visit.cookie = visit.begin_session(Role::Owner).await;
+    assert_eq!(visit.get(&path).await.status, StatusCode::NOT_FOUND);
+    visit.cookie = own;
+    for _ in 0..3 {
+        visit.dry_run("example.csv", CSV).await;
+    }
+    assert_eq!(visit.get(&path).await.status, StatusCode::OK);
+    visit.dry_run("example.csv", CSV).await;
+    assert_eq!(visit.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn long_lists_are_shown_page_by_page() {
+    let visit = Visit::of(Role::Admin).await;
+    let mut file = "record,name,extension,country,time_zone\n".to_owned();
+    for number in 0..101 {
+        file.push_str(&format!("user,Person {number},{},CA,UTC\n", 2_000 + number));
+    }
+    let (path, page) = visit.dry_run("people.csv", file.as_bytes()).await;
+    assert!(page.text.contains("1 to 50 of 101") && page.text.contains("Next page"));
+    let last = visit.get(&format!("{path}?show=added&page=3")).await;
+    assert!(last.text.contains("101 to 101 of 101") && !last.text.contains("Next page"));
+    let past = visit.get(&format!("{path}?page=18446744073709551615")).await;
+    assert!(past.text.contains("101 to 101 of 101"));
+}
+
+#[tokio::test]
+async fn w02_a_file_that_no_page_of_the_session_sent_is_not_read() {
+    let visit = Visit::of(Role::Admin).await;
+    let foreign = |fields: &str| {
+        let body = format!(
+            "{fields}--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nrecord\r\n--edge--\r\n"
+        );
+        let request =
+            Request::post("/import").header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge");
+        visit.send(request, body)
+    };
+    let wrong = "--edge\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nguess\r\n";
+    for fields in ["", wrong] {
+        assert_eq!(foreign(fields).await.status, StatusCode::FORBIDDEN);
+    }
+    let none = visit.post("/import", "").await;
+    assert!(none.status == StatusCode::UNPROCESSABLE_ENTITY && none.text.contains("Choose a file"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_refused_with_what_to_do() {
+    let visit = Visit::of(Role::Admin).await;
+    let large = vec![b'x'; crate::pages::import::UPLOAD_LENGTH_MAX];
+    let answer = visit.send_file("/import", "large.csv", &large).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.text.contains("Divide it"), "{}", answer.text);
+}
