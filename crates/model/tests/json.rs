@@ -532,6 +532,8 @@ fn the_events_of_a_zone_are_documented() {
         RegistrationRefusal::OtherUser => RegistrationRefusal::OtherUser,
         RegistrationRefusal::BadRequest => RegistrationRefusal::BadRequest,
         RegistrationRefusal::TooManyAttempts => RegistrationRefusal::TooManyAttempts,
+        RegistrationRefusal::OtherDomain => RegistrationRefusal::OtherDomain,
+        RegistrationRefusal::ClearFlow => RegistrationRefusal::ClearFlow,
     ];
     samples.extend(registration_refusals.into_iter().map(|why| {
         json(ZoneEvent::RegistrationRefused {

@@ -9,13 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use model::inventory::Timestamp;
-use model::status::{RegisteredUser, RegistrationRefusal, ZoneEvent};
+use model::status::{
+    CallRefusal, MissingReason, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent,
+};
 use tokio::sync::watch;
 
 pub use resync::Resync;
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;
+
+/// The status by which somebody says that what is offered of media does not suit it (RFC 3261 §21.4.26).
+const NOT_ACCEPTABLE_HERE: u16 = 488;
 
 /// What is known of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,8 @@ pub struct Registrations {
 struct Known {
     registered: BTreeMap<String, Registration>,
     refused: BTreeMap<String, (Timestamp, Registration)>,
+    /// Users of the directory whose last call found no media that both sides take, since they registered.
+    without_media: BTreeMap<String, Timestamp>,
 }
 
 impl Registrations {
@@ -90,6 +97,7 @@ impl Registrations {
                 };
                 known.registered.insert(user.to_string(), registered);
                 known.refused.remove(user.as_str());
+                known.without_media.remove(user.as_str());
             }
             ZoneEvent::Unregistered { user, .. } => {
                 let gone = Registration::Gone { since: now };
@@ -102,9 +110,16 @@ impl Registrations {
                 let (from, why) = (from.clone(), *why);
                 known.refuse(user, now, Registration::Refused { at: now, from, why });
             }
+            ZoneEvent::CallRefused {
+                caller,
+                why: CallRefusal::NoCommonMedia,
+                ..
+            } => {
+                known.without_media.insert(caller.to_string(), now);
+            }
+            ZoneEvent::PageEnded { report, .. } => known.take_page(report, now),
             ZoneEvent::CallRefused { .. }
             | ZoneEvent::PageStarted { .. }
-            | ZoneEvent::PageEnded { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryApplied { .. }
             | ZoneEvent::DirectoryRefused { .. } => {}
@@ -139,6 +154,14 @@ impl Registrations {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// When a call of a user last found no media that both sides take: one without SRTP, mostly. It is forgotten once one does, and when it
+    /// registers anew.
+    #[must_use]
+    pub fn without_media(&self, user: &str) -> Option<Timestamp> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.without_media.get(user).copied()
+    }
+
     /// What is known of a user: that it is registered, else what it was told last.
     #[must_use]
     pub fn of(&self, user: &str) -> Option<Registration> {
@@ -153,6 +176,24 @@ impl Registrations {
 }
 
 impl Known {
+    fn take_page(&mut self, report: &PageReport, now: Timestamp) {
+        // Whoever spoke had media.
+        self.without_media.remove(report.talker.as_str());
+        for listener in &report.listeners {
+            match &listener.verdict {
+                Verdict::Missing {
+                    why: MissingReason::Refused { status, .. },
+                } if *status == NOT_ACCEPTABLE_HERE => {
+                    self.without_media.insert(listener.user.to_string(), now);
+                }
+                Verdict::Missing { .. } => {}
+                Verdict::Heard | Verdict::Answered { .. } | Verdict::NotHeard { .. } => {
+                    self.without_media.remove(listener.user.as_str());
+                }
+            }
+        }
+    }
+
     fn refuse(&mut self, user: &str, now: Timestamp, refused: Registration) {
         if self.refused.len() >= REFUSED_MAX && !self.refused.contains_key(user) {
             let oldest = self.refused.iter().min_by_key(|(_, (at, _))| *at);
@@ -166,6 +207,9 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use model::PageId;
+    use model::status::ListenerReport;
+
     use super::*;
 
     const EARLY: Timestamp = Timestamp(1);
@@ -210,6 +254,54 @@ mod tests {
         };
         registrations.note(&gone, LATE);
         assert_eq!(registrations.of("hall"), Some(Registration::Gone { since: LATE }));
+    }
+
+    #[test]
+    fn a_call_without_common_media_counts_until_one_has_some_or_the_user_registers_anew() {
+        let refused = ZoneEvent::CallRefused {
+            account: "one".parse().unwrap(),
+            caller: "hall".parse().unwrap(),
+            target: "700".to_owned(),
+            why: CallRefusal::NoCommonMedia,
+        };
+        let page = |verdict| {
+            let listener = ListenerReport {
+                user: "hall".parse().unwrap(),
+                name: "Hall".to_owned(),
+                verdict,
+                first_audio_ms: None,
+                receipt: None,
+                devices: 1,
+                heard_devices: 0,
+            };
+            ZoneEvent::PageEnded {
+                account: "one".parse().unwrap(),
+                report: PageReport {
+                    page: PageId::from_random(1),
+                    extension: "700".parse().unwrap(),
+                    talker: "desk".parse().unwrap(),
+                    duration_ms: 1,
+                    listeners: vec![listener],
+                },
+            }
+        };
+        let missing = |status| {
+            let why = MissingReason::Refused { status, text: None };
+            page(Verdict::Missing { why })
+        };
+        let registrations = Registrations::default();
+        for (event, expected) in [
+            (registered("hall"), None),
+            (missing(486), None),
+            (missing(488), Some(LATE)),
+            (missing(486), Some(LATE)),
+            (page(Verdict::Heard), None),
+            (refused, Some(LATE)),
+            (registered("hall"), None),
+        ] {
+            registrations.note(&event, LATE);
+            assert_eq!(registrations.without_media("hall"), expected, "{event:?}");
+        }
     }
 
     #[test]

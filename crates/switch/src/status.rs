@@ -100,8 +100,6 @@ pub struct LegCounters {
     pub failed: u64,
     /// Ended because the peer's answer would have lowered the protection, or had no common media.
     pub refused_media: u64,
-    /// Contacts not called because their flow may not carry media.
-    pub barred_flows: u64,
     /// INVITEs over another flow of the same device, in the place of one that failed or beside one that was not heard of.
     pub other_flow: u64,
 }

@@ -140,6 +140,10 @@ pub enum RegistrationRefusal {
     BadRequest,
     /// Too many attempts from there.
     TooManyAttempts,
+    /// It asked for another domain than this zone's, under the name of a user.
+    OtherDomain,
+    /// It came without TLS, over which no call may go here.
+    ClearFlow,
 }
 
 /// Why a call was refused.

@@ -166,17 +166,8 @@ impl Switch {
         users.into_iter().map(|user| self.invitee(user)).collect()
     }
 
-    fn invitee(&mut self, user: &SipUser) -> Invitee {
-        let mut devices = devices(self.registrar.bindings(user).iter().collect());
-        let known = devices.len();
-        let mut barred_flows = 0;
-        for targets in &mut devices {
-            let flows = targets.len();
-            targets.retain(|target| self.security(&target.flow).is_some());
-            barred_flows += flows - targets.len();
-        }
-        devices.retain(|targets| !targets.is_empty());
-        self.counters.legs.barred_flows += u64::try_from(barred_flows).unwrap_or(u64::MAX);
+    fn invitee(&self, user: &SipUser) -> Invitee {
+        let devices = devices(self.registrar.bindings(user).iter().collect());
         let name = self
             .directory
             .user(user.as_str())
@@ -184,8 +175,7 @@ impl Switch {
         Invitee {
             user: user.clone(),
             name,
-            // They are registered, but none of their flows may carry media.
-            left_out: vec![refused(StatusCode::NOT_ACCEPTABLE_HERE); known - devices.len()],
+            left_out: Vec::new(),
             devices,
         }
     }

@@ -20,6 +20,9 @@ pub enum RegisterOffence {
     /// The address of record belongs to somebody else than the credential.
     #[error("the address of record is not the credential's")]
     OtherUser,
+    /// A flow over which no call may go: it has no TLS, and plain RTP is not allowed.
+    #[error("no call may go over a flow without TLS")]
+    ClearFlow,
     /// `Contact: *` without `Expires: 0`.
     #[error("Contact: * without Expires: 0")]
     WildcardWithoutZero,
@@ -70,7 +73,7 @@ impl RegisterOffence {
             | Self::SeveralFlows
             | Self::TooManyPaths => StatusCode::BAD_REQUEST,
             Self::OtherDomain => StatusCode::NOT_FOUND,
-            Self::OtherUser => StatusCode::FORBIDDEN,
+            Self::OtherUser | Self::ClearFlow => StatusCode::FORBIDDEN,
             Self::IntervalTooBrief => StatusCode::INTERVAL_TOO_BRIEF,
             Self::FirstHopLacksOutbound => StatusCode::FIRST_HOP_LACKS_OUTBOUND_SUPPORT,
             Self::PathNotSupported => StatusCode::BAD_EXTENSION,

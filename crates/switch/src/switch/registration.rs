@@ -37,7 +37,12 @@ impl Switch {
         }
         let claimed = match self.address_of_record(&flow, message) {
             Ok(claimed) => claimed,
-            Err(offence) => return self.refuse_registration(&offence),
+            Err(offence) => {
+                if offence == RegisterOffence::OtherDomain {
+                    self.tell_of_other_domain(&flow, message);
+                }
+                return self.refuse_registration(&offence);
+            }
         };
         let answers = HeaderName::Authorization;
         let user = match self
@@ -51,10 +56,13 @@ impl Switch {
                 return reason.reply(answers);
             }
         };
-        let outcome = if claimed == user.as_str() {
-            self.registrar.register(now, &user, way_back, message)
-        } else {
+        let outcome = if claimed != user.as_str() {
             Err(RegisterOffence::OtherUser)
+        } else if self.security(&way_back).is_none() {
+            // It would show as registered, and no page would ever sound there.
+            Err(RegisterOffence::ClearFlow)
+        } else {
+            self.registrar.register(now, &user, way_back, message)
         };
         match outcome {
             Ok(reply) => {
@@ -65,9 +73,10 @@ impl Switch {
             Err(offence) => {
                 let why = match offence {
                     RegisterOffence::OtherUser => RegistrationRefusal::OtherUser,
+                    RegisterOffence::ClearFlow => RegistrationRefusal::ClearFlow,
                     _ => RegistrationRefusal::BadRequest,
                 };
-                self.tell_of_refusal(&flow, user.as_str(), why);
+                self.tell_of_refusal(&flow, &claimed, why);
                 self.refuse_registration(&offence)
             }
         }
@@ -99,6 +108,7 @@ impl Switch {
             RegisterOffence::IntervalTooBrief => {
                 reply.header("Min-Expires", LIFETIME_MIN.as_secs().to_string())
             }
+            RegisterOffence::ClearFlow => reply.header("Warning", "399 oyez \"media needs SIP over TLS\""),
             RegisterOffence::PathNotSupported => reply.header("Unsupported", "path"),
             _ => reply,
         }
@@ -107,6 +117,17 @@ impl Switch {
     fn tell_of_wrong_credentials(&mut self, flow: &Flow, claimed: &str, reason: &Unidentified) {
         if reason.is_wrong_answer() {
             self.tell_of_refusal(flow, claimed, RegistrationRefusal::WrongCredentials);
+        }
+    }
+
+    /// Of users alone: what strangers ask for would be a flood of events.
+    fn tell_of_other_domain(&mut self, flow: &Flow, message: &Message) {
+        let claimed = message
+            .to()
+            .ok()
+            .and_then(|to| to.uri().decoded_user().map(String::from));
+        if let Some(user) = claimed.filter(|user| self.directory.user(user).is_some()) {
+            self.tell_of_refusal(flow, &user, RegistrationRefusal::OtherDomain);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the switch learns from the directory feed, and only from there.
 
 use model::directory::{Change, DigestAlgorithm, Edit, Epoch, Generation, Update};
-use model::status::ZoneEvent;
+use model::status::{RegistrationRefusal, ZoneEvent};
 use sip::flow::Transport;
 use sip::message::HeaderName;
 use switch::{Input, PlainMedia, Switch};
@@ -119,41 +119,35 @@ fn a_realm_that_changes_costs_a_challenge_and_nothing_else() {
 }
 
 #[test]
-fn udp_phones_are_called_only_where_the_account_allows_plain_rtp() {
-    for (plain, status) in [(PlainMedia::Never, 488), (PlainMedia::OverClearFlows, 200)] {
+fn udp_phones_register_and_call_only_where_the_account_allows_plain_rtp() {
+    for (plain, registered, called) in [
+        (PlainMedia::Never, 403, 488),
+        (PlainMedia::OverClearFlows, 200, 200),
+    ] {
         let mut settings = config();
         settings.media.plain = plain;
         let mut world = World::with_config(settings, &["talker", "udp"]);
         world.register("talker", Transport::Tls);
-        world.register("udp", Transport::Udp);
+        let udp = world.add("udp", Transport::Udp);
 
-        world.phones[1].call(world.now, "100");
+        world.phones[udp].register(world.now);
+        world.settle();
+        world.phones[udp].call(world.now, "100");
         world.settle();
 
-        let responses = world.phones[1].rejected.iter().chain(&world.phones[1].answers);
+        assert_eq!(world.phones[udp].register_statuses, [registered], "{plain:?}");
+        let refused = world.events.iter().any(|event| {
+            matches!(event, ZoneEvent::RegistrationRefused { user, why, .. }
+                if user == "udp" && *why == RegistrationRefusal::ClearFlow)
+        });
+        assert_eq!(refused, registered == 403, "{plain:?}");
+        let responses = world.phones[udp]
+            .rejected
+            .iter()
+            .chain(&world.phones[udp].answers);
         let statuses: Vec<u16> = responses
             .map(|response| response.status().unwrap().code())
             .collect();
-        assert_eq!(statuses, [status], "{plain:?}");
+        assert_eq!(statuses, [called], "{plain:?}");
     }
-}
-
-#[test]
-fn a_listener_whose_flow_may_not_carry_media_is_reported_as_such() {
-    let mut world = World::with_config(config(), &["talker", "udp"]);
-    world.register("talker", Transport::Tls);
-    world.register("udp", Transport::Udp);
-
-    page(&mut world);
-
-    assert!(world.phones[1].invites.is_empty());
-    assert_eq!(
-        *crate::world::verdict(world.report(), "udp"),
-        model::status::Verdict::Missing {
-            why: model::status::MissingReason::Refused {
-                status: 488,
-                text: None
-            }
-        }
-    );
 }

@@ -420,30 +420,6 @@ fn a_member_of_whose_devices_one_was_deaf_has_not_heard_whichever_receipt_comes_
 }
 
 #[test]
-fn a_member_of_whose_devices_one_may_carry_no_media_has_not_heard() {
-    let mut world = World::with_config(crate::world::config(), &["talker", "north"]);
-    for name in ["talker", "north"] {
-        let phone = world.register(name, Transport::Tls);
-        world.phones[phone].script = Script::Endpoint;
-    }
-    let barred = world.register("north", Transport::Udp);
-
-    page(&mut world);
-    end(&mut world);
-
-    assert!(world.phones[barred].invites.is_empty());
-    assert_eq!(
-        *verdict(world.report(), "north"),
-        missing(MissingReason::Refused {
-            status: 488,
-            text: None
-        })
-    );
-    let entry = &world.report().listeners[0];
-    assert_eq!((entry.devices, entry.heard_devices), (2, 1));
-}
-
-#[test]
 fn a_device_with_two_flows_is_called_once_and_over_the_other_flow_if_the_first_fails() {
     let mut world = World::new(&["talker", "north"]);
     world.register("talker", Transport::Tls);

@@ -11,7 +11,7 @@ use sip::message::{HeaderName, Message, Method};
 use switch::registrar::{
     BINDINGS_PER_USER_MAX, LIFETIME_DATAGRAM_MAX, LIFETIME_DEFAULT, LIFETIME_MAX, LIFETIME_MIN,
 };
-use switch::{Input, KEEP_ALIVE_EVERY, KeepAlive, KeepAliveManner};
+use switch::{Input, KEEP_ALIVE_EVERY, KeepAlive, KeepAliveManner, PlainMedia};
 
 use crate::pages::page;
 use crate::stranger;
@@ -334,6 +334,7 @@ fn the_source_of_a_datagram_counts_and_not_its_via() {
 #[test]
 fn a_udp_flow_is_kept_open_and_a_stream_is_not() {
     let mut settings = config();
+    settings.media.plain = PlainMedia::OverClearFlows;
     settings.keep_alive = Some(KeepAlive {
         manner: KeepAliveManner::LineBreaks,
         every: KEEP_ALIVE_EVERY,
@@ -351,6 +352,7 @@ fn a_udp_flow_is_kept_open_and_a_stream_is_not() {
 #[test]
 fn a_phone_that_sends_from_one_port_and_listens_at_another_is_reached_where_it_listens() {
     let mut settings = config();
+    settings.media.plain = PlainMedia::OverClearFlows;
     settings.keep_alive = Some(KeepAlive {
         manner: KeepAliveManner::LineBreaks,
         every: KEEP_ALIVE_EVERY,
@@ -393,6 +395,7 @@ fn register_by_hand(world: &mut World, flow: Flow, rport: &str) {
 #[test]
 fn a_udp_flow_can_be_kept_open_by_questions() {
     let mut settings = config();
+    settings.media.plain = PlainMedia::OverClearFlows;
     settings.keep_alive = Some(KeepAlive {
         manner: KeepAliveManner::Options,
         every: KEEP_ALIVE_EVERY,

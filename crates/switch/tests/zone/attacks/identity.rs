@@ -338,6 +338,24 @@ fn a05_refusals_of_strangers_are_counted_and_not_told() {
 }
 
 #[test]
+fn a_user_that_asks_for_another_domain_is_told_of() {
+    let mut world = World::new(&["mallory"]);
+    let to = [("To", "<sip:mallory@evil.example>")];
+
+    world.status_of(
+        stranger::flow(Transport::Udp),
+        request("REGISTER", &format!("sip:{DOMAIN}"), 1, &to),
+    );
+
+    assert!(
+        matches!(world.events.as_slice(), [ZoneEvent::RegistrationRefused { user, why, .. }]
+            if user == "mallory" && *why == RegistrationRefusal::OtherDomain),
+        "{:?}",
+        world.events
+    );
+}
+
+#[test]
 fn a05_addresses_of_record_of_other_domains_and_schemes_are_refused() {
     for (uri, to, expected) in [
         (
