@@ -177,10 +177,14 @@ fn the_module_of_a_file_is_its_path() {
 }
 
 #[test]
-fn every_test_that_the_table_of_attacks_names_exists_there_and_runs() {
+fn every_test_that_the_tables_of_attacks_and_of_troubles_name_exists_there_and_runs() {
     let rows = rows();
+    let troubles = fs::read_to_string(root().join("docs/troubles.md")).unwrap();
+    let in_troubles = tests_in(&troubles);
+    assert!(!in_troubles.is_empty(), "docs/troubles.md has no table");
+    let in_attacks = rows.iter().flat_map(|[_, _, cell]| tests_in(cell));
     let mut named_by_package: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for test in rows.iter().flat_map(|[_, _, cell]| tests_in(cell)) {
+    for test in in_attacks.chain(in_troubles) {
         let (package, _) = test.split_once("::").unwrap();
         named_by_package.entry(package).or_default().push(test);
     }

@@ -11,6 +11,7 @@ use model::inventory::{
 use store::{StoreError, Transaction};
 
 use super::{Evidence, Verdict, model_of, verdict};
+use crate::pages::wording::{place_name, shown};
 use registrations::{Registration, Registrations};
 
 /// A device with what is known of it.
@@ -30,6 +31,8 @@ pub struct Examination {
     pub misplaced: Vec<String>,
     /// What looks as if its certificate were used by two, in words.
     pub clone: Option<String>,
+    /// The slots in which a call was refused since they registered, because there was no media in common, in words.
+    pub mute: Vec<String>,
     /// What works on it, where that is not everything.
     pub remark: Option<&'static str>,
     /// Tries of strangers in its name, since the last that proved to be it.
@@ -87,7 +90,19 @@ pub async fn examine(
         .iter()
         .map(|(_, registration)| Some(registration.clone()))
         .collect();
+    let mute: Vec<String> = slots
+        .iter()
+        .filter_map(|(line, ..)| {
+            let at = registrations.without_media(line.user.as_str())?;
+            Some(format!(
+                "{}: at {} a call was refused with 488, for there was no media in common",
+                place_name(line.place),
+                shown(at)
+            ))
+        })
+        .collect();
     let evidence = Evidence {
+        lacks_media: !mute.is_empty(),
         attempts: &attempts,
         failures: if is_from_the_device { &failures } else { &[] },
         slots: &told,
@@ -100,6 +115,7 @@ pub async fn examine(
     Ok(Examination {
         verdict: verdict(&judged, evidence),
         misplaced,
+        mute,
         clone: clone_evidence(device.kind, &attempts),
         remark: model.and_then(remark),
         unproved_since: if is_proved { strangers } else { 0 },

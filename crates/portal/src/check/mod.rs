@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// All its slots are registered.
     Registered,
+    /// All are, and a call to one found no media that both sides take.
+    NoCommonMedia,
     /// Some of its slots are.
     PartlyRegistered,
     /// Nothing is assigned to it.
@@ -83,6 +85,8 @@ pub struct Evidence<'a> {
     pub model: Option<&'a DeviceModel>,
     /// Some of its extensions stand where it has no slot for them.
     pub has_misplaced: bool,
+    /// Since one of its slots registered, a call of it found no media that both sides take.
+    pub lacks_media: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -105,7 +109,10 @@ pub fn verdict(device: &Device, evidence: Evidence<'_>) -> Verdict {
     let slots = evidence.slots;
     let registered = slots.iter().filter(|slot| is_registered(slot)).count();
     if registered > 0 && registered == slots.len() {
-        return Verdict::Registered;
+        return match evidence.lacks_media {
+            true => Verdict::NoCommonMedia,
+            false => Verdict::Registered,
+        };
     }
     if let Err(verdict) = can_register(device, evidence.model) {
         return verdict;
@@ -211,6 +218,7 @@ impl Verdict {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Registered => "Registered",
+            Self::NoCommonMedia => "Registered, and its calls are refused",
             Self::PartlyRegistered => "Some slots are not registered",
             Self::NoExtension => "No extension is assigned",
             Self::SlotMissing => "An extension stands where the device has no slot",
@@ -241,6 +249,10 @@ impl Verdict {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::Registered => "Nothing is to be done.",
+            Self::NoCommonMedia => {
+                "Since it registered, a call was refused because it and this service take no media in common: see below in which slot. Most \
+                 often it has no SRTP: set its SDP SRTP Offer to Standard, with all crypto suites; else see that it has G.711."
+            }
             Self::PartlyRegistered => {
                 "See below which slots are not. A device that has just been given an extension registers it once it has fetched its \
                  configuration anew."
@@ -476,6 +488,25 @@ mod tests {
         assert_eq!(judge(&other, &strange, &[None]), Verdict::NotProvisioned);
         assert_eq!(judge(&other, &strange, &[refused()]), Verdict::Refused);
         assert_eq!(judge(&other, &[], &[registered()]), Verdict::Registered);
+    }
+
+    #[test]
+    fn the_documents_have_every_verdict() {
+        let (service, troubles) = (
+            include_str!("../../../../docs/service.md"),
+            include_str!("../../../../docs/troubles.md"),
+        );
+        let (_, list) = service.split_once("The words of `verdict` are ").unwrap();
+        let list = list.split_once(".\n").unwrap().0;
+        let words: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+        for word in &words {
+            let verdict: Verdict = serde_json::from_value((*word).into()).unwrap();
+            let cell = format!("| {} |", verdict.title());
+            assert!(troubles.contains(&cell), "{cell}");
+        }
+        let own = include_str!("mod.rs").split_once("fn title").unwrap().1;
+        let own = own.split_once("fn advice").unwrap().0;
+        assert_eq!(words.len(), own.matches("Self::").count());
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Examination {
         let remark = self.remark.map(str::to_owned);
         let known = remark.into_iter().chain(self.clone.clone());
         known
-            .chain(self.misplaced.iter().cloned())
+            .chain(self.misplaced.iter().chain(&self.mute).cloned())
             .chain(former)
             .collect()
     }

@@ -30,6 +30,8 @@ struct Page {
     former: Vec<(String, String)>,
     /// Extensions for which it has no slot, and why.
     misplaced: Vec<String>,
+    /// Slots in which calls are refused, and why.
+    mute: Vec<String>,
     /// What looks as if its certificate were used by two.
     clone: Option<String>,
     /// What works on it, where that is not everything.
@@ -72,6 +74,7 @@ pub(super) async fn show(
         former: former.collect(),
         slots: examined.slots.into_iter().map(slots::slot).collect(),
         misplaced: examined.misplaced,
+        mute: examined.mute,
         clone: examined.clone,
         remark: examined.remark,
         unproved_since: examined.unproved_since,

@@ -102,14 +102,21 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
 fn refusal(why: RegistrationRefusal) -> &'static str {
     match why {
         RegistrationRefusal::WrongCredentials => {
-            "the authorization ID or the password is wrong; type them anew, or have the device fetch its configuration"
+            "the authorization ID or the password is wrong (401); type them anew, or have the device fetch its configuration"
         }
         RegistrationRefusal::OtherUser => {
-            "the authorization ID is another user name's; each slot has its own"
+            "the authorization ID is another user name's (403); each slot has its own"
         }
         RegistrationRefusal::BadRequest => "the request is malformed, or asks for more than there may be",
         RegistrationRefusal::TooManyAttempts => {
             "too many tries came from there; correct the credentials, and wait some minutes"
+        }
+        RegistrationRefusal::OtherDomain => {
+            "it registers at another SIP domain than this account's (404); type the domain that Provision shows, or have the device fetch \
+             its configuration"
+        }
+        RegistrationRefusal::ClearFlow => {
+            "it registers without TLS (403), and no call may go out without encryption here; set its SIP transport to TLS"
         }
     }
 }
