@@ -71,6 +71,10 @@ enum Cause {
     OtherUser,
     BadRequest,
     TooManyAttempts,
+    /// Another SIP domain than the account's.
+    OtherDomain,
+    /// Without TLS, over which no call may go.
+    ClearFlow,
 }
 
 /// A try to fetch a configuration.
@@ -180,6 +184,8 @@ impl Cause {
             RegistrationRefusal::OtherUser => Self::OtherUser,
             RegistrationRefusal::BadRequest => Self::BadRequest,
             RegistrationRefusal::TooManyAttempts => Self::TooManyAttempts,
+            RegistrationRefusal::OtherDomain => Self::OtherDomain,
+            RegistrationRefusal::ClearFlow => Self::ClearFlow,
         }
     }
 }

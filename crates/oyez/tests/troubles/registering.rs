@@ -24,7 +24,7 @@ fn fetched(site: &Site, number: u8, agent: &str) -> String {
     let mut command = site.asking(number, &format!("algom{}.conf", mac(number).compact()));
     command
         .arg("--cert")
-        .arg(site.certificate(mac(number), Signed::ByMaker))
+        .arg(site.certificate(mac(number), Signed::Maker))
         .args(["--user-agent", agent]);
     String::from_utf8(command.output().unwrap().stdout).unwrap()
 }

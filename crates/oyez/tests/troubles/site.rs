@@ -33,11 +33,11 @@ pub(crate) struct Site {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signed {
     /// A manufacturer that the service knows.
-    ByMaker,
+    Maker,
     /// The same, years ago.
-    ByMakerLongAgo,
+    MakerLongAgo,
     /// Somebody.
-    ByStranger,
+    Stranger,
 }
 
 /// What the portal shows of a device that is set up by hand, under the names that it has there.
@@ -207,9 +207,9 @@ impl Site {
         let now = SystemTime::now();
         let stranger = Authority::generate("Somebody", now).unwrap();
         let (by, at) = match signed {
-            Signed::ByMaker => (&self.maker, now),
-            Signed::ByMakerLongAgo => (&self.maker, now - LONG_AGO),
-            Signed::ByStranger => (&stranger, now),
+            Signed::Maker => (&self.maker, now),
+            Signed::MakerLongAgo => (&self.maker, now - LONG_AGO),
+            Signed::Stranger => (&stranger, now),
         };
         let issued = by
             .issue(&[Subject::Name(mac.compact())], Purpose::Client, at)

@@ -80,37 +80,37 @@ fn each_verdict_on_certificates_and_files_is_reached_and_told_with_its_evidence(
         "the device showed no certificate",
     );
     add(3, "Of a stranger", ALGO);
-    device(3).fetches(Signed::ByStranger, SPEAKER);
+    device(3).fetches(Signed::Stranger, SPEAKER);
     site.checks("Of a stranger", Verdict::Untrusted, "algom0022EE000003.conf");
     add(4, "Expired", ALGO);
-    device(4).fetches(Signed::ByMakerLongAgo, SPEAKER);
+    device(4).fetches(Signed::MakerLongAgo, SPEAKER);
     site.checks("Expired", Verdict::Expired, "");
     add(5, "Mistyped", ALGO);
-    let others = site.certificate(mac(0x50), Signed::ByMaker);
+    let others = site.certificate(mac(0x50), Signed::Maker);
     device(5).asks_for(&device(5).file(), &others, SPEAKER);
     site.checks(
         "Mistyped",
         Verdict::OtherDevice,
         "the certificate is for 00:22:EE:00:00:50",
     );
-    device(6).fetches(Signed::ByMaker, SPEAKER);
+    device(6).fetches(Signed::Maker, SPEAKER);
     add(6, "Added later", ALGO);
     site.checks("Added later", Verdict::Unknown, "127.0.0.6");
     add(7, "Old firmware", ALGO);
-    device(7).fetches(Signed::ByMaker, "Algo 8301/3.2.2");
+    device(7).fetches(Signed::Maker, "Algo 8301/3.2.2");
     site.checks("Old firmware", Verdict::FirmwareTooOld, "3.2.2");
     add(8, "Without SRTP", ALGO);
-    device(8).fetches(Signed::ByMaker, "Algo 8061/5.5");
+    device(8).fetches(Signed::Maker, "Algo 8061/5.5");
     site.checks("Without SRTP", Verdict::ModelCannot, "8061");
     add(9, "Lost", ALGO);
-    let own = site.certificate(mac(9), Signed::ByMaker);
+    let own = site.certificate(mac(9), Signed::Maker);
     device(9).asks_for("firmware.bin", &own, SPEAKER);
     site.checks("Lost", Verdict::UnknownFile, "firmware.bin");
     add(10, "By hand", GENERIC);
-    device(10).fetches(Signed::ByMaker, SPEAKER);
+    device(10).fetches(Signed::Maker, SPEAKER);
     site.checks("By hand", Verdict::NotProvisioned, "127.0.0.10");
     add(11, "Idle", ALGO);
-    device(11).fetches(Signed::ByMaker, SPEAKER);
+    device(11).fetches(Signed::Maker, SPEAKER);
     site.checks("Idle", Verdict::NoExtension, "served");
     handshakes(&site);
     taken_back(&site);

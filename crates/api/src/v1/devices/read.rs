@@ -49,6 +49,8 @@ struct Check {
 #[serde(rename_all = "snake_case")]
 pub(super) enum VerdictShown {
     Registered,
+    /// Registered, and a call to it found no media that both sides take.
+    NoCommonMedia,
     PartlyRegistered,
     NoExtension,
     SlotMissing,
@@ -112,6 +114,7 @@ impl VerdictShown {
     pub(super) fn of(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Registered => Self::Registered,
+            Verdict::NoCommonMedia => Self::NoCommonMedia,
             Verdict::PartlyRegistered => Self::PartlyRegistered,
             Verdict::NoExtension => Self::NoExtension,
             Verdict::SlotMissing => Self::SlotMissing,
