@@ -65,8 +65,8 @@ pub use listing::{
 pub use moment::timestamp;
 pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
 pub use removal::{RemoveDeviceError, RotateLineError};
-pub use sites::{SITES_MAX, SiteError};
-pub use templates::{TEMPLATES_MAX, TemplateStoreError};
+pub use sites::{ListedSite, SITES_MAX, SiteError, SiteMembers};
+pub use templates::{ListedTemplate, TEMPLATES_MAX, TemplateStoreError};
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};
 pub use webhooks::{
     WEBHOOK_CAUSE_MAX, WEBHOOK_LOG_MAX, WEBHOOK_QUEUE_MAX, WEBHOOKS_MAX, WebhookAttempt, WebhookTask,

@@ -34,8 +34,8 @@ const NOTHING: &str = "";
 /// A place in the order of a list, as text that fits a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListKey {
-    sorted_by: String,
-    id: String,
+    pub(crate) sorted_by: String,
+    pub(crate) id: String,
 }
 
 /// A text that is no place in a list.
@@ -58,7 +58,7 @@ impl ListKey {
     }
 
     /// The place before the first row.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             sorted_by: String::new(),
             id: String::new(),

@@ -1,8 +1,12 @@
 //! Sites, and what is kept of them besides.
 
-use model::inventory::{Site, SiteId, SiteProfile, SiteTitle};
+use model::Extension;
+use model::inventory::{Device, DisplayName, Holder, Site, SiteId, SiteProfile, SiteTitle};
 
-use crate::engine::Row;
+use crate::devices::device_columns;
+use crate::engine::{Row, Value};
+use crate::holders::holder_columns;
+use crate::listing::{LIST_ROWS_MAX, ListKey, Listed, Search, one_more, page};
 use crate::stored::Columns;
 use crate::transaction::{Scope, StoreError};
 
@@ -24,7 +28,129 @@ pub enum SiteError {
     Store(#[from] StoreError),
 }
 
+/// A site with how much belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSite {
+    /// The site.
+    pub site: Site,
+    /// Its users and common areas.
+    pub holders: u64,
+    /// Its devices.
+    pub devices: u64,
+}
+
+/// What belongs to a site: the first of each kind, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteMembers {
+    /// Users and common areas by number.
+    pub holders: Vec<Holder>,
+    /// How many of those there are.
+    pub holder_count: u64,
+    /// Devices by name.
+    pub devices: Vec<Device>,
+    /// How many of those there are.
+    pub device_count: u64,
+    /// How many addresses for emergencies there are.
+    pub address_count: u64,
+    /// Page groups that it is a member of, with their numbers.
+    pub groups: Vec<(DisplayName, Extension)>,
+}
+
 impl Scope<'_, '_> {
+    /// Lists sites whose name has a text in it by name: at most `limit`, which is taken to lie between 1 and [`LIST_ROWS_MAX`], from
+    /// behind the place `after`.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn list_sites(
+        &mut self,
+        text: &str,
+        after: Option<&ListKey>,
+        limit: u32,
+    ) -> Result<Listed<ListedSite>, StoreError> {
+        let after = after.cloned().unwrap_or_else(ListKey::start);
+        let limit = limit.clamp(1, LIST_ROWS_MAX);
+        let values = [
+            self.id(),
+            Search::of(text).name.into(),
+            after.sorted_by.into(),
+            after.id.into(),
+            one_more(limit),
+        ];
+        let sql = "SELECT id, name, (SELECT COUNT(*) FROM holder WHERE holder.site = s.id), \
+                   (SELECT COUNT(*) FROM device WHERE device.site = s.id) FROM site AS s \
+                   WHERE account = $1 AND LOWER(name) LIKE $2 ESCAPE '!' AND (LOWER(name), id) > ($3, $4) \
+                   ORDER BY LOWER(name), id LIMIT $5";
+        let mut rows = Vec::new();
+        for row in self.transaction.rows(sql, &values).await? {
+            let mut columns = Columns::of(TABLE, row);
+            rows.push(ListedSite {
+                site: site_columns(&mut columns)?,
+                holders: columns.number()?,
+                devices: columns.number()?,
+            });
+        }
+        Ok(page(rows, limit, |last| ListKey {
+            sorted_by: last.site.name.as_str().to_ascii_lowercase(),
+            id: last.site.id.as_str().to_owned(),
+        }))
+    }
+
+    /// What belongs to a site: at most `limit` of each kind are named.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn site_members(&mut self, id: &SiteId, limit: u32) -> Result<SiteMembers, StoreError> {
+        let of_site = [self.id(), id.as_str().into()];
+        let first = [self.id(), id.as_str().into(), i64::from(limit).into()];
+        let sql = "SELECT id, kind, name, extension, package, country, time_zone, site FROM holder \
+                   WHERE account = $1 AND site = $2 ORDER BY LENGTH(extension), extension LIMIT $3";
+        let holders = self.transaction.rows(sql, &first).await?;
+        let holders = holders
+            .into_iter()
+            .map(|row| holder_columns(&mut Columns::of("holder", row)));
+        let holders = holders.collect::<Result<_, _>>()?;
+        let sql = "SELECT id, name, description, mac, kind, model, firmware, site, added_at FROM device \
+                   WHERE account = $1 AND site = $2 ORDER BY LOWER(name), id LIMIT $3";
+        let devices = self.transaction.rows(sql, &first).await?;
+        let devices = devices
+            .into_iter()
+            .map(|row| device_columns(&mut Columns::of("device", row)));
+        let devices = devices.collect::<Result<_, _>>()?;
+        let sql = "SELECT name, extension FROM page_group JOIN page_group_site ON page_group = page_group.id \
+                   WHERE account = $1 AND site = $2 ORDER BY LENGTH(extension), extension LIMIT $3";
+        let mut groups = Vec::new();
+        for row in self.transaction.rows(sql, &first).await? {
+            let mut columns = Columns::of("page_group", row);
+            groups.push((columns.checked(DisplayName::new)?, columns.parsed()?));
+        }
+        Ok(SiteMembers {
+            groups,
+            holders,
+            holder_count: self
+                .count(
+                    "SELECT COUNT(*) FROM holder WHERE account = $1 AND site = $2",
+                    &of_site,
+                )
+                .await?,
+            devices,
+            device_count: self
+                .count(
+                    "SELECT COUNT(*) FROM device WHERE account = $1 AND site = $2",
+                    &of_site,
+                )
+                .await?,
+            address_count: self
+                .count(
+                    "SELECT COUNT(*) FROM emergency_address WHERE account = $1 AND site = $2",
+                    &of_site,
+                )
+                .await?,
+        })
+    }
+
     /// Lists the sites by name.
     ///
     /// # Errors
@@ -86,23 +212,29 @@ impl Scope<'_, '_> {
         Ok(self.transaction.execute(sql, &values).await? > 0)
     }
 
-    /// Removes a site, whose users, common areas, devices, addresses and places in page groups go to another of the account; says
-    /// whether both were there.
+    /// Removes a site, whose users, common areas, devices, addresses and places in page groups go to another of the account, or to
+    /// none; says whether the sites were there.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn remove_site(&mut self, id: &SiteId, to: &SiteId) -> Result<bool, StoreError> {
-        if id == to || self.site(id).await?.is_none() || self.site(to).await?.is_none() {
+    pub async fn remove_site(&mut self, id: &SiteId, to: Option<&SiteId>) -> Result<bool, StoreError> {
+        if to == Some(id) || self.site(id).await?.is_none() {
             return Ok(false);
         }
-        let values = [self.id(), id.as_str().into(), to.as_str().into()];
+        if let Some(to) = to
+            && self.site(to).await?.is_none()
+        {
+            return Ok(false);
+        }
+        let heir = Value::from(to.map_or("", SiteId::as_str));
+        let values = [self.id(), id.as_str().into(), heir];
         for sql in [
-            "UPDATE holder SET site = $3 WHERE account = $1 AND site = $2",
-            "UPDATE device SET site = $3 WHERE account = $1 AND site = $2",
-            "UPDATE emergency_address SET site = $3, is_default = 0 WHERE account = $1 AND site = $2",
+            "UPDATE holder SET site = NULLIF($3, '') WHERE account = $1 AND site = $2",
+            "UPDATE device SET site = NULLIF($3, '') WHERE account = $1 AND site = $2",
+            "UPDATE emergency_address SET site = NULLIF($3, ''), is_default = 0 WHERE account = $1 AND site = $2",
             "INSERT INTO page_group_site SELECT page_group, $3 FROM page_group_site AS gone \
-             JOIN page_group ON page_group.id = gone.page_group WHERE account = $1 AND gone.site = $2 \
+             JOIN page_group ON page_group.id = gone.page_group WHERE account = $1 AND gone.site = $2 AND $3 <> '' \
              AND NOT EXISTS (SELECT 1 FROM page_group_site AS has WHERE has.page_group = gone.page_group AND has.site = $3)",
         ] {
             self.transaction.execute(sql, &values).await?;
@@ -163,7 +295,11 @@ impl Scope<'_, '_> {
 }
 
 fn site(row: Row) -> Result<Site, StoreError> {
-    let mut columns = Columns::of(TABLE, row);
+    site_columns(&mut Columns::of(TABLE, row))
+}
+
+/// Reads the two columns of a site.
+fn site_columns(columns: &mut Columns) -> Result<Site, StoreError> {
     Ok(Site {
         id: columns.parsed()?,
         name: columns.checked(SiteTitle::new)?,

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use model::DeviceId;
-use model::inventory::{Description, ProvisionTemplate, TemplateContent, TemplateId, TemplateName};
+use model::inventory::{Description, Device, ProvisionTemplate, TemplateContent, TemplateId, TemplateName};
 
+use crate::devices::device_columns;
 use crate::engine::Row;
+use crate::listing::{LIST_ROWS_MAX, ListKey, Listed, Search, one_more, page};
 use crate::stored::Columns;
 use crate::transaction::{Scope, StoreError};
 
@@ -27,7 +29,95 @@ pub enum TemplateStoreError {
     Store(#[from] StoreError),
 }
 
+/// A template without its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedTemplate {
+    /// Its id.
+    pub id: TemplateId,
+    /// What people call it.
+    pub name: TemplateName,
+    /// What it is for.
+    pub description: Description,
+    /// How many devices have it.
+    pub devices: u64,
+}
+
 impl Scope<'_, '_> {
+    /// Lists templates whose name has a text in it by name: at most `limit`, which is taken to lie between 1 and [`LIST_ROWS_MAX`],
+    /// from behind the place `after`.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn find_templates(
+        &mut self,
+        text: &str,
+        after: Option<&ListKey>,
+        limit: u32,
+    ) -> Result<Listed<ListedTemplate>, StoreError> {
+        let after = after.cloned().unwrap_or_else(ListKey::start);
+        let limit = limit.clamp(1, LIST_ROWS_MAX);
+        let values = [
+            self.id(),
+            Search::of(text).name.into(),
+            after.sorted_by.into(),
+            after.id.into(),
+            one_more(limit),
+        ];
+        let sql = "SELECT id, name, description, \
+                   (SELECT COUNT(*) FROM device_template WHERE template = t.id) FROM provision_template AS t \
+                   WHERE account = $1 AND LOWER(name) LIKE $2 ESCAPE '!' AND (LOWER(name), id) > ($3, $4) \
+                   ORDER BY LOWER(name), id LIMIT $5";
+        let mut rows = Vec::new();
+        for row in self.transaction.rows(sql, &values).await? {
+            let mut columns = Columns::of(TABLE, row);
+            rows.push(ListedTemplate {
+                id: columns.parsed()?,
+                name: columns.checked(TemplateName::new)?,
+                description: columns.checked(Description::new)?,
+                devices: columns.number()?,
+            });
+        }
+        Ok(page(rows, limit, |last| ListKey {
+            sorted_by: last.name.as_str().to_ascii_lowercase(),
+            id: last.id.as_str().to_owned(),
+        }))
+    }
+
+    /// Lists devices that have a template by name, from behind the place `after`, as [`Scope::find_templates`] lists templates.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn devices_of_template(
+        &mut self,
+        id: &TemplateId,
+        after: Option<&ListKey>,
+        limit: u32,
+    ) -> Result<Listed<Device>, StoreError> {
+        let after = after.cloned().unwrap_or_else(ListKey::start);
+        let limit = limit.clamp(1, LIST_ROWS_MAX);
+        let values = [
+            self.id(),
+            id.as_str().into(),
+            after.sorted_by.into(),
+            after.id.into(),
+            one_more(limit),
+        ];
+        let sql = "SELECT id, name, description, mac, kind, model, firmware, site, added_at FROM device \
+                   JOIN device_template ON device = id WHERE account = $1 AND template = $2 \
+                   AND (LOWER(name), id) > ($3, $4) ORDER BY LOWER(name), id LIMIT $5";
+        let rows = self.transaction.rows(sql, &values).await?;
+        let devices = rows
+            .into_iter()
+            .map(|row| device_columns(&mut Columns::of("device", row)));
+        let devices = devices.collect::<Result<_, _>>()?;
+        Ok(page(devices, limit, |last: &Device| ListKey {
+            sorted_by: last.name.as_str().to_ascii_lowercase(),
+            id: last.id.as_str().to_owned(),
+        }))
+    }
+
     /// Lists templates by id from behind `after`, each with how many devices have it.
     ///
     /// # Errors
@@ -230,7 +320,7 @@ fn template(row: Row) -> Result<(ProvisionTemplate, u64), StoreError> {
         id: columns.parsed()?,
         name: columns.checked(TemplateName::new)?,
         description: columns.checked(Description::new)?,
-        content: columns.checked(TemplateContent::new)?,
+        content: TemplateContent::from_stored(&columns.text()?),
     };
     Ok((template, columns.number()?))
 }

@@ -362,7 +362,7 @@ async fn delete(call: Call, asked: Heir, _: Nothing) -> Result<Done, Refusal> {
         Err(_) => None,
     };
     let heir = heir.ok_or_else(|| Refusal::bad("Site does not exist."))?;
-    scope.remove_site(&site.id, &heir.id).await?;
+    scope.remove_site(&site.id, Some(&heir.id)).await?;
     let detail = format!("{}, to {}", site.name, heir.name);
     call.note(&mut writing, "remove site", detail).await?;
     writing.commit().await?;

@@ -210,8 +210,8 @@ fn description(text: &str) -> Result<Description, Refusal> {
 
 fn content(text: &str) -> Result<TemplateContent, Refusal> {
     TemplateContent::new(text).map_err(|error| match error {
-        TemplateError::Reserved(_) => Refusal::bad(error),
-        TemplateError::TooLong(_) | TemplateError::Line(_) => Refusal::invalid_field("content", error),
+        TemplateError::Reserved { .. } => Refusal::bad(error),
+        TemplateError::TooLong(_) | TemplateError::Settings(_) => Refusal::invalid_field("content", error),
     })
 }
 

@@ -1,6 +1,10 @@
 //! What an administrator adds to the configuration of devices.
 
+use std::collections::BTreeSet;
+
 use super::{Description, TemplateId, TemplateName};
+use crate::config::{ConfigError, Document, SlotKeys, UnknownKey};
+use crate::{SlotKind, SlotPosition};
 
 /// Settings in the words of the devices, which are added to what the service writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,55 +30,84 @@ pub enum TemplateError {
     /// There are too many.
     #[error("the template has {0} bytes, and {max} at most; split it", max = TemplateContent::LENGTH_MAX)]
     TooLong(usize),
-    /// A line is none.
-    #[error("line {0} is no setting; write key = value, or begin a comment with #")]
-    Line(usize),
+    /// Lines that a device would not take.
+    #[error("{}", in_words(.0))]
+    Settings(Vec<ConfigError>),
     /// A key is the service's.
-    #[error("template should not contain reserved parameters (Key: {0}).")]
-    Reserved(String),
+    #[error("template should not contain reserved parameters (Key: {key}).")]
+    Reserved {
+        /// Where it stands, from 1.
+        line: usize,
+        /// The key.
+        key: String,
+        /// Why the service keeps it for itself.
+        why: &'static str,
+    },
 }
 
-/// What keys that the service writes itself begin with: lines and their credentials, proxies, certificates, provisioning, firmware,
-/// the password of the web pages, and the survivability proxies.
-const RESERVED: [&str; 13] = [
-    "sip.proxy",
-    "sip.obproxy",
-    "sip.transp",
-    "sip.srtp",
-    "sip.bkproxy",
-    "sip.ssr",
-    "sip.u",
-    "sip.alert",
-    "oyez.obproxy",
-    "oyez.tls",
-    "oyez.prov",
-    "prov.",
-    "admin.pwd",
+/// Wrong lines that are named at once.
+const NAMED_MAX: usize = 5;
+
+const REGISTERING: &str = "the service says where devices register";
+const PROTECTION: &str = "the service says how calls and connections are protected";
+const EXTENSIONS: &str = "extensions and their credentials are assigned in the portal";
+const ORIGIN: &str = "the service says where configuration and firmware come from";
+const PASSWORD: &str = "the password of the pages of devices is in no template";
+
+/// What keys that the service writes itself begin with.
+const RESERVED: [(&str, &str); 13] = [
+    ("sip.proxy", REGISTERING),
+    ("sip.obproxy", REGISTERING),
+    ("sip.transp", REGISTERING),
+    ("sip.bkproxy", REGISTERING),
+    ("sip.ssr", REGISTERING),
+    ("oyez.obproxy", REGISTERING),
+    ("sip.srtp", PROTECTION),
+    ("oyez.tls", PROTECTION),
+    ("sip.u", EXTENSIONS),
+    ("sip.alert", EXTENSIONS),
+    ("oyez.prov", ORIGIN),
+    ("prov.", ORIGIN),
+    ("admin.pwd", PASSWORD),
 ];
 /// What ends the keys of further credentials, and of firmware; a number may follow.
-const RESERVED_ENDS: [&str; 5] = [".user", ".auth", ".pwd", ".fw", ".ext"];
+const RESERVED_ENDS: [(&str, &str); 5] = [
+    (".user", EXTENSIONS),
+    (".auth", EXTENSIONS),
+    (".pwd", EXTENSIONS),
+    (".ext", EXTENSIONS),
+    (".fw", ORIGIN),
+];
 
 impl TemplateContent {
     /// Bytes of a template: what a device reads with the rest of its file.
     pub const LENGTH_MAX: usize = 64 * 1024;
 
-    /// Takes settings, one `key = value` a line, with comments after `#`.
+    /// Takes settings, one `key = value` a line, with comments after a `#` in the first column. Keys that mean nothing to an endpoint
+    /// of ours are taken: other hardware may know them.
     ///
     /// # Errors
     ///
-    /// Refuses what is too long, lines that are no settings, and keys that are the service's.
+    /// Refuses what is too long, lines that an endpoint would refuse its file for, and keys that are the service's.
     pub fn new(text: &str) -> Result<Self, TemplateError> {
         if text.len() > Self::LENGTH_MAX {
             return Err(TemplateError::TooLong(text.len()));
         }
         let text = text.replace("\r\n", "\n");
-        if let Some(number) = (1..).zip(text.lines()).find(|(_, line)| !is_setting(line)) {
-            return Err(TemplateError::Line(number.0));
+        let wrong = wrong_lines(&text);
+        if !wrong.is_empty() {
+            return Err(TemplateError::Settings(wrong));
         }
-        if let Some(key) = keys(&text).find(|key| is_reserved(key)) {
-            return Err(TemplateError::Reserved(key.to_owned()));
+        if let Some((line, key, why)) = reserved(&text).into_iter().next() {
+            return Err(TemplateError::Reserved { line, key, why });
         }
         Ok(Self(text.into()))
+    }
+
+    /// Takes what was kept, whatever is in it: what is right changes with what is known of devices.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// Returns the settings.
@@ -82,41 +115,103 @@ impl TemplateContent {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What is added to the file of a device: every line but those that [`TemplateContent::new`] would refuse.
+    #[must_use]
+    pub fn appended(&self) -> String {
+        let wrong = wrong_lines(&self.0).into_iter().filter_map(|error| error.line);
+        let left_out: BTreeSet<usize> = wrong
+            .chain(reserved(&self.0).into_iter().map(|(line, ..)| line))
+            .collect();
+        let lines = (1..).zip(self.0.lines());
+        lines
+            .filter(|(number, _)| !left_out.contains(number))
+            .fold(String::new(), |text, (_, line)| text + line + "\n")
+    }
+
+    /// Lists the keys that mean nothing to an endpoint of ours.
+    #[must_use]
+    pub fn unknown_keys(&self) -> Vec<UnknownKey> {
+        Document::parse(&self.0).map_or_else(|_| Vec::new(), |document| document.unknown_keys())
+    }
 }
 
-fn is_setting(line: &str) -> bool {
-    let line = line.trim();
-    let is_key = |key: &str| !key.trim().is_empty() && key.trim().bytes().all(|byte| byte.is_ascii_graphic());
-    let is_value = |value: &str| !value.chars().any(char::is_control);
-    line.is_empty()
-        || line.starts_with('#') && is_value(line)
-        || line
-            .split_once('=')
-            .is_some_and(|(key, value)| is_key(key) && is_value(value))
+fn in_words(errors: &[ConfigError]) -> String {
+    let named: Vec<String> = errors.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    let named = named.join("; ");
+    match errors.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
+    }
 }
 
-fn keys(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('='))
-        .map(|(key, _)| key.trim())
+/// Lines that no device takes, in their order.
+fn wrong_lines(text: &str) -> Vec<ConfigError> {
+    let mut wrong = Document::parse(text).err().unwrap_or_default();
+    let hidden = |line: &str| line.chars().any(|one| one.is_control() && one != '\t');
+    for (number, _) in (1..).zip(text.lines()).filter(|(_, line)| hidden(line)) {
+        if wrong.iter().all(|error| error.line != Some(number)) {
+            wrong.push(ConfigError {
+                line: Some(number),
+                key: String::new(),
+                problem: "the line has control characters".to_owned(),
+                right: "text on one line".to_owned(),
+            });
+        }
+    }
+    wrong.sort_by_key(|error| error.line);
+    wrong
 }
 
-fn is_reserved(key: &str) -> bool {
+/// Lines with a key that is the service's, each with the key and why.
+fn reserved(text: &str) -> Vec<(usize, String, &'static str)> {
+    let of_slots = keys_of_slots();
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.starts_with('#'))
+        .filter_map(|(number, line)| Some((number, line.split_once('=')?.0.trim())))
+        .filter_map(|(number, key)| Some((number, key.to_owned(), why_reserved(key, &of_slots)?)))
+        .collect()
+}
+
+fn why_reserved(key: &str, of_slots: &BTreeSet<String>) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     let stem = key.trim_end_matches(|one: char| one.is_ascii_digit());
-    RESERVED.iter().any(|start| key.starts_with(start)) || RESERVED_ENDS.iter().any(|end| stem.ends_with(end))
+    let begins = RESERVED.iter().find(|(start, _)| key.starts_with(start));
+    let ends = || RESERVED_ENDS.iter().find(|(end, _)| stem.ends_with(end));
+    let of_slot = of_slots.contains(&key).then_some(EXTENSIONS);
+    begins.or_else(ends).map(|(_, why)| *why).or(of_slot)
+}
+
+/// The keys that say which slots are in use, and by whom.
+fn keys_of_slots() -> BTreeSet<String> {
+    let positions = SlotKind::ALL.into_iter().flat_map(SlotPosition::all);
+    positions
+        .map(SlotKeys::of)
+        .flat_map(|keys| {
+            [
+                Some(keys.user),
+                Some(keys.authorization_id),
+                Some(keys.password),
+                keys.usage,
+            ]
+        })
+        .flatten()
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DeviceId;
+    use crate::inventory::{
+        Device, DeviceType, DisplayName, MacAddress, Timestamp, Uplink, configuration_of,
+    };
 
     #[test]
     fn settings_are_taken_and_the_service_s_own_are_refused() {
-        let content = TemplateContent::new("# louder\r\naudio.page.vol = 9\n").unwrap();
-        assert_eq!(content.as_str(), "# louder\naudio.page.vol = 9\n");
+        let content = TemplateContent::new("# louder\r\naudio.page.vol = -9dB\n").unwrap();
+        assert_eq!(content.as_str(), "# louder\naudio.page.vol = -9dB\n");
         for line in [
             "sip.proxy = x",
             "SIP.Proxy=x",
@@ -128,18 +223,79 @@ mod tests {
             "mcast.auth12 = 1",
             "mcast.ext1 = 701",
             "cancel.ext = 701",
+            "sip.page.use = 1",
         ] {
             let error = TemplateContent::new(&format!("a = 1\n{line}")).unwrap_err();
-            assert!(matches!(error, TemplateError::Reserved(_)), "{line}: {error}");
-        }
-        assert!(TemplateContent::new("# prov.use = 0").is_ok());
-        for text in ["a = 1\nb", "a = 1\n= 2", "a = 1\nb = \u{0}"] {
-            assert_eq!(
-                TemplateContent::new(text),
-                Err(TemplateError::Line(2)),
-                "{text:?}"
+            assert!(
+                matches!(error, TemplateError::Reserved { line: 2, .. }),
+                "{line}: {error}"
             );
         }
+        assert!(TemplateContent::new("# prov.use = 0").is_ok());
+    }
+
+    #[test]
+    fn lines_that_a_device_would_not_take_are_named_and_no_more_than_a_few() {
+        for (text, told) in [
+            ("a = 1\nb", "line 2: the line has no ="),
+            ("a = 1\n= 2", "line 2: what stands before the = is no key"),
+            ("a = 1\nb = \u{0}", "line 2: b: the value has control characters"),
+            ("#\n# \u{7}", "line 2: the line has control characters"),
+            (
+                "\naudio.page.vol = loud",
+                "line 2: audio.page.vol: \"loud\" is wrong",
+            ),
+            (
+                "audio.page.vol = 0dB\naudio.page.vol = -3dB",
+                "line 2: audio.page.vol: the key stands on line 1 too",
+            ),
+        ] {
+            let error = TemplateContent::new(text).unwrap_err();
+            assert!(error.to_string().contains(told), "{text:?}: {error}");
+        }
+        let told = TemplateContent::new(&"b\n".repeat(NAMED_MAX))
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains("line 5") && !told.contains("more"), "{told}");
+        let told = TemplateContent::new(&"b\n".repeat(NAMED_MAX + 1))
+            .unwrap_err()
+            .to_string();
+        assert!(!told.contains("line 6") && told.ends_with("and 1 more"), "{told}");
+    }
+
+    #[test]
+    fn nothing_that_the_service_writes_is_taken_and_of_what_was_kept_no_such_line_is_added() {
+        let uplink = Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+            second_outbound_proxy: None,
+        };
+        let device = Device {
+            id: DeviceId::from_random(1),
+            name: DisplayName::new("Hall").unwrap(),
+            description: Description::new("").unwrap(),
+            mac: MacAddress::new([0; 6]),
+            kind: DeviceType::Oyez,
+            model: None,
+            firmware: None,
+            site: None,
+            added_at: Timestamp(0),
+        };
+        let written = configuration_of(&device, &[], &uplink);
+        let settings = written.lines().filter(|line| !line.starts_with('#'));
+        for line in settings.clone() {
+            let error = TemplateContent::new(line).unwrap_err();
+            assert!(
+                matches!(error, TemplateError::Reserved { line: 1, .. }),
+                "{line}: {error}"
+            );
+        }
+        let kept = format!("x = 1\n{written}audio.page.vol = loud\nno setting\n# end");
+        let appended = TemplateContent::from_stored(&kept).appended();
+        assert_eq!(appended, "x = 1\n# Hall (00:00:00:00:00:00)\n# end\n");
+        let whole = format!("{written}{appended}");
+        let document = Document::parse(&whole).unwrap();
+        assert_eq!(document.unknown_keys().len(), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::Device;
+use model::inventory::{Device, ProvisionTemplate, Site as Place};
 use serde::Deserialize;
 
 use super::gate::Visitor;
@@ -20,6 +20,8 @@ struct Page {
     frame: Frame,
     device: Device,
     added_at: String,
+    /// Its site, and the template it has.
+    belongs: (Option<Place>, Option<ProvisionTemplate>),
     slots: Vec<Slot>,
     can_restart: bool,
     /// What the device was just asked for.
@@ -48,7 +50,12 @@ pub(super) async fn show(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
+    let place = match &device.site {
+        Some(id) => scope.site(id).await?,
+        None => None,
+    };
     let page = Page {
+        belongs: (place, scope.template_of_device(&device.id).await?),
         frame: Frame::new(&by, device.name.as_str(), PHONES_AND_DEVICES),
         added_at: shown(device.added_at),
         slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,

@@ -3,8 +3,8 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Description, Device, DisplayName};
-use store::RemoveDeviceError;
+use model::inventory::{Description, Device, DisplayName, Site as Place, SiteId, TemplateId, TemplateName};
+use store::{RemoveDeviceError, Scope, StoreError};
 
 use super::Site;
 use super::changed::changed;
@@ -12,13 +12,33 @@ use super::confirm::Confirm;
 use super::form::{Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
+use super::optional_choice::{chosen, label_of, may_have_template, offered, site_field, template_field};
 use super::problem::{Problem, not_yet};
-use super::slots;
+use super::{resync, slots};
 
-struct Fields([Field; 2]);
+/// What a device can be given.
+struct Offer {
+    sites: Vec<Place>,
+    templates: Vec<(TemplateId, TemplateName)>,
+    /// What it has.
+    template: Option<TemplateId>,
+}
+
+impl Offer {
+    async fn read(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Self, StoreError> {
+        let template = scope.template_of_device(&device.id).await?;
+        Ok(Self {
+            sites: scope.sites().await?,
+            templates: scope.template_names().await?,
+            template: template.map(|template| template.id),
+        })
+    }
+}
+
+struct Fields([Field; 4]);
 
 impl Fields {
-    fn new() -> Self {
+    fn new(offer: &Offer) -> Self {
         Self([
             Field::new(
                 "name",
@@ -32,27 +52,36 @@ impl Fields {
                 "Optional: what it is for, or where it hangs.",
                 Control::Text(&[]),
             ),
+            site_field(&offer.sites),
+            template_field(&offer.templates),
         ])
     }
 
-    fn of(device: &Device) -> Self {
-        let Self([name, description]) = Self::new();
+    fn of(offer: &Offer, device: &Device) -> Self {
+        let Self([name, description, site, template]) = Self::new(offer);
         Self([
             name.filled(device.name.as_str()),
             description.filled(device.description.as_str()),
+            site.filled(device.site.as_ref().map_or("", |site| site.as_str())),
+            template.filled(offer.template.as_ref().map_or("", |id| id.as_str())),
         ])
     }
 
     /// Makes what was typed, or marks what is wrong.
-    fn device(&mut self, before: &Device) -> Option<Device> {
-        let [name, description] = &mut self.0;
+    fn device(&mut self, before: &Device) -> Option<(Device, Option<TemplateId>)> {
+        let [name, description, site, template] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_description = description.take(Description::new(&description.value));
-        Some(Device {
+        let chosen_site = chosen(site);
+        let given = chosen::<TemplateId>(template)
+            .and_then(|given| template.take(may_have_template(before.kind, given.as_ref()).map(|()| given)));
+        let device = Device {
             name: parsed_name?,
             description: parsed_description?,
+            site: chosen_site?,
             ..before.clone()
-        })
+        };
+        Some((device, given?))
     }
 
     fn page(self, by: &Visitor, device: &Device) -> FormPage {
@@ -63,7 +92,7 @@ impl Fields {
             action: format!("{path}/edit"),
             back: path.clone(),
             hidden: Vec::new(),
-            fields: self.0.into(),
+            fields: offered(self.0),
             removal: Some(format!("{path}/remove")),
         }
     }
@@ -75,8 +104,10 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let device = slots::device(&mut reading.account(&by.account), &id).await?;
-    Ok(Fields::of(&device).page(&by, &device).answer())
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let offer = Offer::read(&mut scope, &device).await?;
+    Ok(Fields::of(&offer, &device).page(&by, &device).answer())
 }
 
 pub(super) async fn save(
@@ -88,12 +119,21 @@ pub(super) async fn save(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let before = slots::device(&mut scope, &id).await?;
-    let mut fields = Fields(Fields::new().0.map(|field| field.typed(&posted)));
-    let Some(after) = fields.device(&before) else {
+    let offer = Offer::read(&mut scope, &before).await?;
+    let mut fields = Fields(Fields::new(&offer).0.map(|field| field.typed(&posted)));
+    let Some((after, template)) = fields.device(&before) else {
         return Ok(fields.page(by, &before).answer());
     };
     scope.update_device(&after).await?;
+    if template != offer.template {
+        scope.set_device_template(&after.id, template.as_ref()).await?;
+    }
+    let (sites, templates) = (site_field(&offer.sites), template_field(&offer.templates));
+    let site_of = |device: &Device| label_of(&sites, device.site.as_ref().map(SiteId::as_str));
+    let template_of = |id: &Option<TemplateId>| label_of(&templates, id.as_ref().map(TemplateId::as_str));
     let pairs = [
+        ("Site", site_of(&before), site_of(&after)),
+        ("Template", template_of(&offer.template), template_of(&template)),
         ("Display Name", before.name.to_string(), after.name.to_string()),
         (
             "Description",
@@ -104,6 +144,9 @@ pub(super) async fn save(
     let detail = changed(&format!("{} ({})", before.name, before.mac), &pairs);
     by.note(&mut writing, "change device", detail).await?;
     writing.commit().await?;
+    if template != offer.template {
+        resync::tell_of_change(&site, &by.account, &after).await?;
+    }
     Ok(Redirect::to(&format!("/devices/{}", before.id)).into_response())
 }
 

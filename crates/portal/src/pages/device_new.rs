@@ -5,13 +5,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{
     Account, Description, Device, DeviceType, DisplayName, Holder, HolderKind, LinePlace, MacAddress,
+    Site as Place, TemplateId, TemplateName,
 };
-use model::{DeviceId, SlotPosition};
-use store::AddDeviceError;
+use model::{AccountId, DeviceId, SlotPosition};
+use store::{AddDeviceError, Transaction};
 
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
+use super::optional_choice::{chosen, may_have_template, offered, site_field, template_field};
 use super::problem::Problem;
 use super::{Site, chance, line, now};
 
@@ -20,14 +22,35 @@ const ALGO_MODEL: &str = "algo-sip-based-device";
 /// Our endpoint.
 const OYEZ_MODEL: &str = "oyez";
 
-struct Fields([Field; 6]);
+/// What a device can be given.
+struct Offer {
+    account: Account,
+    holders: Vec<Holder>,
+    sites: Vec<Place>,
+    templates: Vec<(TemplateId, TemplateName)>,
+}
+
+impl Offer {
+    async fn read(transaction: &mut Transaction<'_>, account: &AccountId) -> Result<Self, Problem> {
+        let known = line::account_of(transaction, account).await?;
+        let mut scope = transaction.account(account);
+        Ok(Self {
+            account: known,
+            holders: scope.holders(None).await?,
+            sites: scope.sites().await?,
+            templates: scope.template_names().await?,
+        })
+    }
+}
+
+struct Fields([Field; 8]);
 
 impl Fields {
-    fn new(account: &Account, holders: &[Holder]) -> Self {
+    fn new(offer: &Offer) -> Self {
         let text = || Control::Text(&[]);
         let types = DeviceType::ALL
             .into_iter()
-            .filter(|kind| kind.is_provisioned() || account.generic_devices)
+            .filter(|kind| kind.is_provisioned() || offer.account.generic_devices)
             .map(|kind| Choice::new(kind.as_str(), kind.label()));
         let models = vec![
             Choice::new("", "None: a generic device"),
@@ -70,25 +93,28 @@ impl Fields {
                 "assigned",
                 "Assigned To",
                 "It gets page slot 1, or line 1 of a generic device. Further extensions are assigned on the page of the device.",
-                Control::Select(assignable(holders)),
+                Control::Select(assignable(&offer.holders)),
             ),
+            site_field(&offer.sites),
+            template_field(&offer.templates),
         ])
     }
 
-    fn typed(posted: &Posted, account: &Account, holders: &[Holder]) -> Self {
-        Self(Self::new(account, holders).0.map(|field| field.typed(posted)))
+    fn typed(posted: &Posted, offer: &Offer) -> Self {
+        Self(Self::new(offer).0.map(|field| field.typed(posted)))
     }
 
     /// Makes the device that was typed, or marks what is wrong.
     fn device(&mut self, account: &Account, bits: u128) -> Option<Device> {
-        let [name, description, mac, kind, model, _] = &mut self.0;
+        let [name, description, mac, kind, model, _, site, _] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_description = description.take(Description::new(&description.value));
         let parsed_mac = mac.take(mac.value.parse::<MacAddress>());
-        let chosen = DeviceType::from_stored(&kind.value)
+        let known = DeviceType::from_stored(&kind.value)
             .filter(|kind| kind.is_provisioned() || account.generic_devices);
-        let parsed_kind = kind.take(chosen.ok_or("choose one of the types"));
+        let parsed_kind = kind.take(known.ok_or("choose one of the types"));
         let chosen_model = parsed_kind.and_then(|kind| model.take(model_for(kind, &model.value)));
+        let chosen_site = chosen(site);
         Some(Device {
             id: DeviceId::from_random(bits),
             name: parsed_name?,
@@ -97,7 +123,7 @@ impl Fields {
             kind: parsed_kind?,
             model: chosen_model?,
             firmware: None,
-            site: None,
+            site: chosen_site?,
             added_at: now(),
         })
     }
@@ -109,7 +135,7 @@ impl Fields {
             action: "/devices/add".to_owned(),
             back: "/devices".to_owned(),
             hidden: Vec::new(),
-            fields: self.0.into(),
+            fields: offered(self.0),
             removal: None,
         }
     }
@@ -154,9 +180,8 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let account = line::account_of(&mut reading, &by.account).await?;
-    let holders = reading.account(&by.account).holders(None).await?;
-    Ok(Fields::new(&account, &holders).page(&by).answer())
+    let offer = Offer::read(&mut reading, &by.account).await?;
+    Ok(Fields::new(&offer).page(&by).answer())
 }
 
 pub(super) async fn add(
@@ -165,14 +190,19 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let by = &posted.by;
     let mut writing = site.store().write().await?;
-    let account = line::account_of(&mut writing, &by.account).await?;
+    let offer = Offer::read(&mut writing, &by.account).await?;
     let mut scope = writing.account(&by.account);
-    let holders = scope.holders(None).await?;
-    let mut fields = Fields::typed(&posted, &account, &holders);
-    let Some(device) = fields.device(&account, chance::bits()?) else {
+    let mut fields = Fields::typed(&posted, &offer);
+    let device = fields.device(&offer.account, chance::bits()?);
+    let [.., template] = &mut fields.0;
+    let (Some(device), Some(given)) = (device, chosen::<TemplateId>(template)) else {
         return Ok(fields.page(by).answer());
     };
-    let [_, _, mac, _, _, assigned] = &mut fields.0;
+    let [_, _, mac, _, _, assigned, _, template] = &mut fields.0;
+    if let Err(why) = may_have_template(device.kind, given.as_ref()) {
+        template.refuse(why);
+        return Ok(fields.page(by).answer());
+    }
     match scope.add_device(&device).await {
         Ok(()) => {}
         Err(AddDeviceError::Store(error)) => return Err(error.into()),
@@ -182,15 +212,22 @@ pub(super) async fn add(
         }
     }
     if !assigned.value.is_empty() {
-        let Some(holder) = holders.iter().find(|holder| holder.id.as_str() == assigned.value) else {
+        let Some(holder) = offer
+            .holders
+            .iter()
+            .find(|holder| holder.id.as_str() == assigned.value)
+        else {
             assigned.refuse("it has been removed; choose another");
             return Ok(fields.page(by).answer());
         };
         let place = first_place(device.kind);
-        if let Err(error) = line::assign(&mut scope, &account, &device, holder, place).await? {
+        if let Err(error) = line::assign(&mut scope, &offer.account, &device, holder, place).await? {
             assigned.refuse(&error);
             return Ok(fields.page(by).answer());
         }
+    }
+    if given.is_some() {
+        scope.set_device_template(&device.id, given.as_ref()).await?;
     }
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "add device", detail).await?;

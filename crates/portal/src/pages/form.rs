@@ -24,6 +24,8 @@ pub(super) struct Field {
 pub(super) enum Control {
     /// A line of text, with values to choose from where there are some.
     Text(&'static [(&'static str, &'static str)]),
+    /// Text of many lines.
+    LongText,
     /// What stands there and cannot be changed here.
     Fixed,
     /// A password, which is not shown again.

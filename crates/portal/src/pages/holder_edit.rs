@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Holder, HolderId, HolderKind};
+use model::inventory::{Holder, HolderId, HolderKind, Site as Place, SiteId};
 use store::{Scope, StoreError};
 
 use super::Site;
@@ -13,6 +13,7 @@ use super::gate::{Posted, Visitor};
 use super::holder_new::{Fields, list_of};
 use super::layout::{Frame, USERS_AND_ROOMS};
 use super::line;
+use super::optional_choice::{label_of, site_field};
 use super::problem::{Problem, taken};
 
 /// Where it is changed.
@@ -34,8 +35,11 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let holder = find(&mut reading.account(&by.account), &id).await?;
-    Ok(Fields::of(&holder).edit_page(&by, &holder).answer())
+    let mut scope = reading.account(&by.account);
+    let holder = find(&mut scope, &id).await?;
+    Ok(Fields::of(&scope.sites().await?, &holder)
+        .edit_page(&by, &holder)
+        .answer())
 }
 
 pub(super) async fn save(
@@ -47,8 +51,9 @@ pub(super) async fn save(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let before = find(&mut scope, &id).await?;
-    let mut fields = Fields::typed(&posted);
-    let Some(after) = fields.holder(before.kind, before.id.clone(), before.site.clone()) else {
+    let sites = scope.sites().await?;
+    let mut fields = Fields::typed(&sites, &posted);
+    let Some(after) = fields.holder(before.kind, before.id.clone()) else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_holder(&after).await {
@@ -56,7 +61,8 @@ pub(super) async fn save(
         return Ok(fields.edit_page(by, &before).answer());
     }
     let action = format!("change {}", kind_name(before.kind));
-    by.note(&mut writing, &action, changes(&before, &after)).await?;
+    by.note(&mut writing, &action, changes(&sites, &before, &after))
+        .await?;
     writing.commit().await?;
     Ok(Redirect::to(list_of(before.kind)).into_response())
 }
@@ -132,7 +138,9 @@ async fn along(scope: &mut Scope<'_, '_>, holder: &Holder) -> Result<Vec<String>
 }
 
 /// What is different, in words.
-fn changes(before: &Holder, after: &Holder) -> String {
+fn changes(sites: &[Place], before: &Holder, after: &Holder) -> String {
+    let sites = site_field(sites);
+    let site = |holder: &Holder| label_of(&sites, holder.site.as_ref().map(SiteId::as_str));
     let fields = [
         ("Display Name", before.name.to_string(), after.name.to_string()),
         (
@@ -151,6 +159,7 @@ fn changes(before: &Holder, after: &Holder) -> String {
             before.time_zone.to_string(),
             after.time_zone.to_string(),
         ),
+        ("Site", site(before), site(after)),
     ];
     changed(&format!("{} ({})", before.name, before.extension), &fields)
 }

@@ -4,12 +4,13 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
-use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, SiteId, TimeZone};
+use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, Site as Place, TimeZone};
 
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
 use super::holder_edit::path_of;
 use super::layout::{Frame, USERS_AND_ROOMS};
+use super::optional_choice::{chosen, offered, site_field};
 use super::problem::{Problem, taken};
 use super::{Site, chance};
 
@@ -44,22 +45,23 @@ const TIME_ZONES: &[(&str, &str)] = &[
 ];
 
 /// The fields of the form, in the order in which they stand.
-pub(super) struct Fields([Field; 5]);
+pub(super) struct Fields([Field; 6]);
 
 impl Fields {
     /// What stands there.
-    pub(super) fn of(holder: &Holder) -> Self {
-        let Self([name, extension, package, country, time_zone]) = Self::new();
+    pub(super) fn of(sites: &[Place], holder: &Holder) -> Self {
+        let Self([name, extension, package, country, time_zone, site]) = Self::new(sites);
         Self([
             name.filled(holder.name.as_str()),
             extension.filled(holder.extension.as_str()),
             package.filled(&holder.package),
             country.filled(&holder.country.to_string()),
             time_zone.filled(holder.time_zone.as_str()),
+            site.filled(holder.site.as_ref().map_or("", |site| site.as_str())),
         ])
     }
 
-    fn new() -> Self {
+    fn new(sites: &[Place]) -> Self {
         let packages = PACKAGES.iter().map(|name| Choice::new(*name, *name)).collect();
         let text = Control::Text(&[]);
         Self([
@@ -93,11 +95,12 @@ impl Fields {
                 "A name of the tz database, such as America/Vancouver.",
                 Control::Text(TIME_ZONES),
             ),
+            site_field(sites),
         ])
     }
 
-    pub(super) fn typed(posted: &Posted) -> Self {
-        Self(Self::new().0.map(|field| field.typed(posted)))
+    pub(super) fn typed(sites: &[Place], posted: &Posted) -> Self {
+        Self(Self::new(sites).0.map(|field| field.typed(posted)))
     }
 
     /// Marks the number.
@@ -107,8 +110,8 @@ impl Fields {
     }
 
     /// Makes what was typed, or marks what is wrong.
-    pub(super) fn holder(&mut self, kind: HolderKind, id: HolderId, site: Option<SiteId>) -> Option<Holder> {
-        let [name, extension, package, country, time_zone] = &mut self.0;
+    pub(super) fn holder(&mut self, kind: HolderKind, id: HolderId) -> Option<Holder> {
+        let [name, extension, package, country, time_zone, site] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
         if !PACKAGES.contains(&package.value.as_str()) {
@@ -117,6 +120,7 @@ impl Fields {
         }
         let parsed_country = country.take(CountryCode::new(&country.value));
         let parsed_zone = time_zone.take(TimeZone::new(&time_zone.value));
+        let chosen_site = chosen(site);
         Some(Holder {
             id,
             kind,
@@ -125,7 +129,7 @@ impl Fields {
             package: package.value.clone(),
             country: parsed_country?,
             time_zone: parsed_zone?,
-            site,
+            site: chosen_site?,
         })
     }
 
@@ -145,7 +149,7 @@ impl Fields {
             action: format!("{}/add", list_of(kind)),
             back: list_of(kind).to_owned(),
             hidden: Vec::new(),
-            fields: self.0.into(),
+            fields: offered(self.0),
             removal: None,
         }
     }
@@ -159,7 +163,7 @@ impl Fields {
             action: path.clone(),
             back: list_of(holder.kind).to_owned(),
             hidden: Vec::new(),
-            fields: self.0.into(),
+            fields: offered(self.0),
             removal: Some(format!("{path}/remove")),
         }
     }
@@ -172,12 +176,23 @@ pub(super) const fn list_of(kind: HolderKind) -> &'static str {
     }
 }
 
-pub(super) async fn show_user(Extension(by): Extension<Visitor>) -> Response {
-    Fields::new().page(&by, HolderKind::User).answer()
+pub(super) async fn show_user(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    show(&site, &by, HolderKind::User).await
 }
 
-pub(super) async fn show_common_area(Extension(by): Extension<Visitor>) -> Response {
-    Fields::new().page(&by, HolderKind::CommonArea).answer()
+pub(super) async fn show_common_area(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    show(&site, &by, HolderKind::CommonArea).await
+}
+
+async fn show(site: &Site, by: &Visitor, kind: HolderKind) -> Result<Response, Problem> {
+    let sites = site.store().read().await?.account(&by.account).sites().await?;
+    Ok(Fields::new(&sites).page(by, kind).answer())
 }
 
 pub(super) async fn add_user(
@@ -196,11 +211,12 @@ pub(super) async fn add_common_area(
 
 async fn add(site: &Site, posted: &Posted, kind: HolderKind) -> Result<Response, Problem> {
     let by = &posted.by;
-    let mut fields = Fields::typed(posted);
-    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?), None) else {
+    let mut writing = site.store().write().await?;
+    let sites = writing.account(&by.account).sites().await?;
+    let mut fields = Fields::typed(&sites, posted);
+    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?)) else {
         return Ok(fields.page(by, kind).answer());
     };
-    let mut writing = site.store().write().await?;
     if let Err(error) = writing.account(&by.account).add_holder(&holder).await {
         fields.refuse_extension(&taken(error)?);
         return Ok(fields.page(by, kind).answer());

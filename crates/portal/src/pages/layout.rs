@@ -30,6 +30,8 @@ pub(super) struct Branch {
 pub(super) const USERS_AND_ROOMS: &str = "/common-areas";
 pub(super) const PHONES_AND_DEVICES: &str = "/devices";
 pub(super) const PAGE_GROUPS: &str = "/page-groups";
+pub(super) const SITES: &str = "/sites";
+pub(super) const TEMPLATES: &str = "/templates";
 pub(super) const TALK: &str = "/talk";
 pub(super) const ADMINISTRATORS: &str = "/administrators";
 pub(super) const REPORTS: &str = "/reports";
@@ -52,6 +54,8 @@ const NAVIGATION: &[Branch] = &[
             (USERS_AND_ROOMS, "Users & Rooms"),
             (PHONES_AND_DEVICES, "Phones & Devices"),
             (PAGE_GROUPS, "Page Groups"),
+            (SITES, "Sites"),
+            (TEMPLATES, "Templates"),
         ],
     },
     Branch {

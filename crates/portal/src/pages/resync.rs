@@ -74,15 +74,28 @@ pub(super) async fn tell_of_change(
     account: &AccountId,
     device: &Device,
 ) -> Result<(), StoreError> {
+    tell_together(site, account, std::slice::from_ref(device)).await
+}
+
+/// Has devices fetch what was changed for them by one request, as [`tell_of_change`] does.
+pub(super) async fn tell_together(
+    site: &Site,
+    account: &AccountId,
+    devices: &[Device],
+) -> Result<(), StoreError> {
     let Some(resyncs) = &site.setup().resyncs else {
         return Ok(());
     };
-    if device.kind.is_provisioned() {
-        let mut reading = site.store().read().await?;
-        let users = users(&mut reading.account(account), device).await?;
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(account);
+    let mut told = Vec::new();
+    for device in devices.iter().filter(|device| device.kind.is_provisioned()) {
+        told.extend(users(&mut scope, device).await?);
+    }
+    if !told.is_empty() {
         let (asked, _) = oneshot::channel();
         let request = Resync {
-            users,
+            users: told,
             restarts: false,
             asked,
         };

@@ -6,10 +6,10 @@ use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
-    Site, administrators, api_clients, audit, check, claim_code, credentials, device, device_edit,
-    device_new, device_password, devices, extension_new, extensions, group, group_edit, group_members,
-    group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live, provision, reports,
-    resync, settings, sign_in, start, talk,
+    Site, administrators, api_clients, audit, check, claim_code, configuration, credentials, device,
+    device_edit, device_new, device_password, devices, extension_new, extensions, group, group_edit,
+    group_members, group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live, provision,
+    reports, resync, settings, sign_in, site_edit, sites, start, talk, template_edit, templates,
 };
 use super::{export, import, work};
 
@@ -32,7 +32,7 @@ pub(super) struct Route {
 /// shows a secret, are an administrator's.
 pub(super) fn routes() -> Vec<Route> {
     use Role::{Admin, Operator, Owner, Viewer};
-    vec![
+    let mut routes = vec![
         get(Viewer, "/", start::show),
         get(Viewer, "/start/live", start::live),
         get(Viewer, "/users", holders::show_users),
@@ -58,6 +58,7 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/devices/{id}/edit", device_edit::save),
         get(Admin, "/devices/{id}/remove", device_edit::ask_removal),
         post(Admin, "/devices/{id}/remove", device_edit::remove),
+        get(Admin, "/devices/{id}/configuration", configuration::show),
         get(Viewer, "/devices/{id}/provision", provision::show),
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
         post(Admin, "/devices/{id}/revoke", claim_code::revoke),
@@ -111,6 +112,42 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/reports", reports::show),
         get(Viewer, "/reports/{number}", reports::show_one),
         get(Viewer, "/audit", audit::show),
+        get(Viewer, "/administrators", administrators::show),
+        get(Owner, "/administrators/add", administrators::show_add),
+        post(Owner, "/administrators/add", administrators::add),
+        get(Owner, "/administrators/{id}", administrators::show_one),
+        post(Owner, "/administrators/{id}", administrators::save),
+        post(Owner, "/administrators/{id}/invite", administrators::invite_again),
+        get(Owner, "/administrators/{id}/remove", administrators::ask_removal),
+        post(Owner, "/administrators/{id}/remove", administrators::remove),
+        get(Viewer, "/password", invited::show_own),
+        post(Viewer, "/password", invited::change_own),
+    ];
+    routes.extend(sites_templates_and_settings());
+    routes.push(post(Viewer, "/sign-out", sign_in::sign_out));
+    routes
+}
+
+/// What is put into a site, given a template, or held by the settings of the account stands elsewhere; these are their own pages.
+fn sites_templates_and_settings() -> Vec<Route> {
+    use Role::{Admin, Viewer};
+    vec![
+        get(Viewer, "/sites", sites::show),
+        get(Admin, "/sites/add", site_edit::show_add),
+        post(Admin, "/sites/add", site_edit::add),
+        get(Viewer, "/sites/{id}", sites::show_one),
+        get(Admin, "/sites/{id}/edit", site_edit::show_edit),
+        post(Admin, "/sites/{id}/edit", site_edit::save),
+        get(Admin, "/sites/{id}/remove", site_edit::ask_removal),
+        post(Admin, "/sites/{id}/remove", site_edit::remove),
+        get(Viewer, "/templates", templates::show),
+        get(Admin, "/templates/add", template_edit::show_add),
+        post(Admin, "/templates/add", template_edit::add),
+        get(Admin, "/templates/{id}", template_edit::show_edit),
+        post(Admin, "/templates/{id}", template_edit::save),
+        get(Viewer, "/templates/{id}/devices", templates::show_devices),
+        get(Admin, "/templates/{id}/remove", template_edit::ask_removal),
+        post(Admin, "/templates/{id}/remove", template_edit::remove),
         get(Admin, "/settings", settings::show),
         post(Admin, "/settings", settings::save),
         get(Admin, "/import", import::show),
@@ -131,17 +168,6 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/api-clients/{id}/token", api_clients::make_token),
         get(Admin, "/api-clients/{id}/remove", api_clients::ask_removal),
         post(Admin, "/api-clients/{id}/remove", api_clients::remove),
-        get(Viewer, "/administrators", administrators::show),
-        get(Owner, "/administrators/add", administrators::show_add),
-        post(Owner, "/administrators/add", administrators::add),
-        get(Owner, "/administrators/{id}", administrators::show_one),
-        post(Owner, "/administrators/{id}", administrators::save),
-        post(Owner, "/administrators/{id}/invite", administrators::invite_again),
-        get(Owner, "/administrators/{id}/remove", administrators::ask_removal),
-        post(Owner, "/administrators/{id}/remove", administrators::remove),
-        get(Viewer, "/password", invited::show_own),
-        post(Viewer, "/password", invited::change_own),
-        post(Viewer, "/sign-out", sign_in::sign_out),
     ]
 }
 

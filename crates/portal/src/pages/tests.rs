@@ -10,7 +10,9 @@ mod import;
 mod lists;
 mod people;
 mod settings;
+mod sites;
 mod talk;
+mod templates;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

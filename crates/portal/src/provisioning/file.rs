@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use md5::{Digest as _, Md5};
 use model::inventory::{
-    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, MacAddress, configuration_of,
-    firmware_in, hardware_configuration_of,
+    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, Holder, Line, MacAddress,
+    ProvisionTemplate, Uplink, configuration_of, firmware_in, hardware_configuration_of,
 };
 use model::{AccountId, Secret};
 use store::{Scope, StoreError, Transaction, timestamp};
@@ -339,20 +339,37 @@ async fn file_of(
     let mut scope = transaction.account(account);
     let held = scope.held_lines_of_device(&device.id).await?;
     let template = scope.template_of_device(&device.id).await?;
+    let password = if device.kind == DeviceType::Algo {
+        Some(admin_password(&mut scope).await?)
+    } else {
+        None
+    };
+    let store = &server.0.store;
+    Ok(composed(
+        store.catalogue(),
+        device,
+        (&held, template.as_ref()),
+        &server.0.uplink,
+        password.as_ref(),
+    ))
+}
+
+/// The file of a device with its lines and its template, and the password of its own pages if it is hardware.
+pub(crate) fn composed(
+    catalogue: &Catalogue,
+    device: &Device,
+    (held, template): (&[(Line, Holder)], Option<&ProvisionTemplate>),
+    uplink: &Uplink,
+    password: Option<&Secret>,
+) -> String {
     let lines: Vec<_> = held.iter().map(|(line, holder)| (line, &holder.name)).collect();
-    let uplink = &server.0.uplink;
-    let mut file = if device.kind == DeviceType::Algo {
-        let password = admin_password(&mut scope).await?;
-        let settings = server.0.store.catalogue().hardware();
-        hardware_configuration_of(device, &lines, uplink, settings, Some(&password))
+    let file = if device.kind == DeviceType::Algo {
+        hardware_configuration_of(device, &lines, uplink, catalogue.hardware(), password)
     } else {
         configuration_of(device, &lines, uplink)
     };
-    if let Some(template) = template {
-        file.push_str(template.content.as_str());
-        file.push('\n');
-    }
-    Ok(file)
+    let appended = template.map_or_else(String::new, |template| template.content.appended());
+    file + &appended
 }
 
 /// The password of the own pages of the account's hardware; the first that fetches its file has it made.

@@ -34,7 +34,7 @@ use self::book::{Book, Due};
 use self::proof::Authorities;
 
 pub use enrolment::claim_code_hash;
-pub(crate) use file::chain;
+pub(crate) use file::{chain, composed};
 pub use manufacturer::{
     ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacRule, Manufacturer, PATTERN_LENGTH_MAX,
 };

@@ -57,8 +57,16 @@ async fn a_site_that_goes_leaves_what_it_had_to_another() {
     scope.add_holder(&hall).await.unwrap();
     assert!(scope.set_address(&address(1, Some(&west))).await.unwrap());
 
-    assert!(!scope.remove_site(&west.id, &west.id).await.unwrap());
-    assert!(scope.remove_site(&west.id, &east.id).await.unwrap());
+    let members = scope.site_members(&west.id, 1).await.unwrap();
+    assert_eq!(
+        (members.holder_count, members.device_count, members.address_count),
+        (1, 0, 1)
+    );
+    assert_eq!(members.holders, std::slice::from_ref(&hall));
+    let gone = SiteId::from_random(9);
+    assert!(!scope.remove_site(&west.id, Some(&west.id)).await.unwrap());
+    assert!(!scope.remove_site(&west.id, Some(&gone)).await.unwrap());
+    assert!(scope.remove_site(&west.id, Some(&east.id)).await.unwrap());
 
     assert_eq!(scope.sites().await.unwrap(), std::slice::from_ref(&east));
     assert_eq!(
@@ -66,7 +74,39 @@ async fn a_site_that_goes_leaves_what_it_had_to_another() {
         Some(east.id.clone())
     );
     let kept = scope.address(&AddressId::from_random(1)).await.unwrap().unwrap();
-    assert_eq!((kept.site, kept.is_default), (Some(east.id), false));
+    assert_eq!((kept.site, kept.is_default), (Some(east.id.clone()), false));
+
+    assert!(scope.remove_site(&east.id, None).await.unwrap());
+    assert_eq!(scope.holder(&hall.id).await.unwrap().unwrap().site, None);
+    let kept = scope.address(&AddressId::from_random(1)).await.unwrap().unwrap();
+    assert_eq!(kept.site, None);
+}
+
+#[tokio::test]
+async fn sites_are_listed_page_by_page_with_how_much_belongs_to_each() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut other = writing.account(&id("two"));
+    other.add_site(&site(9, "East of two")).await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let sites = [site(1, "west"), site(2, "East"), site(3, "100% east")];
+    for site in &sites {
+        scope.add_site(site).await.unwrap();
+    }
+    let speaker = Device {
+        site: Some(sites[1].id.clone()),
+        ..device(1)
+    };
+    scope.add_device(&speaker).await.unwrap();
+    let first = scope.list_sites("", None, 2).await.unwrap();
+    let names: Vec<&str> = first.rows.iter().map(|row| row.site.name.as_str()).collect();
+    assert_eq!(names, ["100% east", "East"]);
+    assert_eq!((first.rows[1].holders, first.rows[1].devices), (0, 1));
+    let second = scope.list_sites("", first.next.as_ref(), 2).await.unwrap();
+    assert_eq!(second.rows.len(), 1);
+    assert_eq!((&second.rows[0].site, &second.next), (&sites[0], &None));
+    assert_eq!(scope.list_sites("EAST", None, 9).await.unwrap().rows.len(), 2);
+    assert_eq!(scope.list_sites("0%", None, 9).await.unwrap().rows.len(), 1);
 }
 
 #[tokio::test]

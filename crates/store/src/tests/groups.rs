@@ -91,7 +91,7 @@ async fn members_of_every_kind_and_who_may_page_come_back_and_go_with_what_they_
     let epoch = scope.epoch().await.unwrap();
     assert!(
         scope
-            .remove_site(&site("North").id, &site("South").id)
+            .remove_site(&site("North").id, Some(&site("South").id))
             .await
             .unwrap()
     );

@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use axum::http::Method;
+use model::inventory::{
+    Description, ProvisionTemplate, Site as Place, SiteId, SiteTitle, TemplateContent, TemplateId,
+    TemplateName,
+};
 
 use super::routes::{Route, routes};
 use super::*;
@@ -24,6 +28,8 @@ struct Furnished {
     line: String,
     holder: HolderId,
     group: String,
+    site: SiteId,
+    template: TemplateId,
     report: i64,
     /// Somebody who does not ask.
     administrator: AdministratorId,
@@ -39,6 +45,18 @@ impl Furnished {
         let mut writing = visit.store.write().await.unwrap();
         let mut scope = writing.account(&one());
         let line = scope.lines().await.unwrap().remove(0).id.to_string();
+        let place = Place {
+            id: SiteId::from_random(1),
+            name: SiteTitle::new("West").unwrap(),
+        };
+        scope.add_site(&place).await.unwrap();
+        let template = ProvisionTemplate {
+            id: TemplateId::from_random(1),
+            name: TemplateName::new("Loud").unwrap(),
+            description: Description::new("").unwrap(),
+            content: TemplateContent::default(),
+        };
+        scope.add_template(&template).await.unwrap();
         scope.add_page_report(Timestamp(0), &report()).await.unwrap();
         let somebody = Administrator {
             id: AdministratorId::from_random(50),
@@ -61,6 +79,8 @@ impl Furnished {
             line,
             holder,
             group: group.trim_start_matches("/page-groups/").to_owned(),
+            site: place.id,
+            template: template.id,
             report,
             administrator: somebody.id,
             visit,
@@ -73,6 +93,8 @@ impl Furnished {
         let id = match route.path.split('/').nth(1) {
             Some("devices") => self.device.as_str(),
             Some("page-groups") => self.group.as_str(),
+            Some("sites") => self.site.as_str(),
+            Some("templates") => self.template.as_str(),
             Some("administrators") => self.administrator.as_str(),
             _ => self.holder.as_str(),
         };
