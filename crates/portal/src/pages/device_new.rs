@@ -4,8 +4,8 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{
-    Account, Description, Device, DeviceType, DisplayName, Holder, HolderKind, LinePlace, MacAddress,
-    Site as Place, TemplateId, TemplateName,
+    Account, Description, Device, DeviceType, DisplayName, LinePlace, MacAddress, Site as Place, TemplateId,
+    TemplateName,
 };
 use model::{AccountId, DeviceId, SlotPosition};
 use store::{AddDeviceError, Transaction};
@@ -15,7 +15,7 @@ use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
 use super::optional_choice::{chosen, may_have_template, offered, site_field, template_field};
 use super::problem::Problem;
-use super::{Site, chance, line, now};
+use super::{Site, assignee, chance, line, now};
 
 /// What all hardware of the seed's maker is until it has said what it is.
 const ALGO_MODEL: &str = "algo-sip-based-device";
@@ -25,7 +25,7 @@ const OYEZ_MODEL: &str = "oyez";
 /// What a device can be given.
 struct Offer {
     account: Account,
-    holders: Vec<Holder>,
+    assigned: Field,
     sites: Vec<Place>,
     templates: Vec<(TemplateId, TemplateName)>,
 }
@@ -36,7 +36,7 @@ impl Offer {
         let mut scope = transaction.account(account);
         Ok(Self {
             account: known,
-            holders: scope.holders(None).await?,
+            assigned: assignee::field(&mut scope, "assigned", "Assigned To").await?,
             sites: scope.sites().await?,
             templates: scope.template_names().await?,
         })
@@ -46,11 +46,17 @@ impl Offer {
 struct Fields([Field; 8]);
 
 impl Fields {
-    fn new(offer: &Offer) -> Self {
+    fn new(offer: Offer) -> Self {
+        let Offer {
+            account,
+            assigned,
+            sites,
+            templates,
+        } = offer;
         let text = || Control::Text(&[]);
         let types = DeviceType::ALL
             .into_iter()
-            .filter(|kind| kind.is_provisioned() || offer.account.generic_devices)
+            .filter(|kind| kind.is_provisioned() || account.generic_devices)
             .map(|kind| Choice::new(kind.as_str(), kind.label()));
         let models = vec![
             Choice::new("", "None: a generic device"),
@@ -89,18 +95,13 @@ impl Fields {
                 Control::Select(models),
             )
             .filled(ALGO_MODEL),
-            Field::new(
-                "assigned",
-                "Assigned To",
-                "It gets page slot 1, or line 1 of a generic device. Further extensions are assigned on the page of the device.",
-                Control::Select(assignable(&offer.holders)),
-            ),
-            site_field(&offer.sites),
-            template_field(&offer.templates),
+            assigned,
+            site_field(&sites),
+            template_field(&templates),
         ])
     }
 
-    fn typed(posted: &Posted, offer: &Offer) -> Self {
+    fn typed(posted: &Posted, offer: Offer) -> Self {
         Self(Self::new(offer).0.map(|field| field.typed(posted)))
     }
 
@@ -141,23 +142,6 @@ impl Fields {
     }
 }
 
-fn assignable(holders: &[Holder]) -> Vec<Choice> {
-    let choice = |holder: &Holder| {
-        let kind = match holder.kind {
-            HolderKind::User => "User",
-            HolderKind::CommonArea => "Common area",
-        };
-        Choice::new(
-            holder.id.as_str(),
-            format!("{kind}: {} ({})", holder.name, holder.extension),
-        )
-    };
-    let nobody = Choice::new("", "Nobody yet");
-    std::iter::once(nobody)
-        .chain(holders.iter().map(choice))
-        .collect()
-}
-
 /// What is known of the model of a device of that type.
 fn model_for(kind: DeviceType, chosen: &str) -> Result<Option<String>, String> {
     let right = match kind {
@@ -181,7 +165,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let offer = Offer::read(&mut reading, &by.account).await?;
-    Ok(Fields::new(&offer).page(&by).answer())
+    Ok(Fields::new(offer).page(&by).answer())
 }
 
 pub(super) async fn add(
@@ -192,10 +176,12 @@ pub(super) async fn add(
     let mut writing = site.store().write().await?;
     let offer = Offer::read(&mut writing, &by.account).await?;
     let mut scope = writing.account(&by.account);
-    let mut fields = Fields::typed(&posted, &offer);
-    let device = fields.device(&offer.account, chance::bits()?);
-    let [.., template] = &mut fields.0;
-    let (Some(device), Some(given)) = (device, chosen::<TemplateId>(template)) else {
+    let account = offer.account.clone();
+    let mut fields = Fields::typed(&posted, offer);
+    let device = fields.device(&account, chance::bits()?);
+    let [.., assigned, _, template] = &mut fields.0;
+    let holder = assignee::find(&mut scope, assigned).await?;
+    let (Some(device), Some(given), Some(holder)) = (device, chosen::<TemplateId>(template), holder) else {
         return Ok(fields.page(by).answer());
     };
     let [_, _, mac, _, _, assigned, _, template] = &mut fields.0;
@@ -211,17 +197,9 @@ pub(super) async fn add(
             return Ok(fields.page(by).answer());
         }
     }
-    if !assigned.value.is_empty() {
-        let Some(holder) = offer
-            .holders
-            .iter()
-            .find(|holder| holder.id.as_str() == assigned.value)
-        else {
-            assigned.refuse("it has been removed; choose another");
-            return Ok(fields.page(by).answer());
-        };
+    if let Some(holder) = &holder {
         let place = first_place(device.kind);
-        if let Err(error) = line::assign(&mut scope, &offer.account, &device, holder, place).await? {
+        if let Err(error) = line::assign(&mut scope, &account, &device, holder, place).await? {
             assigned.refuse(&error);
             return Ok(fields.page(by).answer());
         }

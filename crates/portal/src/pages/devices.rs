@@ -7,11 +7,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use model::inventory::Device;
 
-use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::list::{Asked, ListFrame, ROWS};
 use super::problem::Problem;
+use super::{Site, bulk};
 use registrations::{Registration, Registrations};
 use store::{DeviceFilter, ListedDevice};
 
@@ -24,6 +24,8 @@ struct Page {
     is_empty: bool,
     list: ListFrame,
     rows: Vec<Row>,
+    /// What can be done with several rows.
+    actions: &'static [bulk::Action],
 }
 
 struct Row {
@@ -80,6 +82,7 @@ async fn page(site: &Site, by: &Visitor, is_assigned: bool, asked: Asked) -> Res
         is_empty,
         list,
         rows: listed.rows.into_iter().map(row).collect(),
+        actions: bulk::DEVICE_ACTIONS,
     };
     Ok(layout::page(StatusCode::OK, &page))
 }

@@ -9,13 +9,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::SlotKind;
 use model::inventory::{Device, Holder, HolderKind, LinePlace};
-use store::{Scope, StoreError};
+use store::{HolderFilter, Scope, StoreError};
 
 use super::Site;
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::line;
+use super::list::{Asked, ListFrame, ROWS};
 use super::problem::Problem;
 use super::resync;
 use super::slots;
@@ -28,9 +29,20 @@ const CHOSEN_MAX: usize = 72;
 struct Choose {
     frame: Frame,
     device: Device,
-    users: Vec<Holder>,
-    common_areas: Vec<Holder>,
+    /// Those that were ticked before, on whatever page of the list.
+    chosen: Vec<Holder>,
+    /// Which kind is listed; both where it is empty.
+    kind: String,
+    list: ListFrame,
+    rows: Vec<Holder>,
     error: &'static str,
+}
+
+/// What is asked of the list of those who can be chosen.
+struct Looked {
+    chosen: Vec<Holder>,
+    kind: String,
+    asked: Asked,
 }
 
 pub(super) async fn show(
@@ -42,19 +54,25 @@ pub(super) async fn show(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
-    let named = |name: &str| asked.iter().any(|(field, _)| field == name);
-    let chosen = asked
-        .iter()
-        .filter(|(field, _)| field == "holder")
-        .map(|(_, id)| id.as_str());
-    let chosen = holders(&mut scope, chosen).await?;
-    if chosen.is_empty() {
-        let error = if named("next") {
+    let values = |name: &'static str| {
+        let fields = asked.iter().filter(move |(field, _)| field == name);
+        fields.map(|(_, value)| value.as_str())
+    };
+    let text = |name| values(name).last().unwrap_or_default().to_owned();
+    let chosen = holders(&mut scope, values("holder")).await?;
+    let is_next = values("next").next().is_some();
+    if chosen.is_empty() || !is_next {
+        let error = if is_next {
             "Choose at least one user or common area."
         } else {
             ""
         };
-        return choose(&by, &mut scope, device, error).await;
+        let looked = Looked {
+            chosen,
+            kind: text("kind"),
+            asked: Asked::at(&text("q"), &text("after")),
+        };
+        return choose(&by, &mut scope, device, looked, error).await;
     }
     let taken = scope.lines_of_device(&device.id).await?;
     let mut taken: Vec<LinePlace> = taken.into_iter().map(|line| line.place).collect();
@@ -109,8 +127,18 @@ async fn choose(
     by: &Visitor,
     scope: &mut Scope<'_, '_>,
     device: Device,
+    looked: Looked,
     error: &'static str,
 ) -> Result<Response, Problem> {
+    let Looked { chosen, kind, asked } = looked;
+    let filter = HolderFilter {
+        text: asked.q.clone(),
+        kind: HolderKind::from_stored(&kind),
+        ..HolderFilter::default()
+    };
+    let listed = scope.list_holders(&filter, asked.after().as_ref(), ROWS).await?;
+    let list = ListFrame::new(asked, "Name or extension", &listed);
+    let rows = listed.rows.into_iter().map(|row| row.holder);
     let choose = Choose {
         frame: Frame::new(
             by,
@@ -118,8 +146,10 @@ async fn choose(
             PHONES_AND_DEVICES,
         ),
         device,
-        users: scope.holders(Some(HolderKind::User)).await?,
-        common_areas: scope.holders(Some(HolderKind::CommonArea)).await?,
+        rows: rows.filter(|holder| !chosen.contains(holder)).collect(),
+        chosen,
+        kind,
+        list,
         error,
     };
     let status = if error.is_empty() {

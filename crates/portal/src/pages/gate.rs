@@ -88,6 +88,13 @@ impl Posted {
         self.values(name).last().unwrap_or_default()
     }
 
+    /// What every field says.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// What the fields of a name say.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.fields

@@ -13,7 +13,7 @@ use super::holder_edit::path_of;
 use super::layout::{self, Frame, USERS_AND_ROOMS};
 use super::list::{Asked, ListFrame, ROWS};
 use super::problem::Problem;
-use super::{Site, line};
+use super::{Site, bulk, line};
 
 #[derive(Template)]
 #[template(path = "holders.html")]
@@ -22,6 +22,8 @@ struct Page {
     is_users: bool,
     list: ListFrame,
     rows: Vec<Row>,
+    /// What can be done with several rows.
+    actions: &'static [bulk::Action],
 }
 
 struct Row {
@@ -62,6 +64,7 @@ async fn page(site: &Site, by: &Visitor, kind: HolderKind, asked: Asked) -> Resu
         is_users: kind == HolderKind::User,
         list: ListFrame::new(asked, "Name or extension", &listed),
         rows: listed.rows.into_iter().map(row).collect(),
+        actions: bulk::HOLDER_ACTIONS,
     };
     Ok(layout::page(StatusCode::OK, &page))
 }

@@ -3,7 +3,9 @@
 mod administrators;
 mod api_clients;
 mod assets;
+mod assignee;
 mod audit;
+mod bulk;
 mod chance;
 mod changed;
 mod check;

@@ -105,6 +105,29 @@ pub(super) async fn tell_together(
     Ok(())
 }
 
+/// Asks one of many devices; says why it was not asked.
+pub(super) async fn asked(
+    site: &Site,
+    account: &AccountId,
+    device: &Device,
+    restarts: bool,
+) -> Result<Result<(), &'static str>, StoreError> {
+    if !device.kind.is_provisioned() {
+        return Ok(Err("it is configured by hand, so it fetches nothing"));
+    }
+    if restarts && !can_restart(device.kind) {
+        return Ok(Err("it restarts at its own machine only"));
+    }
+    let mut reading = site.store().read().await?;
+    let users = users(&mut reading.account(account), device).await?;
+    drop(reading);
+    Ok(match send(site, users, restarts).await {
+        None => Err("no zone that this service runs can ask it"),
+        Some(0) => Err("it is not registered; it fetches its configuration when it is started"),
+        Some(_) => Ok(()),
+    })
+}
+
 /// Has many devices fetch what was changed for them, one after the other, as they can be asked.
 pub(super) async fn tell_of_changes(
     site: &Site,

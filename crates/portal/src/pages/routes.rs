@@ -11,7 +11,7 @@ use super::{
     group_members, group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live, provision,
     reports, resync, settings, sign_in, site_edit, sites, start, talk, template_edit, templates,
 };
-use super::{export, import, work};
+use super::{bulk, export, import, work};
 
 /// One method of one path.
 pub(super) struct Route {
@@ -150,6 +150,12 @@ fn sites_templates_and_settings() -> Vec<Route> {
         post(Admin, "/templates/{id}/remove", template_edit::remove),
         get(Admin, "/settings", settings::show),
         post(Admin, "/settings", settings::save),
+        get(Admin, "/devices/selected", bulk::ask_devices),
+        post(Admin, "/devices/selected", bulk::do_devices),
+        get(Admin, "/users/selected", bulk::ask_users),
+        post(Admin, "/users/selected", bulk::do_users),
+        get(Admin, "/common-areas/selected", bulk::ask_common_areas),
+        post(Admin, "/common-areas/selected", bulk::do_common_areas),
         get(Admin, "/import", import::show),
         Route {
             upload_max: import::UPLOAD_LENGTH_MAX,

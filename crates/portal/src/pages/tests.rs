@@ -3,7 +3,9 @@
 mod access;
 mod administrators;
 mod api_clients;
+mod bulk;
 mod changing;
+mod choosing;
 mod devices;
 mod groups;
 mod import;

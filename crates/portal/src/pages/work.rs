@@ -21,6 +21,8 @@ use super::{Site, chance, live};
 const WORKS_MAX: usize = 16;
 /// Works that go on at once: each may hold the turn of writers for seconds.
 const RUNNING_MAX: usize = 2;
+/// What has failed, as it is kept; the rest is counted.
+const FAILURES_MAX: usize = 1_000;
 /// Steps after which it is told how far it is.
 const TOLD_EVERY: usize = 50;
 
@@ -60,6 +62,14 @@ impl Outcome {
         Self {
             summary: why.into(),
             ..Self::default()
+        }
+    }
+
+    /// Notes that one of many has failed.
+    pub(super) fn fail(&mut self, what: String, why: impl Into<String>) {
+        self.failure_count += 1;
+        if self.failures.len() < FAILURES_MAX {
+            self.failures.push((what, why.into()));
         }
     }
 }

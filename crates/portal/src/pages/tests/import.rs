@@ -9,7 +9,7 @@ const JSON: &[u8] = include_bytes!("../../../../../docs/import-example.json");
 
 impl Visit {
     /// Sends a file; gives the path and the page of what it would change.
-    async fn dry_run(&self, name: &str, file: &[u8]) -> (String, Answer) {
+    pub(super) async fn dry_run(&self, name: &str, file: &[u8]) -> (String, Answer) {
         let answer = self.send_file("/import", name, file).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
         let path = answer.location().to_owned();
@@ -18,22 +18,26 @@ impl Visit {
     }
 
     /// Applies what was shown; gives the page when it is over.
-    async fn applied(&self, path: &str) -> Answer {
+    pub(super) async fn applied(&self, path: &str) -> Answer {
         let answer = self.post(&format!("{path}/apply"), "").await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-        let work = answer.location().to_owned();
+        self.over(answer.location()).await
+    }
+
+    /// Waits until a work is over; gives its page.
+    pub(super) async fn over(&self, work: &str) -> Answer {
         let mut told = self.stream(&format!("{work}/changes")).await;
         loop {
             told.next().await.unwrap().unwrap();
             let page = self.get(&format!("{work}/live")).await;
             if !page.text.contains("<progress") {
-                return self.get(&work).await;
+                return self.get(work).await;
             }
         }
     }
 
     /// What is there, in words.
-    async fn inventory(&self) -> String {
+    pub(super) async fn inventory(&self) -> String {
         self.get("/export.csv").await.text
     }
 }
@@ -208,4 +212,55 @@ async fn a_file_that_is_too_large_is_refused_with_what_to_do() {
     let answer = visit.send_file("/import", "large.csv", &large).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(answer.text.contains("Divide it"), "{}", answer.text);
+}
+
+/// Devices of the list that is imported, with two extensions each; `OYEZ_IMPORT_DEVICES=10000` takes as many as the goal has.
+const DEVICES: u32 = 100;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_is_imported_with_progress_and_its_export_changes_nothing() {
+    let devices = std::env::var("OYEZ_IMPORT_DEVICES").map_or(DEVICES, |devices| devices.parse().unwrap());
+    let mut file = "record,name,extension,country,time_zone,mac,type,slot,port\n".to_owned();
+    for number in 0..devices {
+        let (page, ring) = (100_000 + 2 * number, 100_001 + 2 * number);
+        let mac = format!("0200{number:08X}");
+        file.push_str(&format!(
+            "common_area,Room {page},{page},CA,UTC,,,,\ncommon_area,Room {ring},{ring},CA,UTC,,,,\n\
+             device,Speaker {number},,,,{mac},oyez,,\n\
+             assignment,,{page},,,{mac},,page,1\nassignment,,{ring},,,{mac},,ring,1\n"
+        ));
+    }
+    let visit = Visit::of(Role::Admin).await;
+    let began = std::time::Instant::now();
+    let (path, page) = visit.dry_run("many.csv", file.as_bytes()).await;
+    assert!(
+        page.text.contains(&format!("would add {}", 5 * devices)),
+        "{}",
+        page.text
+    );
+    let shown = began.elapsed();
+    let page = visit.applied(&path).await;
+    let applied = began.elapsed();
+    assert!(
+        page.text.contains(&format!("Devices added: {devices}")),
+        "{}",
+        page.text
+    );
+    let mut reading = visit.store.read().await.unwrap();
+    let directory = reading.account(&one()).directory().await.unwrap().unwrap();
+    drop(reading);
+    let mut known = model::directory::Directory::new(one());
+    known
+        .apply(model::directory::Update::Snapshot(directory))
+        .unwrap();
+    let export = visit.inventory().await;
+    let (_, page) = visit.dry_run("again.csv", export.as_bytes()).await;
+    assert!(page.text.contains("changes nothing"), "{}", page.text);
+    eprintln!(
+        "{devices} devices and {} extensions: dry run {:.1} s, with applying {:.1} s, with export and dry run of it {:.1} s",
+        2 * devices,
+        shown.as_secs_f64(),
+        applied.as_secs_f64(),
+        began.elapsed().as_secs_f64()
+    );
 }

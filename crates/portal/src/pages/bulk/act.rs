@@ -1,0 +1,227 @@
+//! What is done with each row.
+
+use model::inventory::{Device, Holder};
+use store::{RemoveDeviceError, Scope, StoreError};
+
+use super::super::gate::Visitor;
+use super::super::problem::words;
+use super::super::work::{Doing, Outcome};
+use super::super::{Site, resync};
+use super::{Action, List, NAMES_SHOWN, Rows, To, named_device, named_holder};
+use crate::provisioning::chain;
+
+/// What is lost besides, in words.
+pub(super) async fn along(
+    scope: &mut Scope<'_, '_>,
+    rows: &Rows,
+    action: Action,
+) -> Result<Vec<String>, StoreError> {
+    if action != Action::Remove {
+        return Ok(Vec::new());
+    }
+    let assignments = scope.assignments().await?;
+    Ok(match rows {
+        Rows::Devices(devices) => {
+            let ids: std::collections::BTreeSet<_> = devices.iter().map(|device| &device.id).collect();
+            let lines = assignments
+                .iter()
+                .filter(|line| ids.contains(&line.device))
+                .count();
+            vec![
+                format!("Their {lines} assignments go along, with their credentials. The extensions stay."),
+                "Claim codes and certificates that were issued go along: to come back a device has to be enrolled anew."
+                    .to_owned(),
+            ]
+        }
+        Rows::Holders(holders) => {
+            let ids: std::collections::BTreeSet<_> = holders.iter().map(|holder| &holder.id).collect();
+            let lines = assignments
+                .iter()
+                .filter(|line| ids.contains(&line.holder))
+                .count();
+            vec![format!(
+                "Their {lines} places at devices go along, with their credentials, and what they are in page groups."
+            )]
+        }
+    })
+}
+
+/// Something that is done with many rows.
+pub(super) struct Task {
+    pub(super) site: Site,
+    pub(super) by: Visitor,
+    pub(super) action: Action,
+    pub(super) to: To,
+    pub(super) list: List,
+    pub(super) back: &'static str,
+}
+
+impl Task {
+    pub(super) async fn carry_out(self, rows: Rows, mut doing: Doing) {
+        let names = rows.names();
+        let done = match (&rows, self.action) {
+            (Rows::Devices(devices), Action::Resync | Action::Restart) => {
+                self.ask_devices(devices, &mut doing).await
+            }
+            _ => self.change(&rows, &mut doing).await,
+        };
+        let (outcome, changed) = match done {
+            Ok((failed, changed)) => (self.told(names.len(), failed), changed),
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "a change of many rows was not made");
+                (Outcome::nothing(words(&error)), Vec::new())
+            }
+        };
+        let way = (self.back.to_owned(), "Back to the list".to_owned());
+        doing.end(Outcome {
+            ways: vec![way],
+            ..outcome
+        });
+        let told = resync::tell_of_changes(&self.site, &self.by.account, &changed).await;
+        if let Err(error) = told {
+            tracing::warn!(error = %chain(&error), "devices are not told of a change");
+        }
+    }
+
+    fn told(&self, count: usize, failed: Outcome) -> Outcome {
+        let done = count - failed.failure_count;
+        Outcome {
+            is_good: failed.failure_count == 0,
+            summary: format!("{}: done for {}.", self.action.title(), self.list.counted(done)),
+            ..failed
+        }
+    }
+
+    /// Has each device fetch its configuration, or restart.
+    async fn ask_devices(
+        &self,
+        devices: &[Device],
+        doing: &mut Doing,
+    ) -> Result<(Outcome, Vec<Device>), StoreError> {
+        let (mut failed, mut done) = (Outcome::default(), Vec::new());
+        for device in devices {
+            let asked = resync::asked(
+                &self.site,
+                &self.by.account,
+                device,
+                self.action == Action::Restart,
+            );
+            match asked.await? {
+                Ok(()) => done.push(named_device(device)),
+                Err(why) => failed.fail(named_device(device), why),
+            }
+            doing.step();
+        }
+        let mut writing = self.site.store().write().await?;
+        self.note(&mut writing, done).await?;
+        writing.commit().await?;
+        Ok((failed, Vec::new()))
+    }
+
+    /// Changes each row in one transaction; gives what was not changed, and the devices that have another file from here on.
+    async fn change(&self, rows: &Rows, doing: &mut Doing) -> Result<(Outcome, Vec<Device>), StoreError> {
+        let mut failed = Outcome::default();
+        let mut changed = Vec::new();
+        let mut done = Vec::new();
+        let mut writing = self.site.store().write().await?;
+        let mut scope = writing.account(&self.by.account);
+        match rows {
+            Rows::Devices(devices) => {
+                for device in devices {
+                    match self.change_device(&mut scope, device).await? {
+                        Ok(()) => done.push(named_device(device)),
+                        Err(why) => failed.fail(named_device(device), why),
+                    }
+                    doing.step();
+                }
+                if self.action == Action::Template {
+                    changed.clone_from(devices);
+                }
+            }
+            Rows::Holders(holders) => {
+                for holder in holders {
+                    match self.change_holder(&mut scope, holder, &mut changed).await? {
+                        Ok(()) => done.push(named_holder(holder)),
+                        Err(why) => failed.fail(named_holder(holder), why),
+                    }
+                    doing.step();
+                }
+            }
+        }
+        self.note(&mut writing, done).await?;
+        writing.commit().await?;
+        Ok((failed, changed))
+    }
+
+    async fn change_device(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        device: &Device,
+    ) -> Result<Result<(), String>, StoreError> {
+        let Some(device) = scope.device(&device.id).await? else {
+            return Ok(Err("it was removed meanwhile".to_owned()));
+        };
+        match &self.to {
+            To::Site(to) => {
+                let site = to.clone();
+                scope.update_device(&Device { site, ..device }).await?;
+            }
+            To::Template(to) => scope.set_device_template(&device.id, to.as_ref()).await?,
+            To::Nothing => {
+                for line in scope.lines_of_device(&device.id).await? {
+                    scope.remove_line(&line.id).await?;
+                }
+                match scope.remove_device(&device.id).await {
+                    Ok(_) => {}
+                    Err(RemoveDeviceError::Store(error)) => return Err(error),
+                    Err(error @ RemoveDeviceError::Assigned) => return Ok(Err(error.to_string())),
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn change_holder(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        holder: &Holder,
+        changed: &mut Vec<Device>,
+    ) -> Result<Result<(), String>, StoreError> {
+        let Some(holder) = scope.holder(&holder.id).await? else {
+            return Ok(Err("it was removed meanwhile".to_owned()));
+        };
+        if let To::Site(to) = &self.to {
+            let site = to.clone();
+            let updated = scope.update_holder(&Holder { site, ..holder }).await;
+            return match updated {
+                Ok(_) => Ok(Ok(())),
+                Err(store::NumberTaken::Store(error)) => Err(error),
+                Err(error @ store::NumberTaken::By { .. }) => Ok(Err(error.to_string())),
+            };
+        }
+        for standing in scope.lines_of_holder(&holder.id).await? {
+            changed.extend(scope.device(&standing.device).await?);
+        }
+        scope.remove_holder(&holder.id).await?;
+        Ok(Ok(()))
+    }
+
+    async fn note(&self, writing: &mut store::Transaction<'_>, names: Vec<String>) -> Result<(), StoreError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let count = names.len();
+        let mut detail: Vec<String> = names;
+        detail.truncate(NAMES_SHOWN);
+        let mut detail = detail.join(", ");
+        if count > NAMES_SHOWN {
+            detail.push_str(&format!(", and {} more", count - NAMES_SHOWN));
+        }
+        let action = format!(
+            "{} {}",
+            self.action.title().to_lowercase(),
+            self.list.counted(count)
+        );
+        self.by.note(writing, &action, detail).await
+    }
+}
