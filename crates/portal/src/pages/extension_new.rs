@@ -58,7 +58,7 @@ pub(super) async fn show(
         let fields = asked.iter().filter(move |(field, _)| field == name);
         fields.map(|(_, value)| value.as_str())
     };
-    let text = |name| values(name).last().unwrap_or_default().to_owned();
+    let text = |name| values(name).next_back().unwrap_or_default().to_owned();
     let chosen = holders(&mut scope, values("holder")).await?;
     let is_next = values("next").next().is_some();
     if chosen.is_empty() || !is_next {

@@ -124,6 +124,7 @@ pub(super) fn routes() -> Vec<Route> {
         post(Viewer, "/password", invited::change_own),
     ];
     routes.extend(sites_templates_and_settings());
+    routes.extend(in_bulk());
     routes.push(post(Viewer, "/sign-out", sign_in::sign_out));
     routes
 }
@@ -150,12 +151,6 @@ fn sites_templates_and_settings() -> Vec<Route> {
         post(Admin, "/templates/{id}/remove", template_edit::remove),
         get(Admin, "/settings", settings::show),
         post(Admin, "/settings", settings::save),
-        get(Admin, "/devices/selected", bulk::ask_devices),
-        post(Admin, "/devices/selected", bulk::do_devices),
-        get(Admin, "/users/selected", bulk::ask_users),
-        post(Admin, "/users/selected", bulk::do_users),
-        get(Admin, "/common-areas/selected", bulk::ask_common_areas),
-        post(Admin, "/common-areas/selected", bulk::do_common_areas),
         get(Admin, "/import", import::show),
         Route {
             upload_max: import::UPLOAD_LENGTH_MAX,
@@ -174,6 +169,19 @@ fn sites_templates_and_settings() -> Vec<Route> {
         post(Admin, "/api-clients/{id}/token", api_clients::make_token),
         get(Admin, "/api-clients/{id}/remove", api_clients::ask_removal),
         post(Admin, "/api-clients/{id}/remove", api_clients::remove),
+    ]
+}
+
+/// What is done with many rows of a list.
+fn in_bulk() -> Vec<Route> {
+    use Role::Admin;
+    vec![
+        get(Admin, "/devices/selected", bulk::ask_devices),
+        post(Admin, "/devices/selected", bulk::do_devices),
+        get(Admin, "/users/selected", bulk::ask_users),
+        post(Admin, "/users/selected", bulk::do_users),
+        get(Admin, "/common-areas/selected", bulk::ask_common_areas),
+        post(Admin, "/common-areas/selected", bulk::do_common_areas),
     ]
 }
 

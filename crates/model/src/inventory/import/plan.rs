@@ -221,6 +221,10 @@ impl<'p> Planner<'p> {
             let why = "the account takes no generic devices; write algo or oyez";
             return self.refuse(row, Column::Type, why);
         }
+        if template.is_some() && !kind.is_provisioned() {
+            let why = "a generic device fetches no configuration; leave it out";
+            return self.refuse(row, Column::Template, why);
+        }
         let after = match known {
             Some(known) => Device {
                 name,

@@ -4,6 +4,7 @@ use model::inventory::{Device, Holder};
 use store::{RemoveDeviceError, Scope, StoreError};
 
 use super::super::gate::Visitor;
+use super::super::optional_choice::may_have_template;
 use super::super::problem::words;
 use super::super::work::{Doing, Outcome};
 use super::super::{Site, resync};
@@ -166,7 +167,12 @@ impl Task {
                 let site = to.clone();
                 scope.update_device(&Device { site, ..device }).await?;
             }
-            To::Template(to) => scope.set_device_template(&device.id, to.as_ref()).await?,
+            To::Template(to) => {
+                if let Err(why) = may_have_template(device.kind, to.as_ref()) {
+                    return Ok(Err(why.to_owned()));
+                }
+                scope.set_device_template(&device.id, to.as_ref()).await?;
+            }
             To::Nothing => {
                 for line in scope.lines_of_device(&device.id).await? {
                     scope.remove_line(&line.id).await?;
