@@ -118,7 +118,7 @@ async fn a_list_with_an_error_is_mended_looked_at_applied_and_exported() {
     portal.press("Users & Rooms");
     shot(&portal, "areas-ticked");
     portal.press("Phones & Devices");
-    portal.press("Hall speaker");
+    portal.press("Hall loudspeaker");
     portal.press("Extension Assignment");
     portal.press("Add");
     portal.fill("#q", "Room 1");
