@@ -296,6 +296,19 @@ fn each_wrong_cell_is_told_with_its_line_its_column_and_what_would_be_right() {
             "line 2, mac: 00:22:EE:00:00:01 cannot be added here",
         ),
         (
+            vec![row(
+                2,
+                RecordKind::Device,
+                &[
+                    (Column::Name, "Desk"),
+                    (Column::Mac, "0022EE0A0B0E"),
+                    (Column::Type, "other"),
+                    (Column::Template, "Loud"),
+                ],
+            )],
+            "line 2, template: a generic device fetches no configuration; leave it out",
+        ),
+        (
             vec![assignment(2, MAC, "799", "page", "2")],
             "line 2, extension: no user or common area has 799",
         ),
