@@ -125,9 +125,8 @@ impl Booth {
         server: SocketAddr,
         events: broadcast::Receiver<ZoneEvent>,
     ) -> Result<Self> {
-        // The other end is a listener of this process: whose certificate it shows makes no difference.
         let tls = ClientTls::new(ClientTlsConfig {
-            trust: Trust::Anyone,
+            trust: Trust::ThisProcess,
             minimum: MinimumVersion::Tls12,
             identity: None,
             ..ClientTlsConfig::default()
