@@ -210,8 +210,16 @@ async fn narrate_all(mut events: broadcast::Receiver<ZoneEvent>, is_quiet: bool)
     }
 }
 
-/// What a person wants to know of a zone's event, in one line.
+/// What a person wants to know of a zone's event, in one line: what somebody calls itself begins none of its own, and moves no cursor.
 pub fn narrate(event: &ZoneEvent) -> Option<String> {
+    let words = words(event)?;
+    let inert = words
+        .chars()
+        .map(|one| if one.is_control() { '\u{fffd}' } else { one });
+    Some(inert.collect())
+}
+
+fn words(event: &ZoneEvent) -> Option<String> {
     match event {
         ZoneEvent::Registered { user, from, .. } => Some(format!("{user} registered from {from}")),
         ZoneEvent::Unregistered { user, .. } => Some(format!("{user} is gone")),
@@ -237,5 +245,30 @@ pub fn narrate(event: &ZoneEvent) -> Option<String> {
         ZoneEvent::DirectoryApplied { .. } => Some("the directory was read".to_owned()),
         ZoneEvent::DirectoryRefused { why, .. } => Some(format!("the directory is wrong: {why}")),
         ZoneEvent::SnapshotWanted { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::status::RegistrationRefusal;
+
+    use super::*;
+
+    #[test]
+    fn w08_what_strangers_call_themselves_stays_in_its_line() {
+        let event = ZoneEvent::RegistrationRefused {
+            account: None,
+            user: "hall\r\n  desk registered from 192.0.2.1\u{1b}[2J".to_owned(),
+            from: "192.0.2.9:5060".to_owned(),
+            why: RegistrationRefusal::WrongCredentials,
+        };
+
+        let told = narrate(&event).unwrap();
+
+        assert!(!told.contains(char::is_control), "{told:?}");
+        assert!(
+            told.ends_with("from 192.0.2.9:5060 refused: WrongCredentials"),
+            "{told:?}"
+        );
     }
 }

@@ -8,6 +8,7 @@ mod changing;
 mod choosing;
 mod devices;
 mod groups;
+mod hostile;
 mod import;
 mod lists;
 mod people;
