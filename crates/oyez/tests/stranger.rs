@@ -1,6 +1,7 @@
 //! The path of a stranger: `oyez up` as README.md has it, a phone of their own, and a page that is heard, by what stands on the screen alone.
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
