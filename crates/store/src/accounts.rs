@@ -22,8 +22,9 @@ impl Transaction<'_> {
             account.many_extensions_before_5_5.into(),
             account.generic_devices.into(),
         ];
-        self.execute("INSERT INTO account VALUES ($1, $2, $3, $4, $5, 1)", &values)
-            .await?;
+        let sql = "INSERT INTO account (id, name, domain, many_extensions_before_5_5, generic_devices, epoch) \
+                   VALUES ($1, $2, $3, $4, $5, 1)";
+        self.execute(sql, &values).await?;
         Ok(())
     }
 

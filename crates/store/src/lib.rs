@@ -39,6 +39,7 @@ mod page_reports;
 mod removal;
 mod schema;
 mod seal;
+mod second_factor;
 mod sites;
 mod stored;
 mod templates;
@@ -65,6 +66,7 @@ pub use listing::{
 pub use moment::timestamp;
 pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
 pub use removal::{RemoveDeviceError, RotateLineError};
+pub use second_factor::SecondFactor;
 pub use sites::{ListedSite, SITES_MAX, SiteError, SiteMembers};
 pub use templates::{ListedTemplate, TEMPLATES_MAX, TemplateStoreError};
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};

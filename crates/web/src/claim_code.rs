@@ -24,7 +24,7 @@ pub fn drawn_password() -> Result<String, getrandom::Error> {
         .collect())
 }
 
-fn legible<const COUNT: usize>() -> Result<[u8; COUNT], getrandom::Error> {
+pub(crate) fn legible<const COUNT: usize>() -> Result<[u8; COUNT], getrandom::Error> {
     let mut octets = [0; COUNT];
     getrandom::fill(&mut octets)?;
     Ok(octets.map(|octet| ALPHABET.get(usize::from(octet & 31)).copied().unwrap_or(b'A')))

@@ -22,11 +22,35 @@ const MEMORY: Duration = Duration::from_secs(900);
 /// Addresses remembered; past that the one that failed longest ago is forgotten.
 pub const SOURCES_MAX: usize = 1_024;
 
+/// Where tries come from, or whom they are for.
+pub trait Source: Ord + Clone {
+    /// What stands for it where tries are counted.
+    #[must_use]
+    fn counted_as(self) -> Self {
+        self
+    }
+}
+
+impl Source for IpAddr {
+    fn counted_as(self) -> Self {
+        network(self)
+    }
+}
+
 /// Wrong tries of late.
-#[derive(Debug, Default)]
-pub struct Throttle {
-    failures_by_source: BTreeMap<IpAddr, Failures>,
+#[derive(Debug)]
+pub struct Throttle<S = IpAddr> {
+    failures_by_source: BTreeMap<S, Failures>,
     of_all: Failures,
+}
+
+impl<S> Default for Throttle<S> {
+    fn default() -> Self {
+        Self {
+            failures_by_source: BTreeMap::new(),
+            of_all: Failures::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,16 +59,16 @@ struct Failures {
     last: Option<Instant>,
 }
 
-impl Throttle {
+impl<S: Source> Throttle<S> {
     /// Lets a try be made, or says how long to wait.
     ///
     /// # Errors
     ///
     /// The wait, when it is too early.
-    pub fn admit(&mut self, now: Instant, from: IpAddr) -> Result<(), Duration> {
+    pub fn admit(&mut self, now: Instant, from: S) -> Result<(), Duration> {
         let own = self
             .failures_by_source
-            .get(&network(from))
+            .get(&from.counted_as())
             .map_or(Duration::ZERO, |failures| {
                 failures.wait(now, FREE_TRIES, WAIT_MAX)
             });
@@ -56,16 +80,16 @@ impl Throttle {
     }
 
     /// Notes a wrong try.
-    pub fn note_failure(&mut self, now: Instant, from: IpAddr) {
+    pub fn note_failure(&mut self, now: Instant, from: S) {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
-        let from = network(from);
+        let from = from.counted_as();
         if !self.failures_by_source.contains_key(&from) && self.failures_by_source.len() >= SOURCES_MAX {
             let oldest = self
                 .failures_by_source
                 .iter()
                 .min_by_key(|(_, failures)| failures.last);
-            if let Some(oldest) = oldest.map(|(source, _)| *source) {
+            if let Some(oldest) = oldest.map(|(source, _)| source.clone()) {
                 self.failures_by_source.remove(&oldest);
             }
         }
@@ -74,14 +98,14 @@ impl Throttle {
     }
 
     /// Takes back a failure that was noted in advance, and forgets the earlier ones of the address.
-    pub fn note_success(&mut self, from: IpAddr) {
+    pub fn note_success(&mut self, from: S) {
         self.forgive(from);
         self.of_all.count = self.of_all.count.saturating_sub(1);
     }
 
     /// Forgets the wrong tries of an address that knows the password.
-    pub fn forgive(&mut self, from: IpAddr) {
-        self.failures_by_source.remove(&network(from));
+    pub fn forgive(&mut self, from: S) {
+        self.failures_by_source.remove(&from.counted_as());
     }
 }
 

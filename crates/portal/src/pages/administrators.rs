@@ -26,7 +26,8 @@ const EMAIL_LENGTH_MAX: usize = 254;
 struct Page {
     frame: Frame,
     is_owner: bool,
-    rows: Vec<Administrator>,
+    /// Each with whether they have a second factor.
+    rows: Vec<(Administrator, bool)>,
 }
 
 #[derive(Template)]
@@ -43,10 +44,18 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let having = scope.with_second_factor().await?;
+    let rows = scope.administrators().await?.into_iter();
     let page = Page {
         frame: Frame::new(&by, "Administrators", ADMINISTRATORS),
         is_owner: by.administrator.role == Role::Owner,
-        rows: reading.account(&by.account).administrators().await?,
+        rows: rows
+            .map(|row| {
+                let has_second_factor = having.contains(&row.id);
+                (row, has_second_factor)
+            })
+            .collect(),
     };
     Ok(layout::page(StatusCode::OK, &page))
 }
@@ -255,7 +264,7 @@ pub(super) async fn remove(
     Ok(Redirect::to(ADMINISTRATORS).into_response())
 }
 
-async fn find(scope: &mut Scope<'_, '_>, id: &str) -> Result<Administrator, Problem> {
+pub(super) async fn find(scope: &mut Scope<'_, '_>, id: &str) -> Result<Administrator, Problem> {
     let all = scope.administrators().await?;
     let found = all.into_iter().find(|somebody| somebody.id.as_str() == id);
     found.ok_or(Problem::Missing)

@@ -59,9 +59,9 @@ async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem>
     let Some(owner) = writing.owner_without_password().await? else {
         return Ok(None);
     };
-    let (id, email) = (owner.administrator.id, owner.administrator.email);
+    let (id, email) = (&owner.administrator.id, owner.administrator.email.clone());
     let mut scope = writing.account(&owner.account);
-    scope.set_password(&id, password).await?;
+    scope.set_password(id, password).await?;
     let entry = AuditEntry {
         at: now(),
         by: email,
@@ -69,9 +69,9 @@ async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem>
         detail: "by the link of the first start".to_owned(),
     };
     scope.add_audit(&entry).await?;
-    let cookie = session::begin(&mut writing, id).await?;
+    let admitted = session::admit(&mut writing, &owner).await?;
     writing.commit().await?;
-    Ok(Some((cookie, Redirect::to("/")).into_response()))
+    Ok(Some((admitted.cookie, Redirect::to(admitted.to)).into_response()))
 }
 
 /// The answer to a token that is not that of the link.

@@ -14,6 +14,7 @@ use store::{SignedIn, StoreError, Transaction};
 use subtle::ConstantTimeEq;
 use web::is_from_own_site;
 
+use super::layout::SECOND_FACTOR;
 use super::problem::{Problem, failure, foreign_form, not_permitted};
 use super::{Site, now, session};
 use crate::provisioning::sha256;
@@ -27,6 +28,8 @@ pub(super) struct Visitor {
     pub(super) form_token: String,
     /// What their browser keeps.
     pub(super) token: String,
+    /// Their account requires a second factor, and they have none.
+    owes_second_factor: bool,
 }
 
 /// A form that a page of the asker's session has sent.
@@ -54,6 +57,8 @@ pub(super) struct Gate {
     pub(super) least: Role,
     /// Octets of a form with a file; 0 where there can be none.
     pub(super) upload_max: usize,
+    /// It lets pass whoever has yet to set up a second factor.
+    pub(super) admits_owing: bool,
 }
 
 /// Fields of a form with a file at most.
@@ -63,6 +68,15 @@ impl Visitor {
     /// Says whether they may change things.
     pub(super) fn may_change(&self) -> bool {
         self.administrator.role >= Role::Admin
+    }
+
+    /// The same in a session with another token.
+    pub(super) fn with_token(&self, token: String) -> Self {
+        Self {
+            form_token: session::form_token(&token),
+            token,
+            ..self.clone()
+        }
     }
 
     /// Writes down what they do.
@@ -110,12 +124,16 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         site,
         least,
         upload_max,
+        admits_owing,
     } = gate;
     let by = match visitor(&site, request.headers()).await {
         Ok(Some(by)) => by,
         Ok(None) => return Redirect::to("/sign-in").into_response(),
         Err(error) => return Problem::from(error).into_response(),
     };
+    if by.owes_second_factor && !admits_owing {
+        return Redirect::to(SECOND_FACTOR).into_response();
+    }
     if by.administrator.role < least {
         return not_permitted();
     }
@@ -220,18 +238,21 @@ async fn visitor(site: &Site, headers: &HeaderMap) -> Result<Option<Visitor>, St
         return Ok(None);
     };
     let hash = sha256(token.as_bytes());
-    let found = site.store().read().await?.session(hash, now()).await?;
-    Ok(found.map(
-        |SignedIn {
-             account,
-             administrator,
-         }| Visitor {
-            account,
-            administrator,
-            form_token: session::form_token(token),
-            token: token.to_owned(),
-        },
-    ))
+    let mut reading = site.store().read().await?;
+    let Some(found) = reading.session(hash, now()).await? else {
+        return Ok(None);
+    };
+    let SignedIn {
+        account,
+        administrator,
+    } = found;
+    Ok(Some(Visitor {
+        owes_second_factor: reading.owes_second_factor(&account, &administrator.id).await?,
+        account,
+        administrator,
+        form_token: session::form_token(token),
+        token: token.to_owned(),
+    }))
 }
 
 fn is_same(one: &str, other: &str) -> bool {

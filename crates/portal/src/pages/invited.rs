@@ -12,7 +12,7 @@ use web::is_from_own_site;
 
 use super::form::{Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
-use super::layout::Frame;
+use super::layout::{Frame, OWN_TABS};
 use super::password_choice::{self, Asked, Choice, Page, hashed};
 use super::problem::{Problem, failure, foreign_form};
 use super::sign_in::{admit, is_right};
@@ -52,26 +52,23 @@ pub(super) async fn choose(
     let mut writing = site.store().write().await?;
     // Of two who use it at once the second comes too late.
     let token = sha256(choice.token.as_bytes());
-    let Some(SignedIn {
-        account,
-        administrator,
-    }) = writing.invited(token, now()).await?
-    else {
+    let Some(who) = writing.invited(token, now()).await? else {
         return Ok(not_good());
     };
-    let mut scope = writing.account(&account);
+    let administrator = &who.administrator;
+    let mut scope = writing.account(&who.account);
     scope.set_password(&administrator.id, &hash).await?;
     scope.end_invitations(&administrator.id).await?;
     let entry = AuditEntry {
         at: now(),
-        by: administrator.email,
+        by: administrator.email.clone(),
         action: "choose password".to_owned(),
         detail: "by the link of an invitation".to_owned(),
     };
     scope.add_audit(&entry).await?;
-    let cookie = session::begin(&mut writing, administrator.id).await?;
+    let admitted = session::admit(&mut writing, &who).await?;
     writing.commit().await?;
-    Ok((cookie, Redirect::to("/")).into_response())
+    Ok((admitted.cookie, Redirect::to(admitted.to)).into_response())
 }
 
 /// Who is invited, or the answer to a token that is not good; wrong ones are slowed down like wrong passwords.
@@ -109,7 +106,7 @@ fn own_fields() -> [Field; 3] {
 
 fn own_page(by: &Visitor, fields: [Field; 3]) -> FormPage {
     FormPage {
-        frame: Frame::new(by, "Change your password", "/password"),
+        frame: Frame::new(by, "Change your password", "/password").with_tabs(OWN_TABS),
         introduction: "You are signed out everywhere else.",
         action: "/password".to_owned(),
         back: "/".to_owned(),

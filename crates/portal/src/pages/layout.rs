@@ -16,6 +16,8 @@ pub(super) struct Frame {
     pub(super) csrf: String,
     pub(super) may_change: bool,
     pub(super) navigation: Vec<&'static Branch>,
+    /// Path and title of the pages beside this one, where there are some.
+    pub(super) tabs: &'static [(&'static str, &'static str)],
 }
 
 /// A group of the navigation.
@@ -37,9 +39,13 @@ pub(super) const ADMINISTRATORS: &str = "/administrators";
 pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
+pub(super) const SECOND_FACTOR: &str = "/second-factor";
 pub(super) const SETTINGS: &str = "/settings";
 pub(super) const DEVICE_PASSWORD: &str = "/device-password";
 pub(super) const IMPORT: &str = "/import";
+
+/// What everybody sets for themselves.
+pub(super) const OWN_TABS: &[(&str, &str)] = &[("/password", "Password"), (SECOND_FACTOR, "Second factor")];
 
 const NAVIGATION: &[Branch] = &[
     Branch {
@@ -90,7 +96,13 @@ impl Frame {
             csrf: by.form_token.clone(),
             may_change: by.may_change(),
             navigation: branches.collect(),
+            tabs: &[],
         }
+    }
+
+    /// The frame with pages beside this one.
+    pub(super) fn with_tabs(self, tabs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { tabs, ..self }
     }
 }
 

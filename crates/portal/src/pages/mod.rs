@@ -1,5 +1,6 @@
 //! The portal's pages: signing in, and what an administrator does in the order of the navigation. They work without scripts.
 
+mod administrator_factor;
 mod administrators;
 mod api_clients;
 mod assets;
@@ -39,6 +40,7 @@ mod line;
 mod line_edit;
 mod list;
 mod live;
+mod one_time;
 mod optional_choice;
 mod password_choice;
 mod problem;
@@ -46,9 +48,11 @@ mod provision;
 mod reports;
 mod resync;
 mod routes;
+mod second_factor;
 mod session;
 mod settings;
 mod sign_in;
+mod sign_in_code;
 mod site_edit;
 mod sites;
 mod slots;
@@ -69,7 +73,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use model::Secret;
-use model::inventory::{Timestamp, Uplink};
+use model::inventory::{AdministratorId, Timestamp, Uplink};
 use store::{Store, timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
@@ -117,6 +121,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
         setup,
         first_sign_in,
         throttle: Mutex::default(),
+        guesses: Mutex::default(),
         hashing: Mutex::default(),
         talkers: Arc::new(Semaphore::new(talk::TALKERS_MAX)),
         files: Arc::new(Semaphore::new(FILES_MAX)),
@@ -127,6 +132,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
         let gate = gate::Gate {
             site: site.clone(),
             least: route.least,
+            admits_owing: routes::ADMITS_OWING.contains(&route.path),
             upload_max: route.upload_max,
         };
         let handler = route.handler.layer(from_fn_with_state(gate, gate::pass));
@@ -134,6 +140,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
     });
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-in/code", get(sign_in_code::show).post(sign_in_code::prove))
         .route("/first", get(first::show).post(first::choose))
         .route("/invited", get(invited::show).post(invited::choose))
         .route("/assets/{name}", get(assets::show))
@@ -145,6 +152,12 @@ pub fn router(mut setup: PagesSetup) -> Router {
         .with_state(site)
 }
 
+/// Whose second factor somebody tries to prove.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct GuessedFor(AdministratorId);
+
+impl web::Source for GuessedFor {}
+
 /// What every page has at hand.
 #[derive(Clone)]
 struct Site(Arc<Shared>);
@@ -155,6 +168,8 @@ struct Shared {
     first_sign_in: Mutex<Option<Secret>>,
     /// Wrong tries to sign in.
     throttle: Mutex<Throttle>,
+    /// Wrong codes of a second factor, by whom they were typed for.
+    guesses: Mutex<Throttle<GuessedFor>>,
     /// One password is hashed at a time: each takes memory, and anybody can have it done.
     hashing: Mutex<()>,
     /// Places of browsers that talk.
@@ -197,6 +212,10 @@ impl Site {
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, Throttle<GuessedFor>> {
+        self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hashing(&self) -> MutexGuard<'_, ()> {

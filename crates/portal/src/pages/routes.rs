@@ -6,10 +6,11 @@ use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
-    Site, administrators, api_clients, audit, check, claim_code, configuration, credentials, device,
-    device_edit, device_new, device_password, devices, extension_new, extensions, group, group_edit,
-    group_members, group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live, provision,
-    reports, resync, settings, sign_in, site_edit, sites, start, talk, template_edit, templates,
+    Site, administrator_factor, administrators, api_clients, audit, check, claim_code, configuration,
+    credentials, device, device_edit, device_new, device_password, devices, extension_new, extensions, group,
+    group_edit, group_members, group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live,
+    provision, reports, resync, second_factor, settings, sign_in, site_edit, sites, start, talk,
+    template_edit, templates,
 };
 use super::{bulk, export, import, work};
 
@@ -27,6 +28,15 @@ pub(super) struct Route {
     pub(super) upload_max: usize,
     pub(super) handler: MethodRouter<Site>,
 }
+
+/// What whoever has yet to set up the second factor that their account requires may ask for.
+pub(super) const ADMITS_OWING: [&str; 5] = [
+    "/second-factor",
+    "/second-factor/codes",
+    "/second-factor/off",
+    "/password",
+    "/sign-out",
+];
 
 /// The table. Who looks sees what is there; an operator speaks; forms, and what changes something or
 /// shows a secret, are an administrator's.
@@ -131,7 +141,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// What is put into a site, given a template, or held by the settings of the account stands elsewhere; these are their own pages.
 fn sites_templates_and_settings() -> Vec<Route> {
-    use Role::{Admin, Viewer};
+    use Role::{Admin, Owner, Viewer};
     vec![
         get(Viewer, "/sites", sites::show),
         get(Admin, "/sites/add", site_edit::show_add),
@@ -149,6 +159,20 @@ fn sites_templates_and_settings() -> Vec<Route> {
         get(Viewer, "/templates/{id}/devices", templates::show_devices),
         get(Admin, "/templates/{id}/remove", template_edit::ask_removal),
         post(Admin, "/templates/{id}/remove", template_edit::remove),
+        get(
+            Owner,
+            "/administrators/{id}/second-factor",
+            administrator_factor::ask,
+        ),
+        post(
+            Owner,
+            "/administrators/{id}/second-factor",
+            administrator_factor::take_away,
+        ),
+        get(Viewer, "/second-factor", second_factor::show),
+        post(Viewer, "/second-factor", second_factor::set_up),
+        post(Viewer, "/second-factor/codes", second_factor::renew_codes),
+        post(Viewer, "/second-factor/off", second_factor::turn_off),
         get(Admin, "/settings", settings::show),
         post(Admin, "/settings", settings::save),
         get(Admin, "/import", import::show),

@@ -3,7 +3,10 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Account, DisplayName};
+use model::inventory::{Account, DisplayName, Role};
+
+use model::AccountId;
+use store::Transaction;
 
 use super::changed::changed;
 use super::form::{Choice, Control, Field, FormPage};
@@ -32,11 +35,35 @@ const ALLOWANCES: [Allowance; 2] = [
     },
 ];
 
-struct Fields([Field; 4]);
+/// The value of the box that requires a second factor.
+const REQUIRED: &str = "required";
+
+/// What the page sets.
+struct Settings {
+    account: Account,
+    requires_second_factor: bool,
+}
+
+impl Settings {
+    async fn read(transaction: &mut Transaction<'_>, account: &AccountId) -> Result<Self, Problem> {
+        Ok(Self {
+            account: line::account_of(transaction, account).await?,
+            requires_second_factor: transaction.account(account).requires_second_factor().await?,
+        })
+    }
+}
+
+struct Fields([Field; 5]);
 
 impl Fields {
-    fn of(account: &Account) -> Self {
-        let Self([name, id, domain, allows]) = Self::new(account);
+    fn of(settings: &Settings) -> Self {
+        let account = &settings.account;
+        let Self([name, id, domain, allows, second_factor]) = Self::new(account);
+        let required: &[&str] = if settings.requires_second_factor {
+            &[REQUIRED]
+        } else {
+            &[]
+        };
         let given = ALLOWANCES.iter().filter(|one| (one.is_given)(account));
         let ticked: Vec<&str> = given.map(|one| one.value).collect();
         Self([
@@ -44,6 +71,7 @@ impl Fields {
             id,
             domain,
             allows.ticked(&ticked),
+            second_factor.ticked(required),
         ])
     }
 
@@ -76,38 +104,73 @@ impl Fields {
                 "What is no longer allowed stays where it is; nothing of it is added any more.",
                 Control::Boxes(boxes.into()),
             ),
+            Field::new(
+                "second_factor",
+                "Second factor",
+                "Who has none is led to set it up by their next click.",
+                Control::Boxes(vec![Choice::new(
+                    REQUIRED,
+                    "Every administrator proves a second factor at the sign-in",
+                )]),
+            ),
         ])
     }
 
     fn typed(account: &Account, posted: &Posted) -> Self {
-        let Self([name, id, domain, allows]) = Self::new(account);
-        Self([name.typed(posted), id, domain, allows.typed(posted)])
+        let Self([name, id, domain, allows, second_factor]) = Self::new(account);
+        let second_factor = second_factor.typed(posted);
+        Self([
+            name.typed(posted),
+            id,
+            domain,
+            allows.typed(posted),
+            second_factor,
+        ])
     }
 
     /// Makes what was typed, or marks what is wrong.
-    fn account(&mut self, before: &Account, posted: &Posted) -> Option<Account> {
+    fn settings(&mut self, before: &Settings, posted: &Posted) -> Option<Settings> {
         let [name, ..] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let is_ticked = |value: &str| posted.values("allows").any(|ticked| ticked == value);
-        Some(Account {
+        let account = Account {
             name: parsed_name?,
             many_extensions_before_5_5: is_ticked("many_extensions"),
             generic_devices: is_ticked("generic_devices"),
-            ..before.clone()
+            ..before.account.clone()
+        };
+        let is_required = posted.values("second_factor").any(|ticked| ticked == REQUIRED);
+        Some(Settings {
+            account,
+            requires_second_factor: if may_require(&posted.by) {
+                is_required
+            } else {
+                before.requires_second_factor
+            },
         })
     }
 
     fn page(self, by: &Visitor) -> FormPage {
+        let [name, id, domain, allows, second_factor] = self.0;
+        let mut fields = vec![name, id, domain, allows];
+        if may_require(by) {
+            fields.push(second_factor);
+        }
         FormPage {
             frame: Frame::new(by, "Account Settings", SETTINGS),
             introduction: "What holds for the whole account.",
             action: SETTINGS.to_owned(),
             back: "/".to_owned(),
             hidden: Vec::new(),
-            fields: self.0.into(),
+            fields,
             removal: None,
         }
     }
+}
+
+/// Who the administrators are, and how they sign in, is an owner's.
+fn may_require(by: &Visitor) -> bool {
+    by.administrator.role == Role::Owner
 }
 
 pub(super) async fn show(
@@ -115,8 +178,8 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let account = line::account_of(&mut reading, &by.account).await?;
-    Ok(Fields::of(&account).page(&by).answer())
+    let settings = Settings::read(&mut reading, &by.account).await?;
+    Ok(Fields::of(&settings).page(&by).answer())
 }
 
 pub(super) async fn save(
@@ -125,12 +188,16 @@ pub(super) async fn save(
 ) -> Result<Response, Problem> {
     let by = &posted.by;
     let mut writing = site.store().write().await?;
-    let before = line::account_of(&mut writing, &by.account).await?;
-    let mut fields = Fields::typed(&before, &posted);
-    let Some(after) = fields.account(&before, &posted) else {
+    let before = Settings::read(&mut writing, &by.account).await?;
+    let mut fields = Fields::typed(&before.account, &posted);
+    let Some(after) = fields.settings(&before, &posted) else {
         return Ok(fields.page(by).answer());
     };
-    writing.account(&by.account).update_account(&after).await?;
+    let mut scope = writing.account(&by.account);
+    scope.update_account(&after.account).await?;
+    scope
+        .set_requires_second_factor(after.requires_second_factor)
+        .await?;
     by.note(&mut writing, "change account settings", changes(&before, &after))
         .await?;
     writing.commit().await?;
@@ -138,12 +205,17 @@ pub(super) async fn save(
 }
 
 /// What is different, in words.
-fn changes(before: &Account, after: &Account) -> String {
-    let mut pairs = vec![("Account Name", before.name.to_string(), after.name.to_string())];
+fn changes(before: &Settings, after: &Settings) -> String {
     let word = |is_given| if is_given { "yes" } else { "no" }.to_owned();
-    pairs.extend(ALLOWANCES.map(|one| {
-        let (was, is) = ((one.is_given)(before), (one.is_given)(after));
-        (one.label, word(was), word(is))
-    }));
-    changed(before.name.as_str(), &pairs)
+    let (was, is) = (&before.account, &after.account);
+    let mut pairs = vec![
+        ("Account Name", was.name.to_string(), is.name.to_string()),
+        (
+            "Second factor required",
+            word(before.requires_second_factor),
+            word(after.requires_second_factor),
+        ),
+    ];
+    pairs.extend(ALLOWANCES.map(|one| (one.label, word((one.is_given)(was)), word((one.is_given)(is)))));
+    changed(was.name.as_str(), &pairs)
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::{ConnectInfo, State};
@@ -61,11 +61,10 @@ pub(super) async fn sign_in(
         let text = "The e-mail address or the password is wrong.".to_owned();
         return Ok(page(&site, StatusCode::UNAUTHORIZED, form.email, text));
     }
-    site.throttle().note_success(from.ip());
     let Some(found) = found else {
         return Err(Problem::Missing);
     };
-    enter(&site, found, "sign in").await
+    enter(&site, from, &found).await
 }
 
 pub(super) async fn sign_out(
@@ -83,27 +82,34 @@ pub(super) async fn sign_out(
 pub(super) fn admit(site: &Site, from: SocketAddr) -> Result<(), String> {
     let mut throttle = site.throttle();
     let wait = throttle.admit(Instant::now(), from.ip());
-    wait.map_err(|wait| {
-        let seconds = wait.as_secs().saturating_add(1);
-        format!("There were too many wrong tries. Try again in {seconds} s.")
-    })?;
+    wait.map_err(too_early)?;
     throttle.note_failure(Instant::now(), from.ip());
     Ok(())
 }
 
-/// Begins a session.
-async fn enter(site: &Site, who: SignedIn, action: &str) -> Result<Response, Problem> {
+/// What is told whoever has to wait.
+pub(super) fn too_early(wait: Duration) -> String {
+    let seconds = wait.as_secs().saturating_add(1);
+    format!("There were too many wrong tries. Try again in {seconds} s.")
+}
+
+/// Begins a session, or has the second factor asked for. Until that is proved the try counts as a wrong one: whoever knows the
+/// password alone does not get more tries by it.
+async fn enter(site: &Site, from: SocketAddr, who: &SignedIn) -> Result<Response, Problem> {
     let mut writing = site.store().write().await?;
-    let cookie = session::begin(&mut writing, who.administrator.id).await?;
-    let entry = AuditEntry {
-        at: now(),
-        by: who.administrator.email,
-        action: action.to_owned(),
-        detail: String::new(),
-    };
-    writing.account(&who.account).add_audit(&entry).await?;
+    let admitted = session::admit(&mut writing, who).await?;
+    if admitted.is_whole {
+        site.throttle().note_success(from.ip());
+        let entry = AuditEntry {
+            at: now(),
+            by: who.administrator.email.clone(),
+            action: "sign in".to_owned(),
+            detail: String::new(),
+        };
+        writing.account(&who.account).add_audit(&entry).await?;
+    }
     writing.commit().await?;
-    Ok((cookie, Redirect::to("/")).into_response())
+    Ok((admitted.cookie, Redirect::to(admitted.to)).into_response())
 }
 
 pub(super) async fn is_right(site: &Site, found: Option<&SignedIn>, password: String) -> bool {

@@ -12,6 +12,7 @@ mod hostile;
 mod import;
 mod lists;
 mod people;
+mod second_factor;
 mod settings;
 mod sites;
 mod talk;

@@ -1,0 +1,116 @@
+//! The second step of signing in: whoever knew the password proves the second factor.
+
+use std::net::SocketAddr;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use model::inventory::AuditEntry;
+use serde::Deserialize;
+use store::{SignedIn, StoreError, Transaction};
+use web::is_from_own_site;
+
+use super::one_time::{self, Proof};
+use super::problem::{Problem, foreign_form};
+use super::{Site, layout, now, session};
+use crate::provisioning::sha256;
+
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct Page {
+    email: String,
+    error: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Typed {
+    #[serde(default)]
+    code: String,
+}
+
+pub(super) async fn show(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    Ok(match waiting(&mut reading, &headers).await? {
+        Some((who, _)) => page(who.administrator.email, StatusCode::OK, String::new()),
+        None => Redirect::to("/sign-in").into_response(),
+    })
+}
+
+pub(super) async fn prove(
+    State(site): State<Site>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Problem> {
+    if !is_from_own_site(&headers) {
+        return Ok(foreign_form());
+    }
+    let mut writing = site.store().write().await?;
+    let Some((who, token)) = waiting(&mut writing, &headers).await? else {
+        return Ok(Redirect::to("/sign-in").into_response());
+    };
+    let id = who.administrator.id.clone();
+    if let Err(text) = one_time::admit(&site, from, &id) {
+        return Ok(page(who.administrator.email, StatusCode::TOO_MANY_REQUESTS, text));
+    }
+    let mut scope = writing.account(&who.account);
+    let proof = match scope.second_factor(&id).await? {
+        Some(factor) => one_time::prove(&mut scope, &id, &factor, &typed.code).await?,
+        // It was taken away meanwhile, and the password was right.
+        None => Proof::App,
+    };
+    if proof == Proof::Wrong {
+        // Somebody knows the password.
+        note(&mut writing, &who, "wrong code at sign-in", String::new()).await?;
+        writing.commit().await?;
+        let text = one_time::WRONG.to_owned();
+        return Ok(page(who.administrator.email, StatusCode::UNAUTHORIZED, text));
+    }
+    one_time::forgive(&site, from, &id);
+    writing.remove_half_session(sha256(token.as_bytes())).await?;
+    let cookie = session::begin(&mut writing, id).await?;
+    let detail = match proof {
+        Proof::Recovery { left } => format!("by a recovery code; {left} are left"),
+        Proof::App | Proof::Wrong => String::new(),
+    };
+    note(&mut writing, &who, "sign in", detail).await?;
+    writing.commit().await?;
+    let to = match proof {
+        Proof::Recovery { .. } => layout::SECOND_FACTOR,
+        Proof::App | Proof::Wrong => "/",
+    };
+    Ok((cookie, Redirect::to(to)).into_response())
+}
+
+/// Whose sign-in waits for the code, and the token that the browser keeps of it.
+async fn waiting<'h>(
+    transaction: &mut Transaction<'_>,
+    headers: &'h HeaderMap,
+) -> Result<Option<(SignedIn, &'h str)>, StoreError> {
+    let Some(token) = session::half_token_of(headers) else {
+        return Ok(None);
+    };
+    let found = transaction.half_session(sha256(token.as_bytes()), now()).await?;
+    Ok(found.map(|who| (who, token)))
+}
+
+async fn note(
+    writing: &mut Transaction<'_>,
+    who: &SignedIn,
+    action: &str,
+    detail: String,
+) -> Result<(), StoreError> {
+    let entry = AuditEntry {
+        at: now(),
+        by: who.administrator.email.clone(),
+        action: action.to_owned(),
+        detail,
+    };
+    writing.account(&who.account).add_audit(&entry).await
+}
+
+fn page(email: String, status: StatusCode, error: String) -> Response {
+    layout::page(status, &Page { email, error })
+}

@@ -1,0 +1,280 @@
+//! The second factor: setting it up, signing in with it, losing it, and requiring it.
+
+use web::OneTimeSecret;
+
+use super::*;
+
+/// An owner with a password, signed in.
+async fn owner() -> Visit {
+    let mut visit = Visit::first().await;
+    visit.set_password().await;
+    let mut writing = visit.store.write().await.unwrap();
+    let headers = session::begin(&mut writing, AdministratorId::from_random(1))
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    visit.keep_cookie(&headers);
+    visit
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    let (_, rest) = text.split_once(before).unwrap();
+    rest.split_once(after).unwrap().0
+}
+
+fn step() -> u64 {
+    now().0 / 1_000 / web::CODE_SECONDS
+}
+
+/// Sets it up with the code of the present step; gives the secret, that step, and the recovery codes.
+async fn set_up(visit: &mut Visit) -> (OneTimeSecret, u64, Vec<String>) {
+    let page = visit.get("/second-factor").await.text;
+    let text = between(&page, "<code id=\"key\">", "<").to_owned();
+    let (secret, step) = (OneTimeSecret::read(&text).unwrap(), step());
+    let password = PASSWORD.replace(' ', "+");
+    let form = format!("secret={text}&password={password}&code={}", secret.code(step));
+    let shown = visit.post("/second-factor", &form).await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+    visit.keep_cookie(&shown.headers);
+    let codes = shown.text.split("<li><code>").skip(1);
+    let codes: Vec<String> = codes
+        .map(|rest| rest.split('<').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(codes.len(), one_time::RECOVERY_CODES);
+    (secret, step, codes)
+}
+
+/// Types the right password; the browser keeps what it is given.
+async fn type_password(visit: &mut Visit) -> Answer {
+    visit.cookie.clear();
+    let form = format!(
+        "email=owner%40one.example&password={}",
+        PASSWORD.replace(' ', "+")
+    );
+    let answer = visit.post_raw("/sign-in", &form, &[]).await;
+    visit.keep_cookie(&answer.headers);
+    answer
+}
+
+#[tokio::test]
+async fn w03_a_password_alone_opens_nothing_and_a_code_is_good_once() {
+    let mut visit = owner().await;
+    let other = visit.cookie.clone();
+    let (secret, step, _) = set_up(&mut visit).await;
+    assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
+    let mine = std::mem::replace(&mut visit.cookie, other);
+    assert_eq!(
+        visit.get("/devices").await.location(),
+        "/sign-in",
+        "sessions of before have ended"
+    );
+    visit.cookie = mine;
+    assert!(visit.get("/second-factor").await.text.contains("left: 10"));
+
+    assert_eq!(type_password(&mut visit).await.location(), "/sign-in/code");
+
+    assert_eq!(visit.get("/devices").await.location(), "/sign-in");
+    assert!(visit.get("/sign-in/code").await.text.contains(OWNER));
+    let used = format!("code={}", secret.code(step));
+    assert_eq!(
+        visit.post_raw("/sign-in/code", &used, &[]).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    let right = format!("code={}", secret.code(step + 1));
+    let elsewhere = [("origin", "https://evil.example")];
+    let foreign = visit.post_raw("/sign-in/code", &right, &elsewhere).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let half = visit.cookie.clone();
+    let signed_in = visit.post_raw("/sign-in/code", &right, &[]).await;
+    assert_eq!(signed_in.location(), "/", "{}", signed_in.text);
+    visit.keep_cookie(&signed_in.headers);
+    assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
+    visit.cookie = half;
+    assert_eq!(
+        visit.post_raw("/sign-in/code", &right, &[]).await.location(),
+        "/sign-in"
+    );
+    assert_eq!(
+        visit.audit().await,
+        ["sign in", "wrong code at sign-in", "set up second factor"]
+    );
+}
+
+#[tokio::test]
+async fn a_recovery_code_signs_in_once_and_can_turn_it_off() {
+    let mut visit = owner().await;
+    let (.., codes) = set_up(&mut visit).await;
+    type_password(&mut visit).await;
+    let first = format!("code={}", codes[0].to_lowercase());
+    let signed_in = visit.post_raw("/sign-in/code", &first, &[]).await;
+    assert_eq!(signed_in.location(), "/second-factor", "{}", signed_in.text);
+    visit.keep_cookie(&signed_in.headers);
+    assert!(visit.get("/second-factor").await.text.contains("left: 9"));
+
+    for path in ["/second-factor/codes", "/second-factor/off"] {
+        let again = visit.post(path, &first).await;
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert!(again.text.contains("was used before"), "{}", again.text);
+    }
+    let renewed = visit
+        .post("/second-factor/codes", &format!("code={}", codes[1]))
+        .await;
+    let new = between(&renewed.text, "<li><code>", "<").to_owned();
+    let old = visit
+        .post("/second-factor/off", &format!("code={}", codes[2]))
+        .await;
+    assert_eq!(old.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let off = visit.post("/second-factor/off", &format!("code={new}")).await;
+    assert_eq!(off.location(), "/second-factor", "{}", off.text);
+    assert!(visit.get("/second-factor").await.text.contains("Turn it on"));
+    assert_eq!(type_password(&mut visit).await.location(), "/");
+    assert_eq!(visit.audit().await[1], "turn off second factor");
+}
+
+#[tokio::test]
+async fn w06_wrong_codes_are_slowed_down_however_often_the_password_is_typed() {
+    let mut visit = owner().await;
+    set_up(&mut visit).await;
+    type_password(&mut visit).await;
+    let mut last = StatusCode::OK;
+    for _ in 0..web::FREE_TRIES {
+        last = visit.post_raw("/sign-in/code", "code=000000", &[]).await.status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    visit.cookie.clear();
+    let form = format!(
+        "email=owner%40one.example&password={}",
+        PASSWORD.replace(' ', "+")
+    );
+    let again = visit.post_raw("/sign-in", &form, &[]).await;
+    assert_eq!(again.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn it_does_not_count_before_a_code_and_the_password_have_proved_it() {
+    let mut visit = owner().await;
+    let page = visit.get("/second-factor").await.text;
+    let text = between(&page, "<code id=\"key\">", "<").to_owned();
+    assert!(page.contains("<svg") && !page.contains("<?xml"), "{page}");
+    let code = OneTimeSecret::read(&text).unwrap().code(step());
+    let password = PASSWORD.replace(' ', "+");
+    for (form, told) in [
+        (
+            format!("secret={text}&password=wrong&code={code}"),
+            "not your password",
+        ),
+        (
+            format!("secret={text}&password={password}&code=000"),
+            "not the code",
+        ),
+    ] {
+        let answer = visit.post("/second-factor", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            answer.text.contains(told) && answer.text.contains(&text),
+            "{}",
+            answer.text
+        );
+    }
+    assert_eq!(type_password(&mut visit).await.location(), "/");
+}
+
+#[tokio::test]
+async fn w03_an_invitation_does_not_pass_by_the_second_factor() {
+    let mut visit = owner().await;
+    set_up(&mut visit).await;
+    let mut writing = visit.store.write().await.unwrap();
+    let token = crate::provisioning::sha256(b"invitation");
+    let owner = AdministratorId::from_random(1);
+    let until = now().after_seconds(60);
+    writing
+        .account(&one())
+        .invite(&owner, token, until)
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    let form = "token=invitation&password=another+password&again=another+password";
+    let answer = visit.post_raw("/invited", form, &[]).await;
+    assert_eq!(answer.location(), "/sign-in/code", "{}", answer.text);
+}
+
+#[tokio::test]
+async fn an_owner_takes_it_away_from_somebody_else() {
+    let mut ada = owner().await;
+    set_up(&mut ada).await;
+    let own = format!(
+        "/administrators/{}/second-factor",
+        AdministratorId::from_random(1)
+    );
+    assert_eq!(ada.post(&own, "").await.status, StatusCode::CONFLICT);
+    let mut writing = ada.store.write().await.unwrap();
+    let other = add_somebody(&mut writing, "second@one.example", Role::Owner).await;
+    let headers = session::begin(&mut writing, other).await.unwrap();
+    writing.commit().await.unwrap();
+    ada.keep_cookie(&headers);
+    assert!(ada.get("/administrators").await.text.contains(&own));
+    assert!(
+        ada.get(&own)
+            .await
+            .text
+            .contains("their password alone signs them in")
+    );
+
+    assert_eq!(ada.post(&own, "").await.location(), "/administrators");
+
+    assert_eq!(ada.post(&own, "").await.status, StatusCode::CONFLICT);
+    assert_eq!(ada.audit().await[0], "take second factor away");
+    assert_eq!(type_password(&mut ada).await.location(), "/");
+}
+
+#[tokio::test]
+async fn w03_whoever_owes_a_second_factor_is_led_to_set_it_up_and_nowhere_else() {
+    let mut visit = owner().await;
+    let admin = visit.begin_session(Role::Admin).await;
+    let own = std::mem::replace(&mut visit.cookie, admin);
+    assert!(
+        !visit
+            .get("/settings")
+            .await
+            .text
+            .contains("proves a second factor")
+    );
+    visit
+        .post("/settings", "name=One+Ltd&second_factor=required")
+        .await;
+    assert_eq!(
+        visit.get("/devices").await.status,
+        StatusCode::OK,
+        "an owner alone requires it"
+    );
+    visit.cookie = own;
+
+    visit
+        .post("/settings", "name=One+Ltd&second_factor=required")
+        .await;
+
+    for path in ["/devices", "/settings", "/changes"] {
+        assert_eq!(visit.get(path).await.location(), "/second-factor", "{path}");
+    }
+    assert_eq!(
+        visit.post("/sites/add", "name=West").await.location(),
+        "/second-factor"
+    );
+    assert!(
+        visit
+            .get("/second-factor")
+            .await
+            .text
+            .contains("Set it up to go on")
+    );
+    assert_eq!(visit.get("/password").await.status, StatusCode::OK);
+    set_up(&mut visit).await;
+    assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
+    assert!(
+        visit
+            .get("/settings")
+            .await
+            .text
+            .contains("value=\"required\" checked")
+    );
+}
