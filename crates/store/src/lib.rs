@@ -37,6 +37,7 @@ mod on_postgres;
 mod on_sqlite;
 mod page_reports;
 mod removal;
+mod review;
 mod schema;
 mod seal;
 mod second_factor;
@@ -66,6 +67,7 @@ pub use listing::{
 pub use moment::timestamp;
 pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
 pub use removal::{RemoveDeviceError, RotateLineError};
+pub use review::SHOWN_CERTIFICATES_MAX;
 pub use second_factor::SecondFactor;
 pub use sites::{ListedSite, SITES_MAX, SiteError, SiteMembers};
 pub use templates::{ListedTemplate, TEMPLATES_MAX, TemplateStoreError};

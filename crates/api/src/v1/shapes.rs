@@ -114,6 +114,8 @@ enum Outcome {
     TlsTooOld,
     ServerUntrusted,
     HandshakeFailed,
+    Held,
+    SecondCertificate,
 }
 
 impl SiteName {
@@ -221,6 +223,8 @@ impl Outcome {
             AttemptOutcome::TlsTooOld => Self::TlsTooOld,
             AttemptOutcome::ServerUntrusted => Self::ServerUntrusted,
             AttemptOutcome::HandshakeFailed => Self::HandshakeFailed,
+            AttemptOutcome::Held => Self::Held,
+            AttemptOutcome::SecondCertificate => Self::SecondCertificate,
         }
     }
 }

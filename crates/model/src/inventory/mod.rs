@@ -42,7 +42,9 @@ pub use id::{
 };
 pub use mac::{MacAddress, MacError};
 pub use projection::{Inventory, directory_of};
-pub use provisioning::{Attempt, AttemptOutcome, ClaimCode, FormerLine, IssuedCertificate};
+pub use provisioning::{
+    Attempt, AttemptOutcome, ClaimCode, FormerLine, HeldDevice, IssuedCertificate, ShownCertificate, Standing,
+};
 pub use template::{ProvisionTemplate, TemplateContent, TemplateError};
 pub use text::{
     AddressLine, CountryCode, Description, DisplayName, FieldError, Remark, SiteTitle, TemplateName, TimeZone,

@@ -34,11 +34,15 @@ pub enum AttemptOutcome {
     ServerUntrusted,
     /// The connection came to no agreement for another reason.
     HandshakeFailed,
+    /// The device is held until somebody has looked.
+    Held,
+    /// Another certificate has proved to be the device before.
+    SecondCertificate,
 }
 
 impl AttemptOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Served,
         Self::NoCertificate,
         Self::Untrusted,
@@ -53,6 +57,8 @@ impl AttemptOutcome {
         Self::TlsTooOld,
         Self::ServerUntrusted,
         Self::HandshakeFailed,
+        Self::Held,
+        Self::SecondCertificate,
     ];
 
     /// The outcome as it is stored.
@@ -73,6 +79,8 @@ impl AttemptOutcome {
             Self::TlsTooOld => "tls_too_old",
             Self::ServerUntrusted => "server_untrusted",
             Self::HandshakeFailed => "handshake_failed",
+            Self::Held => "held",
+            Self::SecondCertificate => "second_certificate",
         }
     }
 
@@ -143,4 +151,68 @@ pub struct IssuedCertificate {
     pub issued_at: Timestamp,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// A certificate by which a device has proved to be itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownCertificate {
+    /// SHA-256 of the certificate in DER.
+    pub fingerprint: TokenHash,
+    /// What it is worth.
+    pub standing: Standing,
+    /// When it was first shown.
+    pub first_at: Timestamp,
+    /// When it was last shown.
+    pub last_at: Timestamp,
+    /// From where it was last shown: an IP address.
+    pub source: String,
+}
+
+/// What a certificate is worth here that proves a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Good,
+    /// Somebody has looked at it and found it good.
+    Accepted,
+    /// It waits for somebody to look: meanwhile it is worth nothing.
+    Held,
+    /// Somebody has made it worth nothing.
+    Blocked,
+}
+
+impl Standing {
+    const ALL: [Self; 4] = [Self::Good, Self::Accepted, Self::Held, Self::Blocked];
+
+    /// The standing as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Accepted => "accepted",
+            Self::Held => "held",
+            Self::Blocked => "blocked",
+        }
+    }
+
+    /// Reads what [`Standing::as_str`] writes.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.as_str() == text)
+    }
+
+    /// It is worth something.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Good | Self::Accepted)
+    }
+}
+
+/// A device that is given nothing until somebody has looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldDevice {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why, in a sentence without a point.
+    pub why: String,
 }

@@ -45,7 +45,12 @@ const RIGHT: Right = &[
     ("provisioning.manufacturer.ca", "ca = \"algo-ca.pem\""),
     ("provisioning.manufacturer.mac-in", "mac-in = \"cn\""),
     ("provisioning.manufacturer.mac-pattern", "mac-pattern = \"{mac}\""),
+    (
+        "provisioning.manufacturer.mac-prefixes",
+        "mac-prefixes = [\"00:22:EE\"]",
+    ),
     ("provisioning.manufacturer.expiry", "expiry = \"strict\""),
+    ("provisioning.suspicion", "suspicion = \"hold-both\""),
     ("account", "a section [account] with id, name, domain and owner"),
     ("account.id", "id = \"acme\""),
     ("account.name", "name = \"Acme Works\""),

@@ -177,6 +177,7 @@ impl Service {
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
             resyncs,
+            authority: certificates.authority()?.certificate().clone(),
         })
         .merge(api);
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
@@ -407,6 +408,7 @@ async fn start_provisioning(
         store: Arc::clone(store),
         authority: certificates.authority()?,
         manufacturers,
+        suspicion: config.provisioning.suspicion,
         uplink,
     })
     .map_err(|error| anyhow!(error))?;

@@ -84,6 +84,8 @@ impl Resyncs {
         while self.applied < epoch {
             match self.events.recv().await {
                 Ok(ZoneEvent::DirectoryApplied { epoch, .. }) => self.applied = epoch,
+                // It goes on with the one before, and will not have this one however long somebody waits.
+                Ok(ZoneEvent::DirectoryRefused { .. }) => return,
                 Ok(_) => {}
                 // What was missed may have been it.
                 Err(broadcast::error::RecvError::Lagged(_)) => self.applied = epoch,

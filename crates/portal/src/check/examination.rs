@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use model::AccountId;
 use model::inventory::{
-    Account, Attempt, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line, check_place,
-    firmware_in,
+    Account, Attempt, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line, Standing,
+    check_place, firmware_in,
 };
-use store::{StoreError, Transaction};
+use store::{Scope, StoreError, Transaction};
 
 use super::{Evidence, Verdict, model_of, verdict};
 use crate::pages::wording::{place_name, shown};
+use crate::provisioning::by_turns;
 use registrations::{Registration, Registrations};
 
 /// A device with what is known of it.
@@ -33,6 +34,8 @@ pub struct Examination {
     pub clone: Option<String>,
     /// The slots in which a call was refused since they registered, because there was no media in common, in words.
     pub mute: Vec<String>,
+    /// What waits for somebody to look, in words.
+    pub review: Vec<String>,
     /// What works on it, where that is not everything.
     pub remark: Option<&'static str>,
     /// Tries of strangers in its name, since the last that proved to be it.
@@ -71,6 +74,7 @@ pub async fn examine(
             Some((line, registration))
         })
         .collect();
+    let review = review(&mut scope, device).await?;
     let attempts = reading.attempts(device.mac).await?;
     let addresses = addresses(&attempts, &slots);
     let nameless = reading.nameless_attempts().await?;
@@ -116,7 +120,8 @@ pub async fn examine(
         verdict: verdict(&judged, evidence),
         misplaced,
         mute,
-        clone: clone_evidence(device.kind, &attempts),
+        clone: clone_evidence(&attempts),
+        review,
         remark: model.and_then(remark),
         unproved_since: if is_proved { strangers } else { 0 },
         slots,
@@ -126,37 +131,37 @@ pub async fn examine(
     })
 }
 
-/// How long it may be from one try to the next but one for both to count as one going on beside the other: a device that has moved
-/// comes back from its old address no more.
-const BESIDE: u64 = 24 * 60 * 60 * 1_000;
+/// Says so where its certificate was used from two addresses by turns: it is shown, and stops nothing.
+fn clone_evidence(attempts: &[Attempt]) -> Option<String> {
+    let (first, between) = by_turns(attempts)?;
+    Some(format!(
+        "Its certificate was shown from {first}, then from {between}, and from {first} again: if the device has not two addresses, \
+         somebody may have copied its key; block the certificate under Provision"
+    ))
+}
 
-/// Says so where tries that proved to be the device came from one address, from another, and from the first again: one certificate may
-/// be used by two. It is shown, and stops nothing.
-fn clone_evidence(kind: DeviceType, attempts: &[Attempt]) -> Option<String> {
-    let proved: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.proved).collect();
-    let mut turns: Vec<&Attempt> = Vec::new();
-    for attempt in proved {
-        if turns.last().is_none_or(|last| last.source != attempt.source) {
-            turns.push(attempt);
-        }
-    }
-    let remedy = if kind == DeviceType::Oyez {
-        "take its certificates back under Provision"
-    } else {
-        "what its maker has issued cannot be taken back here, so take its extensions away and remove the device"
-    };
-    turns.windows(3).find_map(|turns| match turns {
-        [last, between, first]
-            if last.source == first.source && last.at.0.saturating_sub(first.at.0) <= BESIDE =>
-        {
-            Some(format!(
-                "Its certificate was shown from {}, then from {}, and from {} again: if the device has not two addresses, somebody may \
-                 have copied its key; {remedy}",
-                first.source, between.source, last.source
-            ))
-        }
-        _ => None,
-    })
+/// What waits for somebody to look, in words.
+async fn review(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Vec<String>, StoreError> {
+    let held = scope.held_device(&device.id).await?.map(|held| {
+        let at = shown(held.at);
+        format!(
+            "It is held since {at}, because {}: release it under Provision once you have looked",
+            held.why
+        )
+    });
+    let certificates = scope.shown_certificates(&device.id).await?;
+    let waiting = certificates
+        .iter()
+        .filter(|shown| shown.standing == Standing::Held);
+    let waiting = waiting.map(|waiting| {
+        format!(
+            "A second certificate has proved to be this device, last from {} at {}: one of the two may be a copy's; accept or block it \
+             under Provision",
+            waiting.source,
+            shown(waiting.last_at)
+        )
+    });
+    Ok(held.into_iter().chain(waiting).collect())
 }
 
 /// The device, as one of its slots has registered where it has not said otherwise itself.
@@ -267,6 +272,8 @@ mod tests {
 
     use super::*;
 
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+
     fn attempt((at, source, proved): (u64, &str, bool)) -> Attempt {
         Attempt {
             at: Timestamp(at),
@@ -291,24 +298,16 @@ mod tests {
             ),
             (vec![(2, other, true), (1, one, true)], false),
             (vec![(3, one, true), (2, other, false), (1, one, true)], false),
+            (vec![(1 + DAY, one, true), (2, other, true), (1, one, true)], true),
             (
-                vec![(1 + BESIDE, one, true), (2, other, true), (1, one, true)],
-                true,
-            ),
-            (
-                vec![(2 + BESIDE, one, true), (2, other, true), (1, one, true)],
+                vec![(2 + DAY, one, true), (2, other, true), (1, one, true)],
                 false,
             ),
         ] {
             let tries: Vec<Attempt> = tries.into_iter().map(attempt).collect();
-            for (kind, remedy) in [
-                (DeviceType::Oyez, "under Provision"),
-                (DeviceType::Algo, "remove the device"),
-            ] {
-                let told = clone_evidence(kind, &tries);
-                let is_told = told.is_some_and(|told| told.ends_with(remedy));
-                assert_eq!(is_told, is_evidence, "{tries:?}");
-            }
+            let told = clone_evidence(&tries);
+            let is_told = told.is_some_and(|told| told.ends_with("under Provision"));
+            assert_eq!(is_told, is_evidence, "{tries:?}");
         }
     }
 }

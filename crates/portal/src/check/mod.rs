@@ -56,6 +56,10 @@ pub enum Verdict {
     ServerUntrusted,
     /// Its connection came to no agreement.
     HandshakeFailed,
+    /// It is held until somebody has looked.
+    Held,
+    /// It shows another certificate than before.
+    SecondCertificate,
     /// Its firmware cannot register.
     FirmwareTooOld,
     /// Its model cannot register.
@@ -209,6 +213,8 @@ const fn verdict_of(outcome: AttemptOutcome) -> Option<Verdict> {
         AttemptOutcome::TlsTooOld => Some(Verdict::TlsTooOld),
         AttemptOutcome::ServerUntrusted => Some(Verdict::ServerUntrusted),
         AttemptOutcome::HandshakeFailed => Some(Verdict::HandshakeFailed),
+        AttemptOutcome::Held => Some(Verdict::Held),
+        AttemptOutcome::SecondCertificate => Some(Verdict::SecondCertificate),
     }
 }
 
@@ -235,6 +241,8 @@ impl Verdict {
             Self::TlsTooOld => "TLS too old",
             Self::ServerUntrusted => "Does not trust this service",
             Self::HandshakeFailed => "No agreement on TLS",
+            Self::Held => "Held until somebody has looked",
+            Self::SecondCertificate => "A second certificate",
             Self::FirmwareTooOld => "Firmware too old",
             Self::ModelCannot => "The model cannot register",
             Self::FetchedAndRefused => "Configuration fetched, registration refused",
@@ -282,7 +290,9 @@ impl Verdict {
             Self::Expired => {
                 "See the clock of the device, and that of this service; else it needs another certificate."
             }
-            Self::Revoked => "Give it another claim code, if it is meant to come back.",
+            Self::Revoked => {
+                "If it is meant to come back, give it another claim code, or accept the certificate of its maker again, under Provision."
+            }
             Self::OtherDevice => {
                 "The certificate names another MAC address. See that the address typed here is the device's own."
             }
@@ -304,6 +314,14 @@ impl Verdict {
             Self::HandshakeFailed => {
                 "From the device's address a connection failed before anything was asked for: see below how. See that nothing between \
                  device and service takes TLS apart."
+            }
+            Self::Held => {
+                "A certificate was used for a device that it is not for, so nothing is served until an administrator has looked. See below \
+                 why, and release the device under Provision."
+            }
+            Self::SecondCertificate => {
+                "Two certificates prove to be this device: one of them may be a copy's. See under Provision from where each was shown, and \
+                 accept or block it."
             }
             Self::FirmwareTooOld => {
                 "Update the device: to firmware 3.2.3 or later, or what its model needs beyond that."

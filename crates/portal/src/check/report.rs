@@ -163,8 +163,10 @@ impl Examination {
             format!("{}, taken away: {}", slot.place, slot.state)
         });
         let remark = self.remark.map(str::to_owned);
-        let known = remark.into_iter().chain(self.clone.clone());
+        let waiting = self.review.iter().cloned();
+        let known = remark.into_iter().chain(waiting);
         known
+            .chain(self.clone.clone())
             .chain(self.misplaced.iter().chain(&self.mute).cloned())
             .chain(former)
             .collect()

@@ -34,6 +34,8 @@ struct Page {
     mute: Vec<String>,
     /// What looks as if its certificate were used by two.
     clone: Option<String>,
+    /// What waits for somebody to look.
+    review: Vec<String>,
     /// What works on it, where that is not everything.
     remark: Option<&'static str>,
     /// Tries of strangers since the last that proved to be the device.
@@ -76,6 +78,7 @@ pub(super) async fn show(
         misplaced: examined.misplaced,
         mute: examined.mute,
         clone: examined.clone,
+        review: examined.review,
         remark: examined.remark,
         unproved_since: examined.unproved_since,
         attempts: attempts

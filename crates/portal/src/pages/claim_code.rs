@@ -8,8 +8,8 @@ use model::inventory::ClaimCode;
 use super::gate::Posted;
 use super::layout::shown;
 use super::problem::Problem;
-use super::provision::{self, CODE_DAYS};
-use super::{Site, chance, now, slots};
+use super::provision::{self, CODE_DAYS, Known};
+use super::{Site, chance, now, review, slots};
 use crate::provisioning::claim_code_hash;
 
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -35,15 +35,15 @@ pub(super) async fn make(
         used_by: None,
     };
     scope.add_claim_code(&claim).await?;
-    let lines = scope.lines_of_device(&device.id).await?;
+    let known = Known::of(&mut scope, &device).await?;
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "make claim code", detail).await?;
     writing.commit().await?;
     let until = shown(claim.expires_at);
-    Ok(provision::page(&site, by, &device, &lines, Some((&code, until))))
+    Ok(provision::page(&site, by, &device, known, Some((&code, until))))
 }
 
-/// Takes the device's certificates and its claim code back: from then on it gets nothing, until another code is made.
+/// Takes the device's certificates and its claim code back, and blocks what its maker has issued: from then on it gets nothing, until another code is made.
 pub(super) async fn revoke(
     State(site): State<Site>,
     Extension(posted): Extension<Posted>,
@@ -57,6 +57,7 @@ pub(super) async fn revoke(
         return Err(Problem::Missing);
     }
     let count = scope.revoke_certificates_of_device(&device.id, now()).await?;
+    review::block_all(&mut scope, &device).await?;
     let detail = format!("{} ({}), {count}", device.name, device.mac);
     by.note(&mut writing, "revoke certificates", detail).await?;
     writing.commit().await?;

@@ -41,6 +41,7 @@ pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
 pub(super) const SECOND_FACTOR: &str = "/second-factor";
 pub(super) const SETTINGS: &str = "/settings";
+pub(super) const AUTHORITY: &str = "/authority";
 pub(super) const DEVICE_PASSWORD: &str = "/device-password";
 pub(super) const IMPORT: &str = "/import";
 

@@ -6,6 +6,7 @@ mod api_clients;
 mod assets;
 mod assignee;
 mod audit;
+mod authority;
 mod bulk;
 mod chance;
 mod changed;
@@ -47,6 +48,7 @@ mod problem;
 mod provision;
 mod reports;
 mod resync;
+mod review;
 mod routes;
 mod second_factor;
 mod session;
@@ -74,6 +76,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use model::Secret;
 use model::inventory::{AdministratorId, Timestamp, Uplink};
+use rustls::pki_types::CertificateDer;
 use store::{Store, timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
@@ -112,6 +115,8 @@ pub struct PagesSetup {
     pub first_sign_in: Option<Secret>,
     /// Where requests to have devices fetch their configuration go; none where no zone can ask them.
     pub resyncs: Option<mpsc::Sender<Resync>>,
+    /// The certificate of the service's own authority, which devices and browsers are to trust.
+    pub authority: CertificateDer<'static>,
 }
 
 /// Makes the site.
@@ -144,6 +149,8 @@ pub fn router(mut setup: PagesSetup) -> Router {
         .route("/first", get(first::show).post(first::choose))
         .route("/invited", get(invited::show).post(invited::choose))
         .route("/assets/{name}", get(assets::show))
+        .route(authority::PEM, get(authority::pem))
+        .route(authority::DER, get(authority::der))
         .merge(gated)
         .fallback(problem::missing)
         .layer(DefaultBodyLimit::max(FORM_LENGTH_MAX))

@@ -6,13 +6,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::inventory::{Device, DeviceType, HardwareSetting, Line, LinePlace};
+use store::{Scope, StoreError};
 
-use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::line::place_name;
 use super::problem::Problem;
+use super::review::Review;
 use super::slots;
+use super::{Site, authority};
 
 #[derive(Template)]
 #[template(path = "provision.html")]
@@ -24,6 +26,9 @@ struct Page<'a> {
     unverified: Vec<(&'a str, &'a str)>,
     /// Places of its extensions that its file cannot tell it of.
     untold: Vec<String>,
+    review: Review,
+    /// Of the certificate of the service's authority.
+    fingerprint: String,
     url: &'a str,
     /// A claim code that was made just before, and until when it is good.
     code: Option<(&'a str, String)>,
@@ -39,8 +44,23 @@ pub(super) async fn show(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
-    let lines = scope.lines_of_device(&device.id).await?;
-    Ok(page(&site, &by, &device, &lines, None))
+    let known = Known::of(&mut scope, &device).await?;
+    Ok(page(&site, &by, &device, known, None))
+}
+
+/// What is looked up for the page.
+pub(super) struct Known {
+    lines: Vec<Line>,
+    review: Review,
+}
+
+impl Known {
+    pub(super) async fn of(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Self, StoreError> {
+        Ok(Self {
+            lines: scope.lines_of_device(&device.id).await?,
+            review: Review::of(scope, device).await?,
+        })
+    }
 }
 
 /// Days for which a claim code is good.
@@ -51,18 +71,20 @@ pub(super) fn page(
     site: &Site,
     by: &Visitor,
     device: &Device,
-    lines: &[Line],
+    known: Known,
     code: Option<(&str, String)>,
 ) -> Response {
     let settings = site.store().catalogue().hardware();
     let is_algo = device.kind == DeviceType::Algo;
     let is_written = |setting: &&HardwareSetting| is_algo && !setting.verified && !setting.key.is_empty();
     let unverified = settings.iter().filter(is_written);
-    let untold = lines.iter().filter(|line| match line.place {
+    let untold = known.lines.iter().filter(|line| match line.place {
         LinePlace::Slot(position) => is_algo && !settings.can_fill(position),
         LinePlace::Phone(_) => false,
     });
     let page = Page {
+        review: known.review,
+        fingerprint: authority::fingerprint(site),
         unverified: unverified
             .map(|setting| (setting.key.as_str(), setting.source.as_str()))
             .collect(),

@@ -9,6 +9,7 @@ use model::inventory::{Device, DeviceType};
 use model::{AccountId, SipUser};
 use registrations::Resync;
 use store::{Scope, StoreError};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -52,20 +53,57 @@ async fn ask(site: &Site, posted: &Posted, id: &str, restarts: bool) -> Result<R
     }
     let users = users(&mut scope, &device).await?;
     drop(reading);
-    let Some(count) = send(site, users, restarts).await else {
-        let text = "No zone that this service runs can ask the device. Restart it at its own pages, or by its power.";
-        return Ok(not_yet(text, &path, "Back to the device"));
-    };
-    if count == 0 {
-        let text = "The device is not registered, so it cannot be asked. It fetches its configuration when it is started.";
-        return Ok(not_yet(text, &path, "Back to the device"));
+    if site.setup().resyncs.is_none() {
+        return Ok(not_yet(&Unasked::NoZone.to_string(), &path, "Back to the device"));
     }
     let action = if restarts { "restart" } else { "resync" };
+    // It is written down before it is done: what restarts a device is known even if this process ends meanwhile.
     let detail = format!("{} ({})", device.name, device.mac);
     let mut writing = site.store().write().await?;
     by.note(&mut writing, action, detail).await?;
     writing.commit().await?;
-    Ok(Redirect::to(&format!("{path}?asked={action}")).into_response())
+    Ok(match send(site, users, restarts).await {
+        Ok(()) => Redirect::to(&format!("{path}?asked={action}")).into_response(),
+        Err(unasked) => not_yet(&unasked.to_string(), &path, "Back to the device"),
+    })
+}
+
+/// Why a device was not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Unasked {
+    #[error(
+        "No zone runs beside this portal that could ask the device. Restart it at its own pages, or by its power."
+    )]
+    NoZone,
+    #[error(
+        "The zone beside this portal has ended, so the device was not asked. See that the service runs, and try again."
+    )]
+    Ended,
+    #[error(
+        "Many devices are being asked at this moment, and this one is not among them. Try again in a few seconds."
+    )]
+    Busy,
+    #[error(
+        "The zone has not said within 10 s whether the device was asked: it may still be. See on its page whether it comes back, before you try again."
+    )]
+    Unknown,
+    #[error(
+        "The device is not registered, so it cannot be asked. It fetches its configuration when it is started."
+    )]
+    NotRegistered,
+}
+
+impl Unasked {
+    /// The same beside the name of one of many devices.
+    const fn in_a_row(self) -> &'static str {
+        match self {
+            Self::NoZone => "no zone that this service runs can ask it",
+            Self::Ended => "the zone that could ask it has ended",
+            Self::Busy => "too many devices are being asked at this moment; try again in a few seconds",
+            Self::Unknown => "the zone has not said in time whether it was asked",
+            Self::NotRegistered => "it is not registered; it fetches its configuration when it is started",
+        }
+    }
 }
 
 /// Has a device fetch what was changed for it, if it can be asked; nobody waits for it.
@@ -121,11 +159,7 @@ pub(super) async fn asked(
     let mut reading = site.store().read().await?;
     let users = users(&mut reading.account(account), device).await?;
     drop(reading);
-    Ok(match send(site, users, restarts).await {
-        None => Err("no zone that this service runs can ask it"),
-        Some(0) => Err("it is not registered; it fetches its configuration when it is started"),
-        Some(_) => Ok(()),
-    })
+    Ok(send(site, users, restarts).await.map_err(Unasked::in_a_row))
 }
 
 /// Has many devices fetch what was changed for them, one after the other, as they can be asked.
@@ -159,14 +193,23 @@ async fn users(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Vec<SipUser
     Ok(lines.into_iter().map(|line| line.user).collect())
 }
 
-/// Over how many registrations a device was asked; none where nobody can ask.
-async fn send(site: &Site, users: Vec<SipUser>, restarts: bool) -> Option<usize> {
+/// Has the zone ask a device.
+async fn send(site: &Site, users: Vec<SipUser>, restarts: bool) -> Result<(), Unasked> {
     let (asked, count) = oneshot::channel();
     let request = Resync {
         users,
         restarts,
         asked,
     };
-    site.setup().resyncs.as_ref()?.try_send(request).ok()?;
-    timeout(ASKED_MAX, count).await.ok()?.ok()
+    let resyncs = site.setup().resyncs.as_ref().ok_or(Unasked::NoZone)?;
+    resyncs.try_send(request).map_err(|refused| match refused {
+        TrySendError::Full(_) => Unasked::Busy,
+        TrySendError::Closed(_) => Unasked::Ended,
+    })?;
+    match timeout(ASKED_MAX, count).await {
+        Ok(Ok(0)) => Err(Unasked::NotRegistered),
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(Unasked::Ended),
+        Err(_) => Err(Unasked::Unknown),
+    }
 }

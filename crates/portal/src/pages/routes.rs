@@ -6,11 +6,11 @@ use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
-    Site, administrator_factor, administrators, api_clients, audit, check, claim_code, configuration,
-    credentials, device, device_edit, device_new, device_password, devices, extension_new, extensions, group,
-    group_edit, group_members, group_new, groups, holder_edit, holder_new, holders, invited, line_edit, live,
-    provision, reports, resync, second_factor, settings, sign_in, site_edit, sites, start, talk,
-    template_edit, templates,
+    Site, administrator_factor, administrators, api_clients, audit, authority, check, claim_code,
+    configuration, credentials, device, device_edit, device_new, device_password, devices, extension_new,
+    extensions, group, group_edit, group_members, group_new, groups, holder_edit, holder_new, holders,
+    invited, line_edit, live, provision, reports, resync, review, second_factor, settings, sign_in,
+    site_edit, sites, start, talk, template_edit, templates,
 };
 use super::{bulk, export, import, work};
 
@@ -40,6 +40,7 @@ pub(super) const ADMITS_OWING: [&str; 5] = [
 
 /// The table. Who looks sees what is there; an operator speaks; forms, and what changes something or
 /// shows a secret, are an administrator's.
+#[expect(clippy::too_many_lines, reason = "a flat table")]
 pub(super) fn routes() -> Vec<Route> {
     use Role::{Admin, Operator, Owner, Viewer};
     let mut routes = vec![
@@ -72,6 +73,18 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/devices/{id}/provision", provision::show),
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
         post(Admin, "/devices/{id}/revoke", claim_code::revoke),
+        get(Viewer, "/authority", authority::show),
+        post(Admin, "/devices/{id}/release", review::release),
+        post(
+            Admin,
+            "/devices/{id}/certificates/{fingerprint}/accept",
+            review::accept,
+        ),
+        post(
+            Admin,
+            "/devices/{id}/certificates/{fingerprint}/block",
+            review::block,
+        ),
         post(Admin, "/devices/{id}/credentials", credentials::reveal),
         get(Admin, "/device-password", device_password::show),
         post(Admin, "/device-password", device_password::reveal),

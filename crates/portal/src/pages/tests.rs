@@ -43,6 +43,8 @@ const HOST: &str = "portal.example";
 const PASSWORD: &str = "correct horse battery";
 const LINK: &str = "the-token-of-the-link";
 const CALLER: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
+/// What stands for the certificate of the authority: nothing of it is read.
+const AUTHORITY: &[u8] = &[0x30; 100];
 const OWNER: &str = "owner@one.example";
 
 /// A portal, and a browser.
@@ -138,6 +140,7 @@ fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
         talk: None,
         first_sign_in: Some(Secret::from(LINK)),
         resyncs: None,
+        authority: CertificateDer::from(AUTHORITY.to_vec()),
     }
 }
 

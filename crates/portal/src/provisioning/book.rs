@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use model::inventory::{Attempt, AttemptOutcome, MacAddress};
 use web::network;
 
+use super::review::Mismatch;
+
 /// After this time a try like an earlier one is an entry of its own again.
 const WHILE: Duration = Duration::from_secs(60);
 /// Entries of one address, on IPv6 of one network: as many devices as hang on one site's.
@@ -41,6 +43,8 @@ pub(super) struct Book {
 #[derive(Debug)]
 struct Entry {
     attempt: Attempt,
+    /// What the first of these tries puts under suspicion.
+    mismatch: Option<Mismatch>,
     /// Its number in the store, once it is there.
     row: Option<i64>,
 }
@@ -50,13 +54,20 @@ struct Entry {
 pub(super) struct Due {
     pub(super) key: Key,
     pub(super) attempt: Attempt,
+    pub(super) mismatch: Option<Mismatch>,
     /// Its number in the store, if it is there.
     pub(super) row: Option<i64>,
 }
 
 impl Book {
-    /// Notes a try, and says whether somebody has to begin to write.
-    pub(super) fn note(&mut self, now: Instant, from: IpAddr, attempt: Attempt) -> bool {
+    /// Notes a try, with what it puts under suspicion, and says whether somebody has to begin to write.
+    pub(super) fn note(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        attempt: Attempt,
+        mismatch: Option<Mismatch>,
+    ) -> bool {
         let is_over = |since: Instant| now.saturating_duration_since(since) >= WHILE;
         if self.since.is_none_or(is_over) {
             self.begin_anew(now);
@@ -82,7 +93,12 @@ impl Book {
                 return false;
             }
             self.entries_by_source.insert(key.source, of_source + 1);
-            self.entries.insert(key.clone(), Entry { attempt, row: None });
+            let entry = Entry {
+                attempt,
+                mismatch,
+                row: None,
+            };
+            self.entries.insert(key.clone(), entry);
         }
         self.due.insert(key);
         !std::mem::replace(&mut self.is_being_written, true)
@@ -96,6 +112,7 @@ impl Book {
             let entry = self.entries.get(&key)?;
             Some(Due {
                 attempt: entry.attempt.clone(),
+                mismatch: entry.mismatch,
                 row: entry.row,
                 key,
             })
@@ -158,17 +175,22 @@ mod tests {
     #[test]
     fn tries_that_are_alike_are_one_entry_whose_count_is_written_whenever_it_has_doubled() {
         let (mut book, now) = (Book::default(), Instant::now());
-        assert!(book.note(now, source(1), attempt(1)));
-        assert!(!book.note(now, source(1), attempt(1)), "somebody writes already");
+        assert!(book.note(now, source(1), attempt(1), None));
+        assert!(
+            !book.note(now, source(1), attempt(1), None),
+            "somebody writes already"
+        );
         let due = book.take_due();
         assert_eq!(due[0].attempt.times, 2);
         book.note_row(&due[0].key, 7);
         assert_eq!(written(&mut book), []);
-        let begun: Vec<bool> = (3..=8).map(|_| book.note(now, source(1), attempt(1))).collect();
+        let begun: Vec<bool> = (3..=8)
+            .map(|_| book.note(now, source(1), attempt(1), None))
+            .collect();
         assert_eq!(begun, [false, true, false, false, false, false]);
         assert_eq!(written(&mut book), [(Some(7), 8)]);
         assert_eq!(written(&mut book), []);
-        assert!(book.note(now + WHILE, source(1), attempt(1)));
+        assert!(book.note(now + WHILE, source(1), attempt(1), None));
         assert_eq!(written(&mut book), [(None, 1)]);
     }
 
@@ -178,7 +200,7 @@ mod tests {
         let mut other = attempt(1);
         other.outcome = AttemptOutcome::Untrusted;
         for (from, attempt) in [(1, attempt(1)), (1, attempt(2)), (2, attempt(1)), (1, other)] {
-            book.note(now, source(from), attempt);
+            book.note(now, source(from), attempt, None);
         }
         assert_eq!(written(&mut book).len(), 4);
     }
@@ -186,8 +208,8 @@ mod tests {
     #[test]
     fn what_is_still_to_be_written_outlives_its_while() {
         let (mut book, now) = (Book::default(), Instant::now());
-        book.note(now, source(1), attempt(1));
-        book.note(now + WHILE, source(1), attempt(2));
+        book.note(now, source(1), attempt(1), None);
+        book.note(now + WHILE, source(1), attempt(2), None);
         assert_eq!(written(&mut book).len(), 2);
     }
 
@@ -195,9 +217,9 @@ mod tests {
     fn p01_so_many_entries_of_an_address_and_not_one_more() {
         let (mut book, now) = (Book::default(), Instant::now());
         for number in 0..=ENTRIES_PER_SOURCE_MAX {
-            book.note(now, source(1), attempt(number));
+            book.note(now, source(1), attempt(number), None);
         }
-        book.note(now, source(2), attempt(0));
+        book.note(now, source(2), attempt(0), None);
         assert_eq!(written(&mut book).len(), ENTRIES_PER_SOURCE_MAX + 1);
     }
 
@@ -205,9 +227,14 @@ mod tests {
     fn p01_so_many_entries_of_all_addresses_and_not_one_more() {
         let (mut book, now) = (Book::default(), Instant::now());
         for number in 0..ENTRIES_MAX {
-            book.note(now, source(number / ENTRIES_PER_SOURCE_MAX), attempt(number));
+            book.note(
+                now,
+                source(number / ENTRIES_PER_SOURCE_MAX),
+                attempt(number),
+                None,
+            );
         }
-        book.note(now, source(200), attempt(0));
+        book.note(now, source(200), attempt(0), None);
         assert_eq!(written(&mut book).len(), ENTRIES_MAX);
         assert!(!book.entries_by_source.contains_key(&source(200)));
     }

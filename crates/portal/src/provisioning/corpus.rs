@@ -93,6 +93,7 @@ fn judge_by(
 ) -> Result<MacAddress, Refusal> {
     let own = Maker::new();
     let maker = Manufacturer {
+        prefixes: Vec::new(),
         name: "Maker".to_owned(),
         authorities: roots.iter().map(|root| (*root).clone()).collect(),
         rule: MacRule {

@@ -12,7 +12,7 @@ use net::authority::{CertificateFacts, Purpose, Revoked, holder_names, public_ke
 use net::tls::certificates_from_pem;
 use serde::Deserialize;
 use serde_json::json;
-use store::{ClaimError, StoreError, Transaction, timestamp};
+use store::{ClaimError, Scope, StoreError, Transaction, timestamp};
 use web::Peer;
 
 use super::file::chain;
@@ -167,6 +167,9 @@ async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Re
     if issued.device != device.id || issued.revoked_at.is_some() {
         return Err(not_proved("the certificate was taken back"));
     }
+    if is_under_review(&mut transaction.account(&account), &device, &issued).await? {
+        return Err(not_proved("an administrator has to look at the device first"));
+    }
     if !CertificateFacts::read(own).is_ok_and(|facts| facts.renewal_is_due(now)) {
         return Err(Refusal::NotDue);
     }
@@ -179,6 +182,18 @@ async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Re
     keep(&mut transaction, &account, &device, &signed, "renew certificate").await?;
     transaction.commit().await?;
     Ok(signed.certificate)
+}
+
+/// Says whether the device, or what it shows, waits for somebody to look.
+async fn is_under_review(
+    scope: &mut Scope<'_, '_>,
+    device: &Device,
+    issued: &IssuedCertificate,
+) -> Result<bool, StoreError> {
+    let shown = scope.shown_certificates(&device.id).await?;
+    let found = shown.iter().find(|shown| shown.fingerprint == issued.fingerprint);
+    let is_doubted = found.is_some_and(|shown| !shown.standing.is_good());
+    Ok(is_doubted || scope.held_device(&device.id).await?.is_some())
 }
 
 /// A request that was signed, and nobody has yet.

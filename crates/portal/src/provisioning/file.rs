@@ -17,6 +17,7 @@ use web::{Peer, drawn_password};
 
 use super::names::{NAME_LENGTH_MAX, Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
+use super::review::{self, Doubt, Mismatch, ShownNow};
 use super::{Server, sha256};
 use crate::check;
 
@@ -93,14 +94,26 @@ impl Asking<'_> {
 
     /// Answers whoever has not proved to be the device. The answer and what it costs are the same whether the device is known or not.
     fn refuse(&self, mac: MacAddress, refusal: Refusal) -> Response {
-        let Refusal { outcome, detail, is } = refusal;
+        let Refusal {
+            outcome,
+            detail,
+            is,
+            holder,
+        } = refusal;
+        let own = self.peer.certificates.first().zip(holder);
+        let mismatch = own.map(|(own, holder)| Mismatch {
+            holder,
+            fingerprint: sha256(own),
+        });
         if let Some(other) = is.filter(|is| *is != mac) {
             let asked = format!("with the certificate of {other} somebody asked for the file of {mac}");
             self.note(self.attempt(Some(other), outcome, asked));
         }
         let attempt = self.attempt(Some(mac), outcome, detail);
         let proved = is == Some(mac);
-        self.note(Attempt { proved, ..attempt });
+        let from = self.peer.address.ip();
+        self.server
+            .note_with(Attempt { proved, ..attempt }, from, mismatch);
         told(outcome)
     }
 
@@ -124,7 +137,9 @@ impl Asking<'_> {
 
     /// Answers whoever asks for the file of a model and proves nothing: of which device it is, is not known then.
     fn refuse_model(&self, refusal: Refusal) -> Response {
-        let Refusal { outcome, detail, is } = refusal;
+        let Refusal {
+            outcome, detail, is, ..
+        } = refusal;
         let attempt = self.attempt(is, outcome, detail);
         self.note(Attempt {
             proved: is.is_some(),
@@ -167,11 +182,16 @@ impl Asking<'_> {
     async fn answer(&self, proved: Proved, part: Part) -> Result<Response, StoreError> {
         let mut transaction = self.server.0.store.write().await?;
         let found = match self.find(&mut transaction, proved).await? {
+            Ok((account, device)) => self.review(&mut transaction, account, device).await?,
+            Err(refused) => Err(refused),
+        };
+        let found = match found {
             Ok((account, device)) => self.learn(&mut transaction, account, device).await?,
             Err(refused) => Err(refused),
         };
         let (outcome, detail, is_proof, response) = match found {
             Ok((account, device)) => {
+                self.watch(&mut transaction, &account, &device, part).await?;
                 let text = file_of(self.server, &mut transaction, &account, &device).await?;
                 let detail = self.agent.unwrap_or_default().to_owned();
                 let response = sent(text, part);
@@ -249,6 +269,69 @@ impl Asking<'_> {
             return refused(AttemptOutcome::NotProvisioned, detail, true);
         }
         Ok(Ok((account, device)))
+    }
+
+    /// Refuses a device that is held, or what it shows if that may be of a copy.
+    async fn review(
+        &self,
+        transaction: &mut Transaction<'_>,
+        account: AccountId,
+        device: Device,
+    ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
+        let Some(own) = self.peer.certificates.first() else {
+            return Ok(Ok((account, device)));
+        };
+        let issued = transaction.certificates_of_device(&device.id).await?;
+        let mut scope = transaction.account(&account);
+        let source = self.peer.address.ip().to_canonical().to_string();
+        let shown = ShownNow {
+            fingerprint: sha256(own),
+            at: timestamp(self.now),
+            source: &source,
+            issued: &issued,
+        };
+        let doubt = review::doubt(&mut scope, &device, self.server.0.suspicion, shown).await?;
+        if let Some(Doubt {
+            outcome,
+            detail,
+            is_proof,
+        }) = doubt
+        {
+            return Ok(Err(Refused {
+                outcome,
+                detail,
+                is_proof,
+            }));
+        }
+        Ok(match scope.held_device(&device.id).await? {
+            Some(held) => Err(Refused {
+                outcome: AttemptOutcome::Held,
+                detail: held.why,
+                is_proof: true,
+            }),
+            None => Ok((account, device)),
+        })
+    }
+
+    /// Raises an alarm when a certificate begins to be used from two addresses by turns.
+    async fn watch(
+        &self,
+        transaction: &mut Transaction<'_>,
+        account: &AccountId,
+        device: &Device,
+        part: Part,
+    ) -> Result<(), StoreError> {
+        let attempt = Attempt {
+            proved: true,
+            ..self.attempt(Some(device.mac), AttemptOutcome::Served, String::new())
+        };
+        let before = transaction.attempts(device.mac).await?;
+        if part == Part::Whole && review::begins_turns(&before, &attempt) {
+            let detail = format!("{} ({}), last from {}", device.name, device.mac, attempt.source);
+            let mut scope = transaction.account(account);
+            review::alarm(&mut scope, attempt.at, "see certificate at two addresses", detail).await?;
+        }
+        Ok(())
     }
 
     /// Notes what a device says that it is, and refuses one that cannot register.
@@ -414,6 +497,14 @@ fn told(outcome: AttemptOutcome) -> Response {
         AttemptOutcome::ModelCannot => (
             StatusCode::FORBIDDEN,
             "this model cannot register here: it has neither TLS nor SRTP",
+        ),
+        AttemptOutcome::Held => (
+            StatusCode::FORBIDDEN,
+            "the device is held until an administrator has looked",
+        ),
+        AttemptOutcome::SecondCertificate => (
+            StatusCode::FORBIDDEN,
+            "another certificate is known of this device: an administrator has to look",
         ),
         AttemptOutcome::UnknownFile
         | AttemptOutcome::TlsTooOld

@@ -22,6 +22,8 @@ pub struct Manufacturer {
     pub authorities: Vec<CertificateDer<'static>>,
     /// Where the hardware address stands.
     pub rule: MacRule,
+    /// What the addresses of its devices begin with; with none they may be any.
+    pub prefixes: Vec<MacPrefix>,
     /// What a certificate is worth that is not valid at the time.
     pub expiry: ExpiryPolicy,
 }
@@ -33,6 +35,44 @@ pub struct MacRule {
     pub place: MacPlace,
     /// How.
     pub pattern: MacPattern,
+}
+
+/// What the hardware addresses of a manufacturer begin with: the part of it that was assigned to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MacPrefix(String);
+
+/// A text that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a prefix has {PREFIX_DIGITS_MIN} to {PREFIX_DIGITS_MAX} hexadecimal digits, such as \"00:22:EE\"")]
+pub struct MacPrefixError;
+
+/// Fewest digits of a prefix: those of a large assignment.
+pub const PREFIX_DIGITS_MIN: usize = 6;
+/// Most digits: twelve would be one device.
+pub const PREFIX_DIGITS_MAX: usize = 11;
+
+impl FromStr for MacPrefix {
+    type Err = MacPrefixError;
+
+    fn from_str(text: &str) -> Result<Self, MacPrefixError> {
+        let digits: String = text
+            .chars()
+            .filter(|one| !matches!(one, ':' | '-' | '.'))
+            .collect();
+        let is_one = digits.chars().all(|one| one.is_ascii_hexdigit())
+            && (PREFIX_DIGITS_MIN..=PREFIX_DIGITS_MAX).contains(&digits.len());
+        is_one
+            .then(|| Self(digits.to_ascii_uppercase()))
+            .ok_or(MacPrefixError)
+    }
+}
+
+impl MacPrefix {
+    /// Says whether an address begins with it.
+    #[must_use]
+    pub fn begins(&self, mac: MacAddress) -> bool {
+        mac.compact().to_ascii_uppercase().starts_with(&self.0)
+    }
 }
 
 /// A place in a certificate.
@@ -342,6 +382,27 @@ mod tests {
         assert_eq!(pattern("{mac}").find("x 0022EE0A0B0C"), None);
         assert_eq!(pattern("x{mac}y").find("x0022EE0A0B0C"), None);
         assert_ne!(pattern("{mac}").find("0022EE0A0B0D"), Some(ADDRESS));
+    }
+
+    #[test]
+    fn a_prefix_is_read_in_every_spelling_and_has_a_length() {
+        for (text, begins) in [
+            ("00:22:EE", true),
+            ("0022ee", true),
+            ("00-22-ee-0", true),
+            ("0022.EE0A.0B0", true),
+            ("00:22:EF", false),
+            ("0022EE1", false),
+        ] {
+            assert_eq!(
+                text.parse::<MacPrefix>().unwrap().begins(ADDRESS),
+                begins,
+                "{text}"
+            );
+        }
+        for text in ["", "00:22:E", "0022EE0A0B0C", "00:22:EG", "é0022EE"] {
+            assert_eq!(text.parse::<MacPrefix>(), Err(MacPrefixError), "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod file;
 mod manufacturer;
 mod names;
 mod proof;
+mod review;
 
 use std::fmt;
 use std::io;
@@ -32,12 +33,16 @@ use web::{Throttle, bound, harden};
 
 use self::book::{Book, Due};
 use self::proof::Authorities;
+use self::review::Mismatch;
 
 pub use enrolment::claim_code_hash;
 pub(crate) use file::{chain, composed};
 pub use manufacturer::{
-    ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacRule, Manufacturer, PATTERN_LENGTH_MAX,
+    ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacPrefix, MacPrefixError, MacRule, Manufacturer,
+    PATTERN_LENGTH_MAX, PREFIX_DIGITS_MAX, PREFIX_DIGITS_MIN,
 };
+pub use review::Suspicion;
+pub(crate) use review::by_turns;
 
 /// Octets of a request for a certificate.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
@@ -50,6 +55,8 @@ pub struct ProvisioningSetup {
     pub authority: Arc<Authority>,
     /// Manufacturers whose certificates are as good.
     pub manufacturers: Vec<Manufacturer>,
+    /// What becomes of certificates that ask for what is another's, or come beside another.
+    pub suspicion: Suspicion,
     /// Where devices are sent to register.
     pub uplink: Uplink,
 }
@@ -72,6 +79,7 @@ impl ProvisioningServer {
             store: setup.store,
             authority: setup.authority,
             authorities,
+            suspicion: setup.suspicion,
             uplink: setup.uplink,
             guesses: Mutex::default(),
             book: Mutex::default(),
@@ -128,6 +136,7 @@ struct Shared {
     store: Arc<Store>,
     authority: Arc<Authority>,
     authorities: Authorities,
+    suspicion: Suspicion,
     uplink: Uplink,
     /// Tries to guess a claim code.
     guesses: Mutex<Throttle>,
@@ -161,7 +170,12 @@ impl ProvisioningServer {
 
     /// Notes a try without waiting for the store.
     fn note(&self, attempt: Attempt, from: IpAddr) {
-        if self.book().note(Instant::now(), from, attempt) {
+        self.note_with(attempt, from, None);
+    }
+
+    /// Notes a try as [`ProvisioningServer::note`] does, with what it puts under suspicion.
+    fn note_with(&self, attempt: Attempt, from: IpAddr, mismatch: Option<Mismatch>) {
+        if self.book().note(Instant::now(), from, attempt, mismatch) {
             tokio::spawn(self.clone().write_book());
         }
     }
@@ -182,11 +196,21 @@ impl ProvisioningServer {
     async fn write(&self, due: Vec<Due>) -> Result<(), StoreError> {
         let mut transaction = self.0.store.write().await?;
         let mut rows = Vec::new();
-        for Due { key, attempt, row } in due {
+        for Due {
+            key,
+            attempt,
+            mismatch,
+            row,
+        } in due
+        {
             if let Some(row) = row {
                 transaction.repeat_attempt(row, attempt.at, attempt.times).await?;
-            } else {
-                rows.push((key, transaction.add_attempt(&attempt).await?));
+                continue;
+            }
+            rows.push((key, transaction.add_attempt(&attempt).await?));
+            if let (Some(mismatch), Some(asked)) = (mismatch, attempt.mac) {
+                let suspicion = self.0.suspicion;
+                review::hold(&mut transaction, suspicion, mismatch, asked, attempt.at).await?;
             }
         }
         transaction.commit().await?;

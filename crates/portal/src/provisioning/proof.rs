@@ -7,7 +7,7 @@ use net::authority::{CertificateFacts, HolderNames};
 use net::tls::{ClientAuthorities, ClientVerdict, ServerTlsError};
 use rustls::pki_types::CertificateDer;
 
-use super::manufacturer::{ExpiryPolicy, MacPattern, MacPlace, MacRule, Manufacturer};
+use super::manufacturer::{ExpiryPolicy, MacPattern, MacPlace, MacPrefix, MacRule, Manufacturer};
 
 /// Why it is not proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) struct Refusal {
     pub(super) detail: String,
     /// Which device it is nevertheless: what is wrong is not whose the certificate is.
     pub(super) is: Option<MacAddress>,
+    /// It is proved to be this other device.
+    pub(super) holder: Option<Proved>,
 }
 
 /// Who has signed a certificate that proves a device.
@@ -43,6 +45,8 @@ struct Believed {
     signed_by: SignedBy,
     authorities: ClientAuthorities,
     rule: MacRule,
+    /// What its addresses begin with; nothing for any.
+    prefixes: Vec<MacPrefix>,
     expiry: ExpiryPolicy,
 }
 
@@ -60,6 +64,7 @@ impl Authorities {
                 place: MacPlace::CommonName,
                 pattern: MacPattern::whole(),
             },
+            prefixes: Vec::new(),
             expiry: ExpiryPolicy::Strict,
         };
         let mut believed = vec![own];
@@ -69,6 +74,7 @@ impl Authorities {
                 name: manufacturer.name,
                 signed_by: SignedBy::Manufacturer,
                 rule: manufacturer.rule,
+                prefixes: manufacturer.prefixes,
                 expiry: manufacturer.expiry,
             });
         }
@@ -82,23 +88,29 @@ impl Authorities {
         mac: MacAddress,
         now: SystemTime,
     ) -> Result<Proved, Refusal> {
-        let is = match self.identify(chain, now) {
+        let (is, holder) = match self.identify(chain, now) {
             Ok(proved) if proved.mac == mac => return Ok(proved),
-            Ok(proved) => Some(proved.mac),
+            Ok(proved) => (Some(proved.mac), Some(proved)),
             Err(refusal) if refusal.is.is_none_or(|is| is == mac) => return Err(refusal),
-            Err(refusal) => refusal.is,
+            Err(refusal) => (refusal.is, None),
         };
         let detail = is.map_or_else(String::new, |is| format!("the certificate is for {is}"));
         Err(Refusal {
             outcome: AttemptOutcome::OtherDevice,
             detail,
             is,
+            holder,
         })
     }
 
     /// Says which device has shown the chain.
     pub(super) fn identify(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<Proved, Refusal> {
-        let refused = |outcome, detail: String, is| Refusal { outcome, detail, is };
+        let refused = |outcome, detail: String, is| Refusal {
+            outcome,
+            detail,
+            is,
+            holder: None,
+        };
         let Some(own) = chain.first() else {
             let detail = "the device showed no certificate: it has none, or another service's settings";
             return Err(refused(AttemptOutcome::NoCertificate, detail.to_owned(), None));
@@ -115,6 +127,11 @@ impl Authorities {
             };
             let names = HolderNames::read(own).unwrap_or_default();
             why = Some(match (believed.rule.find(&names), judged) {
+                (Ok(mac), _) if !believed.may_name(mac) => {
+                    let name = &believed.name;
+                    let detail = format!("signed by {name}, whose devices have no address such as {mac}");
+                    refused(AttemptOutcome::Untrusted, detail, None)
+                }
                 (Ok(mac), None) => {
                     let signed_by = believed.signed_by;
                     return Ok(Proved { mac, signed_by });
@@ -139,6 +156,11 @@ enum Judged {
 }
 
 impl Believed {
+    /// Says whether its certificates may be for an address.
+    fn may_name(&self, mac: MacAddress) -> bool {
+        self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| prefix.begins(mac))
+    }
+
     fn judge(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Judged {
         let facts = || chain.iter().filter_map(|one| CertificateFacts::read(one).ok());
         let (detail, is_accepted, then) = match self.authorities.judge(chain, now) {

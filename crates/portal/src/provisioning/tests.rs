@@ -2,6 +2,7 @@
 
 mod hardware;
 mod renewal;
+mod review;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,10 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
+        Self::start_with(Suspicion::default(), Vec::new()).await
+    }
+
+    async fn start_with(suspicion: Suspicion, prefixes: Vec<MacPrefix>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path()).await.unwrap());
         let now = SystemTime::now();
@@ -60,8 +65,10 @@ impl Bench {
                     place: MacPlace::CommonName,
                     pattern: MacPattern::whole(),
                 },
+                prefixes,
                 expiry: ExpiryPolicy::Strict,
             }],
+            suspicion,
             uplink: Uplink {
                 domain: "one.example.com".to_owned(),
                 outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
@@ -132,6 +139,31 @@ impl Bench {
             mac: Some(mac.to_string()),
         };
         enrol(enrolment).await.map(|_| ())
+    }
+
+    /// Asks for a renewal with a certificate, and gives everything that was said.
+    async fn renew_with(&self, identity: &Identity) -> String {
+        let request = net::authority::OwnKey::generate()
+            .unwrap()
+            .request(&MAC.compact())
+            .unwrap();
+        let body =
+            serde_json::json!({ "claim_code": "", "mac": MAC.to_string(), "request": request }).to_string();
+        let address = self.listener.address();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = TlsConnector::from(self.client(Some(identity.clone())));
+        let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
+        let head = format!(
+            "POST /enrol HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .await
+            .unwrap();
+        let mut said = Vec::new();
+        let _is_closed = stream.read_to_end(&mut said).await.is_ok();
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     /// Fetches a file, and gives status line and text.

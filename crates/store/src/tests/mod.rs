@@ -7,6 +7,7 @@ mod groups;
 mod listing;
 mod page_reports;
 mod removal;
+mod review;
 mod second_factor;
 mod upgrade;
 mod webhooks;

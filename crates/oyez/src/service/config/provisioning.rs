@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use model::config::HostPort;
 use net::tls::{ClientAuthorities, certificates_from_file};
-use portal::provisioning::{ExpiryPolicy, MacPattern, MacPlace, MacRule, Manufacturer};
+use portal::provisioning::{ExpiryPolicy, MacPattern, MacPlace, MacPrefix, MacRule, Manufacturer, Suspicion};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use zone::toml_file::{ConfigError, TomlFile};
@@ -14,6 +14,8 @@ use super::{parsed, with_port};
 
 /// Manufacturers at most: each is asked for every certificate that is shown.
 const MANUFACTURERS_MAX: usize = 32;
+/// Prefixes of a manufacturer's addresses at most: the largest have some hundred.
+const PREFIXES_MAX: usize = 256;
 /// Section of a manufacturer.
 const SECTION: &str = "provisioning.manufacturer";
 
@@ -30,6 +32,9 @@ pub struct ProvisioningConfig {
     pub certificate: Option<PathBuf>,
     /// The key of that certificate, where it does not stand in the same file.
     pub key: Option<PathBuf>,
+    /// What becomes of certificates that ask for what is another's, or come beside another.
+    #[serde(default, deserialize_with = "suspicion")]
+    pub suspicion: Suspicion,
     /// Those whose certificates prove devices, besides the service itself.
     #[serde(default, rename = "manufacturer")]
     pub manufacturers: Vec<ManufacturerConfig>,
@@ -49,6 +54,9 @@ pub struct ManufacturerConfig {
     /// How it stands there.
     #[serde(default = "MacPattern::whole", deserialize_with = "parsed")]
     pub mac_pattern: MacPattern,
+    /// What the addresses of its devices begin with.
+    #[serde(default, deserialize_with = "prefixes")]
+    pub mac_prefixes: Vec<MacPrefix>,
     /// What a certificate is worth that is not valid at the time.
     #[serde(default, deserialize_with = "expiry")]
     pub expiry: ExpiryPolicy,
@@ -95,6 +103,7 @@ impl ProvisioningConfig {
                     place: manufacturer.mac_in,
                     pattern: manufacturer.mac_pattern.clone(),
                 },
+                prefixes: manufacturer.mac_prefixes.clone(),
                 expiry: manufacturer.expiry,
             })
         };
@@ -109,6 +118,24 @@ fn place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MacPlace, D::Erro
 
 fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ExpiryPolicy, D::Error> {
     word(deserializer, &ExpiryPolicy::ALL)
+}
+
+fn suspicion<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Suspicion, D::Error> {
+    word(deserializer, &Suspicion::ALL)
+}
+
+fn prefixes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MacPrefix>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    if texts.len() > PREFIXES_MAX {
+        return Err(D::Error::custom(format!(
+            "there are at most {PREFIXES_MAX} prefixes"
+        )));
+    }
+    let read = |text: String| {
+        let prefix = text.parse();
+        prefix.map_err(|error| D::Error::custom(format!("`{text}`: {error}")))
+    };
+    texts.into_iter().map(read).collect()
 }
 
 /// One of several words.
@@ -156,7 +183,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::generate("Maker", SystemTime::now()).unwrap();
         fs::write(folder.path().join("maker.pem"), authority.certificate_pem()).unwrap();
-        let both = section("") + &section("mac-pattern = \"x-{mac}\"\nexpiry = \"accept-expired\"\n");
+        let both = section("")
+            + &section(
+                "mac-pattern = \"x-{mac}\"\nmac-prefixes = [\"00:22:EE\"]\nexpiry = \"accept-expired\"\n",
+            );
 
         let config = service(folder.path(), &both).unwrap_or_else(|error| panic!("{error}"));
         let read = config.manufacturers().unwrap_or_else(|error| panic!("{error}"));
@@ -165,6 +195,9 @@ mod tests {
         assert_eq!(read[0].expiry, ExpiryPolicy::Strict);
         assert_eq!(read[1].rule.pattern, "x-{mac}".parse().unwrap());
         assert_eq!(read[1].expiry, ExpiryPolicy::AcceptExpired);
+        assert_eq!(read[0].prefixes, []);
+        assert_eq!(read[1].prefixes, ["0022ee".parse().unwrap()]);
+        assert_eq!(config.provisioning.suspicion, Suspicion::HoldBoth);
         assert_eq!(read[1].authorities, [authority.certificate().clone()]);
     }
 
@@ -192,6 +225,24 @@ mod tests {
                 "provisioning.manufacturer.mac-pattern: a pattern has {mac} in it once",
             ),
             (
+                section("mac-prefixes = [\"00:22\"]\n"),
+                12,
+                "provisioning.manufacturer.mac-prefixes: `00:22`: a prefix has 6 to 11",
+            ),
+            (
+                section(&format!(
+                    "mac-prefixes = [{}]\n",
+                    "\"0022EE\",".repeat(PREFIXES_MAX + 1)
+                )),
+                12,
+                "provisioning.manufacturer.mac-prefixes: there are at most 256",
+            ),
+            (
+                "suspicion = \"none\"\n".to_owned() + &section(""),
+                8,
+                "provisioning.suspicion: `none` is none of hold-both, hold-holder, note",
+            ),
+            (
                 section("expiry = \"never\"\n"),
                 12,
                 "provisioning.manufacturer.expiry: `never` is none of strict,",
@@ -216,5 +267,9 @@ mod tests {
         }
         let most = section("").repeat(MANUFACTURERS_MAX);
         assert!(service(folder.path(), &most).unwrap().manufacturers().is_ok());
+        let prefixes = format!("mac-prefixes = [{}]\n", "\"0022EE\",".repeat(PREFIXES_MAX));
+        assert!(service(folder.path(), &section(&prefixes)).is_ok());
+        let noted = service(folder.path(), "suspicion = \"note\"\n").unwrap();
+        assert_eq!(noted.provisioning.suspicion, Suspicion::Note);
     }
 }

@@ -102,6 +102,7 @@ impl Furnished {
             .path
             .replace("{id}", id)
             .replace("{line}", &self.line)
+            .replace("{fingerprint}", &"0".repeat(64))
             .replace("{number}", &self.report.to_string())
     }
 

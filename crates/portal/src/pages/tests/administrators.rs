@@ -159,10 +159,14 @@ async fn w06_wrong_links_of_invitations_are_slowed_down() {
     let visit = owner().await;
     let mut last = StatusCode::OK;
     for number in 0..=web::FREE_TRIES {
-        last = visit
-            .get(&format!("/invited?token=made-up-{number}"))
-            .await
-            .status;
+        let followed = visit.get(&format!("/invited?token=made-up-{number}")).await;
+        assert_eq!(
+            followed.status,
+            StatusCode::FORBIDDEN,
+            "a link that is followed is not counted"
+        );
+        let sent = format!("token=made-up-{number}&password=one+long+password&again=one+long+password");
+        last = visit.post_raw("/invited", &sent, &[]).await.status;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
     let wrong = visit.post("/password", "password=wrong&new=x&again=x").await;

@@ -250,7 +250,7 @@ async fn a_registered_device_is_asked_to_fetch_and_what_cannot_be_is_said() {
     let answer = visit.post(&resync, "").await;
     assert_eq!(answer.status, StatusCode::CONFLICT);
     assert!(
-        answer.text.contains("No zone that this service runs"),
+        answer.text.contains("No zone runs beside this portal"),
         "{}",
         answer.text
     );
@@ -282,7 +282,7 @@ async fn a_registered_device_is_asked_to_fetch_and_what_cannot_be_is_said() {
     let users = vec![user];
     let expected = [(users.clone(), false), (users.clone(), false), (users, true)];
     assert_eq!(answers.await.unwrap(), expected);
-    assert_eq!(visit.audit().await[..2], ["restart", "resync"]);
+    assert_eq!(visit.audit().await[..3], ["restart", "resync", "resync"]);
     let endpoint = visit.add_device("0022EE0A0B0D", "oyez", "").await;
     let answer = visit.post(&format!("{endpoint}/restart"), "").await;
     assert_eq!(
@@ -461,4 +461,157 @@ async fn the_steps_for_hardware_say_what_is_not_verified_and_what_its_file_canno
     writing.commit().await.unwrap();
     let steps = visit.get(&format!("{device}/provision")).await.text;
     assert!(steps.contains("Alert 1: this service does not know"), "{steps}");
+}
+
+#[tokio::test]
+async fn what_waits_for_somebody_is_shown_and_settled_under_provision() {
+    use model::inventory::{HeldDevice, ShownCertificate, Standing, TokenHash};
+
+    let visit = Visit::of(Role::Admin).await;
+    let device = visit.add_device(MAC, "algo", "").await;
+    let id: DeviceId = device.trim_start_matches("/devices/").parse().unwrap();
+    let shown = |number: u8, standing| ShownCertificate {
+        fingerprint: TokenHash([number; 32]),
+        standing,
+        first_at: super::super::now(),
+        last_at: super::super::now(),
+        source: format!("192.0.2.{number}"),
+    };
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    for one in [shown(0x11, Standing::Good), shown(0x22, Standing::Held)] {
+        scope.set_shown_certificate(&id, &one).await.unwrap();
+    }
+    let why = "with its certificate somebody asked for the file of another".to_owned();
+    let held = HeldDevice {
+        at: super::super::now(),
+        why,
+    };
+    scope.hold_device(&id, &held).await.unwrap();
+    writing.commit().await.unwrap();
+
+    let check = visit.get(&format!("{device}/check")).await.text;
+    for text in [
+        "It is held since",
+        "asked for the file of another",
+        "A second certificate has proved",
+        "192.0.2.34",
+    ] {
+        assert!(check.contains(text), "{text}: {check}");
+    }
+    let (first, second) = ("11".repeat(32), "22".repeat(32));
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    for text in [&first, &second, "Release the device", "Waits for you", "Block"] {
+        assert!(steps.contains(text), "{text}: {steps}");
+    }
+    for (action, path) in [
+        ("accept certificate", format!("certificates/{second}/accept")),
+        ("block certificate", format!("certificates/{first}/block")),
+        ("release device", "release".to_owned()),
+    ] {
+        let answer = visit.post(&format!("{device}/{path}"), "").await;
+        assert_eq!(answer.location(), format!("{device}/provision"), "{action}");
+        assert_eq!(visit.audit().await[0], action);
+    }
+    let unknown = format!("{device}/certificates/{}/block", "33".repeat(32));
+    assert_eq!(visit.post(&unknown, "").await.status, StatusCode::NOT_FOUND);
+    let standings = async || -> Vec<Standing> {
+        let mut reading = visit.store.read().await.unwrap();
+        let mut scope = reading.account(&one());
+        assert_eq!(scope.held_device(&id).await.unwrap(), None);
+        let mut found = scope.shown_certificates(&id).await.unwrap();
+        found.sort_by_key(|shown| shown.fingerprint);
+        found.into_iter().map(|shown| shown.standing).collect()
+    };
+    assert_eq!(standings().await, [Standing::Blocked, Standing::Accepted]);
+    assert!(
+        !visit
+            .get(&format!("{device}/check"))
+            .await
+            .text
+            .contains("It is held")
+    );
+    visit.post(&format!("{device}/revoke"), "").await;
+    assert_eq!(standings().await, [Standing::Blocked, Standing::Blocked]);
+}
+
+#[tokio::test]
+async fn why_a_device_was_not_asked_is_said_and_that_somebody_wanted_it_is_kept() {
+    let mut visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let device = visit.add_device(MAC, "algo", hall.as_str()).await;
+    let (sender, requests) = mpsc::channel::<Resync>(1);
+    let (asked, _) = tokio::sync::oneshot::channel();
+    let users = Vec::new();
+    let other = Resync {
+        users,
+        restarts: false,
+        asked,
+    };
+    sender.try_send(other).unwrap();
+    visit.give_resyncs(sender);
+    let busy = visit.post(&format!("{device}/restart"), "").await;
+    assert!(
+        busy.text.contains("Many devices are being asked"),
+        "{}",
+        busy.text
+    );
+    drop(requests);
+    let ended = visit.post(&format!("{device}/restart"), "").await;
+    assert!(ended.text.contains("has ended"), "{}", ended.text);
+    assert_eq!(visit.audit().await[..2], ["restart", "restart"]);
+
+    let (sender, mut requests) = mpsc::channel::<Resync>(1);
+    visit.give_resyncs(sender);
+    let store = std::sync::Arc::clone(&visit.store);
+    let answering = tokio::spawn(async move {
+        let request = requests.recv().await.unwrap();
+        let mut reading = store.read().await.unwrap();
+        let audit = reading.account(&one()).audit(9).await.unwrap();
+        request.asked.send(1).unwrap();
+        audit.iter().filter(|entry| entry.action == "restart").count()
+    });
+    visit.post(&format!("{device}/restart"), "").await;
+    assert_eq!(
+        answering.await.unwrap(),
+        3,
+        "it is written down before it is done"
+    );
+}
+
+#[tokio::test]
+async fn the_certificate_of_the_authority_is_anybody_s_and_its_fingerprint_is_shown() {
+    let mut visit = Visit::of(Role::Viewer).await;
+    let page = visit.get("/authority").await.text;
+    let hash = crate::provisioning::sha256(AUTHORITY);
+    let pairs: Vec<String> = hash.0.iter().map(|octet| format!("{octet:02X}")).collect();
+    let fingerprint = pairs.join(":");
+    for text in [
+        &fingerprint,
+        "certs/trusted",
+        "/etc/oyez-endpoint/authority.pem",
+        "Certificate Trust Settings",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    visit.cookie = visit.begin_session(Role::Admin).await;
+    for (mac, kind) in [(MAC, "algo"), ("0022EE0A0B0D", "oyez")] {
+        let device = visit.add_device(mac, kind, "").await;
+        let steps = visit.get(&format!("{device}/provision")).await.text;
+        assert!(
+            steps.contains(&fingerprint) && steps.contains("href=\"/authority.pem\""),
+            "{steps}"
+        );
+    }
+    visit.cookie = String::new();
+    let pem = visit.get("/authority.pem").await;
+    assert_eq!(pem.status, StatusCode::OK);
+    let read = net::tls::certificates_from_pem(pem.text.as_bytes()).unwrap();
+    assert_eq!(
+        read,
+        [rustls::pki_types::CertificateDer::from(AUTHORITY.to_vec())]
+    );
+    let der = visit.get("/authority.crt").await;
+    assert_eq!(der.text.as_bytes(), AUTHORITY);
+    assert_eq!(der.headers["content-type"], "application/x-x509-ca-cert");
 }

@@ -2,27 +2,36 @@
 
 use super::*;
 
+pub(super) const HARDWARE: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0, 0, 7]);
+pub(super) const HARDWARE_FILE: &str = "algom0022EE000007.conf";
+
 /// A bench whose second device is hardware of the maker, with a certificate from its factory.
-async fn with_hardware() -> (Bench, Arc<rustls::ClientConfig>) {
-    let bench = Bench::start().await;
+pub(super) async fn with_hardware() -> (Bench, Identity) {
+    with_hardware_and(Suspicion::default()).await
+}
+
+pub(super) async fn with_hardware_and(suspicion: Suspicion) -> (Bench, Identity) {
+    let bench = Bench::start_with(suspicion, Vec::new()).await;
     let mut writing = bench.store.write().await.unwrap();
-    let mac = MacAddress::new([0, 0x22, 0xEE, 0, 0, 7]);
-    let hardware = device(7, mac, DeviceType::Algo);
+    let hardware = device(7, HARDWARE, DeviceType::Algo);
     let mut scope = writing.account(&id());
     scope.add_device(&hardware).await.unwrap();
     writing.commit().await.unwrap();
-    let name = Subject::Name("0022ee000007".to_owned());
-    let issued = bench
-        .maker
-        .issue(&[name], Purpose::Client, SystemTime::now())
-        .unwrap();
-    let client = bench.client(Some(identity_of(&issued)));
-    (bench, client)
+    let identity = hardware_certificate(&bench, HARDWARE);
+    (bench, identity)
+}
+
+/// A certificate of the maker for an address: another each time.
+pub(super) fn hardware_certificate(bench: &Bench, mac: MacAddress) -> Identity {
+    let name = Subject::Name(mac.compact());
+    let issued = bench.maker.issue(&[name], Purpose::Client, SystemTime::now());
+    identity_of(&issued.unwrap())
 }
 
 #[tokio::test]
 async fn hardware_with_a_certificate_of_its_maker_is_served_and_its_model_learnt() {
-    let (bench, client) = with_hardware().await;
+    let (bench, identity) = with_hardware().await;
+    let client = bench.client(Some(identity));
     let file = "algom0022EE000007.conf";
     let (status, _) = bench.fetch_as(client, file, "Algo-8301/5.5.1").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
@@ -38,7 +47,8 @@ async fn hardware_with_a_certificate_of_its_maker_is_served_and_its_model_learnt
 
 #[tokio::test]
 async fn files_come_with_their_checksums_and_the_file_of_a_model_names_it() {
-    let (bench, client) = with_hardware().await;
+    let (bench, identity) = with_hardware().await;
+    let client = bench.client(Some(identity));
     let fetch = |file: &'static str| bench.fetch_as(Arc::clone(&client), file, "algo");
     let (status, _) = fetch("algop8301.conf").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
@@ -99,7 +109,8 @@ async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_k
         ),
         ("Algo 8301/3.2.2", AttemptOutcome::FirmwareTooOld, "3.2.3"),
     ] {
-        let (bench, client) = with_hardware().await;
+        let (bench, identity) = with_hardware().await;
+        let client = bench.client(Some(identity));
         let (status, text) = bench.fetch_as(client, "algom0022EE000007.conf", agent).await;
         assert_eq!(status, "HTTP/1.1 403 Forbidden", "{agent}");
         assert!(text.contains(words), "{text}");
@@ -107,7 +118,8 @@ async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_k
         assert_eq!((kept.outcome, kept.proved), (outcome, true));
         assert_eq!(kept.detail, agent);
     }
-    let (bench, client) = with_hardware().await;
+    let (bench, identity) = with_hardware().await;
+    let client = bench.client(Some(identity));
     let audio_only = bench
         .fetch_as(client, "algom0022EE000007.conf", "Algo 8039/3.2.3")
         .await;
@@ -116,7 +128,8 @@ async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_k
 
 #[tokio::test]
 async fn hardware_is_given_the_password_of_its_pages_and_is_told_nothing_in_words_of_ours() {
-    let (bench, client) = with_hardware().await;
+    let (bench, identity) = with_hardware().await;
+    let client = bench.client(Some(identity));
     let file = "algom0022EE000007.conf";
     let (_, text) = bench.fetch_as(Arc::clone(&client), file, "algo").await;
     let given = |text: &str| {
@@ -188,3 +201,30 @@ tried any of them on a device. What is not verified or not known is corrected in
 | What | Key | Value | How well it is known | Source |
 | --- | --- | --- | --- | --- |
 ";
+
+#[tokio::test]
+async fn a_maker_s_certificate_is_good_for_the_addresses_that_were_assigned_to_it() {
+    let prefix = |text: &str| vec![text.parse::<MacPrefix>().unwrap()];
+    for (prefixes, is_served) in [
+        (prefix("00:22:EE"), true),
+        (
+            vec![prefix("AC:DE:48").remove(0), prefix("0022ee0").remove(0)],
+            true,
+        ),
+        (prefix("AC:DE:48"), false),
+    ] {
+        let bench = Bench::start_with(Suspicion::default(), prefixes).await;
+        let mut writing = bench.store.write().await.unwrap();
+        let hardware = device(7, HARDWARE, DeviceType::Algo);
+        writing.account(&id()).add_device(&hardware).await.unwrap();
+        writing.commit().await.unwrap();
+        let client = bench.client(Some(hardware_certificate(&bench, HARDWARE)));
+        let (status, _) = bench.fetch_as(client, HARDWARE_FILE, "algo").await;
+        assert_eq!(status == "HTTP/1.1 200 OK", is_served, "{status}");
+        let kept = &bench.attempts(HARDWARE).await[0];
+        if !is_served {
+            assert_eq!(kept.outcome, AttemptOutcome::Untrusted);
+            assert!(kept.detail.contains("have no address such as"), "{}", kept.detail);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Gives an endpoint a certificate of so many days ago.
-async fn install_aged(bench: &Bench, state: &Path, days: u64) -> Identity {
+pub(super) async fn install_aged(bench: &Bench, state: &Path, days: u64) -> Identity {
     let at = SystemTime::now() - std::time::Duration::from_secs(days * 24 * 3600);
     let name = Subject::Name("0022ee0a0b0c".to_owned());
     let issued = bench.authority.issue(&[name], Purpose::Client, at).unwrap();
