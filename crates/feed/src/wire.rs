@@ -3,7 +3,7 @@
 use model::AccountId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Difference, Digest};
+use crate::{Difference, Digest, Told};
 
 /// Octets of a message at most. A record has a few hundred, the largest page group some 700,000.
 pub const FRAME_LENGTH_MAX: usize = 2 * 1024 * 1024;
@@ -20,6 +20,21 @@ pub enum Message {
     Hello {
         /// Epoch and digest of what it holds.
         holds: Option<(u64, Digest)>,
+        /// It tells of itself, message by message.
+        #[serde(default)]
+        tells: bool,
+    },
+    /// The zone tells something of itself.
+    Tell {
+        /// Counts what it tells on a connection, from 1.
+        number: u64,
+        /// What.
+        told: Told,
+    },
+    /// The service has heard everything up to a message.
+    Heard {
+        /// Its number.
+        number: u64,
     },
     /// The service begins to send what leads to an epoch.
     Begin {
@@ -148,7 +163,10 @@ mod tests {
     #[test]
     fn messages_come_out_of_any_pieces() {
         let messages = [
-            Message::Hello { holds: None },
+            Message::Hello {
+                holds: None,
+                tells: false,
+            },
             Message::Begin {
                 account: "acme".parse().unwrap(),
                 epoch: 7,

@@ -206,7 +206,8 @@ impl Zone {
         };
         let holds = self.held.as_ref();
         let holds = holds.map(|(held, digest)| (held.records.epoch.0, *digest));
-        self.outputs.push_back(Output::Send(Message::Hello { holds }));
+        self.outputs
+            .push_back(Output::Send(Message::Hello { holds, tells: true }));
     }
 
     /// The connection has gone, or never came.

@@ -110,7 +110,9 @@ impl Bench {
     fn connect(&mut self) -> Option<(Epoch, feed::Digest)> {
         self.zone.handle_connected(self.now);
         match self.outputs().as_slice() {
-            [Output::Send(Message::Hello { holds })] => holds.map(|(epoch, digest)| (Epoch(epoch), digest)),
+            [Output::Send(Message::Hello { holds, tells: true })] => {
+                holds.map(|(epoch, digest)| (Epoch(epoch), digest))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -272,7 +274,10 @@ fn messages_out_of_order_are_refused() {
         epoch: 9,
         since: Some(4),
     };
-    let hello = Message::Hello { holds: None };
+    let hello = Message::Hello {
+        holds: None,
+        tells: true,
+    };
     let begin = answer.first().cloned().unwrap();
     for messages in [
         vec![end],

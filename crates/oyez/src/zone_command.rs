@@ -11,7 +11,7 @@ use net::transport::{Advertise, DATAGRAM_BYTES_MAX, Limits, ListenerConfig, List
 use sip::flow::Transport;
 use sip::user_agent::Advertised;
 use switch::{MediaPolicy, PlainMedia, admission};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast;
 use zone::config::{PlainRtp, ZoneConfig};
 use zone::{DirectoryFile, FeedError, ServiceDirectory, Zone, ZoneSetup};
 
@@ -41,7 +41,7 @@ pub async fn run(arguments: ZoneArguments) -> Result<(), Failure> {
         .await
         .map_err(|error| anyhow!(error))?;
     say_where(&zone);
-    tokio::spawn(source.run(zone.updates()));
+    tokio::spawn(source.run(&zone));
     let narrating = tokio::spawn(narrate_all(zone.subscribe()));
     tokio::select! {
         () = interrupt.asked() => {}
@@ -91,10 +91,14 @@ impl Source {
         }
     }
 
-    async fn run(self, updates: mpsc::Sender<Update>) {
-        match self {
-            Self::File(file) => file.watch(updates).await,
-            Self::Service(service) => service.run(updates).await,
+    /// Tells the zone of every change; the service is told of the zone in return.
+    fn run(self, zone: &Zone) -> impl Future<Output = ()> + Send + use<> {
+        let (updates, events, roll_call) = (zone.updates(), zone.subscribe(), zone.roll_call());
+        async move {
+            match self {
+                Self::File(file) => file.watch(updates).await,
+                Self::Service(service) => service.run(updates, events, roll_call).await,
+            }
         }
     }
 }

@@ -8,10 +8,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use fleet::link::Link;
+use fleet::ears::Ears;
+use fleet::link::{Channel, Link};
+use fleet::listener::{Listener, Tally};
 use fleet::registrant::Registrant;
+use fleet::talker::{CallOptions, PACKET_OCTETS, Talker, TalkerSetup};
+use media::sdp::SecurityOffer;
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
     CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line, LineId,
@@ -23,6 +27,7 @@ use net::tls::{ClientTls, ClientTlsConfig, Identity, Trust, certificates_from_fi
 use oyez::service::Service;
 use oyez::service::config::ServiceConfig;
 use peers::Program;
+use registrations::{Registration, ZoneLink};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -55,6 +60,7 @@ impl Zone {
         let file = folder.join("zone.toml");
         let text = format!(
             "name = \"b\"\ncontrol = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n\
+             [media]\nplain = \"over-clear-flows\"\n\
              [service]\nfeed = \"{feed}\"\nidentity = \"state/zones/zone-b.pem\"\n"
         );
         fs::write(&file, text).unwrap();
@@ -157,6 +163,108 @@ async fn a_change_comes_to_a_zone_elsewhere_which_serves_on_and_starts_without_t
     }
 }
 
+/// Waits until the portal's own knowledge is so; how long that took.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        tokio::task::yield_now().await;
+    }
+    begun.elapsed()
+}
+
+fn is_registered(service: &Service, user: &str) -> bool {
+    let known = service.registrations().of(user);
+    matches!(known, Some(Registration::Registered { at: Some(at), .. }) if at.zone == "b" && at.lost_since.is_none())
+}
+
+async fn reports(service: &Service) -> usize {
+    let mut reading = service.store().read().await.unwrap();
+    let mut scope = reading.account(&service.account().id);
+    scope.page_reports(None, 10).await.unwrap().len()
+}
+
+/// Pages an extension through the zone, with two packets of silence.
+async fn page(zone: &Zone, user: &str, password: &str, extension: &str) {
+    let mut talker = Talker::connect(TalkerSetup {
+        server: zone.address,
+        channel: Channel::Udp,
+        domain: "pbx.example.com".to_owned(),
+        user: user.to_owned(),
+        authorization_id: user.to_owned(),
+        password: password.into(),
+    })
+    .await
+    .unwrap();
+    talker.register().await.unwrap();
+    let options = CallOptions {
+        security: SecurityOffer::Disabled,
+        ..CallOptions::default()
+    };
+    let mut call = talker.call(extension, &options).await.unwrap();
+    call.speak(&[0xff; 2 * PACKET_OCTETS]).await.unwrap();
+    call.hang_up().await.unwrap();
+}
+
+/// Registers a loudspeaker that answers calls.
+async fn listen(zone: &Zone, ears: &Ears) {
+    let link = Link::open_udp(zone.address, zone.address.ip()).await.unwrap();
+    let registrant = Registrant::new("pbx.example.com", "speaker1", "a long password 1");
+    let mut listener = Listener::new(0, registrant, link, *ears.addresses().first().unwrap(), [2; 32]);
+    listener.register().await.unwrap();
+    tokio::spawn(async move { listener.serve(&Tally::new(1)).await });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_portal_knows_who_is_registered_at_a_zone_elsewhere_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = service(folder.path(), 0).await;
+    let feed = running.feed().unwrap();
+    add_speaker(&running, 1).await;
+    let zone = Zone::start(folder.path(), feed);
+    until("the zone is connected", async || {
+        let zones = running.registrations().zones();
+        zones
+            .iter()
+            .any(|zone| matches!(zone.link, ZoneLink::Connected { .. }) && zone.epoch.is_some())
+    })
+    .await;
+    let ears = Ears::open(1, zone.address.ip()).unwrap();
+    listen(&zone, &ears).await;
+    let took = until("it is registered", async || is_registered(&running, "speaker1")).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    add_speaker(&running, 2).await;
+    until("the zone knows of both", async || {
+        zone.takes("speaker2", "a long password 2").await
+    })
+    .await;
+    page(&zone, "speaker2", "a long password 2", "701").await;
+    until("the page is reported", async || reports(&running).await == 1).await;
+
+    running.stop().await;
+    page(&zone, "speaker2", "a long password 2", "701").await;
+    let running = service(folder.path(), feed.port()).await;
+    until("the page without the service is reported", async || {
+        reports(&running).await == 2
+    })
+    .await;
+    until("it is still registered", async || {
+        is_registered(&running, "speaker1")
+    })
+    .await;
+    let zones = running.registrations().zones();
+    assert_eq!(zones.iter().map(|zone| zone.registered).collect::<Vec<_>>(), [2]);
+    drop(zone);
+    until("the zone is gone", async || {
+        let zones = running.registrations().zones();
+        zones
+            .iter()
+            .all(|zone| matches!(zone.link, ZoneLink::Lost { .. }))
+    })
+    .await;
+    assert!(!is_registered(&running, "speaker1"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_no_zone_of_the_file_is_told_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -193,7 +301,11 @@ async fn whoever_is_no_zone_of_the_file_is_told_nothing() {
         let told = match connected {
             // Refused at the end of the handshake, which a client of TLS 1.3 learns when it reads.
             Ok(mut stream) => {
-                let hello = feed::encode(&feed::Message::Hello { holds: None }).unwrap();
+                let hello = feed::encode(&feed::Message::Hello {
+                    holds: None,
+                    tells: false,
+                })
+                .unwrap();
                 let _sent = stream.write_all(&hello).await.is_ok();
                 stream.read(&mut [0; 64]).await.unwrap_or_default()
             }

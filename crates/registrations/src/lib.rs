@@ -1,13 +1,16 @@
-//! What the zones have told of who is registered, and of who was refused: one value, shared by whoever hears the zones and whoever
-//! shows them.
+//! What the zones have told of who is registered, and of who was refused, and how they are connected: one value, shared by whoever hears
+//! the zones and whoever shows them.
 //!
 //! What this crate deliberately does not do: it asks nobody, and keeps nothing past the end of its process.
 
 mod resync;
+mod zone;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use model::SipUser;
+use model::directory::Epoch;
 use model::inventory::Timestamp;
 use model::status::{
     CallRefusal, MissingReason, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent,
@@ -15,9 +18,13 @@ use model::status::{
 use tokio::sync::watch;
 
 pub use resync::Resync;
+use zone::KnownZone;
+pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;
+/// The name under which the zone of this process is kept; no other has an empty one.
+const OWN: &str = "";
 
 /// The status by which somebody says that what is offered of media does not suit it (RFC 3261 §21.4.26).
 const NOT_ACCEPTABLE_HERE: u16 = 488;
@@ -33,6 +40,8 @@ pub enum Registration {
         from: String,
         /// What the device calls itself, if it does.
         user_agent: Option<String>,
+        /// At which zone, if it is none of this process.
+        at: Option<RegisteredAt>,
     },
     /// It was, and is no more.
     Gone {
@@ -50,8 +59,7 @@ pub enum Registration {
     },
 }
 
-/// Registrations by user; it is shared by whoever hears the zones and whoever shows them. Those who have registered were users of
-/// the directory: only an administrator makes more of them, one with each line.
+/// Registrations by user; it is shared by whoever hears the zones and whoever shows them.
 #[derive(Debug, Default)]
 pub struct Registrations {
     known: Mutex<Known>,
@@ -61,18 +69,84 @@ pub struct Registrations {
 
 #[derive(Debug, Default)]
 struct Known {
-    registered: BTreeMap<String, Registration>,
+    zone_by_name: BTreeMap<String, KnownZone>,
     refused: BTreeMap<String, (Timestamp, Registration)>,
     /// Users of the directory whose last call found no media that both sides take, since they registered.
     without_media: BTreeMap<String, Timestamp>,
+    /// Counts connections of zones.
+    connections: u64,
 }
 
 impl Registrations {
-    /// Takes an event of a zone; those about calls say nothing here. A refusal of somebody who is registered does not make them
-    /// less so.
+    /// Takes an event of the zone of this process; those about calls say nothing here. A refusal of somebody who is registered does not
+    /// make them less so.
     pub fn note(&self, event: &ZoneEvent, now: Timestamp) {
-        self.take(event, now);
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.note_at(OWN, event, now);
+    }
+
+    /// Takes an event of a zone elsewhere as [`Registrations::note`] does.
+    pub fn note_at(&self, zone: &str, event: &ZoneEvent, now: Timestamp) {
+        self.change(|known| known.take(zone, event, now));
+    }
+
+    /// Takes the whole of who is registered at the zone of this process, as it is after events of it were missed. Who is known to be
+    /// registered stays so since when it was, and who is not among them any more is gone.
+    pub fn restate(&self, all: &[RegisteredUser], now: Timestamp) {
+        self.restate_at(OWN, all, now);
+    }
+
+    /// Takes the whole of who is registered at a zone elsewhere as [`Registrations::restate`] does.
+    pub fn restate_at(&self, zone: &str, all: &[RegisteredUser], now: Timestamp) {
+        self.change(|known| {
+            known.zone(zone).restate(all, now);
+            for registered in all {
+                known.refused.remove(registered.user.as_str());
+            }
+        });
+    }
+
+    /// Says what people call the zone of this process, and which directory it has.
+    pub fn name_own(&self, name: &str, epoch: Epoch, now: Timestamp) {
+        self.change(|known| {
+            let zone = known.zone(OWN);
+            name.clone_into(&mut zone.title);
+            zone.link = ZoneLink::InProcess;
+            zone.epoch = Some((epoch, now));
+        });
+    }
+
+    /// Says that a zone may come that has not yet.
+    pub fn expect_zone(&self, zone: &str) {
+        self.change(|known| {
+            known.zone(zone);
+        });
+    }
+
+    /// A zone elsewhere is connected; gives the number by which its connection is ended.
+    pub fn connect(&self, zone: &str, now: Timestamp) -> u64 {
+        self.change(|known| {
+            known.connections = known.connections.wrapping_add(1);
+            let connection = known.connections;
+            let zone = known.zone(zone);
+            zone.link = ZoneLink::Connected { since: now };
+            zone.connection = connection;
+            connection
+        })
+    }
+
+    /// A connection of a zone has ended; that is no matter where a later one has begun.
+    pub fn disconnect(&self, zone: &str, connection: u64, now: Timestamp) {
+        self.change(|known| {
+            let zone = known.zone(zone);
+            if zone.connection == connection {
+                zone.link = ZoneLink::Lost { since: now };
+            }
+        });
+    }
+
+    /// A zone elsewhere has said which directory it has.
+    pub fn note_epoch(&self, zone: &str, epoch: Epoch, now: Timestamp) {
+        self.change(|known| known.zone(zone).note_epoch(epoch, now));
     }
 
     /// Tells when something has been noted, whatever it was.
@@ -81,8 +155,64 @@ impl Registrations {
         self.changes.subscribe()
     }
 
-    fn take(&self, event: &ZoneEvent, now: Timestamp) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    /// How the zones are, by name; that of this process first.
+    #[must_use]
+    pub fn zones(&self) -> Vec<ZoneState> {
+        let known = self.known();
+        let zones = known.zone_by_name.values();
+        zones
+            .filter(|zone| !zone.title.is_empty())
+            .map(KnownZone::state)
+            .collect()
+    }
+
+    /// What is known of a user: that it is registered, rather at a zone that is connected, else what it was told last.
+    #[must_use]
+    pub fn of(&self, user: &str) -> Option<Registration> {
+        let known = self.known();
+        let registered = known
+            .zone_by_name
+            .values()
+            .filter_map(|zone| zone.registered(user));
+        let is_lost = |registration: &Registration| matches!(registration, Registration::Registered { at: Some(at), .. } if at.lost_since.is_some());
+        if let Some(registered) = registered.min_by_key(is_lost) {
+            return Some(registered);
+        }
+        let refused = known.refused.get(user).map(|(_, refused)| refused.clone());
+        let gone = known
+            .zone_by_name
+            .values()
+            .filter_map(|zone| zone.gone(user))
+            .max();
+        refused.or_else(|| gone.map(|since| Registration::Gone { since }))
+    }
+
+    /// When a call of a user last found no media that both sides take: one without SRTP, mostly. It is forgotten once one does, and when it
+    /// registers anew.
+    #[must_use]
+    pub fn without_media(&self, user: &str) -> Option<Timestamp> {
+        self.known().without_media.get(user).copied()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+        let changed = change(&mut self.known());
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        changed
+    }
+}
+
+impl Known {
+    fn zone(&mut self, name: &str) -> &mut KnownZone {
+        self.zone_by_name
+            .entry(name.to_owned())
+            .or_insert_with(|| KnownZone::new(name))
+    }
+
+    fn take(&mut self, zone: &str, event: &ZoneEvent, now: Timestamp) {
         match event {
             ZoneEvent::Registered {
                 user,
@@ -90,92 +220,42 @@ impl Registrations {
                 user_agent,
                 ..
             } => {
-                let registered = Registration::Registered {
-                    since: now,
-                    from: from.clone(),
-                    user_agent: user_agent.clone(),
-                };
-                known.registered.insert(user.to_string(), registered);
-                known.refused.remove(user.as_str());
-                known.without_media.remove(user.as_str());
+                self.zone(zone).register(user, from, user_agent.as_deref(), now);
+                self.refused.remove(user.as_str());
+                self.without_media.remove(user.as_str());
             }
-            ZoneEvent::Unregistered { user, .. } => {
-                let gone = Registration::Gone { since: now };
-                known.registered.insert(user.to_string(), gone);
-            }
+            ZoneEvent::Unregistered { user, .. } => self.zone(zone).unregister(user, now),
             ZoneEvent::RegistrationRefused { user, from, why, .. } => {
-                if matches!(known.registered.get(user), Some(Registration::Registered { .. })) {
+                let mut zones = self.zone_by_name.values();
+                if zones.any(|zone| zone.registered(user).is_some()) {
                     return;
                 }
                 let (from, why) = (from.clone(), *why);
-                known.refuse(user, now, Registration::Refused { at: now, from, why });
+                self.refuse(user, now, Registration::Refused { at: now, from, why });
             }
             ZoneEvent::CallRefused {
                 caller,
                 why: CallRefusal::NoCommonMedia,
                 ..
             } => {
-                known.without_media.insert(caller.to_string(), now);
+                self.note_without_media(caller, now);
             }
-            ZoneEvent::PageEnded { report, .. } => known.take_page(report, now),
+            ZoneEvent::PageEnded { report, .. } => self.take_page(report, now),
+            ZoneEvent::DirectoryApplied { epoch, .. } => self.zone(zone).note_epoch(*epoch, now),
             ZoneEvent::CallRefused { .. }
             | ZoneEvent::PageStarted { .. }
             | ZoneEvent::SnapshotWanted { .. }
-            | ZoneEvent::DirectoryApplied { .. }
             | ZoneEvent::DirectoryRefused { .. } => {}
         }
     }
 
-    /// Takes the whole of who is registered at the zone, as it is after events of it were missed. Who is known to be registered stays so since
-    /// when it was, and who is not among them any more is gone.
-    pub fn restate(&self, all: &[RegisteredUser], now: Timestamp) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let present: BTreeSet<&str> = all.iter().map(|registered| registered.user.as_str()).collect();
-        for (user, registration) in &mut known.registered {
-            let was_registered = matches!(registration, Registration::Registered { .. });
-            if was_registered && !present.contains(user.as_str()) {
-                *registration = Registration::Gone { since: now };
-            }
-        }
-        for RegisteredUser { user, from } in all {
-            let before = known.registered.get(user.as_str());
-            if matches!(before, Some(Registration::Registered { .. })) {
-                continue;
-            }
-            let registered = Registration::Registered {
-                since: now,
-                from: from.clone(),
-                user_agent: None,
-            };
-            known.registered.insert(user.to_string(), registered);
-            known.refused.remove(user.as_str());
-        }
-        drop(known);
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    /// When a call of a user last found no media that both sides take: one without SRTP, mostly. It is forgotten once one does, and when it
-    /// registers anew.
-    #[must_use]
-    pub fn without_media(&self, user: &str) -> Option<Timestamp> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.without_media.get(user).copied()
-    }
-
-    /// What is known of a user: that it is registered, else what it was told last.
-    #[must_use]
-    pub fn of(&self, user: &str) -> Option<Registration> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let registered = known.registered.get(user);
-        let refused = known.refused.get(user).map(|(_, refused)| refused);
-        match registered {
-            Some(Registration::Registered { .. }) => registered.cloned(),
-            _ => refused.or(registered).cloned(),
+    fn note_without_media(&mut self, user: &SipUser, now: Timestamp) {
+        let is_known = self.without_media.contains_key(user.as_str());
+        if is_known || self.without_media.len() < REGISTERED_MAX {
+            self.without_media.insert(user.to_string(), now);
         }
     }
-}
 
-impl Known {
     fn take_page(&mut self, report: &PageReport, now: Timestamp) {
         // Whoever spoke had media.
         self.without_media.remove(report.talker.as_str());
@@ -183,9 +263,7 @@ impl Known {
             match &listener.verdict {
                 Verdict::Missing {
                     why: MissingReason::Refused { status, .. },
-                } if *status == NOT_ACCEPTABLE_HERE => {
-                    self.without_media.insert(listener.user.to_string(), now);
-                }
+                } if *status == NOT_ACCEPTABLE_HERE => self.note_without_media(&listener.user, now),
                 Verdict::Missing { .. } => {}
                 Verdict::Heard | Verdict::Answered { .. } | Verdict::NotHeard { .. } => {
                     self.without_media.remove(listener.user.as_str());
@@ -347,5 +425,101 @@ mod tests {
             [Some(EARLY), Some(LATE), None]
         );
         assert_eq!(registrations.of("went"), Some(Registration::Gone { since: LATE }));
+    }
+
+    fn unregistered(user: &str) -> ZoneEvent {
+        ZoneEvent::Unregistered {
+            account: "one".parse().unwrap(),
+            user: user.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn so_many_that_are_gone_are_remembered_and_the_oldest_goes_for_one_more() {
+        let registrations = Registrations::default();
+        for number in 0..GONE_MAX {
+            let at = Timestamp(u64::try_from(number).unwrap());
+            registrations.note(&unregistered(&format!("u{number}")), at);
+        }
+        assert!(registrations.of("u0").is_some());
+        // Whoever comes again makes room.
+        registrations.note(&registered("u1"), LATE);
+        registrations.note(&unregistered("one-more"), Timestamp(u64::MAX));
+        assert!(registrations.of("u0").is_some());
+        registrations.note(&unregistered("and-another"), Timestamp(u64::MAX));
+        assert!(registrations.of("u0").is_none());
+        assert!(registrations.of("one-more").is_some() && registrations.of("u2").is_some());
+    }
+
+    #[test]
+    fn a_zone_has_so_many_registered_and_not_one_more() {
+        let registrations = Registrations::default();
+        let all: Vec<RegisteredUser> = (0..REGISTERED_MAX)
+            .map(|number| RegisteredUser {
+                user: format!("u{number}").parse().unwrap(),
+                from: String::new(),
+            })
+            .collect();
+        registrations.restate_at("b", &all, EARLY);
+        registrations.note_at("b", &registered("one-more"), LATE);
+        registrations.note_at("b", &registered("u1"), LATE);
+        assert_eq!(registrations.zones()[0].registered, REGISTERED_MAX);
+        assert_eq!(registrations.of("one-more"), None);
+    }
+
+    #[test]
+    fn a_user_is_registered_at_any_zone_and_rather_at_one_that_is_connected() {
+        let registrations = Registrations::default();
+        registrations.name_own("campus", Epoch(3), EARLY);
+        registrations.expect_zone("c");
+        let first = registrations.connect("b", EARLY);
+        registrations.note_at("b", &registered("hall"), EARLY);
+        let at = |registrations: &Registrations| match registrations.of("hall") {
+            Some(Registration::Registered { at, .. }) => Ok(at),
+            other => Err(other),
+        };
+        let elsewhere = |lost_since| {
+            let zone = "b".to_owned();
+            Ok(Some(RegisteredAt { zone, lost_since }))
+        };
+        assert_eq!(at(&registrations), elsewhere(None));
+        let second = registrations.connect("b", EARLY);
+        registrations.disconnect("b", first, LATE);
+        assert_eq!(
+            at(&registrations),
+            elsewhere(None),
+            "a later connection has begun"
+        );
+        registrations.disconnect("b", second, LATE);
+        assert_eq!(at(&registrations), elsewhere(Some(LATE)));
+        registrations.note(&registered("hall"), LATE);
+        assert_eq!(at(&registrations), Ok(None));
+        registrations.note(&unregistered("hall"), LATE);
+        assert_eq!(at(&registrations), elsewhere(Some(LATE)));
+        registrations.note_epoch("b", Epoch(4), EARLY);
+        registrations.note_epoch("b", Epoch(4), LATE);
+        let states: Vec<_> = registrations
+            .zones()
+            .into_iter()
+            .map(|zone| (zone.name, zone.link, zone.epoch, zone.registered))
+            .collect();
+        assert_eq!(
+            states,
+            [
+                (
+                    "campus".to_owned(),
+                    ZoneLink::InProcess,
+                    Some((Epoch(3), EARLY)),
+                    0
+                ),
+                (
+                    "b".to_owned(),
+                    ZoneLink::Lost { since: LATE },
+                    Some((Epoch(4), EARLY)),
+                    1
+                ),
+                ("c".to_owned(), ZoneLink::Never, None, 0),
+            ]
+        );
     }
 }

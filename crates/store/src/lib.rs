@@ -20,6 +20,7 @@ mod devices;
 #[cfg(test)]
 mod endurance;
 mod engine;
+mod feed_position;
 mod group_members;
 mod groups;
 mod history;

@@ -4,6 +4,7 @@ use model::inventory::Timestamp;
 use model::status::PageReport;
 
 use crate::engine::Row;
+use crate::listing::escaped;
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError};
 
@@ -39,6 +40,27 @@ impl Scope<'_, '_> {
         let values = [self.id(), PAGE_REPORTS_MAX.into()];
         self.transaction.execute(sql, &values).await?;
         Ok(())
+    }
+
+    /// Keeps what became of a page, as [`Scope::add_page_report`] does, unless it is kept already; says whether it was not.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_page_report_once(
+        &mut self,
+        at: Timestamp,
+        report: &PageReport,
+    ) -> Result<bool, StoreError> {
+        // In the text no listener's name can look like it: quotes are escaped there.
+        let page = format!("%\"page\":\"{}\"%", escaped(report.page.as_str()));
+        let values = [self.id(), page.into()];
+        let sql = "SELECT id FROM page_report WHERE account = $1 AND report LIKE $2 ESCAPE '!' LIMIT 1";
+        if self.transaction.row(sql, &values).await?.is_some() {
+            return Ok(false);
+        }
+        self.add_page_report(at, report).await?;
+        Ok(true)
     }
 
     /// Lists what became of pages, the last first, from before the report of a number: at most `limit`.

@@ -156,6 +156,7 @@ impl RegistrationShown {
                 since,
                 from,
                 user_agent,
+                ..
             }) => Self {
                 status: RegistrationStatus::Registered,
                 since: Some(moment(*since)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::feed::Records;
 use model::AccountId;
 use model::directory::{Directory, ExtensionRole, Snapshot, Update};
 use store::{Store, StoreError};
@@ -58,6 +59,21 @@ impl DirectoryFeed {
         }
         self.warn_of_large_groups(&snapshot);
         Ok(snapshot)
+    }
+
+    /// Keeps what zones elsewhere are about to be told; says whether the directory has to be read again first, because they were told
+    /// something else of this state.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub(super) async fn note_told(&self, records: &Records) -> Result<bool, StoreError> {
+        let digest = String::from(records.digest());
+        let mut writing = self.store.write().await?;
+        let mut scope = writing.account(&self.account);
+        let is_another = scope.set_feed_position(records.epoch, &digest).await?;
+        writing.commit().await?;
+        Ok(is_another)
     }
 
     /// Waits until the directory has changed; says whether it may change again.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, anyhow};
 use feed::{BEAT_EVERY, Decoder, Digest, Held, History, Message, Records};
 use model::directory::{Epoch, Snapshot};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
@@ -22,6 +22,7 @@ use super::certificates::LOOK_EVERY;
 use super::config::{FeedConfig, ServiceConfig};
 use super::feed::{DirectoryFeed, RETRY_AFTER};
 use super::feed_certificates::FeedCertificates;
+use super::feed_ear::Ear;
 use crate::failure::Failure;
 use crate::state::StateFolder;
 
@@ -45,6 +46,8 @@ pub(super) struct FeedServer {
 
 /// What all connections are served from.
 struct Hub {
+    /// Who hears what zones tell.
+    ear: Ear,
     history: Mutex<History>,
     changed: watch::Sender<Epoch>,
     /// Whether a change has not come into the history yet.
@@ -76,6 +79,7 @@ impl FeedServer {
         own: &FeedConfig,
         state: &StateFolder,
         directory: DirectoryFeed,
+        ear: Ear,
     ) -> Result<Self, Failure> {
         let host = &own.address.host;
         let certificates = FeedCertificates::open(&state.zones(), host, &own.zones, SystemTime::now())
@@ -85,9 +89,12 @@ impl FeedServer {
             .map_err(|error| config.wrong("feed.listen", &format!("cannot be listened on: {error}")))?;
         let address = listener.local_addr().map_err(|error| anyhow!(error))?;
         let certificates = Arc::new(certificates);
-        let snapshot = directory.snapshot().await.map_err(|error| anyhow!(error))?;
-        let first = signed(Arc::clone(&certificates), snapshot).await?;
+        let first = next(&directory, &certificates).await?;
+        for zone in &own.zones {
+            ear.registrations.expect_zone(zone);
+        }
         let hub = Arc::new(Hub {
+            ear,
             changed: watch::Sender::new(first.records.epoch),
             history: Mutex::new(History::new(first)),
             is_behind: AtomicBool::new(false),
@@ -126,6 +133,17 @@ async fn signed(certificates: Arc<FeedCertificates>, snapshot: Snapshot) -> anyh
     tokio::task::spawn_blocking(work).await?
 }
 
+/// The directory as it is told, which is kept before anybody is.
+async fn next(directory: &DirectoryFeed, certificates: &Arc<FeedCertificates>) -> anyhow::Result<Held> {
+    loop {
+        let snapshot = directory.snapshot().await?;
+        let held = signed(Arc::clone(certificates), snapshot).await?;
+        if !directory.note_told(&held.records).await? {
+            return Ok(held);
+        }
+    }
+}
+
 /// Renews certificates for as long as the feed runs.
 async fn renew(certificates: Arc<FeedCertificates>) {
     let mut look = tokio::time::interval(LOOK_EVERY);
@@ -145,11 +163,7 @@ async fn publish(mut directory: DirectoryFeed, certificates: Arc<FeedCertificate
     while directory.changed().await {
         hub.is_behind.store(true, Ordering::Relaxed);
         let held = loop {
-            let held = match directory.snapshot().await {
-                Ok(snapshot) => signed(Arc::clone(&certificates), snapshot).await,
-                Err(error) => Err(anyhow!(error)),
-            };
-            match held {
+            match next(&directory, &certificates).await {
                 Ok(held) => break held,
                 Err(error) => {
                     let error = format!("{error:#}");
@@ -174,8 +188,17 @@ async fn publish(mut directory: DirectoryFeed, certificates: Arc<FeedCertificate
 /// A connection that has shown which zone it is, and what that holds.
 struct Greeted {
     zone: String,
-    holds: Option<(Epoch, Digest)>,
+    hello: Hello,
     stream: TlsStream<TcpStream>,
+}
+
+/// What a zone says first.
+struct Hello {
+    holds: Option<(Epoch, Digest)>,
+    /// It tells of itself.
+    tells: bool,
+    /// What it has said behind that.
+    decoder: Decoder,
 }
 
 /// Those that have shown nothing yet, the longest there first.
@@ -250,8 +273,8 @@ async fn greet(
         let zone = shown.first().and_then(|shown| certificates.zone_of(shown));
         let zone =
             zone.ok_or_else(|| io::Error::other("its certificate is that of no zone of this service"))?;
-        let holds = hello(&mut stream).await?;
-        Ok(Greeted { zone, holds, stream })
+        let hello = hello(&mut stream).await?;
+        Ok(Greeted { zone, hello, stream })
     };
     let greeted: io::Result<_> = timeout(GREETING_TIME, greeting)
         .await
@@ -266,13 +289,28 @@ async fn greet(
 }
 
 async fn serve(greeted: Greeted, hub: Arc<Hub>) {
-    let Greeted { zone, holds, stream } = greeted;
+    let Greeted { zone, hello, stream } = greeted;
     tracing::info!(zone, "a zone follows the directory");
-    let error = follow(stream, holds, &hub).await;
+    let (reading, writing) = tokio::io::split(stream);
+    let heard = watch::Sender::new(0);
+    let following = follow(writing, hello.holds, &hub, heard.subscribe());
+    // It is shown as connected for as long as this goes on, however it ends.
+    let _present = hub.ear.present(&zone);
+    let hearing = async {
+        if hello.tells {
+            hub.ear.hear(&zone, reading, hello.decoder, &heard).await
+        } else {
+            std::future::pending().await
+        }
+    };
+    let error = tokio::select! {
+        error = following => error,
+        error = hearing => error,
+    };
     tracing::warn!(zone, %error, "a zone follows the directory no longer");
 }
 
-async fn hello(stream: &mut TlsStream<TcpStream>) -> io::Result<Option<(Epoch, Digest)>> {
+async fn hello(stream: &mut TlsStream<TcpStream>) -> io::Result<Hello> {
     let mut decoder = Decoder::default();
     let mut piece = [0; PIECE];
     loop {
@@ -282,23 +320,38 @@ async fn hello(stream: &mut TlsStream<TcpStream>) -> io::Result<Option<(Epoch, D
         }
         decoder.push(piece.get(..read).unwrap_or_default());
         match decoder.next_message().map_err(io::Error::other)? {
-            Some(Message::Hello { holds }) => return Ok(holds.map(|(epoch, digest)| (Epoch(epoch), digest))),
+            Some(Message::Hello { holds, tells }) => {
+                return Ok(Hello {
+                    holds: holds.map(|(epoch, digest)| (Epoch(epoch), digest)),
+                    tells,
+                    decoder,
+                });
+            }
             Some(_) => return Err(io::Error::other("it does not say what it holds")),
             None => {}
         }
     }
 }
 
-/// Tells a zone what it lacks, whenever it lacks something; says how that ended.
+/// Tells a zone what it lacks, whenever it lacks something, and what was heard of it; says how that ended.
 async fn follow(
-    mut stream: TlsStream<TcpStream>,
+    mut stream: WriteHalf<TlsStream<TcpStream>>,
     mut holds: Option<(Epoch, Digest)>,
     hub: &Hub,
+    mut heard: watch::Receiver<u64>,
 ) -> io::Error {
     let mut changed = hub.changed.subscribe();
+    let mut beats = tokio::time::interval(BEAT_EVERY);
     loop {
-        changed.borrow_and_update();
-        for message in hub.answer(&mut holds) {
+        let messages = tokio::select! {
+            changed = changed.changed() => match changed {
+                Ok(()) => hub.answer(&mut holds),
+                Err(_) => return io::Error::other("the service ends"),
+            },
+            Ok(()) = heard.changed() => vec![Message::Heard { number: *heard.borrow_and_update() }],
+            _ = beats.tick() => hub.answer(&mut holds),
+        };
+        for message in messages {
             let written = timeout(WRITE_TIME, write(&mut stream, &message)).await;
             match written {
                 Ok(Ok(())) => {}
@@ -306,16 +359,10 @@ async fn follow(
                 Err(_) => return io::Error::other("it does not take what it is sent"),
             }
         }
-        tokio::select! {
-            changed = changed.changed() => if changed.is_err() {
-                return io::Error::other("the service ends");
-            },
-            () = tokio::time::sleep(BEAT_EVERY) => {}
-        }
     }
 }
 
-async fn write(stream: &mut TlsStream<TcpStream>, message: &Message) -> io::Result<()> {
+async fn write(stream: &mut WriteHalf<TlsStream<TcpStream>>, message: &Message) -> io::Result<()> {
     let octets = feed::encode(message).map_err(io::Error::other)?;
     stream.write_all(&octets).await?;
     stream.flush().await
@@ -327,7 +374,7 @@ mod tests {
 
     use super::*;
 
-    fn hub() -> Hub {
+    async fn hub(folder: &std::path::Path) -> Hub {
         let account = "acme".parse().unwrap();
         let snapshot = Snapshot::empty(
             account,
@@ -338,15 +385,21 @@ mod tests {
         let records = Records::of(&snapshot);
         let signature = Vec::new();
         Hub {
+            ear: Ear {
+                registrations: Arc::default(),
+                store: Arc::new(store::Store::open(folder).await.unwrap()),
+                account: snapshot.account,
+            },
             changed: watch::Sender::new(records.epoch),
             history: Mutex::new(History::new(Held { records, signature })),
             is_behind: AtomicBool::new(false),
         }
     }
 
-    #[test]
-    fn no_zone_is_told_that_it_holds_the_last_while_a_change_cannot_be_told() {
-        let hub = hub();
+    #[tokio::test]
+    async fn no_zone_is_told_that_it_holds_the_last_while_a_change_cannot_be_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = hub(folder.path()).await;
         let mut holds = None;
         hub.is_behind.store(true, Ordering::Relaxed);
         assert!(

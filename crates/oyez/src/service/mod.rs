@@ -6,6 +6,7 @@ pub mod config;
 mod database;
 mod feed;
 mod feed_certificates;
+mod feed_ear;
 mod feed_server;
 mod imported;
 mod questions;
@@ -48,6 +49,7 @@ use account::Opened;
 use certificates::Certificates;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
+use feed_ear::Ear;
 use feed_server::FeedServer;
 use imported::ImportedFiles;
 use questions::Questions;
@@ -91,6 +93,7 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
 pub struct Service {
     zone: Option<RunningZone>,
     store: Arc<Store>,
+    registrations: Arc<Registrations>,
     opened: Opened,
     authority_file: PathBuf,
     portal_url: String,
@@ -171,7 +174,7 @@ impl Service {
         .context("the system gives no random numbers")?;
         let router = pages::router(PagesSetup {
             store: Arc::clone(&store),
-            registrations,
+            registrations: Arc::clone(&registrations),
             uplink,
             provisioning_url: provisioning_url.clone(),
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
@@ -189,7 +192,12 @@ impl Service {
         let feed = match &config.feed {
             Some(own) => {
                 let directory = DirectoryFeed::new(Arc::clone(&store), opened.account.id.clone(), usize::MAX);
-                let server = FeedServer::start(config, own, &state, directory).await?;
+                let ear = Ear {
+                    registrations: Arc::clone(&registrations),
+                    store: Arc::clone(&store),
+                    account: opened.account.id.clone(),
+                };
+                let server = FeedServer::start(config, own, &state, directory, ear).await?;
                 Some((server, state.zones()))
             }
             None => None,
@@ -199,6 +207,7 @@ impl Service {
         Ok(Self {
             zone,
             store,
+            registrations,
             opened,
             authority_file,
             portal_url,
@@ -225,6 +234,11 @@ impl Service {
     /// What the service keeps.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Who is registered, as the zones have told it.
+    pub fn registrations(&self) -> &Registrations {
+        &self.registrations
     }
 
     /// The account that it serves.
@@ -335,6 +349,7 @@ async fn start_zone(
     let epoch = snapshot.epoch;
     let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
     let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
+    registrations.name_own(&config.name, epoch, timestamp(SystemTime::now()));
     let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
     tokio::spawn(reports::keep(zone.subscribe(), Arc::clone(store)));
     tokio::spawn(feed.run(zone.updates()));

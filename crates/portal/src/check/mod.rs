@@ -386,6 +386,7 @@ mod tests {
             since: Timestamp(0),
             from: String::new(),
             user_agent: None,
+            at: None,
         })
     }
 

@@ -36,6 +36,7 @@ pub(super) const SITES: &str = "/sites";
 pub(super) const TEMPLATES: &str = "/templates";
 pub(super) const TALK: &str = "/talk";
 pub(super) const ADMINISTRATORS: &str = "/administrators";
+pub(super) const ZONES: &str = "/zones";
 pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
@@ -70,6 +71,7 @@ const NAVIGATION: &[Branch] = &[
         least: Role::Viewer,
         entries: &[
             (REPORTS, "Reports"),
+            (ZONES, "Zones"),
             (AUDIT, "Audit"),
             (ADMINISTRATORS, "Administrators"),
         ],

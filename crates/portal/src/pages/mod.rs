@@ -65,6 +65,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod work;
+mod zones;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -10,7 +10,7 @@ use super::{
     configuration, credentials, device, device_edit, device_new, device_password, devices, extension_new,
     extensions, group, group_edit, group_members, group_new, groups, holder_edit, holder_new, holders,
     invited, line_edit, live, provision, reports, resync, review, second_factor, settings, sign_in,
-    site_edit, sites, start, talk, template_edit, templates,
+    site_edit, sites, start, talk, template_edit, templates, zones,
 };
 use super::{bulk, export, import, work};
 
@@ -132,6 +132,8 @@ pub(super) fn routes() -> Vec<Route> {
         get(Operator, "/talk", talk::show),
         post(Operator, "/talk", talk::read_text),
         get(Operator, "/talk/live", talk::live),
+        get(Viewer, "/zones", zones::show),
+        get(Viewer, "/zones/live", zones::live),
         get(Viewer, "/reports", reports::show),
         get(Viewer, "/reports/{number}", reports::show_one),
         get(Viewer, "/audit", audit::show),

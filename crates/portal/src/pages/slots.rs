@@ -8,7 +8,7 @@ use store::{Scope, StoreError};
 use super::layout::shown;
 use super::line;
 use super::problem::Problem;
-use registrations::{Registration, Registrations};
+use registrations::{RegisteredAt, Registration, Registrations};
 
 /// A slot.
 pub(super) struct Slot {
@@ -77,15 +77,30 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
             since,
             from,
             user_agent,
+            at,
         }) => {
             let agent = user_agent
                 .as_ref()
                 .map_or_else(String::new, |agent| format!(", {agent}"));
-            (
-                "good",
-                "Registered",
-                format!("since {} from {from}{agent}", shown(*since)),
-            )
+            let told = format!("since {} from {from}{agent}", shown(*since));
+            match at {
+                None => ("good", "Registered", told),
+                Some(RegisteredAt {
+                    zone,
+                    lost_since: None,
+                }) => ("good", "Registered", format!("{told}, at zone {zone}")),
+                Some(RegisteredAt {
+                    zone,
+                    lost_since: Some(lost),
+                }) => (
+                    "busy",
+                    "Registered",
+                    format!(
+                        "{told}, as zone {zone} told last: it has not been connected since {}",
+                        shown(*lost)
+                    ),
+                ),
+            }
         }
         Some(Registration::Gone { since }) => {
             ("bad", "Not registered", format!("gone since {}", shown(*since)))

@@ -5,7 +5,7 @@ use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -20,6 +20,7 @@ const STEPS: [&str; 14] = [
     include_str!("0012.sql"),
     include_str!("0013.sql"),
     include_str!("0014.sql"),
+    include_str!("0015.sql"),
 ];
 
 /// The version that this program works with.

@@ -89,6 +89,9 @@ async fn members_of_every_kind_and_who_may_page_come_back_and_go_with_what_they_
     kept.pagers = Pagers::Named(Vec::new());
     assert_eq!(scope.group(&kept.id).await.unwrap(), Some(kept.clone()));
     let epoch = scope.epoch().await.unwrap();
+    writing.commit().await.unwrap();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
     assert!(
         scope
             .remove_site(&site("North").id, Some(&site("South").id))

@@ -3,6 +3,7 @@
 mod api_clients;
 mod besides;
 mod device_password;
+mod feed_position;
 mod groups;
 mod listing;
 mod page_reports;

@@ -44,3 +44,16 @@ async fn so_many_reports_are_kept_and_one_more_pushes_the_oldest_out() {
     assert!(other.page_reports(None, 10).await.unwrap().is_empty());
     assert_eq!(other.page_report(last[0].number).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_report_that_is_told_again_is_kept_once_in_its_account() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    assert!(scope.add_page_report_once(NOW, &report(1)).await.unwrap());
+    assert!(!scope.add_page_report_once(NOW, &report(1)).await.unwrap());
+    assert!(scope.add_page_report_once(NOW, &report(11)).await.unwrap());
+    assert_eq!(scope.page_reports(None, 9).await.unwrap().len(), 2);
+    let mut other = writing.account(&id("two"));
+    assert!(other.add_page_report_once(NOW, &report(1)).await.unwrap());
+}

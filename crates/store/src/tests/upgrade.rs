@@ -7,7 +7,7 @@ use crate::both_engines::Place;
 use crate::schema;
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 8] = [
+const WRITTEN: [(usize, &str); 9] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
@@ -16,6 +16,7 @@ const WRITTEN: [(usize, &str); 8] = [
     (8, include_str!("upgrade/0008.sql")),
     (9, include_str!("upgrade/0009.sql")),
     (11, include_str!("upgrade/0011.sql")),
+    (15, include_str!("upgrade/0015.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -68,6 +69,8 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         let directory = scope.directory().await.unwrap().unwrap();
         assert_eq!((directory.epoch.0, directory.extensions.len()), (42, 2));
         assert_eq!(directory.credentials.len(), 1 + usize::from(version >= 3));
+        let told = scope.feed_position().await.unwrap();
+        assert_eq!(told.is_some(), version >= 15, "{version}");
         let former = scope.former_lines(&device(1).id).await.unwrap();
         assert_eq!(former.len(), usize::from(version >= 4));
         drop(reading);

@@ -8,7 +8,7 @@ use feed::{Decoder, Message};
 use model::config::HostPort;
 use net::authority::CertificateFacts;
 use net::tls::{ClientTls, ClientTlsConfig, Identity, MinimumVersion, TlsFailure, Trust};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,6 +18,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Messages that wait for the zone: then the service waits.
 const EVENTS_KEPT: usize = 4;
+/// Messages to the service that wait to be sent.
+const MESSAGES_KEPT: usize = 4;
 /// Octets that are read at a time.
 const PIECE: usize = 64 * 1024;
 
@@ -27,6 +29,8 @@ pub(super) enum Event {
     Connected,
     /// The service says something.
     Said(Message),
+    /// A message can be sent.
+    Room,
     /// It has gone, or could not be had.
     Lost(String),
 }
@@ -42,7 +46,7 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn start(feed: HostPort, identity: PathBuf) -> Self {
         let (event_sender, events) = mpsc::channel(EVENTS_KEPT);
-        let (messages, message_receiver) = mpsc::channel(1);
+        let (messages, message_receiver) = mpsc::channel(MESSAGES_KEPT);
         let task = tokio::spawn(async move {
             let why = match speak(&feed, &identity, &event_sender, message_receiver).await {
                 Ok(()) => "it has ended the connection".to_owned(),
@@ -58,15 +62,17 @@ impl Link {
         }
     }
 
-    /// The next thing that comes.
-    pub(super) async fn event(&mut self) -> Event {
+    /// The next thing that comes; where a message waits to be sent, that may be room for it.
+    pub(super) async fn event(&mut self, wants_room: bool) -> Event {
         let ended = || Event::Lost("it has ended".to_owned());
-        self.events.recv().await.unwrap_or_else(ended)
+        tokio::select! {
+            event = self.events.recv() => event.unwrap_or_else(ended),
+            Ok(_) = self.messages.reserve(), if wants_room => Event::Room,
+        }
     }
 
-    /// Sends a message; it is sent once there is a connection.
+    /// Sends a message, if there is room for it; it is sent once there is a connection.
     pub(super) fn send(&self, message: Message) {
-        // One is sent on a connection, so there is room for it.
         let _has_ended = self.messages.try_send(message).is_err();
     }
 }
@@ -81,32 +87,47 @@ async fn speak(
     feed: &HostPort,
     identity: &Path,
     events: &mpsc::Sender<Event>,
-    mut messages: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<Message>,
 ) -> io::Result<()> {
-    let mut stream = connect(feed, identity).await?;
+    let stream = connect(feed, identity).await?;
+    events.send(Event::Connected).await.map_err(|_| has_ended())?;
+    let (reading, writing) = tokio::io::split(stream);
+    // Each by itself: two that wait for the other to read would wait for ever.
+    tokio::select! {
+        read = hear(reading, events) => read,
+        written = say(writing, messages) => written,
+    }
+}
+
+async fn hear(mut stream: ReadHalf<TlsStream<TcpStream>>, events: &mpsc::Sender<Event>) -> io::Result<()> {
     let mut decoder = Decoder::default();
     let mut piece = vec![0; PIECE];
-    let has_ended = || io::Error::other("the zone has ended");
-    events.send(Event::Connected).await.map_err(|_| has_ended())?;
     loop {
-        tokio::select! {
-            Some(message) = messages.recv() => {
-                let octets = feed::encode(&message).map_err(io::Error::other)?;
-                stream.write_all(&octets).await?;
-                stream.flush().await?;
-            }
-            read = stream.read(&mut piece) => {
-                let read = read?;
-                if read == 0 {
-                    return Ok(());
-                }
-                decoder.push(piece.get(..read).unwrap_or_default());
-                while let Some(message) = decoder.next_message().map_err(io::Error::other)? {
-                    events.send(Event::Said(message)).await.map_err(|_| has_ended())?;
-                }
-            }
+        let read = stream.read(&mut piece).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        decoder.push(piece.get(..read).unwrap_or_default());
+        while let Some(message) = decoder.next_message().map_err(io::Error::other)? {
+            events.send(Event::Said(message)).await.map_err(|_| has_ended())?;
         }
     }
+}
+
+async fn say(
+    mut stream: WriteHalf<TlsStream<TcpStream>>,
+    mut messages: mpsc::Receiver<Message>,
+) -> io::Result<()> {
+    while let Some(message) = messages.recv().await {
+        let octets = feed::encode(&message).map_err(io::Error::other)?;
+        stream.write_all(&octets).await?;
+        stream.flush().await?;
+    }
+    Err(has_ended())
+}
+
+fn has_ended() -> io::Error {
+    io::Error::other("the zone has ended")
 }
 
 /// Connects as the zone that the file says it is, to the service of the same authority. The file is read each time: a renewed

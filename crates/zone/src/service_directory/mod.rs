@@ -8,15 +8,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::feed::{Held, Output, Report, Zone};
+use ::feed::{Held, Message, Output, Report, Teller, Zone};
 use model::config::HostPort;
 use model::directory::{Snapshot, Update};
+use model::status::ZoneEvent;
 use net::authority::is_signed_by;
 use net::tls::{Identity, IdentityError};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+use crate::RollCall;
 use crate::config::ServiceFeed;
 use link::{Event, Link};
 use vault::Vault;
@@ -43,10 +45,20 @@ pub enum FeedError {
     Randomness(getrandom::Error),
 }
 
-/// The directory of a service, and the zone's own copy of it.
+/// A running zone, as it is told of.
+#[derive(Debug)]
+struct Running {
+    events: broadcast::Receiver<ZoneEvent>,
+    roll_call: RollCall,
+}
+
+/// The directory of a service, and the zone's own copy of it; the service is told of the zone in return.
 #[derive(Debug)]
 pub struct ServiceDirectory {
     zone: Zone,
+    teller: Teller,
+    /// What is told of, once the zone runs.
+    running: Option<Running>,
     feed: HostPort,
     identity: PathBuf,
     authority: CertificateDer<'static>,
@@ -81,6 +93,8 @@ impl ServiceDirectory {
         getrandom::fill(&mut random).map_err(FeedError::Randomness)?;
         Ok(Self {
             zone: Zone::new(Instant::now(), held, u64::from_ne_bytes(random)),
+            teller: Teller::default(),
+            running: None,
             feed: config.feed.clone(),
             identity: config.identity.clone(),
             authority,
@@ -102,8 +116,17 @@ impl ServiceDirectory {
         }
     }
 
-    /// Sends what the service sends, until nobody takes updates any more.
-    pub async fn run(mut self, updates: mpsc::Sender<Update>) {
+    /// Sends what the service sends, until nobody takes updates any more; and tells the service what happens in the zone.
+    pub async fn run(
+        mut self,
+        updates: mpsc::Sender<Update>,
+        events: broadcast::Receiver<ZoneEvent>,
+        roll_call: RollCall,
+    ) {
+        self.running = Some(Running { events, roll_call });
+        if let Some(held) = self.zone.held() {
+            self.teller.set_epoch(held.records.epoch);
+        }
         loop {
             let snapshot = tokio::select! {
                 snapshot = self.next() => snapshot,
@@ -124,25 +147,70 @@ impl ServiceDirectory {
                     return snapshot;
                 }
             }
+            self.call_roll().await;
             let timeout = tokio::time::sleep_until(self.zone.next_timeout().into());
-            let event = async {
-                match &mut self.link {
-                    Some(link) => link.event().await,
-                    None => std::future::pending().await,
-                }
+            let wants_room = self.teller.has_message();
+            let turn = tokio::select! {
+                event = event_of(&mut self.link, wants_room) => Turn::Event(event),
+                happened = happened_in(&mut self.running) => Turn::Happened(happened),
+                () = timeout => Turn::Timeout,
             };
-            tokio::select! {
-                event = event => self.handle(event),
-                () = timeout => self.zone.handle_timeout(Instant::now()),
+            self.take(turn);
+        }
+    }
+
+    fn take(&mut self, turn: Turn) {
+        let now = Instant::now();
+        match turn {
+            Turn::Event(event) => self.handle(event),
+            Turn::Timeout => self.zone.handle_timeout(now),
+            Turn::Happened(Ok(event)) => {
+                let given_up = self.teller.handle_event(now, &event);
+                if given_up > 0 {
+                    tracing::warn!(
+                        given_up,
+                        "reports of pages are given up: too many wait for the service"
+                    );
+                }
             }
+            Turn::Happened(Err(broadcast::error::RecvError::Lagged(missed))) => {
+                tracing::warn!(
+                    missed,
+                    "the zone tells of more than is taken in; the service may miss reports of pages"
+                );
+                self.teller.handle_missed();
+            }
+            Turn::Happened(Err(broadcast::error::RecvError::Closed)) => self.running = None,
+        }
+    }
+
+    /// Finds out who is registered, when the service has to be told.
+    async fn call_roll(&mut self) {
+        if let Some(running) = &self.running
+            && self.teller.take_wants_roll()
+            && let Some(all) = running.roll_call.take().await
+        {
+            self.teller.handle_roll(all);
         }
     }
 
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            Event::Connected => self.zone.handle_connected(now),
+            Event::Connected => {
+                self.zone.handle_connected(now);
+                self.teller.handle_connected();
+            }
+            Event::Room => {
+                if let (Some(link), Some(message)) = (&self.link, self.teller.poll_message(now)) {
+                    link.send(message);
+                }
+            }
+            Event::Said(Message::Heard { number }) => self.teller.handle_heard(number),
             Event::Said(message) => {
+                if matches!(message, Message::Beat { .. }) {
+                    self.teller.handle_beat();
+                }
                 let authority = &self.authority;
                 self.zone.handle_message(now, message, |statement, signature| {
                     is_signed_by(authority, statement, signature)
@@ -150,6 +218,7 @@ impl ServiceDirectory {
             }
             Event::Lost(why) => {
                 self.link = None;
+                self.teller.handle_lost();
                 self.zone.handle_lost(now, why);
             }
         }
@@ -163,7 +232,10 @@ impl ServiceDirectory {
                     link.send(message);
                 }
             }
-            Output::Disconnect => self.link = None,
+            Output::Disconnect => {
+                self.link = None;
+                self.teller.handle_lost();
+            }
             Output::Take(snapshot) => return Some(snapshot),
             Output::Keep => self.keep().await,
             Output::Report(report) => self.tell(report),
@@ -208,6 +280,27 @@ impl ServiceDirectory {
                 tracing::info!("the service has confirmed the directory");
             }
         }
+    }
+}
+
+/// What comes next.
+enum Turn {
+    Event(Event),
+    Happened(Result<ZoneEvent, broadcast::error::RecvError>),
+    Timeout,
+}
+
+async fn event_of(link: &mut Option<Link>, wants_room: bool) -> Event {
+    match link {
+        Some(link) => link.event(wants_room).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn happened_in(running: &mut Option<Running>) -> Result<ZoneEvent, broadcast::error::RecvError> {
+    match running {
+        Some(running) => running.events.recv().await,
+        None => std::future::pending().await,
     }
 }
 

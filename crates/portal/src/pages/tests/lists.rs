@@ -127,3 +127,34 @@ async fn the_guide_leads_step_by_step_to_a_heard_page() {
     writing.commit().await.unwrap();
     assert!(visit.get("/").await.text.contains("a page was heard"));
 }
+
+#[tokio::test]
+async fn zones_are_listed_with_how_they_are_connected_and_which_directory_they_have() {
+    let visit = Visit::of(Role::Viewer).await;
+    assert!(visit.get("/zones").await.text.contains("no zone yet"));
+    let registrations = &visit.registrations;
+    registrations.name_own("campus", model::directory::Epoch(1), Timestamp(0));
+    registrations.expect_zone("c");
+    let connection = registrations.connect("b", Timestamp(0));
+    let hall = ZoneEvent::Registered {
+        account: one(),
+        user: "line1".parse().unwrap(),
+        from: "192.0.2.7:5061".to_owned(),
+        user_agent: None,
+    };
+    registrations.note_at("b", &hall, Timestamp(0));
+    let page = visit.get("/zones").await.text;
+    for text in [
+        "campus",
+        "in the process",
+        "Connected",
+        "since 01 Jan 1970",
+        "not since the service was started",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    registrations.disconnect("b", connection, Timestamp(0));
+    let live = visit.get("/zones/live").await.text;
+    assert!(live.contains("it goes on with the directory it has"), "{live}");
+    assert!(!live.contains("<html"), "the rows alone");
+}

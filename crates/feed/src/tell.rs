@@ -1,0 +1,473 @@
+//! What a zone tells its service of itself, over the connection by which it learns its directory: who is registered, and what became of
+//! pages. Both ends, without sockets and clocks.
+//!
+//! ```text
+//!   zone                                      service
+//!   Teller ── Tell(1: Roll) Tell(2: …) ───▶  Hearing ── News ──▶ portal, store
+//!     ▲    ◀───────── Heard(2) ───────────      │
+//!     └─ reports are kept until they are heard ─┘
+//! ```
+//!
+//! Who is registered is said as a whole at the beginning of a connection and whenever there was more than could be told; then
+//! change by change. A report is kept until the service has heard it, also while there is no connection.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use model::SipUser;
+use model::directory::{Epoch, USERS_MAX};
+use model::status::{PageReport, RegisteredUser, RegistrationRefusal, ZoneEvent};
+use model::{AccountId, PageId};
+use serde::{Deserialize, Serialize};
+
+use crate::Message;
+
+/// Messages that a zone sends before the service has heard the first of them.
+pub const UNHEARD_MAX: u64 = 32;
+/// Changes of registrations that wait to be told; with more, all is told anew.
+pub const CHANGES_MAX: usize = 1_024;
+/// Reports that wait to be heard; the oldest is given up for one more.
+pub const REPORTS_MAX: usize = 256;
+/// Octets of the reports that wait, and of one report.
+pub const REPORT_OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Registered users that are told in one message.
+const ROLL_PART: usize = 500;
+/// Octets of a report that are told in one message.
+const REPORT_PART: usize = 64 * 1024;
+/// Characters of an address, of what a device calls itself, and of a name under which somebody tries to register.
+const TEXT_MAX: usize = 256;
+
+/// Something that a zone tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Told {
+    /// It is there, and has the directory of an epoch.
+    Here {
+        /// The epoch; none before its first directory.
+        epoch: Option<u64>,
+    },
+    /// Some of those who are registered.
+    Roll {
+        /// Each with the address it is registered from.
+        users: Vec<(SipUser, String)>,
+        /// Nothing of this roll was told before.
+        is_first: bool,
+        /// Nothing comes behind.
+        is_last: bool,
+    },
+    /// Somebody has registered.
+    Registered {
+        /// Who.
+        user: SipUser,
+        /// From where.
+        from: String,
+        /// What the device calls itself.
+        user_agent: Option<String>,
+    },
+    /// Somebody is registered no longer.
+    Unregistered {
+        /// Who.
+        user: SipUser,
+    },
+    /// Somebody was refused.
+    Refused {
+        /// The user as it called itself.
+        user: String,
+        /// From where.
+        from: String,
+        /// Why.
+        why: RegistrationRefusal,
+    },
+    /// A part of the report of a page, as JSON.
+    Report {
+        /// How long ago the page ended, in milliseconds.
+        age_ms: u64,
+        /// The part.
+        part: String,
+        /// Nothing was told of this report before.
+        is_first: bool,
+        /// It is whole with this part.
+        is_last: bool,
+    },
+}
+
+/// A report that the service has not heard.
+#[derive(Debug)]
+struct Kept {
+    page: PageId,
+    ended_at: Instant,
+    json: String,
+}
+
+/// The zone's end.
+#[derive(Debug, Default)]
+pub struct Teller {
+    is_open: bool,
+    /// The number of the last message, on this connection.
+    said: u64,
+    heard: u64,
+    epoch: Option<u64>,
+    /// That it is there has to be said.
+    has_to_say_here: bool,
+    wants_roll: bool,
+    roll: VecDeque<Told>,
+    changes: VecDeque<Told>,
+    reports: VecDeque<Kept>,
+    /// Octets of the first report that were told.
+    told_octets: usize,
+    /// Reports that were told and not heard yet, each with the number of its last message.
+    unheard: VecDeque<(u64, Kept)>,
+}
+
+impl Teller {
+    /// There is a connection; what is told begins anew.
+    pub fn handle_connected(&mut self) {
+        self.handle_lost();
+        self.is_open = true;
+        self.wants_roll = true;
+        self.has_to_say_here = true;
+    }
+
+    /// There is none any more.
+    pub fn handle_lost(&mut self) {
+        self.is_open = false;
+        (self.said, self.heard, self.told_octets) = (0, 0, 0);
+        self.roll.clear();
+        self.changes.clear();
+        while let Some((_, kept)) = self.unheard.pop_back() {
+            self.reports.push_front(kept);
+        }
+    }
+
+    /// The service asks whether the zone is there.
+    pub fn handle_beat(&mut self) {
+        self.has_to_say_here = true;
+    }
+
+    /// The service has heard everything up to a message.
+    pub fn handle_heard(&mut self, number: u64) {
+        self.heard = self.heard.max(number.min(self.said));
+        while self.unheard.front().is_some_and(|(last, _)| *last <= self.heard) {
+            self.unheard.pop_front();
+        }
+    }
+
+    /// Events were missed: all is told anew.
+    pub fn handle_missed(&mut self) {
+        self.wants_roll = self.is_open;
+    }
+
+    /// Whether it has to be found out who is registered, once.
+    pub fn take_wants_roll(&mut self) -> bool {
+        std::mem::take(&mut self.wants_roll)
+    }
+
+    /// Those who are registered.
+    pub fn handle_roll(&mut self, all: Vec<RegisteredUser>) {
+        self.roll.clear();
+        if !self.is_open {
+            return;
+        }
+        let mut all = all.into_iter().peekable();
+        let mut is_first = true;
+        loop {
+            let part = all.by_ref().take(ROLL_PART);
+            let users = part
+                .map(|registered| (registered.user, registered.from))
+                .collect();
+            let is_last = all.peek().is_none();
+            self.roll.push_back(Told::Roll {
+                users,
+                is_first,
+                is_last,
+            });
+            if is_last {
+                return;
+            }
+            is_first = false;
+        }
+    }
+
+    /// Something has happened in the zone. Says how many reports are given up for it, which the service will never hear of.
+    pub fn handle_event(&mut self, now: Instant, event: &ZoneEvent) -> usize {
+        let told = match event {
+            ZoneEvent::PageEnded { report, .. } => return self.keep(now, report),
+            ZoneEvent::DirectoryApplied { epoch, .. } => {
+                self.epoch = Some(epoch.0);
+                self.has_to_say_here = true;
+                return 0;
+            }
+            ZoneEvent::Registered {
+                user,
+                from,
+                user_agent,
+                ..
+            } => Told::Registered {
+                user: user.clone(),
+                from: from.clone(),
+                user_agent: user_agent.clone(),
+            },
+            ZoneEvent::Unregistered { user, .. } => Told::Unregistered { user: user.clone() },
+            ZoneEvent::RegistrationRefused { user, from, why, .. } => {
+                // Anybody can be refused; they leave room for those who are known.
+                if self.changes.len() >= CHANGES_MAX / 2 {
+                    return 0;
+                }
+                Told::Refused {
+                    user: user.clone(),
+                    from: from.clone(),
+                    why: *why,
+                }
+            }
+            ZoneEvent::CallRefused { .. }
+            | ZoneEvent::PageStarted { .. }
+            | ZoneEvent::SnapshotWanted { .. }
+            | ZoneEvent::DirectoryRefused { .. } => return 0,
+        };
+        if !self.is_open {
+            return 0;
+        }
+        self.changes.push_back(told);
+        if self.changes.len() > CHANGES_MAX {
+            self.changes.clear();
+            self.wants_roll = true;
+        }
+        0
+    }
+
+    /// The state of the directory that the zone has begun with.
+    pub fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = Some(epoch.0);
+    }
+
+    /// The next thing to say.
+    pub fn poll_message(&mut self, now: Instant) -> Option<Message> {
+        if !self.has_message() {
+            return None;
+        }
+        let number = self.said.saturating_add(1);
+        let told = if std::mem::take(&mut self.has_to_say_here) {
+            Told::Here { epoch: self.epoch }
+        } else if let Some(told) = self.roll.pop_front() {
+            told
+        } else if let Some(told) = self.changes.pop_front() {
+            told
+        } else {
+            self.next_part(now, number)?
+        };
+        self.said = number;
+        Some(Message::Tell { number, told })
+    }
+
+    /// Whether [`Teller::poll_message`] has one.
+    #[must_use]
+    pub fn has_message(&self) -> bool {
+        let has_any = self.has_to_say_here
+            || !self.roll.is_empty()
+            || !self.changes.is_empty()
+            || !self.reports.is_empty();
+        self.is_open && has_any && self.said.saturating_sub(self.heard) < UNHEARD_MAX
+    }
+
+    fn next_part(&mut self, now: Instant, number: u64) -> Option<Told> {
+        let kept = self.reports.front()?;
+        let begin = self.told_octets;
+        let mut end = kept.json.len().min(begin.saturating_add(REPORT_PART));
+        while !kept.json.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        let age = now.saturating_duration_since(kept.ended_at);
+        let is_last = end == kept.json.len();
+        let told = Told::Report {
+            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            part: kept.json.get(begin..end)?.to_owned(),
+            is_first: begin == 0,
+            is_last,
+        };
+        self.told_octets = end;
+        if is_last {
+            self.told_octets = 0;
+            self.unheard
+                .extend(self.reports.pop_front().map(|kept| (number, kept)));
+        }
+        Some(told)
+    }
+
+    fn keep(&mut self, now: Instant, report: &PageReport) -> usize {
+        let json = serde_json::to_string(report).unwrap_or_default();
+        if json.len() > REPORT_OCTETS_MAX {
+            return 1;
+        }
+        self.reports.push_back(Kept {
+            page: report.page.clone(),
+            ended_at: now,
+            json,
+        });
+        let mut given_up = 0;
+        while self.is_too_much() {
+            if self.unheard.pop_front().is_none() {
+                self.give_up_oldest();
+            }
+            given_up += 1;
+        }
+        given_up
+    }
+
+    fn is_too_much(&self) -> bool {
+        let unheard = self.unheard.iter().map(|(_, kept)| kept);
+        let octets: usize = unheard.chain(&self.reports).map(|kept| kept.json.len()).sum();
+        self.unheard.len() + self.reports.len() > REPORTS_MAX || octets > REPORT_OCTETS_MAX
+    }
+
+    /// Gives up the oldest report; one of which a part was told stays, for the service waits for the rest.
+    fn give_up_oldest(&mut self) {
+        let oldest = usize::from(self.told_octets > 0).min(self.reports.len().saturating_sub(1));
+        let _given_up = self.reports.remove(oldest);
+    }
+
+    /// Pages whose reports wait to be heard.
+    pub fn waiting(&self) -> impl Iterator<Item = &PageId> {
+        let unheard = self.unheard.iter().map(|(_, kept)| kept);
+        unheard.chain(&self.reports).map(|kept| &kept.page)
+    }
+}
+
+/// What a service learns of a zone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// It is there, with the directory of an epoch.
+    Here(Option<Epoch>),
+    /// All who are registered at it.
+    Roll(Vec<RegisteredUser>),
+    /// Something that has happened there, of registrations.
+    Event(ZoneEvent),
+    /// What became of a page that has ended so long ago.
+    Report(Duration, PageReport),
+    /// A report of a version that is not known.
+    UnknownReport,
+}
+
+/// What a zone says that a service does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misheard {
+    /// A part is missing.
+    #[error("what the zone says is not in order")]
+    OutOfOrder,
+    /// There are too many.
+    #[error("the zone says that more than {USERS_MAX} users are registered")]
+    TooManyUsers,
+    /// It is too long.
+    #[error("the report of a page has more than {REPORT_OCTETS_MAX} octets")]
+    TooLong,
+}
+
+/// The service's end.
+#[derive(Debug)]
+pub struct Hearing {
+    account: AccountId,
+    last: u64,
+    roll: Option<Vec<RegisteredUser>>,
+    /// How long ago its page had ended, and what there is of it.
+    report: Option<(u64, String)>,
+}
+
+impl Hearing {
+    /// Begins to hear a zone of an account.
+    #[must_use]
+    pub fn new(account: AccountId) -> Self {
+        Self {
+            account,
+            last: 0,
+            roll: None,
+            report: None,
+        }
+    }
+
+    /// Takes what a zone tells; it is heard once that has been dealt with.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what a zone tells; then nothing behind it counts.
+    pub fn take(&mut self, number: u64, told: Told) -> Result<Option<News>, Misheard> {
+        if number != self.last.saturating_add(1) {
+            return Err(Misheard::OutOfOrder);
+        }
+        self.last = number;
+        let account = self.account.clone();
+        Ok(match told {
+            Told::Here { epoch } => Some(News::Here(epoch.map(Epoch))),
+            Told::Roll {
+                users,
+                is_first,
+                is_last,
+            } => self.take_roll(users, is_first, is_last)?.map(News::Roll),
+            Told::Registered {
+                user,
+                from,
+                user_agent,
+            } => Some(News::Event(ZoneEvent::Registered {
+                account,
+                user,
+                from: cut(&from),
+                user_agent: user_agent.as_deref().map(cut),
+            })),
+            Told::Unregistered { user } => Some(News::Event(ZoneEvent::Unregistered { account, user })),
+            Told::Refused { user, from, why } => Some(News::Event(ZoneEvent::RegistrationRefused {
+                account: Some(account),
+                user: cut(&user),
+                from: cut(&from),
+                why,
+            })),
+            Told::Report {
+                age_ms,
+                part,
+                is_first,
+                is_last,
+            } => {
+                self.take_part(age_ms, &part, is_first)?;
+                let whole = self.report.take_if(|_| is_last);
+                whole.map(|(age_ms, json)| match serde_json::from_str(&json) {
+                    Ok(report) => News::Report(Duration::from_millis(age_ms), report),
+                    Err(_) => News::UnknownReport,
+                })
+            }
+        })
+    }
+
+    fn take_roll(
+        &mut self,
+        users: Vec<(SipUser, String)>,
+        is_first: bool,
+        is_last: bool,
+    ) -> Result<Option<Vec<RegisteredUser>>, Misheard> {
+        if is_first {
+            self.roll = Some(Vec::new());
+        }
+        let roll = self.roll.as_mut().ok_or(Misheard::OutOfOrder)?;
+        let registered = users.into_iter().map(|(user, from)| RegisteredUser {
+            user,
+            from: cut(&from),
+        });
+        roll.extend(registered);
+        if roll.len() > USERS_MAX {
+            return Err(Misheard::TooManyUsers);
+        }
+        Ok(self.roll.take_if(|_| is_last))
+    }
+
+    fn take_part(&mut self, age_ms: u64, part: &str, is_first: bool) -> Result<(), Misheard> {
+        if is_first {
+            self.report = Some((age_ms, String::new()));
+        }
+        let (_, json) = self.report.as_mut().ok_or(Misheard::OutOfOrder)?;
+        if json.len().saturating_add(part.len()) > REPORT_OCTETS_MAX {
+            return Err(Misheard::TooLong);
+        }
+        json.push_str(part);
+        Ok(())
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_MAX).collect()
+}

@@ -1,0 +1,272 @@
+//! What a zone tells of itself reaches the service whole, once heard or after a loss.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test states what it expects by unwrapping it"
+)]
+
+use std::time::{Duration, Instant};
+
+use feed::{
+    CHANGES_MAX, Decoder, Hearing, Message, Misheard, News, REPORT_OCTETS_MAX, REPORTS_MAX, Teller, Told,
+    UNHEARD_MAX, encode,
+};
+use model::AccountId;
+use model::directory::{Epoch, USERS_MAX};
+use model::status::{ListenerReport, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent};
+
+fn account() -> AccountId {
+    "acme".parse().unwrap()
+}
+
+fn registered(user: &str) -> ZoneEvent {
+    ZoneEvent::Registered {
+        account: account(),
+        user: user.parse().unwrap(),
+        from: "192.0.2.1:5060".to_owned(),
+        user_agent: Some("Test".to_owned()),
+    }
+}
+
+fn refused(user: &str) -> ZoneEvent {
+    ZoneEvent::RegistrationRefused {
+        account: Some(account()),
+        user: user.to_owned(),
+        from: "192.0.2.9:5060".to_owned(),
+        why: RegistrationRefusal::WrongCredentials,
+    }
+}
+
+fn roll(count: usize) -> Vec<RegisteredUser> {
+    let user = |number| RegisteredUser {
+        user: format!("u{number}").parse().unwrap(),
+        from: "192.0.2.1:5060".to_owned(),
+    };
+    (0..count).map(user).collect()
+}
+
+/// A report with a listener whose name has so many characters of three octets.
+fn report(page: &str, characters: usize) -> PageReport {
+    PageReport {
+        page: page.parse().unwrap(),
+        extension: "700".parse().unwrap(),
+        talker: "desk".parse().unwrap(),
+        duration_ms: 4_200,
+        listeners: vec![ListenerReport {
+            user: "hall".parse().unwrap(),
+            name: "€".repeat(characters),
+            verdict: Verdict::Heard,
+            first_audio_ms: None,
+            receipt: None,
+            devices: 1,
+            heard_devices: 1,
+        }],
+    }
+}
+
+fn ended(report: &PageReport) -> ZoneEvent {
+    ZoneEvent::PageEnded {
+        account: account(),
+        report: report.clone(),
+    }
+}
+
+/// Carries everything over the wire and lets the zone know what was heard.
+fn carry(teller: &mut Teller, hearing: &mut Hearing, now: Instant) -> Vec<News> {
+    let mut news = Vec::new();
+    while let Some(message) = teller.poll_message(now) {
+        let mut decoder = Decoder::default();
+        decoder.push(&encode(&message).unwrap());
+        let Some(Message::Tell { number, told }) = decoder.next_message().unwrap() else {
+            panic!("{message:?}")
+        };
+        news.extend(hearing.take(number, told).unwrap());
+        teller.handle_heard(number);
+    }
+    news
+}
+
+fn connected() -> (Teller, Hearing, Instant) {
+    let mut teller = Teller::default();
+    teller.handle_connected();
+    (teller, Hearing::new(account()), Instant::now())
+}
+
+#[test]
+fn a_connection_begins_with_the_whole_roll_and_goes_on_with_changes() {
+    let (mut teller, mut hearing, now) = connected();
+    teller.set_epoch(Epoch(7));
+    assert!(teller.take_wants_roll() && !teller.take_wants_roll());
+    let all = roll(1_234);
+    teller.handle_roll(all.clone());
+    teller.handle_event(now, &registered("late"));
+    let gone = ZoneEvent::Unregistered {
+        account: account(),
+        user: "u1".parse().unwrap(),
+    };
+    teller.handle_event(now, &gone);
+    teller.handle_event(now, &refused("stranger"));
+    let told = carry(&mut teller, &mut hearing, now);
+    let expected = [
+        News::Here(Some(Epoch(7))),
+        News::Roll(all),
+        News::Event(registered("late")),
+        News::Event(gone),
+        News::Event(refused("stranger")),
+    ];
+    assert_eq!(told, expected);
+    teller.handle_roll(Vec::new());
+    assert_eq!(carry(&mut teller, &mut hearing, now), [News::Roll(Vec::new())]);
+    teller.handle_beat();
+    assert_eq!(
+        carry(&mut teller, &mut hearing, now),
+        [News::Here(Some(Epoch(7)))]
+    );
+}
+
+#[test]
+fn a_report_is_kept_until_it_is_heard_and_told_again_after_a_loss() {
+    let mut teller = Teller::default();
+    let now = Instant::now();
+    // Its octets end in no part where its characters do.
+    let long = report("page1", 100_000);
+    teller.handle_event(now, &ended(&long));
+    assert!(!teller.has_message(), "there is no connection");
+    let later = now + Duration::from_secs(90);
+    teller.handle_connected();
+    let mut hearing = Hearing::new(account());
+    let news = loop {
+        let Some(Message::Tell { number, told }) = teller.poll_message(later) else {
+            panic!("the report was not told")
+        };
+        if let Some(News::Report(age, told)) = hearing.take(number, told).unwrap() {
+            break (age, told);
+        }
+    };
+    assert_eq!(news, (Duration::from_secs(90), long.clone()));
+    assert_eq!(teller.waiting().count(), 1, "nobody said that it was heard");
+    teller.handle_lost();
+    teller.handle_connected();
+    let mut hearing = Hearing::new(account());
+    let told = carry(&mut teller, &mut hearing, later);
+    assert_eq!(told.last(), Some(&News::Report(Duration::from_secs(90), long)));
+    assert_eq!(teller.waiting().count(), 0);
+}
+
+#[test]
+fn no_more_is_said_than_may_be_unheard() {
+    let (mut teller, _, now) = connected();
+    for number in 0..2 * UNHEARD_MAX {
+        teller.handle_event(now, &registered(&format!("u{number}")));
+    }
+    for _ in 0..UNHEARD_MAX {
+        assert!(teller.poll_message(now).is_some());
+    }
+    assert_eq!(teller.poll_message(now), None);
+    teller.handle_heard(1);
+    assert!(teller.poll_message(now).is_some());
+    assert_eq!(teller.poll_message(now), None);
+    // What was never said cannot have been heard.
+    teller.handle_heard(u64::MAX);
+    assert!(teller.poll_message(now).is_some());
+}
+
+#[test]
+fn more_changes_than_may_wait_are_told_as_a_whole_and_strangers_push_nobody_out() {
+    let (mut teller, _, now) = connected();
+    teller.take_wants_roll();
+    for number in 0..CHANGES_MAX * 2 {
+        teller.handle_event(now, &refused(&format!("stranger{number}")));
+    }
+    for number in 0..CHANGES_MAX / 2 {
+        teller.handle_event(now, &registered(&format!("u{number}")));
+    }
+    assert!(!teller.take_wants_roll(), "all that may wait do");
+    teller.handle_event(now, &registered("one-more"));
+    assert!(teller.take_wants_roll());
+    teller.handle_missed();
+    assert!(teller.take_wants_roll());
+}
+
+#[test]
+fn so_many_reports_wait_and_for_one_more_the_oldest_is_given_up() {
+    let mut teller = Teller::default();
+    let now = Instant::now();
+    for number in 0..REPORTS_MAX {
+        let lost = teller.handle_event(now, &ended(&report(&format!("page{number}"), 1)));
+        assert_eq!(lost, 0);
+    }
+    assert_eq!(teller.handle_event(now, &ended(&report("one-more", 1))), 1);
+    let waiting: Vec<&str> = teller.waiting().map(model::PageId::as_str).collect();
+    assert_eq!(
+        (waiting.len(), waiting[0], waiting[REPORTS_MAX - 1]),
+        (REPORTS_MAX, "page1", "one-more")
+    );
+}
+
+#[test]
+fn a_report_that_was_begun_stays_when_another_is_given_up() {
+    let (mut teller, mut hearing, now) = connected();
+    let large = |page: &str| report(page, REPORT_OCTETS_MAX / 9);
+    teller.handle_event(now, &ended(&large("begun")));
+    teller.handle_event(now, &ended(&large("second")));
+    for _ in 0..2 {
+        let Some(Message::Tell { number, told }) = teller.poll_message(now) else {
+            panic!("nothing is told")
+        };
+        hearing.take(number, told).unwrap();
+        teller.handle_heard(number);
+    }
+    assert_eq!(teller.handle_event(now, &ended(&large("third"))), 1);
+    let told = carry(&mut teller, &mut hearing, now);
+    let pages: Vec<&str> = told
+        .iter()
+        .filter_map(|news| match news {
+            News::Report(_, report) => Some(report.page.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pages, ["begun", "third"]);
+    let around = serde_json::to_string(&report("p", 0)).unwrap().len();
+    let most = (REPORT_OCTETS_MAX - around) / 3;
+    let mut teller = Teller::default();
+    assert_eq!(teller.handle_event(now, &ended(&report("p", most))), 0);
+    assert_eq!(teller.handle_event(now, &ended(&report("p", most + 1))), 1);
+    assert_eq!(teller.waiting().count(), 1);
+}
+
+#[test]
+fn what_a_zone_does_not_tell_is_refused() {
+    let part = |is_first, length| Told::Report {
+        age_ms: 0,
+        part: "x".repeat(length),
+        is_first,
+        is_last: false,
+    };
+    let roll = |users: usize, is_first| Told::Roll {
+        users: roll(users).into_iter().map(|one| (one.user, one.from)).collect(),
+        is_first,
+        is_last: false,
+    };
+    let hearing = || Hearing::new(account());
+    assert_eq!(
+        hearing().take(2, Told::Here { epoch: None }),
+        Err(Misheard::OutOfOrder)
+    );
+    assert_eq!(hearing().take(1, part(false, 1)), Err(Misheard::OutOfOrder));
+    assert_eq!(hearing().take(1, roll(1, false)), Err(Misheard::OutOfOrder));
+
+    let mut long = hearing();
+    assert_eq!(long.take(1, part(true, REPORT_OCTETS_MAX)), Ok(None));
+    assert_eq!(long.take(2, part(false, 1)), Err(Misheard::TooLong));
+    let mut many = hearing();
+    assert_eq!(many.take(1, roll(USERS_MAX, true)), Ok(None));
+    assert_eq!(many.take(2, roll(1, false)), Err(Misheard::TooManyUsers));
+    let unknown = Told::Report {
+        age_ms: 0,
+        part: "{}".to_owned(),
+        is_first: true,
+        is_last: true,
+    };
+    assert_eq!(hearing().take(1, unknown), Ok(Some(News::UnknownReport)));
+}

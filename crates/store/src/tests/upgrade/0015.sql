@@ -1,0 +1,1 @@
+INSERT INTO feed_position VALUES ('one', 42, 'digest');
