@@ -219,7 +219,8 @@ impl Teller {
                     why: *why,
                 }
             }
-            ZoneEvent::CallRefused { .. }
+            ZoneEvent::AlertRaised { .. }
+            | ZoneEvent::CallRefused { .. }
             | ZoneEvent::PageStarted { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryRefused { .. } => return 0,

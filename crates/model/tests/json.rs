@@ -502,6 +502,12 @@ fn the_events_of_a_zone_are_documented() {
             target: text("700"),
             why: CallRefusal::Overloaded,
         },
+        ZoneEvent::AlertRaised { .. } => ZoneEvent::AlertRaised {
+            account: account(),
+            call: PageId::from_random(1),
+            extension: "911".parse().unwrap(),
+            caller: "desk".parse().unwrap(),
+        },
         ZoneEvent::PageStarted { .. } => ZoneEvent::PageStarted {
             account: account(),
             page: PageId::from_random(1),

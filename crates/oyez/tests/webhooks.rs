@@ -268,7 +268,7 @@ async fn a_receiver_that_does_not_answer_holds_up_no_other_and_what_it_was_sent_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_sends_elsewhere_is_not_followed() {
+async fn w05_who_sends_elsewhere_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let mut receiver = Receiver::start(folder.path(), SECRET).await;
     let mut other = Receiver::start(folder.path(), SECRET).await;
@@ -286,7 +286,7 @@ async fn who_sends_elsewhere_is_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_goes_to_this_machine_over_plain_http_or_to_a_stranger_unless_it_is_allowed() {
+async fn w05_nothing_goes_to_this_machine_over_plain_http_or_to_a_stranger_unless_it_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let mut receiver = Receiver::start(folder.path(), SECRET).await;
     let mut stranger = Receiver::start(&folder.path().join("elsewhere"), SECRET).await;

@@ -243,6 +243,7 @@ impl Known {
             ZoneEvent::PageEnded { report, .. } => self.take_page(report, now),
             ZoneEvent::DirectoryApplied { epoch, .. } => self.zone(zone).note_epoch(*epoch, now),
             ZoneEvent::CallRefused { .. }
+            | ZoneEvent::AlertRaised { .. }
             | ZoneEvent::PageStarted { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryRefused { .. } => {}

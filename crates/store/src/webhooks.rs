@@ -1,5 +1,7 @@
 //! Programs that are told of what happens, what waits for them, and what has become of it.
 
+use std::collections::BTreeMap;
+
 use model::inventory::{
     DeliveryState, Timestamp, Webhook, WebhookDelivery, WebhookEvent, WebhookEvents, WebhookId,
     WebhookMessage, WebhookState, WebhookUrl,
@@ -12,6 +14,8 @@ use crate::transaction::{Scope, StoreError, Transaction};
 
 const TABLE: &str = "webhook";
 const DELIVERY: &str = "webhook_delivery";
+/// The row that says that something may have been told: no device has this id.
+const BEGUN: &str = "";
 /// Receivers of one account.
 pub const WEBHOOKS_MAX: i64 = 20;
 /// Messages that wait for one receiver; past that the oldest is dropped and counted. A site whose devices all come up and go down twice
@@ -430,6 +434,54 @@ impl Scope<'_, '_> {
         }
         let sql = "INSERT INTO told_presence (device, is_up) SELECT id, $3 FROM device WHERE account = $1 AND id = $2";
         Ok(self.transaction.execute(sql, &values).await? > 0)
+    }
+
+    /// Lists what was told last of what has to be typed into generic devices, by device: a digest of it. None where nothing was told yet.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn told_provision(&mut self) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        let sql = "SELECT device, digest FROM told_provision WHERE account = $1";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        let told = rows.into_iter().map(|row| {
+            let mut columns = Columns::of("told_provision", row);
+            Ok((columns.text()?, columns.text()?))
+        });
+        let mut told: BTreeMap<_, _> = told.collect::<Result<_, StoreError>>()?;
+        Ok(told.remove(BEGUN).map(|_| told))
+    }
+
+    /// Keeps what was told; without a device, that something may have been told from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn set_told_provision(
+        &mut self,
+        device: Option<&DeviceId>,
+        digest: &str,
+    ) -> Result<(), StoreError> {
+        let device = device.map_or(BEGUN, DeviceId::as_str);
+        let values = [self.id(), device.into(), digest.into()];
+        let sql = "INSERT INTO told_provision (account, device, digest) VALUES ($1, $2, $3) \
+                   ON CONFLICT (account, device) DO UPDATE SET digest = $3";
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    /// Forgets what was told of devices that are there no more; or all of it, where nobody wants to be told.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn forget_told_provision(&mut self, all: bool) -> Result<(), StoreError> {
+        let values = [self.id(), all.into(), BEGUN.into()];
+        let sql = "DELETE FROM told_provision WHERE account = $1 AND ($2 = 1 OR (device <> $3 \
+                   AND NOT EXISTS (SELECT 1 FROM device WHERE device.account = $1 AND device.id = told_provision.device)))";
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
     }
 
     fn webhook_of(&self, row: Row) -> Result<Webhook, StoreError> {

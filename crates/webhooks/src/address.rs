@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_and_link_local_are_barred_in_every_guise_unless_they_are_allowed() {
+    fn w05_loopback_and_link_local_are_barred_in_every_guise_unless_they_are_allowed() {
         for address in [
             "127.0.0.1",
             "127.255.255.254",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_credentials_and_what_is_no_machine_is_never_sent_anything() {
+    fn w05_what_gives_credentials_and_what_is_no_machine_is_never_sent_anything() {
         for address in [
             "169.254.169.254",
             "::ffff:169.254.169.254",

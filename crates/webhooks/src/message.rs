@@ -1,6 +1,8 @@
 //! What messages say. Those of the phone API's document have exactly its fields; ours have the same frame.
 
-use model::inventory::{Device, Line, Site, Timestamp, Uplink, WebhookEvent, WebhookMessage};
+use model::inventory::{
+    Device, Holder, HolderKind, Line, Site, Timestamp, Uplink, WebhookEvent, WebhookMessage,
+};
 use model::status::PageReport;
 use model::{AccountId, Extension, PageId, Secret, SipUser};
 use serde::Serialize;
@@ -74,6 +76,35 @@ impl Frame<'_> {
         }
     }
 
+    /// Somebody raises an emergency alert.
+    #[must_use]
+    pub fn emergency_alert(&self, alert: &Alert<'_>) -> WebhookMessage {
+        let caller = alert.caller;
+        let kind = match caller.map(|caller| caller.kind) {
+            Some(HolderKind::CommonArea) => "commonAreaPhone",
+            Some(HolderKind::User) | None => "user",
+        };
+        let object = EmergencyAlert {
+            call_id: alert.call.as_str(),
+            caller: AlertCaller {
+                id: caller.map_or(alert.user.as_str(), |caller| caller.id.as_str()),
+                extension_number: caller.map(|caller| caller.extension.as_str()),
+                timezone: caller.map(|caller| caller.time_zone.as_str()),
+                display_name: caller.map(|caller| caller.name.as_str()),
+                extension_type: kind,
+                site_id: alert.site.map(|site| site.id.as_str()),
+                site_name: alert.site.map(|site| site.name.as_str()),
+            },
+            callee: json!({ "phone_number": alert.dialled }),
+            location: json!({ "gps": [], "ip": alert.address.into_iter().collect::<Vec<_>>(), "bssid": [] }),
+            router: "ZOOM",
+            deliver_to: "SAFETY_TEAM",
+            ringing_start_time: alert.started,
+            emergency_address: json!({}),
+        };
+        self.message(WebhookEvent::EmergencyAlert, &json!(object))
+    }
+
     /// A page has begun.
     #[must_use]
     pub fn page_started(
@@ -138,6 +169,55 @@ pub fn question(plain_token: &str, at: Timestamp) -> String {
 /// The hardware address as the phone API writes it.
 fn mac_of(device: &Device) -> String {
     device.mac.compact().to_ascii_lowercase()
+}
+
+/// An emergency alert that is raised.
+#[derive(Clone, Copy, Debug)]
+pub struct Alert<'a> {
+    /// The call.
+    pub call: &'a PageId,
+    /// Who calls.
+    pub user: &'a SipUser,
+    /// Whose extension that is, where it is somebody's.
+    pub caller: Option<&'a Holder>,
+    /// Their site.
+    pub site: Option<&'a Site>,
+    /// What was dialled.
+    pub dialled: &'a Extension,
+    /// The IP address that the caller is registered from, where that is known.
+    pub address: Option<&'a str>,
+    /// When it began, as `2026-11-27T08:00:00Z`.
+    pub started: &'a str,
+}
+
+/// The published form: of where a call comes from and goes to it has three and nine words, of which one each is true of a call from an
+/// own extension to loudspeakers and strobes.
+#[derive(Serialize)]
+struct EmergencyAlert<'a> {
+    call_id: &'a str,
+    caller: AlertCaller<'a>,
+    callee: Value,
+    location: Value,
+    router: &'static str,
+    deliver_to: &'static str,
+    ringing_start_time: &'a str,
+    emergency_address: Value,
+}
+
+#[derive(Serialize)]
+struct AlertCaller<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timezone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
+    extension_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_name: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_what_would_be_right() {
+    fn w05_what_is_no_address_is_refused_with_what_would_be_right() {
         for text in [
             "hooks.example.com",
             "ftp://hooks.example.com/",

@@ -85,6 +85,17 @@ pub enum ZoneEvent {
         /// Why.
         why: CallRefusal,
     },
+    /// Somebody raises an alert, or speaks to one device's slot for alerts. An exercise is none.
+    AlertRaised {
+        /// Which account.
+        account: AccountId,
+        /// Which call: where it is a page, its id.
+        call: PageId,
+        /// What was dialled.
+        extension: Extension,
+        /// Who calls.
+        caller: SipUser,
+    },
     /// A page has begun.
     PageStarted {
         /// Which account.

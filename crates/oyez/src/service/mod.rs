@@ -148,7 +148,11 @@ impl Service {
             resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
         });
 
-        let webhooks = Webhooks::start(config, &store, &opened.account.id, &registrations)?;
+        let mut webhooks = Webhooks::start(config, &store, &opened.account.id, &registrations)?;
+        webhooks.watch_provision(&opened.account.id, &uplink);
+        if let Some(running) = &zone {
+            webhooks.hear(running.zone.subscribe());
+        }
         let questions = Questions::serve(&state, &store, &opened.account.id, &registrations).await?;
         let provisioning = start_provisioning(
             config,

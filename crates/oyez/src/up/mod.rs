@@ -229,6 +229,9 @@ fn words(event: &ZoneEvent) -> Option<String> {
         ZoneEvent::CallRefused {
             caller, target, why, ..
         } => Some(format!("{caller} may not reach {target}: {why:?}")),
+        ZoneEvent::AlertRaised {
+            caller, extension, ..
+        } => Some(format!("{caller} raises the alert {extension}")),
         ZoneEvent::PageStarted {
             talker,
             extension,

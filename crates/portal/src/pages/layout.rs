@@ -41,6 +41,7 @@ pub(super) const REPORTS: &str = "/reports";
 pub(super) const AUDIT: &str = "/audit";
 pub(super) const API_CLIENTS: &str = "/api-clients";
 pub(super) const SECOND_FACTOR: &str = "/second-factor";
+pub(super) const WEBHOOKS: &str = "/webhooks";
 pub(super) const SETTINGS: &str = "/settings";
 pub(super) const AUTHORITY: &str = "/authority";
 pub(super) const DEVICE_PASSWORD: &str = "/device-password";
@@ -82,6 +83,7 @@ const NAVIGATION: &[Branch] = &[
         entries: &[
             (SETTINGS, "Account Settings"),
             (API_CLIENTS, "API Clients"),
+            (WEBHOOKS, "Webhooks"),
             (DEVICE_PASSWORD, "Device Password"),
             (IMPORT, "Import & Export"),
         ],

@@ -64,6 +64,7 @@ mod template_edit;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod work;
 mod zones;
 

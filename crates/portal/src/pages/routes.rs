@@ -10,7 +10,7 @@ use super::{
     configuration, credentials, device, device_edit, device_new, device_password, devices, extension_new,
     extensions, group, group_edit, group_members, group_new, groups, holder_edit, holder_new, holders,
     invited, line_edit, live, provision, reports, resync, review, second_factor, settings, sign_in,
-    site_edit, sites, start, talk, template_edit, templates, zones,
+    site_edit, sites, start, talk, template_edit, templates, webhooks, zones,
 };
 use super::{bulk, export, import, work};
 
@@ -208,6 +208,14 @@ fn sites_templates_and_settings() -> Vec<Route> {
         post(Admin, "/api-clients/{id}/token", api_clients::make_token),
         get(Admin, "/api-clients/{id}/remove", api_clients::ask_removal),
         post(Admin, "/api-clients/{id}/remove", api_clients::remove),
+        get(Admin, "/webhooks", webhooks::show),
+        get(Admin, "/webhooks/add", webhooks::show_form),
+        post(Admin, "/webhooks/add", webhooks::add),
+        get(Admin, "/webhooks/{id}", webhooks::show_one),
+        post(Admin, "/webhooks/{id}/validate", webhooks::validate),
+        post(Admin, "/webhooks/{id}/test", webhooks::test),
+        get(Admin, "/webhooks/{id}/remove", webhooks::ask_removal),
+        post(Admin, "/webhooks/{id}/remove", webhooks::remove),
     ]
 }
 

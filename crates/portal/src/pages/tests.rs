@@ -17,6 +17,7 @@ mod settings;
 mod sites;
 mod talk;
 mod templates;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -248,3 +248,28 @@ async fn a_device_is_told_of_for_the_first_time_once() {
     let mut other = writing.account(&id("two"));
     assert_eq!(other.told_presence().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn what_was_told_of_generic_devices_is_kept_until_nobody_wants_it_or_they_are_gone() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_device(&device(1)).await.unwrap();
+    assert_eq!(scope.told_provision().await.unwrap(), None);
+    scope.set_told_provision(None, "").await.unwrap();
+    assert_eq!(scope.told_provision().await.unwrap(), Some([].into()));
+    for digest in ["a", "b"] {
+        for number in [1, 2] {
+            let known = device(number).id;
+            scope.set_told_provision(Some(&known), digest).await.unwrap();
+        }
+    }
+    scope.forget_told_provision(false).await.unwrap();
+    let right = [(device(1).id.to_string(), "b".to_owned())];
+    assert_eq!(scope.told_provision().await.unwrap(), Some(right.into()));
+    let mut other = writing.account(&id("two"));
+    assert_eq!(other.told_provision().await.unwrap(), None);
+    let mut scope = writing.account(&id("one"));
+    scope.forget_told_provision(true).await.unwrap();
+    assert_eq!(scope.told_provision().await.unwrap(), None);
+}

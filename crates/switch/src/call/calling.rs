@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use media::bridge::LegId;
 use media::sdp::{self, Hidden, SecurityOffer};
+use model::directory::ExtensionRole;
 use model::status::{MissingReason, ZoneEvent};
-use model::{ATTEMPT_HEADER, PageId, SipUser};
+use model::{ATTEMPT_HEADER, PageId, SipUser, SlotKind};
 use paging::{LegNumber, Page};
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
@@ -51,7 +52,28 @@ impl Switch {
         let Some(call) = self.calls.call_by_id.get(&id) else {
             return;
         };
-        match (call.manner, self.calls.leg_by_id.get(&call.caller)) {
+        let caller = self.calls.leg_by_id.get(&call.caller);
+        let role = self
+            .directory
+            .extension(call.extension.as_str())
+            .map(|record| &record.role);
+        let is_alert = matches!(
+            role,
+            Some(
+                ExtensionRole::Alert { .. }
+                    | ExtensionRole::Slot {
+                        kind: SlotKind::Alert,
+                        ..
+                    }
+            )
+        );
+        let raised = caller.filter(|_| is_alert).map(|caller| ZoneEvent::AlertRaised {
+            account: self.config.account.clone(),
+            call: page.clone(),
+            extension: call.extension.clone(),
+            caller: caller.user.clone(),
+        });
+        match (call.manner, caller) {
             (Manner::Page, Some(talker)) => {
                 self.counters.calls.pages_started += 1;
                 let (extension, talker) = (call.extension.clone(), talker.user.clone());
@@ -66,6 +88,9 @@ impl Switch {
             }
             (Manner::Conversation, _) => self.counters.calls.conversations_started += 1,
             (Manner::Page, None) => {}
+        }
+        if let Some(raised) = raised {
+            self.emit(raised);
         }
     }
 

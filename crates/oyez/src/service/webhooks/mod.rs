@@ -2,7 +2,9 @@
 //! sent at least once, also after a restart.
 
 mod client;
+mod happenings;
 mod presence;
+mod provision;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,12 +12,13 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::inventory::{DeliveryState, Timestamp, WebhookId};
+use model::inventory::{DeliveryState, Timestamp, Uplink, WebhookId};
+use model::status::ZoneEvent;
 use model::{AccountId, Secret};
 use net::tls::{ClientTls, ClientTlsConfig};
 use registrations::Registrations;
 use store::{Store, StoreError, WebhookAttempt, WebhookTask, timestamp};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use webhooks::message::{Frame, question};
@@ -34,7 +37,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// What tells; it ends with this value, and what it was about to tell is told after the next start.
 pub(super) struct Webhooks {
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+    store: Arc<Store>,
+    registrations: Arc<Registrations>,
 }
 
 impl Webhooks {
@@ -62,8 +67,29 @@ impl Webhooks {
         let mut tasks = JoinSet::new();
         tasks.spawn(Delivering::new(Arc::clone(store), client, plan).run());
         let (store, registrations) = (Arc::clone(store), Arc::clone(registrations));
-        tasks.spawn(presence::tell(store, account.clone(), registrations));
-        Ok(Self { _tasks: tasks })
+        tasks.spawn(presence::tell(
+            Arc::clone(&store),
+            account.clone(),
+            Arc::clone(&registrations),
+        ));
+        Ok(Self {
+            tasks,
+            store,
+            registrations,
+        })
+    }
+
+    /// Tells of what happens in a zone of this process as well.
+    pub(super) fn hear(&mut self, events: broadcast::Receiver<ZoneEvent>) {
+        let (store, registrations) = (Arc::clone(&self.store), Arc::clone(&self.registrations));
+        self.tasks.spawn(happenings::tell(events, store, registrations));
+    }
+
+    /// Tells of what has to be typed into generic devices as well.
+    pub(super) fn watch_provision(&mut self, account: &AccountId, uplink: &Uplink) {
+        let store = Arc::clone(&self.store);
+        self.tasks
+            .spawn(provision::tell(store, account.clone(), uplink.clone()));
     }
 }
 

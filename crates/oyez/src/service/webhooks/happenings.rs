@@ -1,0 +1,159 @@
+//! What happens in a zone: alerts that are raised, pages that begin and end.
+
+use std::sync::Arc;
+
+use model::inventory::{Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
+use model::status::ZoneEvent;
+use model::{AccountId, Extension, PageId, SipUser, SlotKind};
+use registrations::{Registration, Registrations};
+use store::{Scope, Store, StoreError};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::sleep;
+use webhooks::message::Alert;
+
+use super::{RETRY_AFTER, frame};
+
+/// Events that wait to be kept; past that they are lost, and that is logged.
+const WAITING_MAX: usize = 1_024;
+/// The slot for alerts that ends them: who calls it raises none.
+const CANCEL_PORT: u8 = 11;
+
+/// Tells until the zone has ended. Hearing never waits for the store: an alert is not missed because much else happens.
+pub(super) async fn tell(
+    mut events: broadcast::Receiver<ZoneEvent>,
+    store: Arc<Store>,
+    registrations: Arc<Registrations>,
+) {
+    let (heard, waiting) = mpsc::channel(WAITING_MAX);
+    let hearing = async move {
+        loop {
+            match events.recv().await {
+                Ok(
+                    event @ (ZoneEvent::AlertRaised { .. }
+                    | ZoneEvent::PageStarted { .. }
+                    | ZoneEvent::PageEnded { .. }),
+                ) => {
+                    if heard.try_send(event).is_err() {
+                        tracing::error!(
+                            "webhooks are not told of an alert or a page: too many wait for the database"
+                        );
+                    }
+                }
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "webhooks may not be told of some pages");
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    };
+    tokio::join!(hearing, keep_all(waiting, &store, &registrations));
+}
+
+async fn keep_all(mut waiting: mpsc::Receiver<ZoneEvent>, store: &Store, registrations: &Registrations) {
+    while let Some(event) = waiting.recv().await {
+        while let Err(error) = keep(&event, store, registrations).await {
+            let error = device::sentence(&error);
+            tracing::error!(%error, "what webhooks are to be told of cannot be kept; it is tried again");
+            sleep(RETRY_AFTER).await;
+        }
+    }
+}
+
+async fn keep(event: &ZoneEvent, store: &Store, registrations: &Registrations) -> Result<(), StoreError> {
+    let (account, kind) = match event {
+        ZoneEvent::AlertRaised { account, .. } => (account, WebhookEvent::EmergencyAlert),
+        ZoneEvent::PageStarted { account, .. } => (account, WebhookEvent::PageStarted),
+        ZoneEvent::PageEnded { account, .. } => (account, WebhookEvent::PageEnded),
+        _ => return Ok(()),
+    };
+    let mut reading = store.read().await?;
+    let mut scope = reading.account(account);
+    if !scope.is_webhook_wanted(kind).await? {
+        return Ok(());
+    }
+    let message = match event {
+        ZoneEvent::AlertRaised {
+            call,
+            extension,
+            caller,
+            ..
+        } => {
+            let address = address_of(registrations, caller);
+            raised(&mut scope, account, call, extension, caller, address).await?
+        }
+        ZoneEvent::PageStarted {
+            page,
+            extension,
+            talker,
+            listeners,
+            ..
+        } => Some(frame(account)?.page_started(page, extension, talker, *listeners)),
+        ZoneEvent::PageEnded { report, .. } => Some(frame(account)?.page_ended(report)),
+        _ => None,
+    };
+    drop(reading);
+    if let Some(message) = message {
+        let mut writing = store.write().await?;
+        writing.account(account).queue_webhook_message(&message).await?;
+        writing.commit().await?;
+    }
+    Ok(())
+}
+
+/// Says of an alert who raises it where; nothing of a call that ends one.
+async fn raised(
+    scope: &mut Scope<'_, '_>,
+    account: &AccountId,
+    call: &PageId,
+    dialled: &Extension,
+    user: &SipUser,
+    address: Option<String>,
+) -> Result<Option<WebhookMessage>, StoreError> {
+    let assignments = scope.assignments().await?;
+    let holders = scope.holders(None).await?;
+    let called = holders.iter().find(|holder| holder.extension == *dialled);
+    let is_cancel = |place: &LinePlace| matches!(place, LinePlace::Slot(position) if position.kind() == SlotKind::Alert && position.port() == CANCEL_PORT);
+    let mut places = assignments
+        .iter()
+        .filter(|one| called.is_some_and(|called| called.id == one.holder));
+    if places.any(|one| is_cancel(&one.place)) {
+        return Ok(None);
+    }
+    let own = assignments.iter().find(|one| one.user == *user);
+    let caller: Option<&Holder> = own.and_then(|own| holders.iter().find(|holder| holder.id == own.holder));
+    let site = match caller.and_then(|caller| caller.site.as_ref()) {
+        Some(site) => scope.site(site).await?,
+        None => None,
+    };
+    let frame = frame(account)?;
+    let started = written(frame.at);
+    Ok(Some(frame.emergency_alert(&Alert {
+        call,
+        user,
+        caller,
+        site: site.as_ref(),
+        dialled,
+        address: address.as_deref(),
+        started: &started,
+    })))
+}
+
+/// The IP address that somebody is registered from.
+fn address_of(registrations: &Registrations, user: &SipUser) -> Option<String> {
+    let Some(Registration::Registered { from, .. }) = registrations.of(user.as_str()) else {
+        return None;
+    };
+    let host = from.rsplit_once(':').map_or(from.as_str(), |(host, _)| host);
+    Some(host.trim_matches(['[', ']']).to_owned())
+}
+
+/// A moment as the published form has it.
+fn written(at: Timestamp) -> String {
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    let seconds = i64::try_from(at.0 / 1_000).unwrap_or(i64::MAX);
+    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    time.format(form).unwrap_or_default()
+}
