@@ -29,6 +29,9 @@ pub(crate) struct CreatedSilently;
 /// Something will be done.
 pub(crate) struct Accepted;
 
+/// Something has begun, of which this can be told.
+pub(crate) struct AcceptedAs<T>(pub(crate) T);
+
 /// Something was done. Clients rely on that there is neither a body nor a content type.
 pub(crate) struct Done;
 
@@ -57,6 +60,20 @@ impl<T: Serialize + JsonSchema> Answer for Created<T> {
 impl<T: Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         (StatusCode::CREATED, Json(self.0)).into_response()
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answer for AcceptedAs<T> {
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(T::json_schema(generator))
+    }
+}
+
+impl<T: Serialize> IntoResponse for AcceptedAs<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(self.0)).into_response()
     }
 }
 

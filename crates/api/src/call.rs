@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use model::inventory::{Account, ApiClient, AuditEntry, Timestamp};
+use model::inventory::{Account, ApiClient, AuditEntry, Timestamp, TokenHash};
 use model::{AccountId, Secret};
 use registrations::Registrations;
 use store::{Store, StoreError, Transaction, timestamp};
@@ -24,6 +24,10 @@ pub(crate) struct Call {
     pub(crate) path: BTreeMap<String, String>,
     /// The list that is asked for: path and filters.
     pub(crate) list: String,
+    /// What the program is known by.
+    pub(crate) token: TokenHash,
+    /// The last event that it has heard of.
+    pub(crate) last_event: Option<String>,
 }
 
 /// Which part of a list is asked for.
@@ -79,7 +83,7 @@ impl Call {
             action: action.to_owned(),
             detail,
         };
-        writing.account(&self.account).add_audit(&entry).await
+        writing.account(&self.account).add_audit_of_program(&entry).await
     }
 
     /// Reads which part of the list is asked for. Who asks for more rows than there may be gets those.

@@ -26,7 +26,7 @@ pub(crate) async fn pass(
     path: &RawPathParams,
     parts: &Parts,
 ) -> Result<Call, Refusal> {
-    let (account, client) = bearer(&api, &parts.headers).await?;
+    let (token, account, client) = bearer(&api, &parts.headers).await?;
     let mut open_to = operation.classic.iter().chain(operation.granular);
     if !open_to.any(|scope| client.scopes.has(scope)) {
         return Err(Refusal::scope_missing(operation.granular));
@@ -47,6 +47,8 @@ pub(crate) async fn pass(
         client,
         path,
         list: list_of(&parts.uri),
+        token,
+        last_event: header_text(&parts.headers, "last-event-id"),
     })
 }
 
@@ -72,7 +74,11 @@ pub(crate) fn hash_of(token: &str) -> TokenHash {
     TokenHash(Sha256::digest(token.as_bytes()).into())
 }
 
-async fn bearer(api: &Api, headers: &HeaderMap) -> Result<(AccountId, ApiClient), Refusal> {
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+async fn bearer(api: &Api, headers: &HeaderMap) -> Result<(TokenHash, AccountId, ApiClient), Refusal> {
     let value = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -83,8 +89,10 @@ async fn bearer(api: &Api, headers: &HeaderMap) -> Result<(AccountId, ApiClient)
         .filter(|token| token.len() <= TOKEN_LENGTH_MAX)
         .ok_or_else(Refusal::nobody)?;
     let mut reading = api.store().read().await?;
-    let found = reading.bearer(hash_of(token), now()).await?;
-    found.ok_or_else(Refusal::nobody)
+    let token = hash_of(token);
+    let found = reading.bearer(token, now()).await?;
+    let (account, client) = found.ok_or_else(Refusal::nobody)?;
+    Ok((token, account, client))
 }
 
 fn is_one_of(

@@ -8,10 +8,12 @@
 //! the pages of the portal go by the same.
 
 mod answer;
+mod asking;
 mod call;
 mod cursor;
 mod document;
 mod gate;
+mod happenings;
 mod oauth;
 mod operation;
 mod phone;
@@ -31,19 +33,25 @@ use axum::middleware::from_fn;
 use axum::routing::{any, get, post};
 use model::AccountId;
 use model::inventory::{SiteId, Uplink};
+use portal::talk::TalkDesk;
 use registrations::{Registrations, Resync};
 use store::Store;
 use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
 
 pub use document::{phone_document, v1_document};
+pub use happenings::{HAPPENINGS_MAX, HappeningKind, Happenings};
 
 use cursor::Cursors;
 use rate::Rates;
 use refusal::Words;
+use v1::Streams;
 
 /// Tries to get a token that are looked at together: so many wrong ones may be made past what the throttle lets through.
 const TRIES_AT_A_TIME: usize = 4;
+
+/// Sounds that are sent and read at a time: each takes memory.
+const UPLOADS_AT_A_TIME: usize = 2;
 
 /// What the API is made of.
 pub struct ApiSetup {
@@ -59,6 +67,10 @@ pub struct ApiSetup {
     pub url: Arc<OnceLock<String>>,
     /// Where a device can be told to restart; none where no zone runs beside the API.
     pub resyncs: Option<mpsc::Sender<Resync>>,
+    /// Where something can be spoken; none where no zone runs beside the API.
+    pub talk: Option<TalkDesk>,
+    /// What happens.
+    pub happenings: Arc<Happenings>,
 }
 
 /// Makes the API, to be served beside the portal. It answers under `/oauth`, `/v2` and `/api/v1`.
@@ -67,8 +79,13 @@ pub struct ApiSetup {
 ///
 /// When the system gives no random numbers.
 pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
+    let mut process = [0; 8];
+    getrandom::fill(&mut process)?;
     let api = Api(Arc::new(Shared {
         setup,
+        process: u64::from_le_bytes(process),
+        streams: Arc::default(),
+        uploads: Arc::new(Semaphore::new(UPLOADS_AT_A_TIME)),
         cursors: Cursors::draw()?,
         throttle: Mutex::default(),
         tries: Semaphore::new(TRIES_AT_A_TIME),
@@ -100,6 +117,11 @@ struct Api(Arc<Shared>);
 
 struct Shared {
     setup: ApiSetup,
+    /// Tells the events of this process from those of another.
+    process: u64,
+    streams: Arc<Streams>,
+    /// Places of sounds that are being sent.
+    uploads: Arc<Semaphore>,
     cursors: Cursors,
     /// Wrong tries to get a token.
     throttle: Mutex<Throttle>,
@@ -140,6 +162,18 @@ impl Api {
     fn note_sync(&self, whom: Synced, now: Instant) {
         let mut syncs = self.0.syncs.lock().unwrap_or_else(PoisonError::into_inner);
         syncs.insert(whom, now);
+    }
+
+    fn process(&self) -> u64 {
+        self.0.process
+    }
+
+    fn streams(&self) -> &Arc<Streams> {
+        &self.0.streams
+    }
+
+    fn uploads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.uploads)
     }
 
     fn tries(&self) -> &Semaphore {

@@ -210,7 +210,13 @@ async fn serve(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let call = gate::pass(api, operation, path, &parts).await?;
+    let call = gate::pass(api.clone(), operation, path, &parts).await?;
+    // Large bodies and what is made of them stand in memory.
+    let is_large = operation.body_max > JSON_LENGTH_MAX;
+    let place = is_large.then(|| api.uploads().try_acquire_owned()).transpose();
+    let _place = place.map_err(|_| {
+        Refusal::no_room("Too many sounds are being sent. Try again when one of them has arrived.")
+    })?;
     let octets = to_bytes(body, operation.body_max)
         .await
         .map_err(|_| Refusal::invalid_field("body", "it is too long, or broke off"))?;

@@ -156,6 +156,16 @@ impl Refusal {
         Self::not_found(404, format_args!("There is no such {what}."))
     }
 
+    /// What is asked for does not go with what is there.
+    pub(crate) fn conflict(message: impl Display) -> Self {
+        Self::new(StatusCode::CONFLICT, 409, message)
+    }
+
+    /// There is no room for more of it just now.
+    pub(crate) fn no_room(message: impl Display) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, 429, message)
+    }
+
     /// There is no such operation.
     pub(crate) fn no_operation() -> Self {
         Self::new(StatusCode::NOT_FOUND, 404, "There is no such operation.")

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use model::Extension;
+use model::{Extension, PageId};
 use tokio::sync::{mpsc, oneshot};
 
 /// Samples a second of what pages hand over.
@@ -50,11 +50,32 @@ impl fmt::Debug for Speech {
     }
 }
 
+/// What is said where no zone can speak.
+pub const NO_ZONE: &str = "No zone runs in the process of this service, so nothing can be spoken from its portal; call the extension with a phone.";
+
+/// Takes a text that can be read out at once.
+///
+/// # Errors
+///
+/// Says what would be right.
+pub fn speakable(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("Type what is to be read out.".to_owned()),
+        1..=TEXT_LENGTH_MAX => Ok(text.to_owned()),
+        more => Err(format!(
+            "The text has {more} characters, and {TEXT_LENGTH_MAX} can be read out at once: cut it into parts."
+        )),
+    }
+}
+
 /// What becomes of a request, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TalkEvent {
     /// The call is on its way.
     Calling,
+    /// The zone has begun the page, which is known by this id.
+    Begun(PageId),
     /// Loudspeakers play their tone.
     Chime,
     /// From here on what is said is heard.

@@ -46,6 +46,19 @@ impl Transaction<'_> {
     }
 }
 
+impl Transaction<'_> {
+    /// Finds until when a token is good.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn token_ends(&mut self, token: TokenHash) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT expires_at FROM api_token WHERE token = $1";
+        let row = self.row(sql, &[hash(token)]).await?;
+        row.map(|row| Columns::of("api_token", row).moment()).transpose()
+    }
+}
+
 impl Scope<'_, '_> {
     /// Adds a program; says whether there was room for it.
     ///

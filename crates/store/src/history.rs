@@ -14,8 +14,9 @@ const ATTEMPTS_OF_SOURCE_MAX: i64 = 5;
 /// Tries that are kept of all hardware addresses together that no device had, and of those that told none: anybody can name new
 /// ones.
 const UNKNOWN_ATTEMPTS_MAX: i64 = 1_000;
-/// What was done in an account, in entries.
-const AUDIT_MAX: i64 = 10_000;
+/// What was done in an account, in entries: by people, and as many by programs, of which one that asks for a token every minute would
+/// push everything else out within a week.
+pub const AUDIT_MAX: i64 = 10_000;
 const ATTEMPT: &str = "attempt";
 /// Longest text that a try keeps, in characters.
 const TEXT_MAX: usize = 400;
@@ -61,6 +62,7 @@ impl Transaction<'_> {
         let sql = "DELETE FROM attempt WHERE known = 0 AND id <= (SELECT id FROM attempt WHERE known = 0 \
                    ORDER BY id DESC LIMIT 1 OFFSET $1)";
         self.execute(sql, &[UNKNOWN_ATTEMPTS_MAX.into()]).await?;
+        self.attempts.push(attempt.clone());
         Ok(id)
     }
 
@@ -185,24 +187,39 @@ impl Scope<'_, '_> {
         self.count(sql, &values).await
     }
 
-    /// Keeps what was done; the oldest goes when there is too much.
+    /// Keeps what somebody did; the oldest goes when there is too much.
     ///
     /// # Errors
     ///
     /// When the database fails.
     pub async fn add_audit(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.keep_audit(entry, false).await
+    }
+
+    /// Keeps what a program did; the oldest that programs did goes when there is too much, and nothing of what people did.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_audit_of_program(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.keep_audit(entry, true).await
+    }
+
+    async fn keep_audit(&mut self, entry: &AuditEntry, by_program: bool) -> Result<(), StoreError> {
         let values = [
             self.id(),
             moment(entry.at),
             entry.by.as_str().into(),
             entry.action.as_str().into(),
             entry.detail.as_str().into(),
+            by_program.into(),
         ];
-        let sql = "INSERT INTO audit (account, at, by, action, detail) VALUES ($1, $2, $3, $4, $5)";
+        let sql =
+            "INSERT INTO audit (account, at, by, action, detail, by_program) VALUES ($1, $2, $3, $4, $5, $6)";
         self.transaction.execute(sql, &values).await?;
-        let sql = "DELETE FROM audit WHERE account = $1 AND id <= (SELECT id FROM audit WHERE account = $1 \
-                   ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        let values = [self.id(), AUDIT_MAX.into()];
+        let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $3 AND id <= (SELECT id FROM audit \
+                   WHERE account = $1 AND by_program = $3 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        let values = [self.id(), AUDIT_MAX.into(), by_program.into()];
         self.transaction.execute(sql, &values).await?;
         Ok(())
     }

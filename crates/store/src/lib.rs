@@ -58,7 +58,7 @@ pub use devices::AddDeviceError;
 pub use engine::postgres::{NoServer, PostgresServer};
 pub use group_members::NamedMember;
 pub use groups::{GROUPS_MAX, GroupError, ListedGroup};
-pub use history::AuditFilter;
+pub use history::{AUDIT_MAX, AuditFilter};
 pub use holders::NumberTaken;
 pub use invitations::ADMINISTRATORS_MAX;
 pub use listing::{

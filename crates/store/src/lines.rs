@@ -6,7 +6,7 @@ use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
     Assignment, EarlierPassword, FormerLine, Holder, HolderId, Line, LineId, LinePlace, Timestamp,
 };
-use model::{DeviceId, Secret};
+use model::{DeviceId, Extension, Secret};
 
 use crate::engine::Row;
 use crate::moment::timestamp;
@@ -243,6 +243,22 @@ impl Scope<'_, '_> {
                 })
             })
             .collect()
+    }
+
+    /// Finds where the extension of a user or common area stands; the first place where there are several, which are of one kind.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn place_of_extension(
+        &mut self,
+        extension: &Extension,
+    ) -> Result<Option<LinePlace>, StoreError> {
+        let sql = "SELECT line.kind, port FROM line JOIN holder ON holder = holder.id WHERE line.account = $1 \
+                   AND extension = $2 ORDER BY line.kind, port LIMIT 1";
+        let values = [self.id(), extension.as_str().into()];
+        let row = self.transaction.row(sql, &values).await?;
+        row.map(|row| place(&mut Columns::of(TABLE, row))).transpose()
     }
 
     /// Lists the lines that a user or common area has on any device.

@@ -1,5 +1,6 @@
 //! What became of pages.
 
+use model::PageId;
 use model::inventory::Timestamp;
 use model::status::PageReport;
 
@@ -32,8 +33,8 @@ impl Scope<'_, '_> {
     pub async fn add_page_report(&mut self, at: Timestamp, report: &PageReport) -> Result<(), StoreError> {
         let damaged = |_| StoreError::Damaged { table: TABLE };
         let text = serde_json::to_string(report).map_err(damaged)?;
-        let values = [self.id(), moment(at), text.into()];
-        let sql = "INSERT INTO page_report (account, at, report) VALUES ($1, $2, $3)";
+        let values = [self.id(), moment(at), text.into(), report.page.as_str().into()];
+        let sql = "INSERT INTO page_report (account, at, report, page) VALUES ($1, $2, $3, $4)";
         self.transaction.execute(sql, &values).await?;
         let sql = "DELETE FROM page_report WHERE account = $1 AND id <= (SELECT id FROM page_report WHERE account = $1 \
                    ORDER BY id DESC LIMIT 1 OFFSET $2)";
@@ -92,6 +93,21 @@ impl Scope<'_, '_> {
     pub async fn page_report(&mut self, number: i64) -> Result<Option<KeptPageReport>, StoreError> {
         let values = [self.id(), number.into()];
         let sql = "SELECT id, at, report FROM page_report WHERE account = $1 AND id = $2";
+        let row = self.transaction.row(sql, &values).await?;
+        row.map(kept).transpose()
+    }
+
+    /// Finds the report of a page.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn page_report_of(&mut self, page: &PageId) -> Result<Option<KeptPageReport>, StoreError> {
+        // Reports that were kept before pages had a column of their own name them in their text.
+        let text = format!("%\"page\":\"{page}\"%");
+        let values = [self.id(), page.as_str().into(), text.into()];
+        let sql = "SELECT id, at, report FROM page_report WHERE account = $1 \
+                   AND (page = $2 OR (page IS NULL AND report LIKE $3)) ORDER BY id DESC LIMIT 1";
         let row = self.transaction.row(sql, &values).await?;
         row.map(kept).transpose()
     }

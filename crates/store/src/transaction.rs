@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use model::AccountId;
-use model::inventory::Catalogue;
-use tokio::sync::watch;
+use model::inventory::{Attempt, Catalogue};
+use tokio::sync::{broadcast, watch};
 
 use crate::engine::postgres::{Postgres, PostgresServer};
 use crate::engine::sqlite::Sqlite;
@@ -24,6 +24,9 @@ const FULL: [&str; 2] = ["13", "53100"];
 /// What PostgreSQL's errors begin with when it cannot do its part: connection exceptions, too many connections, locks that are not
 /// given, statements given up, and a server that stops or starts.
 const LOST: [&str; 6] = ["08", "53300", "55P03", "57014", "57P0", "25P03"];
+
+/// Tries to fetch a configuration that wait for who listens to them.
+const ATTEMPTS_TOLD: usize = 256;
 
 /// Why a store cannot be opened; each with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +143,7 @@ pub struct Store {
     sealer: Sealer,
     changes: watch::Sender<u64>,
     webhook_changes: watch::Sender<u64>,
+    attempts: broadcast::Sender<Attempt>,
     catalogue: OnceLock<Catalogue>,
 }
 
@@ -191,6 +195,7 @@ impl Store {
             sealer,
             changes: watch::Sender::new(0),
             webhook_changes: watch::Sender::new(0),
+            attempts: broadcast::Sender::new(ATTEMPTS_TOLD),
             catalogue: OnceLock::new(),
         }
     }
@@ -243,6 +248,12 @@ impl Store {
     pub fn webhook_changes(&self) -> watch::Receiver<u64> {
         self.webhook_changes.subscribe()
     }
+
+    /// Tells of each try to fetch a configuration that is kept.
+    #[must_use]
+    pub fn attempts_kept(&self) -> broadcast::Receiver<Attempt> {
+        self.attempts.subscribe()
+    }
 }
 
 fn sealer(folder: &Path, is_new: bool) -> Result<Sealer, OpenError> {
@@ -258,6 +269,8 @@ pub struct Transaction<'s> {
     /// Accounts whose directory it changes.
     changed: BTreeSet<AccountId>,
     changes_webhooks: bool,
+    /// Tries to fetch a configuration that are kept with it.
+    pub(crate) attempts: Vec<Attempt>,
     /// A statement has failed. SQLite would keep what the others did, PostgreSQL would say that it keeps it.
     has_failed: bool,
 }
@@ -269,6 +282,7 @@ impl<'s> Transaction<'s> {
             inner,
             changed: BTreeSet::new(),
             changes_webhooks: false,
+            attempts: Vec::new(),
             has_failed: false,
         }
     }
@@ -297,7 +311,12 @@ impl<'s> Transaction<'s> {
         self.inner.commit().await.map_err(|error| match error.into() {
             StoreError::Lost(error) => StoreError::Uncertain(error),
             other => other,
-        })
+        })?;
+        for attempt in self.attempts {
+            // Nobody may listen.
+            let _is_heard = self.store.attempts.send(attempt).is_ok();
+        }
+        Ok(())
     }
 
     /// The models that devices are judged by.

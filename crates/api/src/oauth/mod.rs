@@ -111,7 +111,7 @@ async fn give(
         action: "get token".to_owned(),
         detail: format!("from {}", from.ip().to_canonical()),
     };
-    scope.add_audit(&entry).await?;
+    scope.add_audit_of_program(&entry).await?;
     writing.commit().await?;
     Ok(Ok(Token {
         access_token: token,

@@ -24,16 +24,17 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use crate::gate::hash_of;
-use crate::{ApiSetup, router};
+use crate::{ApiSetup, Happenings, router};
 
 const SECRET: &str = "the secret of the client";
 const CALLER: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
-const EVERYTHING: &str = "oyez:read phone:read:admin phone:write:admin";
+const EVERYTHING: &str = "oyez:credentials oyez:page oyez:read oyez:write phone:read:admin phone:write:admin";
 
 /// A service, and a program that asks it.
 struct Program {
     store: Arc<Store>,
     registrations: Arc<Registrations>,
+    happenings: Arc<Happenings>,
     router: Router,
     token: String,
     _folder: tempfile::TempDir,
@@ -78,11 +79,7 @@ fn client(number: u128, scopes: &str) -> ApiClient {
     }
 }
 
-fn setup(
-    store: &Arc<Store>,
-    registrations: &Arc<Registrations>,
-    resyncs: Option<mpsc::Sender<Resync>>,
-) -> ApiSetup {
+fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>, happenings: &Arc<Happenings>) -> ApiSetup {
     ApiSetup {
         store: Arc::clone(store),
         registrations: Arc::clone(registrations),
@@ -93,7 +90,9 @@ fn setup(
         },
         provisioning_url: "https://prov.example:8444".to_owned(),
         url: Arc::new(OnceLock::from("https://oyez.example:8443".to_owned())),
-        resyncs,
+        resyncs: None,
+        talk: None,
+        happenings: Arc::clone(happenings),
     }
 }
 
@@ -101,8 +100,16 @@ impl Program {
     /// Has a zone beside the API; what it is asked comes out here.
     fn give_resyncs(&mut self) -> mpsc::Receiver<Resync> {
         let (sender, orders) = mpsc::channel(1);
-        self.router = router(setup(&self.store, &self.registrations, Some(sender))).unwrap();
+        self.router = router(ApiSetup {
+            resyncs: Some(sender),
+            ..self.setup()
+        })
+        .unwrap();
         orders
+    }
+
+    fn setup(&self) -> ApiSetup {
+        setup(&self.store, &self.registrations, &self.happenings)
     }
 
     /// A program with these scopes, and a token that is good for ever.
@@ -122,10 +129,12 @@ impl Program {
             writing.add_account(&account).await.unwrap();
         }
         writing.commit().await.unwrap();
-        let router = router(setup(&store, &registrations, None));
+        let happenings = Arc::new(Happenings::default());
+        let router = router(setup(&store, &registrations, &happenings));
         let mut program = Self {
             store,
             registrations,
+            happenings,
             router: router.unwrap(),
             token: String::new(),
             _folder: folder,

@@ -231,7 +231,7 @@ impl Outcome {
 }
 
 /// A moment as RFC 3339 has it, in UTC.
-pub(super) fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     let nanoseconds = i128::from(at.0).saturating_mul(1_000_000);
     let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds);
     let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH);

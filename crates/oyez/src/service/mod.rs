@@ -8,6 +8,7 @@ mod feed;
 mod feed_certificates;
 mod feed_ear;
 mod feed_server;
+mod happenings;
 mod imported;
 mod questions;
 mod reports;
@@ -102,6 +103,7 @@ pub struct Service {
     feed: Option<(FeedServer, PathBuf)>,
     _questions: Questions,
     _webhooks: Webhooks,
+    _noting: happenings::Noting,
     _portal: Listener,
     _provisioning: Listener,
 }
@@ -153,6 +155,8 @@ impl Service {
         if let Some(running) = &zone {
             webhooks.hear(running.zone.subscribe());
         }
+        let events = zone.as_ref().map(|running| running.zone.subscribe());
+        let (happenings, noting) = happenings::note(events, &store, &opened.account.id);
         let questions = Questions::serve(&state, &store, &opened.account.id, &registrations).await?;
         let provisioning = start_provisioning(
             config,
@@ -174,6 +178,8 @@ impl Service {
             provisioning_url: provisioning_url.clone(),
             url: Arc::clone(&api_url),
             resyncs: resyncs.clone(),
+            talk: zone.as_ref().and_then(|running| running.talk.clone()),
+            happenings,
         })
         .context("the system gives no random numbers")?;
         let router = pages::router(PagesSetup {
@@ -219,6 +225,7 @@ impl Service {
             feed,
             _questions: questions,
             _webhooks: webhooks,
+            _noting: noting,
             _portal: portal,
             _provisioning: provisioning,
         })

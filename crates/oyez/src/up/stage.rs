@@ -15,11 +15,11 @@ use media::sdp::SecurityOffer;
 use media::srtp::Suite;
 use model::inventory::ClaimCode;
 use model::status::{PageReport, TargetRole, ZoneEvent};
-use model::{Extension, PageId, Secret};
+use model::{AccountId, Extension, PageId, Secret};
 use net::resolver::Resolver;
 use portal::provisioning::claim_code_hash;
 use sip::flow::Transport;
-use store::timestamp;
+use store::{Store, timestamp};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 use zone::Zone;
@@ -149,6 +149,18 @@ impl Stage {
     #[must_use]
     pub fn sign_in_url(&self) -> String {
         self.service.sign_in_url()
+    }
+
+    /// What the service keeps.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.service.store()
+    }
+
+    /// The account that it serves.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.service.account().id
     }
 
     /// Speaks `sound` to `extension` and waits for the report and the recordings.

@@ -8,9 +8,9 @@ use model::inventory::ClaimCode;
 use super::gate::Posted;
 use super::layout::shown;
 use super::problem::Problem;
-use super::provision::{self, CODE_DAYS, Known};
+use super::provision::{self, Known};
 use super::{Site, chance, now, review, slots};
-use crate::provisioning::claim_code_hash;
+use crate::provisioning::{CLAIM_CODE_DAYS, claim_code_hash};
 
 const DAY_SECONDS: u64 = 24 * 3600;
 
@@ -31,7 +31,7 @@ pub(super) async fn make(
     let claim = ClaimCode {
         code: claim_code_hash(&code),
         device: device.id.clone(),
-        expires_at: now().after_seconds(CODE_DAYS * DAY_SECONDS),
+        expires_at: now().after_seconds(CLAIM_CODE_DAYS * DAY_SECONDS),
         used_by: None,
     };
     scope.add_claim_code(&claim).await?;

@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::review::Review;
 use super::slots;
 use super::{Site, authority};
+use crate::provisioning::CLAIM_CODE_DAYS;
 
 #[derive(Template)]
 #[template(path = "provision.html")]
@@ -63,9 +64,6 @@ impl Known {
     }
 }
 
-/// Days for which a claim code is good.
-pub(super) const CODE_DAYS: u64 = 7;
-
 /// The steps, with a code that was made for them.
 pub(super) fn page(
     site: &Site,
@@ -94,7 +92,7 @@ pub(super) fn page(
         is_algo,
         url: &site.setup().provisioning_url,
         code,
-        code_days: CODE_DAYS,
+        code_days: CLAIM_CODE_DAYS,
     };
     layout::page(StatusCode::OK, &page)
 }

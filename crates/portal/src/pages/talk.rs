@@ -20,7 +20,9 @@ use super::Site;
 use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, TALK};
 use super::problem::{Problem, failure, foreign_form};
-use crate::talk::{Speech, TEXT_LENGTH_MAX, TalkDesk, TalkEvent, TalkReport, TalkRequest};
+use crate::talk::{
+    NO_ZONE, Speech, TEXT_LENGTH_MAX, TalkDesk, TalkEvent, TalkReport, TalkRequest, speakable,
+};
 
 /// Browsers that may talk, or be about to, at once.
 pub(super) const TALKERS_MAX: usize = 16;
@@ -111,7 +113,7 @@ pub(super) async fn read_text(
     let by = &posted.by;
     let (extension, text) = (posted.value("extension").trim(), posted.value("text").trim());
     let mut page = page(&site, by, extension.to_owned(), text.to_owned()).await?;
-    let asked = match text_of(text) {
+    let asked = match speakable(text) {
         Ok(text) => ask(&site, by, extension, Speech::Text(text)).await?,
         Err(why) => Err(why),
     };
@@ -130,7 +132,7 @@ pub(super) async fn read_text(
             match events.recv().await {
                 Some(TalkEvent::Ended(report)) => return Ok(report),
                 Some(TalkEvent::Failed(why)) => return Err(why),
-                Some(TalkEvent::Calling | TalkEvent::Chime | TalkEvent::Speak) => {}
+                Some(TalkEvent::Calling | TalkEvent::Begun(_) | TalkEvent::Chime | TalkEvent::Speak) => {}
                 None => return Err("The zone has ended.".to_owned()),
             }
         }
@@ -187,7 +189,7 @@ async fn converse(
             let (sender, samples) = mpsc::channel(SOUND_KEPT);
             (Some(sender), Ok(Speech::Samples(samples)))
         }
-        Ok(Opening::Text { text }) => (None, text_of(&text).map(Speech::Text)),
+        Ok(Opening::Text { text }) => (None, speakable(&text).map(Speech::Text)),
         Err(why) => (None, Err(why)),
     };
     let asked = match speech {
@@ -284,12 +286,15 @@ fn samples_of(octets: &[u8]) -> Vec<i16> {
 }
 
 async fn tell(socket: &mut WebSocket, event: &TalkEvent) {
-    let text = told(event).to_string();
+    let Some(told) = told(event) else { return };
+    let text = told.to_string();
     let _is_there = socket.send(Message::Text(text.into())).await.is_ok();
 }
 
-fn told(event: &TalkEvent) -> Value {
-    match event {
+/// What a browser is told; it follows a page by its call, not by its id.
+fn told(event: &TalkEvent) -> Option<Value> {
+    Some(match event {
+        TalkEvent::Begun(_) => return None,
         TalkEvent::Calling => json!({ "state": "calling" }),
         TalkEvent::Chime => json!({ "state": "chime" }),
         TalkEvent::Speak => json!({ "state": "speak" }),
@@ -304,18 +309,7 @@ fn told(event: &TalkEvent) -> Value {
                 "listeners": listeners.collect::<Vec<_>>(),
             })
         }
-    }
-}
-
-fn text_of(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err("Type what is to be read out.".to_owned()),
-        1..=TEXT_LENGTH_MAX => Ok(text.to_owned()),
-        more => Err(format!(
-            "The text has {more} characters, and {TEXT_LENGTH_MAX} can be read out at once: cut it into parts."
-        )),
-    }
+    })
 }
 
 /// Writes down who speaks to whom, and asks for it; why not, where it is not done.
@@ -346,8 +340,6 @@ async fn ask(
     };
     Ok(hand_over(desk, request).map(|()| Talk { events, stop }))
 }
-
-const NO_ZONE: &str = "No zone runs in the process of this service, so nothing can be spoken from its portal; call the extension with a phone.";
 
 fn hand_over(desk: &TalkDesk, request: TalkRequest) -> Result<(), String> {
     desk.requests.try_send(request).map_err(|_| {

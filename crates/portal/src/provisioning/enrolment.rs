@@ -300,6 +300,9 @@ fn octets(digits: &str) -> Option<Vec<u8>> {
     octets.filter(|octets| !octets.is_empty())
 }
 
+/// Days for which a claim code is good.
+pub const CLAIM_CODE_DAYS: u64 = 7;
+
 /// The hash under which a claim code is kept: dashes, spaces and case do not matter.
 #[must_use]
 pub fn claim_code_hash(code: &str) -> TokenHash {

@@ -5,7 +5,7 @@ use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 16] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -21,6 +21,7 @@ const STEPS: [&str; 15] = [
     include_str!("0013.sql"),
     include_str!("0014.sql"),
     include_str!("0015.sql"),
+    include_str!("0016.sql"),
 ];
 
 /// The version that this program works with.

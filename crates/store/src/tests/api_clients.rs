@@ -3,7 +3,7 @@
 use model::inventory::{ApiClient, ApiClientId, ApiScopes};
 
 use super::*;
-use crate::{API_CLIENTS_MAX, API_TOKENS_MAX};
+use crate::{API_CLIENTS_MAX, API_TOKENS_MAX, AUDIT_MAX};
 
 fn client(number: u128) -> ApiClient {
     ApiClient {
@@ -171,4 +171,37 @@ async fn lines_change_places_with_the_credentials_they_have() {
     assert_eq!(scope.former_lines(&speaker.id).await.unwrap(), []);
     let taken = [(after[0].id.clone(), place(2))];
     assert!(scope.move_lines(&one, &speaker, &taken).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn w08_programs_push_nothing_out_of_what_people_did() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let entry = |by: &str, number: i64| AuditEntry {
+        at: NOW,
+        by: by.to_owned(),
+        action: "get token".to_owned(),
+        detail: number.to_string(),
+    };
+    scope.add_audit(&entry("owner@example.com", 0)).await.unwrap();
+    for number in 1..=AUDIT_MAX {
+        let entry = entry("API client Script", number);
+        scope.add_audit_of_program(&entry).await.unwrap();
+    }
+    let all = scope.audit(20_000).await.unwrap();
+    assert_eq!(all.len(), 1 + usize::try_from(AUDIT_MAX).unwrap());
+
+    let one_more = entry("API client Script", AUDIT_MAX + 1);
+    scope.add_audit_of_program(&one_more).await.unwrap();
+
+    let all = scope.audit(20_000).await.unwrap();
+    assert_eq!(all.len(), 1 + usize::try_from(AUDIT_MAX).unwrap());
+    let details: Vec<&str> = all
+        .iter()
+        .rev()
+        .take(2)
+        .map(|entry| entry.detail.as_str())
+        .collect();
+    assert_eq!(details, ["0", "2"]);
 }

@@ -38,11 +38,26 @@ async fn so_many_reports_are_kept_and_one_more_pushes_the_oldest_out() {
         scope.page_report(last[0].number).await.unwrap().as_ref(),
         last.first()
     );
+    assert_eq!(
+        scope
+            .page_report_of(&report(PAGE_REPORTS_MAX).page)
+            .await
+            .unwrap()
+            .as_ref(),
+        last.first()
+    );
     let before = scope.page_reports(Some(last[1].number), 1).await.unwrap();
     assert_eq!(before[0].report, report(PAGE_REPORTS_MAX - 2));
     let mut other = writing.account(&id("two"));
     assert!(other.page_reports(None, 10).await.unwrap().is_empty());
     assert_eq!(other.page_report(last[0].number).await.unwrap(), None);
+    assert_eq!(
+        other
+            .page_report_of(&report(PAGE_REPORTS_MAX).page)
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 #[tokio::test]

@@ -16,15 +16,13 @@ use super::super::shapes::{Presence, presence_of};
 use super::super::sites;
 use super::device;
 use crate::answer::{Accepted, Done};
+use crate::asking::{ASKED_MAX, NotAsked, ask};
 use crate::call::Call;
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
 
 /// How long after one order to fetch the configuration another is taken.
 const SYNC_PAUSE: Duration = Duration::from_secs(15 * 60);
-
-/// Longest wait until it is known whether a device was asked.
-const ASKED_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Sync {
@@ -55,17 +53,11 @@ pub(crate) async fn reboot(call: Call, _: Nothing, _: Nothing) -> Result<Accepte
     if !Resync::can_restart(device.kind) {
         return Err(unsupported());
     }
-    let (asked, count) = oneshot::channel();
-    let request = Resync {
-        users,
-        restarts: true,
-        asked,
-    };
-    let resyncs = call.setup().resyncs.as_ref().ok_or_else(unsupported)?;
-    let too_often = || Refusal::bad("Operation is too frequent. Please try again in a few minutes.");
-    resyncs.try_send(request).map_err(|_| too_often())?;
-    let count = timeout(ASKED_MAX, count).await.map_err(|_| too_often())?;
-    if count.unwrap_or_default() == 0 {
+    let count = ask(&call, users, true).await.map_err(|why| match why {
+        NotAsked::NoZone => unsupported(),
+        NotAsked::Busy => Refusal::bad("Operation is too frequent. Please try again in a few minutes."),
+    })?;
+    if count == 0 {
         return Err(offline());
     }
     let mut writing = call.store().write().await?;

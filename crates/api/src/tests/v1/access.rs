@@ -8,7 +8,7 @@ fn path_of(operation: &crate::operation::Operation) -> String {
 }
 
 #[tokio::test]
-async fn every_operation_is_closed_to_whoever_has_no_scope_of_it_and_says_which_is_missing() {
+async fn w03_every_operation_is_closed_to_whoever_has_no_scope_of_it_and_says_which_is_missing() {
     let mut program = Program::with("phone:read:admin phone:write:admin").await;
     for operation in v1::operations() {
         let answer = program
@@ -45,7 +45,7 @@ async fn a_problem_names_the_parameter_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn an_account_sees_no_device_of_another() {
+async fn a06_an_account_sees_no_device_of_another() {
     let mut program = Program::with(EVERYTHING).await;
     let device = program.add_device("00:22:EE:0A:0B:0C", "oyez").await;
     program.go_on_with(2, "two", EVERYTHING).await;

@@ -2,6 +2,10 @@
 
 mod access;
 mod devices;
+mod events;
+mod page_groups;
+mod pages;
+mod slots;
 
 use super::*;
 
@@ -16,6 +20,12 @@ impl Program {
 
     async fn get_v1(&self, path: &str) -> Answer {
         self.ask_v1(Method::GET, path, "").await
+    }
+}
+
+impl Program {
+    async fn post_v1(&self, path: &str, body: Value) -> Answer {
+        self.ask_v1(Method::POST, path, &body.to_string()).await
     }
 }
 

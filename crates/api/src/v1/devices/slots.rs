@@ -1,6 +1,7 @@
 //! The slots of a device.
 
-use model::inventory::{Holder, Line, LineId};
+use model::SlotKind;
+use model::inventory::{Holder, Line, LineId, LinePlace};
 use registrations::Registration;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub(super) struct Slot {
     /// From 1.
     port: u8,
     holder: HolderName,
+    /// The SIP user who registers, as events name it.
+    user: String,
     /// Counts the passwords it has had.
     generation: u32,
     /// A rotation has left the password before good.
@@ -36,7 +39,7 @@ pub(super) struct Slot {
 /// What a call to an extension does.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum AssignmentType {
+pub(in super::super) enum AssignmentType {
     /// It is answered, and played.
     Page,
     /// It sounds while it rings.
@@ -72,9 +75,10 @@ impl Slot {
     ) -> Self {
         Self {
             id: line.id.to_string(),
-            assignment_type: AssignmentType::of(line),
+            assignment_type: AssignmentType::of(line.place),
             port: line.place.port(),
             holder: HolderName::of(holder),
+            user: line.user.to_string(),
             generation: line.generation.0,
             has_earlier_password: earlier.contains(&line.id),
             registration: RegistrationShown::of(registration),
@@ -83,10 +87,8 @@ impl Slot {
 }
 
 impl AssignmentType {
-    fn of(line: &Line) -> Self {
-        use model::SlotKind;
-        use model::inventory::LinePlace;
-        match line.place {
+    pub(in super::super) fn of(place: LinePlace) -> Self {
+        match place {
             LinePlace::Phone(_) => Self::Phone,
             LinePlace::Slot(position) => match position.kind() {
                 SlotKind::Page => Self::Page,

@@ -203,13 +203,28 @@ impl Booth {
             Speech::Text(text) => all_at_once(self.read(&text).await?),
         };
         tokio::spawn(hand_on(samples, pieces, stopped));
-        let outcome = watch(place_live_call(setup, said, progress), &mut happened, told).await;
+        let following = report_on(&mut events, &talker.user, told);
+        let call = watch(place_live_call(setup, said, progress), &mut happened, told);
+        tokio::pin!(following, call);
+        let mut report = None;
+        let outcome = loop {
+            tokio::select! {
+                // What the zone tells first is told first.
+                biased;
+                found = &mut following, if report.is_none() => report = Some(found),
+                outcome = &mut call => break outcome,
+            }
+        };
         let outcome = outcome.map_err(|error| anyhow!("The call to {extension} failed: {error}"))?;
         if outcome.sent_ms == 0 {
             bail!("It was stopped before anything was said");
         }
-        let wait = timeout(REPORT_MAX, report_on(&mut events, &talker.user)).await;
-        let report = wait.context("It was spoken, and the zone did not say who heard it")??;
+        let report = match report {
+            Some(report) => report,
+            None => timeout(REPORT_MAX, following)
+                .await
+                .context("It was spoken, and the zone did not say who heard it")?,
+        }?;
         Ok(told_of(&report))
     }
 
@@ -239,12 +254,20 @@ impl Booth {
     }
 }
 
-/// The report of the page that this talker has begun since `events` is listened to.
-async fn report_on(events: &mut broadcast::Receiver<ZoneEvent>, by: &SipUser) -> Result<PageReport> {
+/// The report of the page that this talker has begun since `events` is listened to; that it has begun is told.
+async fn report_on(
+    events: &mut broadcast::Receiver<ZoneEvent>,
+    by: &SipUser,
+    told: &mpsc::Sender<TalkEvent>,
+) -> Result<PageReport> {
     let mut begun = None;
     loop {
         match events.recv().await {
-            Ok(ZoneEvent::PageStarted { page, talker, .. }) if talker == *by => begun = Some(page),
+            Ok(ZoneEvent::PageStarted { page, talker, .. }) if talker == *by => {
+                // There is room for what little happens before; the call waits for nobody.
+                let _is_told = told.try_send(TalkEvent::Begun(page.clone())).is_ok();
+                begun = Some(page);
+            }
             Ok(ZoneEvent::PageEnded { report, .. }) if Some(&report.page) == begun.as_ref() => {
                 return Ok(report);
             }

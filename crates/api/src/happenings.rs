@@ -1,0 +1,412 @@
+//! What happens in accounts, for programs that listen: so much of it is kept that one which was away for a moment misses nothing,
+//! and that one which was away for longer is told that it did.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::inventory::{Attempt, Timestamp};
+use model::status::{PageReport, ZoneEvent};
+use model::{AccountId, Extension, PageId, SipUser};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::v1::moment;
+
+/// Happenings of one kind in one account that are kept: what comes often pushes nothing else out.
+pub const HAPPENINGS_MAX: usize = 500;
+/// Pages that are known to go on, or to have ended just before; past that the oldest is forgotten.
+const PAGES_MAX: usize = 256;
+
+/// What happened.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum HappeningKind {
+    /// A slot is registered, or is no more, or was refused.
+    Registration,
+    /// A page has begun, or has ended.
+    Page,
+    /// An announcement was started or cancelled by a call.
+    Alert,
+    /// A device has tried to fetch its configuration.
+    Attempt,
+    /// What is assigned where has changed.
+    Directory,
+}
+
+impl HappeningKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Registration,
+        Self::Page,
+        Self::Alert,
+        Self::Attempt,
+        Self::Directory,
+    ];
+
+    /// The kind as a stream names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::Page => "page",
+            Self::Alert => "alert",
+            Self::Attempt => "attempt",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+/// Something that happened, ready to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Happening {
+    pub(crate) number: u64,
+    pub(crate) kind: HappeningKind,
+    pub(crate) data: Arc<str>,
+}
+
+/// What comes after a place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Following {
+    /// Something in between is not kept any more.
+    pub(crate) has_gap: bool,
+    pub(crate) happenings: Vec<Happening>,
+    /// The number of the last that has happened, whatever it is.
+    pub(crate) last: u64,
+}
+
+/// A page that somebody speaks, or of which the report was not kept yet when it was told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LivePage {
+    pub(crate) page: PageId,
+    pub(crate) extension: Extension,
+    pub(crate) talker: SipUser,
+    pub(crate) started_at: Timestamp,
+    pub(crate) listeners: u64,
+    /// Once it has ended.
+    pub(crate) ended: Option<(Timestamp, PageReport)>,
+}
+
+/// What happens; it is shared by whoever hears of it and whoever tells it.
+#[derive(Debug, Default)]
+pub struct Happenings {
+    state: Mutex<State>,
+    news: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: u64,
+    rings: BTreeMap<(AccountId, Ring), Kept>,
+    pages: VecDeque<(AccountId, LivePage)>,
+}
+
+/// What is kept apart. Anybody can be refused, and that must push no registration out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ring {
+    Of(HappeningKind),
+    Refusals,
+}
+
+impl Ring {
+    const fn kind(self) -> HappeningKind {
+        match self {
+            Self::Of(kind) => kind,
+            Self::Refusals => HappeningKind::Registration,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    happenings: VecDeque<Happening>,
+    /// The number of the last that was forgotten.
+    forgotten: u64,
+}
+
+impl Happenings {
+    /// Takes an event of a zone. A call to an extension that stands in an alert slot is an alert.
+    pub fn note(&self, event: &ZoneEvent, is_alert: bool, now: Timestamp) {
+        let of_call = if is_alert {
+            HappeningKind::Alert
+        } else {
+            HappeningKind::Page
+        };
+        let registration = Ring::Of(HappeningKind::Registration);
+        match event {
+            ZoneEvent::Registered {
+                account,
+                user,
+                from,
+                user_agent,
+            } => {
+                let data =
+                    json!({ "change": "registered", "user": user, "from": from, "user_agent": user_agent });
+                self.add(account, registration, data, now);
+            }
+            ZoneEvent::Unregistered { account, user } => {
+                let data = json!({ "change": "gone", "user": user });
+                self.add(account, registration, data, now);
+            }
+            ZoneEvent::RegistrationRefused {
+                account: Some(account),
+                user,
+                from,
+                why,
+            } => {
+                let data = json!({ "change": "refused", "user": user, "from": from, "cause": why });
+                self.add(account, Ring::Refusals, data, now);
+            }
+            ZoneEvent::PageStarted {
+                account,
+                page,
+                extension,
+                talker,
+                listeners,
+            } => {
+                let live = LivePage {
+                    page: page.clone(),
+                    extension: extension.clone(),
+                    talker: talker.clone(),
+                    started_at: now,
+                    listeners: *listeners,
+                    ended: None,
+                };
+                self.state().begin(account, live);
+                let data = json!({ "change": "started", "page_id": page, "extension": extension, "listeners": listeners });
+                self.add(account, Ring::Of(of_call), data, now);
+            }
+            ZoneEvent::PageEnded { account, report } => {
+                self.state().end(account, report, now);
+                let data = json!({
+                    "change": "ended", "page_id": report.page, "extension": report.extension,
+                    "duration_ms": report.duration_ms, "heard": report.heard_count(),
+                    "listeners": report.listeners.len(),
+                });
+                self.add(account, Ring::Of(of_call), data, now);
+            }
+            ZoneEvent::RegistrationRefused { account: None, .. }
+            | ZoneEvent::CallRefused { .. }
+            | ZoneEvent::AlertRaised { .. }
+            | ZoneEvent::SnapshotWanted { .. }
+            | ZoneEvent::DirectoryApplied { .. }
+            | ZoneEvent::DirectoryRefused { .. } => {}
+        }
+    }
+
+    /// Takes a try to fetch the configuration of a device.
+    pub fn note_attempt(&self, account: &AccountId, device: &model::DeviceId, attempt: &Attempt) {
+        let data = json!({
+            "device_id": device, "outcome": attempt.outcome.as_str(), "source": attempt.source,
+            "proved": attempt.proved, "detail": attempt.detail,
+        });
+        self.add(account, Ring::Of(HappeningKind::Attempt), data, attempt.at);
+    }
+
+    /// Takes that the directory is in another state.
+    pub fn note_directory(&self, account: &AccountId, epoch: u64, now: Timestamp) {
+        let data = json!({ "epoch": epoch });
+        self.add(account, Ring::Of(HappeningKind::Directory), data, now);
+    }
+
+    /// Tells when something has happened.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// The number of the last that has happened.
+    pub(crate) fn last(&self) -> u64 {
+        self.state().last
+    }
+
+    /// What has happened in an account after a number, of some kinds.
+    pub(crate) fn after(&self, account: &AccountId, kinds: &[HappeningKind], number: u64) -> Following {
+        let state = self.state();
+        let rings = state
+            .rings
+            .iter()
+            .filter(|((of, ring), _)| of == account && kinds.contains(&ring.kind()));
+        let mut following = Following {
+            has_gap: false,
+            happenings: Vec::new(),
+            last: state.last,
+        };
+        for (_, kept) in rings {
+            following.has_gap |= kept.forgotten > number;
+            let later = kept.happenings.iter().filter(|one| one.number > number);
+            following.happenings.extend(later.cloned());
+        }
+        following.happenings.sort_by_key(|happening| happening.number);
+        following
+    }
+
+    /// Pages of an account that go on, the last first.
+    pub(crate) fn pages_going_on(&self, account: &AccountId) -> Vec<LivePage> {
+        let state = self.state();
+        let of_account = state.pages.iter().filter(|(of, _)| of == account);
+        let going_on = of_account.filter(|(_, page)| page.ended.is_none());
+        going_on.rev().map(|(_, page)| page.clone()).collect()
+    }
+
+    /// A page of an account, if it goes on or has ended just before.
+    pub(crate) fn page(&self, account: &AccountId, page: &PageId) -> Option<LivePage> {
+        let state = self.state();
+        let mut pages = state.pages.iter();
+        let found = pages.find(|(of, live)| of == account && live.page == *page);
+        found.map(|(_, live)| live.clone())
+    }
+
+    fn add(&self, account: &AccountId, ring: Ring, mut data: Value, now: Timestamp) {
+        if let Some(data) = data.as_object_mut() {
+            data.insert("at".to_owned(), json!(moment(now)));
+        }
+        let mut state = self.state();
+        state.last += 1;
+        let happening = Happening {
+            number: state.last,
+            kind: ring.kind(),
+            data: data.to_string().into(),
+        };
+        let kept = state.rings.entry((account.clone(), ring)).or_default();
+        if kept.happenings.len() >= HAPPENINGS_MAX
+            && let Some(oldest) = kept.happenings.pop_front()
+        {
+            kept.forgotten = oldest.number;
+        }
+        kept.happenings.push_back(happening);
+        drop(state);
+        self.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn begin(&mut self, account: &AccountId, page: LivePage) {
+        if self.pages.len() >= PAGES_MAX {
+            let ended = self.pages.iter().position(|(_, page)| page.ended.is_some());
+            self.pages.remove(ended.unwrap_or_default());
+        }
+        self.pages.push_back((account.clone(), page));
+    }
+
+    fn end(&mut self, account: &AccountId, report: &PageReport, now: Timestamp) {
+        let mut pages = self.pages.iter_mut();
+        let found = pages.find(|(of, page)| of == account && page.page == report.page);
+        if let Some((_, page)) = found {
+            page.ended = Some((now, report.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000);
+    const ALL: &[HappeningKind] = &HappeningKind::ALL;
+
+    fn id(text: &str) -> AccountId {
+        text.parse().unwrap()
+    }
+
+    fn refused(user: usize) -> ZoneEvent {
+        ZoneEvent::RegistrationRefused {
+            account: Some(id("one")),
+            user: format!("stranger{user}"),
+            from: "192.0.2.9:5060".to_owned(),
+            why: model::status::RegistrationRefusal::WrongCredentials,
+        }
+    }
+
+    fn registered() -> ZoneEvent {
+        ZoneEvent::Registered {
+            account: id("one"),
+            user: "hall".parse().unwrap(),
+            from: "192.0.2.1:5060".to_owned(),
+            user_agent: None,
+        }
+    }
+
+    #[test]
+    fn so_much_of_a_kind_is_kept_and_who_missed_some_is_told_so() {
+        let happenings = Happenings::default();
+        for _ in 0..HAPPENINGS_MAX {
+            happenings.note_directory(&id("one"), 1, NOW);
+        }
+        let all = happenings.after(&id("one"), ALL, 0);
+        assert!(!all.has_gap && all.happenings.len() == HAPPENINGS_MAX);
+        happenings.note_directory(&id("one"), 1, NOW);
+        let following = happenings.after(&id("one"), ALL, 0);
+        assert!(following.has_gap && following.happenings.len() == HAPPENINGS_MAX);
+        assert!(!happenings.after(&id("one"), ALL, 1).has_gap);
+        assert!(!happenings.after(&id("one"), &[HappeningKind::Page], 0).has_gap);
+    }
+
+    #[test]
+    fn w08_a_flood_of_refusals_pushes_no_registration_out() {
+        let happenings = Happenings::default();
+        happenings.note(&registered(), false, NOW);
+        for user in 0..=HAPPENINGS_MAX {
+            happenings.note(&refused(user), false, NOW);
+        }
+        let following = happenings.after(&id("one"), &[HappeningKind::Registration], 0);
+        assert_eq!(following.happenings[0].number, 1);
+        assert!(following.happenings[0].data.contains("\"registered\""));
+        assert_eq!(following.happenings.len(), 1 + HAPPENINGS_MAX);
+    }
+
+    #[test]
+    fn an_account_hears_nothing_of_another() {
+        let happenings = Happenings::default();
+        happenings.note(&registered(), false, NOW);
+        assert_eq!(happenings.after(&id("two"), ALL, 0).happenings, []);
+        assert_eq!(happenings.after(&id("one"), ALL, 0).happenings.len(), 1);
+    }
+
+    #[test]
+    fn so_many_pages_are_known_and_those_that_have_ended_go_first() {
+        let happenings = Happenings::default();
+        let start = |number: u128| {
+            let event = ZoneEvent::PageStarted {
+                account: id("one"),
+                page: PageId::from_random(number),
+                extension: "700".parse().unwrap(),
+                talker: "desk".parse().unwrap(),
+                listeners: 1,
+            };
+            happenings.note(&event, false, NOW);
+        };
+        let is_known = |number| {
+            happenings
+                .page(&id("one"), &PageId::from_random(number))
+                .is_some()
+        };
+        start(1);
+        start(2);
+        let report = PageReport {
+            page: PageId::from_random(2),
+            extension: "700".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            duration_ms: 1,
+            listeners: Vec::new(),
+        };
+        let ended = ZoneEvent::PageEnded {
+            account: id("one"),
+            report,
+        };
+        happenings.note(&ended, false, NOW);
+        for number in 3..=PAGES_MAX as u128 {
+            start(number);
+        }
+        assert!(is_known(1) && is_known(2));
+        assert_eq!(happenings.pages_going_on(&id("one")).len(), PAGES_MAX - 1);
+        start(1_000);
+        assert!(is_known(1) && !is_known(2) && is_known(1_000));
+        assert!(happenings.page(&id("two"), &PageId::from_random(1)).is_none());
+    }
+}
