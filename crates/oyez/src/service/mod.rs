@@ -199,19 +199,12 @@ impl Service {
         let portal_url = api_url
             .get_or_init(|| config.portal.url(portal.address()))
             .clone();
-        let feed = match &config.feed {
-            Some(own) => {
-                let directory = DirectoryFeed::new(Arc::clone(&store), opened.account.id.clone(), usize::MAX);
-                let ear = Ear {
-                    registrations: Arc::clone(&registrations),
-                    store: Arc::clone(&store),
-                    account: opened.account.id.clone(),
-                };
-                let server = FeedServer::start(config, own, &state, directory, ear).await?;
-                Some((server, state.zones()))
-            }
-            None => None,
+        let ear = Ear {
+            registrations: Arc::clone(&registrations),
+            store: Arc::clone(&store),
+            account: opened.account.id.clone(),
         };
+        let feed = start_feed(config, &state, ear).await?;
         let authority_file = certificates.authority_file();
         tokio::spawn(certificates.renew());
         Ok(Self {
@@ -418,6 +411,20 @@ fn uplink(config: &ServiceConfig, account: &Account, zone: Option<&RunningZone>)
         outbound_proxy: bound.map_or_else(|| first.clone(), |bound| with_port(first, bound.local.port())),
         second_outbound_proxy: config.zone.second_outbound_proxy.clone(),
     }
+}
+
+/// Starts what zones elsewhere follow, if the file wants it; where it listens, and where the files for its zones are.
+async fn start_feed(
+    config: &ServiceConfig,
+    state: &StateFolder,
+    ear: Ear,
+) -> Result<Option<(FeedServer, PathBuf)>, Failure> {
+    let Some(own) = &config.feed else {
+        return Ok(None);
+    };
+    let directory = DirectoryFeed::new(Arc::clone(&ear.store), ear.account.clone(), usize::MAX);
+    let server = FeedServer::start(config, own, state, directory, ear).await?;
+    Ok(Some((server, state.zones())))
 }
 
 async fn start_provisioning(
