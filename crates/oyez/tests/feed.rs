@@ -19,7 +19,7 @@ use media::sdp::SecurityOffer;
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
     CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line, LineId,
-    LinePlace, MacAddress, TimeZone, Timestamp,
+    LinePlace, MacAddress, TimeZone, Timestamp, Webhook, WebhookEvents, WebhookId, WebhookState,
 };
 use model::{DeviceId, Secret, SlotPosition};
 use net::authority::{AuthorityDirectory, Purpose, Subject};
@@ -184,6 +184,38 @@ async fn reports(service: &Service) -> usize {
     scope.page_reports(None, 10).await.unwrap().len()
 }
 
+fn webhook() -> WebhookId {
+    WebhookId::from_random(1)
+}
+
+/// Adds a program that is told of pages once it has been looked at: what it is told waits until then.
+async fn add_webhook(service: &Service) {
+    let hook = Webhook {
+        id: webhook(),
+        url: "https://hooks.example.com/".parse().unwrap(),
+        events: WebhookEvents::new(["oyez.page_ended"]).unwrap(),
+        shows_passwords: false,
+        secret: Secret::from("a secret token"),
+        state: WebhookState::Stopped,
+        because: String::new(),
+        failures: 0,
+        dropped: 0,
+        added_at: Timestamp(0),
+    };
+    let mut writing = service.store().write().await.unwrap();
+    let mut scope = writing.account(&service.account().id);
+    assert!(scope.add_webhook(&hook).await.unwrap());
+    writing.commit().await.unwrap();
+}
+
+/// What waits for it.
+async fn webhook_messages(service: &Service) -> Vec<&'static str> {
+    let mut reading = service.store().read().await.unwrap();
+    let mut scope = reading.account(&service.account().id);
+    let waiting = scope.webhook_deliveries(&webhook(), 9).await.unwrap();
+    waiting.iter().map(|one| one.event.as_str()).collect()
+}
+
 /// Pages an extension through the zone, with two packets of silence.
 async fn page(zone: &Zone, user: &str, password: &str, extension: &str) {
     let mut talker = Talker::connect(TalkerSetup {
@@ -238,8 +270,10 @@ async fn the_portal_knows_who_is_registered_at_a_zone_elsewhere_also_after_a_res
         zone.takes("speaker2", "a long password 2").await
     })
     .await;
+    add_webhook(&running).await;
     page(&zone, "speaker2", "a long password 2", "701").await;
     until("the page is reported", async || reports(&running).await == 1).await;
+    assert_eq!(webhook_messages(&running).await, ["oyez.page_ended"]);
 
     running.stop().await;
     page(&zone, "speaker2", "a long password 2", "701").await;

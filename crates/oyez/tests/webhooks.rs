@@ -38,7 +38,7 @@ async fn service(folder: &Path, webhooks: &str) -> Service {
     let (file, zone) = (folder.join("service.toml"), folder.join("zone.toml"));
     fs::write(
         &zone,
-        "name = \"a\"\ncontrol = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n",
+        "name = \"a\"\ncontrol = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n[media]\nplain = \"over-clear-flows\"\n",
     )
     .unwrap();
     let text = format!(
@@ -321,6 +321,15 @@ async fn w05_nothing_goes_to_this_machine_over_plain_http_or_to_a_stranger_unles
         assert_eq!(hook.state, WebhookState::Unproved);
         assert!(hook.because.contains(words), "{}", hook.because);
     }
+    let passwords = Webhook {
+        shows_passwords: true,
+        ..hook(14, &format!("http://127.0.0.1:{port}/"), &["oyez.page_ended"])
+    };
+    let because = add(&service, &passwords).await.because;
+    assert!(
+        because.contains("passwords are told over nothing else"),
+        "{because}"
+    );
     assert!(receiver.has_nothing() && stranger.has_nothing());
     assert_eq!(forgetful.next().await.event(), "endpoint.url_validation");
 }

@@ -16,10 +16,12 @@ const TABLE: &str = "webhook";
 const DELIVERY: &str = "webhook_delivery";
 /// The row that says that something may have been told: no device has this id.
 const BEGUN: &str = "";
+/// What is sent before everything else, and dropped after it.
+const URGENT: WebhookEvent = WebhookEvent::EmergencyAlert;
 /// Receivers of one account.
 pub const WEBHOOKS_MAX: i64 = 20;
-/// Messages that wait for one receiver; past that the oldest is dropped and counted. A site whose devices all come up and go down twice
-/// finds room.
+/// Messages that wait for one receiver; past that the oldest is dropped and counted, alerts last. A site whose devices all come up and go
+/// down twice finds room.
 pub const WEBHOOK_QUEUE_MAX: i64 = 5_000;
 /// Messages of one receiver that are remembered after they were delivered or given up.
 pub const WEBHOOK_LOG_MAX: i64 = 100;
@@ -73,7 +75,7 @@ pub struct WebhookAttempt {
 }
 
 impl Transaction<'_> {
-    /// Lists the receivers that have something to be sent, each with what comes first.
+    /// Lists the receivers that have something to be sent, each with what comes first: the oldest alert, else the oldest message.
     ///
     /// # Errors
     ///
@@ -81,10 +83,11 @@ impl Transaction<'_> {
     pub async fn webhook_turns(&mut self) -> Result<Vec<WebhookTurn>, StoreError> {
         let sql = "SELECT webhook.account, webhook.id, webhook.failures, webhook.state, \
                    COALESCE(one.id, 0), COALESCE(one.tries, 0), COALESCE(one.not_before, 0) \
-                   FROM webhook LEFT JOIN webhook_delivery AS one ON one.id = (SELECT MIN(id) FROM webhook_delivery \
-                   WHERE webhook = webhook.id AND state = 'waiting') \
+                   FROM webhook LEFT JOIN webhook_delivery AS one ON one.id = COALESCE(\
+                   (SELECT MIN(id) FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting' AND event = $1), \
+                   (SELECT MIN(id) FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting')) \
                    WHERE webhook.state IN ('checking', 'rechecking') OR (webhook.state = 'active' AND one.id IS NOT NULL)";
-        let rows = self.rows(sql, &[]).await?;
+        let rows = self.rows(sql, &[URGENT.as_str().into()]).await?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of(TABLE, row);
@@ -298,16 +301,23 @@ impl Scope<'_, '_> {
         let sql = "INSERT INTO webhook_delivery (webhook, event, event_id, at, body, state, tries, not_before, cause) \
                    SELECT id, $3, $4, $5, $6, 'waiting', 0, 0, '' FROM webhook WHERE account = $1 AND id = $2";
         self.transaction.execute(sql, &values).await?;
-        let values = [id.as_str().into(), WEBHOOK_QUEUE_MAX.into()];
-        let sql = "DELETE FROM webhook_delivery WHERE webhook = $1 AND state = 'waiting' AND id <= (SELECT id FROM webhook_delivery \
-                   WHERE webhook = $1 AND state = 'waiting' ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        let dropped = self.transaction.execute(sql, &values).await?;
-        if dropped > 0 {
-            let values = [id.as_str().into(), count(dropped)];
-            let sql = "UPDATE webhook SET dropped = dropped + $2 WHERE id = $1";
-            self.transaction.execute(sql, &values).await?;
-        }
         self.transaction.change_webhooks();
+        self.drop_past_the_queue(id).await
+    }
+
+    /// Drops the oldest message of a queue that is too long: an alert only where there is nothing else.
+    async fn drop_past_the_queue(&mut self, id: &WebhookId) -> Result<(), StoreError> {
+        let waiting = self.count_webhook_queue(id).await?;
+        if i64::try_from(waiting).is_ok_and(|waiting| waiting <= WEBHOOK_QUEUE_MAX) {
+            return Ok(());
+        }
+        let values = [id.as_str().into(), URGENT.as_str().into()];
+        let sql = "DELETE FROM webhook_delivery WHERE id = (SELECT id FROM webhook_delivery WHERE webhook = $1 AND state = 'waiting' \
+                   ORDER BY CASE WHEN event = $2 THEN 1 ELSE 0 END, id LIMIT 1)";
+        let dropped = self.transaction.execute(sql, &values).await?;
+        let values = [id.as_str().into(), count(dropped)];
+        let sql = "UPDATE webhook SET dropped = dropped + $2 WHERE id = $1";
+        self.transaction.execute(sql, &values).await?;
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Each receiver has a queue of its own in the store, and one message of it is under way at a time: so messages come in their order,
 //! and a receiver that is slow or away holds up nobody else. A message that fails is tried again by the [`RetryPlan`], then given up,
-//! and the next one follows.
+//! and the next one follows. One that the receiver refuses for good is given up at once. What is more urgent may come first at any time
+//! between two tries.
 //!
 //! ```text
 //!             handle_first(message)          handle_timeout
@@ -83,12 +84,13 @@ impl RetryPlan {
 
     /// What follows the try of a message that was tried `tries` times before, at a receiver that has failed `failures` times in a row
     /// before.
-    fn after(&self, failed: bool, head: Head, now: Timestamp) -> (Next, bool) {
-        if !failed {
+    fn after(&self, outcome: &Outcome, head: Head, now: Timestamp) -> (Next, bool) {
+        let Outcome::Failed { status, .. } = outcome else {
             return (Next::Done, false);
-        }
+        };
         let before = usize::try_from(head.tries).unwrap_or(usize::MAX);
-        let next = self.waits.get(before).map_or(Next::GivenUp, |wait| Next::Again {
+        let wait = self.waits.get(before).filter(|_| !is_final(*status));
+        let next = wait.map_or(Next::GivenUp, |wait| Next::Again {
             at: later(now, *wait),
         });
         (next, head.failures.saturating_add(1) >= self.failures_max)
@@ -109,6 +111,12 @@ impl Default for RetryPlan {
             failures_max: 30,
         }
     }
+}
+
+/// Says whether a receiver answers that it will never take this message: those behind it do not wait for that.
+fn is_final(status: Option<u16>) -> bool {
+    // 408, 425 and 429 ask to be tried again (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
+    status.is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 425 | 429))
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
@@ -279,8 +287,7 @@ impl Courier {
         self.outputs.push_back(match wanted {
             Wanted::Question => Output::Proved { webhook, outcome },
             Wanted::Message(head) => {
-                let failed = matches!(outcome, Outcome::Failed { .. });
-                let (next, stops) = self.plan.after(failed, head, now);
+                let (next, stops) = self.plan.after(&outcome, head, now);
                 Output::Settled {
                     webhook,
                     number: head.number,

@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
+use webhooks::message::Frame;
 
 use super::feed::RETRY_AFTER;
+use super::webhooks::frame;
 
 /// Octets that are read of a zone at a time.
 const PIECE: usize = 16 * 1024;
@@ -125,7 +127,13 @@ impl Ear {
         let mut writing = self.store.write().await?;
         let mut scope = writing.account(&self.account);
         // A zone tells it again where it does not know that it was heard.
-        let _is_new = scope.add_page_report_once(at, report).await?;
+        if scope.add_page_report_once(at, report).await? {
+            let told = Frame {
+                at,
+                ..frame(&self.account)?
+            };
+            scope.queue_webhook_message(&told.page_ended(report)).await?;
+        }
         writing.commit().await
     }
 }

@@ -157,6 +157,12 @@ impl Fields {
         let parsed_url = url.take(url.value.parse::<WebhookUrl>());
         let events = event.take(WebhookEvents::new(posted.values("event")));
         let shows_passwords = posted.values("passwords").any(|value| value == "on");
+        if shows_passwords && parsed_url.as_ref().is_some_and(|url| !url.is_secure()) {
+            url.refuse(
+                "passwords are told over https:// alone: give such an address, or leave passwords out",
+            );
+            return None;
+        }
         Some((parsed_url?, events?, shows_passwords))
     }
 }

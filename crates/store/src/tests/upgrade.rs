@@ -1,13 +1,13 @@
 //! Databases of earlier versions, with what they held, and one of a later version.
 
-use model::inventory::{AlertSettingId, SiteId};
+use model::inventory::{AlertSettingId, DeliveryState, SiteId};
 
 use super::*;
 use crate::both_engines::Place;
 use crate::schema;
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 9] = [
+const WRITTEN: [(usize, &str); 10] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
@@ -16,6 +16,7 @@ const WRITTEN: [(usize, &str); 9] = [
     (8, include_str!("upgrade/0008.sql")),
     (9, include_str!("upgrade/0009.sql")),
     (11, include_str!("upgrade/0011.sql")),
+    (12, include_str!("upgrade/0012.sql")),
     (15, include_str!("upgrade/0015.sql")),
 ];
 
@@ -119,6 +120,19 @@ async fn what_programs_keep_besides_is_there_after_the_upgrade() {
             .await
             .unwrap();
         assert_eq!(setting.unwrap().name, "Speakers");
+        let hooks = scope.webhooks().await.unwrap();
+        assert_eq!(hooks.len(), usize::from(version >= 12), "{version}");
+        if let Some(hook) = hooks.first() {
+            assert_eq!((hook.secret.reveal(), hook.failures), ("a secret token", 1));
+            let waiting = scope.webhook_deliveries(&hook.id, 9).await.unwrap().remove(0);
+            assert_eq!((waiting.state, waiting.tries), (DeliveryState::Waiting, 1));
+            let kept = scope.webhook_message(&hook.id, waiting.number).await.unwrap();
+            let (event, body) = kept.unwrap();
+            assert_eq!(event, "event 1");
+            assert!(body.reveal().contains("owner@example.com"), "{version}");
+            assert_eq!(scope.told_presence().await.unwrap(), [(device(1).id, true)]);
+            assert_eq!(scope.told_provision().await.unwrap(), Some([].into()));
+        }
     }
 }
 

@@ -161,7 +161,9 @@ async fn so_many_messages_wait_and_one_more_drops_the_oldest_and_is_counted() {
     let hook = webhook(1).id;
     let mut scope = writing.account(&id("one"));
     scope.add_webhook(&webhook(1)).await.unwrap();
-    for number in 0..WEBHOOK_QUEUE_MAX {
+    let alert = message(WebhookEvent::EmergencyAlert, 0);
+    scope.queue_webhook_test(&hook, &alert).await.unwrap();
+    for number in 1..WEBHOOK_QUEUE_MAX {
         let test = message(WebhookEvent::Test, number);
         scope.queue_webhook_test(&hook, &test).await.unwrap();
     }
@@ -173,13 +175,38 @@ async fn so_many_messages_wait_and_one_more_drops_the_oldest_and_is_counted() {
     let full = u64::try_from(WEBHOOK_QUEUE_MAX).unwrap();
     assert_eq!(scope.count_webhook_queue(&hook).await.unwrap(), full);
     assert_eq!(scope.webhook(&hook).await.unwrap().unwrap().dropped, 1);
-    let oldest = scope
-        .webhook_deliveries(&hook, 9_999)
-        .await
-        .unwrap()
-        .pop()
-        .unwrap();
-    assert_eq!(oldest.id, "event 1");
+    let mut kept = scope.webhook_deliveries(&hook, 9_999).await.unwrap();
+    assert_eq!(kept.pop().unwrap().id, "event 0", "an alert is dropped last");
+    assert_eq!(kept.pop().unwrap().id, "event 2");
+}
+
+#[tokio::test]
+async fn an_alert_is_sent_before_what_has_waited_longer() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    for (number, event) in [
+        (1, WebhookEvent::Test),
+        (2, WebhookEvent::EmergencyAlert),
+        (3, WebhookEvent::EmergencyAlert),
+    ] {
+        let one = message(event, number);
+        scope.queue_webhook_test(&hook, &one).await.unwrap();
+    }
+    let mut sent = Vec::new();
+    while let Some(turn) = writing.webhook_turns().await.unwrap().pop() {
+        let WebhookTask::Message { number, .. } = turn.task else {
+            panic!("{turn:?}");
+        };
+        let mut scope = writing.account(&id("one"));
+        let (event, _) = scope.webhook_message(&hook, number).await.unwrap().unwrap();
+        sent.push(event);
+        let taken = attempt(DeliveryState::Delivered);
+        scope.settle_webhook_message(&hook, number, &taken).await.unwrap();
+    }
+    assert_eq!(sent, ["event 2", "event 3", "event 1"]);
 }
 
 #[tokio::test]

@@ -88,10 +88,21 @@ impl Switch {
         }
         let devices: usize = invitees.iter().map(|invitee| invitee.devices.len()).sum();
         // A page to nobody is carried out all the same, so that its report says who is missing.
-        if manner == Manner::Conversation && devices == 0 {
-            return Err(CallOffence::NobodyRegistered);
-        }
-        let room = self.admission.admit(caller, load, 1 + devices)?;
+        let admitted = if manner == Manner::Conversation && devices == 0 {
+            Err(CallOffence::NobodyRegistered)
+        } else {
+            let admitted = self.admission.admit(caller, load, 1 + devices);
+            admitted.map_err(CallOffence::from)
+        };
+        let room = match admitted {
+            Ok(room) => room,
+            Err(offence) => {
+                // Whoever is told of alerts hears of those as well that no device sounds.
+                let call = self.random_page_id();
+                self.tell_of_alert(call, &extension.extension, caller);
+                return Err(offence);
+            }
+        };
         let (id, leg) = (self.calls.next_call(), self.calls.next_leg());
         let mut caller_leg = Leg::new(id, caller.clone(), flow, security, self.random_number());
         caller_leg.session = Some(session);

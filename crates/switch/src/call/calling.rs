@@ -6,7 +6,7 @@ use media::bridge::LegId;
 use media::sdp::{self, Hidden, SecurityOffer};
 use model::directory::ExtensionRole;
 use model::status::{MissingReason, ZoneEvent};
-use model::{ATTEMPT_HEADER, PageId, SipUser, SlotKind};
+use model::{ATTEMPT_HEADER, Extension, PageId, SipUser, SlotKind};
 use paging::{LegNumber, Page};
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
@@ -52,45 +52,48 @@ impl Switch {
         let Some(call) = self.calls.call_by_id.get(&id) else {
             return;
         };
+        let (manner, extension) = (call.manner, call.extension.clone());
         let caller = self.calls.leg_by_id.get(&call.caller);
-        let role = self
-            .directory
-            .extension(call.extension.as_str())
-            .map(|record| &record.role);
-        let is_alert = matches!(
-            role,
-            Some(
-                ExtensionRole::Alert { .. }
-                    | ExtensionRole::Slot {
-                        kind: SlotKind::Alert,
-                        ..
-                    }
-            )
-        );
-        let raised = caller.filter(|_| is_alert).map(|caller| ZoneEvent::AlertRaised {
-            account: self.config.account.clone(),
-            call: page.clone(),
-            extension: call.extension.clone(),
-            caller: caller.user.clone(),
-        });
-        match (call.manner, caller) {
+        let caller = caller.map(|leg| leg.user.clone());
+        match (manner, &caller) {
             (Manner::Page, Some(talker)) => {
                 self.counters.calls.pages_started += 1;
-                let (extension, talker) = (call.extension.clone(), talker.user.clone());
-                let account = self.config.account.clone();
                 self.emit(ZoneEvent::PageStarted {
-                    account,
-                    page,
-                    extension,
-                    talker,
+                    account: self.config.account.clone(),
+                    page: page.clone(),
+                    extension: extension.clone(),
+                    talker: talker.clone(),
                     listeners,
                 });
             }
             (Manner::Conversation, _) => self.counters.calls.conversations_started += 1,
             (Manner::Page, None) => {}
         }
-        if let Some(raised) = raised {
-            self.emit(raised);
+        if let Some(caller) = caller {
+            self.tell_of_alert(page, &extension, &caller);
+        }
+    }
+
+    /// Tells that somebody raises an alert, if what is called is one.
+    pub(super) fn tell_of_alert(&mut self, call: PageId, extension: &Extension, caller: &SipUser) {
+        let called = self.directory.extension(extension.as_str());
+        let is_alert = called.is_some_and(|record| {
+            matches!(
+                record.role,
+                ExtensionRole::Alert { .. }
+                    | ExtensionRole::Slot {
+                        kind: SlotKind::Alert,
+                        ..
+                    }
+            )
+        });
+        if is_alert {
+            self.emit(ZoneEvent::AlertRaised {
+                account: self.config.account.clone(),
+                call,
+                extension: extension.clone(),
+                caller: caller.clone(),
+            });
         }
     }
 

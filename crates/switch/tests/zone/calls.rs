@@ -5,6 +5,9 @@ use std::time::Duration;
 use media::bridge::{Command, Event, Role};
 use media::codec::Codec;
 use media::sdp::{self, Direction};
+use model::SlotKind;
+use model::directory::{Change, Edit, Epoch, ExtensionRecord, ExtensionRole, Update, User, UserKind};
+use model::status::ZoneEvent;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sip::flow::Transport;
@@ -13,7 +16,7 @@ use sip::user_agent::{Body, EndCause};
 use switch::{Input, PROBE_EVERY, RINGING_MAX};
 
 use crate::phone::Script;
-use crate::world::World;
+use crate::world::{World, person, user};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -356,6 +359,45 @@ fn a_leg_the_bridge_refuses_is_hung_up_on() {
 
     assert!(matches!(world.phones[1].ended[..], [EndCause::Bye { .. }]));
     assert!(matches!(world.phones[0].ended[..], [EndCause::Bye { .. }]));
+}
+
+#[test]
+fn an_alert_to_a_slot_of_a_device_that_is_away_is_told_of_and_one_call_to_it_that_is_none_is_not() {
+    for (kind, is_told) in [(SlotKind::Alert, true), (SlotKind::Ring, false)] {
+        let mut world = World::new(&["caller"]);
+        world.register("caller", Transport::Tls);
+        let slot = User {
+            kind: UserKind::Device("hall".parse().unwrap()),
+            ..person("slot")
+        };
+        let extension = ExtensionRecord {
+            extension: "900".parse().unwrap(),
+            name: "Hall".to_owned(),
+            role: ExtensionRole::Slot {
+                kind,
+                user: user("slot"),
+            },
+        };
+        world.input(Input::Directory(Update::Change(Change {
+            account: "acme".parse().unwrap(),
+            epoch: Epoch(2),
+            edits: vec![Edit::PutUser(slot), Edit::PutExtension(extension)],
+        })));
+
+        world.phones[0].call(world.now, "900");
+        world.settle();
+
+        assert_eq!(
+            world.phones[0].rejected[0].status(),
+            Some(StatusCode::TEMPORARILY_UNAVAILABLE)
+        );
+        let is_raised = |event: &ZoneEvent| {
+            matches!(event, ZoneEvent::AlertRaised { caller, extension, .. }
+                if caller.as_str() == "caller" && extension.as_str() == "900")
+        };
+        let raised = world.events.iter().filter(|event| is_raised(event)).count();
+        assert_eq!(raised, usize::from(is_told), "{kind:?}");
+    }
 }
 
 /// Sends a re-INVITE with this version of the caller's description and returns the response.

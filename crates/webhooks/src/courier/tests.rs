@@ -11,9 +11,13 @@ fn webhook(number: u128) -> WebhookId {
 }
 
 fn failed() -> Outcome {
+    refused(Some(500))
+}
+
+fn refused(status: Option<u16>) -> Outcome {
     Outcome::Failed {
-        status: Some(500),
-        cause: "the receiver answers 500".to_owned(),
+        status,
+        cause: "the receiver has not taken it".to_owned(),
     }
 }
 
@@ -122,6 +126,52 @@ fn a_message_is_given_up_after_its_last_try_and_the_next_one_follows() {
     });
     assert_eq!(tries, [0, 10, 70, 370, 2_170, 7_570, 7_570]);
     assert_eq!((queue.given_up, queue.delivered), (vec![1], vec![2]));
+}
+
+#[test]
+fn what_a_receiver_refuses_for_good_is_given_up_at_once_and_what_may_pass_is_tried_again() {
+    for (status, is_final) in [
+        (Some(399), false),
+        (Some(400), true),
+        (Some(408), false),
+        (Some(413), true),
+        (Some(425), false),
+        (Some(429), false),
+        (Some(499), true),
+        (Some(500), false),
+        (None, false),
+    ] {
+        let mut queue = Queue::of(1..=2);
+        let tries = run(RetryPlan::default(), &mut queue, |number| {
+            if number == 1 {
+                refused(status)
+            } else {
+                Outcome::Taken(200)
+            }
+        });
+        assert_eq!(tries == [0, 0], is_final, "{status:?}: {tries:?}");
+        assert_eq!((queue.given_up, queue.delivered), (vec![1], vec![2]));
+    }
+}
+
+#[test]
+fn what_comes_first_meanwhile_does_not_wait_for_what_is_to_be_tried_again() {
+    let mut courier = Courier::new(RetryPlan::default());
+    let message = |number, not_before| {
+        Wanted::Message(Head {
+            number,
+            tries: 0,
+            failures: 0,
+            not_before,
+        })
+    };
+    courier.handle_first([(webhook(1), message(1, NOW.after_seconds(5_400)))], NOW);
+    assert_eq!(courier.poll_output(), None);
+    courier.handle_first([(webhook(1), message(2, NOW))], NOW);
+    assert!(matches!(
+        courier.poll_output(),
+        Some(Output::Send { number: 2, .. })
+    ));
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) struct Post {
     /// Headers besides those of every message.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: String,
+    /// Its receiver is told passwords.
+    pub(super) shows_passwords: bool,
     /// What the receiver says is of interest.
     pub(super) wants_answer: bool,
 }
@@ -76,6 +78,11 @@ impl Client {
 
     async fn exchange(&self, post: Post) -> Result<(u16, Bytes), Refused> {
         let url = &post.url;
+        if !url.is_secure() && post.shows_passwords {
+            return Err(refused(
+                "the address is not https://, and passwords are told over nothing else; add the webhook anew without passwords",
+            ));
+        }
         if !url.is_secure() && !self.allows_http {
             return Err(refused(
                 "the address is not https://; webhooks.allow-http in service.toml would allow it",

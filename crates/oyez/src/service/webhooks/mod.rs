@@ -6,7 +6,7 @@ mod happenings;
 mod presence;
 mod provision;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ use net::tls::{ClientTls, ClientTlsConfig};
 use registrations::Registrations;
 use store::{Store, StoreError, WebhookAttempt, WebhookTask, timestamp};
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::sleep;
 use webhooks::message::{Frame, question};
 use webhooks::signature::{EVENT_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, judge_answer, sign};
@@ -127,7 +127,8 @@ struct Delivering {
     courier: Courier,
     changes: watch::Receiver<u64>,
     account_by_webhook: BTreeMap<WebhookId, AccountId>,
-    tries: JoinSet<(WebhookId, Outcome)>,
+    tries: JoinSet<Outcome>,
+    webhook_by_try: HashMap<task::Id, WebhookId>,
     /// What could not be done yet. Before it is, nothing is sent: a try that is not kept would be made again at once.
     undone: Option<Output>,
 }
@@ -141,6 +142,7 @@ impl Delivering {
             courier: Courier::new(plan),
             account_by_webhook: BTreeMap::new(),
             tries: JoinSet::new(),
+            webhook_by_try: HashMap::new(),
             undone: None,
         }
     }
@@ -151,16 +153,35 @@ impl Delivering {
                 let error = device::sentence(&error);
                 tracing::error!(%error, "webhooks wait: what is to be sent cannot be read, or what was sent not be kept");
                 sleep(RETRY_AFTER).await;
+                continue;
             }
             tokio::select! {
                 changed = self.changes.changed() => if changed.is_err() {
                     return;
                 },
-                Some(ended) = self.tries.join_next() => if let Ok((webhook, outcome)) = ended {
-                    self.courier.handle_answer(&webhook, outcome, now());
-                },
+                Some(ended) = self.tries.join_next_with_id() => self.take(ended),
                 () = until(self.courier.next_timeout()) => self.courier.handle_timeout(now()),
             }
+        }
+    }
+
+    /// Starts a try.
+    fn start(&mut self, webhook: &WebhookId, trying: impl Future<Output = Outcome> + Send + 'static) {
+        let started = self.tries.spawn(trying);
+        self.webhook_by_try.insert(started.id(), webhook.clone());
+    }
+
+    /// Takes how a try has ended. One that was broken off has failed: its receiver waits for no answer that never comes.
+    fn take(&mut self, ended: Result<(task::Id, Outcome), JoinError>) {
+        let (id, outcome) = ended.unwrap_or_else(|error| {
+            let failed = Outcome::Failed {
+                status: None,
+                cause: "the try was broken off by a fault of the service, which its log has".to_owned(),
+            };
+            (error.id(), failed)
+        });
+        if let Some(webhook) = self.webhook_by_try.remove(&id) {
+            self.courier.handle_answer(&webhook, outcome, now());
         }
     }
 
@@ -238,11 +259,12 @@ impl Delivering {
             headers: signed(&found.secret, &body),
             url: found.url,
             body,
+            shows_passwords: found.shows_passwords,
             wants_answer: true,
         };
-        let (client, webhook) = (Arc::clone(&self.client), webhook.clone());
-        self.tries.spawn(async move {
-            let outcome = match client.send(post).await {
+        let client = Arc::clone(&self.client);
+        self.start(webhook, async move {
+            match client.send(post).await {
                 Ok((status, answer)) => match judge_answer(&found.secret, &plain, &answer) {
                     Ok(()) => Outcome::Taken(status),
                     Err(not_proved) => Outcome::Failed {
@@ -251,8 +273,7 @@ impl Delivering {
                     },
                 },
                 Err(refused) => failed(refused),
-            };
-            (webhook, outcome)
+            }
         });
         Ok(())
     }
@@ -277,15 +298,15 @@ impl Delivering {
             url: found.url,
             headers,
             body: body.reveal().to_owned(),
+            shows_passwords: found.shows_passwords,
             wants_answer: false,
         };
-        let (client, webhook) = (Arc::clone(&self.client), webhook.clone());
-        self.tries.spawn(async move {
-            let outcome = match client.send(post).await {
+        let client = Arc::clone(&self.client);
+        self.start(webhook, async move {
+            match client.send(post).await {
                 Ok((status, _)) => Outcome::Taken(status),
                 Err(refused) => failed(refused),
-            };
-            (webhook, outcome)
+            }
         });
         Ok(())
     }
@@ -312,8 +333,14 @@ impl Delivering {
         let Some(account) = self.account_by_webhook.get(webhook) else {
             return Ok(());
         };
-        if let Some(because) = &attempt.stops {
-            tracing::warn!(webhook = webhook.as_str(), because, "a webhook is sent no more");
+        if attempt.stops.is_some() {
+            // Why may have the receiver's address in it, which may be a secret.
+            let (webhook, status) = (webhook.as_str(), attempt.status);
+            tracing::warn!(
+                webhook,
+                status,
+                "a webhook is sent no more; its page in the portal says why"
+            );
         }
         let mut writing = self.store.write().await?;
         let mut scope = writing.account(account);
@@ -355,5 +382,54 @@ fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
         state,
         not_before,
         stops,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use webhooks::address::AddressPolicy;
+
+    use super::*;
+
+    async fn delivering(folder: &std::path::Path) -> Delivering {
+        let client = Client {
+            tls: Err("there are no authorities".to_owned()),
+            addresses: AddressPolicy {
+                loopback: true,
+                link_local: false,
+                private: true,
+            },
+            allows_http: true,
+        };
+        let store = Arc::new(Store::open(folder).await.unwrap());
+        Delivering::new(store, client, RetryPlan::default())
+    }
+
+    #[tokio::test]
+    async fn a_try_that_is_broken_off_has_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut delivering = delivering(folder.path()).await;
+        let webhook = WebhookId::from_random(1);
+        delivering
+            .courier
+            .handle_first([(webhook.clone(), Wanted::Question)], now());
+        assert_eq!(
+            delivering.courier.poll_output(),
+            Some(Output::Ask(webhook.clone()))
+        );
+        delivering.start(&webhook, async { panic!("a fault") });
+
+        let ended = delivering.tries.join_next_with_id().await.unwrap();
+        delivering.take(ended);
+
+        assert!(!delivering.courier.is_under_way(&webhook));
+        let settled = delivering.courier.poll_output();
+        assert!(matches!(
+            settled,
+            Some(Output::Proved {
+                outcome: Outcome::Failed { .. },
+                ..
+            })
+        ));
     }
 }

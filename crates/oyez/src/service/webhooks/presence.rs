@@ -22,16 +22,7 @@ const BATCH: usize = 200;
 
 /// Tells of devices until the service ends.
 pub(super) async fn tell(store: Arc<Store>, account: AccountId, registrations: Arc<Registrations>) {
-    let mut watching = Watching {
-        directory: store.directory_changes(),
-        registered: registrations.changes(),
-        users_by_device: None,
-        presence: None,
-        untold: Vec::new(),
-        store,
-        account,
-        registrations,
-    };
+    let mut watching = Watching::new(store, account, registrations);
     loop {
         if let Err(error) = watching.look().await {
             let error = device::sentence(&error);
@@ -62,7 +53,7 @@ struct Watching {
     registrations: Arc<Registrations>,
     directory: watch::Receiver<u64>,
     registered: watch::Receiver<u64>,
-    /// Who registers for each device; none where that may have changed.
+    /// Who registers for each device, which may be nobody; none where that may have changed.
     users_by_device: Option<BTreeMap<DeviceId, Vec<String>>>,
     presence: Option<Presence>,
     /// What is to be told, the first last.
@@ -70,6 +61,19 @@ struct Watching {
 }
 
 impl Watching {
+    fn new(store: Arc<Store>, account: AccountId, registrations: Arc<Registrations>) -> Self {
+        Self {
+            directory: store.directory_changes(),
+            registered: registrations.changes(),
+            users_by_device: None,
+            presence: None,
+            untold: Vec::new(),
+            store,
+            account,
+            registrations,
+        }
+    }
+
     async fn look(&mut self) -> Result<(), StoreError> {
         self.tell_all().await?;
         if self.users_by_device.is_none() {
@@ -101,9 +105,12 @@ impl Watching {
 
     async fn users(&self) -> Result<BTreeMap<DeviceId, Vec<String>>, StoreError> {
         let mut reading = self.store.read().await?;
-        let assignments = reading.account(&self.account).assignments().await?;
-        let mut users: BTreeMap<DeviceId, Vec<String>> = BTreeMap::new();
-        for assignment in assignments {
+        let mut scope = reading.account(&self.account);
+        // A device whose last extension was taken away goes down as one that is unplugged does.
+        let devices = scope.devices().await?.into_iter();
+        let mut users: BTreeMap<DeviceId, Vec<String>> =
+            devices.map(|device| (device.id, Vec::new())).collect();
+        for assignment in scope.assignments().await? {
             users
                 .entry(assignment.device)
                 .or_default()
@@ -145,5 +152,51 @@ impl Watching {
         }
         messages.push(frame(&self.account)?.device_state(device, told.is_up, told.since));
         Ok(messages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::inventory::{Account, Description, DeviceType, DisplayName, MacAddress, Timestamp};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_device_whose_last_extension_is_gone_is_one_that_nobody_registers_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).await.unwrap());
+        let account = Account {
+            id: "acme".parse().unwrap(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        };
+        let device = Device {
+            id: DeviceId::from_random(1),
+            name: DisplayName::new("Hall").unwrap(),
+            description: Description::new("").unwrap(),
+            mac: MacAddress::new([2, 0, 0, 0, 0, 1]),
+            kind: DeviceType::Oyez,
+            model: None,
+            firmware: None,
+            site: None,
+            added_at: Timestamp(0),
+        };
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account).await.unwrap();
+        let mut scope = writing.account(&account.id);
+        scope.add_device(&device).await.unwrap();
+        scope.note_told_presence(&device.id, true).await.unwrap();
+        writing.commit().await.unwrap();
+        let mut watching = Watching::new(store, account.id, Arc::default());
+
+        watching.look().await.unwrap();
+
+        let presence = watching.presence.unwrap();
+        assert!(
+            presence.next_timeout().is_some(),
+            "it is to be told that it is down"
+        );
     }
 }

@@ -122,6 +122,11 @@ async fn what_is_wrong_is_marked_and_what_was_typed_stays() {
             "event",
             "no event that can be chosen",
         ),
+        (
+            "url=http://hooks.example.com/&event=oyez.page_ended&passwords=on",
+            "url",
+            "over https:// alone",
+        ),
     ] {
         let refused = visit.post("/webhooks/add", form).await;
         assert!(refused.marks(field, words), "{form}: {}", refused.text);

@@ -1,0 +1,4 @@
+INSERT INTO webhook VALUES ('00000000000000000000000000000001', 'one', 'https://hooks.example.com/oyez', 'phone.emergency_alert oyez.device_down', 0, X'04040404040404040404040434135bad059b1e7c28d6c2a5681fdecb9685f1463cf6803506edcd55b2ca', 'active', '', 1, 0, 1000000);
+INSERT INTO webhook_delivery (webhook, event, event_id, at, body, state, tries, not_before, tried_at, status, cause) VALUES ('00000000000000000000000000000001', 'oyez.test', 'event 1', 1000000, X'05050505050505050505050599d3e25eb4f30b11da553209e017a7c032357c21dffc27f1409eec19885180ece1b1624a825f8d3d81603bab70d9420cb5082c15a357bbb9386bd1525824b9ef08704493952d85fdd5b2a7c7c4bc02a4337764fc64694e50a3a3b65a1d6a3e1d6a0e496f99ba49c65cc7554a814898e36109db421a10237f30d41ffa7278dcae7bd035b97b', 'waiting', 1, 1010000, 1000000, 500, 'the receiver answers 500');
+INSERT INTO told_presence VALUES ('00000000000000000000000000000001', 1);
+INSERT INTO told_provision VALUES ('one', '', '');
