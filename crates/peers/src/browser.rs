@@ -126,6 +126,7 @@ impl Browser {
         let arguments = [&usual[..], more].concat();
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "acceptInsecureCerts": true,
+            "goog:loggingPrefs": {"browser": "SEVERE"},
             "goog:chromeOptions": {
                 "binary": "/usr/bin/chromium",
                 "args": arguments,
@@ -335,6 +336,19 @@ impl Browser {
                 "features": [{"name": "prefers-color-scheme", "value": scheme}],
             }),
         );
+    }
+
+    /// Looks at pages in this way, on the narrowest screen.
+    pub fn look_on_the_narrowest(&self, view: View) {
+        self.look(view);
+        self.resize(NARROWEST.0, NARROWEST.1);
+    }
+
+    /// What the console of the browser has told of errors since it was asked last.
+    pub fn console_errors(&self) -> Vec<String> {
+        let told = self.ask("POST", "/se/log", &json!({ "type": "browser" }));
+        let lines = told.as_array().into_iter().flatten();
+        lines.map(|line| text(line, "/message")).collect()
     }
 
     fn resize(&self, width: u32, height: u64) {
