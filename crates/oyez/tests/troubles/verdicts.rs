@@ -180,6 +180,7 @@ fn taken_back(site: &Site) {
     site.open_device("Stolen");
     site.portal.press("Provision");
     site.portal.press("Take its certificates back");
+    site.portal.press("Take its certificates back");
     let both = site.folder().join("stolen.pem");
     let folder = state.join("certificate");
     let text = ["device.pem", "device.key"].map(|name| fs::read_to_string(folder.join(name)).unwrap());

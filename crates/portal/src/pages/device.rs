@@ -24,7 +24,7 @@ struct Page {
     belongs: (Option<Place>, Option<ProvisionTemplate>),
     slots: Vec<Slot>,
     can_restart: bool,
-    /// What the device was just asked for.
+    /// What the device was just asked for, or what was just done about it.
     asked: Option<&'static str>,
 }
 
@@ -63,6 +63,7 @@ pub(super) async fn show(
         asked: match told.asked.as_str() {
             "resync" => Some("The device was asked to fetch its configuration."),
             "restart" => Some("The device was asked to restart."),
+            "revoke" => Some("What the device has of certificates and claim codes is good no more."),
             _ => None,
         },
         device,

@@ -40,10 +40,23 @@ pub(super) const ADMITS_OWING: [&str; 5] = [
 
 /// The table. Who looks sees what is there; an operator speaks; forms, and what changes something or
 /// shows a secret, are an administrator's.
-#[expect(clippy::too_many_lines, reason = "a flat table")]
 pub(super) fn routes() -> Vec<Route> {
-    use Role::{Admin, Operator, Owner, Viewer};
-    let mut routes = vec![
+    let mut routes = Vec::new();
+    routes.extend(start_and_holders());
+    routes.extend(devices());
+    routes.extend(groups_and_pages());
+    routes.extend(people());
+    routes.extend(sites_and_templates());
+    routes.extend(account());
+    routes.extend(in_bulk());
+    routes.push(post(Role::Viewer, "/sign-out", sign_in::sign_out));
+    routes
+}
+
+/// Where everybody begins, and who has an extension.
+fn start_and_holders() -> Vec<Route> {
+    use Role::{Admin, Viewer};
+    vec![
         get(Viewer, "/", start::show),
         get(Viewer, "/start/live", start::live),
         get(Viewer, "/users", holders::show_users),
@@ -60,6 +73,14 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/common-areas/{id}", holder_edit::save),
         get(Admin, "/common-areas/{id}/remove", holder_edit::ask_removal),
         post(Admin, "/common-areas/{id}/remove", holder_edit::remove),
+        get(Viewer, "/changes", live::changes),
+    ]
+}
+
+/// Devices, what they are given, and the extensions in their slots.
+fn devices() -> Vec<Route> {
+    use Role::{Admin, Viewer};
+    vec![
         get(Viewer, "/devices", devices::show_assigned),
         get(Viewer, "/devices/unassigned", devices::show_unassigned),
         get(Admin, "/devices/add", device_new::show),
@@ -72,6 +93,7 @@ pub(super) fn routes() -> Vec<Route> {
         get(Admin, "/devices/{id}/configuration", configuration::show),
         get(Viewer, "/devices/{id}/provision", provision::show),
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
+        get(Admin, "/devices/{id}/revoke", claim_code::ask_revocation),
         post(Admin, "/devices/{id}/revoke", claim_code::revoke),
         get(Viewer, "/authority", authority::show),
         post(Admin, "/devices/{id}/release", review::release),
@@ -92,7 +114,6 @@ pub(super) fn routes() -> Vec<Route> {
         post(Admin, "/device-password/rotate", device_password::rotate),
         post(Admin, "/devices/{id}/resync", resync::resync),
         post(Admin, "/devices/{id}/restart", resync::restart),
-        get(Viewer, "/changes", live::changes),
         get(Viewer, "/devices/{id}/live", device::live),
         get(Viewer, "/devices/{id}/check", check::show),
         get(Viewer, "/devices/{id}/extensions", extensions::show),
@@ -111,6 +132,13 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         get(Admin, "/devices/{id}/lines/{line}/remove", line_edit::ask_removal),
         post(Admin, "/devices/{id}/lines/{line}/remove", line_edit::remove),
+    ]
+}
+
+/// Who hears a page together, speaking to them, and what was heard.
+fn groups_and_pages() -> Vec<Route> {
+    use Role::{Admin, Operator, Viewer};
+    vec![
         get(Viewer, "/page-groups", groups::show),
         get(Admin, "/page-groups/add", group_new::show),
         post(Admin, "/page-groups/add", group_new::add),
@@ -136,6 +164,13 @@ pub(super) fn routes() -> Vec<Route> {
         get(Viewer, "/zones/live", zones::live),
         get(Viewer, "/reports", reports::show),
         get(Viewer, "/reports/{number}", reports::show_one),
+    ]
+}
+
+/// Whoever signs in, and what each of them did.
+fn people() -> Vec<Route> {
+    use Role::{Owner, Viewer};
+    vec![
         get(Viewer, "/audit", audit::show),
         get(Viewer, "/administrators", administrators::show),
         get(Owner, "/administrators/add", administrators::show_add),
@@ -147,16 +182,26 @@ pub(super) fn routes() -> Vec<Route> {
         post(Owner, "/administrators/{id}/remove", administrators::remove),
         get(Viewer, "/password", invited::show_own),
         post(Viewer, "/password", invited::change_own),
-    ];
-    routes.extend(sites_templates_and_settings());
-    routes.extend(in_bulk());
-    routes.push(post(Viewer, "/sign-out", sign_in::sign_out));
-    routes
+        get(
+            Owner,
+            "/administrators/{id}/second-factor",
+            administrator_factor::ask,
+        ),
+        post(
+            Owner,
+            "/administrators/{id}/second-factor",
+            administrator_factor::take_away,
+        ),
+        get(Viewer, "/second-factor", second_factor::show),
+        post(Viewer, "/second-factor", second_factor::set_up),
+        post(Viewer, "/second-factor/codes", second_factor::renew_codes),
+        post(Viewer, "/second-factor/off", second_factor::turn_off),
+    ]
 }
 
-/// What is put into a site, given a template, or held by the settings of the account stands elsewhere; these are their own pages.
-fn sites_templates_and_settings() -> Vec<Route> {
-    use Role::{Admin, Owner, Viewer};
+/// What is put into a site or given a template stands elsewhere; these are their own pages.
+fn sites_and_templates() -> Vec<Route> {
+    use Role::{Admin, Viewer};
     vec![
         get(Viewer, "/sites", sites::show),
         get(Admin, "/sites/add", site_edit::show_add),
@@ -174,20 +219,13 @@ fn sites_templates_and_settings() -> Vec<Route> {
         get(Viewer, "/templates/{id}/devices", templates::show_devices),
         get(Admin, "/templates/{id}/remove", template_edit::ask_removal),
         post(Admin, "/templates/{id}/remove", template_edit::remove),
-        get(
-            Owner,
-            "/administrators/{id}/second-factor",
-            administrator_factor::ask,
-        ),
-        post(
-            Owner,
-            "/administrators/{id}/second-factor",
-            administrator_factor::take_away,
-        ),
-        get(Viewer, "/second-factor", second_factor::show),
-        post(Viewer, "/second-factor", second_factor::set_up),
-        post(Viewer, "/second-factor/codes", second_factor::renew_codes),
-        post(Viewer, "/second-factor/off", second_factor::turn_off),
+    ]
+}
+
+/// Settings of the account, lists of everything, and programs that ask or are told.
+fn account() -> Vec<Route> {
+    use Role::Admin;
+    vec![
         get(Admin, "/settings", settings::show),
         post(Admin, "/settings", settings::save),
         get(Admin, "/import", import::show),

@@ -161,9 +161,19 @@ async fn the_certificates_of_a_device_are_taken_back_with_its_claim_code() {
     let device = visit.add_device(MAC, "oyez", "").await;
     visit.post(&format!("{device}/claim-code"), "").await;
     let steps = visit.get(&format!("{device}/provision")).await.text;
-    assert!(steps.contains("Take its certificates back"));
+    assert!(steps.contains(&format!("href=\"{device}/revoke\"")));
+    let asked = visit.get(&format!("{device}/revoke")).await.text;
+    assert!(asked.contains("do not become good again"));
+    assert_eq!(visit.audit().await, ["make claim code", "add device"]);
     let answer = visit.post(&format!("{device}/revoke"), "").await;
-    assert_eq!(answer.location(), format!("{device}/provision"));
+    assert_eq!(answer.location(), format!("{device}?asked=revoke"));
+    assert!(
+        visit
+            .get(answer.location())
+            .await
+            .text
+            .contains("is good no more.")
+    );
     assert_eq!(
         visit.audit().await,
         ["revoke certificates", "make claim code", "add device"]
