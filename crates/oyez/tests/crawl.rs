@@ -1,12 +1,13 @@
 //! Every page of the portal, in a browser, as its owner sees it on the narrowest phone, light and dark.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "helpers of tests state what they expect, as tests do"
 )]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use endpoint::CallerEvent;
@@ -24,6 +25,8 @@ use tokio::time::timeout;
 
 /// The table of routes, which a test of the portal holds to the program.
 const ROUTES: &str = include_str!("../../../docs/portal-roles.md");
+/// What only another administrator with a second factor has.
+const NEEDS_ANOTHER: &str = "/administrators/{id}/second-factor";
 /// What is wrong with a page, as a script finds it.
 const FAULTS: &str = include_str!("crawl/faults.js");
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -36,7 +39,7 @@ const PAGES_OF_A_ROUTE: usize = 3;
 fn routes() -> Vec<&'static str> {
     let paths = ROUTES.lines().filter_map(|line| {
         let path = line.strip_prefix("| GET | `")?.split_once('`')?.0;
-        (!path.ends_with("/live") && path != "/changes").then_some(path)
+        (!path.ends_with("/live") && !path.ends_with("/changes")).then_some(path)
     });
     paths.collect()
 }
@@ -73,7 +76,11 @@ impl Crawler {
         let links = "return [...document.querySelectorAll('a[href^=\"/\"]')]
             .filter(link => !link.hasAttribute('download')).map(link => new URL(link.href).pathname)";
         let links: Vec<String> = serde_json::from_value(self.portal.run(links, &json!([]))).unwrap();
-        for path in links {
+        self.queue(links);
+    }
+
+    fn queue(&mut self, paths: Vec<String>) {
+        for path in paths {
             if self.known.insert(path.clone()) {
                 self.to_see.push_back(path);
             }
@@ -89,14 +96,75 @@ impl Crawler {
             if *seen == PAGES_OF_A_ROUTE {
                 continue;
             }
-            *seen += 1;
-            let number = *seen;
             if self.is_page(&path) {
                 self.go(&path);
-                let name = route.replace(['/', '{', '}'], "-");
-                self.judge(&format!("crawl{name}{number}"));
-                self.note_links();
+                self.look();
+            } else {
+                *self.seen_by_route.entry(route).or_default() += 1;
             }
+        }
+    }
+
+    /// Judges the page that is open, and notes where it leads.
+    fn look(&mut self) {
+        let path = self.portal.run("return location.pathname", &json!([]));
+        let path = path.as_str().unwrap();
+        self.known.insert(path.to_owned());
+        let route = route_of(&self.routes, path).unwrap();
+        let seen = self.seen_by_route.entry(route).or_default();
+        *seen += 1;
+        let name = format!("crawl{}{seen}", route.replace(['/', '{', '}'], "-"));
+        self.judge(&name);
+        self.note_links();
+    }
+
+    /// Fills in the form of a page, sends it, and looks at what comes of it.
+    fn add(&mut self, path: &str, fields: &[(&str, &str)], ticked: &[&str]) {
+        self.go(path);
+        for (field, value) in fields {
+            self.portal.fill(field, value);
+        }
+        for field in ticked {
+            self.portal.click(field);
+        }
+        self.portal.press("Save");
+        self.look();
+    }
+
+    /// Makes one of everything that the example has none of.
+    fn add_one_of_everything(&mut self) {
+        self.add("/sites/add", &[("#name", "Depot")], &[]);
+        let template = [("#name", "Quiet"), ("#content", "audio.page.vol = -12dB")];
+        self.add("/templates/add", &template, &[]);
+        self.add("/api-clients/add", &[("#name", "Lists")], &["[name=scope]"]);
+        let receiver = "https://hooks.example.com/a/long/address/of/a/receiver/of/what/happens";
+        self.add("/webhooks/add", &[("#url", receiver)], &["[name=event]"]);
+        let group = [("#name", "Night staff"), ("#extension", "710")];
+        self.go("/page-groups/add");
+        self.portal.choose("#pagers", "Those who are named");
+        for (field, value) in group {
+            self.portal.fill(field, value);
+        }
+        self.portal.press("Save");
+        self.look();
+    }
+
+    /// Sends a list, looks at what it would do and at the work that it makes, and chooses many rows.
+    fn work_on_lists(&mut self, folder: &Path) {
+        let file = folder.join("rooms.csv");
+        let list = "record,name,extension,country,time_zone\ncommon_area,Room 1,801,CA,UTC\n";
+        fs::write(&file, list).unwrap();
+        self.go("/import");
+        self.portal.attach("#file", &file);
+        self.portal.press("Show what it would change");
+        self.look();
+        self.portal.press("Apply");
+        self.look();
+        for path in ["/devices", "/users", "/common-areas"] {
+            self.go(path);
+            self.portal.click("[name=all]");
+            self.portal.press("Go on…");
+            self.look();
         }
     }
 
@@ -108,12 +176,13 @@ impl Crawler {
                 asked.getResponseHeader('content-disposition') || '']";
         let answer = self.portal.run(script, &json!([path]));
         let status = answer.pointer("/0").and_then(Value::as_u64).unwrap();
-        // A page for several rows asks which: the browser tells of that as of an error.
+        // A page for several rows asks which.
         if status == 422 {
             self.portal.console_errors();
             return false;
         }
-        if status >= 400 {
+        // What cannot be yet has a page that says why.
+        if status >= 400 && status != 409 {
             self.faults.push(format!("{path}: status {status}"));
             return false;
         }
@@ -141,9 +210,10 @@ impl Crawler {
             self.faults.extend(told);
         }
         self.portal.look(View::Wide);
-        let errors = self.portal.console_errors();
-        self.faults
-            .extend(errors.into_iter().map(|error| format!("{path}: {error}")));
+        // The browser tells of a page with such a status as of an error.
+        let is_fault = |error: &String| !error.contains("status of 409");
+        let errors = self.portal.console_errors().into_iter().filter(is_fault);
+        self.faults.extend(errors.map(|error| format!("{path}: {error}")));
     }
 }
 
@@ -181,24 +251,21 @@ async fn every_page_of_the_portal_is_whole_on_a_phone() {
         .fill_in("New password, at least 8 characters", PASSWORD);
     crawler.portal.fill_in("The same password again", PASSWORD);
     crawler.portal.press("Sign in");
-    crawler.judge("crawl-start");
-    crawler.note_links();
+    crawler.look();
+    crawler.add_one_of_everything();
+    crawler.work_on_lists(folder.path());
     // What no page leads to is looked at too, where its address is known.
     let plain = crawler
         .routes
         .clone()
         .into_iter()
         .filter(|route| !route.contains('{'));
-    crawler.to_see.extend(plain.map(str::to_owned));
+    crawler.queue(plain.map(str::to_owned).collect());
     crawler.crawl();
 
-    let unseen: Vec<_> = crawler
-        .routes
-        .iter()
-        .filter(|route| !crawler.seen_by_route.contains_key(*route))
-        .collect();
-    eprintln!("no page leads to {unseen:?}");
+    let is_unseen = |route: &&&str| !crawler.seen_by_route.contains_key(*route) && **route != NEEDS_ANOTHER;
+    let unseen: Vec<_> = crawler.routes.iter().filter(is_unseen).collect();
     assert_eq!(crawler.faults, [""; 0], "{}", crawler.faults.join("\n"));
-    assert!(crawler.seen_by_route.len() > 30, "{:?}", crawler.seen_by_route);
+    assert_eq!(unseen, [&""; 0], "no page leads to these");
     stage.stop().await;
 }
