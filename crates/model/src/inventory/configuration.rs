@@ -307,6 +307,7 @@ mod tests {
             "mcast.ext3 = ",
             "sip.alert2.pwd = password-ring-2",
             "sip.alert1.use = 0",
+            "ann.ext10 = user-alert-10",
             "cancel.ext = user-alert-11",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}: {text}");
@@ -316,7 +317,7 @@ mod tests {
             .filter_map(|line| line.split_once(" = "))
             .map(|(key, _)| key)
             .collect();
-        for absent in ["oyez.", "ann.", "mcast.ext0", "mcast.ext51"] {
+        for absent in ["oyez.", "ann.ext0", "mcast.ext0", "mcast.ext51"] {
             assert!(!keys.iter().any(|key| key.starts_with(absent)), "{absent}");
         }
         let mut once = keys.clone();

@@ -320,7 +320,7 @@ mod tests {
     fn a_file_names_keys_that_were_not_known_and_corrects_others() {
         let mut catalogue = Catalogue::built_in();
         let file = "[[setting]]\nwhat = \"validate-server\"\nkey = \"sip.tls.check\"\nvalue = \"1\"\nverified = true\nsource = \"an 8301\"\n\
-                    [[setting]]\nwhat = \"alert.user\"\nkey = \"ann.ext{n}\"\n";
+                    [[setting]]\nwhat = \"alert.user\"\nkey = \"ann.user{n}\"\n[[setting]]\nwhat = \"alert.password\"\n";
         catalogue.extend(file).unwrap();
         let settings = catalogue.hardware();
         let validate = settings.of(HardwareWhat::ValidateServer).unwrap();
@@ -331,9 +331,12 @@ mod tests {
         let third = SlotPosition::new(SlotKind::Alert, 3).unwrap();
         assert_eq!(
             settings.slot_key(third, SlotPart::User).as_deref(),
-            Some("ann.ext3")
+            Some("ann.user3")
         );
-        assert!(!settings.can_fill(third), "its password is not known");
+        assert!(
+            !settings.can_fill(third),
+            "a setting without a key takes the built-in one away"
+        );
         assert!(settings.can_fill(SlotPosition::CANCEL));
     }
 

@@ -443,6 +443,9 @@ async fn the_password_of_hardware_is_shown_on_request_and_made_anew() {
 #[tokio::test]
 async fn the_steps_for_hardware_say_what_is_not_verified_and_what_its_file_cannot_tell_it() {
     let visit = Visit::of(Role::Admin).await;
+    let mut catalogue = model::inventory::Catalogue::built_in();
+    catalogue.extend("[[setting]]\nwhat = \"alert.user\"\n").unwrap();
+    visit.store.set_catalogue(catalogue);
     let hall = visit.add_area(1, "Hall", "1001").await;
     let device = visit.add_device(MAC, "algo", hall.as_str()).await;
     let steps = visit.get(&format!("{device}/provision")).await.text;
