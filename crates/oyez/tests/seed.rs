@@ -222,6 +222,8 @@ impl Portal {
         self.shot("group-add");
         self.press("Save");
         self.shot("group-choose");
+        self.fill("#q", "Main hall");
+        self.press("Search");
         self.click(".choices label:first-of-type input");
         self.press("Add");
         self.press("Done");

@@ -107,6 +107,9 @@ async fn passwords_are_shown_under_their_scope_alone_and_of_generic_devices_alon
     program.go_on_with(2, "one", EVERYTHING_BUT_PASSWORDS).await;
     let path = format!("/devices/{generic}/credentials");
     assert_eq!(program.get_v1(&path).await.problem(), 403);
+    // With a claim code one would fetch the file of a device, with every password in it.
+    let claim = format!("/devices/{provisioned}/claim_codes");
+    assert_eq!(program.post_v1(&claim, json!({})).await.problem(), 403);
     program.go_on_with(3, "one", "oyez:credentials").await;
     program.get_v1(&path).await.found();
     assert_eq!(

@@ -142,7 +142,7 @@ fn ordering() -> Vec<Operation> {
             orders::make_claim_code,
         )
         .summary("Make a claim code, by which a device gets its certificate; it is told this once")
-        .scopes(WRITE, WRITE_DEVICES)
+        .scopes(CREDENTIALS, CREDENTIALS)
         .refuses(NOT_FOR_IT),
     ]
 }
