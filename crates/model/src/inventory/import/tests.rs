@@ -236,9 +236,20 @@ fn a_cell_that_is_not_stated_leaves_what_is_there_and_an_empty_one_empties_it() 
     );
 }
 
+/// Rows with one wrong cell, and what is said of it.
+fn told_rightly<const COUNT: usize>(cases: [(Vec<Row>, &str); COUNT]) {
+    for (rows, told) in cases {
+        let found = faults(&rows);
+        assert!(
+            found.len() == 1 && found[0].starts_with(told),
+            "{told}: {found:?}"
+        );
+    }
+}
+
 #[test]
-fn each_wrong_cell_is_told_with_its_line_its_column_and_what_would_be_right() {
-    for (rows, told) in [
+fn each_wrong_cell_of_whom_and_what_is_told_with_what_would_be_right() {
+    told_rightly([
         (
             vec![area(2, "Ha", "701")],
             "line 2, name: the display name must have 3 to 255",
@@ -308,6 +319,12 @@ fn each_wrong_cell_is_told_with_its_line_its_column_and_what_would_be_right() {
             )],
             "line 2, template: a generic device fetches no configuration; leave it out",
         ),
+    ]);
+}
+
+#[test]
+fn each_wrong_cell_of_an_assignment_is_told_with_what_would_be_right() {
+    told_rightly([
         (
             vec![assignment(2, MAC, "799", "page", "2")],
             "line 2, extension: no user or common area has 799",
@@ -339,13 +356,7 @@ fn each_wrong_cell_is_told_with_its_line_its_column_and_what_would_be_right() {
             ],
             "line 3, slot: extension 702 rings at another device",
         ),
-    ] {
-        let found = faults(&rows);
-        assert!(
-            found.len() == 1 && found[0].starts_with(told),
-            "{told}: {found:?}"
-        );
-    }
+    ]);
 }
 
 #[test]
