@@ -8,6 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Samples a second of what pages hand over.
 pub const TALK_RATE: u32 = 16_000;
+/// How the users begin as whom the portal speaks.
+pub const TALKER_PREFIX: &str = "portal-";
 /// Characters of a text that is read out: some two minutes.
 pub const TEXT_LENGTH_MAX: usize = 1_000;
 

@@ -127,23 +127,24 @@ impl Listener {
         if self.lines.send(greeting).await.is_err() {
             return;
         }
+        let mut keep_alive = Instant::now() + KEEP_ALIVE;
         loop {
             news.mark_unchanged();
             if !self.tell_following().await {
                 return;
             }
-            let keep_alive = Instant::now() + KEEP_ALIVE;
             tokio::select! {
                 biased;
                 () = sleep_until(self.ends) => return,
                 () = self.lines.closed() => return,
-                changed = news.changed() => if changed.is_err() { return },
                 () = sleep_until(keep_alive) => {
                     let is_there = self.is_good().await && self.lines.send(": alive\n\n".to_owned()).await.is_ok();
                     if !is_there {
                         return;
                     }
+                    keep_alive = Instant::now() + KEEP_ALIVE;
                 }
+                changed = news.changed() => if changed.is_err() { return },
             }
         }
     }

@@ -1,26 +1,35 @@
 //! Reports: what became of each page, listener by listener.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use model::inventory::Assignment;
 use model::status::{ListenerReport, MissingReason, NotHeardReason, Verdict};
 use serde::Deserialize;
-use store::KeptPageReport;
+use store::{KeptPageReport, Scope, StoreError};
 
 use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, REPORTS, shown};
+use super::line::place_name;
 use super::problem::Problem;
+use crate::talk::TALKER_PREFIX;
 
 /// Reports on one page of the list.
-const ROWS: u32 = 50;
+const ROWS: usize = 50;
+/// Reports that are read at once where some of them are looked for.
+const READ_AT_ONCE: u32 = 200;
 
 #[derive(Template)]
 #[template(path = "reports.html")]
 struct Page {
     frame: Frame,
+    /// The extension whose pages are shown; empty for all.
+    q: String,
     rows: Vec<Row>,
     /// Where the list goes on.
     next: Option<i64>,
@@ -42,12 +51,23 @@ struct Row {
 struct One {
     frame: Frame,
     row: Row,
-    /// Name, look, verdict, and what else is known.
-    listeners: Vec<(String, &'static str, String, String)>,
+    listeners: Vec<Listener>,
+}
+
+struct Listener {
+    name: String,
+    /// The device, and what leads to it; none where the extension stands nowhere any more.
+    device: Option<(String, String)>,
+    slot: String,
+    look: &'static str,
+    verdict: &'static str,
+    cause: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
+    #[serde(default)]
+    q: String,
     before: Option<i64>,
 }
 
@@ -58,15 +78,75 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let kept = scope.page_reports(asked.before, ROWS).await?;
-    let is_full = kept.len() >= usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let q = asked.q.trim().to_owned();
+    let kept = find(&mut scope, &q, asked.before).await?;
+    let next = kept.get(ROWS - 1).filter(|_| kept.len() > ROWS);
+    let next = next.map(|last| last.number);
+    let standing = Standing::of(&mut scope, kept.is_empty()).await?;
+    let mut rows = Vec::new();
+    for report in kept.iter().take(ROWS) {
+        rows.push(row(&mut scope, &standing, report).await?);
+    }
     let page = Page {
         frame: Frame::new(&by, "Reports", REPORTS),
-        next: kept.last().filter(|_| is_full).map(|last| last.number),
+        q,
+        rows,
+        next,
         is_first: asked.before.is_none(),
-        rows: kept.iter().map(row).collect(),
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+/// The reports of a page of the list, and one more if there is one; of one extension alone where one is looked for.
+async fn find(
+    scope: &mut Scope<'_, '_>,
+    extension: &str,
+    mut before: Option<i64>,
+) -> Result<Vec<KeptPageReport>, StoreError> {
+    let mut found = Vec::new();
+    loop {
+        let some = scope.page_reports(before, READ_AT_ONCE).await?;
+        let Some(last) = some.last() else {
+            return Ok(found);
+        };
+        before = Some(last.number);
+        let is_wanted =
+            |kept: &KeptPageReport| extension.is_empty() || kept.report.extension.as_str() == extension;
+        found.extend(some.into_iter().filter(is_wanted));
+        if found.len() > ROWS {
+            found.truncate(ROWS + 1);
+            return Ok(found);
+        }
+    }
+}
+
+/// What stands where, by the user it registers as.
+struct Standing(BTreeMap<String, Assignment>);
+
+impl Standing {
+    async fn of(scope: &mut Scope<'_, '_>, is_unneeded: bool) -> Result<Self, StoreError> {
+        if is_unneeded {
+            return Ok(Self(BTreeMap::new()));
+        }
+        let assignments = scope.assignments().await?.into_iter();
+        let by_user = assignments.map(|assignment| (assignment.user.to_string(), assignment));
+        Ok(Self(by_user.collect()))
+    }
+
+    /// Who has spoken, as people know them.
+    async fn talker(&self, scope: &mut Scope<'_, '_>, user: &str) -> Result<String, StoreError> {
+        if user.starts_with(TALKER_PREFIX) {
+            return Ok("the portal".to_owned());
+        }
+        let holder = match self.0.get(user) {
+            Some(assignment) => scope.holder(&assignment.holder).await?,
+            None => None,
+        };
+        Ok(holder.map_or_else(
+            || user.to_owned(),
+            |holder| format!("{} ({})", holder.name, holder.extension),
+        ))
+    }
 }
 
 pub(super) async fn show_one(
@@ -78,16 +158,33 @@ pub(super) async fn show_one(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let kept = scope.page_report(number).await?.ok_or(Problem::Missing)?;
-    let listeners = kept.report.listeners.iter().map(listener);
+    let standing = Standing::of(&mut scope, false).await?;
+    let mut listeners = Vec::new();
+    for report in &kept.report.listeners {
+        let assignment = standing.0.get(report.user.as_str());
+        let device = match assignment {
+            Some(assignment) => scope.device(&assignment.device).await?,
+            None => None,
+        };
+        listeners.push(Listener {
+            device: device.map(|device| (device.name.to_string(), format!("/devices/{}", device.id))),
+            slot: assignment.map_or_else(String::new, |assignment| place_name(assignment.place)),
+            ..listener(report)
+        });
+    }
     let page = One {
         frame: Frame::new(&by, format!("Page to {}", kept.report.extension), REPORTS),
-        row: row(&kept),
-        listeners: listeners.collect(),
+        row: row(&mut scope, &standing, &kept).await?,
+        listeners,
     };
     Ok(layout::page(StatusCode::OK, &page))
 }
 
-fn row(kept: &KeptPageReport) -> Row {
+async fn row(
+    scope: &mut Scope<'_, '_>,
+    standing: &Standing,
+    kept: &KeptPageReport,
+) -> Result<Row, StoreError> {
     let report = &kept.report;
     let answered = report
         .listeners
@@ -99,11 +196,11 @@ fn row(kept: &KeptPageReport) -> Row {
     if answered > 0 {
         outcome.push_str(&format!(", {answered} answered"));
     }
-    Row {
+    Ok(Row {
         number: kept.number,
         at: shown(kept.at),
         extension: report.extension.to_string(),
-        talker: report.talker.to_string(),
+        talker: standing.talker(scope, report.talker.as_str()).await?,
         seconds: format!(
             "{:.1} s",
             std::time::Duration::from_millis(report.duration_ms).as_secs_f64()
@@ -114,11 +211,11 @@ fn row(kept: &KeptPageReport) -> Row {
             "good"
         },
         outcome,
-    }
+    })
 }
 
 /// What became of a page at a listener, in words.
-fn listener(listener: &ListenerReport) -> (String, &'static str, String, String) {
+fn listener(listener: &ListenerReport) -> Listener {
     let (look, verdict, cause) = match &listener.verdict {
         Verdict::Heard => ("good", "Heard", String::new()),
         Verdict::Answered { loss_permille } => (
@@ -136,12 +233,14 @@ fn listener(listener: &ListenerReport) -> (String, &'static str, String, String)
         .first_audio_ms
         .map_or_else(String::new, |delay| format!("first sound after {delay} ms"));
     let told = [cause, delay].into_iter().filter(|text| !text.is_empty());
-    (
-        listener.name.clone(),
+    Listener {
+        name: listener.name.clone(),
+        device: None,
+        slot: String::new(),
         look,
-        verdict.to_owned(),
-        told.collect::<Vec<_>>().join("; "),
-    )
+        verdict,
+        cause: told.collect::<Vec<_>>().join("; "),
+    }
 }
 
 fn not_heard(why: NotHeardReason) -> &'static str {

@@ -47,14 +47,20 @@ pub(super) async fn prove(
     if !is_from_own_site(&headers) {
         return Ok(foreign_form());
     }
-    let mut writing = site.store().write().await?;
-    let Some((who, token)) = waiting(&mut writing, &headers).await? else {
+    // Whoever has no sign-in that waits, or tries too often, does not take the turn of writers.
+    let mut reading = site.store().read().await?;
+    let Some((who, _)) = waiting(&mut reading, &headers).await? else {
         return Ok(Redirect::to("/sign-in").into_response());
     };
+    drop(reading);
     let id = who.administrator.id.clone();
     if let Err(text) = one_time::admit(&site, from, &id) {
         return Ok(page(who.administrator.email, StatusCode::TOO_MANY_REQUESTS, text));
     }
+    let mut writing = site.store().write().await?;
+    let Some((who, token)) = waiting(&mut writing, &headers).await? else {
+        return Ok(Redirect::to("/sign-in").into_response());
+    };
     let mut scope = writing.account(&who.account);
     let proof = match scope.second_factor(&id).await? {
         Some(factor) => one_time::prove(&mut scope, &id, &factor, &typed.code).await?,
@@ -68,15 +74,15 @@ pub(super) async fn prove(
         let text = one_time::WRONG.to_owned();
         return Ok(page(who.administrator.email, StatusCode::UNAUTHORIZED, text));
     }
-    one_time::forgive(&site, from, &id);
     writing.remove_half_session(sha256(token.as_bytes())).await?;
-    let cookie = session::begin(&mut writing, id).await?;
+    let cookie = session::begin(&mut writing, id.clone()).await?;
     let detail = match proof {
         Proof::Recovery { left } => format!("by a recovery code; {left} are left"),
         Proof::App | Proof::Wrong => String::new(),
     };
     note(&mut writing, &who, "sign in", detail).await?;
     writing.commit().await?;
+    one_time::forgive(&site, from, &id);
     let to = match proof {
         Proof::Recovery { .. } => layout::SECOND_FACTOR,
         Proof::App | Proof::Wrong => "/",

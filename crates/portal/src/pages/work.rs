@@ -110,6 +110,13 @@ impl Works {
         Ok(Some(Doing { work, done: 0 }))
     }
 
+    /// Where the last one under an entry of the navigation is looked at.
+    pub(super) fn last(&self, account: &AccountId, entry: &str) -> Option<String> {
+        let kept = self.kept();
+        let mut found = kept.iter().rev().filter(|work| work.account == *account);
+        found.find(|work| work.entry == entry).map(|work| work.path())
+    }
+
     fn find(&self, account: &AccountId, id: &str) -> Option<Arc<Work>> {
         let kept = self.kept();
         let found = kept.iter().find(|work| work.id == id && work.account == *account);
@@ -118,6 +125,10 @@ impl Works {
 }
 
 impl Work {
+    fn path(&self) -> String {
+        format!("/work/{}", self.id)
+    }
+
     fn is_over(&self) -> bool {
         matches!(*self.progress.borrow(), Progress::Over(_))
     }
@@ -132,7 +143,7 @@ pub(super) struct Doing {
 impl Doing {
     /// Where it is looked at.
     pub(super) fn path(&self) -> String {
-        format!("/work/{}", self.work.id)
+        self.work.path()
     }
 
     /// One step more is done.

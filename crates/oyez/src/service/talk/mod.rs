@@ -18,7 +18,9 @@ use model::status::{PageReport, ZoneEvent};
 use model::{AuthorizationId, Extension, Secret, SipUser};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
-use portal::talk::{Speech, TALK_RATE, TalkDesk, TalkEvent, TalkListener, TalkReport, TalkRequest};
+use portal::talk::{
+    Speech, TALK_RATE, TALKER_PREFIX, TalkDesk, TalkEvent, TalkListener, TalkReport, TalkRequest,
+};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -61,7 +63,7 @@ impl PortalTalker {
     }
 
     fn draw() -> Result<Self> {
-        let name = format!("portal-{:032x}", random()?);
+        let name = format!("{TALKER_PREFIX}{:032x}", random()?);
         Ok(Self {
             user: name.parse()?,
             authorization_id: name.parse()?,

@@ -85,7 +85,7 @@ impl Task {
     }
 
     fn told(&self, count: usize, failed: Outcome) -> Outcome {
-        let done = count - failed.failure_count;
+        let done = count.saturating_sub(failed.failure_count);
         Outcome {
             is_good: failed.failure_count == 0,
             summary: format!("{}: done for {}.", self.action.title(), self.list.counted(done)),
@@ -101,22 +101,29 @@ impl Task {
     ) -> Result<(Outcome, Vec<Device>), StoreError> {
         let (mut failed, mut done) = (Outcome::default(), Vec::new());
         for device in devices {
-            let asked = resync::asked(
-                &self.site,
-                &self.by.account,
-                device,
-                self.action == Action::Restart,
-            );
-            match asked.await? {
-                Ok(()) => done.push(named_device(device)),
-                Err(why) => failed.fail(named_device(device), why),
+            let restarts = self.action == Action::Restart;
+            // Those before it have been asked, whatever becomes of this one.
+            match resync::asked(&self.site, &self.by.account, device, restarts).await {
+                Ok(Ok(())) => done.push(named_device(device)),
+                Ok(Err(why)) => failed.fail(named_device(device), why),
+                Err(error) => failed.fail(named_device(device), words(&error)),
             }
             doing.step();
         }
-        let mut writing = self.site.store().write().await?;
-        self.note(&mut writing, done).await?;
-        writing.commit().await?;
+        if let Err(error) = self.note_asked(done).await {
+            tracing::error!(error = %chain(&error), "devices were asked, and it is not in the audit");
+            failed.fail(
+                "The audit".to_owned(),
+                "it does not say which devices were asked: the database has failed",
+            );
+        }
         Ok((failed, Vec::new()))
+    }
+
+    async fn note_asked(&self, names: Vec<String>) -> Result<(), StoreError> {
+        let mut writing = self.site.store().write().await?;
+        self.note(&mut writing, names).await?;
+        writing.commit().await
     }
 
     /// Changes each row in one transaction; gives what was not changed, and the devices that have another file from here on.

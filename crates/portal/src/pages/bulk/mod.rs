@@ -8,6 +8,8 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::inventory::{Device, Holder, HolderKind, SiteId, TemplateId};
 use store::{DeviceFilter, HolderFilter, LIST_ROWS_MAX, Scope, StoreError};
 
@@ -18,6 +20,7 @@ use super::holder_new::list_of;
 use super::layout::{self, Frame, PHONES_AND_DEVICES, USERS_AND_ROOMS};
 use super::problem::Problem;
 use super::work;
+use crate::provisioning::sha256;
 
 /// Rows that are ticked one by one.
 const TICKED_MAX: usize = 300;
@@ -147,9 +150,9 @@ impl Selection {
     }
 
     /// The same again, as it is sent unseen.
-    fn hidden(&self, count: usize) -> Vec<(&'static str, String)> {
+    fn hidden(&self, rows: &Rows) -> Vec<(&'static str, String)> {
         let action = self.action.map_or("", Action::as_str).to_owned();
-        let mut hidden = vec![("action", action), ("count", count.to_string())];
+        let mut hidden = vec![("action", action), ("rows", rows.fingerprint())];
         if self.is_all {
             hidden.push(("all", "1".to_owned()));
             hidden.push(("q", self.q.clone()));
@@ -235,6 +238,17 @@ enum Rows {
 }
 
 impl Rows {
+    /// The same for the same rows, and for no others.
+    fn fingerprint(&self) -> String {
+        let mut ids: Vec<&str> = match self {
+            Self::Devices(devices) => devices.iter().map(|device| device.id.as_str()).collect(),
+            Self::Holders(holders) => holders.iter().map(|holder| holder.id.as_str()).collect(),
+        };
+        ids.sort_unstable();
+        let hash = sha256(ids.join(" ").as_bytes());
+        URL_SAFE_NO_PAD.encode(hash.0)
+    }
+
     fn names(&self) -> Vec<String> {
         match self {
             Self::Devices(devices) => devices.iter().map(named_device).collect(),
@@ -342,7 +356,7 @@ async fn ask(
         names: if action.is_some() { names } else { Vec::new() },
         along,
         action_path: format!("{}/selected", selection.list.path()),
-        hidden: selection.hidden(count),
+        hidden: selection.hidden(&rows),
         label: if action == Some(Action::Site) {
             "Site"
         } else {
@@ -390,7 +404,7 @@ async fn carry_out(site: Site, posted: Posted, list: List) -> Result<Response, P
     let count = rows.names().len();
     let to = to(&mut scope, action, posted.value("to")).await?;
     drop(reading);
-    if count == 0 || posted.value("count") != count.to_string() {
+    if count == 0 || posted.value("rows") != rows.fingerprint() {
         let error =
             "Nothing was done: the rows are others than were shown. See whether it is right as it is now.";
         return ask(&site, &posted.by, selection, Some(error.to_owned())).await;

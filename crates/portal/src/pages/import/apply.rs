@@ -1,6 +1,6 @@
 //! What a dry run has shown is done, in one transaction: all of it or nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -27,17 +27,28 @@ pub(in super::super) async fn apply(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let Posted { by, .. } = posted;
-    let import = site.imports().find(&by, &id).ok_or(Problem::Missing)?;
-    let steps = import.plan.steps.len();
-    if steps == 0 {
-        return Ok(Redirect::to(&import.path()).into_response());
-    }
+    let Some(import) = site.imports().take(&by, &id) else {
+        // Whoever has sent it twice is led to what came of the first.
+        let last = site.works().last(&by.account, IMPORT).ok_or(Problem::Missing)?;
+        return Ok(Redirect::to(&last).into_response());
+    };
+    let import = Import::clone(&import);
+    let (steps, back) = (import.plan.steps.len(), import.path());
     let title = format!("Import {}", import.file_name);
-    let Some(doing) = site.works().begin(&by.account, (title, IMPORT), steps)? else {
-        return Ok(work::too_many(&import.path()));
+    let begun = if steps == 0 {
+        None
+    } else {
+        site.works().begin(&by.account, (title, IMPORT), steps)?
+    };
+    let Some(doing) = begun else {
+        site.imports().keep(import);
+        return Ok(if steps == 0 {
+            Redirect::to(&back).into_response()
+        } else {
+            work::too_many(&back)
+        });
     };
     let path = doing.path();
-    let import = Import::clone(&import);
     tokio::spawn(carry_out(site, by, import, doing));
     Ok(Redirect::to(&path).into_response())
 }
@@ -57,18 +68,15 @@ impl From<StoreError> for Refusal {
 
 async fn carry_out(site: Site, by: Visitor, mut import: Import, mut doing: Doing) {
     let outcome = match applied(&site, &by, &mut import, &mut doing).await {
-        Ok(()) => {
-            site.imports().forget(&import.id);
-            Outcome {
-                is_good: true,
-                summary: format!("Done: {}.", told(&import.plan)),
-                ways: vec![
-                    ("/devices".to_owned(), "Phones & Devices".to_owned()),
-                    ("/common-areas".to_owned(), "Users & Rooms".to_owned()),
-                ],
-                ..Outcome::default()
-            }
-        }
+        Ok(()) => Outcome {
+            is_good: true,
+            summary: format!("Done: {}.", told(&import.plan)),
+            ways: vec![
+                ("/devices".to_owned(), "Phones & Devices".to_owned()),
+                ("/common-areas".to_owned(), "Users & Rooms".to_owned()),
+            ],
+            ..Outcome::default()
+        },
         Err(Refusal::Behind) => {
             let way = (import.path(), "To the dry run as it is now".to_owned());
             import.is_behind = true;
@@ -83,6 +91,7 @@ async fn carry_out(site: Site, by: Visitor, mut import: Import, mut doing: Doing
         Err(Refusal::Failed(error)) => {
             tracing::error!(error = %chain(&error), "an import was not applied");
             let way = (import.path(), "Back to the dry run".to_owned());
+            site.imports().keep(import.clone());
             Outcome {
                 ways: vec![way],
                 ..Outcome::nothing(words(&error))
@@ -202,7 +211,7 @@ fn told(plan: &Plan) -> String {
 /// Devices that were there, and whose file is another one from here on.
 fn changed_devices(plan: &Plan) -> Vec<Device> {
     let mut added: BTreeSet<&DeviceId> = BTreeSet::new();
-    let mut changed: Vec<Device> = Vec::new();
+    let mut changed: BTreeMap<&DeviceId, &Device> = BTreeMap::new();
     for step in &plan.steps {
         let device = match &step.change {
             Change::AddDevice(device, _) => {
@@ -215,9 +224,9 @@ fn changed_devices(plan: &Plan) -> Vec<Device> {
             }
             | Change::Assign { device, .. } => device,
         };
-        if !added.contains(&device.id) && changed.last().is_none_or(|last| last.id != device.id) {
-            changed.push(device.clone());
+        if !added.contains(&device.id) {
+            changed.insert(&device.id, device);
         }
     }
-    changed
+    changed.into_values().cloned().collect()
 }

@@ -133,8 +133,12 @@ impl Imports {
         self.kept().iter().find(is_theirs).cloned()
     }
 
-    /// Takes one away.
-    pub(super) fn forget(&self, id: &str) {
-        self.kept().retain(|import| import.id != id);
+    /// Takes one away that the asker has sent: whoever asks twice finds it once.
+    pub(super) fn take(&self, by: &Visitor, id: &str) -> Option<Arc<Import>> {
+        let found = self.find(by, id)?;
+        let mut kept = self.kept();
+        let before = kept.len();
+        kept.retain(|import| import.id != id);
+        (kept.len() < before).then_some(found)
     }
 }

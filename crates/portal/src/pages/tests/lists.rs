@@ -67,6 +67,14 @@ async fn what_became_of_a_page_is_told_listener_by_listener() {
         list.contains("1 of 3 heard it, 1 answered") && list.contains("4.2 s"),
         "{list}"
     );
+    let extension = report().extension;
+    let found = visit.get(&format!("/reports?q={extension}")).await.text;
+    assert!(found.contains("1 of 3 heard it"), "{found}");
+    let others = visit.get(&format!("/reports?q={extension}9")).await.text;
+    assert!(
+        others.contains("No page to") && !others.contains("1 of 3 heard it"),
+        "{others}"
+    );
     let path = list.split_once("href=\"/reports/").unwrap().1;
     let number = path.split('"').next().unwrap();
     let page = visit.get(&format!("/reports/{number}")).await.text;
