@@ -26,8 +26,10 @@ const FLOOD: usize = 2_000;
 
 async fn zone() -> Zone {
     let snapshot = model::directory_file::parse("directory", DIRECTORY).unwrap();
+    let mut core = switch::Config::new("test", snapshot.account.clone());
+    core.media.plain = switch::PlainMedia::OverClearFlows;
     Zone::start(ZoneSetup {
-        core: switch::Config::new("test", snapshot.account.clone()),
+        core,
         directory: snapshot,
         listeners: vec![ListenerConfig {
             kind: ListenerKind::Udp {

@@ -20,7 +20,7 @@ use model::directory::{
 use sip::digest::{Algorithm, Challenge, ClientCredentials, answer};
 use sip::flow::{ConnectionId, Flow, Transport};
 use sip::message::{HeaderName, Message};
-use switch::{Config, Input, Output, Switch};
+use switch::{Config, Input, Output, PlainMedia, Switch};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -42,8 +42,10 @@ struct Storm {
 
 impl Storm {
     fn new() -> Self {
+        let mut config = Config::new("bench", "acme".parse().unwrap());
+        config.media.plain = PlainMedia::OverClearFlows;
         let mut storm = Self {
-            zone: Switch::new([1; 32], Config::new("bench", "acme".parse().unwrap())),
+            zone: Switch::new([1; 32], config),
             now: Instant::now(),
             number: 0,
         };
