@@ -129,10 +129,8 @@ impl State {
             3 => What::Group(self.group()),
             _ => self.room(),
         };
-        self.epoch += match &what {
-            What::Furnish(_) => 2,
-            What::Hold(_) | What::Assign(_) | What::Unassign(_) | What::Group(_) => 1,
-        };
+        // Once for all that one transaction changes.
+        self.epoch += 1;
         match &what {
             What::Hold(holder) => self.holders.push(holder.clone()),
             What::Furnish(room) => {
