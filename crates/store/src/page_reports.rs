@@ -53,11 +53,7 @@ impl Scope<'_, '_> {
         at: Timestamp,
         report: &PageReport,
     ) -> Result<bool, StoreError> {
-        // In the text no listener's name can look like it: quotes are escaped there.
-        let page = format!("%\"page\":\"{}\"%", escaped(report.page.as_str()));
-        let values = [self.id(), page.into()];
-        let sql = "SELECT id FROM page_report WHERE account = $1 AND report LIKE $2 ESCAPE '!' LIMIT 1";
-        if self.transaction.row(sql, &values).await?.is_some() {
+        if self.page_report_of(&report.page).await?.is_some() {
             return Ok(false);
         }
         self.add_page_report(at, report).await?;
@@ -103,11 +99,11 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails.
     pub async fn page_report_of(&mut self, page: &PageId) -> Result<Option<KeptPageReport>, StoreError> {
-        // Reports that were kept before pages had a column of their own name them in their text.
-        let text = format!("%\"page\":\"{page}\"%");
+        // Reports without the column name their page in the text, where no listener's name can look like it: quotes are escaped there.
+        let text = format!("%\"page\":\"{}\"%", escaped(page.as_str()));
         let values = [self.id(), page.as_str().into(), text.into()];
         let sql = "SELECT id, at, report FROM page_report WHERE account = $1 \
-                   AND (page = $2 OR (page IS NULL AND report LIKE $3)) ORDER BY id DESC LIMIT 1";
+                   AND (page = $2 OR (page IS NULL AND report LIKE $3 ESCAPE '!')) ORDER BY id DESC LIMIT 1";
         let row = self.transaction.row(sql, &values).await?;
         row.map(kept).transpose()
     }
