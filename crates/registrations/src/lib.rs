@@ -17,7 +17,7 @@ use model::status::{
 };
 use tokio::sync::watch;
 
-pub use resync::Resync;
+pub use resync::{Resync, Unasked};
 use zone::KnownZone;
 pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 

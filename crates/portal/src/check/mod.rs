@@ -17,7 +17,7 @@ use registrations::Registration;
 use serde::{Deserialize, Serialize};
 
 /// What is the matter with a device; each with what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All its slots are registered.

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{ClaimCode, DeviceType};
+use model::inventory::DeviceType;
 
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
@@ -11,9 +11,7 @@ use super::layout::{Frame, PHONES_AND_DEVICES, shown};
 use super::problem::Problem;
 use super::provision::{self, Known};
 use super::{Site, chance, now, review, slots};
-use crate::provisioning::{CLAIM_CODE_DAYS, claim_code_hash};
-
-const DAY_SECONDS: u64 = 24 * 3600;
+use crate::provisioning::claim_by;
 
 /// Makes a code and shows it this once: its hash alone is kept.
 pub(super) async fn make(
@@ -29,12 +27,7 @@ pub(super) async fn make(
         return Err(Problem::Missing);
     }
     let code = chance::claim_code()?;
-    let claim = ClaimCode {
-        code: claim_code_hash(&code),
-        device: device.id.clone(),
-        expires_at: now().after_seconds(CLAIM_CODE_DAYS * DAY_SECONDS),
-        used_by: None,
-    };
+    let claim = claim_by(&code, &device.id, now());
     scope.add_claim_code(&claim).await?;
     let known = Known::of(&mut scope, &device).await?;
     let detail = format!("{} ({})", device.name, device.mac);

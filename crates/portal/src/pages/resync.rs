@@ -1,25 +1,18 @@
 //! Device → Actions → Resync and Restart: the device is asked through the zone it is registered with.
 
-use std::time::Duration;
-
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{Device, DeviceType};
 use model::{AccountId, SipUser};
-use registrations::Resync;
+use registrations::{Resync, Unasked};
 use store::{Scope, StoreError};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::Site;
 use super::gate::Posted;
 use super::problem::{Problem, not_yet};
 use super::slots;
-
-/// Longest wait until it is known whether a device was asked.
-const ASKED_MAX: Duration = Duration::from_secs(10);
 
 /// Says whether devices of that type restart when they are told to.
 pub(super) const fn can_restart(kind: DeviceType) -> bool {
@@ -62,47 +55,22 @@ async fn ask(site: &Site, posted: &Posted, id: &str, restarts: bool) -> Result<R
     let mut writing = site.store().write().await?;
     by.note(&mut writing, action, detail).await?;
     writing.commit().await?;
-    Ok(match send(site, users, restarts).await {
-        Ok(()) => Redirect::to(&format!("{path}?asked={action}")).into_response(),
-        Err(unasked) => not_yet(&unasked.to_string(), &path, "Back to the device"),
-    })
+    Ok(
+        match Resync::ask(site.setup().resyncs.as_ref(), users, restarts).await {
+            Ok(()) => Redirect::to(&format!("{path}?asked={action}")).into_response(),
+            Err(unasked) => not_yet(&unasked.to_string(), &path, "Back to the device"),
+        },
+    )
 }
 
-/// Why a device was not asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Unasked {
-    #[error(
-        "No zone runs beside this portal that could ask the device. Restart it at its own pages, or by its power."
-    )]
-    NoZone,
-    #[error(
-        "The zone beside this portal has ended, so the device was not asked. See that the service runs, and try again."
-    )]
-    Ended,
-    #[error(
-        "Many devices are being asked at this moment, and this one is not among them. Try again in a few seconds."
-    )]
-    Busy,
-    #[error(
-        "The zone has not said within 10 s whether the device was asked: it may still be. See on its page whether it comes back, before you try again."
-    )]
-    Unknown,
-    #[error(
-        "The device is not registered, so it cannot be asked. It fetches its configuration when it is started."
-    )]
-    NotRegistered,
-}
-
-impl Unasked {
-    /// The same beside the name of one of many devices.
-    const fn in_a_row(self) -> &'static str {
-        match self {
-            Self::NoZone => "no zone that this service runs can ask it",
-            Self::Ended => "the zone that could ask it has ended",
-            Self::Busy => "too many devices are being asked at this moment; try again in a few seconds",
-            Self::Unknown => "the zone has not said in time whether it was asked",
-            Self::NotRegistered => "it is not registered; it fetches its configuration when it is started",
-        }
+/// Why a device was not asked, beside the name of one of many.
+const fn in_a_row(unasked: Unasked) -> &'static str {
+    match unasked {
+        Unasked::NoZone => "no zone that this service runs can ask it",
+        Unasked::Ended => "the zone that could ask it has ended",
+        Unasked::Busy => "too many devices are being asked at this moment; try again in a few seconds",
+        Unasked::Unknown => "the zone has not said in time whether it was asked",
+        Unasked::NotRegistered => "it is not registered; it fetches its configuration when it is started",
     }
 }
 
@@ -131,14 +99,7 @@ pub(super) async fn tell_together(
         told.extend(users(&mut scope, device).await?);
     }
     if !told.is_empty() {
-        let (asked, _) = oneshot::channel();
-        let request = Resync {
-            users: told,
-            restarts: false,
-            asked,
-        };
-        // A device that is not asked fetches by itself later.
-        let _is_kept = resyncs.try_send(request).is_ok();
+        Resync::tell(resyncs, told);
     }
     Ok(())
 }
@@ -159,7 +120,9 @@ pub(super) async fn asked(
     let mut reading = site.store().read().await?;
     let users = users(&mut reading.account(account), device).await?;
     drop(reading);
-    Ok(send(site, users, restarts).await.map_err(Unasked::in_a_row))
+    Ok(Resync::ask(site.setup().resyncs.as_ref(), users, restarts)
+        .await
+        .map_err(in_a_row))
 }
 
 /// Has many devices fetch what was changed for them, one after the other, as they can be asked.
@@ -191,25 +154,4 @@ pub(super) async fn tell_of_changes(
 async fn users(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Vec<SipUser>, StoreError> {
     let lines = scope.lines_of_device(&device.id).await?;
     Ok(lines.into_iter().map(|line| line.user).collect())
-}
-
-/// Has the zone ask a device.
-async fn send(site: &Site, users: Vec<SipUser>, restarts: bool) -> Result<(), Unasked> {
-    let (asked, count) = oneshot::channel();
-    let request = Resync {
-        users,
-        restarts,
-        asked,
-    };
-    let resyncs = site.setup().resyncs.as_ref().ok_or(Unasked::NoZone)?;
-    resyncs.try_send(request).map_err(|refused| match refused {
-        TrySendError::Full(_) => Unasked::Busy,
-        TrySendError::Closed(_) => Unasked::Ended,
-    })?;
-    match timeout(ASKED_MAX, count).await {
-        Ok(Ok(0)) => Err(Unasked::NotRegistered),
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => Err(Unasked::Ended),
-        Err(_) => Err(Unasked::Unknown),
-    }
 }

@@ -6,8 +6,8 @@ use axum::extract::{Json, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, extract::rejection::JsonRejection};
-use model::AccountId;
-use model::inventory::{AuditEntry, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash};
+use model::inventory::{AuditEntry, ClaimCode, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash};
+use model::{AccountId, DeviceId};
 use net::authority::{CertificateFacts, Purpose, Revoked, holder_names, public_key};
 use net::tls::certificates_from_pem;
 use serde::Deserialize;
@@ -302,6 +302,18 @@ fn octets(digits: &str) -> Option<Vec<u8>> {
 
 /// Days for which a claim code is good.
 pub const CLAIM_CODE_DAYS: u64 = 7;
+const DAY_SECONDS: u64 = 24 * 3_600;
+
+/// What is kept of a claim code that is made now.
+#[must_use]
+pub fn claim_by(code: &str, device: &DeviceId, now: Timestamp) -> ClaimCode {
+    ClaimCode {
+        code: claim_code_hash(code),
+        device: device.clone(),
+        expires_at: now.after_seconds(CLAIM_CODE_DAYS * DAY_SECONDS),
+        used_by: None,
+    }
+}
 
 /// The hash under which a claim code is kept: dashes, spaces and case do not matter.
 #[must_use]

@@ -35,7 +35,7 @@ use self::book::{Book, Due};
 use self::proof::Authorities;
 use self::review::Mismatch;
 
-pub use enrolment::{CLAIM_CODE_DAYS, claim_code_hash};
+pub use enrolment::{CLAIM_CODE_DAYS, claim_by, claim_code_hash};
 pub(crate) use file::{chain, composed};
 pub use manufacturer::{
     ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacPrefix, MacPrefixError, MacRule, Manufacturer,

@@ -5,18 +5,16 @@ use std::time::{Duration, Instant};
 
 use model::inventory::{Assignment, HolderId, SiteId};
 use model::{DeviceId, SipUser};
-use registrations::Resync;
+use registrations::{Resync, Unasked};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scope;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
 
 use super::super::shapes::{Presence, presence_of};
 use super::super::sites;
 use super::device;
 use crate::answer::{Accepted, Done};
-use crate::asking::{ASKED_MAX, NotAsked, ask};
 use crate::call::Call;
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -53,13 +51,14 @@ pub(crate) async fn reboot(call: Call, _: Nothing, _: Nothing) -> Result<Accepte
     if !Resync::can_restart(device.kind) {
         return Err(unsupported());
     }
-    let count = ask(&call, users, true).await.map_err(|why| match why {
-        NotAsked::NoZone => unsupported(),
-        NotAsked::Busy => Refusal::bad("Operation is too frequent. Please try again in a few minutes."),
+    let asked = Resync::ask(call.setup().resyncs.as_ref(), users, true).await;
+    asked.map_err(|why| match why {
+        Unasked::NoZone => unsupported(),
+        Unasked::Ended | Unasked::NotRegistered => offline(),
+        Unasked::Busy | Unasked::Unknown => {
+            Refusal::bad("Operation is too frequent. Please try again in a few minutes.")
+        }
     })?;
-    if count == 0 {
-        return Err(offline());
-    }
     let mut writing = call.store().write().await?;
     let detail = format!("{} ({})", device.name, device.mac);
     call.note(&mut writing, "restart device", detail).await?;
@@ -128,16 +127,10 @@ async fn users_by_device(
 /// Asks device after device and waits for each, so that what others ask finds room in the queue.
 async fn ask_each(resyncs: mpsc::Sender<Resync>, devices: Vec<Vec<SipUser>>) {
     for users in devices {
-        let (asked, count) = oneshot::channel();
-        let request = Resync {
-            users,
-            restarts: false,
-            asked,
-        };
-        if resyncs.send(request).await.is_err() {
+        // A device that is not asked fetches by itself later; a zone that has ended is asked for none of the others.
+        let asked = Resync::ask_in_turn(&resyncs, users).await;
+        if asked == Err(Unasked::Ended) {
             return;
         }
-        // A device that is not asked fetches by itself later.
-        let _is_answered = timeout(ASKED_MAX, count).await.is_ok();
     }
 }

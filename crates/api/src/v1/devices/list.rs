@@ -1,14 +1,13 @@
 //! `GET /devices`.
 
 use model::inventory::{Device, DeviceType, Site};
-use portal::check::examine;
+use portal::check::{Verdict, examine};
 use registrations::Registration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{DeviceFilter, ListKey};
 
 use super::super::shapes::{SiteName, moment};
-use super::read::VerdictShown;
 use crate::answer::Found;
 use crate::call::Call;
 use crate::operation::Nothing;
@@ -55,7 +54,7 @@ pub(crate) struct Page {
 struct Row {
     #[serde(flatten)]
     device: DeviceShown,
-    verdict: VerdictShown,
+    verdict: Verdict,
     /// Extensions it has.
     slots: usize,
     /// How many of them are registered.
@@ -103,7 +102,7 @@ pub(crate) async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<P
             .filter(|(.., registration)| matches!(registration, Some(Registration::Registered { .. })));
         devices.push(Row {
             device: DeviceShown::of(device, &sites),
-            verdict: VerdictShown::of(examined.verdict),
+            verdict: examined.verdict,
             slots: examined.slots.len(),
             slots_registered: registered.count(),
         });

@@ -1,8 +1,8 @@
 //! `POST /devices/{device_id}/resync` and `restart`, and claim codes.
 
-use model::inventory::{ClaimCode, Device};
-use portal::provisioning::{CLAIM_CODE_DAYS, claim_code_hash};
-use registrations::Resync;
+use model::inventory::Device;
+use portal::provisioning::claim_by;
+use registrations::{Resync, Unasked};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoreError;
@@ -10,12 +10,10 @@ use store::StoreError;
 use super::super::moment;
 use super::device;
 use crate::answer::{Accepted, Created};
-use crate::asking::{NotAsked, ask, users_of};
+use crate::asking::users_of;
 use crate::call::{Call, now};
 use crate::operation::Nothing;
 use crate::refusal::Refusal;
-
-const DAY_SECONDS: u64 = 24 * 3_600;
 
 /// A code by which a device gets its certificate.
 #[derive(Serialize, JsonSchema)]
@@ -44,16 +42,11 @@ async fn order(call: Call, restarts: bool) -> Result<Accepted, Refusal> {
         return Err(Refusal::conflict(why));
     }
     let users = users_of(&call, &device).await?;
-    let count = ask(&call, users, restarts).await.map_err(|why| match why {
-        NotAsked::NoZone => {
-            Refusal::conflict("No zone that this service runs can ask the device. Restart it at its own pages, or by its power.")
-        }
-        NotAsked::Busy => Refusal::no_room("Too many devices are being asked. Try again in a minute."),
+    let asked = Resync::ask(call.setup().resyncs.as_ref(), users, restarts).await;
+    asked.map_err(|why| match why {
+        Unasked::NoZone | Unasked::Ended | Unasked::NotRegistered => Refusal::conflict(why),
+        Unasked::Busy | Unasked::Unknown => Refusal::no_room(why),
     })?;
-    if count == 0 {
-        let why = "The device is not registered, so it cannot be asked. It fetches its configuration when it is started.";
-        return Err(Refusal::conflict(why));
-    }
     let mut writing = call.store().write().await?;
     let detail = format!("{} ({})", device.name, device.mac);
     let action = if restarts {
@@ -74,12 +67,7 @@ pub(crate) async fn make_claim_code(call: Call, _: Nothing, _: Nothing) -> Resul
     let code = web::ClaimCode::draw()
         .map_err(|_| StoreError::NoRandomness)?
         .to_string();
-    let claim = ClaimCode {
-        code: claim_code_hash(&code),
-        device: device.id.clone(),
-        expires_at: now().after_seconds(CLAIM_CODE_DAYS * DAY_SECONDS),
-        used_by: None,
-    };
+    let claim = claim_by(&code, &device.id, now());
     scope.add_claim_code(&claim).await?;
     let detail = format!("{} ({})", device.name, device.mac);
     call.note(&mut writing, "make claim code", detail).await?;

@@ -31,7 +31,7 @@ pub(crate) struct Shown {
 /// One verdict with its evidence.
 #[derive(Serialize, JsonSchema)]
 struct Check {
-    verdict: VerdictShown,
+    verdict: Verdict,
     /// The verdict in a few words.
     title: String,
     /// What to do.
@@ -42,39 +42,6 @@ struct Check {
     unproved_since: usize,
     /// Tries to fetch its configuration, and handshakes that failed from where it is, the last first.
     attempts: Vec<AttemptShown>,
-}
-
-/// What keeps a device from being registered.
-#[derive(Clone, Copy, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum VerdictShown {
-    Registered,
-    /// Registered, and a call to it found no media that both sides take.
-    NoCommonMedia,
-    PartlyRegistered,
-    NoExtension,
-    SlotMissing,
-    TakenAway,
-    NeverSeen,
-    NoCertificate,
-    Untrusted,
-    Expired,
-    Revoked,
-    OtherDevice,
-    Unknown,
-    NotProvisioned,
-    UnknownFile,
-    TlsTooOld,
-    ServerUntrusted,
-    HandshakeFailed,
-    Held,
-    SecondCertificate,
-    FirmwareTooOld,
-    ModelCannot,
-    FetchedAndRefused,
-    FetchedNotRegistered,
-    Refused,
-    NotRegistered,
 }
 
 pub(crate) async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Shown>, Refusal> {
@@ -102,45 +69,12 @@ impl Check {
         tries.sort_by_key(|attempt| Reverse(attempt.at));
         let tries = tries.into_iter().take(TRIES_TOLD);
         Self {
-            verdict: VerdictShown::of(examined.verdict),
+            verdict: examined.verdict,
             title: examined.verdict.title().to_owned(),
             advice: examined.verdict.advice().to_owned(),
             remarks: examined.remarks(),
             unproved_since: examined.unproved_since,
             attempts: tries.map(AttemptShown::of).collect(),
-        }
-    }
-}
-
-impl VerdictShown {
-    pub(super) fn of(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Registered => Self::Registered,
-            Verdict::NoCommonMedia => Self::NoCommonMedia,
-            Verdict::PartlyRegistered => Self::PartlyRegistered,
-            Verdict::NoExtension => Self::NoExtension,
-            Verdict::SlotMissing => Self::SlotMissing,
-            Verdict::TakenAway => Self::TakenAway,
-            Verdict::NeverSeen => Self::NeverSeen,
-            Verdict::NoCertificate => Self::NoCertificate,
-            Verdict::Untrusted => Self::Untrusted,
-            Verdict::Expired => Self::Expired,
-            Verdict::Revoked => Self::Revoked,
-            Verdict::OtherDevice => Self::OtherDevice,
-            Verdict::Unknown => Self::Unknown,
-            Verdict::NotProvisioned => Self::NotProvisioned,
-            Verdict::UnknownFile => Self::UnknownFile,
-            Verdict::TlsTooOld => Self::TlsTooOld,
-            Verdict::ServerUntrusted => Self::ServerUntrusted,
-            Verdict::HandshakeFailed => Self::HandshakeFailed,
-            Verdict::Held => Self::Held,
-            Verdict::SecondCertificate => Self::SecondCertificate,
-            Verdict::FirmwareTooOld => Self::FirmwareTooOld,
-            Verdict::ModelCannot => Self::ModelCannot,
-            Verdict::FetchedAndRefused => Self::FetchedAndRefused,
-            Verdict::FetchedNotRegistered => Self::FetchedNotRegistered,
-            Verdict::Refused => Self::Refused,
-            Verdict::NotRegistered => Self::NotRegistered,
         }
     }
 }
