@@ -272,7 +272,7 @@ const DOCUMENT_HEAD: &str = "\
 # Who may do what in the portal
 
 Written by `OYEZ_WRITE_DOCS=1 cargo test -p portal --lib access` from the answers to each request by each role. What is not in the table
-is not there; `/sign-in` with its second step, the one-time links and the files of `/assets` are open to everybody.
+is not there; `/sign-in` with its second step, the one-time links, the files of `/assets`, `/authority.pem` and `/authority.crt` are open to everybody.
 
 | Method | Path | nobody | viewer | operator | admin | owner |
 | --- | --- | --- | --- | --- | --- | --- |
