@@ -1,5 +1,7 @@
 //! Extensions in their slots, passwords, orders to devices, and the audit.
 
+use std::time::Duration;
+
 use super::*;
 
 const EVERYTHING_BUT_PASSWORDS: &str = "oyez:read oyez:write phone:read:admin phone:write:admin";
@@ -136,10 +138,13 @@ async fn a_device_is_asked_to_fetch_through_its_zone() {
     let mut orders = program.give_resyncs();
     let zone = tokio::spawn(async move {
         let mut counts = [0, 1].into_iter();
+        let mut unanswered = Vec::new();
         while let Some(order) = orders.recv().await {
             assert!(!order.restarts && order.users.len() <= 1);
             if let Some(count) = counts.next() {
                 order.asked.send(count).unwrap();
+            } else {
+                unanswered.push(order);
             }
         }
     });
@@ -167,7 +172,9 @@ async fn a_device_is_asked_to_fetch_through_its_zone() {
     assert_eq!(code.json()["code"].as_str().unwrap().len(), 9);
     // Whoever assigns does not wait for the zone.
     let body = json!({ "holder_id": hall, "assignment_type": "page", "port": 1 });
-    program.post_v1(&order(&device, "slots"), body).await.id();
+    let path = order(&device, "slots");
+    let assigned = tokio::time::timeout(Duration::from_secs(5), program.post_v1(&path, body));
+    assigned.await.unwrap().id();
     drop(program);
     zone.abort();
 }
