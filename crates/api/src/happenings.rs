@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use model::inventory::{Attempt, Timestamp};
 use model::status::{PageReport, ZoneEvent};
 use model::{AccountId, Extension, PageId, SipUser};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -19,10 +18,7 @@ pub const HAPPENINGS_MAX: usize = 500;
 const PAGES_MAX: usize = 256;
 
 /// What happened.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HappeningKind {
     /// A slot is registered, or is no more, or was refused.
     Registration,

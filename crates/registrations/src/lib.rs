@@ -59,6 +59,18 @@ pub enum Registration {
     },
 }
 
+impl Registration {
+    /// The IP address that somebody is registered from; none of whoever is not.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        let Self::Registered { from, .. } = self else {
+            return None;
+        };
+        let host = from.rsplit_once(':').map_or(from.as_str(), |(host, _)| host);
+        Some(host.trim_matches(['[', ']']))
+    }
+}
+
 /// Registrations by user; it is shared by whoever hears the zones and whoever shows them.
 #[derive(Debug, Default)]
 pub struct Registrations {

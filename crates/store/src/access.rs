@@ -136,12 +136,7 @@ impl Scope<'_, '_> {
         let values = [self.id(), id.as_str().into(), password.0.as_str().into()];
         let sql = "UPDATE administrator SET password = $3 WHERE account = $1 AND id = $2";
         if self.transaction.execute(sql, &values).await? > 0 {
-            for sql in [
-                "DELETE FROM session WHERE administrator = $1",
-                "DELETE FROM half_session WHERE administrator = $1",
-            ] {
-                self.transaction.execute(sql, &[id.as_str().into()]).await?;
-            }
+            self.transaction.end_sign_ins(id).await?;
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
-    /// What a password is sealed for: no id of a line is so long.
+    /// What a password is sealed for: no id of a line has a space in it.
     fn sealed_for(&self) -> String {
         format!("device password of {}", self.account)
     }

@@ -55,6 +55,17 @@ impl Transaction<'_> {
         row.map(signed_in).transpose()
     }
 
+    /// Ends the sessions of somebody, and the sign-ins of theirs that wait for a code.
+    pub(crate) async fn end_sign_ins(&mut self, id: &AdministratorId) -> Result<(), StoreError> {
+        for sql in [
+            "DELETE FROM session WHERE administrator = $1",
+            "DELETE FROM half_session WHERE administrator = $1",
+        ] {
+            self.execute(sql, &[id.as_str().into()]).await?;
+        }
+        Ok(())
+    }
+
     /// Ends a sign-in that waits.
     ///
     /// # Errors
@@ -126,12 +137,7 @@ impl Scope<'_, '_> {
         if self.transaction.execute(sql, &values).await? == 0 {
             return Ok(false);
         }
-        for sql in [
-            "DELETE FROM session WHERE administrator = $1",
-            "DELETE FROM half_session WHERE administrator = $1",
-        ] {
-            self.transaction.execute(sql, &[id.as_str().into()]).await?;
-        }
+        self.transaction.end_sign_ins(id).await?;
         self.set_recovery_codes(id, recovery_codes).await?;
         Ok(true)
     }

@@ -158,10 +158,9 @@ pub(super) fn presence_of<'u>(
     users: impl IntoIterator<Item = &'u str>,
 ) -> (Presence, Option<String>) {
     for user in users {
-        if let Some(Registration::Registered { from, .. }) = registrations.of(user) {
-            let address = from.rsplit_once(':').map_or(from.as_str(), |(host, _)| host);
-            let address = address.trim_matches(['[', ']']).to_owned();
-            return (Presence::Online, Some(address));
+        let known = registrations.of(user);
+        if let Some(address) = known.as_ref().and_then(Registration::address) {
+            return (Presence::Online, Some(address.to_owned()));
         }
     }
     (Presence::Offline, None)

@@ -102,9 +102,7 @@ impl WebhookEvents {
     /// When there is none, or a name is no event's.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, WebhookEventsError> {
         let event = |name: &str| {
-            let found = WebhookEvent::CHOICES
-                .into_iter()
-                .find(|event| event.as_str() == name);
+            let found = WebhookEvent::from_stored(name).filter(|event| *event != WebhookEvent::Test);
             found.ok_or_else(|| WebhookEventsError::Unknown(name.chars().take(80).collect()))
         };
         let events: BTreeSet<_> = names.into_iter().map(event).collect::<Result<_, _>>()?;

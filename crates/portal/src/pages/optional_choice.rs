@@ -8,28 +8,32 @@ use super::form::{Choice, Control, Field};
 
 /// The field of the site.
 pub(super) fn site_field(sites: &[Site]) -> Field {
-    let choices = sites
-        .iter()
-        .map(|site| Choice::new(site.id.as_str(), site.name.as_str()));
-    Field::new(
-        "site",
-        "Site",
-        "Optional: where it belongs.",
-        Control::Select(with_none("No site", choices)),
-    )
+    let choices = Control::Select(site_choices(sites));
+    Field::new("site", "Site", "Optional: where it belongs.", choices)
+}
+
+/// The sites, and none.
+pub(super) fn site_choices(sites: &[Site]) -> Vec<Choice> {
+    let choices = sites.iter();
+    let choices = choices.map(|site| Choice::new(site.id.as_str(), site.name.as_str()));
+    with_none("No site", choices)
 }
 
 /// The field of the template.
 pub(super) fn template_field(templates: &[(TemplateId, TemplateName)]) -> Field {
-    let choices = templates
-        .iter()
-        .map(|(id, name)| Choice::new(id.as_str(), name.as_str()));
     Field::new(
         "template",
         "Template",
         "Optional: settings that are added to its configuration. A generic device fetches none.",
-        Control::Select(with_none("No template", choices)),
+        Control::Select(template_choices(templates)),
     )
+}
+
+/// The templates, and none.
+pub(super) fn template_choices(templates: &[(TemplateId, TemplateName)]) -> Vec<Choice> {
+    let choices = templates.iter();
+    let choices = choices.map(|(id, name)| Choice::new(id.as_str(), name.as_str()));
+    with_none("No template", choices)
 }
 
 fn with_none(none: &str, choices: impl Iterator<Item = Choice>) -> Vec<Choice> {

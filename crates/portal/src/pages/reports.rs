@@ -21,8 +21,9 @@ use crate::talk::TALKER_PREFIX;
 
 /// Reports on one page of the list.
 const ROWS: usize = 50;
-/// Reports that are read at once where some of them are looked for.
-const READ_AT_ONCE: u32 = 200;
+/// Reports that are read at once: a page and one more, or many where some of them are looked for.
+const ALL_AT_ONCE: u32 = 51;
+const SOME_AT_ONCE: u32 = 200;
 
 #[derive(Template)]
 #[template(path = "reports.html")]
@@ -103,9 +104,14 @@ async fn find(
     extension: &str,
     mut before: Option<i64>,
 ) -> Result<Vec<KeptPageReport>, StoreError> {
+    let at_once = if extension.is_empty() {
+        ALL_AT_ONCE
+    } else {
+        SOME_AT_ONCE
+    };
     let mut found = Vec::new();
     loop {
-        let some = scope.page_reports(before, READ_AT_ONCE).await?;
+        let some = scope.page_reports(before, at_once).await?;
         let Some(last) = some.last() else {
             return Ok(found);
         };

@@ -191,13 +191,15 @@ impl Asking<'_> {
         };
         let (outcome, detail, is_proof, response) = match found {
             Ok((account, device)) => {
-                self.watch(&mut transaction, &account, &device, part).await?;
+                if part == Part::Whole {
+                    self.watch(&mut transaction, &account, &device).await?;
+                }
                 let text = file_of(self.server, &mut transaction, &account, &device).await?;
                 let detail = self.agent.unwrap_or_default().to_owned();
                 let response = sent(text, part);
                 (AttemptOutcome::Served, detail, true, response)
             }
-            Err(Refused {
+            Err(Doubt {
                 outcome,
                 detail,
                 is_proof,
@@ -221,9 +223,9 @@ impl Asking<'_> {
         &self,
         transaction: &mut Transaction<'_>,
         proved: Proved,
-    ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
+    ) -> Result<Result<(AccountId, Device), Doubt>, StoreError> {
         let refused = |outcome, detail: &str, is_proof| {
-            Ok(Err(Refused {
+            Ok(Err(Doubt {
                 outcome,
                 detail: detail.to_owned(),
                 is_proof,
@@ -277,7 +279,7 @@ impl Asking<'_> {
         transaction: &mut Transaction<'_>,
         account: AccountId,
         device: Device,
-    ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
+    ) -> Result<Result<(AccountId, Device), Doubt>, StoreError> {
         let Some(own) = self.peer.certificates.first() else {
             return Ok(Ok((account, device)));
         };
@@ -291,20 +293,11 @@ impl Asking<'_> {
             issued: &issued,
         };
         let doubt = review::doubt(&mut scope, &device, self.server.0.suspicion, shown).await?;
-        if let Some(Doubt {
-            outcome,
-            detail,
-            is_proof,
-        }) = doubt
-        {
-            return Ok(Err(Refused {
-                outcome,
-                detail,
-                is_proof,
-            }));
+        if let Some(doubt) = doubt {
+            return Ok(Err(doubt));
         }
         Ok(match scope.held_device(&device.id).await? {
-            Some(held) => Err(Refused {
+            Some(held) => Err(Doubt {
                 outcome: AttemptOutcome::Held,
                 detail: held.why,
                 is_proof: true,
@@ -319,14 +312,13 @@ impl Asking<'_> {
         transaction: &mut Transaction<'_>,
         account: &AccountId,
         device: &Device,
-        part: Part,
     ) -> Result<(), StoreError> {
         let attempt = Attempt {
             proved: true,
             ..self.attempt(Some(device.mac), AttemptOutcome::Served, String::new())
         };
         let before = transaction.attempts(device.mac).await?;
-        if part == Part::Whole && review::begins_turns(&before, &attempt) {
+        if review::begins_turns(&before, &attempt) {
             let detail = format!("{} ({}), last from {}", device.name, device.mac, attempt.source);
             let mut scope = transaction.account(account);
             review::alarm(&mut scope, attempt.at, "see certificate at two addresses", detail).await?;
@@ -340,7 +332,7 @@ impl Asking<'_> {
         transaction: &mut Transaction<'_>,
         account: AccountId,
         mut device: Device,
-    ) -> Result<Result<(AccountId, Device), Refused>, StoreError> {
+    ) -> Result<Result<(AccountId, Device), Doubt>, StoreError> {
         let catalogue = transaction.catalogue();
         let (model, firmware) = told_of_itself(catalogue, device.kind, self.agent);
         let is_news = model.is_some_and(|model| device.model.as_deref() != Some(model))
@@ -359,20 +351,12 @@ impl Asking<'_> {
             _ => AttemptOutcome::FirmwareTooOld,
         };
         let detail = self.agent.unwrap_or_default().to_owned();
-        Ok(Err(Refused {
+        Ok(Err(Doubt {
             outcome,
             detail,
             is_proof: true,
         }))
     }
-}
-
-/// Why a device that has proved to be it gets nothing.
-struct Refused {
-    outcome: AttemptOutcome,
-    detail: String,
-    /// It is the device: nobody else has what it has shown.
-    is_proof: bool,
 }
 
 /// A file, or its checksum in lower-case digits.

@@ -41,7 +41,7 @@ pub(super) struct Mismatch {
     pub(super) fingerprint: TokenHash,
 }
 
-/// Why a certificate is worth nothing at the time.
+/// Why a device, or the certificate that it shows, is given nothing at the time.
 pub(super) struct Doubt {
     pub(super) outcome: AttemptOutcome,
     pub(super) detail: String,

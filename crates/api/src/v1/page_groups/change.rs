@@ -160,21 +160,18 @@ impl Further {
     async fn pagers(&self, before: &Pagers, scope: &mut Scope<'_, '_>) -> Result<Option<Pagers>, Refusal> {
         let ids = match (self.pagers, &self.pager_ids) {
             (None, None) => return Ok(None),
-            (Some(PagersShown::Everybody), None) => return Ok(Some(Pagers::Everybody)),
-            (Some(PagersShown::Portal), None) => return Ok(Some(Pagers::Portal)),
-            (Some(PagersShown::Everybody | PagersShown::Portal), Some(ids)) if ids.is_empty() => {
-                return Ok(self.pagers.map(|pagers| match pagers {
-                    PagersShown::Everybody => Pagers::Everybody,
-                    PagersShown::Portal | PagersShown::Named => Pagers::Portal,
-                }));
+            (Some(PagersShown::Everybody | PagersShown::Portal), Some(ids)) if !ids.is_empty() => {
+                return Err(Refusal::invalid_field("pager_ids", "only where pagers is named"));
             }
+            (Some(PagersShown::Everybody), _) => return Ok(Some(Pagers::Everybody)),
+            (Some(PagersShown::Portal), _) => return Ok(Some(Pagers::Portal)),
             (Some(PagersShown::Named), None) if matches!(before, Pagers::Named(_)) => return Ok(None),
             (Some(PagersShown::Named), Some(ids)) => ids,
             (None, Some(ids)) if matches!(before, Pagers::Named(_)) => ids,
             (Some(PagersShown::Named), None) => {
                 return Err(Refusal::invalid_field("pager_ids", "name who may page the group"));
             }
-            (Some(_) | None, Some(_)) => {
+            (None, Some(_)) => {
                 return Err(Refusal::invalid_field("pager_ids", "only where pagers is named"));
             }
         };

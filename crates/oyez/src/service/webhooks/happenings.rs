@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::inventory::{Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
 use model::status::ZoneEvent;
-use model::{AccountId, Extension, PageId, SipUser, SlotKind};
-use registrations::{Registration, Registrations};
+use model::{AccountId, Extension, PageId, SipUser, SlotPosition};
+use registrations::Registrations;
 use store::{Scope, Store, StoreError};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -17,8 +17,6 @@ use super::{RETRY_AFTER, frame};
 
 /// Events that wait to be kept; past that they are lost, and that is logged.
 const WAITING_MAX: usize = 1_024;
-/// The slot for alerts that ends them: who calls it raises none.
-const CANCEL_PORT: u8 = 11;
 
 /// Tells until the zone has ended. Hearing never waits for the store: an alert is not missed because much else happens.
 pub(super) async fn tell(
@@ -115,11 +113,10 @@ async fn raised(
     let assignments = scope.assignments().await?;
     let holders = scope.holders(None).await?;
     let called = holders.iter().find(|holder| holder.extension == *dialled);
-    let is_cancel = |place: &LinePlace| matches!(place, LinePlace::Slot(position) if position.kind() == SlotKind::Alert && position.port() == CANCEL_PORT);
     let mut places = assignments
         .iter()
         .filter(|one| called.is_some_and(|called| called.id == one.holder));
-    if places.any(|one| is_cancel(&one.place)) {
+    if places.any(|one| one.place == LinePlace::Slot(SlotPosition::CANCEL)) {
         return Ok(None);
     }
     let own = assignments.iter().find(|one| one.user == *user);
@@ -143,11 +140,8 @@ async fn raised(
 
 /// The IP address that somebody is registered from.
 fn address_of(registrations: &Registrations, user: &SipUser) -> Option<String> {
-    let Some(Registration::Registered { from, .. }) = registrations.of(user.as_str()) else {
-        return None;
-    };
-    let host = from.rsplit_once(':').map_or(from.as_str(), |(host, _)| host);
-    Some(host.trim_matches(['[', ']']).to_owned())
+    let known = registrations.of(user.as_str())?;
+    known.address().map(str::to_owned)
 }
 
 /// A moment as the published form has it.

@@ -18,6 +18,7 @@ use super::form::Choice;
 use super::gate::{Posted, Visitor};
 use super::holder_new::list_of;
 use super::layout::{self, Frame, PHONES_AND_DEVICES, USERS_AND_ROOMS};
+use super::optional_choice::{site_choices, template_choices};
 use super::problem::Problem;
 use super::work;
 use crate::provisioning::sha256;
@@ -332,8 +333,8 @@ async fn ask(
     names.truncate(NAMES_SHOWN);
     let action = selection.action;
     let choices = match action {
-        Some(Action::Site) => Some(sites(&mut scope).await?),
-        Some(Action::Template) => Some(templates(&mut scope).await?),
+        Some(Action::Site) => Some(site_choices(&scope.sites().await?)),
+        Some(Action::Template) => Some(template_choices(&scope.template_names().await?)),
         _ => None,
     };
     let title = action.map_or("Choose what to do", Action::title);
@@ -376,20 +377,6 @@ async fn ask(
         StatusCode::OK
     };
     Ok(layout::page(status, &page))
-}
-
-async fn sites(scope: &mut Scope<'_, '_>) -> Result<Vec<Choice>, StoreError> {
-    let sites = scope.sites().await?.into_iter();
-    let sites = sites.map(|site| Choice::new(site.id.as_str(), site.name.as_str()));
-    Ok(std::iter::once(Choice::new("", "No site")).chain(sites).collect())
-}
-
-async fn templates(scope: &mut Scope<'_, '_>) -> Result<Vec<Choice>, StoreError> {
-    let templates = scope.template_names().await?.into_iter();
-    let templates = templates.map(|(id, name)| Choice::new(id.as_str(), name.as_str()));
-    Ok(std::iter::once(Choice::new("", "No template"))
-        .chain(templates)
-        .collect())
 }
 
 /// Begins it, unless something else is found than was shown.
