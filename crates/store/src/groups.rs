@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::directory::Urgency;
 use model::inventory::{DisplayName, GroupId, GroupMember, HolderId, PageGroup, Pagers, SiteId};
-use model::{DeviceId, SlotKind, SlotPosition};
+use model::{SlotKind, SlotPosition};
 
 use crate::engine::{Row, Value};
 use crate::holders::NumberTaken;
@@ -14,7 +14,7 @@ use crate::transaction::{Scope, StoreError};
 
 const TABLE: &str = "page_group";
 /// Page groups of one account.
-pub const GROUPS_MAX: u64 = 10_000;
+pub const GROUPS_MAX: u64 = PageGroup::GROUPS_MAX;
 /// The port that stands for all page slots of a device.
 pub(crate) const EVERY_PORT: u8 = 0;
 
@@ -105,44 +105,67 @@ impl Scope<'_, '_> {
 
     /// Adds the members and named pagers of a group that has none.
     async fn add_members(&mut self, group: &PageGroup) -> Result<(), StoreError> {
-        let id = || -> Value { group.id.as_str().into() };
         for member in &group.members {
-            let (sql, values) = match member {
-                GroupMember::Holder(holder) => (
-                    "INSERT INTO page_group_member SELECT $1, id FROM holder WHERE account = $2 AND id = $3",
-                    vec![id(), self.id(), holder.as_str().into()],
-                ),
-                GroupMember::Device(device) => (ADD_DEVICE, self.device_values(group, device, EVERY_PORT)),
-                GroupMember::Slot(device, slot) if slot.kind() == SlotKind::Page => {
-                    (ADD_DEVICE, self.device_values(group, device, slot.port()))
-                }
-                // Nobody is paged in another slot.
-                GroupMember::Slot(..) => continue,
-                GroupMember::Site(site) => (
-                    "INSERT INTO page_group_site SELECT $1, id FROM site WHERE account = $2 AND id = $3",
-                    vec![id(), self.id(), site.as_str().into()],
-                ),
-            };
-            self.transaction.execute(sql, &values).await?;
+            self.put_member(&group.id, member).await?;
         }
-        let Pagers::Named(named) = &group.pagers else {
-            return Ok(());
-        };
-        for holder in named {
-            let sql = "INSERT INTO page_group_pager SELECT $1, id FROM holder WHERE account = $2 AND id = $3";
-            let values = [id(), self.id(), holder.as_str().into()];
-            self.transaction.execute(sql, &values).await?;
+        if let Pagers::Named(named) = &group.pagers {
+            for holder in named {
+                self.put_pager(&group.id, holder).await?;
+            }
         }
         Ok(())
     }
 
-    fn device_values(&self, group: &PageGroup, device: &DeviceId, port: u8) -> Vec<Value> {
-        vec![
-            group.id.as_str().into(),
-            self.id(),
-            device.as_str().into(),
-            i64::from(port).into(),
-        ]
+    /// Puts something in a page group, for a caller who has seen that it is not there and that the group has room.
+    ///
+    /// # Errors
+    ///
+    /// When the account has no such group or member, or the database fails.
+    pub async fn add_group_member(
+        &mut self,
+        group: &GroupId,
+        member: &GroupMember,
+    ) -> Result<(), StoreError> {
+        if self.put_member(group, member).await? == 0 {
+            let what = "page group or member of one";
+            return Err(StoreError::Missing { what });
+        }
+        self.change_directory().await
+    }
+
+    /// Names somebody who may page a group, for a caller who has seen that they are not named and that the group names who may.
+    ///
+    /// # Errors
+    ///
+    /// When the account has no such group, user or common area, or the database fails.
+    pub async fn add_group_pager(&mut self, group: &GroupId, holder: &HolderId) -> Result<(), StoreError> {
+        if self.put_pager(group, holder).await? == 0 {
+            let what = "page group, user or common area";
+            return Err(StoreError::Missing { what });
+        }
+        self.change_directory().await
+    }
+
+    /// Puts something in a group; says how much of it the account has.
+    async fn put_member(&mut self, group: &GroupId, member: &GroupMember) -> Result<u64, StoreError> {
+        let (sql, id, port) = match member {
+            GroupMember::Holder(holder) => (ADD_HOLDER, holder.as_str(), None),
+            GroupMember::Device(device) => (ADD_DEVICE, device.as_str(), Some(EVERY_PORT)),
+            GroupMember::Slot(device, slot) if slot.kind() == SlotKind::Page => {
+                (ADD_DEVICE, device.as_str(), Some(slot.port()))
+            }
+            // Nobody is paged in another slot.
+            GroupMember::Slot(..) => return Ok(0),
+            GroupMember::Site(site) => (ADD_SITE, site.as_str(), None),
+        };
+        let mut values = vec![group.as_str().into(), self.id(), id.into()];
+        values.extend(port.map(|port| i64::from(port).into()));
+        self.transaction.execute(sql, &values).await
+    }
+
+    async fn put_pager(&mut self, group: &GroupId, holder: &HolderId) -> Result<u64, StoreError> {
+        let values = [group.as_str().into(), self.id(), holder.as_str().into()];
+        self.transaction.execute(ADD_PAGER, &values).await
     }
 
     /// Changes a page group; says whether it was there.
@@ -394,8 +417,15 @@ impl Scope<'_, '_> {
     }
 }
 
+const ADD_HOLDER: &str = "INSERT INTO page_group_member SELECT page_group.id, holder.id FROM page_group, holder \
+                          WHERE page_group.account = $2 AND page_group.id = $1 AND holder.account = $2 AND holder.id = $3";
 const ADD_DEVICE: &str = "INSERT INTO page_group_device (page_group, device, port) \
-                          SELECT $1, id, $4 FROM device WHERE account = $2 AND id = $3";
+                          SELECT page_group.id, device.id, $4 FROM page_group, device \
+                          WHERE page_group.account = $2 AND page_group.id = $1 AND device.account = $2 AND device.id = $3";
+const ADD_SITE: &str = "INSERT INTO page_group_site SELECT page_group.id, site.id FROM page_group, site \
+                        WHERE page_group.account = $2 AND page_group.id = $1 AND site.account = $2 AND site.id = $3";
+const ADD_PAGER: &str = "INSERT INTO page_group_pager SELECT page_group.id, holder.id FROM page_group, holder \
+                         WHERE page_group.account = $2 AND page_group.id = $1 AND holder.account = $2 AND holder.id = $3";
 
 fn check(group: &PageGroup) -> Result<(), GroupError> {
     if group.members.len() > PageGroup::MEMBERS_MAX {

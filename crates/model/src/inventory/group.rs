@@ -22,6 +22,8 @@ pub struct PageGroup {
 }
 
 impl PageGroup {
+    /// Page groups of one account.
+    pub const GROUPS_MAX: u64 = 10_000;
     /// Members of one group: whoever wants more names a site.
     pub const MEMBERS_MAX: usize = 1_000;
     /// Users and common areas that are named as those who may page a group.

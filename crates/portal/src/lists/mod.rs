@@ -1,4 +1,4 @@
-//! Lists of users, common areas, devices and what stands in their slots, as files: CSV, where each row says what it is about, and
+//! Lists of users, common areas, devices, what stands in their slots, and page groups, as files: CSV, where each row says what it is about, and
 //! JSON, where rows stand in groups. What is written is read back as it was. `docs/import.md` describes both.
 
 mod csv_file;
@@ -9,8 +9,11 @@ pub(crate) use csv_file::CsvWriter;
 pub(crate) use json_file::JsonWriter;
 pub(crate) use present::present;
 
-use model::inventory::import::{Cell, Column, Faults, Names, Present, RecordKind, Row};
-use model::inventory::{Assignment, HolderKind};
+use std::collections::BTreeMap;
+
+use model::inventory::import::{Cell, Column, Faults, Names, Present, RecordKind, Row, group_columns};
+use model::inventory::{Assignment, GroupMember, HolderId, HolderKind, MacAddress, PageGroup, Pagers};
+use model::{DeviceId, Extension};
 
 /// Octets of a file: twice what 10,000 devices with two extensions each take as JSON.
 pub(crate) const FILE_LENGTH_MAX: usize = 16 * 1024 * 1024;
@@ -113,39 +116,107 @@ pub(crate) type Record = (RecordKind, Vec<(Column, String)>);
 /// What is there, as rows, in the order in which they are written.
 pub(crate) fn records(present: &Present) -> impl Iterator<Item = Record> + use<'_> {
     let names = Names::of(present);
-    let holder_names = names.clone();
-    let of_kind = move |kind: HolderKind, record: RecordKind| {
-        let names = holder_names.clone();
-        let holders = present.holders.iter().filter(move |holder| holder.kind == kind);
-        holders.map(move |holder| (record, names.holder(holder)))
+    let of_kind = {
+        let names = names.clone();
+        move |kind: HolderKind, record: RecordKind| {
+            let names = names.clone();
+            let holders = present.holders.iter().filter(move |holder| holder.kind == kind);
+            holders.map(move |holder| (record, names.holder(holder)))
+        }
     };
+    let numbers = Numbers::of(present, names.clone());
+    let ends = numbers.clone();
     let devices = present
         .devices
         .iter()
         .map(move |(device, template)| (RecordKind::Device, names.device(device, template.as_ref())));
-    let macs: std::collections::BTreeMap<_, _> = present
-        .devices
-        .iter()
-        .map(|(device, _)| (&device.id, device.mac))
-        .collect();
-    let extensions: std::collections::BTreeMap<_, _> = present
-        .holders
-        .iter()
-        .map(|holder| (&holder.id, &holder.extension))
-        .collect();
-    let assignment = move |assignment: &Assignment| {
+    of_kind(HolderKind::User, RecordKind::User)
+        .chain(of_kind(HolderKind::CommonArea, RecordKind::CommonArea))
+        .chain(devices)
+        .chain(
+            present
+                .assignments
+                .iter()
+                .filter_map(move |assignment| numbers.assignment(assignment)),
+        )
+        .chain(
+            present
+                .groups
+                .iter()
+                .map(|group| (RecordKind::PageGroup, group_columns(group))),
+        )
+        .chain({
+            let ends = ends.clone();
+            present.groups.iter().flat_map(move |group| ends.members(group))
+        })
+        .chain(present.groups.iter().flat_map(move |group| ends.pagers(group)))
+}
+
+/// What devices, users and common areas are known by.
+#[derive(Clone)]
+struct Numbers<'p> {
+    macs: BTreeMap<&'p DeviceId, MacAddress>,
+    extensions: BTreeMap<&'p HolderId, &'p Extension>,
+    names: Names,
+}
+
+impl<'p> Numbers<'p> {
+    fn of(present: &'p Present, names: Names) -> Self {
+        let devices = present.devices.iter();
+        let holders = present.holders.iter();
+        Self {
+            macs: devices.map(|(device, _)| (&device.id, device.mac)).collect(),
+            extensions: holders.map(|holder| (&holder.id, &holder.extension)).collect(),
+            names,
+        }
+    }
+
+    fn assignment(&self, assignment: &Assignment) -> Option<Record> {
         let cells = vec![
-            (Column::Mac, macs.get(&assignment.device)?.to_string()),
-            (Column::Extension, extensions.get(&assignment.holder)?.to_string()),
+            (Column::Mac, self.macs.get(&assignment.device)?.to_string()),
+            (
+                Column::Extension,
+                self.extensions.get(&assignment.holder)?.to_string(),
+            ),
             (Column::Slot, assignment.place.kind().to_owned()),
             (Column::Port, assignment.place.port().to_string()),
         ];
         Some((RecordKind::Assignment, cells))
-    };
-    of_kind(HolderKind::User, RecordKind::User)
-        .chain(of_kind(HolderKind::CommonArea, RecordKind::CommonArea))
-        .chain(devices)
-        .chain(present.assignments.iter().filter_map(assignment))
+    }
+
+    fn members(&self, group: &PageGroup) -> Vec<Record> {
+        let member = |member: &GroupMember| {
+            let mut cells = vec![(Column::Group, group.extension.to_string())];
+            match member {
+                GroupMember::Holder(holder) => {
+                    cells.push((Column::Extension, self.extensions.get(holder)?.to_string()));
+                }
+                GroupMember::Device(device) => cells.push((Column::Mac, self.macs.get(device)?.to_string())),
+                GroupMember::Slot(device, slot) => cells.extend([
+                    (Column::Mac, self.macs.get(device)?.to_string()),
+                    (Column::Slot, slot.kind().as_str().to_owned()),
+                    (Column::Port, slot.port().to_string()),
+                ]),
+                GroupMember::Site(site) => cells.push((Column::Site, self.names.site(Some(site)))),
+            }
+            Some((RecordKind::GroupMember, cells))
+        };
+        group.members.iter().filter_map(member).collect()
+    }
+
+    fn pagers(&self, group: &PageGroup) -> Vec<Record> {
+        let Pagers::Named(named) = &group.pagers else {
+            return Vec::new();
+        };
+        let pager = |holder| {
+            let cells = vec![
+                (Column::Group, group.extension.to_string()),
+                (Column::Extension, self.extensions.get(holder)?.to_string()),
+            ];
+            Some((RecordKind::GroupPager, cells))
+        };
+        named.iter().filter_map(pager).collect()
+    }
 }
 
 #[cfg(test)]

@@ -21,14 +21,13 @@ pub(crate) async fn present(
         let template = templates.remove(&device.id);
         (device, template)
     });
-    let groups = scope.groups().await?.into_iter();
     Ok(Some(Present {
         account,
         catalogue,
         sites: scope.sites().await?,
         templates: scope.template_names().await?,
         holders: scope.holders(None).await?,
-        groups: groups.map(|group| (group.extension, group.name)).collect(),
+        groups: scope.groups().await?,
         assignments: scope.assignments().await?,
         elsewhere: scope.macs_elsewhere().await?,
         devices: devices.collect(),

@@ -247,3 +247,37 @@ async fn the_page_slots_that_a_group_reaches_are_those_that_the_zones_are_told_o
         );
     }
 }
+
+#[tokio::test]
+async fn one_by_one_a_group_is_given_what_its_account_has_and_nothing_else() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let members = furnish(&mut scope).await;
+    let mut kept = group(700, Vec::new());
+    kept.pagers = Pagers::Named(Vec::new());
+    scope.add_group(&kept).await.unwrap();
+    for member in &members {
+        scope.add_group_member(&kept.id, member).await.unwrap();
+    }
+    scope.add_group_pager(&kept.id, &holder(702).id).await.unwrap();
+    let group = scope.group(&kept.id).await.unwrap().unwrap();
+    assert_eq!(group.members, members);
+    assert_eq!(group.pagers, Pagers::Named(vec![holder(702).id]));
+
+    let mut scope = writing.account(&id("two"));
+    let mine = GroupMember::Holder(holder(703).id);
+    scope.add_holder(&holder(703)).await.unwrap();
+    for (group, member) in [(&kept.id, &mine), (&GroupId::from_random(9), &mine)] {
+        let refused = scope.add_group_member(group, member).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
+    }
+    let refused = scope
+        .add_group_pager(&kept.id, &holder(703).id)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
+    let mut scope = writing.account(&id("one"));
+    let refused = scope.add_group_member(&kept.id, &mine).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
+}

@@ -133,7 +133,8 @@ fn read(planner: &mut Planner<'_>, row: &Row) -> Option<(Device, LinePlace, Hold
     Some((device?, place?, holder?))
 }
 
-fn device_of(planner: &mut Planner<'_>, row: &Row, mac: MacAddress) -> Option<Device> {
+/// The device of an address, unless there is none.
+pub(super) fn device_of(planner: &mut Planner<'_>, row: &Row, mac: MacAddress) -> Option<Device> {
     if let Some((device, _)) = planner.devices.get(&mac) {
         return Some(device.clone());
     }
@@ -145,11 +146,18 @@ fn device_of(planner: &mut Planner<'_>, row: &Row, mac: MacAddress) -> Option<De
     None
 }
 
-fn holder_of(planner: &mut Planner<'_>, row: &Row, extension: &Extension) -> Option<Holder> {
+/// The user or common area of an extension, unless there is none.
+pub(super) fn holder_of(planner: &mut Planner<'_>, row: &Row, extension: &Extension) -> Option<Holder> {
     if let Some(holder) = planner.holders.get(extension) {
         return Some(holder.clone());
     }
-    if !planner.extension_lines.contains_key(extension) {
+    if let Some(group) = planner.groups.get(extension) {
+        let why = format!(
+            "{extension} is the page group {}; write the extension of a user or common area",
+            group.name
+        );
+        planner.refuse(row, Column::Extension, why);
+    } else if !planner.extension_lines.contains_key(extension) {
         let why = format!(
             "no user or common area has {extension}; add one in a row of its own, or correct the extension"
         );
@@ -194,7 +202,7 @@ fn put(planner: &mut Planner<'_>, standing: &mut Standing, wanted: Wanted<'_>) {
 }
 
 /// The words for where an extension can stand.
-fn kind_of(text: &str) -> Result<&'static str, String> {
+pub(super) fn kind_of(text: &str) -> Result<&'static str, String> {
     let words = [
         SlotKind::Page.as_str(),
         SlotKind::Ring.as_str(),
@@ -204,7 +212,7 @@ fn kind_of(text: &str) -> Result<&'static str, String> {
     super::named(text.trim().to_ascii_lowercase().as_str(), &words, |word| word)
 }
 
-fn port_of(text: &str) -> Result<u8, String> {
+pub(super) fn port_of(text: &str) -> Result<u8, String> {
     let number = text.trim().parse();
     number.map_err(|_| format!("{} is no port; write a number from 1", super::Quoted(text)))
 }

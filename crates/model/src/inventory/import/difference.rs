@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::groups::{pagers_word, urgency_word};
 use super::{Change, Column, Present};
-use crate::inventory::{Device, Holder, SiteId, TemplateId};
+use crate::inventory::{Device, Holder, PageGroup, SiteId, TemplateId};
 
 /// What a field says before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +80,17 @@ impl Names {
     }
 }
 
+/// What a page group says in each of its columns.
+#[must_use]
+pub fn group_columns(group: &PageGroup) -> Vec<(Column, String)> {
+    vec![
+        (Column::Name, group.name.to_string()),
+        (Column::Extension, group.extension.to_string()),
+        (Column::Urgency, urgency_word(group.urgency).to_owned()),
+        (Column::Pagers, pagers_word(&group.pagers).to_owned()),
+    ]
+}
+
 impl Change {
     /// What it is about, as people know it.
     #[must_use]
@@ -102,6 +114,10 @@ impl Change {
                     device.mac
                 )
             }
+            Self::AddGroup(group) | Self::ChangeGroup { before: group, .. } => {
+                format!("{} ({})", group.name, group.extension)
+            }
+            Self::AddMember { told, .. } | Self::AddPager { told, .. } => told.clone(),
         }
     }
 
@@ -125,6 +141,10 @@ impl Change {
                 before: instead_of.as_ref().map(ToString::to_string).unwrap_or_default(),
                 after: extension.to_string(),
             }],
+            Self::AddGroup(group) => added(group_columns(group)),
+            Self::ChangeGroup { before, after } => changed(group_columns(before), group_columns(after)),
+            // All of it is what it is about.
+            Self::AddMember { .. } | Self::AddPager { .. } => Vec::new(),
         }
     }
 }

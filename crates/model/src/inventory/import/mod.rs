@@ -1,21 +1,22 @@
 //! What a list that is imported would change: its rows compared with what is there.
 //!
 //! A list adds and changes; what it does not name stays. Users and common areas are known by their extension, devices by their
-//! hardware address, and assignments by the slot. A cell that is not stated leaves what is there, an empty one empties it.
+//! hardware address, assignments by the slot, and page groups by their extension. A cell that is not stated leaves what is there, an empty one empties it.
 
 mod assignments;
 mod difference;
+mod groups;
 mod plan;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use difference::{Difference, Names};
+pub use difference::{Difference, Names, group_columns};
 pub use plan::plan;
 
 use super::{
-    Account, Assignment, Catalogue, Device, DisplayName, Holder, HolderId, LinePlace, MacAddress, Site,
-    TemplateId, TemplateName,
+    Account, Assignment, Catalogue, Device, GroupId, GroupMember, Holder, HolderId, LinePlace, MacAddress,
+    PageGroup, Site, TemplateId, TemplateName,
 };
 use crate::Extension;
 use crate::nearest::nearest;
@@ -34,11 +35,25 @@ pub enum RecordKind {
     Device,
     /// An extension in a slot of a device.
     Assignment,
+    /// A page group.
+    PageGroup,
+    /// Who or what hears a page group.
+    GroupMember,
+    /// Who may page a page group that does not let everybody.
+    GroupPager,
 }
 
 impl RecordKind {
     /// Every kind, in the order of a list that is written.
-    pub const ALL: [Self; 4] = [Self::User, Self::CommonArea, Self::Device, Self::Assignment];
+    pub const ALL: [Self; 7] = [
+        Self::User,
+        Self::CommonArea,
+        Self::Device,
+        Self::Assignment,
+        Self::PageGroup,
+        Self::GroupMember,
+        Self::GroupPager,
+    ];
 
     /// The kind as a row names it.
     #[must_use]
@@ -48,6 +63,9 @@ impl RecordKind {
             Self::CommonArea => "common_area",
             Self::Device => "device",
             Self::Assignment => "assignment",
+            Self::PageGroup => "page_group",
+            Self::GroupMember => "group_member",
+            Self::GroupPager => "group_pager",
         }
     }
 
@@ -59,6 +77,9 @@ impl RecordKind {
             Self::CommonArea => "common_areas",
             Self::Device => "devices",
             Self::Assignment => "assignments",
+            Self::PageGroup => "page_groups",
+            Self::GroupMember => "group_members",
+            Self::GroupPager => "group_pagers",
         }
     }
 
@@ -70,6 +91,9 @@ impl RecordKind {
             Self::CommonArea => "a common area",
             Self::Device => "a device",
             Self::Assignment => "an assignment",
+            Self::PageGroup => "a page group",
+            Self::GroupMember => "a member of a page group",
+            Self::GroupPager => "somebody who may page a group",
         }
     }
 
@@ -94,6 +118,16 @@ impl RecordKind {
                 Column::Template,
             ],
             Self::Assignment => &[Column::Mac, Column::Extension, Column::Slot, Column::Port],
+            Self::PageGroup => &[Column::Name, Column::Extension, Column::Urgency, Column::Pagers],
+            Self::GroupMember => &[
+                Column::Group,
+                Column::Extension,
+                Column::Mac,
+                Column::Slot,
+                Column::Port,
+                Column::Site,
+            ],
+            Self::GroupPager => &[Column::Group, Column::Extension],
         }
     }
 }
@@ -114,11 +148,14 @@ pub enum Column {
     Template,
     Slot,
     Port,
+    Group,
+    Urgency,
+    Pagers,
 }
 
 impl Column {
     /// Every column, in the order in which they are written.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Name,
         Self::Extension,
         Self::Package,
@@ -131,6 +168,9 @@ impl Column {
         Self::Template,
         Self::Slot,
         Self::Port,
+        Self::Group,
+        Self::Urgency,
+        Self::Pagers,
     ];
 
     /// What it is called.
@@ -149,6 +189,9 @@ impl Column {
             Self::Template => "template",
             Self::Slot => "slot",
             Self::Port => "port",
+            Self::Group => "group",
+            Self::Urgency => "urgency",
+            Self::Pagers => "pagers",
         }
     }
 }
@@ -264,8 +307,8 @@ pub struct Present {
     pub templates: Vec<(TemplateId, TemplateName)>,
     /// Its users and common areas.
     pub holders: Vec<Holder>,
-    /// Extensions and names of its page groups.
-    pub groups: Vec<(Extension, DisplayName)>,
+    /// Its page groups.
+    pub groups: Vec<PageGroup>,
     /// Its devices, each with its template.
     pub devices: Vec<(Device, Option<TemplateId>)>,
     /// What stands in their slots.
@@ -310,6 +353,33 @@ pub enum Change {
         /// The extension that stands there and makes room.
         instead_of: Option<Extension>,
     },
+    /// A page group is added, with nobody in it.
+    AddGroup(PageGroup),
+    /// A page group is changed; its members stay.
+    ChangeGroup {
+        /// As it is.
+        before: PageGroup,
+        /// As it is to be.
+        after: PageGroup,
+    },
+    /// Something is put in a page group.
+    AddMember {
+        /// The group.
+        group: GroupId,
+        /// What is put in it.
+        member: GroupMember,
+        /// Both, as people know them.
+        told: String,
+    },
+    /// Somebody is named who may page a group.
+    AddPager {
+        /// The group.
+        group: GroupId,
+        /// Who is named.
+        holder: HolderId,
+        /// Both, as people know them.
+        told: String,
+    },
 }
 
 /// A change, and the row that it comes from.
@@ -328,8 +398,12 @@ impl Step {
     #[must_use]
     pub const fn is_added(&self) -> bool {
         match &self.change {
-            Change::AddHolder(_) | Change::AddDevice(..) => true,
-            Change::ChangeHolder { .. } | Change::ChangeDevice { .. } => false,
+            Change::AddHolder(_)
+            | Change::AddDevice(..)
+            | Change::AddGroup(_)
+            | Change::AddMember { .. }
+            | Change::AddPager { .. } => true,
+            Change::ChangeHolder { .. } | Change::ChangeDevice { .. } | Change::ChangeGroup { .. } => false,
             Change::Assign { instead_of, .. } => instead_of.is_none(),
         }
     }

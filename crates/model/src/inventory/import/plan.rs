@@ -1,13 +1,15 @@
-//! Users, common areas and devices of a list, row by row; assignments come after them.
+//! Users, common areas and devices of a list, row by row; what names them comes after them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use super::{Change, Column, Faults, Plan, Present, Quoted, RecordKind, Row, Step, assignments, named};
+use super::{
+    Change, Column, Faults, Plan, Present, Quoted, RecordKind, Row, Step, assignments, groups, named,
+};
 use crate::directory::{EXTENSIONS_MAX, USERS_MAX};
 use crate::inventory::{
     CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, MacAddress,
-    Remark, SiteId, TemplateId, TimeZone, Timestamp,
+    PageGroup, Remark, SiteId, TemplateId, TimeZone, Timestamp,
 };
 use crate::nearest::nearest;
 use crate::{DeviceId, Extension};
@@ -27,11 +29,13 @@ pub fn plan(rows: &[Row], present: &Present, at: Timestamp, draw: &mut dyn FnMut
             RecordKind::User => planner.holder(row, HolderKind::User),
             RecordKind::CommonArea => planner.holder(row, HolderKind::CommonArea),
             RecordKind::Device => planner.device(row),
-            RecordKind::Assignment => {}
+            RecordKind::PageGroup => groups::plan_group(&mut planner, row),
+            RecordKind::Assignment | RecordKind::GroupMember | RecordKind::GroupPager => {}
         }
     }
     let wanted = rows.iter().filter(|row| row.kind == RecordKind::Assignment);
     assignments::plan(&mut planner, wanted);
+    groups::plan_ends(&mut planner, rows);
     let mut plan = planner.plan;
     plan.faults.kept.sort_by_key(|fault| fault.line);
     if !plan.faults.is_empty() {
@@ -47,16 +51,16 @@ type Equipped = (Device, Option<TemplateId>);
 pub(super) struct Planner<'p> {
     pub(super) present: &'p Present,
     at: Timestamp,
-    draw: &'p mut dyn FnMut() -> u128,
+    pub(super) draw: &'p mut dyn FnMut() -> u128,
     pub(super) plan: Plan,
     /// Users and common areas as they are after the import.
     pub(super) holders: BTreeMap<Extension, Holder>,
-    /// Names of page groups.
-    groups: BTreeMap<Extension, String>,
+    /// Page groups as they are after the import, but for who and what is put in them.
+    pub(super) groups: BTreeMap<Extension, PageGroup>,
     /// Devices as they are after the import.
     pub(super) devices: BTreeMap<MacAddress, Equipped>,
     elsewhere: BTreeSet<MacAddress>,
-    sites: BTreeMap<String, SiteId>,
+    pub(super) sites: BTreeMap<String, SiteId>,
     templates: BTreeMap<String, TemplateId>,
     /// The lines on which extensions and addresses stand, of good rows and of bad ones.
     pub(super) extension_lines: BTreeMap<Extension, u64>,
@@ -79,7 +83,7 @@ impl<'p> Planner<'p> {
                 .map(|holder| (holder.extension.clone(), holder.clone()))
                 .collect(),
             groups: groups
-                .map(|(extension, name)| (extension.clone(), name.to_string()))
+                .map(|group| (group.extension.clone(), group.clone()))
                 .collect(),
             devices: devices
                 .map(|equipped| (equipped.0.mac, equipped.clone()))
@@ -117,6 +121,13 @@ impl<'p> Planner<'p> {
         let Some(extension) = self.extension_of(row) else {
             return;
         };
+        if let Some(group) = self.groups.get(&extension) {
+            let why = format!(
+                "{extension} is the page group {}; choose another extension",
+                group.name
+            );
+            return self.refuse(row, Column::Extension, why);
+        }
         let before = self.holders.get(&extension).cloned();
         let site = self.site(row, before.as_ref().and_then(|before| before.site.clone()));
         let faults = &mut self.plan.faults;
@@ -160,10 +171,7 @@ impl<'p> Planner<'p> {
         };
         let after_import = after.clone();
         match before {
-            None if self.holders.len().saturating_add(self.groups.len()) >= EXTENSIONS_MAX => {
-                let why = format!("an account has {EXTENSIONS_MAX} extensions at most; remove others first");
-                return self.refuse(row, Column::Extension, why);
-            }
+            None if self.is_full(row) => return,
             None => self.step(row, Change::AddHolder(after)),
             Some(before) if before == after => self.unchanged(row),
             Some(before) => self.step(row, Change::ChangeHolder { before, after }),
@@ -171,8 +179,18 @@ impl<'p> Planner<'p> {
         self.holders.insert(extension, after_import);
     }
 
-    /// The extension that a row of a user or common area is known by.
-    fn extension_of(&mut self, row: &Row) -> Option<Extension> {
+    /// Refuses what is to get an extension where there are as many as can be.
+    pub(super) fn is_full(&mut self, row: &Row) -> bool {
+        let is_full = self.holders.len().saturating_add(self.groups.len()) >= EXTENSIONS_MAX;
+        if is_full {
+            let why = format!("an account has {EXTENSIONS_MAX} extensions at most; remove others first");
+            self.refuse(row, Column::Extension, why);
+        }
+        is_full
+    }
+
+    /// The extension that a row of a user, common area or page group is known by.
+    pub(super) fn extension_of(&mut self, row: &Row) -> Option<Extension> {
         let faults = &mut self.plan.faults;
         let extension: Extension = field(faults, row, Column::Extension, |text| text.trim().parse(), None)?;
         if let Some(earlier) = self.extension_lines.get(&extension) {
@@ -181,11 +199,6 @@ impl<'p> Planner<'p> {
             return None;
         }
         self.extension_lines.insert(extension.clone(), row.line);
-        if let Some(group) = self.groups.get(&extension) {
-            let why = format!("{extension} is the page group {group}; choose another extension");
-            self.refuse(row, Column::Extension, why);
-            return None;
-        }
         Some(extension)
     }
 
@@ -315,7 +328,11 @@ pub(super) fn field<T, E: Display>(
     }
 }
 
-fn by_name<T: Clone>(text: &str, known: &BTreeMap<String, T>, what: &str) -> Result<Option<T>, String> {
+pub(super) fn by_name<T: Clone>(
+    text: &str,
+    known: &BTreeMap<String, T>,
+    what: &str,
+) -> Result<Option<T>, String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

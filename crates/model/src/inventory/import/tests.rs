@@ -1,8 +1,12 @@
 use super::*;
+use crate::directory::Urgency;
 use crate::inventory::{
-    CountryCode, Description, DeviceType, HolderKind, SiteId, SiteTitle, TimeZone, Timestamp,
+    CountryCode, Description, DeviceType, DisplayName, HolderKind, Pagers, SiteId, SiteTitle, TimeZone,
+    Timestamp,
 };
 use crate::{DeviceId, SlotKind, SlotPosition};
+
+mod groups;
 
 const MAC: &str = "0022ee-0a0b0c";
 
@@ -54,7 +58,14 @@ fn present() -> Present {
             name: SiteTitle::new("North").unwrap(),
         }],
         templates: vec![(TemplateId::from_random(1), TemplateName::new("Loud").unwrap())],
-        groups: vec![("700".parse().unwrap(), DisplayName::new("Everywhere").unwrap())],
+        groups: vec![PageGroup {
+            id: GroupId::from_random(1),
+            name: DisplayName::new("Everywhere").unwrap(),
+            extension: "700".parse().unwrap(),
+            urgency: Urgency::Normal,
+            pagers: Pagers::Named(vec![hall.id.clone()]),
+            members: vec![GroupMember::Holder(hall.id.clone())],
+        }],
         assignments: vec![Assignment {
             device: speaker.id.clone(),
             place: page(1),

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::Device;
 use model::inventory::import::{Change, Plan, RecordKind};
 use model::{AccountId, DeviceId, Secret};
-use store::{AddDeviceError, NumberTaken, Scope, StoreError};
+use store::{AddDeviceError, GroupError, NumberTaken, Scope, StoreError};
 
 use super::super::gate::{Posted, Visitor};
 use super::super::layout::IMPORT;
@@ -170,6 +170,10 @@ async fn change(scope: &mut Scope<'_, '_>, account: &AccountId, change: &Change)
             let password = Secret::new(chance::password()?);
             scope.place(device, holder, *place, password).await
         }
+        Change::AddGroup(group) => scope.add_group(group).await.map_err(in_group),
+        Change::ChangeGroup { after, .. } => scope.update_group(after).await.map(|_| ()).map_err(in_group),
+        Change::AddMember { group, member, .. } => scope.add_group_member(group, member).await,
+        Change::AddPager { group, holder, .. } => scope.add_group_pager(group, holder).await,
     }
 }
 
@@ -178,6 +182,15 @@ fn number(error: NumberTaken) -> StoreError {
     match error {
         NumberTaken::By { .. } => StoreError::Damaged { table: "extension" },
         NumberTaken::Store(error) => error,
+    }
+}
+
+fn in_group(error: GroupError) -> StoreError {
+    match error {
+        GroupError::Number(error) => number(error),
+        GroupError::TooMany | GroupError::TooManyMembers | GroupError::TooManyPagers => {
+            StoreError::Damaged { table: "page_group" }
+        }
     }
 }
 
@@ -218,7 +231,12 @@ fn changed_devices(plan: &Plan) -> Vec<Device> {
                 added.insert(&device.id);
                 continue;
             }
-            Change::AddHolder(_) | Change::ChangeHolder { .. } => continue,
+            Change::AddHolder(_)
+            | Change::ChangeHolder { .. }
+            | Change::AddGroup(_)
+            | Change::ChangeGroup { .. }
+            | Change::AddMember { .. }
+            | Change::AddPager { .. } => continue,
             Change::ChangeDevice {
                 after: (device, _), ..
             }

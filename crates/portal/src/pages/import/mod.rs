@@ -129,6 +129,9 @@ const fn title(kind: RecordKind) -> &'static str {
         RecordKind::CommonArea => "Common areas",
         RecordKind::Device => "Devices",
         RecordKind::Assignment => "Extension assignments",
+        RecordKind::PageGroup => "Page groups",
+        RecordKind::GroupMember => "Members of page groups",
+        RecordKind::GroupPager => "Who may page a group",
     }
 }
 

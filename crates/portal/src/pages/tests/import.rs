@@ -1,5 +1,6 @@
 //! Import, its dry run, and the export that it takes.
 
+use model::inventory::{PageGroup, Pagers};
 use tokio_stream::StreamExt as _;
 
 use super::*;
@@ -49,7 +50,7 @@ async fn a_list_is_shown_then_applied_and_its_export_changes_nothing() {
         let empty = visit.inventory().await;
 
         let (path, page) = visit.dry_run(name, file).await;
-        assert!(page.text.contains("would add 9 and change 0"), "{}", page.text);
+        assert!(page.text.contains("would add 13 and change 0"), "{}", page.text);
         assert!(
             page.text.contains("Hall speaker (00:22:EE:0A:0B:0C)"),
             "{}",
@@ -61,6 +62,12 @@ async fn a_list_is_shown_then_applied_and_its_export_changes_nothing() {
         assert!(page.text.contains("Devices added: 3"), "{}", page.text);
         assert_eq!(visit.audit().await, ["import"]);
         assert!(visit.get("/devices").await.text.contains("Gate, east (702)"));
+        let groups = visit.groups().await;
+        let [group] = &groups[..] else {
+            panic!("{groups:?}");
+        };
+        assert_eq!((group.extension.as_str(), group.members.len()), ("800", 2));
+        assert!(matches!(&group.pagers, Pagers::Named(named) if named.len() == 1));
         assert_eq!(
             visit.get(&path).await.status,
             StatusCode::NOT_FOUND,
@@ -87,7 +94,7 @@ async fn of_a_file_with_a_bad_row_nothing_is_applied_and_the_row_is_named() {
 
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     for text in [
-        "2 places in it are wrong",
+        "3 places in it are wrong",
         "data-label=\"Line\">6</th>",
         "data-label=\"Column\">mac</td>",
         "12 hexadecimal digits",
@@ -127,6 +134,38 @@ async fn what_was_changed_since_the_dry_run_is_not_overwritten_unseen() {
 }
 
 #[tokio::test]
+async fn a_page_group_of_a_file_is_changed_and_what_the_file_does_not_name_stays() {
+    let visit = Visit::of(Role::Admin).await;
+    let (path, _) = visit.dry_run("example.csv", CSV).await;
+    visit.applied(&path).await;
+    let before = visit.groups().await.remove(0);
+    let change = "record,name,extension,group,urgency,mac\npage_group,Every speaker,800,,priority,\ngroup_member,,702,800,,\n";
+
+    let (path, page) = visit.dry_run("change.csv", change.as_bytes()).await;
+    for text in [
+        "would add 1 and change 1",
+        "<del>All speakers</del> → <ins>Every speaker</ins>",
+        "<del>normal</del> → <ins>priority</ins>",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    let added = visit.get(&format!("{path}?show=added")).await;
+    assert!(
+        added.text.contains("Gate, east (702) in Every speaker (800)"),
+        "{}",
+        added.text
+    );
+    visit.applied(&path).await;
+
+    let after = visit.groups().await.remove(0);
+    assert_eq!((&after.id, after.name.as_str()), (&before.id, "Every speaker"));
+    assert_eq!((after.members.len(), &after.pagers), (3, &before.pagers));
+    let export = visit.get("/export.json").await;
+    let (_, page) = visit.dry_run("again.json", export.text.as_bytes()).await;
+    assert!(page.text.contains("changes nothing"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_slot_that_another_extension_gets_has_other_credentials() {
     let visit = Visit::of(Role::Admin).await;
     let (path, _) = visit.dry_run("example.csv", CSV).await;
@@ -149,6 +188,11 @@ async fn a_slot_that_another_extension_gets_has_other_credentials() {
 }
 
 impl Visit {
+    async fn groups(&self) -> Vec<PageGroup> {
+        let mut reading = self.store.read().await.unwrap();
+        reading.account(&one()).groups().await.unwrap()
+    }
+
     async fn lines(&self) -> Vec<model::inventory::Line> {
         let mut reading = self.store.read().await.unwrap();
         reading.account(&one()).lines().await.unwrap()
