@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
 use crate::refusal::{Failure, INVALID, INVALID_TOKEN, Problem, SCOPE_MISSING, Words};
-use crate::{phone, v1};
+use crate::{phone, repeat, v1};
 
 /// What every operation of the phone API refuses with besides.
 const REFUSALS: [(u16, &[u32]); 5] = [
@@ -126,7 +126,7 @@ fn describe(operation: &Operation, words: Words, generator: &mut SchemaGenerator
         "x-granular-scopes": operation.granular,
         "x-rate-limit-label": operation.rate.label(),
         "security": [{ "oauth": operation.classic }],
-        "parameters": parameters(operation, generator),
+        "parameters": parameters(operation, words, generator),
         "responses": answers(operation, words, generator),
     });
     if let Some(body) = (operation.body)(generator)
@@ -140,8 +140,8 @@ fn describe(operation: &Operation, words: Words, generator: &mut SchemaGenerator
     described
 }
 
-/// The names in the path, then those of the query.
-fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Value> {
+/// The names in the path, then those of the query and of headers.
+fn parameters(operation: &Operation, words: Words, generator: &mut SchemaGenerator) -> Vec<Value> {
     let mut parameters: Vec<Value> = operation
         .path
         .split('{')
@@ -166,7 +166,22 @@ fn parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<Val
             "schema": schema,
         }));
     }
+    if takes_key(operation, words) {
+        parameters.push(json!({
+            "name": repeat::HEADER,
+            "in": "header",
+            "required": false,
+            "description": "Names the request, so that it can be repeated: what was answered is answered again, and nothing is done \
+                            twice. Another one for each request.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": repeat::KEY_LENGTH_MAX },
+        }));
+    }
     parameters
+}
+
+/// Says whether the document of an API tells that an operation takes a key. That of the phone API has the published parameters alone.
+fn takes_key(operation: &Operation, words: Words) -> bool {
+    words == Words::Problems && repeat::takes_key(&operation.method)
 }
 
 fn path_parameter(operation: &Operation, name: &str) -> Value {
@@ -195,10 +210,12 @@ fn answers(operation: &Operation, words: Words, generator: &mut SchemaGenerator)
         Words::Problems => (Problem::json_schema(generator), REFUSALS_V1.as_slice()),
     };
     let failure = plain(failure);
-    for (status, codes) in operation.refusals.iter().chain(of_all) {
+    let repeated = takes_key(operation, words).then_some((409, [].as_slice()));
+    let refusals = operation.refusals.iter().chain(of_all).copied();
+    for (status, codes) in refusals.chain(repeated) {
         let answer = answers
             .entry(status.to_string())
-            .or_insert_with(|| refusal(*status, words, &failure));
+            .or_insert_with(|| refusal(status, words, &failure));
         let known = answer.get_mut("x-error-codes").and_then(Value::as_array_mut);
         if let Some(known) = known {
             let new = codes.iter().map(|code| json!({ "code": code }));

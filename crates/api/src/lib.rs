@@ -19,6 +19,7 @@ mod operation;
 mod phone;
 mod rate;
 mod refusal;
+mod repeat;
 #[cfg(test)]
 mod tests;
 mod v1;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Query, RawPathParams, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -17,6 +18,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::rate::Rate;
 use crate::refusal::{Refusal, Words};
+use crate::repeat::{self, Turn};
 use crate::{Api, gate};
 
 /// Octets of a body of JSON.
@@ -214,11 +216,31 @@ async fn serve(
     // Large bodies and what is made of them stand in memory.
     let is_large = operation.body_max > JSON_LENGTH_MAX;
     let place = is_large.then(|| api.uploads().try_acquire_owned()).transpose();
-    let _place = place.map_err(|_| {
+    let place = place.map_err(|_| {
         Refusal::no_room("Too many sounds are being sent. Try again when one of them has arrived.")
     })?;
     let octets = to_bytes(body, operation.body_max)
         .await
         .map_err(|_| Refusal::invalid_field("body", "it is too long, or broke off"))?;
-    (operation.run)(call, &parts.uri, &octets).await
+    let is_safe = parts.method.is_safe();
+    let run = Arc::clone(&operation.run);
+    let running = async move {
+        let _place = place;
+        carry_out(&run, call, &parts, &octets).await
+    };
+    if is_safe {
+        return running.await;
+    }
+    // What was begun is brought to its end, also when whoever asked has gone.
+    let ended = tokio::spawn(running).await;
+    ended.unwrap_or_else(|_| Err(Refusal::broken_off()))
+}
+
+/// Carries a request out, unless it was carried out before.
+async fn carry_out(run: &Run, call: Call, parts: &Parts, octets: &Bytes) -> Result<Response, Refusal> {
+    match repeat::look_up(&call, parts, octets).await? {
+        Turn::Answered(response) => Ok(response),
+        Turn::Plain => run(call, &parts.uri, octets).await,
+        Turn::First(begun) => begun.end(run(call, &parts.uri, octets).await).await,
+    }
 }

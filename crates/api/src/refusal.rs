@@ -19,6 +19,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// The field that is wrong, where it is one.
     pub(crate) field: Option<String>,
+    /// It may have been done all the same.
+    pub(crate) is_uncertain: bool,
 }
 
 /// In which words an API refuses.
@@ -73,6 +75,19 @@ impl Refusal {
             code,
             message: message.to_string(),
             field: None,
+            is_uncertain: false,
+        }
+    }
+
+    /// It was broken off, and nobody knows what became of it.
+    pub(crate) fn broken_off() -> Self {
+        Self {
+            is_uncertain: true,
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                503,
+                "The service is being stopped. It may have been done or not: read what is there before the request is repeated.",
+            )
         }
     }
 
@@ -182,6 +197,7 @@ impl From<StoreError> for Refusal {
             source = cause.source();
         }
         tracing::error!(error = %causes, "a request cannot be answered");
+        let is_uncertain = matches!(error, StoreError::Uncertain(_));
         let message = match error {
             StoreError::Database(_) | StoreError::Full(_) | StoreError::Lost(_) | StoreError::Incomplete => {
                 "The service cannot read or write its database; its log says why. Nothing was changed: repeat the request once \
@@ -204,7 +220,10 @@ impl From<StoreError> for Refusal {
                 "The system of the service gives no random numbers. Nothing was changed: repeat the request once it does."
             }
         };
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, 503, message)
+        Self {
+            is_uncertain,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, 503, message)
+        }
     }
 }
 
@@ -275,5 +294,8 @@ mod tests {
         let (_, message) = told(StoreError::WrongKey);
         assert!(!message.contains("repeat"), "{message}");
         assert_eq!(told(StoreError::Missing { what: "site" }).0, 404);
+        let is_uncertain = |error: StoreError| Refusal::from(error).is_uncertain;
+        assert!(is_uncertain(StoreError::Uncertain(sqlx::Error::PoolClosed)));
+        assert!(!is_uncertain(StoreError::Lost(sqlx::Error::PoolClosed)));
     }
 }

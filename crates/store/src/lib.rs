@@ -38,6 +38,7 @@ mod on_postgres;
 mod on_sqlite;
 mod page_reports;
 mod removal;
+mod repeats;
 mod review;
 mod schema;
 mod seal;
@@ -68,6 +69,7 @@ pub use listing::{
 pub use moment::timestamp;
 pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
 pub use removal::{RemoveDeviceError, RotateLineError};
+pub use repeats::{REPEATS_MAX, Repeat};
 pub use review::SHOWN_CERTIFICATES_MAX;
 pub use second_factor::SecondFactor;
 pub use sites::{ListedSite, SITES_MAX, SiteError, SiteMembers};

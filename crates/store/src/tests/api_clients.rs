@@ -3,7 +3,7 @@
 use model::inventory::{ApiClient, ApiClientId, ApiScopes};
 
 use super::*;
-use crate::{API_CLIENTS_MAX, API_TOKENS_MAX, AUDIT_MAX};
+use crate::{API_CLIENTS_MAX, API_TOKENS_MAX, AUDIT_MAX, REPEATS_MAX, Repeat};
 
 fn client(number: u128) -> ApiClient {
     ApiClient {
@@ -204,4 +204,54 @@ async fn w08_programs_push_nothing_out_of_what_people_did() {
         .map(|entry| entry.detail.as_str())
         .collect();
     assert_eq!(details, ["0", "2"]);
+}
+
+#[tokio::test]
+async fn a_request_is_known_by_its_key_for_a_day_and_so_many_of_them() {
+    let (folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    scope.add_api_client(&client(1)).await.unwrap();
+    let script = client(1).id;
+    let (request, other) = (token(-1), token(-2));
+    macro_rules! assert_begins {
+        ($key:expr, $request:expr, $now:expr, $known:pat) => {
+            let begun = scope
+                .begin_repeatable(&script, token($key), $request, $now)
+                .await;
+            let begun = begun.unwrap();
+            assert!(matches!(&begun, $known), "{begun:?}");
+        };
+    }
+    assert_begins!(0, request, NOW, Repeat::First);
+    assert_begins!(0, request, NOW, Repeat::Begun);
+    let claim = Secret::from("{\"code\":\"K7QX\"}");
+    let answer = (201, &claim);
+    scope.answer_repeatable(&script, token(0), answer).await.unwrap();
+    let last = Timestamp(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
+    let again = scope.begin_repeatable(&script, token(0), request, last).await;
+    let Repeat::Answered { status: 201, body } = again.unwrap() else {
+        panic!("it was answered");
+    };
+    assert_eq!(body.reveal(), claim.reveal());
+    assert_begins!(0, other, NOW, Repeat::Other);
+    scope.forget_repeatable(&script, token(0)).await.unwrap();
+    assert_begins!(0, request, NOW, Repeat::First);
+
+    let later = Timestamp(NOW.0 + 1);
+    for key in 1..REPEATS_MAX {
+        assert_begins!(key, request, later, Repeat::First);
+    }
+    assert_begins!(0, request, later, Repeat::Begun);
+    assert_begins!(REPEATS_MAX, request, later, Repeat::First);
+    assert_begins!(0, request, later, Repeat::First);
+    let over = Timestamp(later.0 + 24 * 60 * 60 * 1_000);
+    assert_begins!(5, request, over, Repeat::First);
+
+    let answer = (201, &claim);
+    scope.answer_repeatable(&script, token(5), answer).await.unwrap();
+    let mut foreign = writing.account(&id("two"));
+    let known = foreign.begin_repeatable(&script, token(5), request, over).await;
+    assert!(known.is_err(), "{known:?}");
+    drop(folder);
 }

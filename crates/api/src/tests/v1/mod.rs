@@ -5,6 +5,7 @@ mod devices;
 mod events;
 mod page_groups;
 mod pages;
+mod repeats;
 mod slots;
 
 use super::*;

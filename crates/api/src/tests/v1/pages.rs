@@ -19,7 +19,7 @@ fn wav() -> Vec<u8> {
 
 impl Program {
     /// Has a zone that can be spoken into beside the API.
-    fn give_talk(&mut self) -> mpsc::Receiver<TalkRequest> {
+    pub(super) fn give_talk(&mut self) -> mpsc::Receiver<TalkRequest> {
         let (requests, asked) = mpsc::channel(1);
         let talk = TalkDesk {
             requests,
@@ -52,7 +52,7 @@ impl Program {
         }
     }
 
-    async fn with_speaker(&self) -> SipUser {
+    pub(super) async fn with_speaker(&self) -> SipUser {
         let area = self.add_area("Hall", 701).await;
         let body = json!({
             "display_name": "Hall speaker", "mac_address": "00:22:EE:0A:0B:0C", "type": "oyez", "assigned_to": area,
@@ -65,7 +65,7 @@ impl Program {
 }
 
 /// Begins what is asked for, and hands the speech back.
-async fn begin(asked: &mut mpsc::Receiver<TalkRequest>, number: u128) -> TalkRequest {
+pub(super) async fn begin(asked: &mut mpsc::Receiver<TalkRequest>, number: u128) -> TalkRequest {
     let request = asked.recv().await.unwrap();
     request.told.send(TalkEvent::Calling).await.unwrap();
     let page = PageId::from_random(number);
