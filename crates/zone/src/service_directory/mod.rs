@@ -1,5 +1,6 @@
 //! The directory of a service elsewhere: sockets, files and the clock around [`feed::Zone`].
 
+mod copy;
 mod link;
 mod vault;
 
@@ -8,20 +9,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::feed::{Held, Message, Output, Report, Teller, Zone};
+use ::feed::{Message, Output, Report, Teller, Zone};
 use model::config::HostPort;
 use model::directory::{Snapshot, Update};
 use model::status::ZoneEvent;
-use net::authority::is_signed_by;
 use net::tls::{Identity, IdentityError};
 use tokio::sync::{broadcast, mpsc};
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use zeroize::Zeroizing;
 
 use crate::RollCall;
 use crate::config::ServiceFeed;
+pub use copy::DirectoryCopy;
 use link::{Event, Link};
-use vault::Vault;
 
 /// Why a zone cannot learn its directory from a service.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +59,7 @@ pub struct ServiceDirectory {
     running: Option<Running>,
     feed: HostPort,
     identity: PathBuf,
-    authority: CertificateDer<'static>,
-    vault: Arc<Vault>,
+    copy: Arc<DirectoryCopy>,
     link: Option<Link>,
     /// What was lost last, so that each cause is told once.
     last_lost: Option<String>,
@@ -80,15 +77,8 @@ impl ServiceDirectory {
             Identity::from_files(&config.identity, &config.identity).map_err(FeedError::Identity)?;
         let authority = identity.chain().get(1..).and_then(<[_]>::last).cloned();
         let authority = authority.ok_or_else(|| FeedError::NoAuthority(config.identity.clone()))?;
-        let vault = Vault::open(&config.copy)?;
-        let held = match copy(&vault, &authority) {
-            Ok(held) => held,
-            Err(error) => {
-                let file = config.copy.display();
-                tracing::error!(%file, %error, "this zone's copy of the directory is not used; it is fetched again");
-                None
-            }
-        };
+        let copy = DirectoryCopy::open(&config.copy, authority)?;
+        let held = copy.read();
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(FeedError::Randomness)?;
         Ok(Self {
@@ -97,8 +87,7 @@ impl ServiceDirectory {
             running: None,
             feed: config.feed.clone(),
             identity: config.identity.clone(),
-            authority,
-            vault: Arc::new(vault),
+            copy: Arc::new(copy),
             link: None,
             last_lost: None,
         })
@@ -211,9 +200,9 @@ impl ServiceDirectory {
                 if matches!(message, Message::Beat { .. }) {
                     self.teller.handle_beat();
                 }
-                let authority = &self.authority;
+                let copy = &self.copy;
                 self.zone.handle_message(now, message, |statement, signature| {
-                    is_signed_by(authority, statement, signature)
+                    copy.is_signed(statement, signature)
                 });
             }
             Event::Lost(why) => {
@@ -248,8 +237,8 @@ impl ServiceDirectory {
         let Some(held) = self.zone.held().cloned() else {
             return;
         };
-        let vault = Arc::clone(&self.vault);
-        let written = tokio::task::spawn_blocking(move || vault.write(Zeroizing::new(held.to_octets())));
+        let copy = Arc::clone(&self.copy);
+        let written = tokio::task::spawn_blocking(move || copy.write(&held));
         let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         if let Err(error) = written {
             tracing::error!(%error, "this zone's copy of the directory cannot be written; the zone goes on with the older one");
@@ -304,28 +293,12 @@ async fn happened_in(running: &mut Option<Running>) -> Result<ZoneEvent, broadca
     }
 }
 
-/// The copy, if there is one.
-fn copy(vault: &Vault, authority: &CertificateDer<'_>) -> io::Result<Option<Held>> {
-    let Some(octets) = vault.read()? else {
-        return Ok(None);
-    };
-    let held = Held::from_octets(&octets).map_err(io::Error::other)?;
-    if is_signed_by(authority, &held.records.statement(), &held.signature) {
-        held.records.snapshot().map_err(io::Error::other)?;
-        Ok(Some(held))
-    } else {
-        Err(io::Error::other(
-            "it is not signed by the authority that this zone trusts",
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::time::SystemTime;
 
-    use ::feed::Records;
+    use ::feed::{Held, Records};
     use model::directory::DigestAlgorithm;
     use net::authority::{AuthorityDirectory, Purpose, Subject};
 
@@ -360,8 +333,9 @@ mod tests {
         let records = Records::of(&snapshot);
         let signature = signer.authority().sign(&records.statement()).unwrap();
         let held = Held { records, signature };
-        let vault = Vault::open(&config.copy).unwrap();
-        vault.write(Zeroizing::new(held.to_octets())).unwrap();
+        let certificate = signer.authority().certificate().clone();
+        let copy = DirectoryCopy::open(&config.copy, certificate).unwrap();
+        copy.write(&held).unwrap();
     }
 
     #[tokio::test]
