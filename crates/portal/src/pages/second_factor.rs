@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use model::Secret;
 use qrcode::QrCode;
 use qrcode::render::svg;
-use store::{Scope, SecondFactor, SignedIn, StoreError};
+use store::{SecondFactor, SignedIn, StoreError, Transaction};
 use web::OneTimeSecret;
 
 use super::gate::{Posted, Visitor};
@@ -66,7 +66,7 @@ pub(super) async fn show(
     let mut scope = reading.account(&by.account);
     let is_required = scope.requires_second_factor().await?;
     if let Some(factor) = scope.second_factor(&by.administrator.id).await? {
-        return Ok(page(&by, is_required, &factor, String::new()));
+        return Ok(page(&by, is_required, &factor, StatusCode::OK, String::new()));
     }
     let secret = OneTimeSecret::draw().map_err(|_| StoreError::NoRandomness)?;
     Ok(set_up_page(
@@ -78,8 +78,13 @@ pub(super) async fn show(
     ))
 }
 
-fn page(by: &Visitor, is_required: bool, factor: &SecondFactor, error: String) -> Response {
-    let status = status_of(error.is_empty());
+fn page(
+    by: &Visitor,
+    is_required: bool,
+    factor: &SecondFactor,
+    status: StatusCode,
+    error: String,
+) -> Response {
     let page = Page {
         frame: frame(by, "Second factor"),
         is_required,
@@ -87,14 +92,6 @@ fn page(by: &Visitor, is_required: bool, factor: &SecondFactor, error: String) -
         error,
     };
     layout::page(status, &page)
-}
-
-const fn status_of(is_right: bool) -> StatusCode {
-    if is_right {
-        StatusCode::OK
-    } else {
-        StatusCode::UNPROCESSABLE_ENTITY
-    }
 }
 
 fn set_up_page(
@@ -105,7 +102,12 @@ fn set_up_page(
     [password_error, code_error]: [String; 2],
 ) -> Response {
     let link = secret.link(&format!("Oyez {account}"), &by.administrator.email);
-    let status = status_of(password_error.is_empty() && code_error.is_empty());
+    let is_right = password_error.is_empty() && code_error.is_empty();
+    let status = if is_right {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
     let page = SetUp {
         frame: frame(by, "Second factor"),
         is_required,
@@ -163,7 +165,6 @@ pub(super) async fn set_up(
         let text = "it is not the code that the app shows now; see that the clock of the phone and that of this service are right";
         return Ok(refuse([String::new(), text.to_owned()]));
     };
-    site.throttle().note_success(from.ip());
     let id = &by.administrator.id;
     let codes = one_time::draw_recovery_codes(id)?;
     let mut writing = site.store().write().await?;
@@ -177,6 +178,7 @@ pub(super) async fn set_up(
     let token = chance::token()?;
     let cookie = session::begin_with(&mut writing, id.clone(), &token).await?;
     writing.commit().await?;
+    site.throttle().note_success(from.ip());
     let by = by.with_token(token);
     Ok((cookie, codes_page(&by, codes.shown)).into_response())
 }
@@ -196,18 +198,19 @@ pub(super) async fn renew_codes(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
 ) -> Result<Response, Problem> {
     let by = &posted.by;
-    let mut writing = site.store().write().await?;
-    let mut scope = writing.account(&by.account);
-    if let Err(refusal) = prove(&site, from, &posted, &mut scope).await? {
-        return Ok(refusal);
-    }
+    let mut writing = match prove(&site, from, &posted).await? {
+        Ok(writing) => writing,
+        Err(refusal) => return Ok(refusal),
+    };
     let codes = one_time::draw_recovery_codes(&by.administrator.id)?;
+    let mut scope = writing.account(&by.account);
     scope
         .set_recovery_codes(&by.administrator.id, &codes.hashes)
         .await?;
     by.note(&mut writing, "make recovery codes", String::new())
         .await?;
     writing.commit().await?;
+    one_time::forgive(&site, from, &by.administrator.id);
     Ok(codes_page(by, codes.shown))
 }
 
@@ -218,40 +221,52 @@ pub(super) async fn turn_off(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
 ) -> Result<Response, Problem> {
     let by = &posted.by;
-    let mut writing = site.store().write().await?;
+    let mut writing = match prove(&site, from, &posted).await? {
+        Ok(writing) => writing,
+        Err(refusal) => return Ok(refusal),
+    };
     let mut scope = writing.account(&by.account);
-    if let Err(refusal) = prove(&site, from, &posted, &mut scope).await? {
-        return Ok(refusal);
-    }
     scope.remove_second_factor(&by.administrator.id).await?;
     by.note(&mut writing, "turn off second factor", String::new())
         .await?;
     writing.commit().await?;
+    one_time::forgive(&site, from, &by.administrator.id);
     Ok(Redirect::to(SECOND_FACTOR).into_response())
 }
 
-/// Takes the code of the form, or says what is wrong with it.
-async fn prove(
-    site: &Site,
+/// Takes the code of the form, and gives the transaction that uses it up; or says what is wrong with it. Whoever tries too often does
+/// not take the turn of writers.
+async fn prove<'s>(
+    site: &'s Site,
     from: SocketAddr,
     posted: &Posted,
-    scope: &mut Scope<'_, '_>,
-) -> Result<Result<(), Response>, Problem> {
+) -> Result<Result<Transaction<'s>, Response>, Problem> {
     let by = &posted.by;
     let id = &by.administrator.id;
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let is_required = scope.requires_second_factor().await?;
     let Some(factor) = scope.second_factor(id).await? else {
         return Ok(Err(Redirect::to(SECOND_FACTOR).into_response()));
     };
-    let is_required = scope.requires_second_factor().await?;
-    let error = match one_time::admit(site, from, id) {
-        Err(text) => text,
-        Ok(()) => match one_time::prove(scope, id, &factor, posted.value("code")).await? {
-            Proof::Wrong => one_time::WRONG.to_owned(),
-            Proof::App | Proof::Recovery { .. } => {
-                one_time::forgive(site, from, id);
-                return Ok(Ok(()));
-            }
-        },
+    drop(reading);
+    if let Err(text) = one_time::admit(site, from, id) {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        return Ok(Err(page(by, is_required, &factor, status, text)));
+    }
+    let mut writing = site.store().write().await?;
+    let mut scope = writing.account(&by.account);
+    let Some(factor) = scope.second_factor(id).await? else {
+        return Ok(Err(Redirect::to(SECOND_FACTOR).into_response()));
     };
-    Ok(Err(page(by, is_required, &factor, error)))
+    if one_time::prove(&mut scope, id, &factor, posted.value("code")).await? == Proof::Wrong {
+        // Somebody has a session of theirs, and not their phone.
+        by.note(&mut writing, "wrong code at second factor", String::new())
+            .await?;
+        writing.commit().await?;
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let text = one_time::WRONG.to_owned();
+        return Ok(Err(page(by, is_required, &factor, status, text)));
+    }
+    Ok(Ok(writing))
 }

@@ -99,7 +99,6 @@ async fn enter(site: &Site, from: SocketAddr, who: &SignedIn) -> Result<Response
     let mut writing = site.store().write().await?;
     let admitted = session::admit(&mut writing, who).await?;
     if admitted.is_whole {
-        site.throttle().note_success(from.ip());
         let entry = AuditEntry {
             at: now(),
             by: who.administrator.email.clone(),
@@ -109,6 +108,9 @@ async fn enter(site: &Site, from: SocketAddr, who: &SignedIn) -> Result<Response
         writing.account(&who.account).add_audit(&entry).await?;
     }
     writing.commit().await?;
+    if admitted.is_whole {
+        site.throttle().note_success(from.ip());
+    }
     Ok((admitted.cookie, Redirect::to(admitted.to)).into_response())
 }
 

@@ -151,6 +151,46 @@ async fn w06_wrong_codes_are_slowed_down_however_often_the_password_is_typed() {
 }
 
 #[tokio::test]
+async fn w06_wrong_codes_at_renewing_and_turning_off_are_slowed_down_and_in_the_audit() {
+    for path in ["/second-factor/codes", "/second-factor/off"] {
+        let mut visit = owner().await;
+        let (.., codes) = set_up(&mut visit).await;
+        for _ in 0..web::FREE_TRIES {
+            let wrong = visit.post(path, "code=000000").await;
+            assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        }
+
+        let right = visit.post(path, &format!("code={}", codes[0])).await;
+
+        assert_eq!(right.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        assert!(right.text.contains("too many wrong tries"), "{}", right.text);
+        let audit = visit.audit().await;
+        let noted = audit
+            .iter()
+            .filter(|action| *action == "wrong code at second factor");
+        let tries = usize::try_from(web::FREE_TRIES).unwrap();
+        assert_eq!(noted.count(), tries, "{path}: {audit:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_right_code_forgives_the_wrong_ones_before_it() {
+    let mut visit = owner().await;
+    let (.., codes) = set_up(&mut visit).await;
+    let mut code = codes[0].clone();
+    for _ in 0..3 {
+        for _ in 1..web::FREE_TRIES {
+            visit.post("/second-factor/off", "code=000000").await;
+        }
+
+        let renewed = visit.post("/second-factor/codes", &format!("code={code}")).await;
+
+        assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.text);
+        code = between(&renewed.text, "<li><code>", "<").to_owned();
+    }
+}
+
+#[tokio::test]
 async fn it_does_not_count_before_a_code_and_the_password_have_proved_it() {
     let mut visit = owner().await;
     let page = visit.get("/second-factor").await.text;
