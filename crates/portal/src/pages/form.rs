@@ -114,12 +114,23 @@ impl Field {
 
     /// Marks the field; of several errors the first stays.
     pub(super) fn refuse(&mut self, error: &(impl ToString + ?Sized)) {
-        self.error.get_or_insert_with(|| error.to_string());
+        self.error.get_or_insert_with(|| worded(error.to_string()));
     }
 
     /// Takes what was made of the field, or marks it.
     pub(super) fn take<T, E: ToString>(&mut self, made: Result<T, E>) -> Option<T> {
         made.map_err(|error| self.refuse(&error)).ok()
+    }
+}
+
+/// What is said of a field: a field that nobody has filled in is called empty, and not quoted.
+fn worded(error: String) -> String {
+    let right = error
+        .strip_prefix("\"\" is ")
+        .and_then(|rest| rest.split_once(": "));
+    match right {
+        Some((_, right)) => format!("it is empty: {right}"),
+        None => error,
     }
 }
 
@@ -142,14 +153,37 @@ pub(super) struct FormPage {
 }
 
 impl FormPage {
+    /// The fields that are marked, each with why.
+    fn refused(&self) -> Vec<(&Field, &str)> {
+        let fields = self.fields.iter();
+        let refused = fields.filter_map(|field| Some((field, field.error.as_deref()?)));
+        refused.collect()
+    }
+
     /// Shows the form; one with marked fields as refused.
     pub(super) fn answer(&self) -> Response {
-        let is_refused = self.fields.iter().any(|field| field.error.is_some());
-        let status = if is_refused {
-            StatusCode::UNPROCESSABLE_ENTITY
-        } else {
+        let status = if self.refused().is_empty() {
             StatusCode::OK
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
         };
         layout::page(status, self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Extension;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_field_is_called_empty_and_what_was_typed_is_quoted() {
+        for (typed, said) in [("", "it is empty: 1 to 16"), ("7x", "\"7x\" is not an extension")] {
+            let mut field = Field::new("extension", "Extension", "", Control::Text(&[]));
+            assert!(field.take(typed.parse::<Extension>()).is_none());
+            let error = field.error.unwrap();
+            assert!(error.starts_with(said), "{error}");
+        }
     }
 }
