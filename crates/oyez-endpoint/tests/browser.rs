@@ -20,7 +20,7 @@ use media::rtp::Header;
 use net::authority::{Authority, Purpose, Subject};
 use net::media::ZoneSockets;
 use net::resolver::Resolver;
-use peers::{BROWSER_PROGRAMS, View, available};
+use peers::{Axe, BROWSER_PROGRAMS, View, available};
 
 use crate::caller::{phone, speech};
 use crate::cloud::{Cloud, DOMAIN, LOOPBACK, PROXY};
@@ -430,6 +430,14 @@ fn every_page_opens_without_an_error_of_the_browser() {
         return;
     }
     let bench = Bench::start(Resolver::with_name_servers(&[]).unwrap());
+    let axe = Axe::find();
+    let mut faults = Vec::new();
+    let mut judge = |path: &str| {
+        let found = axe.iter().flat_map(|axe| axe.judge(&bench.browser));
+        faults.extend(found.map(|fault| format!("{path} {fault}")));
+    };
+    bench.open("/");
+    judge("before it is claimed");
     bench.claim();
     bench.browser.look(View::Narrow);
     bench.browser.click("[popovertarget=pages]");
@@ -451,7 +459,9 @@ fn every_page_opens_without_an_error_of_the_browser() {
         );
         bench.assert_fits_a_phone();
         bench.picture(path.trim_start_matches('/').replace('/', "-").as_str());
+        judge(path);
     }
+    assert_eq!(faults, [""; 0], "{}", faults.join("\n"));
     bench.end();
 }
 

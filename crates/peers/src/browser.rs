@@ -320,6 +320,15 @@ impl Browser {
         )
     }
 
+    /// Runs a script, the last of whose arguments takes what it gives in the end.
+    pub fn run_and_wait(&self, script: &str, arguments: &Value) -> Value {
+        self.ask(
+            "POST",
+            "/execute/async",
+            &json!({ "script": script, "args": arguments }),
+        )
+    }
+
     /// What a person reads on the page.
     pub fn page_text(&self) -> String {
         text(&self.run("return document.body.innerText", &json!([])), "")
@@ -338,10 +347,12 @@ impl Browser {
         );
     }
 
-    /// Looks at pages in this way, on the narrowest screen.
-    pub fn look_on_the_narrowest(&self, view: View) {
+    /// Looks at pages in this way, where it is a phone's on the narrowest screen.
+    pub fn look_at_the_limit(&self, view: View) {
         self.look(view);
-        self.resize(NARROWEST.0, NARROWEST.1);
+        if matches!(view, View::Narrow | View::NarrowDark) {
+            self.resize(NARROWEST.0, NARROWEST.1);
+        }
     }
 
     /// What the console of the browser has told of errors since it was asked last.

@@ -4,6 +4,7 @@
 //! says that it was skipped; with `OYEZ_REQUIRE_PEERS=1` it fails instead. Every process is a child of the test, on loopback or in a
 //! network namespace that the test made, and ends with the value that holds it.
 
+mod accessibility;
 mod baresip;
 mod browser;
 mod debian;
@@ -15,6 +16,7 @@ mod program;
 mod sipp;
 mod stoi;
 
+pub use accessibility::Axe;
 pub use baresip::{Account, Baresip, Media};
 pub use browser::{BROWSER_PROGRAMS, Browser, Element, View};
 pub use debian::{DEBIAN_PROGRAMS, Debian, assert_unit_is_tight, debian_package, done};

@@ -256,7 +256,8 @@ impl Service {
     }
 
     /// Where people sign in: a link that is good once, as long as the owner has no password.
-    pub(crate) fn sign_in_url(&self) -> String {
+    #[must_use]
+    pub fn sign_in_url(&self) -> String {
         let url = &self.portal_url;
         match &self.opened.first_sign_in {
             Some(token) => format!("{url}/first?token={}", token.reveal()),

@@ -57,6 +57,16 @@ const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 /// Where it lies, in the root folder.
 const SCHEMATHESIS_FOLDER: &str = "target/schemathesis";
 
+/// What judges pages by the rules of accessibility that a program can judge: its file in the npm registry, and the SHA-512 that it is held to.
+const AXE: (&str, &str) = (
+    "axe-core@4.14.1",
+    "1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5",
+);
+/// Where it lies, in the root folder.
+const AXE_FOLDER: &str = "target/axe-core";
+/// The packed file there, whatever its version.
+const AXE_FILE: &str = "axe-core.tgz";
+
 /// Asks `invoke-rc.d` (see its manual page) to start nothing while packages are configured.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
@@ -83,7 +93,44 @@ pub fn install_peers() -> Result<()> {
         "the peers are not all installed; run this as root, with Debian's package sources reachable",
     )?;
     install_cargo_deb()?;
-    install_schemathesis()
+    install_schemathesis()?;
+    install_axe()
+}
+
+/// Fetches the file and takes what it holds only if it is the one that is known.
+fn install_axe() -> Result<()> {
+    let (package, sum) = AXE;
+    let folder = root().join(AXE_FOLDER);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let fetched = Command::new(npm()?)
+        .args(["pack", "--silent", "--pack-destination", ".", package])
+        .current_dir(&folder)
+        .output()
+        .with_context(|| format!("cannot fetch {package}"))?;
+    let name = String::from_utf8_lossy(&fetched.stdout).trim().to_owned();
+    let packed = folder.join(AXE_FILE);
+    fs::rename(folder.join(&name), &packed).with_context(|| {
+        let said = String::from_utf8_lossy(&fetched.stderr);
+        format!("npm did not give {package}: {said}")
+    })?;
+    let summed = Command::new("sha512sum").arg(&packed).output()?;
+    if !String::from_utf8_lossy(&summed.stdout).starts_with(sum) {
+        bail!("{package} is another than the one that is known; nothing of it is taken");
+    }
+    run(Command::new("tar")
+        .args(["--extract", "--gzip", "--file", AXE_FILE])
+        .current_dir(&folder))
+}
+
+/// The client of the npm registry: the machine's, or Debian's, which brings a great deal along and is asked for only where there is none.
+fn npm() -> Result<&'static str> {
+    let there = Command::new("npm").arg("--version").output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        run(Command::new("apt-get")
+            .args(["install", "-y", "-qq", "--no-install-recommends", "npm"])
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok("npm")
 }
 
 fn install_schemathesis() -> Result<()> {
