@@ -69,10 +69,13 @@ fn compare(folder: &Path, files: &BTreeMap<String, String>) {
 fn pages(command: &Command, ending: &str) -> BTreeMap<String, String> {
     let mut command = command.clone().disable_help_subcommand(true);
     command.build();
-    std::iter::once(&command)
-        .chain(command.get_subcommands())
-        .map(|command| page(command, ending))
-        .collect()
+    all(&command).map(|command| page(command, ending)).collect()
+}
+
+/// A command and those below it.
+fn all(command: &Command) -> Box<dyn Iterator<Item = &Command> + '_> {
+    let below = command.get_subcommands().flat_map(all);
+    Box::new(std::iter::once(command).chain(below))
 }
 
 /// The page of one command, by its name.

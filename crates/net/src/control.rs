@@ -27,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The line that a subscriber gets before the first event.
 const SUBSCRIBED: &str = "{\"subscribed\":true}";
 
-/// Longest question, in bytes: the longest name of a device, and a word.
-pub const QUESTION_LENGTH_MAX: u64 = 1_100;
+/// Longest question, in bytes: the longest signing request of a device in base64, its address, and a word.
+pub const QUESTION_LENGTH_MAX: u64 = 22_100;
 
 /// A request for the status line; the program answers through the sender.
 pub type StatusRequest = oneshot::Sender<String>;

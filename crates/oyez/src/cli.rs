@@ -188,13 +188,59 @@ pub struct ZoneArguments {
 /// Arguments of `oyez service`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  oyez service --config /etc/oyez/service.toml\n  OYEZ_LOG=info oyez service --config service.toml   tell what happens"
+    after_help = "Examples:\n  oyez service --config /etc/oyez/service.toml\n  OYEZ_LOG=info oyez service --config service.toml   tell what happens\n  oyez service certificate 00:22:EE:0A:0B:0C --csr device.csr   sign a request for a device",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
 )]
 pub struct ServiceArguments {
     /// The service's configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    pub config: Option<PathBuf>,
+    /// Something to have a running service do.
+    #[command(subcommand)]
+    pub command: Option<ServiceCommand>,
 }
+
+/// What a running service is asked to do.
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Have a running service sign the request of a device that cannot enrol with a claim code
+    Certificate(CertificateArguments),
+}
+
+/// Arguments of `oyez service certificate`.
+#[derive(Debug, Args)]
+#[command(after_help = CERTIFICATE_HELP)]
+pub struct CertificateArguments {
+    /// The device's MAC address, as it was added in the portal
+    #[arg(value_name = "MAC")]
+    pub mac: String,
+    /// Its signing request (PKCS #10), in PEM or DER
+    #[arg(long, value_name = "FILE")]
+    pub csr: PathBuf,
+    /// File to write the certificate to, with the authority's after it; without one they are printed
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// State folder of the running `oyez service` or `oyez up`
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Print JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+const CERTIFICATE_HELP: &str = "\
+Examples:
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \\
+    -keyout device.key -out device.csr -subj /CN=0022EE0A0B0C
+  sudo -u oyez oyez service certificate 00:22:EE:0A:0B:0C --csr device.csr --state /var/lib/oyez > device.pem
+  oyez service certificate 0022ee0a0b0c --csr device.csr --out device.pem
+  oyez service certificate 0022ee0a0b0c --csr device.csr --json | jq -r .fingerprint
+
+The key stays on the device, and the common name of the request is the device's MAC address. The certificate is renewed
+and taken back as one for a claim code, and is in the audit.
+
+Exit codes: 0 signed, 1 not signed, 2 usage.";
 
 #[cfg(test)]
 mod tests {

@@ -8,16 +8,19 @@ mod furnished;
 mod service_files;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
+use model::inventory::MacAddress;
 use oyez::service::config::ServiceConfig;
-use peers::{Program, build_program};
+use peers::{Program, available, build_program};
 use zone::config::ZoneConfig;
 
 use crate::furnished::{CODE, PASSWORD, fill};
 use crate::service_files::{PATIENCE, example, own_mac, service, told, written};
 
+const MAC: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
 
 #[test]
@@ -174,4 +177,148 @@ async fn an_endpoint_enrols_fetches_its_extension_registers_and_a_page_to_it_is_
     let report: serde_json::Value = serde_json::from_slice(&paged.stdout).unwrap();
     assert_eq!(report["talker"], "line2");
     assert_eq!(report["listeners"][0]["verdict"]["verdict"], "heard");
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("openssl");
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// Has the running service sign `device.csr`.
+fn certificate(folder: &Path, device: &str, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
+    command
+        .current_dir(folder)
+        .args([
+            "service",
+            "certificate",
+            device,
+            "--csr",
+            "device.csr",
+            "--state",
+            "state",
+        ])
+        .args(more);
+    command.output().unwrap()
+}
+
+/// What the provisioning server answers to a device that shows this certificate.
+fn fetched(folder: &Path, provisioning: &str, shown: &str) -> String {
+    let server = provisioning.trim_start_matches("https://");
+    let mut client = openssl(
+        folder,
+        &[
+            "s_client",
+            "-quiet",
+            "-verify_return_error",
+            "-CAfile",
+            "state/authority/authority.pem",
+            "-connect",
+            server,
+        ],
+    )
+    .args(["-cert", shown, "-key", "device.key"])
+    .stdin(Stdio::piped())
+    .stdout(Stdio::piped())
+    .stderr(Stdio::null())
+    .spawn()
+    .unwrap();
+    let asked = format!(
+        "GET /algom{}.conf HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        MAC.compact()
+    );
+    client
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(asked.as_bytes())
+        .unwrap();
+    let answer = client.wait_with_output().unwrap();
+    String::from_utf8_lossy(&answer.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_openssl_made_is_signed_and_the_certificate_fetches_the_device_s_file() {
+    if !available(&["openssl"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let file = written(folder);
+    let mut first = Program::start(&mut service(&file));
+    first.wait_for(&["sign in once"], PATIENCE);
+    drop(first);
+    fill(&folder.join("state"), MAC).await;
+    let name = format!("/CN={}", MAC.compact());
+    let made = openssl(
+        folder,
+        &[
+            "req",
+            "-new",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "device.key",
+            "-out",
+            "device.csr",
+            "-subj",
+            &name,
+        ],
+    )
+    .output()
+    .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let nobody = certificate(folder, "0022ee0a0b0c", &[]);
+    let said = String::from_utf8_lossy(&nobody.stderr).into_owned();
+    assert_eq!(nobody.status.code(), Some(1), "{said}");
+    assert!(said.contains("no service answers"), "{said}");
+
+    let mut service = Program::start(&mut service(&file));
+    let provisioning = told(&mut service, "provisioning at ");
+    service.wait_for(&["portal at"], PATIENCE);
+    let signed = certificate(folder, "0022ee0a0b0c", &["--out", "device.pem"]);
+    let said = String::from_utf8_lossy(&signed.stdout).into_owned();
+    assert!(
+        signed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&signed.stderr)
+    );
+    assert!(said.contains("00:22:EE:0A:0B:0C) has its certificate"), "{said}");
+    let answer = fetched(folder, &provisioning, "device.pem");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.contains("line1"),
+        "{answer}"
+    );
+
+    let again = certificate(folder, "00:22:EE:0A:0B:0C", &["--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(object["mac"], "00:22:EE:0A:0B:0C");
+    fs::write(folder.join("again.pem"), object["certificate"].as_str().unwrap()).unwrap();
+    assert!(fetched(folder, &provisioning, "again.pem").starts_with("HTTP/1.1 200 OK"));
+
+    for (device, more, words) in [
+        (
+            "00:22:EE:0A:0B:0D",
+            [].as_slice(),
+            "no device is 00:22:EE:0A:0B:0D",
+        ),
+        ("02:00:00:00:00:09", &[], "a generic device"),
+        ("00:22:EE", &[], "12 hexadecimal digits"),
+        (
+            "00:22:EE:0A:0B:0C",
+            &["--out", "device.key"],
+            "device.key is there already",
+        ),
+    ] {
+        let refused = certificate(folder, device, more);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    fs::copy(folder.join("device.key"), folder.join("device.csr")).unwrap();
+    let refused = certificate(folder, "00:22:EE:0A:0B:0C", &[]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("this is a private key"));
 }

@@ -103,6 +103,21 @@ impl Transaction<'_> {
         row.map(certificate).transpose()
     }
 
+    /// Lists the certificates that were issued for a public key, whichever device it was for.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn certificates_of_key(
+        &mut self,
+        key: TokenHash,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let sql = "SELECT fingerprint, key, device, issued_at, revoked_at, serial FROM certificate WHERE key = $1 \
+                   ORDER BY issued_at DESC, fingerprint";
+        let rows = self.rows(sql, &[hash(key)]).await?;
+        rows.into_iter().map(certificate).collect()
+    }
+
     /// Lists the certificates that were taken back, the last first.
     ///
     /// # Errors

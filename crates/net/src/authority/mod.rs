@@ -10,7 +10,10 @@ mod revocation;
 
 pub use directory::{AuthorityDirectory, DirectoryError};
 pub use names::{HolderNames, NAMES_MAX};
-pub use request::{OwnKey, holder_names, public_key};
+pub use request::{
+    OwnKey, REQUEST_LENGTH_MAX, RSA_BITS_MAX, RSA_BITS_MIN, RequestOffence, SigningRequest, holder_names,
+    public_key,
+};
 pub use revocation::{LIST_VALIDITY, Revoked};
 
 use std::fmt;
@@ -395,6 +398,9 @@ pub enum AuthorityError {
     /// The cryptography refused.
     #[error("the certificate could not be made: {0}")]
     Issue(#[source] rcgen::Error),
+    /// The request cannot be signed.
+    #[error(transparent)]
+    Request(#[from] RequestOffence),
 }
 
 #[cfg(test)]

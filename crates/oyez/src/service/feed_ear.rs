@@ -44,6 +44,14 @@ impl Drop for Present {
 }
 
 impl Ear {
+    pub(super) fn new(registrations: &Arc<Registrations>, store: &Arc<Store>, account: &AccountId) -> Self {
+        Self {
+            registrations: Arc::clone(registrations),
+            store: Arc::clone(store),
+            account: account.clone(),
+        }
+    }
+
     /// Shows a zone as connected.
     pub(super) fn present(&self, zone: &str) -> Present {
         Present {

@@ -39,7 +39,8 @@ use web::{Limits, Listener};
 use zone::config::ZoneConfig;
 use zone::{RollCall, Zone};
 
-use crate::cli::ServiceArguments;
+use crate::certificate;
+use crate::cli::{ServiceArguments, ServiceCommand};
 use crate::console;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -53,7 +54,7 @@ use feed::DirectoryFeed;
 use feed_ear::Ear;
 use feed_server::FeedServer;
 use imported::ImportedFiles;
-use questions::Questions;
+use questions::{Answering, Questions};
 use talk::{Booth, PortalTalker};
 use webhooks::Webhooks;
 
@@ -75,7 +76,12 @@ const PROVISIONING_LIMITS: Limits = Limits {
 /// Bad configuration names file and line; a port, certificate or folder that cannot be had is named. Nothing is left
 /// started.
 pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
-    let config = ServiceConfig::read(&arguments.config)?;
+    if let Some(ServiceCommand::Certificate(arguments)) = arguments.command {
+        return certificate::run(arguments).await;
+    }
+    // The command line requires it where there is no other command.
+    let file = arguments.config.unwrap_or_default();
+    let config = ServiceConfig::read(&file)?;
     let zone = config.zone.config.as_deref();
     let zone_config = zone.map(ZoneConfig::read).transpose()?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
@@ -157,7 +163,13 @@ impl Service {
         }
         let events = zone.as_ref().map(|running| running.zone.subscribe());
         let (happenings, noting) = happenings::note(events, &store, &opened.account.id);
-        let questions = Questions::serve(&state, &store, &opened.account.id, &registrations).await?;
+        let answering = Answering::new(
+            &store,
+            &opened.account.id,
+            &registrations,
+            certificates.authority()?,
+        );
+        let questions = Questions::serve(&state, answering).await?;
         let provisioning = start_provisioning(
             config,
             &store,
@@ -190,7 +202,7 @@ impl Service {
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
             resyncs,
-            authority: certificates.authority()?.certificate().clone(),
+            authority: certificates.authority()?,
         })
         .merge(api);
         let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
@@ -199,11 +211,7 @@ impl Service {
         let portal_url = api_url
             .get_or_init(|| config.portal.url(portal.address()))
             .clone();
-        let ear = Ear {
-            registrations: Arc::clone(&registrations),
-            store: Arc::clone(&store),
-            account: opened.account.id.clone(),
-        };
+        let ear = Ear::new(&registrations, &store, &opened.account.id);
         let feed = start_feed(config, &state, ear).await?;
         let authority_file = certificates.authority_file();
         tokio::spawn(certificates.renew());

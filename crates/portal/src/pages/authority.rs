@@ -5,8 +5,6 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::Site;
 use super::gate::Visitor;
@@ -17,8 +15,6 @@ use crate::provisioning::sha256;
 pub(super) const PEM: &str = "/authority.pem";
 /// The same as telephones want it.
 pub(super) const DER: &str = "/authority.crt";
-/// Characters of a line in PEM (RFC 7468 section 2).
-const LINE_LENGTH: usize = 64;
 
 #[derive(Template)]
 #[template(path = "authority.html")]
@@ -40,19 +36,13 @@ pub(super) async fn show(State(site): State<Site>, Extension(by): Extension<Visi
 
 /// The SHA-256 of the certificate as other programs write it: pairs of digits with colons.
 pub(super) fn fingerprint(site: &Site) -> String {
-    let hash = sha256(&site.setup().authority);
+    let hash = sha256(site.setup().authority.certificate());
     let pairs: Vec<String> = hash.0.iter().map(|octet| format!("{octet:02X}")).collect();
     pairs.join(":")
 }
 
 pub(super) async fn pem(State(site): State<Site>) -> Response {
-    let text = STANDARD.encode(&site.setup().authority);
-    let lines = text.as_bytes().chunks(LINE_LENGTH).map(String::from_utf8_lossy);
-    let lines: Vec<_> = lines.collect();
-    let text = format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        lines.join("\n")
-    );
+    let text = site.setup().authority.certificate_pem().to_owned();
     let headers = [
         (header::CONTENT_TYPE, "application/x-pem-file"),
         (
@@ -71,5 +61,5 @@ pub(super) async fn der(State(site): State<Site>) -> Response {
             "attachment; filename=\"authority.crt\"",
         ),
     ];
-    (headers, site.setup().authority.to_vec()).into_response()
+    (headers, site.setup().authority.certificate().to_vec()).into_response()
 }

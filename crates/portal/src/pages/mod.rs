@@ -16,6 +16,7 @@ mod configuration;
 mod confirm;
 mod credentials;
 mod device;
+mod device_certificate;
 mod device_edit;
 mod device_new;
 mod device_password;
@@ -78,7 +79,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use model::Secret;
 use model::inventory::{AdministratorId, Timestamp, Uplink};
-use rustls::pki_types::CertificateDer;
+use net::authority::Authority;
 use store::{Store, timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use web::{Throttle, bound, harden};
@@ -117,8 +118,8 @@ pub struct PagesSetup {
     pub first_sign_in: Option<Secret>,
     /// Where requests to have devices fetch their configuration go; none where no zone can ask them.
     pub resyncs: Option<mpsc::Sender<Resync>>,
-    /// The certificate of the service's own authority, which devices and browsers are to trust.
-    pub authority: CertificateDer<'static>,
+    /// The service's own authority, whose certificate devices and browsers are to trust. It signs what is vouched for by hand.
+    pub authority: Arc<Authority>,
 }
 
 /// Makes the site.

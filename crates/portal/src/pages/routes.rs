@@ -7,10 +7,10 @@ use model::inventory::Role;
 
 use super::{
     Site, administrator_factor, administrators, api_clients, audit, authority, check, claim_code,
-    configuration, credentials, device, device_edit, device_new, device_password, devices, extension_new,
-    extensions, group, group_edit, group_members, group_new, groups, holder_edit, holder_new, holders,
-    invited, line_edit, live, provision, reports, resync, review, second_factor, settings, sign_in,
-    site_edit, sites, start, talk, template_edit, templates, webhooks, zones,
+    configuration, credentials, device, device_certificate, device_edit, device_new, device_password,
+    devices, extension_new, extensions, group, group_edit, group_members, group_new, groups, holder_edit,
+    holder_new, holders, invited, line_edit, live, provision, reports, resync, review, second_factor,
+    settings, sign_in, site_edit, sites, start, talk, template_edit, templates, webhooks, zones,
 };
 use super::{bulk, export, import, work};
 
@@ -93,6 +93,11 @@ fn devices() -> Vec<Route> {
         get(Admin, "/devices/{id}/configuration", configuration::show),
         get(Viewer, "/devices/{id}/provision", provision::show),
         post(Admin, "/devices/{id}/claim-code", claim_code::make),
+        get(Admin, "/devices/{id}/certificate", device_certificate::show),
+        Route {
+            upload_max: device_certificate::UPLOAD_LENGTH_MAX,
+            ..post(Admin, "/devices/{id}/certificate", device_certificate::sign)
+        },
         get(Admin, "/devices/{id}/revoke", claim_code::ask_revocation),
         post(Admin, "/devices/{id}/revoke", claim_code::revoke),
         get(Viewer, "/authority", authority::show),

@@ -6,6 +6,7 @@ mod api_clients;
 mod bulk;
 mod changing;
 mod choosing;
+mod device_certificate;
 mod devices;
 mod groups;
 mod hostile;
@@ -20,7 +21,7 @@ mod templates;
 mod webhooks;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
@@ -44,9 +45,10 @@ const HOST: &str = "portal.example";
 const PASSWORD: &str = "correct horse battery";
 const LINK: &str = "the-token-of-the-link";
 const CALLER: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
-/// What stands for the certificate of the authority: nothing of it is read.
-const AUTHORITY: &[u8] = &[0x30; 100];
 const OWNER: &str = "owner@one.example";
+/// The authority of the service.
+static AUTHORITY: LazyLock<Arc<Authority>> =
+    LazyLock::new(|| Arc::new(Authority::generate("Test", SystemTime::now()).unwrap()));
 
 /// A portal, and a browser.
 struct Visit {
@@ -141,7 +143,7 @@ fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
         talk: None,
         first_sign_in: Some(Secret::from(LINK)),
         resyncs: None,
-        authority: CertificateDer::from(AUTHORITY.to_vec()),
+        authority: Arc::clone(&AUTHORITY),
     }
 }
 

@@ -6,16 +6,16 @@ use axum::extract::{Json, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, extract::rejection::JsonRejection};
-use model::inventory::{AuditEntry, ClaimCode, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash};
-use model::{AccountId, DeviceId};
-use net::authority::{CertificateFacts, Purpose, Revoked, holder_names, public_key};
-use net::tls::certificates_from_pem;
+use model::DeviceId;
+use model::inventory::{ClaimCode, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash};
+use net::authority::{CertificateFacts, Revoked};
 use serde::Deserialize;
 use serde_json::json;
-use store::{ClaimError, Scope, StoreError, Transaction, timestamp};
+use store::{ClaimError, Scope, StoreError, timestamp};
 use web::Peer;
 
 use super::file::chain;
+use super::issuing::{self, Signed, keep};
 use super::proof::SignedBy;
 use super::{Server, sha256};
 
@@ -24,6 +24,9 @@ const CODE_LENGTH_MAX: usize = 256;
 
 /// How often one certificate is renewed: an answer can be lost, and a device that asks for ever must not fill the store.
 const RENEWALS_MAX: usize = 10;
+
+/// Who has certificates made that devices ask for, in the audit.
+const BY: &str = "provisioning";
 
 /// What a device asks with. Without a claim code it has to show the certificate that it wants to renew.
 #[derive(Deserialize)]
@@ -137,9 +140,16 @@ async fn issue(server: &Server, asked: &Asked) -> Result<Granted, Refusal> {
     };
     let code = claim_code_hash(&asked.claim_code);
     let is_first = transaction
-        .use_claim_code(code, &device.id, signed.key, signed.at)
+        .use_claim_code(code, &device.id, signed.key, timestamp(signed.at))
         .await?;
-    keep(&mut transaction, &account, &device, &signed, "issue certificate").await?;
+    keep(
+        &mut transaction,
+        &account,
+        &device,
+        &signed,
+        (BY, "issue certificate"),
+    )
+    .await?;
     transaction.commit().await?;
     Ok(Granted {
         certificate: signed.certificate,
@@ -179,7 +189,14 @@ async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Re
         return Err(not_proved("the certificate was renewed as often as one may be"));
     }
     let signed = sign(server, asked)?;
-    keep(&mut transaction, &account, &device, &signed, "renew certificate").await?;
+    keep(
+        &mut transaction,
+        &account,
+        &device,
+        &signed,
+        (BY, "renew certificate"),
+    )
+    .await?;
     transaction.commit().await?;
     Ok(signed.certificate)
 }
@@ -196,16 +213,6 @@ async fn is_under_review(
     Ok(is_doubted || scope.held_device(&device.id).await?.is_some())
 }
 
-/// A request that was signed, and nobody has yet.
-struct Signed {
-    certificate: String,
-    mac: MacAddress,
-    fingerprint: TokenHash,
-    key: TokenHash,
-    serial: String,
-    at: Timestamp,
-}
-
 fn mac_of(asked: &Asked) -> Result<MacAddress, Refusal> {
     let mac = asked.mac.parse();
     mac.map_err(|error: model::inventory::MacError| Refusal::Malformed(error.to_string()))
@@ -214,61 +221,8 @@ fn mac_of(asked: &Asked) -> Result<MacAddress, Refusal> {
 /// Signs what a device asks for in its own name.
 fn sign(server: &Server, asked: &Asked) -> Result<Signed, Refusal> {
     let mac = mac_of(asked)?;
-    let now = server.now();
-    let unfit = |text: &str| Refusal::Malformed(text.to_owned());
-    let certificate = server
-        .0
-        .authority
-        .sign_request(&asked.request, Purpose::Client, now)
-        .map_err(|_| {
-            unfit(
-                "the signing request cannot be used: PKCS #10 in PEM, signed by its own key, would be right",
-            )
-        })?;
-    let issued = certificates_from_pem(certificate.as_bytes()).unwrap_or_default();
-    let own = issued
-        .first()
-        .ok_or_else(|| unfit("the signing request cannot be used"))?;
-    if holder_names(own).unwrap_or_default() != [mac.compact()] {
-        return Err(unfit(
-            "the common name of the signing request is not the hardware address without colons",
-        ));
-    }
-    let key = public_key(own).map_err(|_| unfit("the signing request has no key"))?;
-    let facts = CertificateFacts::read(own).map_err(|_| unfit("the signing request cannot be used"))?;
-    Ok(Signed {
-        mac,
-        fingerprint: sha256(own),
-        key: sha256(&key),
-        serial: facts.serial.iter().map(|octet| format!("{octet:02x}")).collect(),
-        at: timestamp(now),
-        certificate,
-    })
-}
-
-async fn keep(
-    transaction: &mut Transaction<'_>,
-    account: &AccountId,
-    device: &Device,
-    signed: &Signed,
-    action: &str,
-) -> Result<(), StoreError> {
-    let kept = IssuedCertificate {
-        fingerprint: signed.fingerprint,
-        key: signed.key,
-        serial: signed.serial.clone(),
-        device: device.id.clone(),
-        issued_at: signed.at,
-        revoked_at: None,
-    };
-    transaction.add_certificate(&kept).await?;
-    let entry = AuditEntry {
-        at: signed.at,
-        by: "provisioning".to_owned(),
-        action: action.to_owned(),
-        detail: format!("{} ({})", device.name, signed.mac),
-    };
-    transaction.account(account).add_audit(&entry).await
+    let signed = issuing::sign(&server.0.authority, asked.request.as_bytes(), mac, server.now());
+    signed.map_err(|error| Refusal::Malformed(error.to_string()))
 }
 
 /// Answers with the list of certificates that were taken back: anybody may have it, and it says nothing but their numbers.

@@ -9,6 +9,7 @@ mod book;
 mod corpus;
 mod enrolment;
 mod file;
+mod issuing;
 mod manufacturer;
 mod names;
 mod proof;
@@ -37,6 +38,7 @@ use self::review::Mismatch;
 
 pub use enrolment::{CLAIM_CODE_DAYS, claim_by, claim_code_hash};
 pub(crate) use file::{chain, composed};
+pub use issuing::{IssuedByHand, NotIssued, issue_by_hand};
 pub use manufacturer::{
     ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacPrefix, MacPrefixError, MacRule, Manufacturer,
     PATTERN_LENGTH_MAX, PREFIX_DIGITS_MAX, PREFIX_DIGITS_MIN,

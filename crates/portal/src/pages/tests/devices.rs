@@ -596,7 +596,7 @@ async fn why_a_device_was_not_asked_is_said_and_that_somebody_wanted_it_is_kept(
 async fn the_certificate_of_the_authority_is_anybody_s_and_its_fingerprint_is_shown() {
     let mut visit = Visit::of(Role::Viewer).await;
     let page = visit.get("/authority").await.text;
-    let hash = crate::provisioning::sha256(AUTHORITY);
+    let hash = crate::provisioning::sha256(AUTHORITY.certificate());
     let pairs: Vec<String> = hash.0.iter().map(|octet| format!("{octet:02X}")).collect();
     let fingerprint = pairs.join(":");
     for text in [
@@ -620,11 +620,8 @@ async fn the_certificate_of_the_authority_is_anybody_s_and_its_fingerprint_is_sh
     let pem = visit.get("/authority.pem").await;
     assert_eq!(pem.status, StatusCode::OK);
     let read = net::tls::certificates_from_pem(pem.text.as_bytes()).unwrap();
-    assert_eq!(
-        read,
-        [rustls::pki_types::CertificateDer::from(AUTHORITY.to_vec())]
-    );
+    assert_eq!(read, [AUTHORITY.certificate().clone()]);
     let der = visit.get("/authority.crt").await;
-    assert_eq!(der.text.as_bytes(), AUTHORITY);
+    assert_eq!(der.text, String::from_utf8_lossy(AUTHORITY.certificate()));
     assert_eq!(der.headers["content-type"], "application/x-x509-ca-cert");
 }
