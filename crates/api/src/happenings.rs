@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::inventory::{Attempt, Timestamp};
-use model::status::{PageReport, ZoneEvent};
+use model::status::{OngoingPage, PageReport, ZoneEvent};
 use model::{AccountId, Extension, PageId, SipUser};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ pub enum HappeningKind {
     Registration,
     /// A page has begun, or has ended.
     Page,
-    /// An announcement was started or cancelled by a call.
+    /// Somebody has called an alert, or one device's slot for alerts.
     Alert,
     /// A device has tried to fetch its configuration.
     Attempt,
@@ -81,6 +81,8 @@ pub(crate) struct LivePage {
     pub(crate) talker: SipUser,
     pub(crate) started_at: Timestamp,
     pub(crate) listeners: u64,
+    /// The zone that carries it, if it is one elsewhere.
+    pub(crate) zone: Option<String>,
     /// Once it has ended.
     pub(crate) ended: Option<(Timestamp, PageReport)>,
 }
@@ -96,6 +98,8 @@ pub struct Happenings {
 struct State {
     last: u64,
     rings: BTreeMap<(AccountId, Ring), Kept>,
+    /// The number at which happenings of a kind were last missed.
+    gaps: BTreeMap<(AccountId, HappeningKind), u64>,
     pages: VecDeque<(AccountId, LivePage)>,
 }
 
@@ -123,13 +127,8 @@ struct Kept {
 }
 
 impl Happenings {
-    /// Takes an event of a zone. A call to an extension that stands in an alert slot is an alert.
-    pub fn note(&self, event: &ZoneEvent, is_alert: bool, now: Timestamp) {
-        let of_call = if is_alert {
-            HappeningKind::Alert
-        } else {
-            HappeningKind::Page
-        };
+    /// Takes an event of a zone: that of this process, or one elsewhere, which is named.
+    pub fn note(&self, event: &ZoneEvent, zone: Option<&str>, now: Timestamp) {
         let registration = Ring::Of(HappeningKind::Registration);
         match event {
             ZoneEvent::Registered {
@@ -140,11 +139,11 @@ impl Happenings {
             } => {
                 let data =
                     json!({ "change": "registered", "user": user, "from": from, "user_agent": user_agent });
-                self.add(account, registration, data, now);
+                self.add(account, registration, (data, zone), now);
             }
             ZoneEvent::Unregistered { account, user } => {
                 let data = json!({ "change": "gone", "user": user });
-                self.add(account, registration, data, now);
+                self.add(account, registration, (data, zone), now);
             }
             ZoneEvent::RegistrationRefused {
                 account: Some(account),
@@ -153,7 +152,7 @@ impl Happenings {
                 why,
             } => {
                 let data = json!({ "change": "refused", "user": user, "from": from, "cause": why });
-                self.add(account, Ring::Refusals, data, now);
+                self.add(account, Ring::Refusals, (data, zone), now);
             }
             ZoneEvent::PageStarted {
                 account,
@@ -162,17 +161,15 @@ impl Happenings {
                 talker,
                 listeners,
             } => {
-                let live = LivePage {
+                let begun = OngoingPage {
                     page: page.clone(),
                     extension: extension.clone(),
                     talker: talker.clone(),
-                    started_at: now,
                     listeners: *listeners,
-                    ended: None,
                 };
-                self.state().begin(account, live);
+                self.state().begin(account, begun, zone, now);
                 let data = json!({ "change": "started", "page_id": page, "extension": extension, "listeners": listeners });
-                self.add(account, Ring::Of(of_call), data, now);
+                self.add(account, Ring::Of(HappeningKind::Page), (data, zone), now);
             }
             ZoneEvent::PageEnded { account, report } => {
                 self.state().end(account, report, now);
@@ -181,11 +178,20 @@ impl Happenings {
                     "duration_ms": report.duration_ms, "heard": report.heard_count(),
                     "listeners": report.listeners.len(),
                 });
-                self.add(account, Ring::Of(of_call), data, now);
+                self.add(account, Ring::Of(HappeningKind::Page), (data, zone), now);
+            }
+            ZoneEvent::AlertRaised {
+                account,
+                call,
+                extension,
+                caller,
+            } => {
+                let data =
+                    json!({ "change": "called", "page_id": call, "extension": extension, "caller": caller });
+                self.add(account, Ring::Of(HappeningKind::Alert), (data, zone), now);
             }
             ZoneEvent::RegistrationRefused { account: None, .. }
             | ZoneEvent::CallRefused { .. }
-            | ZoneEvent::AlertRaised { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryApplied { .. }
             | ZoneEvent::DirectoryRefused { .. } => {}
@@ -198,13 +204,49 @@ impl Happenings {
             "device_id": device, "outcome": attempt.outcome.as_str(), "source": attempt.source,
             "proved": attempt.proved, "detail": attempt.detail,
         });
-        self.add(account, Ring::Of(HappeningKind::Attempt), data, attempt.at);
+        self.add(
+            account,
+            Ring::Of(HappeningKind::Attempt),
+            (data, None),
+            attempt.at,
+        );
     }
 
     /// Takes that the directory is in another state.
     pub fn note_directory(&self, account: &AccountId, epoch: u64, now: Timestamp) {
         let data = json!({ "epoch": epoch });
-        self.add(account, Ring::Of(HappeningKind::Directory), data, now);
+        self.add(account, Ring::Of(HappeningKind::Directory), (data, None), now);
+    }
+
+    /// Takes that happenings of some kinds were missed: whoever listens to them is told so.
+    pub fn note_gap(&self, account: &AccountId, kinds: &[HappeningKind]) {
+        let mut state = self.state();
+        state.last += 1;
+        let last = state.last;
+        for kind in kinds {
+            state.gaps.insert((account.clone(), *kind), last);
+        }
+        drop(state);
+        self.tell_news();
+    }
+
+    /// Takes all pages that go on in a zone. Of one that is not among them the end was missed: it goes on no longer.
+    pub fn settle_pages(
+        &self,
+        account: &AccountId,
+        zone: Option<&str>,
+        ongoing: &[OngoingPage],
+        now: Timestamp,
+    ) {
+        let mut state = self.state();
+        state.pages.retain(|(of, known)| {
+            let is_of_zone = of == account && known.zone.as_deref() == zone;
+            let goes_on = ongoing.iter().any(|page| page.page == known.page);
+            !is_of_zone || goes_on || known.ended.is_some()
+        });
+        for page in ongoing {
+            state.begin(account, page.clone(), zone, now);
+        }
     }
 
     /// Tells when something has happened.
@@ -229,6 +271,9 @@ impl Happenings {
             happenings: Vec::new(),
             last: state.last,
         };
+        let mut gaps = state.gaps.iter();
+        following.has_gap |=
+            gaps.any(|((of, kind), at)| of == account && kinds.contains(kind) && *at > number);
         for (_, kept) in rings {
             following.has_gap |= kept.forgotten > number;
             let later = kept.happenings.iter().filter(|one| one.number > number);
@@ -254,9 +299,10 @@ impl Happenings {
         found.map(|(_, live)| live.clone())
     }
 
-    fn add(&self, account: &AccountId, ring: Ring, mut data: Value, now: Timestamp) {
+    fn add(&self, account: &AccountId, ring: Ring, (mut data, zone): (Value, Option<&str>), now: Timestamp) {
         if let Some(data) = data.as_object_mut() {
             data.insert("at".to_owned(), json!(moment(now)));
+            data.extend(zone.map(|zone| ("zone".to_owned(), json!(zone))));
         }
         let mut state = self.state();
         state.last += 1;
@@ -273,6 +319,10 @@ impl Happenings {
         }
         kept.happenings.push_back(happening);
         drop(state);
+        self.tell_news();
+    }
+
+    fn tell_news(&self) {
         self.news.send_modify(|count| *count = count.wrapping_add(1));
     }
 
@@ -282,11 +332,25 @@ impl Happenings {
 }
 
 impl State {
-    fn begin(&mut self, account: &AccountId, page: LivePage) {
+    /// Knows that a page goes on, or has ended, from now on, if it did not before.
+    fn begin(&mut self, account: &AccountId, begun: OngoingPage, zone: Option<&str>, now: Timestamp) {
+        let mut known = self.pages.iter();
+        if known.any(|(of, page)| of == account && page.page == begun.page) {
+            return;
+        }
         if self.pages.len() >= PAGES_MAX {
             let ended = self.pages.iter().position(|(_, page)| page.ended.is_some());
             self.pages.remove(ended.unwrap_or_default());
         }
+        let page = LivePage {
+            page: begun.page,
+            extension: begun.extension,
+            talker: begun.talker,
+            started_at: now,
+            listeners: begun.listeners,
+            zone: zone.map(str::to_owned),
+            ended: None,
+        };
         self.pages.push_back((account.clone(), page));
     }
 
@@ -346,9 +410,9 @@ mod tests {
     #[test]
     fn w08_a_flood_of_refusals_pushes_no_registration_out() {
         let happenings = Happenings::default();
-        happenings.note(&registered(), false, NOW);
+        happenings.note(&registered(), None, NOW);
         for user in 0..=HAPPENINGS_MAX {
-            happenings.note(&refused(user), false, NOW);
+            happenings.note(&refused(user), None, NOW);
         }
         let following = happenings.after(&id("one"), &[HappeningKind::Registration], 0);
         assert_eq!(following.happenings[0].number, 1);
@@ -359,7 +423,7 @@ mod tests {
     #[test]
     fn an_account_hears_nothing_of_another() {
         let happenings = Happenings::default();
-        happenings.note(&registered(), false, NOW);
+        happenings.note(&registered(), None, NOW);
         assert_eq!(happenings.after(&id("two"), ALL, 0).happenings, []);
         assert_eq!(happenings.after(&id("one"), ALL, 0).happenings.len(), 1);
     }
@@ -375,7 +439,7 @@ mod tests {
                 talker: "desk".parse().unwrap(),
                 listeners: 1,
             };
-            happenings.note(&event, false, NOW);
+            happenings.note(&event, None, NOW);
         };
         let is_known = |number| {
             happenings
@@ -395,7 +459,7 @@ mod tests {
             account: id("one"),
             report,
         };
-        happenings.note(&ended, false, NOW);
+        happenings.note(&ended, None, NOW);
         for number in 3..=PAGES_MAX as u128 {
             start(number);
         }
@@ -404,5 +468,90 @@ mod tests {
         start(1_000);
         assert!(is_known(1) && !is_known(2) && is_known(1_000));
         assert!(happenings.page(&id("two"), &PageId::from_random(1)).is_none());
+    }
+
+    fn page(number: u128) -> OngoingPage {
+        OngoingPage {
+            page: PageId::from_random(number),
+            extension: "700".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            listeners: 1,
+        }
+    }
+
+    fn started(number: u128) -> ZoneEvent {
+        let OngoingPage {
+            page,
+            extension,
+            talker,
+            listeners,
+        } = page(number);
+        ZoneEvent::PageStarted {
+            account: id("one"),
+            page,
+            extension,
+            talker,
+            listeners,
+        }
+    }
+
+    #[test]
+    fn a_page_of_which_the_end_was_missed_goes_on_no_longer() {
+        let happenings = Happenings::default();
+        happenings.note(&started(1), None, NOW);
+        happenings.note(&started(2), None, NOW);
+        happenings.note(&started(3), Some("b"), NOW);
+
+        happenings.settle_pages(&id("one"), None, &[page(2), page(4)], Timestamp(2_000));
+        happenings.note(&started(4), None, Timestamp(3_000));
+
+        let going_on = happenings.pages_going_on(&id("one"));
+        let known: Vec<_> = going_on
+            .iter()
+            .map(|page| (page.page.clone(), page.started_at.0))
+            .collect();
+        let number = PageId::from_random;
+        assert_eq!(
+            known,
+            [(number(4), 2_000), (number(3), 1_000), (number(2), 1_000)]
+        );
+        happenings.settle_pages(&id("one"), Some("b"), &[], NOW);
+        assert!(happenings.page(&id("one"), &number(3)).is_none());
+    }
+
+    #[test]
+    fn whoever_listens_to_what_was_missed_is_told_so_and_nobody_else() {
+        let happenings = Happenings::default();
+        let (page, directory) = (&[HappeningKind::Page], &[HappeningKind::Directory]);
+        happenings.note_gap(&id("one"), page);
+        let has_gap = |account: &str, kinds: &[HappeningKind], number| {
+            happenings.after(&id(account), kinds, number).has_gap
+        };
+        assert!(has_gap("one", page, 0) && has_gap("one", ALL, 0));
+        assert!(!has_gap("one", directory, 0) && !has_gap("two", ALL, 0));
+        assert!(!has_gap("one", page, happenings.last()), "it is told once");
+    }
+
+    #[test]
+    fn a_call_to_an_alert_is_told_with_who_calls_and_where() {
+        let happenings = Happenings::default();
+        let raised = ZoneEvent::AlertRaised {
+            account: id("one"),
+            call: PageId::from_random(1),
+            extension: "900".parse().unwrap(),
+            caller: "desk".parse().unwrap(),
+        };
+        happenings.note(&raised, Some("b"), NOW);
+        let told = happenings.after(&id("one"), &[HappeningKind::Alert], 0);
+        let data: Value = serde_json::from_str(&told.happenings[0].data).unwrap();
+        assert_eq!(
+            (
+                &data["change"],
+                &data["extension"],
+                &data["caller"],
+                &data["zone"]
+            ),
+            (&json!("called"), &json!("900"), &json!("desk"), &json!("b"))
+        );
     }
 }

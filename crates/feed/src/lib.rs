@@ -13,7 +13,8 @@
 //! [`History`] answers a zone with the difference to what it holds, or with everything where that is not known. [`Zone`] decides when to
 //! connect, what to accept and when what it holds is stale; it takes no epoch back. Hashes of passwords travel, passwords never.
 //!
-//! The other way a zone tells of itself, by [`Teller`] and [`Hearing`]: who is registered there, and what became of its pages.
+//! The other way a zone tells of itself, by [`Teller`] and [`Hearing`]: who is registered there, which alerts and pages
+//! begin, and what became of pages.
 
 mod history;
 mod records;
@@ -24,7 +25,8 @@ mod zone;
 pub use history::{DIFFERENCE_RECORDS_MAX, History, STEPS_MAX};
 pub use records::{Difference, Digest, Held, RECORDS_MAX, RecordError, Records};
 pub use tell::{
-    CHANGES_MAX, Hearing, Misheard, News, REPORT_OCTETS_MAX, REPORTS_MAX, Teller, Told, UNHEARD_MAX,
+    CHANGES_MAX, HAPPENED_MAX, Hearing, Misheard, News, REPORT_OCTETS_MAX, REPORTS_MAX, Teller, Told,
+    UNHEARD_MAX,
 };
 pub use wire::{Decoder, FRAME_LENGTH_MAX, Message, WireError, encode};
 pub use zone::{

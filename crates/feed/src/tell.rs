@@ -1,5 +1,5 @@
-//! What a zone tells its service of itself, over the connection by which it learns its directory: who is registered, and what became of
-//! pages. Both ends, without sockets and clocks.
+//! What a zone tells its service of itself, over the connection by which it learns its directory: who is registered, which alerts and
+//! pages begin, and what became of pages. Both ends, without sockets and clocks.
 //!
 //! ```text
 //!   zone                                      service
@@ -9,15 +9,16 @@
 //! ```
 //!
 //! Who is registered is said as a whole at the beginning of a connection and whenever there was more than could be told; then
-//! change by change. A report is kept until the service has heard it, also while there is no connection.
+//! change by change. An alert, the beginning of a page and a report are kept until the service has heard them, also while there is no
+//! connection.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use model::SipUser;
 use model::directory::{Epoch, USERS_MAX};
-use model::status::{PageReport, RegisteredUser, RegistrationRefusal, ZoneEvent};
-use model::{AccountId, PageId};
+use model::status::{OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, ZoneEvent};
+use model::{AccountId, Extension, PageId};
 use serde::{Deserialize, Serialize};
 
 use crate::Message;
@@ -26,6 +27,11 @@ use crate::Message;
 pub const UNHEARD_MAX: u64 = 32;
 /// Changes of registrations that wait to be told; with more, all is told anew.
 pub const CHANGES_MAX: usize = 1_024;
+/// Alerts and beginnings of pages that wait to be heard; for one more the oldest beginning is given up, or the oldest alert where there is
+/// no other.
+pub const HAPPENED_MAX: usize = 256;
+/// Pages that are told to go on; past that the rest is not.
+const PAGES_MAX: usize = 1_024;
 /// Reports that wait to be heard; the oldest is given up for one more.
 pub const REPORTS_MAX: usize = 256;
 /// Octets of the reports that wait, and of one report.
@@ -78,6 +84,29 @@ pub enum Told {
         /// Why.
         why: RegistrationRefusal,
     },
+    /// Pages that go on, all of them.
+    Pages {
+        /// Which.
+        pages: Vec<OngoingPage>,
+    },
+    /// An alert was raised.
+    Alert {
+        /// How long ago, in milliseconds.
+        age_ms: u64,
+        /// Which call.
+        call: PageId,
+        /// What was dialled.
+        extension: Extension,
+        /// Who calls.
+        caller: SipUser,
+    },
+    /// A page has begun.
+    PageStarted {
+        /// How long ago, in milliseconds.
+        age_ms: u64,
+        /// Which.
+        page: OngoingPage,
+    },
     /// A part of the report of a page, as JSON.
     Report {
         /// How long ago the page ended, in milliseconds.
@@ -99,6 +128,45 @@ struct Kept {
     json: String,
 }
 
+/// Something that has begun, of which the service has not heard.
+#[derive(Debug)]
+struct Happened {
+    at: Instant,
+    what: Begun,
+}
+
+#[derive(Debug)]
+enum Begun {
+    Alert {
+        call: PageId,
+        extension: Extension,
+        caller: SipUser,
+    },
+    Page(OngoingPage),
+}
+
+impl Happened {
+    fn told(&self, now: Instant) -> Told {
+        let age_ms = millis(now.saturating_duration_since(self.at));
+        match &self.what {
+            Begun::Alert {
+                call,
+                extension,
+                caller,
+            } => Told::Alert {
+                age_ms,
+                call: call.clone(),
+                extension: extension.clone(),
+                caller: caller.clone(),
+            },
+            Begun::Page(page) => Told::PageStarted {
+                age_ms,
+                page: page.clone(),
+            },
+        }
+    }
+}
+
 /// The zone's end.
 #[derive(Debug, Default)]
 pub struct Teller {
@@ -111,7 +179,11 @@ pub struct Teller {
     has_to_say_here: bool,
     wants_roll: bool,
     roll: VecDeque<Told>,
+    pages: Option<Told>,
     changes: VecDeque<Told>,
+    happened: VecDeque<Happened>,
+    /// What has begun and was told and not heard yet, each with the number of its message.
+    unheard_happened: VecDeque<(u64, Happened)>,
     reports: VecDeque<Kept>,
     /// Octets of the first report that were told.
     told_octets: usize,
@@ -133,7 +205,11 @@ impl Teller {
         self.is_open = false;
         (self.said, self.heard, self.told_octets) = (0, 0, 0);
         self.roll.clear();
+        self.pages = None;
         self.changes.clear();
+        while let Some((_, happened)) = self.unheard_happened.pop_back() {
+            self.happened.push_front(happened);
+        }
         while let Some((_, kept)) = self.unheard.pop_back() {
             self.reports.push_front(kept);
         }
@@ -149,6 +225,11 @@ impl Teller {
         self.heard = self.heard.max(number.min(self.said));
         while self.unheard.front().is_some_and(|(last, _)| *last <= self.heard) {
             self.unheard.pop_front();
+        }
+        while let Some((number, _)) = self.unheard_happened.front()
+            && *number <= self.heard
+        {
+            self.unheard_happened.pop_front();
         }
     }
 
@@ -188,10 +269,47 @@ impl Teller {
         }
     }
 
-    /// Something has happened in the zone. Says how many reports are given up for it, which the service will never hear of.
+    /// Pages that go on.
+    pub fn handle_pages(&mut self, mut pages: Vec<OngoingPage>) {
+        pages.truncate(PAGES_MAX);
+        self.pages = self.is_open.then_some(Told::Pages { pages });
+    }
+
+    /// Something has happened in the zone. Says how much is given up for it, of which the service will never hear.
     pub fn handle_event(&mut self, now: Instant, event: &ZoneEvent) -> usize {
         let told = match event {
             ZoneEvent::PageEnded { report, .. } => return self.keep(now, report),
+            ZoneEvent::AlertRaised {
+                call,
+                extension,
+                caller,
+                ..
+            } => {
+                let (call, extension, caller) = (call.clone(), extension.clone(), caller.clone());
+                return self.keep_happened(
+                    now,
+                    Begun::Alert {
+                        call,
+                        extension,
+                        caller,
+                    },
+                );
+            }
+            ZoneEvent::PageStarted {
+                page,
+                extension,
+                talker,
+                listeners,
+                ..
+            } => {
+                let page = OngoingPage {
+                    page: page.clone(),
+                    extension: extension.clone(),
+                    talker: talker.clone(),
+                    listeners: *listeners,
+                };
+                return self.keep_happened(now, Begun::Page(page));
+            }
             ZoneEvent::DirectoryApplied { epoch, .. } => {
                 self.epoch = Some(epoch.0);
                 self.has_to_say_here = true;
@@ -219,9 +337,7 @@ impl Teller {
                     why: *why,
                 }
             }
-            ZoneEvent::AlertRaised { .. }
-            | ZoneEvent::CallRefused { .. }
-            | ZoneEvent::PageStarted { .. }
+            ZoneEvent::CallRefused { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryRefused { .. } => return 0,
         };
@@ -249,6 +365,13 @@ impl Teller {
         let number = self.said.saturating_add(1);
         let told = if std::mem::take(&mut self.has_to_say_here) {
             Told::Here { epoch: self.epoch }
+        } else if let Some(told) = self.pages.take() {
+            // What has begun since is told behind it.
+            told
+        } else if let Some(happened) = self.happened.pop_front() {
+            let told = happened.told(now);
+            self.unheard_happened.push_back((number, happened));
+            told
         } else if let Some(told) = self.roll.pop_front() {
             told
         } else if let Some(told) = self.changes.pop_front() {
@@ -264,7 +387,9 @@ impl Teller {
     #[must_use]
     pub fn has_message(&self) -> bool {
         let has_any = self.has_to_say_here
+            || !self.happened.is_empty()
             || !self.roll.is_empty()
+            || self.pages.is_some()
             || !self.changes.is_empty()
             || !self.reports.is_empty();
         self.is_open && has_any && self.said.saturating_sub(self.heard) < UNHEARD_MAX
@@ -280,7 +405,7 @@ impl Teller {
         let age = now.saturating_duration_since(kept.ended_at);
         let is_last = end == kept.json.len();
         let told = Told::Report {
-            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: millis(age),
             part: kept.json.get(begin..end)?.to_owned(),
             is_first: begin == 0,
             is_last,
@@ -292,6 +417,20 @@ impl Teller {
                 .extend(self.reports.pop_front().map(|kept| (number, kept)));
         }
         Some(told)
+    }
+
+    fn keep_happened(&mut self, now: Instant, what: Begun) -> usize {
+        self.happened.push_back(Happened { at: now, what });
+        if self.unheard_happened.len() + self.happened.len() <= HAPPENED_MAX {
+            return 0;
+        }
+        // What was told most likely was heard.
+        if self.unheard_happened.pop_front().is_none() {
+            let is_page = |happened: &Happened| matches!(happened.what, Begun::Page(_));
+            let oldest = self.happened.iter().position(is_page).unwrap_or_default();
+            self.happened.remove(oldest);
+        }
+        1
     }
 
     fn keep(&mut self, now: Instant, report: &PageReport) -> usize {
@@ -340,8 +479,12 @@ pub enum News {
     Here(Option<Epoch>),
     /// All who are registered at it.
     Roll(Vec<RegisteredUser>),
+    /// All pages that go on there.
+    Pages(Vec<OngoingPage>),
     /// Something that has happened there, of registrations.
     Event(ZoneEvent),
+    /// An alert was raised or a page has begun there, so long ago.
+    Happened(Duration, ZoneEvent),
     /// What became of a page that has ended so long ago.
     Report(Duration, PageReport),
     /// A report of a version that is not known.
@@ -419,6 +562,31 @@ impl Hearing {
                 from: cut(&from),
                 why,
             })),
+            Told::Pages { pages } => Some(News::Pages(pages)),
+            Told::Alert {
+                age_ms,
+                call,
+                extension,
+                caller,
+            } => {
+                let raised = ZoneEvent::AlertRaised {
+                    account,
+                    call,
+                    extension,
+                    caller,
+                };
+                Some(News::Happened(Duration::from_millis(age_ms), raised))
+            }
+            Told::PageStarted { age_ms, page } => {
+                let started = ZoneEvent::PageStarted {
+                    account,
+                    page: page.page,
+                    extension: page.extension,
+                    talker: page.talker,
+                    listeners: page.listeners,
+                };
+                Some(News::Happened(Duration::from_millis(age_ms), started))
+            }
             Told::Report {
                 age_ms,
                 part,
@@ -467,6 +635,10 @@ impl Hearing {
         json.push_str(part);
         Ok(())
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn cut(text: &str) -> String {

@@ -8,12 +8,14 @@
 use std::time::{Duration, Instant};
 
 use feed::{
-    CHANGES_MAX, Decoder, Hearing, Message, Misheard, News, REPORT_OCTETS_MAX, REPORTS_MAX, Teller, Told,
-    UNHEARD_MAX, encode,
+    CHANGES_MAX, Decoder, HAPPENED_MAX, Hearing, Message, Misheard, News, REPORT_OCTETS_MAX, REPORTS_MAX,
+    Teller, Told, UNHEARD_MAX, encode,
 };
-use model::AccountId;
 use model::directory::{Epoch, USERS_MAX};
-use model::status::{ListenerReport, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent};
+use model::status::{
+    ListenerReport, OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent,
+};
+use model::{AccountId, PageId};
 
 fn account() -> AccountId {
     "acme".parse().unwrap()
@@ -269,4 +271,91 @@ fn what_a_zone_does_not_tell_is_refused() {
         is_last: true,
     };
     assert_eq!(hearing().take(1, unknown), Ok(Some(News::UnknownReport)));
+}
+
+fn raised(call: u128) -> ZoneEvent {
+    ZoneEvent::AlertRaised {
+        account: account(),
+        call: PageId::from_random(call),
+        extension: "900".parse().unwrap(),
+        caller: "desk".parse().unwrap(),
+    }
+}
+
+fn ongoing(page: u128) -> OngoingPage {
+    OngoingPage {
+        page: PageId::from_random(page),
+        extension: "700".parse().unwrap(),
+        talker: "desk".parse().unwrap(),
+        listeners: 3,
+    }
+}
+
+fn started(page: u128) -> ZoneEvent {
+    let OngoingPage {
+        page,
+        extension,
+        talker,
+        listeners,
+    } = ongoing(page);
+    ZoneEvent::PageStarted {
+        account: account(),
+        page,
+        extension,
+        talker,
+        listeners,
+    }
+}
+
+#[test]
+fn an_alert_and_the_beginning_of_a_page_are_told_before_the_roll_and_kept_until_they_are_heard() {
+    let mut teller = Teller::default();
+    let begun = Instant::now();
+    assert_eq!(teller.handle_event(begun, &raised(1)), 0);
+    assert_eq!(teller.handle_event(begun, &started(2)), 0);
+    teller.handle_connected();
+    teller.handle_roll(roll(1));
+    teller.handle_pages(vec![ongoing(2)]);
+    let now = begun + Duration::from_secs(9);
+    let expected = [
+        News::Here(None),
+        News::Pages(vec![ongoing(2)]),
+        News::Happened(Duration::from_secs(9), raised(1)),
+        News::Happened(Duration::from_secs(9), started(2)),
+        News::Roll(roll(1)),
+    ];
+    let mut unheard = Vec::new();
+    let mut hearing = Hearing::new(account());
+    while let Some(Message::Tell { number, told }) = teller.poll_message(now) {
+        unheard.extend(hearing.take(number, told).unwrap());
+    }
+    assert_eq!(unheard, expected);
+
+    teller.handle_connected();
+
+    let again = carry(&mut teller, &mut Hearing::new(account()), now);
+    assert_eq!(again, [&expected[..1], &expected[2..4]].concat());
+    teller.handle_connected();
+    let heard = carry(&mut teller, &mut Hearing::new(account()), now);
+    assert_eq!(heard, [News::Here(None)]);
+}
+
+#[test]
+fn so_much_that_has_begun_waits_and_alerts_are_given_up_last() {
+    let mut teller = Teller::default();
+    let now = Instant::now();
+    let number = |number: usize| u128::try_from(number).unwrap();
+    for alert in 1..HAPPENED_MAX {
+        assert_eq!(teller.handle_event(now, &raised(number(alert))), 0);
+    }
+    assert_eq!(teller.handle_event(now, &started(0)), 0);
+    assert_eq!(teller.handle_event(now, &raised(number(HAPPENED_MAX))), 1);
+    assert_eq!(teller.handle_event(now, &raised(number(HAPPENED_MAX + 1))), 1);
+    teller.handle_connected();
+
+    let mut told = carry(&mut teller, &mut Hearing::new(account()), now);
+
+    let alerts = told.split_off(1);
+    assert_eq!(alerts.len(), HAPPENED_MAX);
+    assert_eq!(alerts.first(), Some(&News::Happened(Duration::ZERO, raised(2))));
 }

@@ -21,7 +21,7 @@ use model::inventory::{
     CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line, LineId,
     LinePlace, MacAddress, TimeZone, Timestamp, Webhook, WebhookEvents, WebhookId, WebhookState,
 };
-use model::{DeviceId, Secret, SlotPosition};
+use model::{DeviceId, Secret, SlotKind, SlotPosition};
 use net::authority::{AuthorityDirectory, Purpose, Subject};
 use net::tls::{ClientTls, ClientTlsConfig, Identity, Trust, certificates_from_file};
 use oyez::service::Service;
@@ -90,6 +90,10 @@ impl Zone {
 
 /// Adds a loudspeaker with an extension; its user is `speaker` with the number.
 async fn add_speaker(service: &Service, number: u8) {
+    add_slot(service, number, SlotPosition::BASE_PAGE).await;
+}
+
+async fn add_slot(service: &Service, number: u8, position: SlotPosition) {
     let holder = Holder {
         id: HolderId::from_random(number.into()),
         kind: HolderKind::CommonArea,
@@ -114,7 +118,7 @@ async fn add_speaker(service: &Service, number: u8) {
     let line = Line {
         id: LineId::from_random(number.into()),
         device: device.id.clone(),
-        place: LinePlace::Slot(SlotPosition::BASE_PAGE),
+        place: LinePlace::Slot(position),
         holder: holder.id.clone(),
         user: format!("speaker{number}").parse().unwrap(),
         authorization_id: format!("speaker{number}").parse().unwrap(),
@@ -192,7 +196,8 @@ async fn add_webhook(service: &Service) {
     let hook = Webhook {
         id: webhook(),
         url: "https://hooks.example.com/".parse().unwrap(),
-        events: WebhookEvents::new(["oyez.page_ended"]).unwrap(),
+        events: WebhookEvents::new(["oyez.page_ended", "oyez.page_started", "phone.emergency_alert"])
+            .unwrap(),
         shows_passwords: false,
         secret: Secret::from("a secret token"),
         state: WebhookState::Stopped,
@@ -215,8 +220,8 @@ async fn webhook_messages(service: &Service) -> Vec<&'static str> {
     waiting.iter().map(|one| one.event.as_str()).collect()
 }
 
-/// Pages an extension through the zone, with two packets of silence.
-async fn page(zone: &Zone, user: &str, password: &str, extension: &str) {
+/// Pages an extension through the zone, with two packets of silence; says whether it was answered.
+async fn page(zone: &Zone, user: &str, password: &str, extension: &str) -> bool {
     let mut talker = Talker::connect(TalkerSetup {
         server: zone.address,
         channel: Channel::Udp,
@@ -232,9 +237,12 @@ async fn page(zone: &Zone, user: &str, password: &str, extension: &str) {
         security: SecurityOffer::Disabled,
         ..CallOptions::default()
     };
-    let mut call = talker.call(extension, &options).await.unwrap();
+    let Ok(mut call) = talker.call(extension, &options).await else {
+        return false;
+    };
     call.speak(&[0xff; 2 * PACKET_OCTETS]).await.unwrap();
     call.hang_up().await.unwrap();
+    true
 }
 
 /// Registers a loudspeaker that answers calls.
@@ -264,23 +272,43 @@ async fn the_portal_knows_who_is_registered_at_a_zone_elsewhere_also_after_a_res
     listen(&zone, &ears).await;
     let took = until("it is registered", async || is_registered(&running, "speaker1")).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
+    add_slot(&running, 3, SlotPosition::new(SlotKind::Alert, 1).unwrap()).await;
     add_speaker(&running, 2).await;
-    until("the zone knows of both", async || {
+    until("the zone knows of all", async || {
         zone.takes("speaker2", "a long password 2").await
     })
     .await;
     add_webhook(&running).await;
-    page(&zone, "speaker2", "a long password 2", "701").await;
+    assert!(page(&zone, "speaker2", "a long password 2", "701").await);
     until("the page is reported", async || reports(&running).await == 1).await;
-    assert_eq!(webhook_messages(&running).await, ["oyez.page_ended"]);
+    assert_eq!(
+        webhook_messages(&running).await,
+        ["oyez.page_ended", "oyez.page_started"]
+    );
 
     running.stop().await;
-    page(&zone, "speaker2", "a long password 2", "701").await;
+    assert!(page(&zone, "speaker2", "a long password 2", "701").await);
+    assert!(
+        !page(&zone, "speaker2", "a long password 2", "703").await,
+        "nobody is there to sound it"
+    );
     let running = service(folder.path(), feed.port()).await;
     until("the page without the service is reported", async || {
         reports(&running).await == 2
     })
     .await;
+    let mut messages = webhook_messages(&running).await;
+    messages.sort_unstable();
+    assert_eq!(
+        messages,
+        [
+            "oyez.page_ended",
+            "oyez.page_ended",
+            "oyez.page_started",
+            "oyez.page_started",
+            "phone.emergency_alert"
+        ]
+    );
     until("it is still registered", async || {
         is_registered(&running, "speaker1")
     })

@@ -146,14 +146,16 @@ impl Registrations {
         })
     }
 
-    /// A connection of a zone has ended; that is no matter where a later one has begun.
-    pub fn disconnect(&self, zone: &str, connection: u64, now: Timestamp) {
+    /// A connection of a zone has ended; that is no matter where a later one has begun. Says whether it was the last.
+    pub fn disconnect(&self, zone: &str, connection: u64, now: Timestamp) -> bool {
         self.change(|known| {
             let zone = known.zone(zone);
-            if zone.connection == connection {
+            let is_last = zone.connection == connection;
+            if is_last {
                 zone.link = ZoneLink::Lost { since: now };
             }
-        });
+            is_last
+        })
     }
 
     /// A zone elsewhere has said which directory it has.

@@ -2,8 +2,8 @@
 //!
 //! Each receiver has a queue of its own in the store, and one message of it is under way at a time: so messages come in their order,
 //! and a receiver that is slow or away holds up nobody else. A message that fails is tried again by the [`RetryPlan`], then given up,
-//! and the next one follows. One that the receiver refuses for good is given up at once. What is more urgent may come first at any time
-//! between two tries.
+//! and the next one follows. One that the receiver can never take is given up at once, and a receiver that is no more is sent nothing.
+//! What is more urgent may come first at any time between two tries.
 //!
 //! ```text
 //!             handle_first(message)          handle_timeout
@@ -85,21 +85,37 @@ impl RetryPlan {
     /// What follows the try of a message that was tried `tries` times before, at a receiver that has failed `failures` times in a row
     /// before.
     fn after(&self, outcome: &Outcome, head: Head, now: Timestamp) -> (Next, bool) {
-        let Outcome::Failed { status, .. } = outcome else {
+        let Outcome::Failed {
+            status, retry_after, ..
+        } = outcome
+        else {
             return (Next::Done, false);
         };
+        let is_gone = *status == Some(GONE);
         let before = usize::try_from(head.tries).unwrap_or(usize::MAX);
         let wait = self.waits.get(before).filter(|_| !is_final(*status));
-        let next = wait.map_or(Next::GivenUp, |wait| Next::Again {
-            at: later(now, *wait),
-        });
-        (next, head.failures.saturating_add(1) >= self.failures_max)
+        // Whatever it asks for, it is waited no longer than the plan waits, and no shorter.
+        let asked = retry_after.unwrap_or_default().min(self.longest());
+        let next = match wait {
+            Some(wait) => Next::Again {
+                at: later(now, asked.max(*wait)),
+            },
+            None if is_gone => Next::Again { at: now },
+            None => Next::GivenUp,
+        };
+        (
+            next,
+            is_gone || head.failures.saturating_add(1) >= self.failures_max,
+        )
+    }
+
+    fn longest(&self) -> Duration {
+        self.waits.iter().max().copied().unwrap_or_default()
     }
 
     /// A moment for the next try that may have been set by a clock that went wrong: no later than the longest wait from now.
     fn bounded(&self, at: Timestamp, now: Timestamp) -> Timestamp {
-        let longest = self.waits.iter().max().copied().unwrap_or_default();
-        at.min(later(now, longest))
+        at.min(later(now, self.longest()))
     }
 }
 
@@ -113,10 +129,13 @@ impl Default for RetryPlan {
     }
 }
 
-/// Says whether a receiver answers that it will never take this message: those behind it do not wait for that.
+/// The status by which a receiver says that it is no more (RFC 9110 §15.5.11).
+const GONE: u16 = 410;
+
+/// Says whether a receiver answers that the message itself is one that it can never take: those behind it do not wait for that. Anything
+/// else, a wrong path or a wrong key too, may be mended at the receiver.
 fn is_final(status: Option<u16>) -> bool {
-    // 408, 425 and 429 ask to be tried again (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
-    status.is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 425 | 429))
+    matches!(status, Some(400 | 413 | 422))
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
@@ -159,6 +178,8 @@ pub enum Outcome {
         status: Option<u16>,
         /// Why, in words.
         cause: String,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
     },
 }
 

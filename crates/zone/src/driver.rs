@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use model::SipUser;
 use model::directory::Update;
-use model::status::{RegisteredUser, ZoneEvent, ZoneStatus};
+use model::status::{OngoingPage, RegisteredUser, ZoneEvent, ZoneStatus};
 use net::control::StatusRequest;
 use net::media::{CommandError, MediaEvent, MediaPlane};
 use net::reply_budget::ReplyBudget;
@@ -29,6 +29,8 @@ pub(crate) enum Request {
     Status(oneshot::Sender<ZoneStatus>),
     /// Who is registered.
     Registered(oneshot::Sender<Vec<RegisteredUser>>),
+    /// Which pages go on.
+    Pages(oneshot::Sender<Vec<OngoingPage>>),
     /// The state as a line of JSON.
     StatusLine(StatusRequest),
     /// To ask the devices of a user to fetch their configuration, and to restart if they are told to; how many were asked.
@@ -125,6 +127,9 @@ impl Driver {
             }
             Request::Registered(answer) => {
                 let _is_told = answer.send(self.switch.registered()).is_ok();
+            }
+            Request::Pages(answer) => {
+                let _is_told = answer.send(self.switch.ongoing_pages()).is_ok();
             }
             Request::StatusLine(answer) => {
                 let line = line(&self.switch.status(Instant::now()));

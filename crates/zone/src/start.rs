@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::SipUser;
 use model::directory::{Snapshot, Update};
-use model::status::{RegisteredUser, ZoneEvent, ZoneStatus};
+use model::status::{OngoingPage, RegisteredUser, ZoneEvent, ZoneStatus};
 use net::control::{ControlError, ControlSocket, EVENTS_KEPT as CONTROL_EVENTS_KEPT};
 use net::media::{MediaPlane, MediaPlaneConfig};
 use net::transport::{BindError, Bound, Limits, ListenerConfig, Transports};
@@ -175,7 +175,7 @@ impl Zone {
         status.await.ok()
     }
 
-    /// Where it can be asked who is registered.
+    /// Where it can be asked who is registered, and which pages go on.
     pub fn roll_call(&self) -> RollCall {
         RollCall(self.requests.clone())
     }
@@ -208,8 +208,8 @@ impl Zone {
     }
 }
 
-/// Asks a zone who is registered.
-#[derive(Debug)]
+/// Asks a zone who is registered, and which pages go on.
+#[derive(Clone, Debug)]
 pub struct RollCall(mpsc::Sender<Request>);
 
 impl RollCall {
@@ -218,6 +218,13 @@ impl RollCall {
         let (answer, registered) = oneshot::channel();
         self.0.send(Request::Registered(answer)).await.ok()?;
         registered.await.ok()
+    }
+
+    /// Every page that has begun and is not reported at this moment; `None` when the zone has ended.
+    pub async fn pages(&self) -> Option<Vec<OngoingPage>> {
+        let (answer, pages) = oneshot::channel();
+        self.0.send(Request::Pages(answer)).await.ok()?;
+        pages.await.ok()
     }
 }
 

@@ -21,4 +21,6 @@ pub use registration::{
 };
 pub use signals::{RelayEvents, STROBE_MODELS, Signals, Strobe, StrobeColour, StrobeModel, StrobePattern};
 pub use sounding::{SoundClass, SoundOrigin, Sounding, StopReason};
-pub use zone::{AccountStatus, CallRefusal, RegisteredUser, RegistrationRefusal, ZoneEvent, ZoneStatus};
+pub use zone::{
+    AccountStatus, CallRefusal, OngoingPage, RegisteredUser, RegistrationRefusal, ZoneEvent, ZoneStatus,
+};

@@ -41,6 +41,20 @@ pub struct RegisteredUser {
     pub from: String,
 }
 
+/// A page of which the end has not been told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OngoingPage {
+    /// Which page.
+    pub page: PageId,
+    /// What was dialled.
+    pub extension: Extension,
+    /// Who speaks.
+    pub talker: SipUser,
+    /// How many are invited.
+    pub listeners: u64,
+}
+
 /// Something that happened in a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

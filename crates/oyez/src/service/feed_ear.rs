@@ -1,9 +1,11 @@
-//! Hears what zones elsewhere tell of themselves: who is registered there goes to the portal, what became of pages into the store.
+//! Hears what zones elsewhere tell of themselves: who is registered there goes to the portal, which alerts and pages begin to whoever is
+//! told of that, what became of pages into the store.
 
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use api::Happenings;
 use feed::{Decoder, Hearing, Message, News, SILENCE_MAX};
 use model::AccountId;
 use model::inventory::Timestamp;
@@ -18,7 +20,8 @@ use tokio_rustls::server::TlsStream;
 use webhooks::message::Frame;
 
 use super::feed::RETRY_AFTER;
-use super::webhooks::frame;
+use super::happenings::OF_ZONES;
+use super::webhooks::{frame, tell_of};
 
 /// Octets that are read of a zone at a time.
 const PIECE: usize = 16 * 1024;
@@ -28,27 +31,40 @@ pub(super) struct Ear {
     pub(super) registrations: Arc<Registrations>,
     pub(super) store: Arc<Store>,
     pub(super) account: AccountId,
+    pub(super) happenings: Arc<Happenings>,
 }
 
 /// A zone that is connected, until this goes.
 pub(super) struct Present {
     registrations: Arc<Registrations>,
+    happenings: Arc<Happenings>,
+    account: AccountId,
     zone: String,
     connection: u64,
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        self.registrations.disconnect(&self.zone, self.connection, now());
+        // A later connection has told already what goes on.
+        if self.registrations.disconnect(&self.zone, self.connection, now()) {
+            self.happenings
+                .settle_pages(&self.account, Some(&self.zone), &[], now());
+        }
     }
 }
 
 impl Ear {
-    pub(super) fn new(registrations: &Arc<Registrations>, store: &Arc<Store>, account: &AccountId) -> Self {
+    pub(super) fn new(
+        registrations: &Arc<Registrations>,
+        store: &Arc<Store>,
+        account: &AccountId,
+        happenings: Arc<Happenings>,
+    ) -> Self {
         Self {
             registrations: Arc::clone(registrations),
             store: Arc::clone(store),
             account: account.clone(),
+            happenings,
         }
     }
 
@@ -56,6 +72,8 @@ impl Ear {
     pub(super) fn present(&self, zone: &str) -> Present {
         Present {
             registrations: Arc::clone(&self.registrations),
+            happenings: Arc::clone(&self.happenings),
+            account: self.account.clone(),
             connection: self.registrations.connect(zone, now()),
             zone: zone.to_owned(),
         }
@@ -101,13 +119,29 @@ impl Ear {
         match news {
             News::Here(Some(epoch)) => self.registrations.note_epoch(zone, epoch, now()),
             News::Here(None) => {}
-            News::Roll(all) => self.registrations.restate_at(zone, &all, now()),
-            News::Event(event) => self.registrations.note_at(zone, &event, now()),
+            News::Roll(all) => {
+                self.registrations.restate_at(zone, &all, now());
+                self.happenings.note_gap(&self.account, &OF_ZONES);
+            }
+            News::Pages(ongoing) => {
+                self.happenings
+                    .settle_pages(&self.account, Some(zone), &ongoing, now());
+            }
+            News::Event(event) => {
+                self.registrations.note_at(zone, &event, now());
+                self.happenings.note(&event, Some(zone), now());
+            }
+            News::Happened(age, event) => {
+                let at = before(age);
+                self.happenings.note(&event, Some(zone), at);
+                tell_of(&event, at, &self.store, &self.registrations).await;
+            }
             News::Report(age, report) => {
                 self.keep(zone, age, &report).await;
                 let account = self.account.clone();
-                self.registrations
-                    .note_at(zone, &ZoneEvent::PageEnded { account, report }, now());
+                let ended = ZoneEvent::PageEnded { account, report };
+                self.registrations.note_at(zone, &ended, now());
+                self.happenings.note(&ended, Some(zone), before(age));
             }
             News::UnknownReport => {
                 tracing::error!(
@@ -119,7 +153,7 @@ impl Ear {
     }
 
     async fn keep(&self, zone: &str, age: Duration, report: &PageReport) {
-        let at = SystemTime::now().checked_sub(age).map_or(Timestamp(0), timestamp);
+        let at = before(age);
         while let Err(error) = self.add(at, report).await {
             let is_lasting = matches!(error, StoreError::Damaged { .. } | StoreError::Missing { .. });
             let error = device::sentence(&error);
@@ -144,6 +178,11 @@ impl Ear {
         }
         writing.commit().await
     }
+}
+
+/// The moment that was so long ago.
+fn before(age: Duration) -> Timestamp {
+    SystemTime::now().checked_sub(age).map_or(Timestamp(0), timestamp)
 }
 
 fn now() -> Timestamp {

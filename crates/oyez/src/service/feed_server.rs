@@ -389,6 +389,7 @@ mod tests {
                 registrations: Arc::default(),
                 store: Arc::new(store::Store::open(folder).await.unwrap()),
                 account: snapshot.account,
+                happenings: Arc::default(),
             },
             changed: watch::Sender::new(records.epoch),
             history: Mutex::new(History::new(Held { records, signature })),

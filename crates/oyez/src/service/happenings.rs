@@ -3,14 +3,21 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use api::Happenings;
-use model::inventory::LinePlace;
+use api::{HappeningKind, Happenings};
+use model::AccountId;
 use model::status::ZoneEvent;
-use model::{AccountId, Extension, SlotKind};
-use store::{Store, StoreError, timestamp};
+use store::{Store, timestamp};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
+use zone::RollCall;
+
+/// What a zone tells of.
+pub(super) const OF_ZONES: [HappeningKind; 3] = [
+    HappeningKind::Registration,
+    HappeningKind::Page,
+    HappeningKind::Alert,
+];
 
 /// What the store tells is noted for as long as this is there.
 pub(super) struct Noting(JoinHandle<()>);
@@ -23,38 +30,40 @@ impl Drop for Noting {
 
 /// Notes what happens from now on; what the zone tells until it has ended.
 pub(super) fn note(
-    zone: Option<broadcast::Receiver<ZoneEvent>>,
+    zone: Option<(broadcast::Receiver<ZoneEvent>, RollCall)>,
     store: &Arc<Store>,
     account: &AccountId,
 ) -> (Arc<Happenings>, Noting) {
     let happenings = Arc::new(Happenings::default());
-    if let Some(events) = zone {
-        tokio::spawn(of_zone(events, Arc::clone(store), Arc::clone(&happenings)));
+    if let Some((events, roll_call)) = zone {
+        let (account, happenings) = (account.clone(), Arc::clone(&happenings));
+        tokio::spawn(of_zone(events, roll_call, account, happenings));
     }
     let noting = of_store(Arc::clone(store), account.clone(), Arc::clone(&happenings));
     (happenings, noting)
 }
 
-async fn of_zone(mut events: broadcast::Receiver<ZoneEvent>, store: Arc<Store>, happenings: Arc<Happenings>) {
+async fn of_zone(
+    mut events: broadcast::Receiver<ZoneEvent>,
+    roll_call: RollCall,
+    account: AccountId,
+    happenings: Arc<Happenings>,
+) {
     loop {
-        let event = match events.recv().await {
-            Ok(event) => event,
-            Err(RecvError::Lagged(_)) => continue,
+        match events.recv().await {
+            Ok(event) => happenings.note(&event, None, timestamp(SystemTime::now())),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(
+                    missed,
+                    "the zone tells of more than is taken in; listeners are told of a gap"
+                );
+                if let Some(ongoing) = roll_call.pages().await {
+                    happenings.settle_pages(&account, None, &ongoing, timestamp(SystemTime::now()));
+                }
+                happenings.note_gap(&account, &OF_ZONES);
+            }
             Err(RecvError::Closed) => return,
-        };
-        let called = match &event {
-            ZoneEvent::PageStarted {
-                account, extension, ..
-            } => Some((account, extension)),
-            ZoneEvent::PageEnded { account, report } => Some((account, &report.extension)),
-            _ => None,
-        };
-        let is_alert = match called {
-            // Where it cannot be looked up it is told as a page.
-            Some((account, extension)) => is_alert(&store, account, extension).await.unwrap_or_default(),
-            None => false,
-        };
-        happenings.note(&event, is_alert, timestamp(SystemTime::now()));
+        }
     }
 }
 
@@ -77,7 +86,10 @@ async fn note_attempts(
     loop {
         let attempt = match attempts.recv().await {
             Ok(attempt) => attempt,
-            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Lagged(_)) => {
+                happenings.note_gap(account, &[HappeningKind::Attempt]);
+                continue;
+            }
             Err(RecvError::Closed) => return,
         };
         let Some(mac) = attempt.mac else { continue };
@@ -113,11 +125,4 @@ async fn note_directory(
             happenings.note_directory(account, epoch.0, timestamp(SystemTime::now()));
         }
     }
-}
-
-/// Says whether an extension stands in an alert slot.
-async fn is_alert(store: &Store, account: &AccountId, extension: &Extension) -> Result<bool, StoreError> {
-    let mut reading = store.read().await?;
-    let place = reading.account(account).place_of_extension(extension).await?;
-    Ok(matches!(place, Some(LinePlace::Slot(slot)) if slot.kind() == SlotKind::Alert))
 }

@@ -161,7 +161,9 @@ impl Service {
         if let Some(running) = &zone {
             webhooks.hear(running.zone.subscribe());
         }
-        let events = zone.as_ref().map(|running| running.zone.subscribe());
+        let events = zone
+            .as_ref()
+            .map(|running| (running.zone.subscribe(), running.zone.roll_call()));
         let (happenings, noting) = happenings::note(events, &store, &opened.account.id);
         let answering = Answering::new(
             &store,
@@ -191,7 +193,7 @@ impl Service {
             url: Arc::clone(&api_url),
             resyncs: resyncs.clone(),
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
-            happenings,
+            happenings: Arc::clone(&happenings),
         })
         .context("the system gives no random numbers")?;
         let router = pages::router(PagesSetup {
@@ -211,7 +213,7 @@ impl Service {
         let portal_url = api_url
             .get_or_init(|| config.portal.url(portal.address()))
             .clone();
-        let ear = Ear::new(&registrations, &store, &opened.account.id);
+        let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
         let feed = start_feed(config, &state, ear).await?;
         let authority_file = certificates.authority_file();
         tokio::spawn(certificates.renew());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use model::SipUser;
 use model::directory::{Applied, Update};
-use model::status::{AccountStatus, RegisteredUser, ZoneEvent, ZoneStatus};
+use model::status::{AccountStatus, OngoingPage, RegisteredUser, ZoneEvent, ZoneStatus};
 
 use super::Switch;
 use crate::registrar::Binding;
@@ -64,6 +64,26 @@ impl Switch {
             from: binding.flow.remote.to_string(),
         });
         registered.collect()
+    }
+
+    /// Pages that have begun and are not reported yet.
+    #[must_use]
+    pub fn ongoing_pages(&self) -> Vec<OngoingPage> {
+        let pages = self
+            .calls
+            .call_by_id
+            .values()
+            .filter_map(|call| call.page.as_ref());
+        let ongoing = pages.map(|page| {
+            let report = page.report();
+            OngoingPage {
+                page: report.page,
+                extension: report.extension,
+                talker: report.talker,
+                listeners: u64::try_from(report.listeners.len()).unwrap_or(u64::MAX),
+            }
+        });
+        ongoing.collect()
     }
 
     /// Where a user is reached.

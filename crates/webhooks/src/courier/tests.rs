@@ -18,6 +18,7 @@ fn refused(status: Option<u16>) -> Outcome {
     Outcome::Failed {
         status,
         cause: "the receiver has not taken it".to_owned(),
+        retry_after: None,
     }
 }
 
@@ -133,11 +134,13 @@ fn what_a_receiver_refuses_for_good_is_given_up_at_once_and_what_may_pass_is_tri
     for (status, is_final) in [
         (Some(399), false),
         (Some(400), true),
+        (Some(401), false),
+        (Some(403), false),
+        (Some(404), false),
         (Some(408), false),
         (Some(413), true),
-        (Some(425), false),
+        (Some(422), true),
         (Some(429), false),
-        (Some(499), true),
         (Some(500), false),
         (None, false),
     ] {
@@ -151,6 +154,40 @@ fn what_a_receiver_refuses_for_good_is_given_up_at_once_and_what_may_pass_is_tri
         });
         assert_eq!(tries == [0, 0], is_final, "{status:?}: {tries:?}");
         assert_eq!((queue.given_up, queue.delivered), (vec![1], vec![2]));
+    }
+}
+
+#[test]
+fn a_receiver_that_is_no_more_is_sent_nothing_and_its_messages_stay() {
+    let mut queue = Queue::of(1..=2);
+    let tries = run(RetryPlan::default(), &mut queue, |_| refused(Some(410)));
+    assert!(queue.is_stopped);
+    assert_eq!((tries, queue.waiting.len()), (vec![0], 2));
+    assert!(queue.given_up.is_empty());
+}
+
+#[test]
+fn a_receiver_that_asks_for_time_is_given_it_as_far_as_the_plan_goes() {
+    for (asked, waited) in [
+        (1, 10),
+        (600, 600),
+        (5_400, 5_400),
+        (5_401, 5_400),
+        (u64::MAX, 5_400),
+    ] {
+        let mut queue = Queue::of(1..=1);
+        let mut is_first = true;
+        let tries = run(RetryPlan::default(), &mut queue, |_| {
+            if !std::mem::take(&mut is_first) {
+                return Outcome::Taken(200);
+            }
+            Outcome::Failed {
+                status: Some(503),
+                cause: String::new(),
+                retry_after: Some(Duration::from_secs(asked)),
+            }
+        });
+        assert_eq!(tries, [0, waited], "{asked}");
     }
 }
 

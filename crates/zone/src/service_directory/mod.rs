@@ -158,14 +158,14 @@ impl ServiceDirectory {
                 if given_up > 0 {
                     tracing::warn!(
                         given_up,
-                        "reports of pages are given up: too many wait for the service"
+                        "alerts, beginnings or reports of pages are given up: too many wait for the service"
                     );
                 }
             }
             Turn::Happened(Err(broadcast::error::RecvError::Lagged(missed))) => {
                 tracing::warn!(
                     missed,
-                    "the zone tells of more than is taken in; the service may miss reports of pages"
+                    "the zone tells of more than is taken in; the service may miss alerts and pages"
                 );
                 self.teller.handle_missed();
             }
@@ -178,8 +178,10 @@ impl ServiceDirectory {
         if let Some(running) = &self.running
             && self.teller.take_wants_roll()
             && let Some(all) = running.roll_call.take().await
+            && let Some(pages) = running.roll_call.pages().await
         {
             self.teller.handle_roll(all);
+            self.teller.handle_pages(pages);
         }
     }
 

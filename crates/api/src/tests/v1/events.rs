@@ -61,7 +61,7 @@ impl Program {
             from: "192.0.2.7:5060".to_owned(),
             user_agent: None,
         };
-        self.happenings.note(&event, false, Timestamp(1_000));
+        self.happenings.note(&event, None, Timestamp(1_000));
     }
 }
 

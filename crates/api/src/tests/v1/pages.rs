@@ -137,7 +137,7 @@ async fn a_text_is_spoken_and_its_page_read_while_it_goes_on_and_once_it_has_end
         talker: "desk".parse().unwrap(),
         listeners: 1,
     };
-    program.happenings.note(&started, false, Timestamp(1_000));
+    program.happenings.note(&started, None, Timestamp(1_000));
     let listed = program.get_v1("/pages").await.found();
     assert_eq!(
         (&listed["going_on"][0]["id"], &listed["pages"]),
@@ -154,7 +154,7 @@ async fn a_text_is_spoken_and_its_page_read_while_it_goes_on_and_once_it_has_end
         account: one(),
         report: report(7, &user),
     };
-    program.happenings.note(&ended, false, Timestamp(3_000));
+    program.happenings.note(&ended, None, Timestamp(3_000));
     let before_kept = program.get_v1(&path).await.found();
     program.keep(&report(7, &user)).await;
     let kept = program.get_v1(&path).await.found();

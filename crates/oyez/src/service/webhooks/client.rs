@@ -11,6 +11,8 @@ use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use model::inventory::WebhookUrl;
 use net::tls::{ClientTls, TlsFailure};
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
@@ -49,12 +51,15 @@ pub(super) struct Refused {
     /// The status, if it answered.
     pub(super) status: Option<u16>,
     pub(super) cause: String,
+    /// How long it asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 fn refused(cause: impl Into<String>) -> Refused {
     Refused {
         status: None,
         cause: cause.into(),
+        retry_after: None,
     }
 }
 
@@ -159,10 +164,26 @@ where
     } else {
         format!("the receiver answers {status}")
     };
+    let asked = response.headers().get(header::RETRY_AFTER);
     Err(Refused {
         status: Some(status.as_u16()),
         cause,
+        retry_after: asked
+            .and_then(|asked| asked.to_str().ok())
+            .and_then(|asked| retry_after(asked, OffsetDateTime::now_utc())),
     })
+}
+
+/// How long a receiver asks to be left alone (RFC 9110 §10.2.3): so many seconds, or until a moment.
+fn retry_after(asked: &str, now: OffsetDateTime) -> Option<Duration> {
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let form = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let until = PrimitiveDateTime::parse(asked, form).ok()?;
+    Duration::try_from(until.assume_utc() - now).ok()
 }
 
 async fn answer(response: Response<Incoming>) -> Result<Bytes, Refused> {
@@ -174,6 +195,7 @@ async fn answer(response: Response<Incoming>) -> Result<Bytes, Refused> {
     let broken = |_| Refused {
         status: Some(status),
         cause,
+        retry_after: None,
     };
     body.map(|body| body.to_bytes()).map_err(broken)
 }
@@ -194,4 +216,19 @@ fn request(post: Post) -> Result<Request<Full<Bytes>>, Refused> {
     request
         .body(Full::new(Bytes::from(post.body)))
         .map_err(|error| refused(format!("{url} cannot be asked: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_asks_for_time_in_seconds_or_until_a_moment() {
+        let now = OffsetDateTime::from_unix_timestamp(784_111_777).unwrap();
+        let asked = |text| retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(asked("120"), Some(120));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:36 GMT"), None, "it is over");
+        assert_eq!(asked("soon"), None);
+    }
 }

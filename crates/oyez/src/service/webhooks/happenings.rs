@@ -1,21 +1,21 @@
-//! What happens in a zone: alerts that are raised, pages that begin and end.
+//! What happens in zones: alerts that are raised, pages that begin and end.
 
 use std::sync::Arc;
 
 use model::inventory::{Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
 use model::status::ZoneEvent;
-use model::{AccountId, Extension, PageId, SipUser, SlotPosition};
+use model::{Extension, PageId, SipUser, SlotPosition};
 use registrations::Registrations;
 use store::{Scope, Store, StoreError};
 use time::OffsetDateTime;
 use time::macros::format_description;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::sleep;
-use webhooks::message::Alert;
+use webhooks::message::{Alert, Frame};
 
-use super::{RETRY_AFTER, frame};
+use super::{RETRY_AFTER, frame_at, now};
 
-/// Events that wait to be kept; past that they are lost, and that is logged.
+/// Events of the zone in this process that wait to be kept; past that they are lost, and that is logged.
 const WAITING_MAX: usize = 1_024;
 
 /// Tells until the zone has ended. Hearing never waits for the store: an alert is not missed because much else happens.
@@ -24,7 +24,7 @@ pub(super) async fn tell(
     store: Arc<Store>,
     registrations: Arc<Registrations>,
 ) {
-    let (heard, waiting) = mpsc::channel(WAITING_MAX);
+    let (heard, mut waiting) = mpsc::channel(WAITING_MAX);
     let hearing = async move {
         loop {
             match events.recv().await {
@@ -33,7 +33,7 @@ pub(super) async fn tell(
                     | ZoneEvent::PageStarted { .. }
                     | ZoneEvent::PageEnded { .. }),
                 ) => {
-                    if heard.try_send(event).is_err() {
+                    if heard.try_send((now(), event)).is_err() {
                         tracing::error!(
                             "webhooks are not told of an alert or a page: too many wait for the database"
                         );
@@ -47,20 +47,38 @@ pub(super) async fn tell(
             }
         }
     };
-    tokio::join!(hearing, keep_all(waiting, &store, &registrations));
+    let keeping = async {
+        while let Some((at, event)) = waiting.recv().await {
+            tell_of(&event, at, &store, &registrations).await;
+        }
+    };
+    tokio::join!(hearing, keeping);
 }
 
-async fn keep_all(mut waiting: mpsc::Receiver<ZoneEvent>, store: &Store, registrations: &Registrations) {
-    while let Some(event) = waiting.recv().await {
-        while let Err(error) = keep(&event, store, registrations).await {
-            let error = device::sentence(&error);
-            tracing::error!(%error, "what webhooks are to be told of cannot be kept; it is tried again");
-            sleep(RETRY_AFTER).await;
+/// Tells of what has happened in a zone: it is tried until it is kept.
+pub(in super::super) async fn tell_of(
+    event: &ZoneEvent,
+    at: Timestamp,
+    store: &Store,
+    registrations: &Registrations,
+) {
+    while let Err(error) = keep(event, at, store, registrations).await {
+        let is_lasting = matches!(error, StoreError::Damaged { .. } | StoreError::WrongKey);
+        let error = device::sentence(&error);
+        tracing::error!(%error, "what webhooks are to be told of cannot be kept");
+        if is_lasting {
+            return;
         }
+        sleep(RETRY_AFTER).await;
     }
 }
 
-async fn keep(event: &ZoneEvent, store: &Store, registrations: &Registrations) -> Result<(), StoreError> {
+async fn keep(
+    event: &ZoneEvent,
+    at: Timestamp,
+    store: &Store,
+    registrations: &Registrations,
+) -> Result<(), StoreError> {
     let (account, kind) = match event {
         ZoneEvent::AlertRaised { account, .. } => (account, WebhookEvent::EmergencyAlert),
         ZoneEvent::PageStarted { account, .. } => (account, WebhookEvent::PageStarted),
@@ -72,6 +90,7 @@ async fn keep(event: &ZoneEvent, store: &Store, registrations: &Registrations) -
     if !scope.is_webhook_wanted(kind).await? {
         return Ok(());
     }
+    let frame = frame_at(account, at)?;
     let message = match event {
         ZoneEvent::AlertRaised {
             call,
@@ -80,7 +99,7 @@ async fn keep(event: &ZoneEvent, store: &Store, registrations: &Registrations) -
             ..
         } => {
             let address = address_of(registrations, caller);
-            raised(&mut scope, account, call, extension, caller, address).await?
+            raised(&mut scope, frame, call, extension, (caller, address)).await?
         }
         ZoneEvent::PageStarted {
             page,
@@ -88,8 +107,8 @@ async fn keep(event: &ZoneEvent, store: &Store, registrations: &Registrations) -
             talker,
             listeners,
             ..
-        } => Some(frame(account)?.page_started(page, extension, talker, *listeners)),
-        ZoneEvent::PageEnded { report, .. } => Some(frame(account)?.page_ended(report)),
+        } => Some(frame.page_started(page, extension, talker, *listeners)),
+        ZoneEvent::PageEnded { report, .. } => Some(frame.page_ended(report)),
         _ => None,
     };
     drop(reading);
@@ -104,11 +123,10 @@ async fn keep(event: &ZoneEvent, store: &Store, registrations: &Registrations) -
 /// Says of an alert who raises it where; nothing of a call that ends one.
 async fn raised(
     scope: &mut Scope<'_, '_>,
-    account: &AccountId,
+    frame: Frame<'_>,
     call: &PageId,
     dialled: &Extension,
-    user: &SipUser,
-    address: Option<String>,
+    (user, address): (&SipUser, Option<String>),
 ) -> Result<Option<WebhookMessage>, StoreError> {
     let assignments = scope.assignments().await?;
     let holders = scope.holders(None).await?;
@@ -125,7 +143,6 @@ async fn raised(
         Some(site) => scope.site(site).await?,
         None => None,
     };
-    let frame = frame(account)?;
     let started = written(frame.at);
     Ok(Some(frame.emergency_alert(&Alert {
         call,

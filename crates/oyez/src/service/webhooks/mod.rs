@@ -29,6 +29,7 @@ use zone::toml_file::ConfigError;
 
 use super::config::ServiceConfig;
 use client::{Client, Post, Refused};
+pub(super) use happenings::tell_of;
 
 /// Wait after the store has failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -100,9 +101,14 @@ fn now() -> Timestamp {
 
 /// What all messages of one thing that happens now have in common.
 pub(super) fn frame(account: &AccountId) -> Result<Frame<'_>, StoreError> {
+    frame_at(account, now())
+}
+
+/// And of one that has happened at a moment.
+fn frame_at(account: &AccountId, at: Timestamp) -> Result<Frame<'_>, StoreError> {
     Ok(Frame {
         account,
-        at: now(),
+        at,
         id: u128::from_le_bytes(drawn()?),
     })
 }
@@ -177,6 +183,7 @@ impl Delivering {
             let failed = Outcome::Failed {
                 status: None,
                 cause: "the try was broken off by a fault of the service, which its log has".to_owned(),
+                retry_after: None,
             };
             (error.id(), failed)
         });
@@ -270,6 +277,7 @@ impl Delivering {
                     Err(not_proved) => Outcome::Failed {
                         status: Some(status),
                         cause: not_proved.to_string(),
+                        retry_after: None,
                     },
                 },
                 Err(refused) => failed(refused),
@@ -358,15 +366,24 @@ fn signed(secret: &Secret, body: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn failed(Refused { status, cause }: Refused) -> Outcome {
-    Outcome::Failed { status, cause }
+fn failed(refused: Refused) -> Outcome {
+    let Refused {
+        status,
+        cause,
+        retry_after,
+    } = refused;
+    Outcome::Failed {
+        status,
+        cause,
+        retry_after,
+    }
 }
 
 /// How a try has ended, as it is kept.
 fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
     let (status, cause) = match outcome {
         Outcome::Taken(status) => (Some(*status), String::new()),
-        Outcome::Failed { status, cause } => (*status, cause.clone()),
+        Outcome::Failed { status, cause, .. } => (*status, cause.clone()),
     };
     let at = now();
     let (state, not_before) = match next {
@@ -374,7 +391,10 @@ fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
         Next::Again { at } => (DeliveryState::Waiting, at),
         Next::GivenUp => (DeliveryState::GivenUp, at),
     };
-    let stops = stops.then(|| format!("it has failed too often in a row; the last time: {cause}"));
+    let stops = stops.then(|| match status {
+        Some(410) => "it has answered that it is no more (410 Gone)".to_owned(),
+        _ => format!("it has failed too often in a row; the last time: {cause}"),
+    });
     WebhookAttempt {
         at,
         status,
