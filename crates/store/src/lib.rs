@@ -24,6 +24,7 @@ mod feed_position;
 mod group_members;
 mod groups;
 mod history;
+mod holder_defaults;
 mod holders;
 mod invitations;
 mod lines;

@@ -1,5 +1,7 @@
 //! Common areas, their settings, users and sites.
 
+use model::inventory::{CountryCode, HolderDefaults, TimeZone};
+
 use super::*;
 
 fn address() -> Value {
@@ -103,6 +105,30 @@ async fn a_common_area_that_is_wrong_is_refused_as_clients_know_it() {
         program.patch("/common_areas/x", json!({})).await.refusal(),
         (400, 404)
     );
+}
+
+#[tokio::test]
+async fn a_common_area_without_a_country_and_a_time_zone_has_those_of_the_account() {
+    let program = Program::with(EVERYTHING).await;
+    let shown = async |number: i64| {
+        let body = json!({ "display_name": "Hall", "extension_number": number, "timezone": "" });
+        let id = program.post("/common_areas", body).await.id();
+        let mut reading = program.store.read().await.unwrap();
+        let area = reading.account(&one()).holder(&id.parse().unwrap()).await;
+        let area = area.unwrap().unwrap();
+        format!("{} {}", area.country, area.time_zone)
+    };
+    assert_eq!(shown(701).await, "US UTC");
+    let mut writing = program.store.write().await.unwrap();
+    let defaults = HolderDefaults {
+        country: Some(CountryCode::new("CA").unwrap()),
+        time_zone: Some(TimeZone::new("America/Vancouver").unwrap()),
+    };
+    let mut scope = writing.account(&one());
+    scope.set_holder_defaults(&defaults).await.unwrap();
+    assert_eq!(scope.holder_defaults().await.unwrap(), defaults);
+    writing.commit().await.unwrap();
+    assert_eq!(shown(702).await, "CA America/Vancouver");
 }
 
 #[tokio::test]

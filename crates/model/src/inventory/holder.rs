@@ -20,6 +20,15 @@ pub struct Account {
     pub generic_devices: bool,
 }
 
+/// What holds for users and common areas of an account of whom nothing else is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HolderDefaults {
+    /// Where they are.
+    pub country: Option<CountryCode>,
+    /// Whose clock they go by.
+    pub time_zone: Option<TimeZone>,
+}
+
 /// A place of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {

@@ -35,7 +35,9 @@ pub use hardware::{
     HARDWARE_KEY_LENGTH_MAX, HARDWARE_VALUE_LENGTH_MAX, HardwareSetting, HardwareSettings, HardwareWhat,
     SlotGroup, SlotPart,
 };
-pub use holder::{Account, EmergencyAddress, Holder, HolderKind, HolderProfile, Site, SiteProfile};
+pub use holder::{
+    Account, EmergencyAddress, Holder, HolderDefaults, HolderKind, HolderProfile, Site, SiteProfile,
+};
 pub use id::{
     AddressId, AdministratorId, AlertSettingId, ApiClientId, GroupId, HolderId, LineId, SiteId, TemplateId,
     WebhookId,

@@ -23,6 +23,7 @@ pub(crate) async fn present(
     });
     Ok(Some(Present {
         account,
+        defaults: scope.holder_defaults().await?,
         catalogue,
         sites: scope.sites().await?,
         templates: scope.template_names().await?,

@@ -4,7 +4,9 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
-use model::inventory::{CountryCode, DisplayName, Holder, HolderId, HolderKind, Site as Place, TimeZone};
+use model::inventory::{
+    CountryCode, DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, TimeZone,
+};
 
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
@@ -16,7 +18,7 @@ use super::{Site, chance};
 
 /// The packages there are: a service of one's own has nothing to sell.
 const PACKAGES: &[&str] = &["Standard"];
-const COUNTRIES: &[(&str, &str)] = &[
+pub(super) const COUNTRIES: &[(&str, &str)] = &[
     ("AU", "Australia"),
     ("AT", "Austria"),
     ("CA", "Canada"),
@@ -31,7 +33,7 @@ const COUNTRIES: &[(&str, &str)] = &[
     ("GB", "United Kingdom"),
     ("US", "United States"),
 ];
-const TIME_ZONES: &[(&str, &str)] = &[
+pub(super) const TIME_ZONES: &[(&str, &str)] = &[
     ("America/Vancouver", ""),
     ("America/Denver", ""),
     ("America/Chicago", ""),
@@ -96,6 +98,21 @@ impl Fields {
                 Control::Text(TIME_ZONES),
             ),
             site_field(sites),
+        ])
+    }
+
+    /// What holds for the account stands there already.
+    fn with_defaults(self, defaults: &HolderDefaults) -> Self {
+        let Self([name, extension, package, country, time_zone, site]) = self;
+        let default_country = defaults.country.map(|country| country.to_string());
+        let default_zone = defaults.time_zone.as_ref().map_or("", TimeZone::as_str);
+        Self([
+            name,
+            extension,
+            package,
+            country.filled(&default_country.unwrap_or_default()),
+            time_zone.filled(default_zone),
+            site,
         ])
     }
 
@@ -191,8 +208,10 @@ pub(super) async fn show_common_area(
 }
 
 async fn show(site: &Site, by: &Visitor, kind: HolderKind) -> Result<Response, Problem> {
-    let sites = site.store().read().await?.account(&by.account).sites().await?;
-    Ok(Fields::new(&sites).page(by, kind).answer())
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let fields = Fields::new(&scope.sites().await?).with_defaults(&scope.holder_defaults().await?);
+    Ok(fields.page(by, kind).answer())
 }
 
 pub(super) async fn add_user(

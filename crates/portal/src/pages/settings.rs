@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Account, DisplayName, Role};
+use model::inventory::{Account, CountryCode, DisplayName, HolderDefaults, Role, TimeZone};
 
 use model::AccountId;
 use store::Transaction;
@@ -11,6 +11,7 @@ use store::Transaction;
 use super::changed::changed;
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
+use super::holder_new::{COUNTRIES, TIME_ZONES};
 use super::layout::{Frame, SETTINGS};
 use super::problem::Problem;
 use super::{Site, line};
@@ -41,6 +42,7 @@ const REQUIRED: &str = "required";
 /// What the page sets.
 struct Settings {
     account: Account,
+    defaults: HolderDefaults,
     requires_second_factor: bool,
 }
 
@@ -48,17 +50,19 @@ impl Settings {
     async fn read(transaction: &mut Transaction<'_>, account: &AccountId) -> Result<Self, Problem> {
         Ok(Self {
             account: line::account_of(transaction, account).await?,
+            defaults: transaction.account(account).holder_defaults().await?,
             requires_second_factor: transaction.account(account).requires_second_factor().await?,
         })
     }
 }
 
-struct Fields([Field; 5]);
+struct Fields([Field; 7]);
 
 impl Fields {
     fn of(settings: &Settings) -> Self {
         let account = &settings.account;
-        let Self([name, id, domain, allows, second_factor]) = Self::new(account);
+        let Self([name, id, domain, country, time_zone, allows, second_factor]) = Self::new(account);
+        let (default_country, default_zone) = words(&settings.defaults);
         let required: &[&str] = if settings.requires_second_factor {
             &[REQUIRED]
         } else {
@@ -70,6 +74,8 @@ impl Fields {
             name.filled(account.name.as_str()),
             id,
             domain,
+            country.filled(&default_country),
+            time_zone.filled(&default_zone),
             allows.ticked(&ticked),
             second_factor.ticked(required),
         ])
@@ -99,6 +105,18 @@ impl Fields {
             )
             .filled(&account.domain),
             Field::new(
+                "country",
+                "Default Country/Region",
+                "Two letters, such as CA, or nothing. Stands in the form of new users and common areas; imports and programs that say nothing take it.",
+                Control::Text(COUNTRIES),
+            ),
+            Field::new(
+                "time_zone",
+                "Default Time Zone",
+                "A name of the tz database, such as America/Vancouver, or nothing. Taken as the country is.",
+                Control::Text(TIME_ZONES),
+            ),
+            Field::new(
                 "allows",
                 "Allowed",
                 "What is no longer allowed stays where it is; nothing of it is added any more.",
@@ -117,12 +135,14 @@ impl Fields {
     }
 
     fn typed(account: &Account, posted: &Posted) -> Self {
-        let Self([name, id, domain, allows, second_factor]) = Self::new(account);
+        let Self([name, id, domain, country, time_zone, allows, second_factor]) = Self::new(account);
         let second_factor = second_factor.typed(posted);
         Self([
             name.typed(posted),
             id,
             domain,
+            country.typed(posted),
+            time_zone.typed(posted),
             allows.typed(posted),
             second_factor,
         ])
@@ -130,8 +150,10 @@ impl Fields {
 
     /// Makes what was typed, or marks what is wrong.
     fn settings(&mut self, before: &Settings, posted: &Posted) -> Option<Settings> {
-        let [name, ..] = &mut self.0;
+        let [name, _, _, country, time_zone, ..] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
+        let parsed_country = optional(country, CountryCode::new);
+        let parsed_zone = optional(time_zone, TimeZone::new);
         let is_ticked = |value: &str| posted.values("allows").any(|ticked| ticked == value);
         let account = Account {
             name: parsed_name?,
@@ -142,6 +164,10 @@ impl Fields {
         let is_required = posted.values("second_factor").any(|ticked| ticked == REQUIRED);
         Some(Settings {
             account,
+            defaults: HolderDefaults {
+                country: parsed_country?,
+                time_zone: parsed_zone?,
+            },
             requires_second_factor: if may_require(&posted.by) {
                 is_required
             } else {
@@ -151,8 +177,8 @@ impl Fields {
     }
 
     fn page(self, by: &Visitor) -> FormPage {
-        let [name, id, domain, allows, second_factor] = self.0;
-        let mut fields = vec![name, id, domain, allows];
+        let [name, id, domain, country, time_zone, allows, second_factor] = self.0;
+        let mut fields = vec![name, id, domain, country, time_zone, allows];
         if may_require(by) {
             fields.push(second_factor);
         }
@@ -166,6 +192,26 @@ impl Fields {
             removal: None,
         }
     }
+}
+
+/// What a field says that may be left empty; none where it is wrong, and is marked.
+fn optional<T, E: ToString>(
+    field: &mut Field,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<Option<T>> {
+    let text = field.value.trim();
+    if text.is_empty() {
+        return Some(None);
+    }
+    let parsed = parse(text);
+    field.take(parsed).map(Some)
+}
+
+/// Defaults as they are typed.
+fn words(defaults: &HolderDefaults) -> (String, String) {
+    let country = defaults.country.map(|country| country.to_string());
+    let zone = defaults.time_zone.as_ref().map(ToString::to_string);
+    (country.unwrap_or_default(), zone.unwrap_or_default())
 }
 
 /// Who the administrators are, and how they sign in, is an owner's.
@@ -195,6 +241,7 @@ pub(super) async fn save(
     };
     let mut scope = writing.account(&by.account);
     scope.update_account(&after.account).await?;
+    scope.set_holder_defaults(&after.defaults).await?;
     scope
         .set_requires_second_factor(after.requires_second_factor)
         .await?;
@@ -208,8 +255,12 @@ pub(super) async fn save(
 fn changes(before: &Settings, after: &Settings) -> String {
     let word = |is_given| if is_given { "yes" } else { "no" }.to_owned();
     let (was, is) = (&before.account, &after.account);
+    let (country_before, zone_before) = words(&before.defaults);
+    let (country_after, zone_after) = words(&after.defaults);
     let mut pairs = vec![
         ("Account Name", was.name.to_string(), is.name.to_string()),
+        ("Default Country/Region", country_before, country_after),
+        ("Default Time Zone", zone_before, zone_after),
         (
             "Second factor required",
             word(before.requires_second_factor),

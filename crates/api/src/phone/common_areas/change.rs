@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 
 /// The package that everybody has: a service of one's own has nothing to sell.
 const PACKAGE: &str = "Standard";
-/// Where somebody is of whom nothing is said.
+/// Where somebody is of whom nothing is said, where nothing holds for the account.
 const COUNTRY: &str = "US";
 const TIME_ZONE: &str = "UTC";
 /// Digits of a number that nobody has chosen: as few as there are free ones of, from the first of these on.
@@ -84,6 +84,7 @@ pub(crate) async fn add(
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     let site = sites::chosen(&mut scope, body.site_id.as_deref()).await?;
+    let defaults = scope.holder_defaults().await?;
     let extension = match body.extension_number {
         Some(chosen) => number(chosen)?,
         None => free_number(&mut scope).await?,
@@ -94,8 +95,14 @@ pub(crate) async fn add(
         name: name(&body.display_name)?,
         extension,
         package: PACKAGE.to_owned(),
-        country: country(body.country_iso_code.as_deref().unwrap_or(COUNTRY))?,
-        time_zone: time_zone(body.timezone.as_deref().unwrap_or(TIME_ZONE))?,
+        country: match stated(body.country_iso_code.as_deref()) {
+            Some(text) => country(text)?,
+            None => defaults.country.map_or_else(|| country(COUNTRY), Ok)?,
+        },
+        time_zone: match stated(body.timezone.as_deref()) {
+            Some(text) => time_zone(text)?,
+            None => defaults.time_zone.map_or_else(|| time_zone(TIME_ZONE), Ok)?,
+        },
         site,
     };
     scope.add_holder(&area).await?;
@@ -106,6 +113,11 @@ pub(crate) async fn add(
         id: area.id.to_string(),
         display_name: area.name.to_string(),
     }))
+}
+
+/// What a body says, unless it is nothing.
+fn stated(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done, Refusal> {

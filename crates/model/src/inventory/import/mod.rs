@@ -15,8 +15,8 @@ pub use difference::{Difference, Names, group_columns};
 pub use plan::plan;
 
 use super::{
-    Account, Assignment, Catalogue, Device, GroupId, GroupMember, Holder, HolderId, LinePlace, MacAddress,
-    PageGroup, Site, TemplateId, TemplateName,
+    Account, Assignment, Catalogue, Device, GroupId, GroupMember, Holder, HolderDefaults, HolderId,
+    LinePlace, MacAddress, PageGroup, Site, TemplateId, TemplateName,
 };
 use crate::Extension;
 use crate::nearest::nearest;
@@ -301,6 +301,8 @@ impl Faults {
 pub struct Present {
     /// The account.
     pub account: Account,
+    /// What holds for who is added without it.
+    pub defaults: HolderDefaults,
     /// Its sites.
     pub sites: Vec<Site>,
     /// Its templates.

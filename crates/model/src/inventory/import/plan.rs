@@ -8,8 +8,8 @@ use super::{
 };
 use crate::directory::{EXTENSIONS_MAX, USERS_MAX};
 use crate::inventory::{
-    CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, MacAddress,
-    PageGroup, Remark, SiteId, TemplateId, TimeZone, Timestamp,
+    CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderDefaults, HolderId, HolderKind,
+    MacAddress, PageGroup, Remark, SiteId, TemplateId, TimeZone, Timestamp,
 };
 use crate::nearest::nearest;
 use crate::{DeviceId, Extension};
@@ -141,10 +141,17 @@ impl<'p> Planner<'p> {
         );
         let package = known.map_or_else(|| PACKAGE.to_owned(), |known| known.package.clone());
         let package = field(faults, row, Column::Package, package_of, Some(package));
-        let country = known.map(|known| known.country);
-        let country = field(faults, row, Column::Country, CountryCode::new, country);
+        let defaults = match known {
+            Some(_) => &HolderDefaults::default(),
+            None => &self.present.defaults,
+        };
+        let country = known.map(|known| known.country).or(defaults.country);
+        let parse = |text: &str| or_default(text, CountryCode::new, defaults.country);
+        let country = field(faults, row, Column::Country, parse, country);
         let zone = known.map(|known| known.time_zone.clone());
-        let zone = field(faults, row, Column::TimeZone, TimeZone::new, zone);
+        let zone = zone.or_else(|| defaults.time_zone.clone());
+        let parse = |text: &str| or_default(text, TimeZone::new, defaults.time_zone.clone());
+        let zone = field(faults, row, Column::TimeZone, parse, zone);
         if let Some(known) = known.filter(|known| known.kind != kind) {
             let (is, word) = (kind_of(known.kind), kind_of(known.kind).as_str());
             let why = format!(
@@ -325,6 +332,18 @@ pub(super) fn field<T, E: Display>(
             faults.add(cell.line, column.as_str(), error.to_string());
             None
         }
+    }
+}
+
+/// What a cell of somebody who is added says; where it is empty, what holds for the account.
+fn or_default<T, E>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+    default: Option<T>,
+) -> Result<T, E> {
+    match default {
+        Some(default) if text.trim().is_empty() => Ok(default),
+        Some(_) | None => parse(text),
     }
 }
 

@@ -53,6 +53,7 @@ fn present() -> Present {
             many_extensions_before_5_5: false,
             generic_devices: true,
         },
+        defaults: HolderDefaults::default(),
         sites: vec![Site {
             id: SiteId::from_random(1),
             name: SiteTitle::new("North").unwrap(),
@@ -200,6 +201,38 @@ fn rows_add_change_and_leave_alone_and_what_is_not_named_stays() {
         planned(&rows, &present),
         "the same draws give the same plan"
     );
+}
+
+#[test]
+fn whoever_is_added_without_a_country_and_a_time_zone_has_those_of_the_account() {
+    let mut present = present();
+    present.defaults = HolderDefaults {
+        country: Some(CountryCode::new("AU").unwrap()),
+        time_zone: Some(TimeZone::new("Australia/Sydney").unwrap()),
+    };
+    let unstated = [(Column::Extension, "703"), (Column::Name, "Roof")];
+    let empty = [
+        (Column::Extension, "703"),
+        (Column::Name, "Roof"),
+        (Column::Country, " "),
+        (Column::TimeZone, ""),
+    ];
+    for cells in [&unstated[..], &empty[..]] {
+        let rows = [
+            row(2, RecordKind::CommonArea, cells),
+            row(3, RecordKind::CommonArea, &[(Column::Extension, "701")]),
+        ];
+        assert_eq!(
+            told(&planned(&rows, &present), &present),
+            [
+                "2 + Roof (703): name \"\">\"Roof\", extension \"\">\"703\", package \"\">\"Standard\", \
+                 country \"\">\"AU\", time_zone \"\">\"Australia/Sydney\"",
+            ]
+        );
+    }
+    let emptied = [(Column::Extension, "701"), (Column::Country, "")];
+    let plan = planned(&[row(2, RecordKind::CommonArea, &emptied)], &present);
+    assert_eq!(plan.faults.count, 1, "what is there is not replaced unseen");
 }
 
 #[test]

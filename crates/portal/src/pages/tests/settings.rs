@@ -118,3 +118,57 @@ async fn zones_are_told_of_changed_settings() {
 
     assert!(told.has_changed().unwrap());
 }
+
+#[tokio::test]
+async fn a_new_common_area_is_offered_the_country_and_time_zone_of_the_account() {
+    let visit = Visit::of(Role::Admin).await;
+    let settings = |country: &str, zone: &str| {
+        format!("name=One+Ltd&allows=generic_devices&country={country}&time_zone={zone}")
+    };
+    let wrong = visit
+        .post("/settings", &settings("CAN", "Nowhere+in+space"))
+        .await;
+    assert!(wrong.marks("country", "two letters"), "{}", wrong.text);
+    assert!(
+        wrong.marks("time_zone", "such as America/Vancouver"),
+        "{}",
+        wrong.text
+    );
+    assert!(wrong.text.contains("value=\"CAN\""), "what was typed stays");
+
+    visit
+        .post("/settings", &settings("ca", "America/Vancouver"))
+        .await;
+
+    assert_eq!(
+        last_detail(&visit).await,
+        "One Ltd: Default Country/Region \"\" → \"CA\", Default Time Zone \"\" → \"America/Vancouver\""
+    );
+    for path in ["/settings", "/common-areas/add", "/users/add"] {
+        let page = visit.get(path).await.text;
+        for text in [
+            "value=\"CA\" autocomplete",
+            "value=\"America/Vancouver\" autocomplete",
+        ] {
+            assert!(page.contains(text), "{path}, {text}: {page}");
+        }
+    }
+    let file = "record,name,extension\ncommon_area,Hall,701\n";
+    let (path, _) = visit.dry_run("hall.csv", file.as_bytes()).await;
+    visit.applied(&path).await;
+    assert!(
+        visit
+            .inventory()
+            .await
+            .contains("common_area,Hall,701,Standard,CA,America/Vancouver")
+    );
+
+    visit.post("/settings", &settings("", "")).await;
+    assert!(
+        !visit
+            .get("/common-areas/add")
+            .await
+            .text
+            .contains("value=\"CA\" autocomplete")
+    );
+}
