@@ -203,6 +203,9 @@ impl From<StoreError> for Refusal {
                 "The service cannot read or write its database; its log says why. Nothing was changed: repeat the request once \
                  the database is back."
             }
+            StoreError::Busy => {
+                "Many changes of others are being made. Nothing of this one was: repeat the request in a moment."
+            }
             StoreError::Uncertain(_) => {
                 "The database was lost while it kept this. It may have been done or not: read what is there before the request \
                  is repeated."

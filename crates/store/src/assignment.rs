@@ -50,24 +50,7 @@ impl Scope<'_, '_> {
         place: LinePlace,
         password: Secret,
     ) -> Result<(), StoreError> {
-        let damaged = StoreError::Damaged { table: "line" };
-        let Ok(user) = digits(USER_DIGITS)?.parse() else {
-            return Err(damaged);
-        };
-        let Ok(authorization_id) = digits(AUTHORIZATION_DIGITS)?.parse() else {
-            return Err(damaged);
-        };
-        let line = Line {
-            id: LineId::from_random(bits()?),
-            device: device.id.clone(),
-            place,
-            holder: holder.clone(),
-            user,
-            authorization_id,
-            algorithm: algorithm_for(device.kind),
-            generation: Generation(1),
-            password,
-        };
+        let line = drawn_line(device, holder, place, password)?;
         self.add_line(&line).await
     }
 
@@ -145,6 +128,33 @@ impl Scope<'_, '_> {
         let device = (device, model);
         check_assignment(account, device, holder, place, &on_device, &of_holder)
     }
+}
+
+/// A line with a user name and an authorization id of its own.
+pub(crate) fn drawn_line(
+    device: &Device,
+    holder: &HolderId,
+    place: LinePlace,
+    password: Secret,
+) -> Result<Line, StoreError> {
+    let damaged = StoreError::Damaged { table: "line" };
+    let Ok(user) = digits(USER_DIGITS)?.parse() else {
+        return Err(damaged);
+    };
+    let Ok(authorization_id) = digits(AUTHORIZATION_DIGITS)?.parse() else {
+        return Err(damaged);
+    };
+    Ok(Line {
+        id: LineId::from_random(bits()?),
+        device: device.id.clone(),
+        place,
+        holder: holder.clone(),
+        user,
+        authorization_id,
+        algorithm: algorithm_for(device.kind),
+        generation: Generation(1),
+        password,
+    })
 }
 
 /// Other makers' devices fail as soon as they are challenged with what they do not know; all of them know MD5.

@@ -82,6 +82,22 @@ async fn a_full_disk_is_named_and_what_was_kept_stays() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_others_too_long_is_told_that_they_are_busy() {
+    let (_folder, store) = on_sqlite().await;
+    let mut first = store.write().await.unwrap();
+    first.add_account(&account("one")).await.unwrap();
+
+    tokio::time::pause();
+    let busy = store.write().await.unwrap_err();
+    tokio::time::resume();
+
+    assert!(matches!(busy, StoreError::Busy), "{busy:?}");
+    first.commit().await.unwrap();
+    add_account(&store, "two").await.unwrap();
+    assert_eq!(ids(&store).await, ["one", "two"]);
+}
+
+#[tokio::test]
 async fn a_server_that_has_gone_is_named_and_taken_again_when_it_is_back() {
     let Some((mut server, _folder, store)) = on_postgres().await else {
         return;

@@ -98,74 +98,9 @@ impl Scope<'_, '_> {
         let sql = "INSERT INTO page_group (id, account, name, extension, urgency, pagers) \
                    VALUES ($1, $2, $3, $4, $5, $6)";
         self.transaction.execute(sql, &values).await?;
-        self.add_members(group).await?;
+        self.put_ends(group).await?;
         self.change_directory().await?;
         Ok(())
-    }
-
-    /// Adds the members and named pagers of a group that has none.
-    async fn add_members(&mut self, group: &PageGroup) -> Result<(), StoreError> {
-        for member in &group.members {
-            self.put_member(&group.id, member).await?;
-        }
-        if let Pagers::Named(named) = &group.pagers {
-            for holder in named {
-                self.put_pager(&group.id, holder).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts something in a page group, for a caller who has seen that it is not there and that the group has room.
-    ///
-    /// # Errors
-    ///
-    /// When the account has no such group or member, or the database fails.
-    pub async fn add_group_member(
-        &mut self,
-        group: &GroupId,
-        member: &GroupMember,
-    ) -> Result<(), StoreError> {
-        if self.put_member(group, member).await? == 0 {
-            let what = "page group or member of one";
-            return Err(StoreError::Missing { what });
-        }
-        self.change_directory().await
-    }
-
-    /// Names somebody who may page a group, for a caller who has seen that they are not named and that the group names who may.
-    ///
-    /// # Errors
-    ///
-    /// When the account has no such group, user or common area, or the database fails.
-    pub async fn add_group_pager(&mut self, group: &GroupId, holder: &HolderId) -> Result<(), StoreError> {
-        if self.put_pager(group, holder).await? == 0 {
-            let what = "page group, user or common area";
-            return Err(StoreError::Missing { what });
-        }
-        self.change_directory().await
-    }
-
-    /// Puts something in a group; says how much of it the account has.
-    async fn put_member(&mut self, group: &GroupId, member: &GroupMember) -> Result<u64, StoreError> {
-        let (sql, id, port) = match member {
-            GroupMember::Holder(holder) => (ADD_HOLDER, holder.as_str(), None),
-            GroupMember::Device(device) => (ADD_DEVICE, device.as_str(), Some(EVERY_PORT)),
-            GroupMember::Slot(device, slot) if slot.kind() == SlotKind::Page => {
-                (ADD_DEVICE, device.as_str(), Some(slot.port()))
-            }
-            // Nobody is paged in another slot.
-            GroupMember::Slot(..) => return Ok(0),
-            GroupMember::Site(site) => (ADD_SITE, site.as_str(), None),
-        };
-        let mut values = vec![group.as_str().into(), self.id(), id.into()];
-        values.extend(port.map(|port| i64::from(port).into()));
-        self.transaction.execute(sql, &values).await
-    }
-
-    async fn put_pager(&mut self, group: &GroupId, holder: &HolderId) -> Result<u64, StoreError> {
-        let values = [group.as_str().into(), self.id(), holder.as_str().into()];
-        self.transaction.execute(ADD_PAGER, &values).await
     }
 
     /// Changes a page group; says whether it was there.
@@ -204,7 +139,7 @@ impl Scope<'_, '_> {
         ] {
             self.transaction.execute(sql, &[group.id.as_str().into()]).await?;
         }
-        self.add_members(group).await?;
+        self.put_ends(group).await?;
         self.change_directory().await?;
         Ok(true)
     }
@@ -417,16 +352,6 @@ impl Scope<'_, '_> {
     }
 }
 
-const ADD_HOLDER: &str = "INSERT INTO page_group_member SELECT page_group.id, holder.id FROM page_group, holder \
-                          WHERE page_group.account = $2 AND page_group.id = $1 AND holder.account = $2 AND holder.id = $3";
-const ADD_DEVICE: &str = "INSERT INTO page_group_device (page_group, device, port) \
-                          SELECT page_group.id, device.id, $4 FROM page_group, device \
-                          WHERE page_group.account = $2 AND page_group.id = $1 AND device.account = $2 AND device.id = $3";
-const ADD_SITE: &str = "INSERT INTO page_group_site SELECT page_group.id, site.id FROM page_group, site \
-                        WHERE page_group.account = $2 AND page_group.id = $1 AND site.account = $2 AND site.id = $3";
-const ADD_PAGER: &str = "INSERT INTO page_group_pager SELECT page_group.id, holder.id FROM page_group, holder \
-                         WHERE page_group.account = $2 AND page_group.id = $1 AND holder.account = $2 AND holder.id = $3";
-
 fn check(group: &PageGroup) -> Result<(), GroupError> {
     if group.members.len() > PageGroup::MEMBERS_MAX {
         return Err(GroupError::TooManyMembers);
@@ -451,7 +376,7 @@ fn listed(row: Row) -> Result<ListedGroup, StoreError> {
     })
 }
 
-fn urgency_word(urgency: Urgency) -> &'static str {
+pub(crate) fn urgency_word(urgency: Urgency) -> &'static str {
     match urgency {
         Urgency::Normal => "normal",
         Urgency::Priority => "priority",
@@ -464,7 +389,7 @@ fn urgency_of(word: &str) -> Option<Urgency> {
         .find(|urgency| urgency_word(*urgency) == word)
 }
 
-fn pagers_word(pagers: &Pagers) -> &'static str {
+pub(crate) fn pagers_word(pagers: &Pagers) -> &'static str {
     match pagers {
         Pagers::Everybody => "everybody",
         Pagers::Named(_) => "named",

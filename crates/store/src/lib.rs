@@ -29,6 +29,7 @@ mod holders;
 mod invitations;
 mod lines;
 mod listing;
+mod many;
 mod moment;
 #[cfg(test)]
 #[path = "tests/mod.rs"]
@@ -67,6 +68,7 @@ pub use listing::{
     DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListKey, Listed, ListedDevice, ListedHolder, NoListKey,
     SEARCH_TEXT_MAX,
 };
+pub use many::Placing;
 pub use moment::timestamp;
 pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
 pub use removal::{RemoveDeviceError, RotateLineError};

@@ -317,7 +317,7 @@ fn open(sealer: &Sealer, sealed: &[u8], id: &LineId) -> Result<Secret, StoreErro
         .ok_or(StoreError::WrongKey)
 }
 
-fn word_of(algorithm: DigestAlgorithm) -> &'static str {
+pub(crate) fn word_of(algorithm: DigestAlgorithm) -> &'static str {
     match algorithm {
         DigestAlgorithm::Md5 => "md5",
         DigestAlgorithm::Sha256 => "sha-256",

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use model::AccountId;
 use model::inventory::{Attempt, Catalogue};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::time::timeout;
 
 use crate::engine::postgres::{Postgres, PostgresServer};
 use crate::engine::sqlite::Sqlite;
-use crate::engine::{Engine, EngineTransaction, Row, Values};
+use crate::engine::{Engine, EngineTransaction, Row, TURN_WITHIN, Values};
 use crate::schema;
 use crate::seal::Sealer;
 
@@ -88,6 +89,9 @@ pub enum StoreError {
         "the database does not answer: this was not done; see that it runs and can be reached, and do it again"
     )]
     Lost(#[source] sqlx::Error),
+    /// Others change something for longer than can be waited for.
+    #[error("many other changes are being made: this was not done; do it again in a moment")]
+    Busy,
     /// There was no answer to the last word.
     #[error("the database was lost while it kept this: see whether it is there before doing it again")]
     Uncertain(#[source] sqlx::Error),
@@ -141,6 +145,8 @@ impl From<sqlx::Error> for StoreError {
 pub struct Store {
     engine: Engine,
     sealer: Sealer,
+    /// Whose turn it is to write: waiting for others is another matter than waiting for a database.
+    turn: Arc<Semaphore>,
     changes: watch::Sender<u64>,
     webhook_changes: watch::Sender<u64>,
     attempts: broadcast::Sender<Attempt>,
@@ -193,6 +199,7 @@ impl Store {
         Self {
             engine,
             sealer,
+            turn: Arc::new(Semaphore::new(1)),
             changes: watch::Sender::new(0),
             webhook_changes: watch::Sender::new(0),
             attempts: broadcast::Sender::new(ATTEMPTS_TOLD),
@@ -214,17 +221,21 @@ impl Store {
     /// When the database fails.
     pub async fn read(&self) -> Result<Transaction<'_>, StoreError> {
         let inner = self.engine.read().await?;
-        Ok(Transaction::new(self, inner))
+        Ok(Transaction::new(self, inner, None))
     }
 
-    /// Begins a transaction that changes something; writers take turns. What is not committed has not happened.
+    /// Begins a transaction that changes something; writers take turns, in the order in which they ask. What is not committed has
+    /// not happened.
     ///
     /// # Errors
     ///
-    /// When the database fails.
+    /// When others take their turns for longer than can be waited for, or the database fails.
     pub async fn write(&self) -> Result<Transaction<'_>, StoreError> {
+        let turn = timeout(TURN_WITHIN, Arc::clone(&self.turn).acquire_owned()).await;
+        // Nobody closes it.
+        let turn = turn.map_err(|_| StoreError::Busy)?.ok();
         let inner = self.engine.write().await?;
-        Ok(Transaction::new(self, inner))
+        Ok(Transaction::new(self, inner, turn))
     }
 
     /// Takes the models that devices are judged by; the first that are taken stay.
@@ -273,10 +284,12 @@ pub struct Transaction<'s> {
     pub(crate) attempts: Vec<Attempt>,
     /// A statement has failed. SQLite would keep what the others did, PostgreSQL would say that it keeps it.
     has_failed: bool,
+    /// The turn of a writer.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl<'s> Transaction<'s> {
-    fn new(store: &'s Store, inner: EngineTransaction) -> Self {
+    fn new(store: &'s Store, inner: EngineTransaction, turn: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             store,
             inner,
@@ -284,6 +297,7 @@ impl<'s> Transaction<'s> {
             changes_webhooks: false,
             attempts: Vec::new(),
             has_failed: false,
+            _turn: turn,
         }
     }
 
@@ -354,6 +368,17 @@ impl<'s> Transaction<'s> {
     /// Runs a statement and says how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: Values<'_>) -> Result<u64, StoreError> {
         let touched = self.inner.execute(sql, values).await;
+        self.noted(touched)
+    }
+
+    /// Writes the place of a value into a statement that is made, in which each value has one place, in their order.
+    pub(crate) fn write_place(&self, sql: &mut String, number: usize) {
+        self.inner.write_place(sql, number);
+    }
+
+    /// Runs a statement that was made of texts of this program alone, and says how many rows it touched.
+    pub(crate) async fn execute_made(&mut self, sql: String, values: Values<'_>) -> Result<u64, StoreError> {
+        let touched = self.inner.execute(sqlx::AssertSqlSafe(sql), values).await;
         self.noted(touched)
     }
 

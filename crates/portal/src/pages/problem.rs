@@ -50,6 +50,10 @@ pub(super) fn words(error: &StoreError) -> &'static str {
             "The disk of the database is full. Calls and pages go on, and what is there can be read. Nothing was changed: make room, \
              and repeat what you did."
         }
+        StoreError::Busy => {
+            "Many changes of others are being made, an import for example. Calls and pages go on. Nothing of yours was changed: repeat \
+             it in a moment."
+        }
         _ => {
             "The service cannot read or write its database; its log says why. Calls and pages go on meanwhile. \
              Nothing was changed: repeat what you did once the database is back."

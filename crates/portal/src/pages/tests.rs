@@ -57,6 +57,7 @@ struct Visit {
     router: Router,
     cookie: String,
     _folder: tempfile::TempDir,
+    _server: Option<peers::Postgres>,
 }
 
 struct Answer {
@@ -172,7 +173,16 @@ impl Visit {
 
     async fn first_with(talk: Option<TalkDesk>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(folder.path()).await.unwrap());
+        let store = Store::open(folder.path()).await.unwrap();
+        Self::with_store((store, folder, None), talk).await
+    }
+
+    /// A portal over a store with nothing in it.
+    async fn with_store(
+        (store, folder, server): (Store, tempfile::TempDir, Option<peers::Postgres>),
+        talk: Option<TalkDesk>,
+    ) -> Self {
+        let store = Arc::new(store);
         let mut writing = store.write().await.unwrap();
         writing.add_account(&account(one())).await.unwrap();
         let owner = Administrator {
@@ -194,6 +204,7 @@ impl Visit {
             router,
             cookie: String::new(),
             _folder: folder,
+            _server: server,
         }
     }
 
@@ -203,7 +214,21 @@ impl Visit {
     }
 
     async fn of_with(role: Role, talk: Option<TalkDesk>) -> Self {
-        let mut visit = Self::first_with(talk).await;
+        Self::first_with(talk).await.signed_in(role).await
+    }
+
+    /// A portal whose store is on a server, and an administrator who has signed in; none where there is no server.
+    async fn on_postgres() -> Option<Self> {
+        let server = peers::Postgres::start()?;
+        let address = store::PostgresServer::new(&server.create_database(), None).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_postgres(folder.path(), &address).await.unwrap();
+        let visit = Self::with_store((store, folder, Some(server)), None).await;
+        Some(visit.signed_in(Role::Admin).await)
+    }
+
+    async fn signed_in(self, role: Role) -> Self {
+        let mut visit = self;
         let mut writing = visit.store.write().await.unwrap();
         let somebody = Administrator {
             id: AdministratorId::from_random(2),

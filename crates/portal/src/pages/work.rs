@@ -156,6 +156,14 @@ impl Doing {
         }
     }
 
+    /// So many steps more are done.
+    pub(super) fn steps(&mut self, count: usize) {
+        self.done += count;
+        self.work
+            .progress
+            .send_replace(Progress::Going { done: self.done });
+    }
+
     /// It is over.
     pub(super) fn end(self, outcome: Outcome) {
         self.work.progress.send_replace(Progress::Over(Arc::new(outcome)));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use postgres::{Postgres, PostgresTransaction};
 use sqlite::{Sqlite, SqliteTransaction};
+use sqlx::SqlSafeStr;
 
 /// Connections for reading. Writers take turns, so they need one.
 const READERS: u32 = 4;
@@ -120,12 +121,24 @@ impl EngineTransaction {
 
     pub(crate) async fn execute(
         &mut self,
-        sql: &'static str,
+        sql: impl SqlSafeStr,
         values: Values<'_>,
     ) -> Result<u64, sqlx::Error> {
         match self {
             Self::Sqlite(transaction) => sqlite::execute(transaction, sql, values).await,
             Self::Postgres(transaction) => postgres::execute(transaction, sql, values).await,
+        }
+    }
+
+    /// Writes the place of a value into a statement that is made, in which each value has one place, in their order.
+    pub(crate) fn write_place(&self, sql: &mut String, number: usize) {
+        match self {
+            // It would look for each of thousands of names among all of them.
+            Self::Sqlite(_) => sql.push('?'),
+            Self::Postgres(_) => {
+                sql.push('$');
+                sql.push_str(&number.to_string());
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::Secret;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{ConnectOptions as _, Executor as _, Row as _, SqlSafeStr, TypeInfo as _, ValueRef as _};
 
 use super::held::{Held, Plain, answered};
 use super::{Kind, READERS, Row, TURN_WITHIN, Value, Values, kind_of};
@@ -158,7 +158,7 @@ pub(crate) async fn rows(
 
 pub(crate) async fn execute(
     transaction: &mut PostgresTransaction,
-    sql: &'static str,
+    sql: impl SqlSafeStr,
     values: Values<'_>,
 ) -> Result<u64, sqlx::Error> {
     let done = transaction.ask(async |connection| connection.execute(bound(sql, values)).await);
@@ -172,7 +172,7 @@ pub(crate) async fn script(transaction: &mut PostgresTransaction, sql: String) -
     done.await.map(|_| ())
 }
 
-fn bound<'q>(sql: &'static str, values: &[Value]) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
+fn bound<'q>(sql: impl SqlSafeStr, values: &[Value]) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
     values
         .iter()
         .fold(sqlx::query(sql), |query, value| match value.clone() {

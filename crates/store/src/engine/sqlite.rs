@@ -8,7 +8,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
     SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{Executor as _, Row as _, SqlSafeStr, TypeInfo as _, ValueRef as _};
 
 use super::held::{Held, Plain};
 use super::{Kind, READERS, Row, TURN_WITHIN, Value, Values, kind_of};
@@ -78,7 +78,7 @@ pub(crate) async fn rows(
 
 pub(crate) async fn execute(
     transaction: &mut SqliteTransaction,
-    sql: &'static str,
+    sql: impl SqlSafeStr,
     values: Values<'_>,
 ) -> Result<u64, sqlx::Error> {
     let done = transaction.ask(async |connection| connection.execute(bound(sql, values)).await);
@@ -94,7 +94,10 @@ pub(crate) async fn script(
     done.await.map(|_| ())
 }
 
-fn bound<'q>(sql: &'static str, values: &[Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
+fn bound<'q>(
+    sql: impl SqlSafeStr,
+    values: &[Value],
+) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
     values
         .iter()
         .fold(sqlx::query(sql), |query, value| match value.clone() {

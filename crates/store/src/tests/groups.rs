@@ -249,7 +249,7 @@ async fn the_page_slots_that_a_group_reaches_are_those_that_the_zones_are_told_o
 }
 
 #[tokio::test]
-async fn one_by_one_a_group_is_given_what_its_account_has_and_nothing_else() {
+async fn a_group_is_given_what_its_account_has_and_nothing_else() {
     let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();
     let mut scope = writing.account(&id("one"));
@@ -257,10 +257,10 @@ async fn one_by_one_a_group_is_given_what_its_account_has_and_nothing_else() {
     let mut kept = group(700, Vec::new());
     kept.pagers = Pagers::Named(Vec::new());
     scope.add_group(&kept).await.unwrap();
-    for member in &members {
-        scope.add_group_member(&kept.id, member).await.unwrap();
-    }
-    scope.add_group_pager(&kept.id, &holder(702).id).await.unwrap();
+    let named: Vec<_> = members.iter().map(|member| (&kept.id, member)).collect();
+    scope.add_group_members(&named).await.unwrap();
+    let named = [(&kept.id, &holder(702).id)];
+    scope.add_group_pagers(&named).await.unwrap();
     let group = scope.group(&kept.id).await.unwrap().unwrap();
     assert_eq!(group.members, members);
     assert_eq!(group.pagers, Pagers::Named(vec![holder(702).id]));
@@ -269,15 +269,15 @@ async fn one_by_one_a_group_is_given_what_its_account_has_and_nothing_else() {
     let mine = GroupMember::Holder(holder(703).id);
     scope.add_holder(&holder(703)).await.unwrap();
     for (group, member) in [(&kept.id, &mine), (&GroupId::from_random(9), &mine)] {
-        let refused = scope.add_group_member(group, member).await.unwrap_err();
+        let refused = scope.add_group_members(&[(group, member)]).await.unwrap_err();
         assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
     }
     let refused = scope
-        .add_group_pager(&kept.id, &holder(703).id)
+        .add_group_pagers(&[(&kept.id, &holder(703).id)])
         .await
         .unwrap_err();
     assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
     let mut scope = writing.account(&id("one"));
-    let refused = scope.add_group_member(&kept.id, &mine).await.unwrap_err();
+    let refused = scope.add_group_members(&[(&kept.id, &mine)]).await.unwrap_err();
     assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
 }

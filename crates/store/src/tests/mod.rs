@@ -6,6 +6,7 @@ mod device_password;
 mod feed_position;
 mod groups;
 mod listing;
+mod many;
 mod page_reports;
 mod removal;
 mod review;

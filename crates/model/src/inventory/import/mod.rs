@@ -297,7 +297,7 @@ impl Faults {
 }
 
 /// What is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
     /// The account.
     pub account: Account,

@@ -1,20 +1,22 @@
 //! What a dry run has shown is done, in one transaction: all of it or nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use model::DeviceId;
 use model::inventory::Device;
-use model::inventory::import::{Change, Plan, RecordKind};
-use model::{AccountId, DeviceId, Secret};
-use store::{AddDeviceError, GroupError, NumberTaken, Scope, StoreError};
+use model::inventory::import::{Change, Plan, Present, RecordKind};
+use store::{StoreError, Transaction};
 
 use super::super::gate::{Posted, Visitor};
 use super::super::layout::IMPORT;
 use super::super::problem::{Problem, words};
 use super::super::work::{self, Doing, Outcome};
-use super::super::{Site, chance, resync};
+use super::super::{Site, resync};
+use super::changes::Changes;
 use super::desk::Import;
 use super::title;
 use crate::lists;
@@ -108,100 +110,40 @@ async fn carry_out(site: Site, by: Visitor, mut import: Import, mut doing: Doing
     }
 }
 
+/// What is compared and drawn beforehand takes longer than the writing, for which alone others wait.
 async fn applied(site: &Site, by: &Visitor, import: &mut Import, doing: &mut Doing) -> Result<(), Refusal> {
+    let mut reading = site.store().read().await?;
+    let seen = Arc::new(present(&mut reading, by).await?);
+    drop(reading);
+    compared(import, Arc::clone(&seen)).await?;
+    let plan = import.plan.clone();
+    let changes = Changes::of(&plan)?;
     let mut writing = site.store().write().await?;
-    let present = lists::present(&mut writing, &by.account).await?;
-    let present = present.ok_or(StoreError::Missing { what: "account" })?;
-    let (plan, names) = import.source.compare(present).await;
-    if plan != import.plan {
-        (import.plan, import.names) = (plan, names);
-        return Err(Refusal::Behind);
+    let there = present(&mut writing, by).await?;
+    if there != *seen {
+        compared(import, Arc::new(there)).await?;
     }
-    let mut scope = writing.account(&by.account);
-    // Slots are emptied before any is filled: extensions may change places.
-    for step in &plan.steps {
-        if let Change::Assign {
-            device,
-            place,
-            instead_of: Some(_),
-            ..
-        } = &step.change
-        {
-            scope.clear_place(&device.id, *place).await?;
-        }
-    }
-    for step in &plan.steps {
-        change(&mut scope, &by.account, &step.change).await?;
-        doing.step();
-    }
+    drop(seen);
+    changes.write(&mut writing.account(&by.account), doing).await?;
     let detail = format!("{}: {}", import.file_name, told(&plan));
     by.note(&mut writing, "import", detail).await?;
     writing.commit().await?;
     Ok(())
 }
 
-async fn change(scope: &mut Scope<'_, '_>, account: &AccountId, change: &Change) -> Result<(), StoreError> {
-    match change {
-        Change::AddHolder(holder) => scope.add_holder(holder).await.map_err(number),
-        Change::ChangeHolder { after, .. } => scope.update_holder(after).await.map(|_| ()).map_err(number),
-        Change::AddDevice(device, template) => {
-            scope
-                .add_device(device)
-                .await
-                .map_err(|error| address(error, account))?;
-            if template.is_some() {
-                scope.set_device_template(&device.id, template.as_ref()).await?;
-            }
-            Ok(())
-        }
-        Change::ChangeDevice { before, after } => {
-            scope.update_device(&after.0).await?;
-            if before.1 != after.1 {
-                scope.set_device_template(&after.0.id, after.1.as_ref()).await?;
-            }
-            Ok(())
-        }
-        Change::Assign {
-            device,
-            place,
-            holder,
-            ..
-        } => {
-            let password = Secret::new(chance::password()?);
-            scope.place(device, holder, *place, password).await
-        }
-        Change::AddGroup(group) => scope.add_group(group).await.map_err(in_group),
-        Change::ChangeGroup { after, .. } => scope.update_group(after).await.map(|_| ()).map_err(in_group),
-        Change::AddMember { group, member, .. } => scope.add_group_member(group, member).await,
-        Change::AddPager { group, holder, .. } => scope.add_group_pager(group, holder).await,
-    }
+async fn present(transaction: &mut Transaction<'_>, by: &Visitor) -> Result<Present, StoreError> {
+    let present = lists::present(transaction, &by.account).await?;
+    present.ok_or(StoreError::Missing { what: "account" })
 }
 
-/// The plan was made of what this transaction sees, so nothing is taken that it did not know of.
-fn number(error: NumberTaken) -> StoreError {
-    match error {
-        NumberTaken::By { .. } => StoreError::Damaged { table: "extension" },
-        NumberTaken::Store(error) => error,
+/// Sees that the file does still what was shown.
+async fn compared(import: &mut Import, present: Arc<Present>) -> Result<(), Refusal> {
+    let (plan, names) = import.source.compare(present).await;
+    if plan != import.plan {
+        (import.plan, import.names) = (plan, names);
+        return Err(Refusal::Behind);
     }
-}
-
-fn in_group(error: GroupError) -> StoreError {
-    match error {
-        GroupError::Number(error) => number(error),
-        GroupError::TooMany | GroupError::TooManyMembers | GroupError::TooManyPagers => {
-            StoreError::Damaged { table: "page_group" }
-        }
-    }
-}
-
-fn address(error: AddDeviceError, account: &AccountId) -> StoreError {
-    match error {
-        AddDeviceError::Known { .. } | AddDeviceError::Elsewhere { .. } => {
-            tracing::error!(%account, "an address was taken by a device that was not there");
-            StoreError::Damaged { table: "device" }
-        }
-        AddDeviceError::Store(error) => error,
-    }
+    Ok(())
 }
 
 /// What a plan does, in numbers.

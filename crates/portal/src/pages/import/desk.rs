@@ -45,7 +45,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Compares the file with what is there. It takes a moment, so it is done beside what answers requests.
-    pub(super) async fn compare(&self, present: Present) -> (Plan, Names) {
+    pub(super) async fn compare(&self, present: Arc<Present>) -> (Plan, Names) {
         let source = self.clone();
         let compared = spawn_blocking(move || {
             let names = Names::of(&present);
@@ -88,7 +88,7 @@ impl Import {
             at: now(),
             seed: chance::bits()?,
         };
-        let (plan, names) = source.compare(present.ok_or(Problem::Missing)?).await;
+        let (plan, names) = source.compare(Arc::new(present.ok_or(Problem::Missing)?)).await;
         Ok(Self {
             id: chance::token()?,
             account: by.account.clone(),

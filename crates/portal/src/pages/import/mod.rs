@@ -1,6 +1,7 @@
 //! Import: a file is read and shown as what it would change; only then, by another word, it is applied.
 
 mod apply;
+mod changes;
 mod desk;
 
 pub(super) use apply::apply;

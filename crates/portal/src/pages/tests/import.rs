@@ -261,29 +261,61 @@ async fn a_file_that_is_too_large_is_refused_with_what_to_do() {
 /// Devices of the list that is imported, with two extensions each; `OYEZ_IMPORT_DEVICES=10000` takes as many as the goal has.
 const DEVICES: u32 = 100;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_long_list_is_imported_with_progress_and_its_export_changes_nothing() {
-    let devices = std::env::var("OYEZ_IMPORT_DEVICES").map_or(DEVICES, |devices| devices.parse().unwrap());
-    let mut file = "record,name,extension,country,time_zone,mac,type,slot,port\n".to_owned();
+/// So many devices with two extensions each, all of them in one page group.
+fn long_list(devices: u32) -> String {
+    let mut file = "record,name,extension,country,time_zone,mac,type,slot,port,group\n".to_owned();
     for number in 0..devices {
         let (page, ring) = (100_000 + 2 * number, 100_001 + 2 * number);
         let mac = format!("0200{number:08X}");
         file.push_str(&format!(
-            "common_area,Room {page},{page},CA,UTC,,,,\ncommon_area,Room {ring},{ring},CA,UTC,,,,\n\
-             device,Speaker {number},,,,{mac},oyez,,\n\
-             assignment,,{page},,,{mac},,page,1\nassignment,,{ring},,,{mac},,ring,1\n"
+            "common_area,Room {page},{page},CA,UTC,,,,,\ncommon_area,Room {ring},{ring},CA,UTC,,,,,\n\
+             device,Speaker {number},,,,{mac},oyez,,,\n\
+             assignment,,{page},,,{mac},,page,1,\nassignment,,{ring},,,{mac},,ring,1,\n"
         ));
     }
-    let visit = Visit::of(Role::Admin).await;
+    file.push_str("page_group,First rooms,800,,,,,,,\n");
+    for number in 0..devices.min(1_000) {
+        file.push_str(&format!("group_member,,{},,,,,,,800\n", 100_000 + 2 * number));
+    }
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_is_imported_into_sqlite_with_progress() {
+    import_a_long_list(Visit::of(Role::Admin).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_is_imported_into_postgresql_with_progress() {
+    if let Some(visit) = Visit::on_postgres().await {
+        import_a_long_list(visit).await;
+    }
+}
+
+/// Imports it while others change something again and again, and sees that its export changes nothing.
+async fn import_a_long_list(visit: Visit) {
+    let devices = std::env::var("OYEZ_IMPORT_DEVICES").map_or(DEVICES, |devices| devices.parse().unwrap());
     let began = std::time::Instant::now();
-    let (path, page) = visit.dry_run("many.csv", file.as_bytes()).await;
-    assert!(
-        page.text.contains(&format!("would add {}", 5 * devices)),
-        "{}",
-        page.text
-    );
+    let (path, page) = visit.dry_run("many.csv", long_list(devices).as_bytes()).await;
+    let added = 5 * devices + 1 + devices.min(1_000);
+    assert!(page.text.contains(&format!("would add {added}")), "{}", page.text);
     let shown = began.elapsed();
+    let store = Arc::clone(&visit.store);
+    let (end, mut ended) = tokio::sync::oneshot::channel::<()>();
+    let others = tokio::spawn(async move {
+        let mut longest = std::time::Duration::ZERO;
+        while ended.try_recv().is_err() {
+            let asked = std::time::Instant::now();
+            let writing = store.write().await.unwrap();
+            longest = longest.max(asked.elapsed());
+            writing.commit().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        longest
+    });
     let page = visit.applied(&path).await;
+    end.send(()).unwrap();
+    let waited = others.await.unwrap();
     let applied = began.elapsed();
     assert!(
         page.text.contains(&format!("Devices added: {devices}")),
@@ -301,10 +333,12 @@ async fn a_long_list_is_imported_with_progress_and_its_export_changes_nothing() 
     let (_, page) = visit.dry_run("again.csv", export.as_bytes()).await;
     assert!(page.text.contains("changes nothing"), "{}", page.text);
     eprintln!(
-        "{devices} devices and {} extensions: dry run {:.1} s, with applying {:.1} s, with export and dry run of it {:.1} s",
+        "{devices} devices and {} extensions: dry run {:.1} s, with applying {:.1} s, with export and dry run of it {:.1} s; \
+         others waited {:.2} s at most",
         2 * devices,
         shown.as_secs_f64(),
         applied.as_secs_f64(),
-        began.elapsed().as_secs_f64()
+        began.elapsed().as_secs_f64(),
+        waited.as_secs_f64()
     );
 }
