@@ -6,6 +6,7 @@ use rand_core::Rng;
 use smallvec::smallvec;
 
 use super::egress::Egress;
+use super::prompt::{Prompt, Prompted};
 use super::rendition::Shape;
 use super::{BridgeId, LegId, LegStatistics, Role};
 use crate::ingress::{Ingress, IngressConfig};
@@ -30,6 +31,13 @@ pub(super) struct Media {
     /// When the timers fire that run.
     pub(super) silence_due: Option<Instant>,
     pub(super) report_due: Option<Instant>,
+    /// A signal that is played to the peer, and where its like stand.
+    pub(super) prompt: Option<Box<Prompt>>,
+    pub(super) prompted: Prompted,
+    /// Whether those who listen are sent the key that is being pressed: not the rest of a press that began before they did.
+    pub(super) press_is_heard: bool,
+    /// Where, in ticks, what the peer says began to be heard.
+    heard_from: i64,
     negotiated: Negotiated,
 }
 
@@ -44,7 +52,7 @@ impl Leg {
             received: sequencer.received(),
             lost: sequencer.lost(),
             rejected: media.ingress.rejected(),
-            duration: ticks_to_duration(u64::try_from(sequencer.end()).unwrap_or(0)),
+            duration: ticks_to_duration(u64::try_from(sequencer.end() - media.heard_from).unwrap_or(0)),
             jitter: media.ingress.jitter(),
             sent,
             sent_octets,
@@ -66,6 +74,10 @@ impl Media {
             hears: None,
             silence_due: None,
             report_due: None,
+            prompt: None,
+            prompted: Prompted::default(),
+            press_is_heard: false,
+            heard_from: 0,
             negotiated,
         }
     }
@@ -79,12 +91,21 @@ impl Media {
         self.ingress
             .renegotiate(ingress_config(&negotiated), same_receive);
         self.egress.renegotiate(&negotiated, same_send);
+        if self.role == Role::Listener && role != Role::Listener {
+            self.heard_from = self.ingress.sequencer().end();
+            self.press_is_heard = false;
+        }
         Media {
             negotiated,
             bridge,
             role,
             ..self
         }
+    }
+
+    /// What was agreed.
+    pub(super) fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
     }
 
     /// Whether the peer's sound is taken.

@@ -19,11 +19,13 @@ use std::time::Duration;
 
 use crate::dtmf::Key;
 use crate::sdp::Negotiated;
+use crate::tone::Signal;
 
 mod backlog;
 mod egress;
 mod leg;
 mod plane;
+mod prompt;
 mod rendition;
 mod slots;
 mod stream;
@@ -73,6 +75,20 @@ pub enum Command {
         /// What it does there.
         role: Role,
     },
+    /// A connected leg goes on in its bridge in another role: what it says from here on is heard, or is heard no more.
+    Turn {
+        /// The leg.
+        leg: LegId,
+        /// What it does from here on.
+        role: Role,
+    },
+    /// The peer of a leg that hears nobody is played a signal, in place of the one that plays.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// The signal; `None` for silence.
+        signal: Option<Signal>,
+    },
     /// The leg ends; [`Event::Closed`] tells what it did.
     Close {
         /// The leg.
@@ -85,9 +101,9 @@ pub enum Command {
 pub enum Refusal {
     /// There are [`LEGS_MAX`] legs.
     TooManyLegs,
-    /// The leg was not opened.
+    /// The leg was not opened, or is not connected.
     UnknownLeg,
-    /// The bridge has a talker, or two legs that talk to each other.
+    /// The bridge has a talker, or two legs that talk to each other; or a leg that hears another one was to be played a signal.
     Occupied,
     /// The codec could not be set up.
     Codec,
@@ -138,7 +154,7 @@ pub struct LegStatistics {
     pub lost: u64,
     /// Packets of the peer that were dropped.
     pub rejected: RejectedPackets,
-    /// Length of what the peer said, by its timestamps.
+    /// Length of what the peer said, by its timestamps; from when it was heard on, where it only listened before.
     pub duration: Duration,
     /// Interarrival jitter of the peer's packets (RFC 3550).
     pub jitter: Duration,

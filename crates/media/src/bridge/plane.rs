@@ -17,6 +17,7 @@ use super::{BridgeId, Command, Event, LegId, LegStatistics, Refusal, Transmit};
 use crate::ingress::Taken;
 
 mod membership;
+mod prompting;
 mod timers;
 
 use timers::{Reporting, Timer};
@@ -37,6 +38,8 @@ pub struct Plane {
     busy: VecDeque<usize>,
     timers: BTreeSet<(Instant, Timer)>,
     reporting: Reporting,
+    // Legs with a packet of a prompt to be sent.
+    prompting: VecDeque<usize>,
     events: VecDeque<Event>,
 }
 
@@ -62,6 +65,7 @@ impl Plane {
             busy: VecDeque::new(),
             timers: BTreeSet::new(),
             reporting,
+            prompting: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
@@ -82,6 +86,8 @@ impl Plane {
                 bridge,
                 role,
             } => (leg, self.connect(now, leg, *negotiated, bridge, role)),
+            Command::Turn { leg, role } => (leg, self.turn(now, leg, role)),
+            Command::Play { leg, signal } => (leg, self.play(now, leg, signal)),
             Command::Close { leg } => (leg, self.close(now, leg)),
         };
         self.refuse_unless(leg, done);
@@ -114,9 +120,16 @@ impl Plane {
             Taken::Event(place, payload, _) => Some((place, FrameKind::Event, payload)),
             Taken::Report => None,
         };
-        if let Some((place, kind, payload)) = frame.filter(|_| receives)
-            && let Some(stream) = self.stream_by_talker.get_mut(&slot)
-        {
+        let stream = self.stream_by_talker.get_mut(&slot).filter(|_| receives);
+        let is_heard = match taken {
+            Taken::Event(_, _, Some(_)) => {
+                media.press_is_heard = stream.is_some();
+                media.press_is_heard
+            }
+            Taken::Event(_, _, None) => media.press_is_heard,
+            Taken::Sound(..) | Taken::Report => true,
+        };
+        if let (Some((place, kind, payload)), Some(stream), true) = (frame, stream, is_heard) {
             stream.push(now, *place, kind, payload);
             if stream.wake() {
                 self.busy.push_back(slot);
@@ -165,6 +178,11 @@ impl Plane {
                 stream.scan.queued = false;
             }
             self.busy.pop_front();
+        }
+        while let Some(slot) = self.prompting.pop_front() {
+            if let Some(transmit) = self.write_prompt(slot, buffer) {
+                return Some(transmit);
+            }
         }
         while let Some(slot) = self.reporting.due.pop_front() {
             if let Some(transmit) = self.write_report(slot, buffer) {

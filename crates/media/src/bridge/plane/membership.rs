@@ -39,12 +39,18 @@ impl Plane {
             self.disconnect(now, slot)
         };
         // What was received and sent under a key stays known, in whatever bridge the leg is.
+        let former = present.as_ref().map(Media::shape);
         let media = match present {
             Some(media) => media.renegotiate(negotiated, bridge, role),
             None => Media::new(negotiated, bridge, role, &mut self.rng),
         };
+        let is_reshaped = former.is_some_and(|former| former != media.shape());
         if let Some(leg) = self.legs.get_mut(slot) {
             leg.media = Some(media);
+        }
+        if is_reshaped {
+            // It is in a codec that was agreed before.
+            self.stop_prompt(slot);
         }
         if !stays {
             self.join(slot, bridge, role);

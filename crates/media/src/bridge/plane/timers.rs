@@ -16,6 +16,8 @@ pub(super) enum Timer {
     Silence(usize),
     /// Sends the leg's report, every [`REPORT_INTERVAL`].
     Report(usize),
+    /// Sends the next packet of the signal that the leg's peer hears.
+    Prompt(usize),
 }
 
 /// What reports need.
@@ -54,6 +56,7 @@ impl Plane {
             match timer {
                 Timer::Silence(slot) => self.check_silence(now, due, slot),
                 Timer::Report(slot) => self.make_report_due(now, slot),
+                Timer::Prompt(slot) => self.make_prompt_due(now, slot),
             }
         }
     }
@@ -65,6 +68,9 @@ impl Plane {
         }
         if let Some(due) = media.report_due.take() {
             self.timers.remove(&(due, Timer::Report(slot)));
+        }
+        if let Some(prompt) = media.prompt.take() {
+            self.timers.remove(&(prompt.due, Timer::Prompt(slot)));
         }
     }
 

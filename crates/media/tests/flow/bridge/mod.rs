@@ -1,5 +1,6 @@
 //! Bridges: who hears whom, from when on, and under which numbers.
 
+mod prompts;
 mod reports;
 
 use std::time::Duration;
