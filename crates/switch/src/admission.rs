@@ -23,6 +23,12 @@ pub const CONVERSATIONS_MAX: usize = 2_048;
 /// It also bounds what one stolen credential or one forwarding loop can take.
 pub const CALLS_PER_CALLER_MAX: usize = 6;
 
+/// Talkers that are asked for a PIN at once. They have a leg each and no page yet, so who keys in nothing keeps nobody out who
+/// needs no PIN.
+pub const ASKED_MAX: usize = 64;
+/// Of these, places that only alerts may take.
+pub const ASKED_KEPT_FOR_ALERTS: usize = 16;
+
 /// Legs that only alerts may take: one full alert finds room in a zone that ordinary calls have filled.
 pub const LEGS_KEPT_FOR_ALERTS: usize = LEGS_PER_PAGE_MAX;
 /// Pages that only alerts may be, for the same reason.
@@ -45,6 +51,10 @@ pub struct Limits {
     pub legs_kept_for_alerts: usize,
     /// Pages that only alerts may be.
     pub pages_kept_for_alerts: usize,
+    /// Talkers that are asked for a PIN.
+    pub asked: usize,
+    /// Of these, places that only alerts may take.
+    pub asked_kept_for_alerts: usize,
 }
 
 impl Default for Limits {
@@ -57,6 +67,8 @@ impl Default for Limits {
             calls_per_caller: CALLS_PER_CALLER_MAX,
             legs_kept_for_alerts: LEGS_KEPT_FOR_ALERTS,
             pages_kept_for_alerts: PAGES_KEPT_FOR_ALERTS,
+            asked: ASKED_MAX,
+            asked_kept_for_alerts: ASKED_KEPT_FOR_ALERTS,
         }
     }
 }
@@ -87,6 +99,11 @@ pub enum Load {
     Alert,
     /// Two parties.
     Conversation,
+    /// A talker that is asked for the PIN of a page or an alert.
+    Asking {
+        /// It is an alert's.
+        for_alert: bool,
+    },
 }
 
 /// Why a call is not taken on.
@@ -116,6 +133,7 @@ pub struct Admission {
     legs: usize,
     pages: usize,
     conversations: usize,
+    asked: usize,
     /// No entry is zero.
     calls_by_caller: BTreeMap<SipUser, usize>,
 }
@@ -137,6 +155,7 @@ impl Admission {
             legs: 0,
             pages: 0,
             conversations: 0,
+            asked: 0,
             calls_by_caller: BTreeMap::new(),
         }
     }
@@ -150,10 +169,11 @@ impl Admission {
         if load != Load::Conversation && legs > self.limits.legs_per_page {
             return Err(Full::Page { wanted: legs });
         }
-        let kept_legs = if load == Load::Alert {
-            0
-        } else {
-            self.limits.legs_kept_for_alerts
+        let kept_legs = match load {
+            Load::Alert | Load::Asking { for_alert: true } => 0,
+            Load::Page | Load::Conversation | Load::Asking { for_alert: false } => {
+                self.limits.legs_kept_for_alerts
+            }
         };
         let (under_way, limit) = match load {
             Load::Page => (
@@ -164,6 +184,13 @@ impl Admission {
             ),
             Load::Alert => (self.pages, self.limits.pages),
             Load::Conversation => (self.conversations, self.limits.conversations),
+            Load::Asking { for_alert: true } => (self.asked, self.limits.asked),
+            Load::Asking { for_alert: false } => (
+                self.asked,
+                self.limits
+                    .asked
+                    .saturating_sub(self.limits.asked_kept_for_alerts),
+            ),
         };
         if under_way >= limit {
             return Err(Full::Calls);
@@ -234,6 +261,7 @@ impl Admission {
         let counter = match load {
             Load::Page | Load::Alert => &mut self.pages,
             Load::Conversation => &mut self.conversations,
+            Load::Asking { .. } => &mut self.asked,
         };
         *counter = counter.saturating_add_signed(change);
     }
@@ -252,6 +280,8 @@ mod tests {
             calls_per_caller: 2,
             legs_kept_for_alerts: 0,
             pages_kept_for_alerts: 0,
+            asked: 2,
+            asked_kept_for_alerts: 1,
         }
     }
 

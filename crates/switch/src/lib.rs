@@ -6,7 +6,7 @@
 //! - The [`registrar`] knows who is reached where (RFC 3261 §10). A binding belongs to the flow it came over.
 //! - Calls are those of a back-to-back user agent. Each leg has its own dialog, media description and keys; a page
 //!   joins one talker and all devices of all members, a conversation joins two.
-//! - [`admission`] bounds how much is taken on, [`permission`] says from whom.
+//! - [`admission`] bounds how much is taken on, [`permission`] says from whom, [`pin`] what a talker keys in before.
 //! - [`mod@status`] counts.
 //!
 //! ```text
@@ -22,7 +22,7 @@
 //! Who a caller is follows from its credential alone; what it says of itself, or asks of a phone, is not passed on.
 //!
 //! What it deliberately does not do: relay requests to other domains, fork as a proxy, subscriptions, messages,
-//! transfers, GRUUs, PINs, music; carry RTP (the bridge does); keep anything on disk.
+//! transfers, GRUUs, music; carry RTP (the bridge does); keep anything on disk.
 //!
 //! ```
 //! use switch::{Config, Switch};
@@ -41,12 +41,14 @@ mod identity;
 mod leg;
 mod peers;
 pub mod permission;
+pub mod pin;
 pub mod registrar;
 pub mod status;
 mod switch;
 
 pub use call::{
-    ENDING_MAX, FLOW_ANSWER_MAX, PAGE_ANSWER_MAX, PAGE_HEADER, PROBE_EVERY, RECEIPT_LENGTH_MAX, RINGING_MAX,
+    ASK_HEADER, ENDING_MAX, FLOW_ANSWER_MAX, PAGE_ANSWER_MAX, PAGE_HEADER, PROBE_EVERY, RECEIPT_LENGTH_MAX,
+    RINGING_MAX, TALKER_PACKAGE,
 };
 pub use config::{
     Config, KEEP_ALIVE_EVERY, KeepAlive, KeepAliveManner, MediaPolicy, PACKET_TIME, PlainMedia,

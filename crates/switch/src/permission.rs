@@ -12,8 +12,8 @@ pub enum Barred {
     /// No permission lets this caller reach it.
     #[error("the caller has no permission")]
     Denied,
-    /// The permission asks for a PIN, which this crate cannot collect.
-    #[error("the permission asks for a PIN")]
+    /// The permission asks for a PIN, which only who pages can be asked for.
+    #[error("the permission asks for a PIN, and this is no page")]
     PinWanted,
 }
 
@@ -24,6 +24,8 @@ pub struct Destination {
     pub extension: ExtensionRecord,
     /// How the two sides are joined.
     pub manner: Manner,
+    /// The caller has to key in a PIN first.
+    pub wants_pin: bool,
 }
 
 /// How the two sides of a call are joined.
@@ -42,11 +44,11 @@ pub enum Manner {
 /// Says why it leads nowhere.
 pub fn destination(directory: &Directory, caller: &SipUser, number: &str) -> Result<Destination, Barred> {
     let extension = directory.extension(number).ok_or(Barred::Unknown)?;
-    match directory.decide(caller, extension) {
-        Decision::Allowed => {}
-        Decision::PinWanted(_) => return Err(Barred::PinWanted),
+    let wants_pin = match directory.decide(caller, extension) {
+        Decision::Allowed => false,
+        Decision::PinWanted(_) => true,
         Decision::Denied => return Err(Barred::Denied),
-    }
+    };
     let manner = match &extension.role {
         ExtensionRole::PageGroup { .. }
         | ExtensionRole::Alert { .. }
@@ -60,9 +62,13 @@ pub fn destination(directory: &Directory, caller: &SipUser, number: &str) -> Res
             ..
         } => Manner::Conversation,
     };
+    if wants_pin && manner == Manner::Conversation {
+        return Err(Barred::PinWanted);
+    }
     Ok(Destination {
         extension: extension.clone(),
         manner,
+        wants_pin,
     })
 }
 
@@ -187,11 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_with_a_pin_is_none_without_it() {
-        let directory = directory(slot(SlotKind::Page), vec![allow(Action::Page, Some("4711"))]);
+    fn a_pin_is_asked_for_before_a_page_and_bars_a_conversation() {
+        let paged = directory(slot(SlotKind::Page), vec![allow(Action::Page, Some("4711"))]);
+        let page = destination(&paged, &user("caller"), "700").unwrap();
+        assert!(page.wants_pin);
 
+        let called = directory(slot(SlotKind::Ring), vec![allow(Action::Call, Some("4711"))]);
         assert_eq!(
-            destination(&directory, &user("caller"), "700"),
+            destination(&called, &user("caller"), "700"),
             Err(Barred::PinWanted)
         );
     }

@@ -75,6 +75,10 @@ pub struct CallCounters {
     pub refused_full: u64,
     /// Refused for another reason.
     pub refused_other: u64,
+    /// Talkers that were asked for a PIN.
+    pub pins_asked: u64,
+    /// PINs that were wrong.
+    pub wrong_pins: u64,
     /// Pages begun.
     pub pages_started: u64,
     /// Pages reported.

@@ -72,7 +72,11 @@ impl Prompt {
         self.player.fill(&mut self.samples);
         self.frame.payload.clear();
         // A packet time that was agreed is one the codec has; were it not, there would be nothing to hear.
-        if self.encoder.encode(&self.samples, &mut self.frame.payload).is_err() {
+        if self
+            .encoder
+            .encode(&self.samples, &mut self.frame.payload)
+            .is_err()
+        {
             return None;
         }
         self.frame.index = prompted.index;

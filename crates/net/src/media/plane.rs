@@ -319,6 +319,7 @@ impl Worker {
                 self.finish(*leg, packet);
                 self.sockets.close(*leg, self.poll.registry());
             }
+            Command::Turn { .. } | Command::Play { .. } => {}
         }
         self.plane.handle_command(Instant::now(), command);
     }

@@ -15,8 +15,9 @@ use sip::uri::{Host, Uri};
 use sip::user_agent::{Reply, SessionId};
 
 use super::announcement::Announcement;
+use super::asking::TALKER_PACKAGE;
 use super::{Call, CallOffence, Invitee, Plan};
-use crate::admission::Load;
+use crate::admission::{Load, Room};
 use crate::config::PlainMedia;
 use crate::leg::{Leg, Target};
 use crate::permission::{Destination, Manner, destination};
@@ -42,7 +43,7 @@ impl Switch {
             Ok(caller) => caller,
             Err(reply) => return self.agent.reject(now, session, reply),
         };
-        match self.take_on(&caller, flow, session, message, hops_left) {
+        match self.take_on(now, &caller, flow, session, message, hops_left) {
             Ok(()) => {}
             Err(offence) => self.refuse(now, session, caller, dialled(message), &offence),
         }
@@ -71,6 +72,7 @@ impl Switch {
     /// Makes a call of an INVITE whose sender is known, and asks for the caller's ports.
     fn take_on(
         &mut self,
+        now: Instant,
         caller: &SipUser,
         flow: Flow,
         session: SessionId,
@@ -78,10 +80,49 @@ impl Switch {
         hops_left: u8,
     ) -> Result<(), CallOffence> {
         let number = self.dialled_here(&flow, message)?;
-        let Destination { extension, manner } = destination(&self.directory, caller, &number)?;
+        let Destination {
+            extension,
+            manner,
+            wants_pin,
+        } = destination(&self.directory, caller, &number)?;
         let security = self.security(&flow).ok_or(CallOffence::FlowBarred)?;
-        let mut invitees = self.invitees(caller, &extension);
-        let load = load(manner, &extension);
+        let (invitees, room) = if wants_pin {
+            let action = extension.role.action();
+            self.check_lock(now, caller, action)?;
+            let for_alert = action == Action::Alert;
+            let room = self.admission.admit(caller, Load::Asking { for_alert }, 1)?;
+            (Vec::new(), room)
+        } else {
+            self.make_room(caller, manner, &extension)?
+        };
+        let (id, leg) = (self.calls.next_call(), self.calls.next_leg());
+        let mut caller_leg = Leg::new(id, caller.clone(), flow, security, self.random_number());
+        caller_leg.session = Some(session);
+        self.calls.insert(leg, caller_leg);
+        let announcement = Announcement::new(&extension, self.address_of(caller), hops_left);
+        let plan = Plan {
+            offer: Hidden(message.body().to_vec()),
+            dialled: number,
+            invitees,
+            asks: wants_pin,
+        };
+        let mut call = Call::new(manner, extension.extension, announcement, leg, plan, room);
+        call.tells_talker = wants_pin && receives(message, TALKER_PACKAGE);
+        self.calls.call_by_id.insert(id, call);
+        let local = flow.local.ip();
+        self.outputs.push_back(Output::OpenMedia { leg, local });
+        Ok(())
+    }
+
+    /// Finds those who are to be called, and takes room for a leg to each of their devices.
+    pub(super) fn make_room(
+        &mut self,
+        caller: &SipUser,
+        manner: Manner,
+        extension: &ExtensionRecord,
+    ) -> Result<(Vec<Invitee>, Room), CallOffence> {
+        let mut invitees = self.invitees(caller, extension);
+        let load = load(manner, extension);
         if load == Load::Alert {
             // An alert that is too large goes out to as many as there is room for.
             fit(&mut invitees, self.admission.legs_for_alert().saturating_sub(1));
@@ -94,30 +135,15 @@ impl Switch {
             let admitted = self.admission.admit(caller, load, 1 + devices);
             admitted.map_err(CallOffence::from)
         };
-        let room = match admitted {
-            Ok(room) => room,
+        match admitted {
+            Ok(room) => Ok((invitees, room)),
             Err(offence) => {
                 // Whoever is told of alerts hears of those as well that no device sounds.
                 let call = self.random_page_id();
                 self.tell_of_alert(call, &extension.extension, caller);
-                return Err(offence);
+                Err(offence)
             }
-        };
-        let (id, leg) = (self.calls.next_call(), self.calls.next_leg());
-        let mut caller_leg = Leg::new(id, caller.clone(), flow, security, self.random_number());
-        caller_leg.session = Some(session);
-        self.calls.insert(leg, caller_leg);
-        let announcement = Announcement::new(&extension, self.address_of(caller), hops_left);
-        let plan = Plan {
-            offer: Hidden(message.body().to_vec()),
-            dialled: number,
-            invitees,
-        };
-        let call = Call::new(manner, extension.extension, announcement, leg, plan, room);
-        self.calls.call_by_id.insert(id, call);
-        let local = flow.local.ip();
-        self.outputs.push_back(Output::OpenMedia { leg, local });
-        Ok(())
+        }
     }
 
     /// The user part of a Request-URI of this zone.
@@ -284,6 +310,13 @@ fn hops_left(message: &Message) -> Option<u8> {
 
 /// Hops of a new request (RFC 3261 §8.1.1.6); a higher number is not believed, since no path is that long.
 const HOPS_MAX: u8 = 70;
+
+/// Says whether the sender of a request wants to be told by INFOs of this package (RFC 6086 section 8.2).
+fn receives(message: &Message, package: &str) -> bool {
+    message
+        .header(HeaderName::Other("Recv-Info"))
+        .is_some_and(|listed| listed.split(',').any(|one| one.trim() == package))
+}
 
 /// The user a request says it is from.
 fn claimed_user(message: &Message) -> String {

@@ -14,6 +14,7 @@ use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::announcement::PAGE_HEADER;
 use super::arriving::refused;
+use super::asking::ASK_HEADER;
 use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX, Refused};
@@ -221,9 +222,10 @@ impl Switch {
         }
         call.has_rung = true;
         let caller = call.caller;
+        let page = call.page.as_ref().map(|page| page.id().to_string());
         if let Some(caller) = self.calls.leg_by_id.get(&caller).and_then(|leg| leg.session) {
-            self.agent
-                .provisional(now, caller, Reply::new(StatusCode::RINGING));
+            let reply = named(Reply::new(StatusCode::RINGING), page.as_deref());
+            self.agent.provisional(now, caller, reply);
         }
     }
 
@@ -263,7 +265,13 @@ impl Switch {
         }
         let is_first = matches!(known.phase, Phase::Calling);
         if is_first {
-            self.answer_caller(now, call);
+            known.phase = Phase::Talking;
+            let caller = known.caller;
+            if self.is_answered(caller) {
+                self.hand_over(now, call);
+            } else {
+                self.answer_caller(now, call);
+            }
         }
         self.connect(id, negotiated);
         if is_first {
@@ -271,13 +279,19 @@ impl Switch {
         }
     }
 
+    fn is_answered(&self, caller: LegId) -> bool {
+        let leg = self.calls.leg_by_id.get(&caller);
+        leg.is_some_and(|leg| matches!(leg.stage, Stage::Joined))
+    }
+
     /// Answers the caller with what was prepared for it, and joins it.
-    fn answer_caller(&mut self, now: Instant, id: CallId) {
+    pub(super) fn answer_caller(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return;
         };
-        call.phase = Phase::Talking;
         let leg = call.caller;
+        let asks = matches!(call.phase, Phase::Asking(_));
+        let page = call.page.as_ref().map(|page| page.id().to_string());
         let Some(caller) = self.calls.leg_by_id.get_mut(&leg) else {
             return;
         };
@@ -298,8 +312,11 @@ impl Switch {
             self.connect(leg, *negotiated);
         }
         if let Some(session) = session {
-            self.agent
-                .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(text)));
+            let mut reply = named(Reply::new(StatusCode::OK), page.as_deref());
+            if asks {
+                reply = reply.header(ASK_HEADER, "pin");
+            }
+            self.agent.answer(now, session, reply.body(Body::sdp(text)));
         }
     }
 
@@ -435,6 +452,14 @@ impl Switch {
             }
         }
         self.end_if_alone(now, id);
+    }
+}
+
+/// Names the page to its talker, who has nothing else to know its report by.
+fn named(reply: Reply, page: Option<&str>) -> Reply {
+    match page {
+        Some(page) => reply.header(PAGE_HEADER, page),
+        None => reply,
     }
 }
 

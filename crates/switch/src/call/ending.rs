@@ -71,10 +71,11 @@ impl Switch {
         if matches!(call.phase, Phase::Ending) {
             return self.finish_if_done(now, id);
         }
+        let has_begun = matches!(call.phase, Phase::Talking);
         call.phase = Phase::Ending;
         let (caller, called) = (call.caller, call.called.clone());
         self.calls.deadlines.set(id, now + ENDING_MAX);
-        self.dismiss_caller(now, caller, status);
+        self.dismiss_caller(now, caller, status, has_begun);
         // The length of the page is known once the caller's ports are closed.
         self.close_ports(caller);
         for leg in called {
@@ -84,7 +85,7 @@ impl Switch {
         self.finish_if_done(now, id);
     }
 
-    fn dismiss_caller(&mut self, now: Instant, id: LegId, status: StatusCode) {
+    fn dismiss_caller(&mut self, now: Instant, id: LegId, status: StatusCode, has_begun: bool) {
         let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return;
         };
@@ -98,7 +99,10 @@ impl Switch {
             }
             Stage::Joined => {
                 leg.stage = Stage::Leaving;
-                self.agent.hang_up(now, session, Vec::new(), None);
+                // Answered before there was anybody to hear it, the caller has got no status.
+                let reason = ("Reason".to_owned(), format!("SIP;cause={}", status.code()));
+                let headers = if has_begun { Vec::new() } else { vec![reason] };
+                self.agent.hang_up(now, session, headers, None);
             }
             Stage::Leaving | Stage::Over => {}
         }
@@ -109,7 +113,7 @@ impl Switch {
         let Some(call) = self.calls.call_by_id.get(&id) else {
             return;
         };
-        if call.called.is_empty() && !matches!(call.phase, Phase::Opening(_)) {
+        if call.called.is_empty() && !matches!(call.phase, Phase::Opening(_) | Phase::Asking(_)) {
             let status = call.refusals.best();
             self.end_call(now, id, status);
         }
@@ -201,6 +205,7 @@ impl Switch {
             (Phase::Calling, _) | (Phase::Talking, Manner::Page) => self.answers_overdue(now, id),
             (Phase::Talking, Manner::Conversation) => self.probe(now, id),
             (Phase::Ending, _) => self.finish(now, id),
+            (Phase::Asking(_), _) => self.go_on_asking(now, id),
             (Phase::Opening(_), _) => {}
         }
     }
@@ -211,7 +216,9 @@ impl Switch {
             return;
         };
         self.calls.deadlines.clear(id);
-        self.admission.release(&call.room);
+        if let Some(room) = &call.room {
+            self.admission.release(room);
+        }
         for leg in std::mem::take(&mut call.legs) {
             self.abandon(leg);
         }

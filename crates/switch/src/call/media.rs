@@ -69,8 +69,7 @@ impl Switch {
                 }
             }
             Event::TalkerSilent { leg } => self.talker_silent(now, leg),
-            // Digits are neither collected nor passed on: permissions with a PIN are refused before a call begins.
-            Event::Key { .. } => {}
+            Event::Key { leg, key } => self.key_pressed(now, leg, key),
             Event::Refused { leg, .. } => self.media_refused(now, leg),
             Event::Closed { leg, statistics } => self.ports_closed(now, leg, &statistics),
         }
@@ -159,14 +158,16 @@ impl Switch {
             offer,
             dialled,
             invitees,
+            asks,
         } = *plan;
-        match self.prepare(id, leg, &offer.0) {
+        match self.prepare(id, leg, &offer.0, asks) {
+            Ok(()) if asks => self.ask(now, id),
             Ok(()) => self.start_calling(now, id, invitees),
             Err(offence) => self.refuse_call(now, id, dialled, &offence),
         }
     }
 
-    fn prepare(&mut self, id: CallId, leg: LegId, offer: &[u8]) -> Result<(), CallOffence> {
+    fn prepare(&mut self, id: CallId, leg: LegId, offer: &[u8], asks: bool) -> Result<(), CallOffence> {
         let (Some(call), Some(known)) = (
             self.calls.call_by_id.get_mut(&id),
             self.calls.leg_by_id.get_mut(&leg),
@@ -179,6 +180,9 @@ impl Switch {
             Prepared::Offer(Hidden(text), pending)
         } else {
             let (text, negotiated) = sdp::answer(offer, &local, &mut self.rng)?;
+            if asks && negotiated.telephone_event.is_none() {
+                return Err(CallOffence::NoKeys);
+            }
             known.media.remote = sdp::origin(offer).ok();
             call.spoken = Some((negotiated.codec, negotiated.ptime));
             Prepared::Answer(Hidden(text), Box::new(negotiated))
@@ -192,7 +196,10 @@ impl Switch {
         let Some((id, call)) = self.calls.call_of(leg) else {
             return;
         };
+        let is_asked = matches!(call.phase, Phase::Asking(_) | Phase::Calling);
         let role = match (call.manner, call.caller == leg) {
+            // Not heard before the PIN is right and somebody has answered.
+            (Manner::Page, true) if is_asked => Role::Listener,
             (Manner::Page, true) => Role::Talker,
             (Manner::Page, false) => Role::Listener,
             (Manner::Conversation, _) => Role::Both,
@@ -204,6 +211,7 @@ impl Switch {
             role,
         };
         self.outputs.push_back(Output::Media(command));
+        self.prompt_once(id);
     }
 }
 

@@ -7,6 +7,9 @@
 //! Opening ---- the caller's media cannot be agreed: refused
 //!    | the caller's ports are open, its offer is acceptable
 //!    v
+//! (Asking) --- where the permission wants a PIN: `call/asking.rs`
+//!    |
+//!    v
 //! Calling ---- nobody answered in time: 480; all refused: the best of their answers
 //!    | the first 200: the caller is answered, its voice is kept for those who come later
 //!    v
@@ -18,6 +21,7 @@
 
 mod announcement;
 mod arriving;
+mod asking;
 mod attempts;
 mod calling;
 mod ending;
@@ -48,6 +52,8 @@ use crate::permission::Manner;
 
 use announcement::Announcement;
 pub use announcement::PAGE_HEADER;
+pub(crate) use asking::Asking;
+pub use asking::{ASK_HEADER, TALKER_PACKAGE};
 pub(crate) use attempts::Attempt;
 pub use attempts::FLOW_ANSWER_MAX;
 pub use liveness::PROBE_EVERY;
@@ -93,7 +99,10 @@ pub(crate) struct Call {
     pub(crate) has_rung: bool,
     /// Set for a page.
     pub(crate) page: Option<Page>,
-    pub(crate) room: Room,
+    /// `None` only while it is exchanged for that of the page, when the caller has keyed in its PIN.
+    pub(crate) room: Option<Room>,
+    /// The caller wants to be told when its page begins.
+    pub(crate) tells_talker: bool,
 }
 
 impl Call {
@@ -118,7 +127,8 @@ impl Call {
             refusals: Refusals::default(),
             has_rung: false,
             page: None,
-            room,
+            room: Some(room),
+            tells_talker: false,
         }
     }
 }
@@ -128,6 +138,8 @@ impl Call {
 pub(crate) enum Phase {
     /// The caller's ports. Its offer and those who are to be called wait with it.
     Opening(Box<Plan>),
+    /// The caller's PIN; nobody has been called.
+    Asking(Box<Asking>),
     /// The first answer.
     Calling,
     /// The end.
@@ -144,6 +156,8 @@ pub(crate) struct Plan {
     /// What was dialled, for a report.
     pub(crate) dialled: String,
     pub(crate) invitees: Vec<Invitee>,
+    /// The caller is asked for a PIN first.
+    pub(crate) asks: bool,
 }
 
 /// One user that is to be called.

@@ -45,6 +45,15 @@ pub(crate) enum CallOffence {
     /// The zone can make no offer of its own.
     #[error(transparent)]
     NoOffer(#[from] OfferError),
+    /// A PIN is asked for, and the caller's phone cannot send keys.
+    #[error("a PIN is asked for, and the call carries no telephone events")]
+    NoKeys,
+    /// The caller has keyed in wrong PINs a moment ago.
+    #[error("wrong PINs a moment ago: the next call is let in in {seconds} s")]
+    Locked {
+        /// Until then.
+        seconds: u64,
+    },
     /// There are no ports for the caller's media.
     #[error("no media ports")]
     NoPorts,
@@ -56,6 +65,10 @@ impl CallOffence {
         let reply = Reply::new(self.status());
         match self {
             Self::Full(Full::Legs | Full::Calls) => reply.header("Retry-After", RETRY_AFTER),
+            Self::NoKeys => reply.header("Warning", format!("399 oyez \"{self}\"")),
+            Self::Locked { seconds } => reply
+                .header("Retry-After", seconds.to_string())
+                .header("Warning", format!("399 oyez \"{self}\"")),
             Self::FlowBarred => reply.header("Warning", "399 oyez \"media needs SIP over TLS\""),
             Self::Media(error) => reply.header(
                 "Warning",
@@ -81,8 +94,8 @@ impl CallOffence {
             Self::Barred(Barred::Denied | Barred::PinWanted) => StatusCode::FORBIDDEN,
             Self::Full(Full::Caller) => StatusCode::BUSY_HERE,
             Self::Full(Full::Legs | Full::Calls | Full::Page { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NobodyRegistered => StatusCode::TEMPORARILY_UNAVAILABLE,
-            Self::FlowBarred | Self::NoOffer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::NobodyRegistered | Self::Locked { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
+            Self::FlowBarred | Self::NoOffer(_) | Self::NoKeys => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::NoPorts | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Media(error) => StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE),
         }
@@ -95,10 +108,10 @@ impl CallOffence {
                 CallRefusal::UnknownExtension
             }
             Self::Barred(Barred::Denied) => CallRefusal::NotPermitted,
-            Self::Barred(Barred::PinWanted) => CallRefusal::WrongPin,
+            Self::Barred(Barred::PinWanted) | Self::Locked { .. } => CallRefusal::WrongPin,
             Self::Full(_) | Self::NoPorts | Self::Stopping => CallRefusal::Overloaded,
             Self::NobodyRegistered => CallRefusal::NobodyRegistered,
-            Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) => CallRefusal::NoCommonMedia,
+            Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) | Self::NoKeys => CallRefusal::NoCommonMedia,
         }
     }
 
@@ -106,9 +119,13 @@ impl CallOffence {
     pub(crate) fn count(&self, counters: &mut CallCounters) {
         let counter = match self {
             Self::OtherDomain | Self::NoUser | Self::Barred(Barred::Unknown) => &mut counters.refused_unknown,
-            Self::Barred(Barred::Denied | Barred::PinWanted) => &mut counters.refused_permission,
+            Self::Barred(Barred::Denied | Barred::PinWanted) | Self::Locked { .. } => {
+                &mut counters.refused_permission
+            }
             Self::Full(_) | Self::NoPorts => &mut counters.refused_full,
-            Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) => &mut counters.refused_media,
+            Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) | Self::NoKeys => {
+                &mut counters.refused_media
+            }
             Self::Stopping | Self::NoHopsLeft | Self::NobodyRegistered => &mut counters.refused_other,
         };
         *counter += 1;

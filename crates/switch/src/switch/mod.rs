@@ -24,6 +24,7 @@ use crate::admission::Admission;
 use crate::call::{Calls, Refused, explanation};
 use crate::config::Config;
 use crate::identity::Identity;
+use crate::pin::Locks;
 use crate::registrar::Registrar;
 use crate::status::Counters;
 
@@ -139,6 +140,7 @@ pub struct Switch {
     pub(crate) agent: UserAgent,
     pub(crate) calls: Calls,
     pub(crate) admission: Admission,
+    pub(crate) pins: Locks,
     pub(crate) rng: ChaCha20Rng,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<Output>,
@@ -163,6 +165,7 @@ impl Switch {
             agent: UserAgent::new(agent_seed, agent_config(&config)),
             calls: Calls::new(),
             admission: Admission::new(config.limits),
+            pins: Locks::default(),
             rng,
             counters: Counters::default(),
             outputs: VecDeque::new(),

@@ -12,6 +12,7 @@ mod calls;
 mod directory;
 mod pages;
 mod phone;
+mod pins;
 mod receipts;
 mod registrations;
 mod second_flow;

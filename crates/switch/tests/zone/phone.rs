@@ -94,6 +94,8 @@ pub(crate) struct Phone {
     pub(crate) rejected: Vec<Message>,
     pub(crate) answers: Vec<Message>,
     pub(crate) negotiated: Vec<Negotiated>,
+    /// INFOs that it got.
+    pub(crate) informed: Vec<Message>,
     pub(crate) ended: Vec<EndCause>,
     /// BYEs that the test answers.
     pub(crate) byes: Vec<(ServerId, Message)>,
@@ -143,6 +145,7 @@ impl Phone {
             rejected: Vec::new(),
             answers: Vec::new(),
             negotiated: Vec::new(),
+            informed: Vec::new(),
             ended: Vec::new(),
             byes: Vec::new(),
             holds_byes: false,
@@ -372,6 +375,9 @@ impl Phone {
                 let mut reply = Reply::new(StatusCode::OK);
                 reply.body = self.describe_again(&message);
                 self.agent.respond(now, transaction, reply);
+                if message.method() == Some(Method::Info) {
+                    self.informed.push(message);
+                }
             }
             Event::Response { request, outcome, .. } => {
                 if let Ok(response) = outcome {

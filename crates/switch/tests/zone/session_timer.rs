@@ -100,7 +100,7 @@ fn connected_last(world: &World) -> &Negotiated {
     let commands = world.media.iter().rev();
     let mut connects = commands.filter_map(|command| match command {
         Command::Connect { negotiated, .. } => Some(negotiated.as_ref()),
-        Command::Close { .. } => None,
+        Command::Turn { .. } | Command::Play { .. } | Command::Close { .. } => None,
     });
     connects.next().expect("a leg was joined")
 }

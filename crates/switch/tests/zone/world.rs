@@ -183,7 +183,7 @@ impl World {
     pub(crate) fn joined(&self) -> Vec<(LegId, Role)> {
         let joined = self.media.iter().filter_map(|command| match command {
             Command::Connect { leg, role, .. } => Some((*leg, *role)),
-            Command::Close { .. } => None,
+            Command::Turn { .. } | Command::Play { .. } | Command::Close { .. } => None,
         });
         joined.collect()
     }

@@ -20,12 +20,7 @@ impl Plane {
     }
 
     /// Plays a signal to a leg's peer, in place of the one that plays.
-    pub(super) fn play(
-        &mut self,
-        now: Instant,
-        leg: LegId,
-        signal: Option<Signal>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn play(&mut self, now: Instant, leg: LegId, signal: Option<Signal>) -> Result<(), Refusal> {
         let slot = self.slot_by_leg.get(&leg).copied().ok_or(Refusal::UnknownLeg)?;
         self.stop_prompt(slot);
         let media = self.media_mut(slot).ok_or(Refusal::UnknownLeg)?;
