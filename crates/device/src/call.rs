@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use audio::Sound;
 use endpoint::{Caller, CallerEvent, CallerFailure, CallerProfile, Output};
+use model::PageId;
 use net::deadline::until;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
@@ -44,6 +45,8 @@ pub struct CallOutcome {
     pub sent_ms: u64,
     /// The other side hung up before the sound was over.
     pub by_peer: bool,
+    /// The page, where the zone has named it.
+    pub page: Option<PageId>,
 }
 
 /// Why a call came to nothing.
@@ -182,6 +185,7 @@ struct Call {
     samples_per_period: usize,
     began: Instant,
     answered: Option<Instant>,
+    page: Option<PageId>,
 }
 
 impl Call {
@@ -198,6 +202,7 @@ impl Call {
             samples_per_period: rate.samples_in(PERIOD),
             began: Instant::now(),
             answered: None,
+            page: None,
         })
     }
 
@@ -231,6 +236,9 @@ impl Call {
     fn speak(&mut self, talks: bool) {
         let now = Instant::now();
         if !talks {
+            // The keys of a PIN go with the packets of silence.
+            let silence = vec![0; self.samples_per_period];
+            self.caller.send_audio(now, &silence);
             if self.speech.is_given_up() {
                 self.caller.hang_up(now);
             }
@@ -269,8 +277,9 @@ impl Call {
 
     fn take_event(&mut self, event: CallerEvent) -> Option<Result<CallOutcome, CallError>> {
         let end = match &event {
-            CallerEvent::Connected | CallerEvent::Ringing { .. } => None,
-            CallerEvent::Answered { .. } => {
+            CallerEvent::Connected | CallerEvent::Ringing { .. } | CallerEvent::Keying => None,
+            CallerEvent::Answered { page, .. } => {
+                self.page.clone_from(page);
                 self.answered = Some(Instant::now());
                 None
             }
@@ -279,6 +288,7 @@ impl Call {
                 answered: self.answered.unwrap_or(self.began),
                 sent_ms: *sent_ms,
                 by_peer: *by_peer,
+                page: self.page.clone(),
             })),
             CallerEvent::Failed { failure, .. } => Some(Err(CallError::Failed(failure.clone()))),
         };

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use media::dtmf::Key;
 use media::resample::Resampler;
 use media::sample::SampleRate;
 use media::sdp::Negotiated;
@@ -53,6 +54,12 @@ impl Speech {
             }
         }
         self.rest = frames.remainder().to_vec();
+    }
+
+    /// Presses a key: the packets of the next samples are those of the key. `false` where the peer takes none, or one is being
+    /// pressed.
+    pub(crate) fn press(&mut self, key: Key, duration: Duration) -> bool {
+        self.sender.press(key, duration)
     }
 
     /// A packet of silence; none with a key at the end of its life (2^48 packets).

@@ -22,6 +22,7 @@
 //! # Ok::<(), model::TextError>(())
 //! ```
 
+mod asking;
 mod attempt;
 pub mod config;
 pub mod directory;
@@ -37,6 +38,7 @@ pub mod status;
 mod utf8;
 mod validated_text;
 
+pub use asking::{ASK_HEADER, ASK_PIN, TALKER_PACKAGE};
 pub use attempt::{ATTEMPT_HEADER, Attempt, AttemptError};
 pub use id::{AccountId, DeviceId, PageId, SlotId};
 pub use identity::{AuthorizationId, Extension, SipUser};

@@ -94,6 +94,9 @@ pub struct PageArguments {
     /// WAV file to speak; `-` reads it from standard input
     #[arg(value_name = "FILE.wav")]
     pub file: PathBuf,
+    /// File with the PIN of the page group in its first line, in place of OYEZ_PIN
+    #[arg(long, value_name = "FILE")]
+    pub pin_file: Option<PathBuf>,
     /// State folder of a running `oyez up`
     #[arg(long, value_name = "FOLDER", conflicts_with = "server")]
     pub state: Option<PathBuf>,
@@ -113,6 +116,8 @@ Examples:
 
 Without --server the page goes into the zone of `oyez up` on this machine. With it, it goes to any zone over TLS; the
 password is taken from OYEZ_PASSWORD or --password-file.
+
+Where a page group asks for a PIN, it is taken from OYEZ_PIN or --pin-file and keyed in behind the answer, as on a telephone.
 
 Exit code 0: everybody who gives receipts heard the page, and everybody else answered. Exit code 1: somebody did not,
 or the page failed. Without --control a zone elsewhere cannot say who heard the page; then 0 means that it was spoken.";

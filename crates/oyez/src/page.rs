@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use audio::Sound;
 use device::{CallOutcome, CallSetup, place_call};
-use endpoint::CallerEvent;
-use model::SipUser;
+use endpoint::{CallerEvent, CallerProfile};
 use model::status::{PageReport, Verdict, ZoneEvent};
+use model::{PageId, SipUser};
 use net::control::{EventLines, subscribe};
 use net::resolver::Resolver;
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ use crate::state::StateFolder;
 use crate::up::describe;
 use crate::up::report;
 use crate::up::stage::caller_profile;
-use target::Target;
+use target::{Target, pin};
 
 /// Rate at which a page is spoken into the call, in samples a second.
 const RATE: u32 = 16_000;
@@ -53,13 +53,15 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         None => None,
     };
     let talker = target.account.user.clone();
+    let pin = pin(arguments.pin_file.as_deref())?;
+    let profile = caller_profile(
+        target.account,
+        &target.domain,
+        &arguments.extension,
+        target.server,
+    );
     let setup = CallSetup {
-        profile: caller_profile(
-            target.account,
-            &target.domain,
-            &arguments.extension,
-            target.server,
-        ),
+        profile: CallerProfile { pin, ..profile },
         tls: target.tls,
         resolver: Resolver::from_system(),
         bind: target.bind,
@@ -68,7 +70,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
     let call = speak(setup, sound, &progress).await?;
     let report = match &mut lines {
         Some(lines) => Some(
-            timeout(REPORT_MAX, report_on(lines, &arguments.extension, &talker))
+            timeout(REPORT_MAX, report_on(lines, &call, &arguments.extension, &talker))
                 .await
                 .map_err(|_| anyhow!("the zone gave no report within {} s", REPORT_MAX.as_secs()))??,
         ),
@@ -140,11 +142,17 @@ async fn speak(setup: CallSetup, sound: Sound, progress: &Progress) -> Result<Ca
     }
 }
 
-async fn report_on(lines: &mut EventLines, extension: &str, talker: &SipUser) -> Result<PageReport> {
+/// The report of the page that `call` was; a zone that has not named it has begun it for this talker.
+async fn report_on(
+    lines: &mut EventLines,
+    call: &CallOutcome,
+    extension: &str,
+    talker: &SipUser,
+) -> Result<PageReport> {
     while let Some(line) = lines.next().await.context("the zone's control socket broke")? {
         match serde_json::from_str(&line) {
             Ok(ZoneEvent::PageEnded { report, .. })
-                if report.extension.as_str() == extension && report.talker == *talker =>
+                if is_of(&report, call.page.as_ref(), extension, talker) =>
             {
                 return Ok(report);
             }
@@ -153,6 +161,13 @@ async fn report_on(lines: &mut EventLines, extension: &str, talker: &SipUser) ->
         }
     }
     Err(anyhow!("the zone has ended"))
+}
+
+fn is_of(report: &PageReport, page: Option<&PageId>, extension: &str, talker: &SipUser) -> bool {
+    match page {
+        Some(page) => report.page == *page,
+        None => report.extension.as_str() == extension && report.talker == *talker,
+    }
 }
 
 fn text(page: &PageReport) -> String {
@@ -239,6 +254,17 @@ mod tests {
         ] {
             assert_eq!(is_done(&report(&verdicts)), expected, "{verdicts:?}");
         }
+    }
+
+    #[test]
+    fn of_two_pages_of_one_talker_each_finds_its_own_report() {
+        let report = report(&[Verdict::Heard]);
+        let desk: SipUser = "desk".parse().unwrap();
+        let other: PageId = "01J00000000000000000000001".parse().unwrap();
+        assert!(is_of(&report, Some(&report.page), "700", &desk));
+        assert!(!is_of(&report, Some(&other), "700", &desk));
+        assert!(is_of(&report, None, "700", &desk), "of a zone that names no page");
+        assert!(!is_of(&report, None, "701", &desk));
     }
 
     #[test]

@@ -49,6 +49,11 @@ struct RunningZone {
 
 impl RunningZone {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, example("toml", "[[page-group]]"))
+    }
+
+    /// The same with another directory.
+    fn start_with(folder: &Path, directory: &str) -> Self {
         let authority = AuthorityDirectory::open(folder, "test", SystemTime::now()).unwrap();
         let issued = authority
             .authority()
@@ -60,7 +65,7 @@ impl RunningZone {
             .unwrap();
         fs::write(folder.join("zone.pem"), &issued.certificate_pem).unwrap();
         fs::write(folder.join("zone.key"), issued.key_pem.as_bytes()).unwrap();
-        fs::write(folder.join("directory.toml"), example("toml", "[[page-group]]")).unwrap();
+        fs::write(folder.join("directory.toml"), directory).unwrap();
         let config: Vec<String> = example("toml", "[listen]")
             .lines()
             .filter(|line| !line.starts_with("advertise"))
@@ -218,6 +223,50 @@ async fn a_page_that_is_not_heard_and_one_under_a_wrong_password_end_with_exit_c
     assert!(said.contains("heard by 0 of 1"), "{said}");
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stdout.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_behind_a_pin_is_heard_with_the_right_one_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = example("toml", "[[page-group]]").replace("what = \"*\"", "what = \"*\"\npin = \"4711\"");
+    let zone = RunningZone::start_with(folder.path(), &directory);
+    let recordings = folder.path().join("recordings");
+    let recorder = Recorder::new(&recordings, "hall", OUTPUT_RATE.hertz()).unwrap();
+    let hall = hall_with(folder.path(), &zone, Box::new(recorder), "audio.agc.use = 0").await;
+    let mut reports = hall.subscribe();
+    let pin = folder.path().join("pin");
+
+    let asked = page(folder.path(), &zone, &[], None).await;
+    fs::write(&pin, "0815\n").unwrap();
+    let wrong = page(folder.path(), &zone, &["--pin-file", "pin"], None).await;
+    assert!(
+        reports.is_empty(),
+        "nobody was called: {:?}",
+        reports.recv().await
+    );
+    fs::write(&pin, "4711\n").unwrap();
+    let heard = page(folder.path(), &zone, &["--pin-file", "pin", "--json"], None).await;
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(said(&asked).contains("needs a PIN"), "{}", said(&asked));
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(said(&wrong).contains("The PIN is wrong"), "{}", said(&wrong));
+    assert!(heard.status.success(), "{}", said(&heard));
+    let recorded = loop {
+        if let DeviceReport::Recorded(file) = timeout(PATIENCE, reports.recv()).await.unwrap().unwrap() {
+            break file;
+        }
+    };
+    hall.stop().await;
+    judge("behind a PIN", &Sound::open(&recorded, 0).unwrap());
+    let report: serde_json::Value = serde_json::from_slice(&heard.stdout).unwrap();
+    assert_eq!(report["listeners"][0]["verdict"]["verdict"], "heard");
+    let length = report["duration_ms"].as_u64().unwrap();
+    let page = Sound::open(Path::new(PAGE), 0).unwrap().seconds();
+    assert!(
+        length.abs_diff(Duration::from_secs_f64(page).as_millis().try_into().unwrap()) < 200,
+        "{length} ms without the PIN"
+    );
 }
 
 /// A foreign receiver of a group that listens as well as `others`, and the file that it writes.

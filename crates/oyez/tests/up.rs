@@ -245,6 +245,7 @@ async fn page_by_a_foreign_talker(stage: &mut Stage, wrong_srtp_key: bool) -> Re
     };
     let placed = PlacedPage {
         call: CallOutcome {
+            page: None,
             began,
             answered,
             sent_ms: packets * 20,

@@ -329,6 +329,7 @@ fn talker(chance: &mut Chance, number: usize, target: TargetProfile) -> CallerPr
         sips: false,
         input_rate: SampleRate::Hz8000,
         answer_max: Duration::from_secs(20),
+        pin: None,
     }
 }
 

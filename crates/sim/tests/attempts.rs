@@ -353,5 +353,6 @@ fn caller() -> CallerProfile {
         sips: false,
         input_rate: SampleRate::Hz8000,
         answer_max: 20 * SECOND,
+        pin: None,
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use media::dtmf::Key;
-use model::directory::Action;
+use model::directory::{Action, PIN_DIGITS};
 use model::{Extension, Secret, SipUser};
 use zeroize::Zeroizing;
 
@@ -21,9 +21,12 @@ pub const ENTRY_MAX: Duration = Duration::from_secs(30);
 /// A PIN without `#` is whole when no key has followed for so long.
 pub const KEY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Digits that are taken: as many as a PIN of the directory has at most. More are a wrong PIN.
-pub const DIGITS_MAX: usize = 16;
+pub const DIGITS_MAX: usize = *PIN_DIGITS.end();
 /// The longest that a talker is kept waiting after a wrong PIN: a guesser of four digits needs days.
 pub const LOCKED_MAX: Duration = Duration::from_secs(60);
+/// A talker whose lock opens later than this is not let in to key in a PIN: whoever calls again after a mistake notices nothing, and
+/// nobody waits in vain.
+pub const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long after the first wrong one; each further one doubles it.
 const LOCKED_FIRST: Duration = Duration::from_secs(1);
 /// Wrong PINs are forgotten after so long without one: far less is gained by waiting than by guessing on.

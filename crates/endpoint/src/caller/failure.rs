@@ -20,6 +20,15 @@ pub enum CallerFailure {
         /// The reason phrase that came with it.
         reason: String,
     },
+    /// A PIN is asked for, and the caller has none.
+    #[error("Paging this extension needs a PIN.")]
+    PinWanted,
+    /// The PIN is not the right one.
+    #[error("The PIN is wrong. After a few wrong ones it cannot be tried again for up to a minute.")]
+    WrongPin,
+    /// The answer carries no keys, so that no PIN can be keyed in.
+    #[error("The PIN cannot be keyed in: the server has agreed to no telephone events.")]
+    NoKeys,
     /// Nobody answered in time.
     #[error("Nobody answered in time. Check that the devices of this extension are registered.")]
     NoAnswer,
@@ -41,9 +50,11 @@ pub enum CallerFailure {
 fn advice(status: u16) -> &'static str {
     match status {
         401 | 407 => "The authorization id or the password is wrong.",
-        403 => "This caller may not call that extension, or the PIN is missing.",
+        403 => "This caller may not call that extension.",
         404 | 604 => "There is no such extension.",
-        408 | 480 => "None of the devices behind this extension is reachable.",
+        408 | 480 => {
+            "None of the devices behind this extension is reachable, or wrong PINs were given a moment ago."
+        }
         486 | 600 => "Something more important sounds there, or it is busy.",
         488 | 606 => "The two sides have no encryption or codec in common.",
         503 => "The server is overloaded or shutting down; try again.",

@@ -7,10 +7,14 @@
 //!      └───────────────────┴──────────────────────┴─────────────────────────────────┴──────────────────────▶ Over
 //! ```
 //!
+//! Where a PIN is asked for, `Keying` stands between `Calling` and `Talking`: the keys are sent in the media, and the zone says by an
+//! INFO whether they were right.
+//!
 //! It speaks the inputs and outputs of the device core, so that one shell serves both. It does not register: the server
 //! challenges the INVITE.
 
 mod failure;
+mod keying;
 mod session;
 mod voice;
 
@@ -22,12 +26,14 @@ use media::codec::Codec;
 use media::sample::SampleRate;
 use media::sdp::{PendingOffer, SecurityOffer};
 use model::status::Cause;
+use model::{PageId, Secret};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sip::flow::Flow;
 use sip::user_agent::{Config, Output as AgentOutput, SessionId, UserAgent};
 
 pub use failure::CallerFailure;
+use keying::Keying;
 use voice::Voice;
 
 use crate::clock::millis;
@@ -65,6 +71,8 @@ pub struct CallerProfile {
     pub input_rate: SampleRate,
     /// Longest time until the call is answered.
     pub answer_max: Duration,
+    /// The PIN that is keyed in where one is asked for.
+    pub pin: Option<Secret>,
 }
 
 /// How a call goes.
@@ -77,12 +85,16 @@ pub enum CallerEvent {
         /// The provisional status.
         status: u16,
     },
-    /// The call was answered: what is handed in from here on is sent.
+    /// The call was answered, and the PIN is keyed in.
+    Keying,
+    /// The call was answered, and whatever PIN was asked for is right: what is handed in from here on is sent.
     Answered {
         /// The codec agreed.
         codec: Codec,
         /// Whether the media is encrypted.
         is_encrypted: bool,
+        /// The page, where the zone names it.
+        page: Option<PageId>,
     },
     /// The call is over.
     Ended {
@@ -134,6 +146,11 @@ enum State {
     /// The INVITE is too large for a datagram, and a stream is being made.
     Widening {
         local: SocketAddr,
+    },
+    Keying {
+        session: SessionId,
+        keying: Box<Keying>,
+        deadline: Instant,
     },
     Talking {
         session: SessionId,
@@ -217,8 +234,16 @@ impl Caller {
                 Vec::new()
             }
             Input::Media { from, mut bytes, .. } => {
-                if let State::Talking { voice, .. } = &mut self.state {
-                    voice.handle_packet(now, from, &mut bytes);
+                match &mut self.state {
+                    State::Talking { voice, .. } => voice.handle_packet(now, from, &mut bytes),
+                    State::Keying { keying, .. } => keying.voice.handle_packet(now, from, &mut bytes),
+                    State::Idle
+                    | State::Reaching { .. }
+                    | State::Opening { .. }
+                    | State::Calling { .. }
+                    | State::Widening { .. }
+                    | State::Leaving { .. }
+                    | State::Over => {}
                 }
                 return;
             }
@@ -250,6 +275,9 @@ impl Caller {
             }
             State::Calling {
                 deadline, session, ..
+            }
+            | State::Keying {
+                deadline, session, ..
             } if *deadline <= now => {
                 let session = *session;
                 self.leave(now, session, self.failed_event(CallerFailure::NoAnswer));
@@ -260,6 +288,7 @@ impl Caller {
             | State::Opening { .. }
             | State::Calling { .. }
             | State::Widening { .. }
+            | State::Keying { .. }
             | State::Talking { .. }
             | State::Leaving { .. }
             | State::Over => {}
@@ -273,6 +302,7 @@ impl Caller {
         let own = match &self.state {
             State::Reaching { deadline }
             | State::Calling { deadline, .. }
+            | State::Keying { deadline, .. }
             | State::Leaving { deadline, .. } => Some(*deadline),
             State::Idle
             | State::Opening { .. }
@@ -297,12 +327,18 @@ impl Caller {
         matches!(self.state, State::Talking { .. })
     }
 
+    /// Says whether the PIN is being keyed in, or judged.
+    #[must_use]
+    pub fn is_keying(&self) -> bool {
+        matches!(self.state, State::Keying { .. })
+    }
+
     /// Sends samples at the input rate of the profile; they are dropped unless the call
-    /// [is being talked in](Self::is_talking). Packets leave as they fill up, so samples are handed in at the pace at
+    /// [is being talked in](Self::is_talking). While a PIN [is keyed in](Self::is_keying), silence is to be handed in. Packets leave as they fill up, so samples are handed in at the pace at
     /// which they are to be heard.
     pub fn send_audio(&mut self, now: Instant, samples: &[i16]) {
         let State::Talking { voice, .. } = &mut self.state else {
-            return;
+            return self.key_in(now, samples);
         };
         let to = voice.destination();
         let outputs = &mut self.outputs;
@@ -318,7 +354,9 @@ impl Caller {
     /// Ends the call, whatever its state.
     pub fn hang_up(&mut self, now: Instant) {
         match &self.state {
-            State::Calling { session, .. } | State::Talking { session, .. } => {
+            State::Calling { session, .. }
+            | State::Keying { session, .. }
+            | State::Talking { session, .. } => {
                 let session = *session;
                 let end = CallerEvent::Ended {
                     sent_ms: self.sent_ms(),
@@ -398,6 +436,7 @@ impl Caller {
                     State::Opening { .. }
                     | State::Widening { .. }
                     | State::Calling { .. }
+                    | State::Keying { .. }
                     | State::Talking { .. },
                     Change::Lost { cause, .. },
                 ) => {
@@ -465,6 +504,7 @@ impl Caller {
             | State::Opening { .. }
             | State::Widening { .. }
             | State::Calling { .. }
+            | State::Keying { .. }
             | State::Leaving { .. }
             | State::Over => 0,
         }

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::sdp::{self, Direction, LocalMedia, SecurityOffer};
+use model::TALKER_PACKAGE;
 use model::status::Cause;
 use rand_core::Rng;
 use sip::flow::Flow;
 use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, EndCause, Event, OutgoingRequest, Reply, RequestFailure, SessionId};
 
+use super::keying::refusal;
 use super::voice::Voice;
 use super::{Caller, CallerEvent, CallerFailure, State};
 use crate::registration::request;
@@ -45,6 +47,11 @@ impl Caller {
             .and_then(|target| request::route(target, flow.transport))
             .into_iter()
             .collect();
+        if self.profile.pin.is_some() {
+            invite
+                .headers
+                .push(("Recv-Info".to_owned(), TALKER_PACKAGE.to_owned()));
+        }
         invite.credentials = request::credentials(account);
         invite.body = Some(Body::sdp(offer));
         invite.large_datagram = self.uplinks.takes_large_datagrams(flow);
@@ -101,6 +108,9 @@ impl Caller {
                     _ => StatusCode::OK,
                 };
                 self.agent.respond(now, transaction, Reply::new(status));
+                if message.method() == Some(Method::Info) {
+                    self.handle_information(now, &message);
+                }
             }
             Event::Request { transaction, .. } => {
                 let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
@@ -124,17 +134,7 @@ impl Caller {
             Err(error) => return self.leave(now, session, self.failed_event(CallerFailure::Media(error))),
         };
         match Voice::new(&negotiated, self.profile.input_rate, &mut self.rng) {
-            Ok(voice) => {
-                self.state = State::Talking {
-                    session,
-                    voice: Box::new(voice),
-                };
-                let is_encrypted = negotiated.crypto.is_some();
-                self.tell(CallerEvent::Answered {
-                    codec: negotiated.codec,
-                    is_encrypted,
-                });
-            }
+            Ok(voice) => self.begin_voice(now, session, answer, (voice, &negotiated)),
             Err(_) => self.leave(now, session, self.failed_event(CallerFailure::Codec)),
         }
     }
@@ -181,13 +181,14 @@ impl Caller {
             | State::Reaching { .. }
             | State::Opening { .. }
             | State::Widening { .. }
+            | State::Keying { .. }
             | State::Talking { .. }
             | State::Over => {}
         }
     }
 
     fn session_ended(&mut self, now: Instant, cause: &EndCause) {
-        if let EndCause::Bye { transaction, .. } = cause {
+        if let EndCause::Bye { transaction, message } = cause {
             self.agent.respond(now, *transaction, Reply::new(StatusCode::OK));
             if self.is_talking() {
                 self.finish(
@@ -199,10 +200,15 @@ impl Caller {
                 );
                 return;
             }
+            if self.is_keying() {
+                return self.fail(now, refusal(message));
+            }
         }
         match &self.state {
             State::Leaving { .. } => self.end_leaving(now),
-            State::Talking { .. } => self.fail(now, CallerFailure::ConnectionLost(Cause::ConnectionClosed)),
+            State::Keying { .. } | State::Talking { .. } => {
+                self.fail(now, CallerFailure::ConnectionLost(Cause::ConnectionClosed));
+            }
             State::Idle
             | State::Reaching { .. }
             | State::Opening { .. }

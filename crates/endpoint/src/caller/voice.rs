@@ -1,15 +1,23 @@
 //! What a caller says: samples in, packets out.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use media::dtmf::Key;
 use media::receive::{Receiver, ReceiverConfig};
 use media::sample::SampleRate;
 use media::sdp::Negotiated;
 use media::send::SendError;
+use model::Secret;
 use rand_chacha::ChaCha20Rng;
 
 use crate::speech::Speech;
+
+/// How long each key of a PIN is pressed.
+const PRESSED: Duration = Duration::from_millis(100);
+/// From the beginning of one key to that of the next: its packets, the repeated ones at its end, and a pause.
+const KEY_EVERY: Duration = Duration::from_millis(260);
 
 /// The media of an answered call.
 pub(super) struct Voice {
@@ -17,6 +25,9 @@ pub(super) struct Voice {
     sent: Duration,
     /// Only follows where the peer's packets come from; what it says is not heard.
     receiver: Receiver,
+    /// Keys that are still to be pressed, and when the next one is.
+    keys: VecDeque<Key>,
+    next_key_at: Option<Instant>,
 }
 
 impl Voice {
@@ -29,6 +40,8 @@ impl Voice {
             speech: Speech::new(negotiated, input_rate, rng)?,
             sent: Duration::ZERO,
             receiver: Receiver::new(&ReceiverConfig::new(negotiated, input_rate)),
+            keys: VecDeque::new(),
+            next_key_at: None,
         })
     }
 
@@ -49,6 +62,34 @@ impl Voice {
             *sent += packet_time;
             emit(packet);
         });
+    }
+
+    /// Begins to key in a PIN, with `#` behind it. Silence is to be handed to [`key_in`](Self::key_in) meanwhile.
+    pub(super) fn begin_keys(&mut self, now: Instant, pin: &Secret) {
+        self.keys = pin
+            .reveal()
+            .chars()
+            .chain(['#'])
+            .filter_map(Key::from_char)
+            .collect();
+        // The other side has to be ready for the first one.
+        self.next_key_at = Some(now + KEY_EVERY);
+    }
+
+    /// Sends silence, and the keys when their time has come; it is no speech.
+    pub(super) fn key_in(&mut self, now: Instant, silence: &[i16], emit: impl FnMut(Vec<u8>)) {
+        if self.next_key_at.is_some_and(|at| at <= now) {
+            self.next_key_at = self.keys.pop_front().map(|key| {
+                self.speech.press(key, PRESSED);
+                now + KEY_EVERY
+            });
+        }
+        self.speech.say(now, silence, emit);
+    }
+
+    /// Says whether all keys have been pressed.
+    pub(super) fn has_keyed_in(&self) -> bool {
+        self.next_key_at.is_none()
     }
 
     /// How much speech was sent.

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use endpoint::{CallId, Caller, CallerEvent, CallerFailure, CallerProfile, Input, Output};
 use media::codec::Codec;
-use media::receive::{Receiver, ReceiverConfig};
+use media::receive::{Received, Receiver, ReceiverConfig};
 use media::sample::SampleRate;
 use media::sdp::{self, LocalMedia, Negotiated, SecurityOffer};
+use model::Secret;
 use model::status::{Cause, TargetRole};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sip::digest::{Algorithm, Authenticator, Ha1, Limits, Verdict};
 use sip::flow::{ConnectionId, Flow, Transport};
-use sip::message::{HeaderName, Message, StatusCode};
+use sip::message::{HeaderName, Message, Method, StatusCode};
 use sip::user_agent::{Body, Config, EndCause, Event, Output as AgentOutput, Reply, SessionId, UserAgent};
 
 use crate::world::{PRIMARY, Reach, account, address, mirrored, speech, talker_media, target};
@@ -36,7 +37,8 @@ fn a_call_is_placed_with_digest_spoken_into_and_ended() {
             CallerEvent::Ringing { status: 180 },
             CallerEvent::Answered {
                 codec: Codec::Pcmu,
-                is_encrypted: true
+                is_encrypted: true,
+                page: None,
             },
             CallerEvent::Ended {
                 sent_ms: 2_000,
@@ -176,9 +178,92 @@ fn an_optional_offer_refused_with_488_is_tried_once_more_in_plain() {
         line.events.last(),
         Some(&CallerEvent::Answered {
             codec: Codec::Pcmu,
-            is_encrypted: false
+            is_encrypted: false,
+            page: None,
         })
     );
+}
+
+const PAGE: &str = "01J00000000000000000000000";
+
+/// A caller with this PIN whose server answers with these headers.
+fn asked(pin: Option<&str>, answers_with: &[(&'static str, &'static str)]) -> Line {
+    let profile = CallerProfile {
+        pin: pin.map(Secret::from),
+        ..caller_profile()
+    };
+    let mut line = Line::new(profile, Answer::accepting());
+    line.server.answers_with = answers_with.to_vec();
+    line.begin();
+    line
+}
+
+#[test]
+fn a_pin_that_is_asked_for_is_keyed_in_and_speech_begins_when_the_zone_says_so() {
+    let mut line = asked(Some("4711"), &[("Oyez-Ask", "pin")]);
+    assert_eq!(line.server.recv_info.as_deref(), Some("oyez-talker"));
+    line.speak(Duration::from_secs(3));
+    assert_eq!(line.server.keys, "4711#");
+    assert!(line.caller.is_keying() && !line.caller.is_talking());
+
+    line.server.inform(line.now, ("Oyez-Page", PAGE));
+    line.pump();
+    line.speak(Duration::from_secs(1));
+    line.caller.hang_up(line.now);
+    line.pump();
+
+    let events = &line.events[2..];
+    assert!(
+        matches!(events, [CallerEvent::Keying, CallerEvent::Answered { page: Some(page), .. }, CallerEvent::Ended { sent_ms: 1_000, .. }] if page.as_str() == PAGE),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_server_that_says_nothing_of_a_pin_is_keyed_it_in_and_spoken_to() {
+    let mut line = asked(Some("47"), &[]);
+    line.speak(Duration::from_secs(2));
+    assert_eq!(line.server.keys, "47#");
+    assert!(line.caller.is_talking());
+}
+
+#[test]
+fn a_page_that_needs_no_pin_is_keyed_none_in() {
+    let mut line = asked(Some("4711"), &[("Oyez-Page", PAGE)]);
+    line.speak(Duration::from_secs(2));
+    assert_eq!(line.server.keys, "");
+    assert!(matches!(
+        line.events.last(),
+        Some(CallerEvent::Answered { page: Some(_), .. })
+    ));
+}
+
+#[test]
+fn a_missing_and_a_wrong_pin_are_named() {
+    let line = asked(None, &[("Oyez-Ask", "pin")]);
+    assert_eq!(line.server.recv_info, None);
+    let mut line = line;
+    line.run_for(Duration::from_secs(1));
+    assert_eq!(*line.failure(), CallerFailure::PinWanted);
+
+    let mut line = asked(Some("0815"), &[("Oyez-Ask", "pin")]);
+    line.speak(Duration::from_secs(2));
+    line.server.inform(line.now, ("Oyez-Ask", "pin"));
+    line.pump();
+    line.run_for(Duration::from_secs(1));
+    assert_eq!(*line.failure(), CallerFailure::WrongPin);
+    assert!(!format!("{:?}", line.events).contains("0815"));
+
+    let mut line = asked(Some("0815"), &[("Oyez-Ask", "pin")]);
+    let reason = ("Reason".to_owned(), "SIP;cause=480".to_owned());
+    line.server
+        .agent
+        .hang_up(line.now, line.server.session.unwrap(), vec![reason], None);
+    line.pump();
+    assert!(matches!(
+        line.failure(),
+        CallerFailure::Refused { status: 480, .. }
+    ));
 }
 
 #[test]
@@ -235,6 +320,7 @@ fn caller_profile() -> CallerProfile {
         media: profile.media,
         input_rate: SampleRate::Hz8000,
         answer_max: endpoint::caller::ANSWER_MAX,
+        pin: None,
     }
 }
 
@@ -262,6 +348,12 @@ struct CalledServer {
     authenticator: Authenticator,
     session: Option<SessionId>,
     receiver: Option<Receiver>,
+    /// Headers of its 200.
+    answers_with: Vec<(&'static str, &'static str)>,
+    /// Keys that it was sent.
+    keys: String,
+    /// Headers of the INVITE.
+    recv_info: Option<String>,
     was_cancelled: bool,
     rng: ChaCha20Rng,
 }
@@ -289,6 +381,9 @@ impl Line {
             authenticator: Authenticator::new([9; 32], "account-1".to_owned(), Limits::default()),
             session: None,
             receiver: None,
+            answers_with: Vec::new(),
+            keys: String::new(),
+            recv_info: None,
             was_cancelled: false,
             rng: ChaCha20Rng::from_seed([6; 32]),
         };
@@ -451,9 +546,21 @@ impl CalledServer {
         self.agent.hang_up(now, self.session.unwrap(), Vec::new(), None);
     }
 
+    /// Tells the caller of its PIN.
+    fn inform(&mut self, now: Instant, header: (&str, &str)) {
+        let headers = [("Info-Package", "oyez-talker"), header]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let session = self.session.unwrap();
+        self.agent
+            .request_in_session(now, session, Method::Info, headers.to_vec(), None);
+    }
+
     fn hear(&mut self, now: Instant, packet: &mut [u8]) {
         let receiver = self.receiver.as_mut().expect("media comes after the answer");
-        receiver.handle_packet(now, address("198.51.100.7:50002"), packet);
+        let received = receiver.handle_packet(now, address("198.51.100.7:50002"), packet);
+        if let Received::Key(key) = received {
+            self.keys.extend(key.character());
+        }
     }
 
     /// Samples at 8 kHz of all packets heard.
@@ -468,6 +575,7 @@ impl CalledServer {
         }
         assert_eq!(invite.request_uri(), Some("sip:7001@example.com"));
         self.session = Some(session);
+        self.recv_info = invite.header(HeaderName::Other("Recv-Info")).map(str::to_owned);
         let has_keys = invite.body().windows(9).any(|window| window == b"a=crypto:");
         match self.answer {
             Answer::Refuses(status) => {
@@ -513,8 +621,11 @@ impl CalledServer {
         )));
         self.agent
             .provisional(now, session, Reply::new(StatusCode::RINGING));
-        self.agent
-            .answer(now, session, Reply::new(StatusCode::OK).body(Body::sdp(answer)));
+        let mut reply = Reply::new(StatusCode::OK).body(Body::sdp(answer));
+        for (name, value) in &self.answers_with {
+            reply = reply.header(*name, *value);
+        }
+        self.agent.answer(now, session, reply);
     }
 
     fn challenge(&mut self, now: Instant, invite: &Message) -> Option<String> {

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use check::DirectoryError;
 pub use extension::{ExtensionRecord, ExtensionRole, Urgency};
 pub use feed::{Applied, Change, Edit, Epoch, Snapshot, Update};
-pub use permission::{Action, Decision, Permission, Subject, Who};
+pub use permission::{Action, Decision, PIN_DIGITS, Permission, Subject, Who, is_pin};
 pub use records::{Credential, CredentialSecret, DigestAlgorithm, Generation, User, UserKind};
 
 use crate::{AccountId, AuthorizationId, Extension, Secret, SipUser};

@@ -1,8 +1,18 @@
 //! Who may call, page or raise an alert on what.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::{Extension, Secret, SipUser};
+
+/// Digits of a PIN, which is typed on a telephone: fewer are guessed, more are mistyped.
+pub const PIN_DIGITS: RangeInclusive<usize> = 4..=16;
+
+/// Says whether a text can be a PIN.
+#[must_use]
+pub fn is_pin(text: &str) -> bool {
+    PIN_DIGITS.contains(&text.len()) && text.bytes().all(|one| one.is_ascii_digit())
+}
 
 /// What a permission allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -7,7 +7,7 @@ use super::reading::Reading;
 use super::records::Records;
 use crate::directory::{
     Action, Credential, CredentialSecret, DigestAlgorithm, Directory, DirectoryError, ExtensionRecord,
-    ExtensionRole, Generation, Permission, Snapshot, Subject, Urgency, User, UserKind, Who,
+    ExtensionRole, Generation, Permission, Snapshot, Subject, Urgency, User, UserKind, Who, is_pin,
 };
 use crate::{AccountId, AuthorizationId, DeviceId, Extension, Secret, SipUser, SlotKind};
 
@@ -52,8 +52,6 @@ const ACTIONS: &[&str] = &["call", "page", "alert"];
 
 /// Bytes of a password: a digest takes any length, a person or a generator none beyond.
 const PASSWORD_LENGTH_MAX: usize = 128;
-/// Digits of a PIN, which is typed on a telephone: fewer are guessed, more are mistyped.
-const PIN_LENGTHS: std::ops::RangeInclusive<usize> = 4..=16;
 
 /// Reads all sections; `None` if the head is not complete. What is wrong is in the reading's errors.
 pub(super) fn read(reading: &mut Reading<'_>, table: &DeTable<'_>) -> Option<Snapshot> {
@@ -326,8 +324,4 @@ fn password(reading: &mut Reading<'_>, entry: &Entry<'_>) -> Option<Secret> {
         return None;
     }
     Some(Secret::from(text.value))
-}
-
-fn is_pin(text: &str) -> bool {
-    PIN_LENGTHS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }

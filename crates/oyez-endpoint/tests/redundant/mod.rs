@@ -110,6 +110,7 @@ impl Servers {
                 },
                 input_rate: rate,
                 answer_max: Duration::from_secs(10),
+                pin: None,
             },
             tls: self.tls(),
             resolver: self.resolver.clone(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use endpoint::profile::{Account, TargetProfile};
 use model::config::HostPort;
+use model::directory::{PIN_DIGITS, is_pin};
 use model::status::TargetRole;
 use model::{AuthorizationId, Secret, SipUser};
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust, certificates_from_file};
@@ -22,6 +23,9 @@ use crate::up::stage::target;
 
 /// Environment variable with the talker's password.
 pub const PASSWORD: &str = "OYEZ_PASSWORD";
+
+/// Environment variable with the PIN of a page group.
+pub const PIN: &str = "OYEZ_PIN";
 
 /// Where a page goes, as whom, and who tells what became of it.
 pub struct Target {
@@ -139,8 +143,35 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
             ))
         });
     };
+    first_line("--password-file", file)
+}
+
+/// The PIN, from the first line of a file or from the environment; none where neither gives one.
+///
+/// # Errors
+///
+/// When the file cannot be read, or what is given is no PIN.
+pub fn pin(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    let (source, pin) = match file {
+        Some(file) => ("--pin-file", first_line("--pin-file", file)?),
+        None => match std::env::var(PIN) {
+            Ok(pin) => (PIN, Secret::new(pin)),
+            Err(_) => return Ok(None),
+        },
+    };
+    if !is_pin(pin.reveal()) {
+        return Err(Failure::BadConfiguration(anyhow!(
+            "{source}: not a PIN; {} to {} digits would be right",
+            PIN_DIGITS.start(),
+            PIN_DIGITS.end()
+        )));
+    }
+    Ok(Some(pin))
+}
+
+fn first_line(option: &str, file: &Path) -> Result<Secret, Failure> {
     let text = fs::read_to_string(file)
-        .with_context(|| format!("--password-file: cannot read {}", file.display()))
+        .with_context(|| format!("{option}: cannot read {}", file.display()))
         .map_err(Failure::BadConfiguration)?;
     Ok(Secret::from(text.lines().next().unwrap_or_default()))
 }
@@ -213,6 +244,23 @@ mod tests {
             );
             assert_eq!(target.account.password.unwrap().reveal(), "secret");
             assert_eq!(target.server.transport, Some(Transport::Tls));
+        }
+    }
+
+    #[test]
+    fn a_pin_is_the_first_line_of_its_file_and_anything_else_is_refused_and_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pin");
+        fs::write(&file, "4711\n").unwrap();
+        assert_eq!(pin(Some(&file)).unwrap(), Some(Secret::from("4711")));
+        for wrong in ["471x", "471", "12345678901234567"] {
+            fs::write(&file, wrong).unwrap();
+            let failure = pin(Some(&file)).unwrap_err().to_string();
+            assert!(
+                failure.contains("--pin-file") && failure.contains("4 to 16 digits"),
+                "{failure}"
+            );
+            assert!(!failure.contains(wrong));
         }
     }
 

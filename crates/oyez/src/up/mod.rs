@@ -149,6 +149,7 @@ pub fn describe(event: &CallerEvent, seconds: f64) -> String {
     match event {
         CallerEvent::Connected => "calling the page group".to_owned(),
         CallerEvent::Ringing { .. } => "the chime plays".to_owned(),
+        CallerEvent::Keying => "the PIN is keyed in".to_owned(),
         CallerEvent::Answered { .. } => format!("speaking {seconds:.1} s"),
         CallerEvent::Ended { .. } => "waiting for the receipts".to_owned(),
         CallerEvent::Failed { failure, .. } => format!("failed: {failure}"),

@@ -351,6 +351,7 @@ pub fn caller_profile(
         media: media_profile(),
         input_rate: SampleRate::Hz16000,
         answer_max: Duration::from_secs(30),
+        pin: None,
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use media::sdp::{Hidden, SecurityOffer};
-use model::SipUser;
 use model::directory::{Action, ExtensionRecord, ExtensionRole};
 use model::status::{MissingReason, ZoneEvent};
+use model::{SipUser, TALKER_PACKAGE};
 use sip::flow::Flow;
 use sip::header::quote;
 use sip::message::{HeaderName, Message, StatusCode};
@@ -15,7 +15,6 @@ use sip::uri::{Host, Uri};
 use sip::user_agent::{Reply, SessionId};
 
 use super::announcement::Announcement;
-use super::asking::TALKER_PACKAGE;
 use super::{Call, CallOffence, Invitee, Plan};
 use crate::admission::{Load, Room};
 use crate::config::PlainMedia;

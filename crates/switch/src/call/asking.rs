@@ -24,21 +24,16 @@ use std::time::{Duration, Instant};
 use media::bridge::{Command, LegId, Role};
 use media::dtmf::Key;
 use media::tone::{Note, Signal};
-use model::SipUser;
 use model::directory::{Action, Decision};
 use model::status::{CallRefusal, ZoneEvent};
+use model::{ASK_HEADER, ASK_PIN, SipUser, TALKER_PACKAGE};
 use sip::message::{Method, StatusCode};
 
 use super::announcement::PAGE_HEADER;
 use super::{CallId, CallOffence, Phase};
 use crate::leg::Stage;
-use crate::pin::{ENTRY_MAX, Entry, TRIES_MAX};
+use crate::pin::{ENTRY_MAX, Entry, TRIES_MAX, WAIT_MAX};
 use crate::switch::{Output, Switch};
-
-/// The header of a 200 that says what the talker is asked for; its only value is `pin`.
-pub const ASK_HEADER: &str = "Oyez-Ask";
-/// The package of the INFO that tells a talker that asks for it (RFC 6086) when its page begins.
-pub const TALKER_PACKAGE: &str = "oyez-talker";
 
 /// Between two prompts.
 const PROMPT_PAUSE: Duration = Duration::from_secs(4);
@@ -103,10 +98,10 @@ impl Switch {
         action: Action,
     ) -> Result<(), CallOffence> {
         match self.pins.opens_at(now, talker, action) {
-            Some(at) => Err(CallOffence::Locked {
+            Some(at) if at > now + WAIT_MAX => Err(CallOffence::Locked {
                 seconds: at.saturating_duration_since(now).as_secs() + 1,
             }),
-            None => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -241,6 +236,7 @@ impl Switch {
         }
         self.calls.deadlines.set(id, until);
         self.play(leg, Some(wrong()));
+        self.tell_talker(now, id, (ASK_HEADER.to_owned(), ASK_PIN.to_owned()));
     }
 
     /// The PIN is right: does for the call what is done for others when they come.
@@ -275,7 +271,7 @@ impl Switch {
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return;
         };
-        let (leg, tells) = (call.caller, call.tells_talker);
+        let leg = call.caller;
         let page = call.page.as_mut().map(|page| {
             page.audio_began(now);
             page.id().to_string()
@@ -283,14 +279,22 @@ impl Switch {
         let role = Role::Talker;
         self.outputs.push_back(Output::Media(Command::Turn { leg, role }));
         self.play(leg, Some(go_ahead()));
-        let session = self.calls.leg_by_id.get(&leg).and_then(|leg| leg.session);
-        if let (true, Some(page), Some(session)) = (tells, page, session) {
-            let headers = vec![
-                ("Info-Package".to_owned(), TALKER_PACKAGE.to_owned()),
-                (PAGE_HEADER.to_owned(), page),
-            ];
+        if let Some(page) = page {
+            self.tell_talker(now, id, (PAGE_HEADER.to_owned(), page));
+        }
+    }
+
+    /// Tells a talker that wants to be told in more than tones.
+    fn tell_talker(&mut self, now: Instant, id: CallId, what: (String, String)) {
+        let call = self.calls.call_by_id.get(&id);
+        let Some(call) = call.filter(|call| call.tells_talker) else {
+            return;
+        };
+        let caller = self.calls.leg_by_id.get(&call.caller);
+        if let Some(session) = caller.and_then(|leg| leg.session) {
+            let package = ("Info-Package".to_owned(), TALKER_PACKAGE.to_owned());
             self.agent
-                .request_in_session(now, session, Method::Info, headers, None);
+                .request_in_session(now, session, Method::Info, vec![package, what], None);
         }
     }
 

@@ -6,7 +6,7 @@ use media::bridge::LegId;
 use media::sdp::{self, Hidden, SecurityOffer};
 use model::directory::ExtensionRole;
 use model::status::{MissingReason, ZoneEvent};
-use model::{ATTEMPT_HEADER, Extension, PageId, SipUser, SlotKind};
+use model::{ASK_HEADER, ASK_PIN, ATTEMPT_HEADER, Extension, PageId, SipUser, SlotKind};
 use paging::{LegNumber, Page};
 use sip::flow::Flow;
 use sip::message::{HeaderName, Message, Method, OwnedMethod, StatusCode};
@@ -14,7 +14,6 @@ use sip::user_agent::{Body, OutgoingRequest, Reply, RequestFailure, SessionId};
 
 use super::announcement::PAGE_HEADER;
 use super::arriving::refused;
-use super::asking::ASK_HEADER;
 use super::liveness::PROBE_EVERY;
 use super::media::local_media;
 use super::{Call, CallId, Invitee, PAGE_ANSWER_MAX, Phase, RINGING_MAX, Refused};
@@ -314,7 +313,7 @@ impl Switch {
         if let Some(session) = session {
             let mut reply = named(Reply::new(StatusCode::OK), page.as_deref());
             if asks {
-                reply = reply.header(ASK_HEADER, "pin");
+                reply = reply.header(ASK_HEADER, ASK_PIN);
             }
             self.agent.answer(now, session, reply.body(Body::sdp(text)));
         }

@@ -53,7 +53,6 @@ use crate::permission::Manner;
 use announcement::Announcement;
 pub use announcement::PAGE_HEADER;
 pub(crate) use asking::Asking;
-pub use asking::{ASK_HEADER, TALKER_PACKAGE};
 pub(crate) use attempts::Attempt;
 pub use attempts::FLOW_ANSWER_MAX;
 pub use liveness::PROBE_EVERY;

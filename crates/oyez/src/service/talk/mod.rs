@@ -323,7 +323,7 @@ async fn watch(
                     CallerEvent::Connected => TalkEvent::Calling,
                     CallerEvent::Ringing { .. } => TalkEvent::Chime,
                     CallerEvent::Answered { .. } => TalkEvent::Speak,
-                    CallerEvent::Ended { .. } | CallerEvent::Failed { .. } => continue,
+                    CallerEvent::Keying | CallerEvent::Ended { .. } | CallerEvent::Failed { .. } => continue,
                 };
                 // A page that reads slowly misses some of it; the call waits for nobody.
                 let _is_told = told.try_send(event).is_ok();
