@@ -100,6 +100,11 @@ impl StateFolder {
         self.root.join("service.sock")
     }
 
+    /// The copy of its directory that the zone of a service is started from while there is no database.
+    pub fn directory_copy(&self) -> PathBuf {
+        self.root.join("directory.sealed")
+    }
+
     /// The authority of zones, with the file for each.
     pub fn zones(&self) -> PathBuf {
         self.root.join("zones")

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use ::feed::Records;
 use model::AccountId;
-use model::directory::{Directory, ExtensionRole, Snapshot, Update};
+use model::directory::{Directory, Epoch, ExtensionRole, Snapshot, Update};
 use store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
+use super::own_copy::ToKeep;
 use super::talk::PortalTalker;
 
 /// Wait after the store has failed.
@@ -23,6 +24,8 @@ pub(super) struct DirectoryFeed {
     members_max: usize,
     /// Who joins the account in this zone alone.
     talkers: Vec<PortalTalker>,
+    /// Where a copy of each directory is kept, if it is.
+    to_keep: Option<ToKeep>,
     changes: watch::Receiver<u64>,
 }
 
@@ -36,6 +39,7 @@ impl DirectoryFeed {
             account,
             members_max,
             talkers: Vec::new(),
+            to_keep: None,
             changes,
         }
     }
@@ -43,6 +47,14 @@ impl DirectoryFeed {
     /// Has the portal's own users in every directory.
     pub(super) fn with_talkers(self, talkers: Vec<PortalTalker>) -> Self {
         Self { talkers, ..self }
+    }
+
+    /// Has a copy of every directory kept, without the portal's own users.
+    pub(super) fn kept_by(self, to_keep: ToKeep) -> Self {
+        Self {
+            to_keep: Some(to_keep),
+            ..self
+        }
     }
 
     /// The directory as it is.
@@ -54,6 +66,9 @@ impl DirectoryFeed {
         let mut reading = self.store.read().await?;
         let snapshot = reading.account(&self.account).directory().await?;
         let mut snapshot = snapshot.ok_or(StoreError::Damaged { table: "account" })?;
+        if let Some(to_keep) = &self.to_keep {
+            to_keep.send_replace(Some(Arc::new(snapshot.clone())));
+        }
         for talker in &self.talkers {
             talker.join(&mut snapshot);
         }
@@ -81,9 +96,10 @@ impl DirectoryFeed {
         self.changes.changed().await.is_ok()
     }
 
-    /// Sends a snapshot whenever the directory has changed; a zone goes on with what it has while the store fails. Ends when
-    /// nobody takes updates any more.
-    pub(super) async fn run(mut self, updates: mpsc::Sender<Update>) {
+    /// Sends a snapshot at once and whenever the directory has changed, to a zone that has begun with one; it goes on with what it has
+    /// while the store fails. Ends when nobody takes updates any more.
+    pub(super) async fn run(mut self, updates: mpsc::Sender<Update>, begun: Epoch) {
+        self.changes.mark_changed();
         loop {
             tokio::select! {
                 changed = self.changes.changed() => if changed.is_err() {
@@ -93,6 +109,12 @@ impl DirectoryFeed {
             }
             match self.snapshot().await {
                 Ok(snapshot) => {
+                    if snapshot.epoch < begun {
+                        tracing::error!(
+                            "the database has an older state of the directory than the zone, which does not take it: where that state \
+                             is meant, start the service again"
+                        );
+                    }
                     if updates.send(Update::Snapshot(snapshot)).await.is_err() {
                         return;
                     }
@@ -144,7 +166,6 @@ pub(super) fn first_of(snapshot: Snapshot) -> Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use model::directory::Epoch;
     use model::inventory::{Account, CountryCode, DisplayName, Holder, HolderId, HolderKind, TimeZone};
 
     use super::*;
@@ -187,9 +208,12 @@ mod tests {
         writing.add_account(&account).await.unwrap();
         writing.commit().await.unwrap();
         let feed = DirectoryFeed::new(Arc::clone(&store), id(), 10);
-        let mut last = feed.snapshot().await.unwrap().epoch;
+        let begun = feed.snapshot().await.unwrap().epoch;
         let (updates, mut taken) = mpsc::channel(1);
-        let running = tokio::spawn(feed.run(updates));
+        let running = tokio::spawn(feed.run(updates, begun));
+        let first = taken.recv().await;
+        assert!(matches!(first, Some(Update::Snapshot(first)) if first.epoch == begun));
+        let mut last = begun;
 
         for number in 1..=3 {
             add(&store, number).await;

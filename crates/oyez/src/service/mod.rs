@@ -8,36 +8,35 @@ mod feed;
 mod feed_certificates;
 mod feed_ear;
 mod feed_server;
+mod foundation;
+mod front;
 mod happenings;
 mod imported;
+mod own_copy;
+mod own_zone;
 mod questions;
 mod reports;
 mod resync;
+mod standby;
 mod talk;
 mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
 use api::ApiSetup;
-use model::directory::Epoch;
 use model::inventory::{Account, Uplink};
-use model::status::ZoneEvent;
-use net::tls::{ClientCertificates, Identity, ServerTls};
+use net::tls::ClientCertificates;
 use portal::pages;
 use portal::pages::PagesSetup;
-use portal::provisioning::{Manufacturer, ProvisioningServer, ProvisioningSetup};
-use portal::talk::TalkDesk;
+use portal::provisioning::{ProvisioningServer, ProvisioningSetup};
 use registrations::Registrations;
-use sip::flow::Transport;
-use store::{Store, timestamp};
-use tokio::sync::broadcast;
+use store::Store;
 use web::{Limits, Listener};
+use zone::Zone;
 use zone::config::ZoneConfig;
-use zone::{RollCall, Zone};
 
 use crate::certificate;
 use crate::cli::{ServiceArguments, ServiceCommand};
@@ -45,24 +44,19 @@ use crate::console;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::state::StateFolder;
-use crate::up::narrate;
 use crate::zone_command;
 use account::Opened;
-use certificates::Certificates;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
 use feed_ear::Ear;
 use feed_server::FeedServer;
-use imported::ImportedFiles;
+use foundation::Foundation;
+use front::Front;
+use own_zone::OwnZone;
 use questions::{Answering, Questions};
-use talk::{Booth, PortalTalker};
+use standby::Standby;
 use webhooks::Webhooks;
 
-/// Connections to the portal: a browser opens a handful.
-const PORTAL_LIMITS: Limits = Limits {
-    connections: 256,
-    connections_per_source: 64,
-};
 /// Connections to the provisioning server: the devices of a site come from one address, and all at once after a power cut.
 const PROVISIONING_LIMITS: Limits = Limits {
     connections: 1_024,
@@ -86,7 +80,19 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
     let zone_config = zone.map(ZoneConfig::read).transpose()?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let mut service = Service::start(&config, zone_config.as_ref()).await?;
+    let foundation = Foundation::lay(&config, zone_config.as_ref())?;
+    let opened = tokio::select! {
+        opened = foundation.database() => opened,
+        () = interrupt.asked() => return Ok(()),
+    };
+    let built = match opened {
+        Ok(opened) => Some(Service::build(foundation, opened, None).await?),
+        Err(wrong @ Failure::BadConfiguration(_)) => return Err(wrong),
+        Err(failure) => stand_by(foundation, failure, &mut interrupt).await?,
+    };
+    let Some(mut service) = built else {
+        return Ok(());
+    };
     service.say_where();
     tokio::select! {
         () = interrupt.asked() => {}
@@ -96,9 +102,29 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Has the zone go on without a database until there is one; none where it was told to end before.
+async fn stand_by(
+    mut foundation: Foundation<'_>,
+    failure: Failure,
+    interrupt: &mut Interrupt,
+) -> Result<Option<Service>, Failure> {
+    let Some(mut standby) = Standby::start(&mut foundation, &failure).await? else {
+        return Err(failure);
+    };
+    let opened = tokio::select! {
+        opened = standby::database_back(&foundation) => opened?,
+        lost = standby.zone.ended() => return Err(lost.into()),
+        () = interrupt.asked() => {
+            interrupt.let_finish(standby.zone.stop()).await;
+            return Ok(None);
+        }
+    };
+    Service::build(foundation, opened, Some(standby)).await.map(Some)
+}
+
 /// A running service.
 pub struct Service {
-    zone: Option<RunningZone>,
+    zone: Option<OwnZone>,
     store: Arc<Store>,
     registrations: Arc<Registrations>,
     opened: Opened,
@@ -110,18 +136,8 @@ pub struct Service {
     _questions: Questions,
     _webhooks: Webhooks,
     _noting: happenings::Noting,
-    _portal: Listener,
+    _portal: Front,
     _provisioning: Listener,
-}
-
-/// A zone in the process of its service.
-struct RunningZone {
-    zone: Zone,
-    hearing: tokio::task::JoinHandle<()>,
-    /// Where the portal speaks; none where it has no TLS listener.
-    talk: Option<TalkDesk>,
-    /// The state of the directory that it was started with.
-    epoch: Epoch,
 }
 
 impl Service {
@@ -131,25 +147,27 @@ impl Service {
     ///
     /// Names what cannot be had; nothing is left started.
     pub async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
-        let (manufacturers, catalogue) = (config.manufacturers()?, config.catalogue()?);
-        let (portal_files, provisioning_files) = config.imported()?;
-        let state = StateFolder::configured(&config.state);
-        state.prepare()?;
-        let store = database::open(config, &state).await?;
-        let store = Arc::new(store);
-        store.set_catalogue(catalogue);
-        let opened = account::open(&store, config).await?;
-        let mut certificates = Certificates::open(&state)?;
-        let registrations = Arc::new(Registrations::default());
+        let foundation = Foundation::lay(config, zone_config)?;
+        let opened = foundation.database().await?;
+        Self::build(foundation, opened, None).await
+    }
 
-        let zone = match zone_config {
-            Some(zone_config) => {
-                let tls = zone_tls(config, zone_config, &opened.account, &mut certificates)?;
-                let registrations = Arc::clone(&registrations);
-                Some(start_zone(zone_config, tls, &store, &opened.account, registrations).await?)
-            }
-            None => None,
+    /// Starts what has a database; what has stood by without one goes on.
+    async fn build(
+        mut foundation: Foundation<'_>,
+        (store, opened): (Arc<Store>, Opened),
+        standby: Option<Standby>,
+    ) -> Result<Self, Failure> {
+        let config = foundation.config;
+        let registrations = Arc::clone(&foundation.registrations);
+        let (zone, front) = match standby {
+            Some(Standby { zone, front, .. }) => (Some(zone), Some(front)),
+            None => (start_zone(&mut foundation, &store, &opened.account).await?, None),
         };
+        if let Some(zone) = &zone {
+            let to_keep = Arc::clone(&foundation.copy).keep();
+            zone.follow(&store, &opened.account.id, to_keep);
+        }
         let uplink = uplink(config, &opened.account, zone.as_ref());
         let resyncs = zone.as_ref().map(|running| {
             let account = opened.account.id.clone();
@@ -165,25 +183,15 @@ impl Service {
             .as_ref()
             .map(|running| (running.zone.subscribe(), running.zone.roll_call()));
         let (happenings, noting) = happenings::note(events, &store, &opened.account.id);
-        let answering = Answering::new(
-            &store,
-            &opened.account.id,
-            &registrations,
-            certificates.authority()?,
-        );
-        let questions = Questions::serve(&state, answering).await?;
-        let provisioning = start_provisioning(
-            config,
-            &store,
-            &mut certificates,
-            provisioning_files,
-            manufacturers,
-            uplink.clone(),
-        )
-        .await?;
+        let authority = foundation.certificates.authority()?;
+        let answering = Answering::new(&store, &opened.account.id, &registrations, Arc::clone(&authority));
+        let questions = Questions::serve(&foundation.state, answering).await?;
+        let provisioning = start_provisioning(&mut foundation, &store, uplink.clone()).await?;
         let provisioning_url = config.provisioning.url(provisioning.address());
-        let host = config.portal.address.host.as_str();
-        let tls = certificates.site("portal", host, portal_files, ClientCertificates::NotAsked)?;
+        let portal = match front {
+            Some(front) => front,
+            None => foundation.front(pages::without_database()).await?,
+        };
         let api_url = Arc::new(OnceLock::new());
         let api = api::router(ApiSetup {
             store: Arc::clone(&store),
@@ -204,19 +212,17 @@ impl Service {
             talk: zone.as_ref().and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
             resyncs,
-            authority: certificates.authority()?,
+            authority,
         })
         .merge(api);
-        let portal = Listener::start(config.portal.listen, &tls, PORTAL_LIMITS, router)
-            .await
-            .map_err(|error| anyhow!(error))?;
         let portal_url = api_url
             .get_or_init(|| config.portal.url(portal.address()))
             .clone();
         let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
-        let feed = start_feed(config, &state, ear).await?;
-        let authority_file = certificates.authority_file();
-        tokio::spawn(certificates.renew());
+        let feed = start_feed(config, &foundation.state, ear).await?;
+        let authority_file = foundation.certificates.authority_file();
+        portal.open(router);
+        tokio::spawn(foundation.certificates.renew());
         Ok(Self {
             zone,
             store,
@@ -306,120 +312,26 @@ impl Service {
     /// Waits until the zone has ended by itself; for ever where there is none.
     pub(crate) async fn ended(&mut self) -> anyhow::Error {
         match &mut self.zone {
-            Some(running) => anyhow!(running.zone.ended().await).context("the zone has ended by itself"),
+            Some(running) => running.ended().await,
             None => std::future::pending().await,
         }
     }
 
     /// Ends the zone as any zone is ended; the sites end with this value.
     pub async fn stop(self) {
-        if let Some(RunningZone { zone, hearing, .. }) = self.zone {
+        if let Some(zone) = self.zone {
             zone.stop().await;
-            // The last pages are reported while the zone ends.
-            let _is_told = hearing.await.is_ok();
-        }
-    }
-}
-
-/// What the zone's TLS listeners show: the files of its configuration, or a certificate of this service.
-fn zone_tls(
-    config: &ServiceConfig,
-    zone_config: &ZoneConfig,
-    account: &Account,
-    certificates: &mut Certificates,
-) -> Result<Option<ServerTls>, Failure> {
-    if zone_config.tls.is_some() || zone_config.listen.tls.is_empty() {
-        return zone_command::tls_of_files(zone_config);
-    }
-    let listen = &zone_config.listen;
-    let advertised = listen.advertise.map(|address| address.to_string());
-    let hosts: Vec<&str> = [config.zone.outbound_proxy.host.as_str(), account.domain.as_str()]
-        .into_iter()
-        .chain(listen.names.iter().map(String::as_str))
-        .chain(advertised.as_deref())
-        .collect();
-    Ok(Some(certificates.server(
-        "zone",
-        &hosts,
-        ClientCertificates::NotAsked,
-    )?))
-}
-
-async fn start_zone(
-    config: &ZoneConfig,
-    tls: Option<ServerTls>,
-    store: &Arc<Store>,
-    account: &Account,
-    registrations: Arc<Registrations>,
-) -> Result<RunningZone, Failure> {
-    if config.directory.is_some() {
-        let what = "is not used: the zone of a service has the directory of its portal";
-        tracing::warn!("{}", config.wrong("directory", what));
-    }
-    let members_max = zone_command::members_max(config);
-    let talkers = PortalTalker::draw_all()?;
-    let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), members_max);
-    let feed = feed.with_talkers(talkers.clone());
-    let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
-    let epoch = snapshot.epoch;
-    let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
-    let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
-    registrations.name_own(&config.name, epoch, timestamp(SystemTime::now()));
-    let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
-    tokio::spawn(reports::keep(zone.subscribe(), Arc::clone(store)));
-    tokio::spawn(feed.run(zone.updates()));
-    let mut listeners = zone.bound().iter();
-    let tls = listeners.find(|bound| bound.transport == Transport::Tls);
-    let booth = tls.map(|tls| Booth::new(talkers, &account.domain, tls.local, zone.subscribe()));
-    let talk = booth.transpose()?.map(Booth::open);
-    Ok(RunningZone {
-        zone,
-        hearing,
-        talk,
-        epoch,
-    })
-}
-
-/// Notes who is registered, and logs what happens, until the zone has ended.
-async fn hear(
-    mut events: broadcast::Receiver<ZoneEvent>,
-    roll_call: RollCall,
-    registrations: Arc<Registrations>,
-) {
-    loop {
-        match events.recv().await {
-            Ok(event) => {
-                registrations.note(&event, timestamp(SystemTime::now()));
-                if let ZoneEvent::DirectoryRefused { why, .. } = &event {
-                    tracing::error!(%why, "the zone refuses the directory and goes on with the one before");
-                } else if let Some(words) = narrate(&event) {
-                    tracing::info!("{words}");
-                }
-            }
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(
-                    missed,
-                    "the zone tells of more than is taken in; it is asked who is registered"
-                );
-                if let Some(all) = roll_call.take().await {
-                    registrations.restate(&all, timestamp(SystemTime::now()));
-                }
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
         }
     }
 }
 
 /// Where devices are sent to register. A zone of this process is named with the port it got, unless the file names another.
-fn uplink(config: &ServiceConfig, account: &Account, zone: Option<&RunningZone>) -> Uplink {
-    let bound = zone.and_then(|running| {
-        let mut listeners = running.zone.bound().iter();
-        listeners.find(|bound| bound.transport == Transport::Tls)
-    });
+fn uplink(config: &ServiceConfig, account: &Account, zone: Option<&OwnZone>) -> Uplink {
+    let bound = zone.and_then(OwnZone::tls_listener);
     let first = &config.zone.outbound_proxy;
     Uplink {
         domain: account.domain.clone(),
-        outbound_proxy: bound.map_or_else(|| first.clone(), |bound| with_port(first, bound.local.port())),
+        outbound_proxy: bound.map_or_else(|| first.clone(), |bound| with_port(first, bound.port())),
         second_outbound_proxy: config.zone.second_outbound_proxy.clone(),
     }
 }
@@ -438,20 +350,45 @@ async fn start_feed(
     Ok(Some((server, state.zones())))
 }
 
-async fn start_provisioning(
-    config: &ServiceConfig,
+/// Starts the zone that the configuration names, with what stands in the store.
+async fn start_zone(
+    foundation: &mut Foundation<'_>,
     store: &Arc<Store>,
-    certificates: &mut Certificates,
-    files: Option<(ImportedFiles, Identity)>,
-    manufacturers: Vec<Manufacturer>,
+    account: &Account,
+) -> Result<Option<OwnZone>, Failure> {
+    let Some(config) = foundation.zone_config else {
+        return Ok(None);
+    };
+    let tls = own_zone::tls(
+        foundation.config,
+        config,
+        &account.domain,
+        &mut foundation.certificates,
+    )?;
+    let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), usize::MAX);
+    let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
+    let zone = OwnZone::start(config, tls, snapshot, &foundation.registrations).await?;
+    Ok(Some(zone))
+}
+
+async fn start_provisioning(
+    foundation: &mut Foundation<'_>,
+    store: &Arc<Store>,
     uplink: Uplink,
 ) -> Result<Listener, Failure> {
+    let config = foundation.config;
     let host = config.provisioning.address.host.as_str();
-    let tls = certificates.site("provisioning", host, files, ClientCertificates::Requested)?;
+    let (files, clients) = (
+        foundation.provisioning_files.take(),
+        ClientCertificates::Requested,
+    );
+    let tls = foundation
+        .certificates
+        .site("provisioning", host, files, clients)?;
     let server = ProvisioningServer::new(ProvisioningSetup {
         store: Arc::clone(store),
-        authority: certificates.authority()?,
-        manufacturers,
+        authority: foundation.certificates.authority()?,
+        manufacturers: std::mem::take(&mut foundation.manufacturers),
         suspicion: config.provisioning.suspicion,
         uplink,
     })

@@ -162,6 +162,15 @@ pub fn router(mut setup: PagesSetup) -> Router {
         .with_state(site)
 }
 
+/// Makes what is served in the place of the site while the service has no database.
+pub fn without_database() -> Router {
+    Router::new()
+        .route("/assets/{name}", get(assets::show))
+        .fallback(problem::without_database)
+        .layer(from_fn(bound))
+        .layer(from_fn(harden))
+}
+
 /// Whose second factor somebody tries to prove.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct GuessedFor(AdministratorId);

@@ -1,0 +1,164 @@
+//! The zone in the process of its service: how it is started, and what it is told and asked from then on.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::anyhow;
+use model::AccountId;
+use model::directory::{Epoch, Snapshot};
+use model::status::ZoneEvent;
+use net::tls::{ClientCertificates, ServerTls};
+use portal::talk::TalkDesk;
+use registrations::Registrations;
+use sip::flow::Transport;
+use store::{Store, timestamp};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use zone::config::ZoneConfig;
+use zone::{RollCall, Zone};
+
+use super::certificates::Certificates;
+use super::config::ServiceConfig;
+use super::feed::{self, DirectoryFeed};
+use super::own_copy::ToKeep;
+use super::reports;
+use super::talk::{Booth, PortalTalker};
+use crate::failure::Failure;
+use crate::up::narrate;
+use crate::zone_command;
+
+/// A zone in the process of its service.
+pub(super) struct OwnZone {
+    pub(super) zone: Zone,
+    /// Where the portal speaks; none where it has no TLS listener.
+    pub(super) talk: Option<TalkDesk>,
+    /// The state of the directory that it was started with.
+    pub(super) epoch: Epoch,
+    hearing: JoinHandle<()>,
+    talkers: Vec<PortalTalker>,
+    members_max: usize,
+}
+
+impl OwnZone {
+    /// Starts it with a directory, whether that comes from the store or from its own copy.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be had.
+    pub(super) async fn start(
+        config: &ZoneConfig,
+        tls: Option<ServerTls>,
+        mut snapshot: Snapshot,
+        registrations: &Arc<Registrations>,
+    ) -> Result<Self, Failure> {
+        if config.directory.is_some() {
+            let what = "is not used: the zone of a service has the directory of its portal";
+            tracing::warn!("{}", config.wrong("directory", what));
+        }
+        let talkers = PortalTalker::draw_all()?;
+        for talker in &talkers {
+            talker.join(&mut snapshot);
+        }
+        let (epoch, domain) = (snapshot.epoch, snapshot.domain.clone());
+        let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
+        let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
+        registrations.name_own(&config.name, epoch, timestamp(SystemTime::now()));
+        let registrations = Arc::clone(registrations);
+        let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
+        let mut listeners = zone.bound().iter();
+        let tls = listeners.find(|bound| bound.transport == Transport::Tls);
+        let booth = tls.map(|tls| Booth::new(talkers.clone(), &domain, tls.local, zone.subscribe()));
+        let talk = booth.transpose()?.map(Booth::open);
+        Ok(Self {
+            zone,
+            talk,
+            epoch,
+            hearing,
+            talkers,
+            members_max: zone_command::members_max(config),
+        })
+    }
+
+    /// Tells it what stands in the store from here on, and keeps there what becomes of its pages.
+    pub(super) fn follow(&self, store: &Arc<Store>, account: &AccountId, to_keep: ToKeep) {
+        tokio::spawn(reports::keep(self.zone.subscribe(), Arc::clone(store)));
+        let feed = DirectoryFeed::new(Arc::clone(store), account.clone(), self.members_max)
+            .with_talkers(self.talkers.clone())
+            .kept_by(to_keep);
+        tokio::spawn(feed.run(self.zone.updates(), self.epoch));
+    }
+
+    /// Its listener for devices.
+    pub(super) fn tls_listener(&self) -> Option<SocketAddr> {
+        let mut listeners = self.zone.bound().iter();
+        let tls = listeners.find(|bound| bound.transport == Transport::Tls);
+        tls.map(|bound| bound.local)
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn ended(&mut self) -> anyhow::Error {
+        anyhow!(self.zone.ended().await).context("the zone has ended by itself")
+    }
+
+    /// Ends it as any zone is ended.
+    pub(super) async fn stop(self) {
+        self.zone.stop().await;
+        // The last pages are reported while the zone ends.
+        let _is_told = self.hearing.await.is_ok();
+    }
+}
+
+/// What the zone's TLS listeners show: the files of its configuration, or a certificate of this service.
+pub(super) fn tls(
+    config: &ServiceConfig,
+    zone_config: &ZoneConfig,
+    domain: &str,
+    certificates: &mut Certificates,
+) -> Result<Option<ServerTls>, Failure> {
+    if zone_config.tls.is_some() || zone_config.listen.tls.is_empty() {
+        return zone_command::tls_of_files(zone_config);
+    }
+    let listen = &zone_config.listen;
+    let advertised = listen.advertise.map(|address| address.to_string());
+    let hosts: Vec<&str> = [config.zone.outbound_proxy.host.as_str(), domain]
+        .into_iter()
+        .chain(listen.names.iter().map(String::as_str))
+        .chain(advertised.as_deref())
+        .collect();
+    Ok(Some(certificates.server(
+        "zone",
+        &hosts,
+        ClientCertificates::NotAsked,
+    )?))
+}
+
+/// Notes who is registered, and logs what happens, until the zone has ended.
+async fn hear(
+    mut events: broadcast::Receiver<ZoneEvent>,
+    roll_call: RollCall,
+    registrations: Arc<Registrations>,
+) {
+    loop {
+        match events.recv().await {
+            Ok(event) => {
+                registrations.note(&event, timestamp(SystemTime::now()));
+                if let ZoneEvent::DirectoryRefused { why, .. } = &event {
+                    tracing::error!(%why, "the zone refuses the directory and goes on with the one before");
+                } else if let Some(words) = narrate(&event) {
+                    tracing::info!("{words}");
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(
+                    missed,
+                    "the zone tells of more than is taken in; it is asked who is registered"
+                );
+                if let Some(all) = roll_call.take().await {
+                    registrations.restate(&all, timestamp(SystemTime::now()));
+                }
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}

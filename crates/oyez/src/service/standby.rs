@@ -1,0 +1,90 @@
+//! A service whose database is not there: its zone goes on with its copy of the directory, the portal's port says what has happened, and
+//! the database is tried until it is back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portal::pages;
+use store::Store;
+
+use super::account::Opened;
+use super::foundation::Foundation;
+use super::front::Front;
+use super::own_zone::{self, OwnZone};
+use crate::console;
+use crate::failure::Failure;
+use crate::zone_command;
+
+/// How often the database is tried.
+const TRY_EVERY: Duration = Duration::from_secs(5);
+
+/// What runs without a database.
+pub(super) struct Standby {
+    pub(super) zone: OwnZone,
+    pub(super) front: Front,
+}
+
+impl Standby {
+    /// Starts the zone from its copy. None where there is no zone or no copy: then there is nothing that could go on.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be had.
+    pub(super) async fn start(
+        foundation: &mut Foundation<'_>,
+        why: &Failure,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(zone_config) = foundation.zone_config else {
+            return Ok(None);
+        };
+        let held = foundation.copy.read();
+        // Its snapshot was looked at when it was read.
+        let Some(snapshot) = held.and_then(|held| held.records.snapshot().ok()) else {
+            return Ok(None);
+        };
+        if snapshot.account != foundation.config.account.id {
+            return Ok(None);
+        }
+        let domain = snapshot.domain.clone();
+        let tls = own_zone::tls(
+            foundation.config,
+            zone_config,
+            &domain,
+            &mut foundation.certificates,
+        )?;
+        let zone = OwnZone::start(zone_config, tls, snapshot, &foundation.registrations).await?;
+        let front = foundation.front(pages::without_database()).await?;
+        zone_command::say_where(&zone.zone);
+        let portal = foundation.config.portal.url(front.address());
+        console::say(&format!(
+            "there is no database: {why}. The zone serves calls with its copy of the directory; {portal} says so"
+        ));
+        Ok(Some(Self { zone, front }))
+    }
+}
+
+/// Waits until there is a database. Why there is none is told of once, until it is for another reason.
+///
+/// # Errors
+///
+/// When the configuration is wrong.
+pub(super) async fn database_back(foundation: &Foundation<'_>) -> Result<(Arc<Store>, Opened), Failure> {
+    let mut told = String::new();
+    loop {
+        match foundation.database().await {
+            Ok(opened) => {
+                tracing::info!("the database is back");
+                return Ok(opened);
+            }
+            Err(wrong @ Failure::BadConfiguration(_)) => return Err(wrong),
+            Err(failure) => {
+                let why = failure.to_string();
+                if why != told {
+                    tracing::error!(%why, "there is no database; the zone goes on with its copy, and the database is tried again");
+                    told = why;
+                }
+            }
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
