@@ -3,7 +3,7 @@
 use csv::{ReaderBuilder, StringRecord, Trim, Writer, WriterBuilder};
 use model::inventory::import::{Column, Faults, RecordKind, Row, named};
 
-use super::{Reading, Record};
+use super::{Breaks, Reading, Record};
 
 /// The column that says what a row is about.
 const RECORD: &str = "record";
@@ -81,6 +81,7 @@ struct Lines<'t> {
     text: &'t [u8],
     at: usize,
     line: u64,
+    breaks: Breaks,
 }
 
 impl<'t> Lines<'t> {
@@ -89,6 +90,7 @@ impl<'t> Lines<'t> {
             text: text.as_bytes(),
             at: 0,
             line: 1,
+            breaks: Breaks::default(),
         }
     }
 
@@ -102,7 +104,7 @@ impl<'t> Lines<'t> {
                 break;
             }
             self.at += 1;
-            self.line += u64::from(*octet == b'\n');
+            self.line += self.breaks.count(*octet);
         }
         self.line
     }

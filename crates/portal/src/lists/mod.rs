@@ -57,8 +57,23 @@ pub(crate) fn read(octets: &[u8]) -> Result<Vec<Row>, Faults> {
 
 /// The line of what follows.
 fn line_after(before: &[u8]) -> u64 {
-    let breaks = before.iter().filter(|octet| **octet == b'\n').count();
-    u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1)
+    let mut breaks = Breaks::default();
+    before.iter().map(|octet| breaks.count(*octet)).sum::<u64>() + 1
+}
+
+/// Counts the ends of lines: a line feed, a carriage return, as some spreadsheets write it, or both together.
+#[derive(Default)]
+struct Breaks {
+    was_return: bool,
+}
+
+impl Breaks {
+    /// What an octet adds.
+    fn count(&mut self, octet: u8) -> u64 {
+        let is_end = octet == b'\r' || (octet == b'\n' && !self.was_return);
+        self.was_return = octet == b'\r';
+        u64::from(is_end)
+    }
 }
 
 /// Rows while a file is read.

@@ -46,6 +46,36 @@ fn lines_of_csv_are_counted_as_an_editor_counts_them() {
 }
 
 #[test]
+fn lines_of_csv_are_counted_whatever_ends_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = [
+            "record,name",
+            "",
+            "user,\"two",
+            "lines\"",
+            "",
+            "",
+            "user,one",
+            "usr,three",
+        ]
+        .join(end);
+        let faults = told(&text);
+        assert!(
+            faults.len() == 1 && faults[0].starts_with("line 8, record: \"usr\" is not known"),
+            "{end:?}: {faults:?}"
+        );
+        let mut text = ["record,name", "user,Ann", ""].join(end).into_bytes();
+        text.extend(b"user,J\xfcrgen");
+        let faults = read(&text).unwrap_err();
+        assert_eq!(
+            (faults.kept[0].line, faults.kept[0].column.as_str()),
+            (3, "text"),
+            "{end:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_no_row_of_csv_is_told_with_its_line_and_column() {
     for (text, right) in [
         (

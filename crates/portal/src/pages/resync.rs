@@ -1,5 +1,7 @@
 //! Device → Actions → Resync and Restart: the device is asked through the zone it is registered with.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -125,7 +127,7 @@ pub(super) async fn asked(
         .map_err(in_a_row))
 }
 
-/// Has many devices fetch what was changed for them, one after the other, as they can be asked.
+/// Has many devices fetch what was changed for them, each once, one after the other, as they can be asked.
 pub(super) async fn tell_of_changes(
     site: &Site,
     account: &AccountId,
@@ -134,7 +136,9 @@ pub(super) async fn tell_of_changes(
     let Some(resyncs) = &site.setup().resyncs else {
         return Ok(());
     };
-    for device in devices.iter().filter(|device| device.kind.is_provisioned()) {
+    let mut told = BTreeSet::new();
+    let provisioned = devices.iter().filter(|device| device.kind.is_provisioned());
+    for device in provisioned.filter(|device| told.insert(&device.id)) {
         let mut reading = site.store().read().await?;
         let users = users(&mut reading.account(account), device).await?;
         drop(reading);

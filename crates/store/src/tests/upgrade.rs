@@ -1,23 +1,30 @@
 //! Databases of earlier versions, with what they held, and one of a later version.
 
-use model::inventory::{AlertSettingId, DeliveryState, SiteId};
+use model::inventory::{AlertSettingId, ApiClientId, DeliveryState, SiteId};
 
 use super::*;
 use crate::both_engines::Place;
-use crate::schema;
+use crate::{Repeat, schema};
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 10] = [
+const WRITTEN: [(usize, &str); 17] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
     (5, include_str!("upgrade/0005.sql")),
     (6, include_str!("upgrade/0006.sql")),
+    (7, include_str!("upgrade/0007.sql")),
     (8, include_str!("upgrade/0008.sql")),
     (9, include_str!("upgrade/0009.sql")),
+    (10, include_str!("upgrade/0010.sql")),
     (11, include_str!("upgrade/0011.sql")),
     (12, include_str!("upgrade/0012.sql")),
+    (13, include_str!("upgrade/0013.sql")),
+    (14, include_str!("upgrade/0014.sql")),
     (15, include_str!("upgrade/0015.sql")),
+    (16, include_str!("upgrade/0016.sql")),
+    (17, include_str!("upgrade/0017.sql")),
+    (18, include_str!("upgrade/0018.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -53,7 +60,13 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         let attempt = attempts.first().unwrap();
         assert_eq!((attempt.outcome, attempt.proved), (AttemptOutcome::Served, true));
         let certificate = reading.certificate(TokenHash([4; 32])).await.unwrap();
-        assert_eq!(certificate.unwrap().device, speaker.id);
+        let certificate = certificate.unwrap();
+        assert_eq!(certificate.device, speaker.id);
+        assert_eq!(
+            certificate.serial,
+            if version >= 7 { "2a" } else { "" },
+            "{version}"
+        );
         let mut scope = reading.account(&id("one"));
         let line = line(&speaker, &hall);
         assert_eq!(scope.lines().await.unwrap(), [line], "{version}");
@@ -66,7 +79,10 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         };
         assert_eq!((group.urgency, group.pagers), (urgency, pagers), "{version}");
         assert_eq!(group.members.len(), members, "{version}");
-        assert_eq!(scope.audit(9).await.unwrap().len(), 1);
+        assert_eq!(
+            scope.audit(9).await.unwrap().len(),
+            1 + usize::from(version >= 13)
+        );
         let directory = scope.directory().await.unwrap().unwrap();
         assert_eq!((directory.epoch.0, directory.extensions.len()), (42, 2));
         assert_eq!(directory.credentials.len(), 1 + usize::from(version >= 3));
@@ -100,7 +116,8 @@ async fn what_programs_keep_besides_is_there_after_the_upgrade() {
         assert_eq!(invited.is_some(), version >= 9, "{version}");
         let mut scope = reading.account(&id("one"));
         let reports = scope.page_reports(None, 9).await.unwrap();
-        assert_eq!(reports.len(), usize::from(version >= 8), "{version}");
+        let kept = usize::from(version >= 8) + usize::from(version >= 16);
+        assert_eq!(reports.len(), kept, "{version}");
         if version < 6 {
             continue;
         }
@@ -133,6 +150,53 @@ async fn what_programs_keep_besides_is_there_after_the_upgrade() {
             assert_eq!(scope.told_presence().await.unwrap(), [(device(1).id, true)]);
             assert_eq!(scope.told_provision().await.unwrap(), Some([].into()));
         }
+    }
+}
+
+#[tokio::test]
+async fn what_guards_accounts_and_devices_is_there_after_the_upgrade() {
+    for version in 10..=schema::LAST {
+        let place = place!();
+        make(&place, version).await;
+
+        let store = place.open().await.unwrap();
+
+        let mut writing = store.write().await.unwrap();
+        let half = writing.half_session(TokenHash([13; 32]), NOW).await.unwrap();
+        assert_eq!(half.is_some(), version >= 13, "{version}");
+        let sql = "SELECT id FROM audit WHERE by_program = 1";
+        let by_program = writing.rows(sql, &[]).await.unwrap();
+        assert_eq!(by_program.len(), usize::from(version >= 13), "{version}");
+        let mut scope = writing.account(&id("one"));
+        let password = scope.device_password().await.unwrap().unwrap();
+        assert_eq!(password.current.reveal(), "open sesame", "{version}");
+        assert!(password.earlier.unwrap().matches("close sesame"), "{version}");
+        let owner = AdministratorId::from_random(1);
+        let factor = scope.second_factor(&owner).await.unwrap();
+        let kept = factor.map(|factor| (factor.secret.matches("GEZDGNBVGY3TQOJQ"), factor.recovery_codes));
+        assert_eq!(kept, (version >= 13).then_some((true, 1)), "{version}");
+        assert_eq!(scope.requires_second_factor().await.unwrap(), version >= 13);
+        let held = scope.held_device(&device(1).id).await.unwrap();
+        assert_eq!(held.is_some(), version >= 14, "{version}");
+        let shown = scope.shown_certificates(&device(1).id).await.unwrap();
+        assert_eq!(shown.len(), usize::from(version >= 14), "{version}");
+        for (page, since) in [("page1", 8), ("page2", 16)] {
+            let report = scope.page_report_of(&page.parse().unwrap()).await.unwrap();
+            assert_eq!(report.is_some(), version >= since, "{version}: {page}");
+        }
+        let client = ApiClientId::from_random(1);
+        let (key, request) = (TokenHash([15; 32]), TokenHash([16; 32]));
+        let repeat = scope.begin_repeatable(&client, key, request, NOW).await.unwrap();
+        match repeat {
+            Repeat::Answered { status: 201, body } if version >= 17 => {
+                assert!(body.matches("{\"id\":\"1\"}"))
+            }
+            Repeat::First if version < 17 => {}
+            other => panic!("{version}: {other:?}"),
+        }
+        let defaults = scope.holder_defaults().await.unwrap();
+        assert_eq!(defaults.country.is_some(), version >= 18, "{version}");
+        assert_eq!(defaults.time_zone.is_some(), version >= 18, "{version}");
     }
 }
 

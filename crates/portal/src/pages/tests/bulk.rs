@@ -135,3 +135,27 @@ async fn nothing_ticked_and_no_action_are_told() {
     let none = visit.get("/users/selected?all=1&action=restart").await;
     assert!(none.text.contains("Choose one of the actions"), "{}", none.text);
 }
+
+#[tokio::test]
+async fn a_device_whose_extensions_are_removed_together_is_told_once() {
+    let mut visit = furnished().await;
+    let more = "record,name,extension,country,time_zone,mac,slot,port\n\
+                common_area,Bell,703,CA,UTC,,,\nassignment,,703,,,0022EE0A0B0D,ring,1\n";
+    let (path, _) = visit.dry_run("more.csv", more.as_bytes()).await;
+    visit.applied(&path).await;
+    let (resyncs, mut asked) = mpsc::channel(8);
+    visit.give_resyncs(resyncs);
+    let gate = ids(&visit, "/common-areas", "Gate, east").await.remove(0);
+    let bell = ids(&visit, "/common-areas", "Bell").await.remove(0);
+
+    let form = format!("id={gate}&id={bell}&action=remove");
+    let ask = visit.get(&format!("/common-areas/selected?{form}")).await;
+    done(&visit, "/common-areas/selected", &sent(&ask)).await;
+    drop(visit);
+
+    let mut times = 0;
+    while asked.recv().await.is_some() {
+        times += 1;
+    }
+    assert_eq!(times, 1);
+}

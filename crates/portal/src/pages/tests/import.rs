@@ -258,6 +258,48 @@ async fn a_file_that_is_too_large_is_refused_with_what_to_do() {
     assert!(answer.text.contains("Divide it"), "{}", answer.text);
 }
 
+#[tokio::test]
+async fn an_export_that_nobody_reads_gives_its_place_up_and_is_no_whole_file() {
+    let visit = Visit::of(Role::Admin).await;
+    let rows: Vec<Holder> = (10_000..15_000)
+        .map(|number: u32| Holder {
+            id: HolderId::from_random(number.into()),
+            kind: HolderKind::User,
+            name: DisplayName::new("Ann Example").unwrap(),
+            extension: number.to_string().parse().unwrap(),
+            package: "Standard".to_owned(),
+            country: CountryCode::new("CA").unwrap(),
+            time_zone: TimeZone::new("UTC").unwrap(),
+            site: None,
+        })
+        .collect();
+    let mut writing = visit.store.write().await.unwrap();
+    let all: Vec<&Holder> = rows.iter().collect();
+    writing.account(&one()).add_holders(&all).await.unwrap();
+    writing.commit().await.unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..FILES_MAX {
+        unread.push(visit.stream("/export.json").await);
+    }
+    let refused = visit.get("/export.csv").await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    tokio::time::pause();
+    // In virtual time, which passes once every writer waits for its reader.
+    tokio::time::sleep(std::time::Duration::from_secs(31)).await;
+    tokio::time::resume();
+
+    let read = visit.get("/export.json").await;
+    assert!(read.text.ends_with("]\n}\n"), "{}", read.status);
+    for mut export in unread {
+        let mut is_cut_off = false;
+        while let Some(part) = export.next().await {
+            is_cut_off = part.is_err();
+        }
+        assert!(is_cut_off);
+    }
+}
+
 /// Devices of the list that is imported, with two extensions each; `OYEZ_IMPORT_DEVICES=10000` takes as many as the goal has.
 const DEVICES: u32 = 100;
 

@@ -1,0 +1,1 @@
+UPDATE certificate SET serial = '2a';

@@ -1,0 +1,1 @@
+UPDATE account SET default_country = 'CA', default_time_zone = 'America/Vancouver';
