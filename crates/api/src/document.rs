@@ -37,6 +37,10 @@ struct Described {
     /// Scopes that no operation names.
     further_scopes: &'static [(&'static str, &'static str)],
     words: Words,
+    /// Of OpenAPI.
+    openapi: &'static str,
+    /// What is sent to receivers, if that belongs to it.
+    webhooks: Option<fn() -> Value>,
 }
 
 const PHONE: Described = Described {
@@ -51,6 +55,8 @@ const PHONE: Described = Described {
         "Read the passwords of devices that are configured by hand, beside a scope that reads the device",
     )],
     words: Words::Codes,
+    openapi: "3.0.3",
+    webhooks: None,
 };
 
 const V1: Described = Described {
@@ -62,6 +68,8 @@ const V1: Described = Described {
     base: v1::BASE,
     further_scopes: &[],
     words: Words::Problems,
+    openapi: "3.1.0",
+    webhooks: Some(v1::webhooks_document),
 };
 
 /// Makes the document of the phone API, as JSON.
@@ -100,8 +108,8 @@ fn document(api: &Described, operations: Vec<Operation>) -> Value {
     for (scope, what) in api.further_scopes {
         scopes.insert((*scope).to_owned(), json!(what));
     }
-    json!({
-        "openapi": "3.0.3",
+    let mut document = json!({
+        "openapi": api.openapi,
         "info": { "title": api.title, "version": api.version, "description": api.description },
         "servers": [{ "url": api.base }],
         "paths": sorted(paths),
@@ -115,7 +123,11 @@ fn document(api: &Described, operations: Vec<Operation>) -> Value {
                 },
             },
         },
-    })
+    });
+    if let (Some(webhooks), Some(document)) = (api.webhooks, document.as_object_mut()) {
+        document.insert("webhooks".to_owned(), webhooks());
+    }
+    document
 }
 
 fn describe(operation: &Operation, words: Words, generator: &mut SchemaGenerator) -> Value {

@@ -136,9 +136,11 @@ impl Happenings {
                 user,
                 from,
                 user_agent,
+                transport,
             } => {
-                let data =
-                    json!({ "change": "registered", "user": user, "from": from, "user_agent": user_agent });
+                let data = json!({
+                    "change": "registered", "user": user, "from": from, "user_agent": user_agent, "transport": transport,
+                });
                 self.add(account, registration, (data, zone), now);
             }
             ZoneEvent::Unregistered { account, user } => {
@@ -389,6 +391,7 @@ mod tests {
             user: "hall".parse().unwrap(),
             from: "192.0.2.1:5060".to_owned(),
             user_agent: None,
+            transport: None,
         }
     }
 

@@ -12,7 +12,7 @@ use model::AccountId;
 use model::inventory::{
     Account, ApiClient, ApiClientId, ApiScopes, CountryCode, Description, Device, DeviceType, DisplayName,
     Holder, HolderId, HolderKind, MacAddress, Site, SiteId, SiteTitle, TimeZone, Timestamp, TokenHash,
-    Uplink,
+    Uplink, Webhook, WebhookEvents, WebhookId, WebhookState,
 };
 use model::{DeviceId, Secret};
 use registrations::Registrations;
@@ -112,7 +112,7 @@ fn setup(store: Arc<Store>) -> ApiSetup {
 fn known_ids() -> String {
     let id = HolderId::from_random(1);
     format!(
-        "[parameters]\n\"path.device_id\" = \"{id}\"\n\"query.max_seconds\" = 1\n\"path.deviceId\" = \"{id}\"\n\"path.commonAreaId\" = \"{id}\"\n\"path.siteId\" = \"{id}\"\n\
+        "[parameters]\n\"path.device_id\" = \"{id}\"\n\"query.max_seconds\" = 1\n\"path.deviceId\" = \"{id}\"\n\"path.commonAreaId\" = \"{id}\"\n\"path.webhook_id\" = \"{id}\"\n\"path.siteId\" = \"{id}\"\n\
          \"path.userId\" = \"{}\"\n",
         HolderId::from_random(2)
     )
@@ -127,7 +127,7 @@ async fn furnish(store: &Store) {
         many_extensions_before_5_5: false,
         generic_devices: true,
     };
-    let scopes = "phone:read:admin phone:write:admin phone:read:sip_credentials:admin oyez:read oyez:page oyez:write oyez:credentials";
+    let scopes = "phone:read:admin phone:write:admin phone:read:sip_credentials:admin oyez:read oyez:page oyez:write oyez:credentials oyez:webhooks";
     let client = ApiClient {
         id: ApiClientId::from_random(1),
         name: DisplayName::new("Schemathesis").unwrap(),
@@ -155,6 +155,19 @@ async fn furnish_inventory(scope: &mut Scope<'_, '_>, account: &Account) {
         name: SiteTitle::new("HQ").unwrap(),
     };
     scope.add_site(&site).await.unwrap();
+    let hook = Webhook {
+        id: WebhookId::from_random(1),
+        url: "https://hooks.example.com/oyez".parse().unwrap(),
+        events: WebhookEvents::new(["oyez.device_down"]).unwrap(),
+        shows_passwords: false,
+        secret: Secret::from("a secret token"),
+        state: WebhookState::Unproved,
+        because: String::new(),
+        failures: 0,
+        dropped: 0,
+        added_at: Timestamp(0),
+    };
+    assert!(scope.add_webhook(&hook).await.unwrap());
     let area = Holder {
         id: HolderId::from_random(1),
         kind: HolderKind::CommonArea,

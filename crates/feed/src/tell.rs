@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use model::SipUser;
 use model::directory::{Epoch, USERS_MAX};
-use model::status::{OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, ZoneEvent};
+use model::status::{OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, SipTransport, ZoneEvent};
 use model::{AccountId, Extension, PageId};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub enum Told {
     /// Some of those who are registered.
     Roll {
         /// Each with the address it is registered from.
-        users: Vec<(SipUser, String)>,
+        users: Vec<RegisteredUser>,
         /// Nothing of this roll was told before.
         is_first: bool,
         /// Nothing comes behind.
@@ -69,6 +69,9 @@ pub enum Told {
         from: String,
         /// What the device calls itself.
         user_agent: Option<String>,
+        /// By what.
+        #[serde(default)]
+        transport: Option<SipTransport>,
     },
     /// Somebody is registered no longer.
     Unregistered {
@@ -252,10 +255,7 @@ impl Teller {
         let mut all = all.into_iter().peekable();
         let mut is_first = true;
         loop {
-            let part = all.by_ref().take(ROLL_PART);
-            let users = part
-                .map(|registered| (registered.user, registered.from))
-                .collect();
+            let users = all.by_ref().take(ROLL_PART).collect();
             let is_last = all.peek().is_none();
             self.roll.push_back(Told::Roll {
                 users,
@@ -319,11 +319,13 @@ impl Teller {
                 user,
                 from,
                 user_agent,
+                transport,
                 ..
             } => Told::Registered {
                 user: user.clone(),
                 from: from.clone(),
                 user_agent: user_agent.clone(),
+                transport: *transport,
             },
             ZoneEvent::Unregistered { user, .. } => Told::Unregistered { user: user.clone() },
             ZoneEvent::RegistrationRefused { user, from, why, .. } => {
@@ -549,11 +551,13 @@ impl Hearing {
                 user,
                 from,
                 user_agent,
+                transport,
             } => Some(News::Event(ZoneEvent::Registered {
                 account,
                 user,
                 from: cut(&from),
                 user_agent: user_agent.as_deref().map(cut),
+                transport,
             })),
             Told::Unregistered { user } => Some(News::Event(ZoneEvent::Unregistered { account, user })),
             Told::Refused { user, from, why } => Some(News::Event(ZoneEvent::RegistrationRefused {
@@ -605,7 +609,7 @@ impl Hearing {
 
     fn take_roll(
         &mut self,
-        users: Vec<(SipUser, String)>,
+        users: Vec<RegisteredUser>,
         is_first: bool,
         is_last: bool,
     ) -> Result<Option<Vec<RegisteredUser>>, Misheard> {
@@ -613,9 +617,9 @@ impl Hearing {
             self.roll = Some(Vec::new());
         }
         let roll = self.roll.as_mut().ok_or(Misheard::OutOfOrder)?;
-        let registered = users.into_iter().map(|(user, from)| RegisteredUser {
-            user,
-            from: cut(&from),
+        let registered = users.into_iter().map(|user| RegisteredUser {
+            from: cut(&user.from),
+            ..user
         });
         roll.extend(registered);
         if roll.len() > USERS_MAX {

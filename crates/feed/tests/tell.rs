@@ -27,6 +27,7 @@ fn registered(user: &str) -> ZoneEvent {
         user: user.parse().unwrap(),
         from: "192.0.2.1:5060".to_owned(),
         user_agent: Some("Test".to_owned()),
+        transport: None,
     }
 }
 
@@ -43,6 +44,7 @@ fn roll(count: usize) -> Vec<RegisteredUser> {
     let user = |number| RegisteredUser {
         user: format!("u{number}").parse().unwrap(),
         from: "192.0.2.1:5060".to_owned(),
+        transport: None,
     };
     (0..count).map(user).collect()
 }
@@ -246,7 +248,7 @@ fn what_a_zone_does_not_tell_is_refused() {
         is_last: false,
     };
     let roll = |users: usize, is_first| Told::Roll {
-        users: roll(users).into_iter().map(|one| (one.user, one.from)).collect(),
+        users: roll(users),
         is_first,
         is_last: false,
     };
@@ -358,4 +360,17 @@ fn so_much_that_has_begun_waits_and_alerts_are_given_up_last() {
     let alerts = told.split_off(1);
     assert_eq!(alerts.len(), HAPPENED_MAX);
     assert_eq!(alerts.first(), Some(&News::Happened(Duration::ZERO, raised(2))));
+}
+
+#[test]
+fn the_roll_of_a_zone_that_tells_no_transport_is_heard() {
+    let told = r#"{"roll":{"users":[["hall","192.0.2.1:5060"]],"is_first":true,"is_last":true}}"#;
+    let told = serde_json::from_str(told).unwrap();
+    let heard = Hearing::new(account()).take(1, told).unwrap();
+    let hall = RegisteredUser {
+        user: "hall".parse().unwrap(),
+        from: "192.0.2.1:5060".to_owned(),
+        transport: None,
+    };
+    assert_eq!(heard, Some(News::Roll(vec![hall])));
 }

@@ -13,8 +13,8 @@ use model::status::{
     AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, ListenerReport,
     MessagesStatus, MicrophoneStatus, MissingReason, MulticastCodec, MulticastMode, MulticastStatus,
     NotHeardReason, PageReport, ProvisioningStep, Receipt, RegistrationRefusal, RegistrationStatus, Shown,
-    Signals, SinkHealth, SinkStatus, SlotStatus, SoundClass, SoundOrigin, Sounding, StopReason, Strobe,
-    StrobeColour, StrobePattern, Target, TargetRole, Verdict, ZoneEvent, ZoneReception, ZoneStatus,
+    Signals, SinkHealth, SinkStatus, SipTransport, SlotStatus, SoundClass, SoundOrigin, Sounding, StopReason,
+    Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict, ZoneEvent, ZoneReception, ZoneStatus,
     ZoneStream,
 };
 use model::{PageId, SlotKind};
@@ -484,8 +484,7 @@ fn the_events_of_a_zone_are_documented() {
             account: account(),
             user: "hall".parse().unwrap(),
             from: text("192.0.2.1:5060"),
-            user_agent: None,
-        },
+            user_agent: None, transport: Some(SipTransport::Tls), },
         ZoneEvent::Unregistered { .. } => ZoneEvent::Unregistered {
             account: account(),
             user: "hall".parse().unwrap(),

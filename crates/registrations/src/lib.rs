@@ -13,12 +13,13 @@ use model::SipUser;
 use model::directory::Epoch;
 use model::inventory::Timestamp;
 use model::status::{
-    CallRefusal, MissingReason, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent,
+    CallRefusal, MissingReason, PageReport, RegisteredUser, RegistrationRefusal, SipTransport, Verdict,
+    ZoneEvent,
 };
 use tokio::sync::watch;
 
 pub use resync::{Resync, Unasked};
-use zone::KnownZone;
+use zone::{Binding, KnownZone};
 pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
@@ -40,6 +41,10 @@ pub enum Registration {
         from: String,
         /// What the device calls itself, if it does.
         user_agent: Option<String>,
+        /// By what, if the zone tells it.
+        transport: Option<SipTransport>,
+        /// What people call the zone; empty where it has no name.
+        zone: String,
         /// At which zone, if it is none of this process.
         at: Option<RegisteredAt>,
     },
@@ -232,9 +237,16 @@ impl Known {
                 user,
                 from,
                 user_agent,
+                transport,
                 ..
             } => {
-                self.zone(zone).register(user, from, user_agent.as_deref(), now);
+                let binding = Binding {
+                    since: now,
+                    from: from.clone(),
+                    user_agent: user_agent.clone(),
+                    transport: *transport,
+                };
+                self.zone(zone).register(user, binding);
                 self.refused.remove(user.as_str());
                 self.without_media.remove(user.as_str());
             }
@@ -314,6 +326,7 @@ mod tests {
             user: user.parse().unwrap(),
             from: "192.0.2.1:5060".to_owned(),
             user_agent: None,
+            transport: None,
         }
     }
 
@@ -427,6 +440,7 @@ mod tests {
         let all = ["stays", "came"].map(|user| RegisteredUser {
             user: user.parse().unwrap(),
             from: "192.0.2.7:5060".to_owned(),
+            transport: None,
         });
 
         registrations.restate(&all, LATE);
@@ -473,6 +487,7 @@ mod tests {
             .map(|number| RegisteredUser {
                 user: format!("u{number}").parse().unwrap(),
                 from: String::new(),
+                transport: None,
             })
             .collect();
         registrations.restate_at("b", &all, EARLY);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::SipUser;
 use model::directory::{Epoch, USERS_MAX};
 use model::inventory::Timestamp;
-use model::status::RegisteredUser;
+use model::status::{RegisteredUser, SipTransport};
 
 use crate::{OWN, Registration};
 
@@ -70,11 +70,13 @@ pub(crate) struct KnownZone {
     gone_by_time: BTreeSet<(Timestamp, String)>,
 }
 
+/// How somebody is registered.
 #[derive(Debug)]
-struct Binding {
-    since: Timestamp,
-    from: String,
-    user_agent: Option<String>,
+pub(crate) struct Binding {
+    pub(crate) since: Timestamp,
+    pub(crate) from: String,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) transport: Option<SipTransport>,
 }
 
 impl KnownZone {
@@ -106,16 +108,11 @@ impl KnownZone {
         }
     }
 
-    pub(crate) fn register(&mut self, user: &SipUser, from: &str, user_agent: Option<&str>, now: Timestamp) {
+    pub(crate) fn register(&mut self, user: &SipUser, binding: Binding) {
         let is_known = self.registered_by_user.contains_key(user.as_str());
         if !is_known && self.registered_by_user.len() >= REGISTERED_MAX {
             return;
         }
-        let binding = Binding {
-            since: now,
-            from: from.to_owned(),
-            user_agent: user_agent.map(str::to_owned),
-        };
         self.registered_by_user.insert(user.to_string(), binding);
         if let Some(since) = self.gone_by_user.remove(user.as_str()) {
             self.gone_by_time.remove(&(since, user.to_string()));
@@ -152,9 +149,20 @@ impl KnownZone {
             self.registered_by_user.remove(&user);
             self.leave(&user, now);
         }
-        for RegisteredUser { user, from } in all {
+        for RegisteredUser {
+            user,
+            from,
+            transport,
+        } in all
+        {
             if !self.registered_by_user.contains_key(user.as_str()) {
-                self.register(user, from, None, now);
+                let binding = Binding {
+                    since: now,
+                    from: from.clone(),
+                    user_agent: None,
+                    transport: *transport,
+                };
+                self.register(user, binding);
             }
         }
     }
@@ -174,6 +182,8 @@ impl KnownZone {
             since: binding.since,
             from: binding.from.clone(),
             user_agent: binding.user_agent.clone(),
+            transport: binding.transport,
+            zone: self.title.clone(),
             at,
         })
     }

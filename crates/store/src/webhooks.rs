@@ -182,9 +182,33 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn prove_webhook(&mut self, id: &WebhookId, failure: Option<&str>) -> Result<bool, StoreError> {
         match failure {
-            None => self.move_webhook(id, |_| WebhookState::Active, "").await,
+            None => self.move_webhook(id, WebhookState::proved, "").await,
             Some(because) => self.move_webhook(id, WebhookState::failed, because).await,
         }
+    }
+
+    /// Turns a receiver off: what waits for it waits on, and nothing is added. It is turned on by being asked. Says whether there is such a
+    /// receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn disable_webhook(&mut self, id: &WebhookId) -> Result<bool, StoreError> {
+        self.move_webhook(id, |_| WebhookState::Disabled, "").await
+    }
+
+    /// Gives a receiver another secret: what happens waits for it until it has shown that it knows that. Says whether there is such a
+    /// receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn set_webhook_secret(&mut self, id: &WebhookId, secret: &Secret) -> Result<bool, StoreError> {
+        let values = [self.id(), id.as_str().into(), self.seal(secret, id)?];
+        let sql = "UPDATE webhook SET secret = $3 WHERE account = $1 AND id = $2";
+        self.transaction.execute(sql, &values).await?;
+        let because = "its secret token is another; validate it once the receiver has that";
+        self.move_webhook(id, WebhookState::failed, because).await
     }
 
     /// Brings a receiver into the state that follows from the one it is in. One that is sent everything has not failed.

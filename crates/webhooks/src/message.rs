@@ -1,7 +1,7 @@
 //! What messages say. Those of the phone API's document have exactly its fields; ours have the same frame.
 
 use model::inventory::{
-    Device, Holder, HolderKind, Line, Site, Timestamp, Uplink, WebhookEvent, WebhookMessage,
+    Device, EmergencyAddress, Holder, HolderKind, Line, Site, Timestamp, Uplink, WebhookEvent, WebhookMessage,
 };
 use model::status::PageReport;
 use model::{AccountId, Extension, PageId, Secret, SipUser};
@@ -100,7 +100,7 @@ impl Frame<'_> {
             router: "ZOOM",
             deliver_to: "SAFETY_TEAM",
             ringing_start_time: alert.started,
-            emergency_address: json!({}),
+            emergency_address: alert.emergency.map_or_else(|| json!({}), written),
         };
         self.message(WebhookEvent::EmergencyAlert, &json!(object))
     }
@@ -186,8 +186,21 @@ pub struct Alert<'a> {
     pub dialled: &'a Extension,
     /// The IP address that the caller is registered from, where that is known.
     pub address: Option<&'a str>,
+    /// Where emergency services are sent for that extension, where that is known.
+    pub emergency: Option<&'a EmergencyAddress>,
     /// When it began, as `2026-11-27T08:00:00Z`.
     pub started: &'a str,
+}
+
+fn written(address: &EmergencyAddress) -> Value {
+    json!({
+        "country": address.country.to_string(),
+        "address_line1": address.line1.as_str(),
+        "address_line2": address.line2.as_str(),
+        "city": address.city.as_str(),
+        "zip": address.zip.as_str(),
+        "state_code": address.state_code.as_str(),
+    })
 }
 
 /// The published form: of where a call comes from and goes to it has three and nine words, of which one each is true of a call from an

@@ -7,15 +7,19 @@
     reason = "a test may panic, and says what it skips"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
-    CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line, LineId,
-    LinePlace, MacAddress, Site, SiteId, SiteTitle, TimeZone, Timestamp, Uplink, WebhookMessage,
+    AddressId, AddressLine, CountryCode, Description, Device, DeviceType, DisplayName, EmergencyAddress,
+    Holder, HolderId, HolderKind, Line, LineId, LinePlace, MacAddress, Remark, Site, SiteId, SiteTitle,
+    TimeZone, Timestamp, Uplink, WebhookEvent, WebhookMessage,
 };
+use model::status::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 use model::{AccountId, DeviceId, PageId, Secret};
 use serde_json::{Map, Value, json};
+use webhooks::form;
 use webhooks::message::{Alert, Frame};
 
 /// Names the published document, where it lies elsewhere.
@@ -38,13 +42,31 @@ fn published() -> Option<Value> {
 
 /// Notes where a value is not what a schema says. It knows the words that the published document uses.
 fn compare(place: &str, schema: &Value, value: &Value, wrong: &mut Vec<String>) {
-    let is_right = match schema["type"].as_str() {
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let fits = |choice: &&Value| {
+            let mut wrong = Vec::new();
+            compare(place, choice, value, &mut wrong);
+            wrong.is_empty()
+        };
+        if choices.iter().filter(fits).count() != 1 {
+            wrong.push(format!("{place}: {value} is not one of its choices"));
+        }
+        return;
+    }
+    let is_of = |kind: &Value| match kind.as_str() {
         Some("object") => value.is_object(),
         Some("array") => value.is_array(),
         Some("string") => value.is_string(),
         Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        Some("null") => value.is_null(),
         // Another type would be one that this comparison does not know.
         _ => false,
+    };
+    let is_right = match schema["type"].as_array() {
+        Some(kinds) => kinds.iter().any(is_of),
+        None => is_of(&schema["type"]),
     };
     if !is_right {
         wrong.push(format!("{place}: {value} is no {}", schema["type"]));
@@ -147,7 +169,20 @@ fn messages() -> Vec<WebhookMessage> {
     };
     let (call, user) = (PageId::from_random(1), "desk".parse().unwrap());
     let dialled = "911".parse().unwrap();
+    let emergency = EmergencyAddress {
+        id: AddressId::from_random(1),
+        line1: AddressLine::new("1 Main Street").unwrap(),
+        line2: Remark::new("").unwrap(),
+        city: AddressLine::new("Vancouver").unwrap(),
+        state_code: AddressLine::new("BC").unwrap(),
+        zip: AddressLine::new("V5K 0A1").unwrap(),
+        country: CountryCode::new("CA").unwrap(),
+        is_default: true,
+        site: None,
+        holder: None,
+    };
     let alert = Alert {
+        emergency: Some(&emergency),
         call: &call,
         user: &user,
         caller: Some(&holder),
@@ -160,6 +195,7 @@ fn messages() -> Vec<WebhookMessage> {
         caller: None,
         site: None,
         address: None,
+        emergency: None,
         ..alert
     };
     vec![
@@ -196,6 +232,114 @@ fn every_message_has_the_published_form_with_passwords_and_without() {
         5,
         "the comparison sees what is wrong"
     );
+}
+
+/// What is told besides what is published.
+fn own_messages() -> Vec<WebhookMessage> {
+    let account: AccountId = "acme".parse().unwrap();
+    let frame = Frame {
+        account: &account,
+        at: Timestamp(1_625_034_680_324),
+        id: 1,
+    };
+    let known = Device {
+        model: Some("8180".to_owned()),
+        firmware: Some("5.5".to_owned()),
+        ..device()
+    };
+    let (page, extension, talker) = (
+        PageId::from_random(1),
+        "700".parse().unwrap(),
+        "desk".parse().unwrap(),
+    );
+    let mut messages = vec![
+        frame.device_state(&device(), true, Timestamp(1)),
+        frame.device_state(&known, false, Timestamp(1)),
+        frame.page_started(&page, &extension, &talker, 3),
+        frame.test("owner@example.com"),
+    ];
+    let refused = MissingReason::Refused {
+        status: 486,
+        text: Some("busy".to_owned()),
+    };
+    let verdicts = [
+        Verdict::Heard,
+        Verdict::NotHeard {
+            why: NotHeardReason::Muted,
+        },
+        Verdict::Answered {
+            loss_permille: Some(3),
+        },
+        Verdict::Missing { why: refused },
+        Verdict::Missing {
+            why: MissingReason::NotRegistered,
+        },
+    ];
+    let receipt = Receipt {
+        page: page.clone(),
+        played_ms: 900,
+        expected_ms: 2_000,
+        lost: 3,
+        concealed_ms: 40,
+        interrupted_ms: 0,
+        first_audio_ms: Some(120),
+        level_dbfs: Some(-20.5),
+        muted: false,
+        sink_healthy: true,
+    };
+    let listeners = verdicts.map(|verdict| ListenerReport {
+        user: "hall".parse().unwrap(),
+        name: "Hall".to_owned(),
+        receipt: (verdict == Verdict::Heard).then(|| receipt.clone()),
+        verdict,
+        first_audio_ms: None,
+        devices: 1,
+        heard_devices: 0,
+    });
+    let report = PageReport {
+        page,
+        extension,
+        talker,
+        duration_ms: 2_000,
+        listeners: listeners.into(),
+    };
+    messages.push(frame.page_ended(&report));
+    messages
+}
+
+#[test]
+fn every_message_has_the_form_that_our_own_document_tells() {
+    let mut told = BTreeSet::new();
+    for message in messages().into_iter().chain(own_messages()) {
+        told.insert(message.event);
+        for body in [Some(&message.body), message.body_with_passwords.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let body: Value = serde_json::from_str(body.reveal()).unwrap();
+            let mut wrong = Vec::new();
+            compare(message.event.as_str(), &form(message.event), &body, &mut wrong);
+            assert_eq!(wrong, Vec::<String>::new());
+        }
+    }
+    let all = WebhookEvent::CHOICES.into_iter().chain([WebhookEvent::Test]);
+    assert_eq!(told, all.collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn an_alert_says_where_emergency_services_are_sent() {
+    let object = |message: &WebhookMessage| {
+        let said: Value = serde_json::from_str(message.body.reveal()).unwrap();
+        said["payload"]["object"]["emergency_address"].clone()
+    };
+    let messages = messages();
+    assert_eq!(
+        object(&messages[3]),
+        json!({
+            "country": "CA", "address_line1": "1 Main Street", "address_line2": "", "city": "Vancouver", "zip": "V5K 0A1", "state_code": "BC",
+        })
+    );
+    assert_eq!(object(&messages[4]), json!({}));
 }
 
 #[test]

@@ -140,6 +140,7 @@ async fn a_device_is_online_while_one_of_its_lines_is_registered() {
         user: user.parse().unwrap(),
         from: "192.0.2.7:40000".to_owned(),
         user_agent: None,
+        transport: None,
     };
 
     program.registrations.note(&event, Timestamp(1));
@@ -333,6 +334,7 @@ async fn a_device_that_restarts_when_it_is_told_to_is_told_by_its_zone() {
         user: user.clone(),
         from: "192.0.2.7:40000".to_owned(),
         user_agent: None,
+        transport: None,
     };
     program.registrations.note(&event, Timestamp(1));
     let mut orders = program.give_resyncs();
@@ -340,12 +342,16 @@ async fn a_device_that_restarts_when_it_is_told_to_is_told_by_its_zone() {
 
     let (answer, asked) = tokio::join!(program.post(&path, json!({})), async {
         let order = orders.recv().await.unwrap();
+        let written = program.audit().await.remove(0).1;
         order.asked.send(1).unwrap();
-        (order.users, order.restarts)
+        (order.users, order.restarts, written)
     });
 
-    assert_eq!((answer.status, asked), (StatusCode::ACCEPTED, (vec![user], true)));
-    assert_eq!(program.audit().await[0].1, "restart device");
+    let before = "restart device".to_owned();
+    assert_eq!(
+        (answer.status, asked),
+        (StatusCode::ACCEPTED, (vec![user], true, before))
+    );
     let refused = program.post(&format!("/devices/{phone}/reboot"), json!({})).await;
     assert_eq!(refused.refusal(), (400, 400));
 }

@@ -28,7 +28,8 @@ use crate::{ApiSetup, Happenings, router};
 
 const SECRET: &str = "the secret of the client";
 const CALLER: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
-const EVERYTHING: &str = "oyez:credentials oyez:page oyez:read oyez:write phone:read:admin phone:write:admin";
+const EVERYTHING: &str =
+    "oyez:credentials oyez:page oyez:read oyez:webhooks oyez:write phone:read:admin phone:write:admin";
 
 /// A service, and a program that asks it.
 struct Program {

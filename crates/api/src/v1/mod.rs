@@ -6,6 +6,7 @@ mod events;
 mod page_groups;
 mod pages;
 mod shapes;
+mod webhooks;
 
 pub(crate) use events::Streams;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub(crate) use events::{STREAMS_MAX, STREAMS_PER_CLIENT_MAX};
 #[cfg(test)]
 pub(crate) use pages::SOUND_LENGTH_MAX;
 pub(crate) use shapes::moment;
+pub(crate) use webhooks::webhooks_document;
 
 use crate::operation::Operation;
 
@@ -33,6 +35,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         page_groups::operations(),
         pages::operations(),
         events::operations(),
+        webhooks::operations(),
     ]
     .into_iter()
     .flatten()

@@ -1,7 +1,7 @@
 //! What several resources have in their answers.
 
 use model::inventory::{Attempt, AttemptOutcome, Holder, HolderKind, Site, Timestamp};
-use model::status::RegistrationRefusal;
+use model::status::{RegistrationRefusal, SipTransport};
 use registrations::Registration;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,6 +47,12 @@ pub(super) struct RegistrationShown {
     /// What the device calls itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    /// By what it is registered: udp, tcp or tls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+    /// The zone that it is registered at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
@@ -148,6 +154,8 @@ impl RegistrationShown {
             since: None,
             from: None,
             user_agent: None,
+            transport: None,
+            zone: None,
             cause: None,
         };
         match registration {
@@ -156,12 +164,16 @@ impl RegistrationShown {
                 since,
                 from,
                 user_agent,
+                transport,
+                zone,
                 ..
             }) => Self {
                 status: RegistrationStatus::Registered,
                 since: Some(moment(*since)),
                 from: Some(from.clone()),
                 user_agent: user_agent.clone(),
+                transport: transport.map(SipTransport::as_str),
+                zone: Some(zone.clone()).filter(|zone| !zone.is_empty()),
                 cause: None,
             },
             Some(Registration::Gone { since }) => Self {
@@ -173,8 +185,8 @@ impl RegistrationShown {
                 status: RegistrationStatus::Refused,
                 since: Some(moment(*at)),
                 from: Some(from.clone()),
-                user_agent: None,
                 cause: Some(Cause::of(*why)),
+                ..none
             },
         }
     }

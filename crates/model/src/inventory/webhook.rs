@@ -256,16 +256,19 @@ pub enum WebhookState {
     Stopped,
     /// It has shown before that it knows its secret, and is about to be asked again; what happens waits for it.
     Rechecking,
+    /// Somebody has turned it off: nothing is sent, and what happens is not kept for it.
+    Disabled,
 }
 
 impl WebhookState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unproved,
         Self::Checking,
         Self::Active,
         Self::Stopped,
         Self::Rechecking,
+        Self::Disabled,
     ];
 
     /// The state as it is stored.
@@ -277,6 +280,7 @@ impl WebhookState {
             Self::Active => "active",
             Self::Stopped => "stopped",
             Self::Rechecking => "rechecking",
+            Self::Disabled => "disabled",
         }
     }
 
@@ -284,15 +288,22 @@ impl WebhookState {
     #[must_use]
     pub const fn asked(self) -> Self {
         match self {
-            Self::Unproved | Self::Checking => Self::Checking,
+            Self::Unproved | Self::Checking | Self::Disabled => Self::Checking,
             Self::Active | Self::Stopped | Self::Rechecking => Self::Rechecking,
         }
     }
 
-    /// The state after it has not shown that it knows its secret.
+    /// The state after it has shown that it knows its secret, if it was asked.
+    #[must_use]
+    pub const fn proved(self) -> Self {
+        if self.is_asked() { Self::Active } else { self }
+    }
+
+    /// The state after it has not shown that it knows its secret, or has been given another one.
     #[must_use]
     pub const fn failed(self) -> Self {
         match self {
+            Self::Disabled => Self::Disabled,
             Self::Unproved | Self::Checking => Self::Unproved,
             Self::Active | Self::Stopped | Self::Rechecking => Self::Stopped,
         }

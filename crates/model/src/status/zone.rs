@@ -32,13 +32,41 @@ pub struct AccountStatus {
     pub pages: u64,
 }
 
+/// By what a SIP request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SipTransport {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TLS.
+    Tls,
+}
+
+impl SipTransport {
+    /// The transport as it is told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+}
+
 /// A user who is registered at a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RegisteredUser {
     /// Who.
     pub user: SipUser,
     /// The address of its first binding.
     pub from: String,
+    /// Its transport, if the zone tells it.
+    #[serde(default)]
+    pub transport: Option<SipTransport>,
 }
 
 /// A page of which the end has not been told.
@@ -69,6 +97,9 @@ pub enum ZoneEvent {
         from: String,
         /// What it calls itself, if it does.
         user_agent: Option<String>,
+        /// By what the request came, if the zone tells it.
+        #[serde(default)]
+        transport: Option<SipTransport>,
     },
     /// A user's last binding is gone.
     Unregistered {

@@ -386,6 +386,8 @@ mod tests {
             since: Timestamp(0),
             from: String::new(),
             user_agent: None,
+            transport: None,
+            zone: String::new(),
             at: None,
         })
     }

@@ -20,7 +20,7 @@ use crate::provisioning::sha256;
 const TOKEN_LIFE_SECONDS: u64 = 365 * 24 * 3600;
 
 /// The scopes that are offered; others can be typed.
-const SCOPES: [(&str, &str); 3] = [
+const SCOPES: [(&str, &str); 8] = [
     (
         "phone:read:admin",
         "Read everything but passwords (phone:read:admin)",
@@ -30,6 +30,20 @@ const SCOPES: [(&str, &str); 3] = [
         "phone:read:sip_credentials:admin",
         "Read SIP passwords of generic devices (phone:read:sip_credentials:admin)",
     ),
+    (
+        "oyez:read",
+        "API v1: read everything but passwords, and hear what happens (oyez:read)",
+    ),
+    (
+        "oyez:write",
+        "API v1: change assignments and page groups, rotate passwords, order devices (oyez:write)",
+    ),
+    ("oyez:page", "API v1: page (oyez:page)"),
+    (
+        "oyez:credentials",
+        "API v1: read passwords of generic devices, make claim codes (oyez:credentials)",
+    ),
+    ("oyez:webhooks", "API v1: manage webhooks (oyez:webhooks)"),
 ];
 
 #[derive(Template)]
@@ -80,7 +94,7 @@ impl Fields {
             Field::new(
                 "further",
                 "Further Scopes",
-                "Optional: names from the API's document with spaces between them, such as phone:read:list_devices:admin.",
+                "Optional: names from the API's document with spaces between them, such as phone:read:list_devices:admin or oyez:devices:read.",
                 Control::Text(&[]),
             ),
         ])

@@ -78,11 +78,16 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
             from,
             user_agent,
             at,
+            transport,
+            ..
         }) => {
             let agent = user_agent
                 .as_ref()
                 .map_or_else(String::new, |agent| format!(", {agent}"));
-            let told = format!("since {} from {from}{agent}", shown(*since));
+            let by = transport.map_or_else(String::new, |transport| {
+                format!(" by {}", transport.as_str().to_ascii_uppercase())
+            });
+            let told = format!("since {} from {from}{by}{agent}", shown(*since));
             match at {
                 None => ("good", "Registered", told),
                 Some(RegisteredAt {

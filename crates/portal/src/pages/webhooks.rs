@@ -105,6 +105,7 @@ fn state_of(hook: &Webhook) -> &'static str {
         WebhookState::Checking | WebhookState::Rechecking => "Being validated",
         WebhookState::Active => "Active",
         WebhookState::Stopped => "Stopped: what happens waits",
+        WebhookState::Disabled => "Disabled: nothing is sent until it is validated",
     }
 }
 

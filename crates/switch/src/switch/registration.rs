@@ -9,6 +9,7 @@ use sip::message::{HeaderName, Message, Method, OwnedMethod};
 use sip::uri::Uri;
 use sip::user_agent::{OutgoingRequest, Reply};
 
+use super::reporting::transport_of;
 use super::{Output, Switch};
 use crate::config::KeepAliveManner;
 use crate::identity::Unidentified;
@@ -164,6 +165,7 @@ impl Switch {
             user,
             from: flow.remote.to_string(),
             user_agent,
+            transport: Some(transport_of(flow)),
         });
     }
 

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use model::SipUser;
 use model::directory::{Applied, Update};
-use model::status::{AccountStatus, OngoingPage, RegisteredUser, ZoneEvent, ZoneStatus};
+use model::status::{AccountStatus, OngoingPage, RegisteredUser, SipTransport, ZoneEvent, ZoneStatus};
+
+use sip::flow::{Flow, Transport};
 
 use super::Switch;
 use crate::registrar::Binding;
@@ -62,6 +64,7 @@ impl Switch {
         let registered = self.registrar.users().map(|(user, binding)| RegisteredUser {
             user: user.clone(),
             from: binding.flow.remote.to_string(),
+            transport: Some(transport_of(&binding.flow)),
         });
         registered.collect()
     }
@@ -119,4 +122,13 @@ impl Switch {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// By what a flow carries, as it is told.
+pub(super) const fn transport_of(flow: &Flow) -> SipTransport {
+    match flow.transport {
+        Transport::Udp => SipTransport::Udp,
+        Transport::Tcp => SipTransport::Tcp,
+        Transport::Tls => SipTransport::Tls,
+    }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::directory::{DigestAlgorithm, Edit, Epoch, Update};
-use model::status::{RegistrationRefusal, ZoneEvent};
+use model::status::{RegistrationRefusal, SipTransport, ZoneEvent};
 use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
 use sip::flow::{Flow, Transport};
 use sip::message::{HeaderName, Message, Method};
@@ -61,6 +61,7 @@ fn a_register_is_challenged_once_and_accepted_with_its_lifetime() {
         user,
         from,
         user_agent,
+        transport,
         ..
     } = &world.events[0]
     else {
@@ -69,6 +70,8 @@ fn a_register_is_challenged_once_and_accepted_with_its_lifetime() {
     assert_eq!((user.as_str(), from.as_str()), ("anna", "10.7.0.1:5060"));
     assert_eq!(user_agent.as_deref(), Some("phone-0"));
     assert_eq!((&registered[0].user, &registered[0].from), (user, from));
+    assert_eq!(*transport, Some(SipTransport::Tls));
+    assert_eq!(registered[0].transport, *transport);
     assert_eq!(registered.len(), 1);
 }
 

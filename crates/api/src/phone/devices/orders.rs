@@ -51,7 +51,15 @@ pub(crate) async fn reboot(call: Call, _: Nothing, _: Nothing) -> Result<Accepte
     if !Resync::can_restart(device.kind) {
         return Err(unsupported());
     }
-    let asked = Resync::ask(call.setup().resyncs.as_ref(), users, true).await;
+    let Some(resyncs) = &call.setup().resyncs else {
+        return Err(unsupported());
+    };
+    // It is written down before it is done: what restarts a device is known even if this process ends meanwhile.
+    let mut writing = call.store().write().await?;
+    let detail = format!("{} ({})", device.name, device.mac);
+    call.note(&mut writing, "restart device", detail).await?;
+    writing.commit().await?;
+    let asked = Resync::ask(Some(resyncs), users, true).await;
     asked.map_err(|why| match why {
         Unasked::NoZone => unsupported(),
         Unasked::Ended | Unasked::NotRegistered => offline(),
@@ -59,10 +67,6 @@ pub(crate) async fn reboot(call: Call, _: Nothing, _: Nothing) -> Result<Accepte
             Refusal::bad("Operation is too frequent. Please try again in a few minutes.")
         }
     })?;
-    let mut writing = call.store().write().await?;
-    let detail = format!("{} ({})", device.name, device.mac);
-    call.note(&mut writing, "restart device", detail).await?;
-    writing.commit().await?;
     Ok(Accepted)
 }
 

@@ -1,7 +1,8 @@
 //! Devices, their slots, and what was tried in their name.
 
+use model::directory::Epoch;
 use model::inventory::{Attempt, AttemptOutcome, MacAddress};
-use model::status::{RegistrationRefusal, ZoneEvent};
+use model::status::{RegistrationRefusal, SipTransport, ZoneEvent};
 
 use super::*;
 
@@ -79,7 +80,11 @@ async fn a_device_is_told_with_its_verdict_its_evidence_and_its_slots() {
         user,
         from: "192.0.2.7:5060".to_owned(),
         user_agent: Some("oyez".to_owned()),
+        transport: Some(SipTransport::Tls),
     };
+    program
+        .registrations
+        .name_own("zone-a", Epoch(1), Timestamp(4_000));
     program.registrations.note(&registered, Timestamp(4_000));
     let slots = program.get_v1(&format!("{path}/slots")).await.found();
     let slot = &slots["slots"][0];
@@ -91,7 +96,15 @@ async fn a_device_is_told_with_its_verdict_its_evidence_and_its_slots() {
         ),
         (&json!("page"), &json!(1), &json!("701"))
     );
-    assert_eq!(slot["registration"]["status"], json!("registered"));
+    let registration = &slot["registration"];
+    assert_eq!(
+        (
+            &registration["status"],
+            &registration["transport"],
+            &registration["zone"]
+        ),
+        (&json!("registered"), &json!("tls"), &json!("zone-a"))
+    );
     let row = &program.get_v1("/devices").await.found()["devices"][0];
     assert_eq!(
         (&row["verdict"], &row["slots"], &row["slots_registered"]),

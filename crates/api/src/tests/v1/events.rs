@@ -60,6 +60,7 @@ impl Program {
             user: user.parse().unwrap(),
             from: "192.0.2.7:5060".to_owned(),
             user_agent: None,
+            transport: None,
         };
         self.happenings.note(&event, None, Timestamp(1_000));
     }

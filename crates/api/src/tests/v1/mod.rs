@@ -7,6 +7,7 @@ mod page_groups;
 mod pages;
 mod repeats;
 mod slots;
+mod webhooks;
 
 use super::*;
 

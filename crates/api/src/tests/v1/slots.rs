@@ -180,6 +180,26 @@ async fn a_device_is_asked_to_fetch_through_its_zone() {
 }
 
 #[tokio::test]
+async fn a_restart_is_in_the_audit_before_the_device_is_told() {
+    let mut program = Program::with(EVERYTHING).await;
+    let device = program.add_device("00:22:EE:0A:0B:0C", "algo").await;
+    let mut orders = program.give_resyncs();
+    let path = format!("/devices/{device}/restart");
+
+    let (answer, written) = tokio::join!(program.post_v1(&path, json!({})), async {
+        let order = orders.recv().await.unwrap();
+        let written = program.audit().await.remove(0).1;
+        order.asked.send(1).unwrap();
+        written
+    });
+
+    assert_eq!(
+        (answer.status, written.as_str()),
+        (StatusCode::ACCEPTED, "restart device")
+    );
+}
+
+#[tokio::test]
 async fn the_account_the_client_and_what_was_done_are_told() {
     let mut program = Program::with(EVERYTHING).await;
     for number in 701..=703 {

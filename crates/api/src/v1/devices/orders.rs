@@ -42,11 +42,10 @@ async fn order(call: Call, restarts: bool) -> Result<Accepted, Refusal> {
         return Err(Refusal::conflict(why));
     }
     let users = users_of(&call, &device).await?;
-    let asked = Resync::ask(call.setup().resyncs.as_ref(), users, restarts).await;
-    asked.map_err(|why| match why {
-        Unasked::NoZone | Unasked::Ended | Unasked::NotRegistered => Refusal::conflict(why),
-        Unasked::Busy | Unasked::Unknown => Refusal::no_room(why),
-    })?;
+    let Some(resyncs) = &call.setup().resyncs else {
+        return Err(Refusal::conflict(Unasked::NoZone));
+    };
+    // It is written down before it is done: what restarts a device is known even if this process ends meanwhile.
     let mut writing = call.store().write().await?;
     let detail = format!("{} ({})", device.name, device.mac);
     let action = if restarts {
@@ -56,6 +55,11 @@ async fn order(call: Call, restarts: bool) -> Result<Accepted, Refusal> {
     };
     call.note(&mut writing, action, detail).await?;
     writing.commit().await?;
+    let asked = Resync::ask(Some(resyncs), users, restarts).await;
+    asked.map_err(|why| match why {
+        Unasked::NoZone | Unasked::Ended | Unasked::NotRegistered => Refusal::conflict(why),
+        Unasked::Busy | Unasked::Unknown => Refusal::no_room(why),
+    })?;
     Ok(Accepted)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::inventory::{Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
+use model::inventory::{EmergencyAddress, Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
 use model::status::ZoneEvent;
 use model::{Extension, PageId, SipUser, SlotPosition};
 use registrations::Registrations;
@@ -143,6 +143,10 @@ async fn raised(
         Some(site) => scope.site(site).await?,
         None => None,
     };
+    let emergency = match caller {
+        Some(caller) => emergency_address(scope, caller).await?,
+        None => None,
+    };
     let started = written(frame.at);
     Ok(Some(frame.emergency_alert(&Alert {
         call,
@@ -151,8 +155,26 @@ async fn raised(
         site: site.as_ref(),
         dialled,
         address: address.as_deref(),
+        emergency: emergency.as_ref(),
         started: &started,
     })))
+}
+
+/// Where emergency services are sent for an extension: its own address, else that of its site, else that of the account.
+async fn emergency_address(
+    scope: &mut Scope<'_, '_>,
+    caller: &Holder,
+) -> Result<Option<EmergencyAddress>, StoreError> {
+    let profile = scope.holder_profile(&caller.id).await?;
+    if let Some(own) = profile.and_then(|profile| profile.address) {
+        return scope.address(&own).await;
+    }
+    if caller.site.is_some()
+        && let Some(address) = scope.default_address(caller.site.as_ref()).await?
+    {
+        return Ok(Some(address));
+    }
+    scope.default_address(None).await
 }
 
 /// The IP address that somebody is registered from.

@@ -328,6 +328,7 @@ async fn the_slots_are_fetched_alone_when_the_stream_says_that_something_has_cha
             user,
             from: "192.0.2.1:5061".to_owned(),
             user_agent: None,
+            transport: None,
         },
         Timestamp(0),
     );
@@ -390,6 +391,7 @@ async fn check_names_one_cause_with_its_evidence() {
         user,
         from: "192.0.2.77:5061".to_owned(),
         user_agent: Some("Algo 8301".to_owned()),
+        transport: None,
     };
     visit.registrations.note(&registered, Timestamp(3_000));
     let page = visit.get(&check).await.text;

@@ -126,6 +126,7 @@ async fn the_guide_leads_step_by_step_to_a_heard_page() {
         user: line.user,
         from: "192.0.2.1:5061".to_owned(),
         user_agent: None,
+        transport: None,
     };
     visit.registrations.note(&registered, Timestamp(0));
     assert_eq!(next().await, "Page it");
@@ -149,6 +150,7 @@ async fn zones_are_listed_with_how_they_are_connected_and_which_directory_they_h
         user: "line1".parse().unwrap(),
         from: "192.0.2.7:5061".to_owned(),
         user_agent: None,
+        transport: None,
     };
     registrations.note_at("b", &hall, Timestamp(0));
     let page = visit.get("/zones").await.text;
