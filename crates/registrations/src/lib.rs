@@ -6,7 +6,7 @@
 mod resync;
 mod zone;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::SipUser;
@@ -29,6 +29,11 @@ const OWN: &str = "";
 
 /// The status by which somebody says that what is offered of media does not suit it (RFC 3261 §21.4.26).
 const NOT_ACCEPTABLE_HERE: u16 = 488;
+
+/// Says whether what somebody is registered by was told by a zone that is not connected.
+fn is_lost(registration: &Registration) -> bool {
+    matches!(registration, Registration::Registered { at: Some(at), .. } if at.lost_since.is_some())
+}
 
 /// What is known of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +198,6 @@ impl Registrations {
             .zone_by_name
             .values()
             .filter_map(|zone| zone.registered(user));
-        let is_lost = |registration: &Registration| matches!(registration, Registration::Registered { at: Some(at), .. } if at.lost_since.is_some());
         if let Some(registered) = registered.min_by_key(is_lost) {
             return Some(registered);
         }
@@ -204,6 +208,15 @@ impl Registrations {
             .filter_map(|zone| zone.gone(user))
             .max();
         refused.or_else(|| gone.map(|since| Registration::Gone { since }))
+    }
+
+    /// The zones that a user is registered at, of those that are connected, by name.
+    #[must_use]
+    pub fn zones_of(&self, user: &str) -> BTreeSet<String> {
+        let known = self.known();
+        let zones = known.zone_by_name.values();
+        let serving = zones.filter(|zone| zone.registered(user).is_some_and(|known| !is_lost(&known)));
+        serving.map(|zone| zone.title.clone()).collect()
     }
 
     /// When a call of a user last found no media that both sides take: one without SRTP, mostly. It is forgotten once one does, and when it

@@ -20,6 +20,12 @@ pub fn form(event: WebhookEvent) -> Value {
             }),
             &[],
         ),
+        WebhookEvent::DeviceMoved => closed(
+            json!({
+                "device_id": text(), "device_name": text(), "mac_address": text(), "from_zone": text(), "to_zone": text(),
+            }),
+            &[],
+        ),
         WebhookEvent::PageStarted => closed(
             json!({
                 "page": text(), "extension": text(), "talker": text(),
@@ -174,7 +180,9 @@ fn closed(properties: Value, optional: &[&str]) -> Value {
         .map(|(name, _)| name)
         .filter(|name| !optional.contains(&name.as_str()))
         .collect();
-    json!({
-        "type": "object", "required": required, "properties": properties, "additionalProperties": false,
-    })
+    let mut object = json!({ "type": "object", "required": required, "additionalProperties": false });
+    if let Some(object) = object.as_object_mut() {
+        object.insert("properties".to_owned(), properties);
+    }
+    object
 }

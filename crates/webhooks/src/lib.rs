@@ -19,9 +19,11 @@ pub mod address;
 mod courier;
 mod form;
 pub mod message;
+mod moves;
 mod presence;
 pub mod signature;
 
 pub use courier::{Courier, Head, IN_FLIGHT_MAX, Next, Outcome, Output, RetryPlan, RetryPlanError, Wanted};
 pub use form::form;
+pub use moves::{Moved, Moves};
 pub use presence::{DOWN_AFTER, Presence, START_GRACE, Told};

@@ -53,6 +53,19 @@ impl Frame<'_> {
         self.message(event, &object)
     }
 
+    /// Another zone serves a device than before.
+    #[must_use]
+    pub fn device_moved(&self, device: &Device, from: &str, to: &str) -> WebhookMessage {
+        let object = json!({
+            "device_id": device.id,
+            "device_name": device.name.as_str(),
+            "mac_address": mac_of(device),
+            "from_zone": from,
+            "to_zone": to,
+        });
+        self.message(WebhookEvent::DeviceMoved, &object)
+    }
+
     /// What has to be typed into a generic device is different from before. Its accounts stand only in what those are sent who are
     /// told passwords: the published form has none without.
     #[must_use]

@@ -82,7 +82,7 @@ fn compare(place: &str, schema: &Value, value: &Value, wrong: &mut Vec<String>) 
         }
     }
     for name in schema["required"].as_array().into_iter().flatten() {
-        if value.get(name.as_str().unwrap()).is_none() {
+        if value.is_object() && value.get(name.as_str().unwrap()).is_none() {
             wrong.push(format!("{place}: {name} is missing"));
         }
     }
@@ -256,6 +256,7 @@ fn own_messages() -> Vec<WebhookMessage> {
         frame.device_state(&device(), true, Timestamp(1)),
         frame.device_state(&known, false, Timestamp(1)),
         frame.page_started(&page, &extension, &talker, 3),
+        frame.device_moved(&device(), "a", "b"),
         frame.test("owner@example.com"),
     ];
     let refused = MissingReason::Refused {

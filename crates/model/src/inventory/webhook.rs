@@ -21,6 +21,8 @@ pub enum WebhookEvent {
     DeviceUp,
     /// A device has been registered with none of its extensions for a while.
     DeviceDown,
+    /// Another zone serves a device than before.
+    DeviceMoved,
     /// A page has begun.
     PageStarted,
     /// A page has ended, with who has heard it.
@@ -31,12 +33,13 @@ pub enum WebhookEvent {
 
 impl WebhookEvent {
     /// Every event that can be chosen, in the order a form shows them.
-    pub const CHOICES: [Self; 7] = [
+    pub const CHOICES: [Self; 8] = [
         Self::DeviceRegistration,
         Self::GenericDeviceProvision,
         Self::EmergencyAlert,
         Self::DeviceUp,
         Self::DeviceDown,
+        Self::DeviceMoved,
         Self::PageStarted,
         Self::PageEnded,
     ];
@@ -50,6 +53,7 @@ impl WebhookEvent {
             Self::EmergencyAlert => "phone.emergency_alert",
             Self::DeviceUp => "oyez.device_up",
             Self::DeviceDown => "oyez.device_down",
+            Self::DeviceMoved => "oyez.device_moved",
             Self::PageStarted => "oyez.page_started",
             Self::PageEnded => "oyez.page_ended",
             Self::Test => "oyez.test",
@@ -65,6 +69,7 @@ impl WebhookEvent {
             Self::EmergencyAlert => "An emergency alert is raised",
             Self::DeviceUp => "A device is up",
             Self::DeviceDown => "A device is down",
+            Self::DeviceMoved => "Another zone serves a device",
             Self::PageStarted => "A page has begun",
             Self::PageEnded => "A page has ended, and who has heard it",
             Self::Test => "A test",

@@ -10,7 +10,7 @@ use store::{Store, timestamp};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
-use zone::RollCall;
+use zone::{RollCall, Zone};
 
 /// What a zone tells of.
 pub(super) const OF_ZONES: [HappeningKind; 3] = [
@@ -30,14 +30,14 @@ impl Drop for Noting {
 
 /// Notes what happens from now on; what the zone tells until it has ended.
 pub(super) fn note(
-    zone: Option<(broadcast::Receiver<ZoneEvent>, RollCall)>,
+    zone: Option<&Zone>,
     store: &Arc<Store>,
     account: &AccountId,
 ) -> (Arc<Happenings>, Noting) {
     let happenings = Arc::new(Happenings::default());
-    if let Some((events, roll_call)) = zone {
+    if let Some(zone) = zone {
         let (account, happenings) = (account.clone(), Arc::clone(&happenings));
-        tokio::spawn(of_zone(events, roll_call, account, happenings));
+        tokio::spawn(of_zone(zone.subscribe(), zone.roll_call(), account, happenings));
     }
     let noting = of_store(Arc::clone(store), account.clone(), Arc::clone(&happenings));
     (happenings, noting)

@@ -179,10 +179,8 @@ impl Service {
         if let Some(running) = &zone {
             webhooks.hear(running.zone.subscribe());
         }
-        let events = zone
-            .as_ref()
-            .map(|running| (running.zone.subscribe(), running.zone.roll_call()));
-        let (happenings, noting) = happenings::note(events, &store, &opened.account.id);
+        let heard = zone.as_ref().map(|running| &running.zone);
+        let (happenings, noting) = happenings::note(heard, &store, &opened.account.id);
         let authority = foundation.certificates.authority()?;
         let answering = Answering::new(&store, &opened.account.id, &registrations, Arc::clone(&authority));
         let questions = Questions::serve(&foundation.state, answering).await?;

@@ -1,7 +1,7 @@
 //! Devices that come and go. What is shared of registrations is looked at as a whole, so nothing is missed where much happens at a
 //! time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use registrations::{Registration, Registrations};
 use store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use webhooks::{Presence, Told};
+use webhooks::{Moved, Moves, Presence, Told};
 
 use super::{RETRY_AFTER, frame, now, until};
 
@@ -58,6 +58,9 @@ struct Watching {
     presence: Option<Presence>,
     /// What is to be told, the first last.
     untold: Vec<Told>,
+    moves: Moves,
+    /// Devices that have moved and are to be told of.
+    moved: Vec<Moved>,
 }
 
 impl Watching {
@@ -68,6 +71,8 @@ impl Watching {
             users_by_device: None,
             presence: None,
             untold: Vec::new(),
+            moves: Moves::default(),
+            moved: Vec::new(),
             store,
             account,
             registrations,
@@ -98,6 +103,14 @@ impl Watching {
             .iter()
             .map(|(device, users)| (device.clone(), users.iter().any(is_up)));
         presence.handle_seen(&seen.collect(), now());
+        let zones_of = |users: &Vec<String>| -> BTreeSet<String> {
+            let zones = users.iter().map(|user| self.registrations.zones_of(user));
+            zones.flatten().collect()
+        };
+        let zones = users
+            .iter()
+            .map(|(device, users)| (device.clone(), zones_of(users)));
+        self.moved.extend(self.moves.handle_seen(&zones.collect()));
         self.untold.extend(std::iter::from_fn(|| presence.poll_output()));
         self.untold.reverse();
         self.tell_all().await
@@ -136,6 +149,23 @@ impl Watching {
             }
             writing.commit().await?;
             self.untold.truncate(rest);
+        }
+        self.tell_moved().await
+    }
+
+    async fn tell_moved(&mut self) -> Result<(), StoreError> {
+        while !self.moved.is_empty() {
+            let rest = self.moved.len().saturating_sub(BATCH);
+            let mut writing = self.store.write().await?;
+            let mut scope = writing.account(&self.account);
+            for moved in self.moved.iter().skip(rest) {
+                if let Some(device) = scope.device(&moved.device).await? {
+                    let message = frame(&self.account)?.device_moved(&device, &moved.from, &moved.to);
+                    scope.queue_webhook_message(&message).await?;
+                }
+            }
+            writing.commit().await?;
+            self.moved.truncate(rest);
         }
         Ok(())
     }
