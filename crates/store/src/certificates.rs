@@ -159,6 +159,20 @@ fn certificate(row: Row) -> Result<IssuedCertificate, StoreError> {
 }
 
 impl Scope<'_, '_> {
+    /// Lists the certificates of this service's that a device of the account had and that were taken back, for good.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn taken_back(&mut self, device: &DeviceId) -> Result<Vec<TokenHash>, StoreError> {
+        let sql = "SELECT fingerprint FROM certificate WHERE device = $2 AND revoked_at IS NOT NULL \
+                   AND device IN (SELECT id FROM device WHERE account = $1) ORDER BY fingerprint";
+        let values = [self.id(), device.as_str().into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        let hash = |row| Columns::of("certificate", row).hash();
+        rows.into_iter().map(hash).collect()
+    }
+
     /// Takes all certificates of a device back, and its claim code; says how many there were.
     ///
     /// # Errors

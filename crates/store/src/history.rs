@@ -2,7 +2,7 @@
 
 use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress, Timestamp};
 
-use crate::engine::{Value, Values};
+use crate::engine::{Row, Value, Values};
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
 
@@ -224,6 +224,24 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
+    /// Lists the entries of one action since a moment, at most `count`, the last first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn audit_of_action(
+        &mut self,
+        action: &str,
+        since: Timestamp,
+        count: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let sql = "SELECT at, by, action, detail FROM audit WHERE account = $1 AND at >= $2 AND action = $3 \
+                   ORDER BY id DESC LIMIT $4";
+        let values = [self.id(), moment(since), action.into(), i64::from(count).into()];
+        let rows = self.transaction.rows(sql, &values).await?;
+        rows.into_iter().map(audit_entry).collect()
+    }
+
     /// Lists what was done last, at most `count` entries, the last first.
     ///
     /// # Errors
@@ -233,18 +251,18 @@ impl Scope<'_, '_> {
         let sql = "SELECT at, by, action, detail FROM audit WHERE account = $1 ORDER BY id DESC LIMIT $2";
         let values = [self.id(), i64::from(count).into()];
         let rows = self.transaction.rows(sql, &values).await?;
-        rows.into_iter()
-            .map(|row| {
-                let mut columns = Columns::of("audit", row);
-                Ok(AuditEntry {
-                    at: columns.moment()?,
-                    by: columns.text()?,
-                    action: columns.text()?,
-                    detail: columns.text()?,
-                })
-            })
-            .collect()
+        rows.into_iter().map(audit_entry).collect()
     }
+}
+
+fn audit_entry(row: Row) -> Result<AuditEntry, StoreError> {
+    let mut columns = Columns::of("audit", row);
+    Ok(AuditEntry {
+        at: columns.moment()?,
+        by: columns.text()?,
+        action: columns.text()?,
+        detail: columns.text()?,
+    })
 }
 
 fn short(text: &str) -> Value {

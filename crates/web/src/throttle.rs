@@ -79,8 +79,9 @@ impl<S: Source> Throttle<S> {
         }
     }
 
-    /// Notes a wrong try.
-    pub fn note_failure(&mut self, now: Instant, from: S) {
+    /// Notes a wrong try, and says whether it is the last without a wait: of those that follow each other this is the one to tell
+    /// somebody of.
+    pub fn note_failure(&mut self, now: Instant, from: S) -> bool {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
         let from = from.counted_as();
@@ -93,8 +94,10 @@ impl<S: Source> Throttle<S> {
                 self.failures_by_source.remove(&oldest);
             }
         }
-        self.failures_by_source.entry(from).or_default().note(now);
+        let own = self.failures_by_source.entry(from).or_default();
+        own.note(now);
         self.of_all.note(now);
+        own.count == FREE_TRIES || self.of_all.count == FREE_TRIES_OF_ALL
     }
 
     /// Takes back a failure that was noted in advance, and forgets the earlier ones of the address.
@@ -220,5 +223,22 @@ mod tests {
 
         assert_eq!(throttle.admit(now, address(1)), Ok(()));
         assert_eq!(throttle.admit(now + MEMORY, address(2)), Ok(()));
+    }
+
+    #[test]
+    fn a01_w06_the_last_try_without_a_wait_is_told_of_once_as_long_as_they_follow_each_other() {
+        let (mut throttle, mut now) = (Throttle::<IpAddr>::default(), Instant::now());
+        for _ in 0..2 {
+            let told: Vec<bool> = (0..FREE_TRIES + 5)
+                .map(|_| throttle.note_failure(now, address(1)))
+                .collect();
+            let last = usize::try_from(FREE_TRIES).unwrap() - 1;
+            assert_eq!(told.iter().position(|told| *told), Some(last));
+            assert_eq!(told.iter().filter(|told| **told).count(), 1);
+            now += MEMORY;
+        }
+        let told =
+            (0..FREE_TRIES_OF_ALL + 5).filter(|number| throttle.note_failure(now, address(100 + number)));
+        assert_eq!(told.count(), 1, "of many addresses together as well");
     }
 }

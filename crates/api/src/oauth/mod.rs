@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use model::AccountId;
 use model::inventory::{ApiClient, ApiClientId, AuditEntry};
+use portal::alarms;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 use subtle::ConstantTimeEq as _;
@@ -87,7 +88,10 @@ async fn give(
     let (account, client) = match proved(api, uri, headers, form).await? {
         Ok(proved) => proved,
         Err(refused) => {
-            api.throttle().note_failure(Instant::now(), from.ip());
+            let is_last = api.throttle().note_failure(Instant::now(), from.ip());
+            if is_last {
+                raise(api, from);
+            }
             return Ok(Err(refused));
         }
     };
@@ -190,6 +194,15 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = String::from_utf8(decoded).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     (secret.len() <= SECRET_LENGTH_MAX).then(|| (id.to_owned(), secret.to_owned()))
+}
+
+/// Has somebody told that secrets are guessed, without letting whoever guesses wait for it.
+fn raise(api: &Api, from: SocketAddr) {
+    let api = api.clone();
+    tokio::spawn(async move {
+        let detail = format!("last from {}", from.ip().to_canonical());
+        alarms::raise(api.store(), "API", alarms::GUESSED_SECRETS, detail, now()).await;
+    });
 }
 
 /// Lets a try be looked at, or says how long to wait.

@@ -147,7 +147,7 @@ async fn add(call: Call, _: Nothing, Json(body): Json<NewTemplate>) -> Result<Cr
         id: TemplateId::from_random(bits()?),
         name: name(&body.name)?,
         description: description(body.description.as_deref().unwrap_or_default())?,
-        content: content(body.content.as_deref().unwrap_or_default())?,
+        content: content(&call, body.content.as_deref().unwrap_or_default())?,
     };
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
@@ -172,7 +172,7 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
         template.description = description(text)?;
     }
     if let Some(text) = &body.content {
-        template.content = content(text)?;
+        template.content = content(&call, text)?;
     }
     scope.update_template(&template).await.map_err(refused)?;
     call.note(&mut writing, "change template", template.name.to_string())
@@ -208,8 +208,8 @@ fn description(text: &str) -> Result<Description, Refusal> {
     Description::new(text).map_err(|error| Refusal::invalid_field("description", error))
 }
 
-fn content(text: &str) -> Result<TemplateContent, Refusal> {
-    TemplateContent::new(text).map_err(|error| match error {
+fn content(call: &Call, text: &str) -> Result<TemplateContent, Refusal> {
+    TemplateContent::new(text, call.store().catalogue().hardware()).map_err(|error| match error {
         TemplateError::Reserved { .. } => Refusal::bad(error),
         TemplateError::TooLong(_) | TemplateError::Settings(_) => Refusal::invalid_field("content", error),
     })

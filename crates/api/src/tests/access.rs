@@ -77,6 +77,17 @@ async fn w06_wrong_secrets_slow_down_the_next_try() {
     let answer = program.ask_token(&query, "", &basic(&id, SECRET)).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(answer.headers.contains_key(header::RETRY_AFTER));
+    loop {
+        let mut reading = program.store.read().await.unwrap();
+        let entries = reading.account(&one()).audit(9).await.unwrap();
+        let alarm = entries
+            .iter()
+            .find(|entry| entry.action == portal::alarms::GUESSED_SECRETS);
+        if alarm.is_some() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Catalogue {
                 .map(|(line, _)| line + 1)
                 .collect()
         };
-        let hardware = self.hardware_with(file.setting, &lines_of("[[setting]]"))?;
+        let hardware = self.hardware_with(&file.setting, &lines_of("[[setting]]"))?;
         let lines = lines_of("[[model]]");
         for (number, model) in file.model.iter().enumerate() {
             let line = lines.get(number).copied().unwrap_or(1);
@@ -204,7 +204,7 @@ impl Catalogue {
     /// The settings with others besides, which stand in these lines.
     fn hardware_with(
         &self,
-        settings: Vec<HardwareSetting>,
+        settings: &[HardwareSetting],
         lines: &[usize],
     ) -> Result<HardwareSettings, CatalogueError> {
         let last = lines.last().copied().unwrap_or(1);
@@ -213,14 +213,18 @@ impl Catalogue {
             setting.check().map_err(|what| CatalogueError { line, what })?;
         }
         let mut hardware = self.hardware.clone();
-        hardware.extend(settings);
-        match hardware.twice() {
-            Some((one, other)) => Err(CatalogueError {
-                line: last,
-                what: format!("{}: {} has the same key", other.what.word(), one.what.word()),
-            }),
-            None => Ok(hardware),
+        hardware.extend(settings.to_vec());
+        for (number, setting) in settings.iter().enumerate().rev() {
+            // An entry whose place another of the file has taken is written nowhere.
+            let is_used = hardware.iter().any(|used| used == setting);
+            if let Some(other) = hardware.other_of_key(setting).filter(|_| is_used) {
+                return Err(CatalogueError {
+                    line: lines.get(number).copied().unwrap_or(last),
+                    what: format!("{}: {} has the same key", setting.what.word(), other.what.word()),
+                });
+            }
         }
+        Ok(hardware)
     }
 
     /// How hardware calls its settings.

@@ -252,15 +252,32 @@ impl HardwareSettings {
         }
     }
 
-    /// Two settings that have one key, if there are such: the second would undo the first.
-    pub(super) fn twice(&self) -> Option<(&HardwareSetting, &HardwareSetting)> {
-        let pairs = self.0.iter().enumerate().filter(|(_, one)| !one.key.is_empty());
-        pairs.into_iter().find_map(|(number, one)| {
-            let mut later = self.0.iter().skip(number + 1);
-            later
-                .find(|other| other.key.eq_ignore_ascii_case(&one.key))
-                .map(|other| (one, other))
-        })
+    /// Another setting that has the key of this one, if there is such: the second would undo the first.
+    pub(super) fn other_of_key(&self, setting: &HardwareSetting) -> Option<&HardwareSetting> {
+        let is_other = |other: &&HardwareSetting| {
+            other.what != setting.what && other.key.eq_ignore_ascii_case(&setting.key)
+        };
+        self.0.iter().filter(|_| !setting.key.is_empty()).find(is_other)
+    }
+
+    /// Says whether a key is one of these, for whichever slot.
+    #[must_use]
+    pub fn has_key(&self, key: &str) -> bool {
+        let key = key.to_ascii_lowercase();
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+        self.0
+            .iter()
+            .filter(|setting| !setting.key.is_empty())
+            .any(|setting| {
+                let known = setting.key.to_ascii_lowercase();
+                match known.split_once(NUMBER) {
+                    Some((before, after)) => key
+                        .strip_prefix(before)
+                        .and_then(|rest| rest.strip_suffix(after))
+                        .is_some_and(is_number),
+                    None => known == key,
+                }
+            })
     }
 
     /// Every setting.
@@ -374,6 +391,14 @@ mod tests {
             assert!([2, 3].contains(&error.line), "{error}");
             assert_eq!(catalogue, Catalogue::built_in());
         }
+        let doubled = "[[setting]]\nwhat = \"validate-server\"\nkey = \"a\"\nvalue = \"1\"\n\
+                       [[setting]]\nwhat = \"tls-version\"\nkey = \"A\"\nvalue = \"1\"\n\
+                       [[setting]]\nwhat = \"ring.user\"\nkey = \"b{n}\"\n";
+        let error = catalogue.extend(doubled).unwrap_err();
+        assert_eq!(
+            (error.line, error.what.as_str()),
+            (5, "tls-version: validate-server has the same key")
+        );
         let fits = format!("[[setting]]\nwhat = \"domain\"\nkey = \"{longest}\"\n");
         assert!(catalogue.extend(&fits).is_ok());
         let value = |length| {

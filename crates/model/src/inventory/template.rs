@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Description, TemplateId, TemplateName};
+use super::{Description, HardwareSettings, TemplateId, TemplateName};
 use crate::config::{ConfigError, Document, SlotKeys, UnknownKey};
 use crate::{SlotKind, SlotPosition};
 
@@ -54,6 +54,8 @@ const EXTENSIONS: &str = "extensions and their credentials are assigned in the p
 const ORIGIN: &str = "the service says where configuration and firmware come from";
 const PASSWORD: &str = "the password of the pages of devices is in no template";
 
+const HARDWARE: &str = "the service writes it itself: the catalogue names it";
+
 /// What keys that the service writes itself begin with.
 const RESERVED: [(&str, &str); 13] = [
     ("sip.proxy", REGISTERING),
@@ -88,8 +90,9 @@ impl TemplateContent {
     ///
     /// # Errors
     ///
-    /// Refuses what is too long, lines that an endpoint would refuse its file for, and keys that are the service's.
-    pub fn new(text: &str) -> Result<Self, TemplateError> {
+    /// Refuses what is too long, lines that an endpoint would refuse its file for, and keys that are the service's, those included by
+    /// which it sets `hardware`.
+    pub fn new(text: &str, hardware: &HardwareSettings) -> Result<Self, TemplateError> {
         if text.len() > Self::LENGTH_MAX {
             return Err(TemplateError::TooLong(text.len()));
         }
@@ -98,7 +101,7 @@ impl TemplateContent {
         if !wrong.is_empty() {
             return Err(TemplateError::Settings(wrong));
         }
-        if let Some((line, key, why)) = reserved(&text).into_iter().next() {
+        if let Some((line, key, why)) = reserved(&text, hardware).into_iter().next() {
             return Err(TemplateError::Reserved { line, key, why });
         }
         Ok(Self(text.into()))
@@ -118,10 +121,10 @@ impl TemplateContent {
 
     /// What is added to the file of a device: every line but those that [`TemplateContent::new`] would refuse.
     #[must_use]
-    pub fn appended(&self) -> String {
+    pub fn appended(&self, hardware: &HardwareSettings) -> String {
         let wrong = wrong_lines(&self.0).into_iter().filter_map(|error| error.line);
         let left_out: BTreeSet<usize> = wrong
-            .chain(reserved(&self.0).into_iter().map(|(line, ..)| line))
+            .chain(reserved(&self.0, hardware).into_iter().map(|(line, ..)| line))
             .collect();
         let lines = (1..).zip(self.0.lines());
         lines
@@ -164,13 +167,17 @@ fn wrong_lines(text: &str) -> Vec<ConfigError> {
 }
 
 /// Lines with a key that is the service's, each with the key and why.
-fn reserved(text: &str) -> Vec<(usize, String, &'static str)> {
+fn reserved(text: &str, hardware: &HardwareSettings) -> Vec<(usize, String, &'static str)> {
     let of_slots = keys_of_slots();
     (1..)
         .zip(text.lines())
         .filter(|(_, line)| !line.starts_with('#'))
         .filter_map(|(number, line)| Some((number, line.split_once('=')?.0.trim())))
-        .filter_map(|(number, key)| Some((number, key.to_owned(), why_reserved(key, &of_slots)?)))
+        .filter_map(|(number, key)| {
+            let of_hardware = || hardware.has_key(key).then_some(HARDWARE);
+            let why = why_reserved(key, &of_slots).or_else(of_hardware)?;
+            Some((number, key.to_owned(), why))
+        })
         .collect()
 }
 
@@ -210,7 +217,11 @@ mod tests {
 
     #[test]
     fn settings_are_taken_and_the_service_s_own_are_refused() {
-        let content = TemplateContent::new("# louder\r\naudio.page.vol = -9dB\n").unwrap();
+        let content = TemplateContent::new(
+            "# louder\r\naudio.page.vol = -9dB\n",
+            &HardwareSettings::default(),
+        )
+        .unwrap();
         assert_eq!(content.as_str(), "# louder\naudio.page.vol = -9dB\n");
         for line in [
             "sip.proxy = x",
@@ -225,13 +236,14 @@ mod tests {
             "cancel.ext = 701",
             "sip.page.use = 1",
         ] {
-            let error = TemplateContent::new(&format!("a = 1\n{line}")).unwrap_err();
+            let error =
+                TemplateContent::new(&format!("a = 1\n{line}"), &HardwareSettings::default()).unwrap_err();
             assert!(
                 matches!(error, TemplateError::Reserved { line: 2, .. }),
                 "{line}: {error}"
             );
         }
-        assert!(TemplateContent::new("# prov.use = 0").is_ok());
+        assert!(TemplateContent::new("# prov.use = 0", &HardwareSettings::default()).is_ok());
     }
 
     #[test]
@@ -250,14 +262,14 @@ mod tests {
                 "line 2: audio.page.vol: the key stands on line 1 too",
             ),
         ] {
-            let error = TemplateContent::new(text).unwrap_err();
+            let error = TemplateContent::new(text, &HardwareSettings::default()).unwrap_err();
             assert!(error.to_string().contains(told), "{text:?}: {error}");
         }
-        let told = TemplateContent::new(&"b\n".repeat(NAMED_MAX))
+        let told = TemplateContent::new(&"b\n".repeat(NAMED_MAX), &HardwareSettings::default())
             .unwrap_err()
             .to_string();
         assert!(told.contains("line 5") && !told.contains("more"), "{told}");
-        let told = TemplateContent::new(&"b\n".repeat(NAMED_MAX + 1))
+        let told = TemplateContent::new(&"b\n".repeat(NAMED_MAX + 1), &HardwareSettings::default())
             .unwrap_err()
             .to_string();
         assert!(!told.contains("line 6") && told.ends_with("and 1 more"), "{told}");
@@ -284,14 +296,14 @@ mod tests {
         let written = configuration_of(&device, &[], &uplink);
         let settings = written.lines().filter(|line| !line.starts_with('#'));
         for line in settings.clone() {
-            let error = TemplateContent::new(line).unwrap_err();
+            let error = TemplateContent::new(line, &HardwareSettings::default()).unwrap_err();
             assert!(
                 matches!(error, TemplateError::Reserved { line: 1, .. }),
                 "{line}: {error}"
             );
         }
         let kept = format!("x = 1\n{written}audio.page.vol = loud\nno setting\n# end");
-        let appended = TemplateContent::from_stored(&kept).appended();
+        let appended = TemplateContent::from_stored(&kept).appended(&HardwareSettings::default());
         assert_eq!(appended, "x = 1\n# Hall (00:00:00:00:00:00)\n# end\n");
         let whole = format!("{written}{appended}");
         let document = Document::parse(&whole).unwrap();
@@ -301,11 +313,36 @@ mod tests {
     #[test]
     fn a_template_has_so_many_bytes_and_not_one_more() {
         let longest = format!("#{}", "x".repeat(TemplateContent::LENGTH_MAX - 1));
-        assert!(TemplateContent::new("").is_ok());
+        assert!(TemplateContent::new("", &HardwareSettings::default()).is_ok());
         let too_long = format!("{longest}x");
         assert_eq!(
-            TemplateContent::new(&too_long),
+            TemplateContent::new(&too_long, &HardwareSettings::default()),
             Err(TemplateError::TooLong(TemplateContent::LENGTH_MAX + 1))
         );
+    }
+
+    #[test]
+    fn what_the_catalogue_names_is_the_service_s() {
+        let mut catalogue = crate::inventory::Catalogue::built_in();
+        let free = "speaker.check = 1\nspeaker.zone7x = 1\n";
+        assert!(TemplateContent::new(free, catalogue.hardware()).is_ok());
+        let named = "[[setting]]\nwhat = \"validate-server\"\nkey = \"speaker.check\"\nvalue = \"1\"\n\
+                     [[setting]]\nwhat = \"page.use\"\nkey = \"speaker.zone{n}x\"\n";
+        catalogue.extend(named).unwrap();
+        for (line, key) in [
+            ("Speaker.Check = 0", "Speaker.Check"),
+            ("speaker.zone12x = 0", "speaker.zone12x"),
+        ] {
+            let error = TemplateContent::new(&format!("a = 1\n{line}"), catalogue.hardware()).unwrap_err();
+            assert!(
+                matches!(&error, TemplateError::Reserved { line: 2, key: found, why } if found == key && *why == HARDWARE),
+                "{error:?}"
+            );
+        }
+        for line in ["speaker.zonex = 1", "speaker.zone1 = 1", "speaker.check2 = 1"] {
+            assert!(TemplateContent::new(line, catalogue.hardware()).is_ok(), "{line}");
+        }
+        let kept = TemplateContent::from_stored(&format!("{free}audio.page.vol = 0dB\n"));
+        assert_eq!(kept.appended(catalogue.hardware()), "audio.page.vol = 0dB\n");
     }
 }

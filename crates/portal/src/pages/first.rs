@@ -11,7 +11,7 @@ use web::is_from_own_site;
 
 use super::password_choice::{Asked, Choice, Page};
 use super::problem::{Problem, failure, foreign_form};
-use super::sign_in::admit;
+use super::sign_in::{admit, raise};
 use super::{Site, now, password_choice, session};
 
 const WELCOME: &str = "You are the owner of this service.";
@@ -76,10 +76,14 @@ async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem>
 
 /// The answer to a token that is not that of the link.
 fn refused(site: &Site, from: SocketAddr, token: &str) -> Option<Response> {
-    if let Err(text) = admit(site, from) {
-        return Some(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text));
-    }
+    let is_last = match admit(site, from) {
+        Ok(is_last) => is_last,
+        Err(text) => return Some(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text)),
+    };
     if !is_good(site, token) {
+        if is_last {
+            raise(site, from);
+        }
         return Some(not_good());
     }
     site.throttle().note_success(from.ip());

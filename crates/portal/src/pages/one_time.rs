@@ -81,14 +81,13 @@ pub(super) async fn prove(
 }
 
 /// Counts a try as wrong in advance; what is to be told where it is too early. Whoever knows a password guesses from many addresses, so
-/// tries are counted for each administrator, too.
-pub(super) fn admit(site: &Site, from: SocketAddr, id: &AdministratorId) -> Result<(), String> {
-    sign_in::admit(site, from)?;
+/// tries are counted for each administrator, too. Says whether it is the last without a wait.
+pub(super) fn admit(site: &Site, from: SocketAddr, id: &AdministratorId) -> Result<bool, String> {
+    let is_last = sign_in::admit(site, from)?;
     let mut guesses = site.guesses();
     let wait = guesses.admit(Instant::now(), GuessedFor(id.clone()));
     wait.map_err(sign_in::too_early)?;
-    guesses.note_failure(Instant::now(), GuessedFor(id.clone()));
-    Ok(())
+    Ok(guesses.note_failure(Instant::now(), GuessedFor(id.clone())) || is_last)
 }
 
 /// Forgets the tries of whoever knew the code.

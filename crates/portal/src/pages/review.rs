@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use axum::Extension;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{Device, ShownCertificate, Standing, TokenHash};
 use store::{Scope, StoreError};
 
 use super::gate::Posted;
 use super::layout::shown;
-use super::problem::Problem;
+use super::problem::{Problem, failure};
 use super::{Site, now, slots};
 
 /// What the page of a device says of it.
@@ -30,6 +31,8 @@ pub(super) struct Shown {
     pub(super) source: String,
     pub(super) standing: &'static str,
     pub(super) may_accept: bool,
+    /// It was taken back: nothing makes it good again.
+    pub(super) is_taken_back: bool,
     pub(super) may_block: bool,
 }
 
@@ -38,28 +41,35 @@ impl Review {
     pub(super) async fn of(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Self, StoreError> {
         let held = scope.held_device(&device.id).await?;
         let certificates = scope.shown_certificates(&device.id).await?;
+        let taken_back = scope.taken_back(&device.id).await?;
         Ok(Self {
             held: held.map(|held| (shown(held.at), held.why)),
-            certificates: certificates.into_iter().map(certificate).collect(),
+            certificates: certificates
+                .into_iter()
+                .map(|one| certificate(one, &taken_back))
+                .collect(),
         })
     }
 }
 
-fn certificate(certificate: ShownCertificate) -> Shown {
+fn certificate(certificate: ShownCertificate, taken_back: &[TokenHash]) -> Shown {
     let standing = certificate.standing;
+    let is_taken_back = taken_back.contains(&certificate.fingerprint);
     Shown {
         fingerprint: digits(certificate.fingerprint),
         first_at: shown(certificate.first_at),
         last_at: shown(certificate.last_at),
         source: certificate.source,
         standing: match standing {
+            _ if is_taken_back => "Taken back",
             Standing::Good => "Good",
             Standing::Accepted => "Accepted",
             Standing::Held => "Waits for you: one of two",
             Standing::Blocked => "Blocked",
         },
-        may_accept: !standing.is_good(),
-        may_block: standing != Standing::Blocked,
+        may_accept: !standing.is_good() && !is_taken_back,
+        may_block: standing != Standing::Blocked && !is_taken_back,
+        is_taken_back,
     }
 }
 
@@ -114,6 +124,9 @@ pub(super) async fn block(
     judge(&site, &posted, (&id, &fingerprint), Standing::Blocked).await
 }
 
+const TAKEN_BACK: &str = "This service has issued the certificate and taken it back, which is for good. Make a claim code, or sign a \
+                          request with another key, and the device gets another.";
+
 async fn judge(
     site: &Site,
     posted: &Posted,
@@ -125,6 +138,9 @@ async fn judge(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let device = slots::device(&mut scope, id).await?;
+    if standing == Standing::Accepted && scope.taken_back(&device.id).await?.contains(&fingerprint) {
+        return Ok(failure(StatusCode::CONFLICT, "Taken back", TAKEN_BACK));
+    }
     if !scope.judge_certificate(&device.id, fingerprint, standing).await? {
         return Err(Problem::Missing);
     }

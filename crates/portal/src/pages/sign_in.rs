@@ -18,6 +18,7 @@ use web::{PasswordHash, is_from_own_site};
 use super::gate::Posted;
 use super::problem::{Problem, foreign_form};
 use super::{Site, layout, now, session};
+use crate::alarms;
 use crate::provisioning::sha256;
 
 #[derive(Template)]
@@ -51,13 +52,16 @@ pub(super) async fn sign_in(
     if !is_from_own_site(&headers) {
         return Ok(foreign_form());
     }
-    let admitted = admit(&site, from);
-    if let Err(text) = admitted {
-        return Ok(page(&site, StatusCode::TOO_MANY_REQUESTS, form.email, text));
-    }
+    let is_last = match admit(&site, from) {
+        Ok(is_last) => is_last,
+        Err(text) => return Ok(page(&site, StatusCode::TOO_MANY_REQUESTS, form.email, text)),
+    };
     let email = form.email.trim().to_lowercase();
     let found = site.store().read().await?.administrator_of_email(&email).await?;
     if !is_right(&site, found.as_ref(), form.password).await {
+        if is_last {
+            raise(&site, from);
+        }
         let text = "The e-mail address or the password is wrong.".to_owned();
         return Ok(page(&site, StatusCode::UNAUTHORIZED, form.email, text));
     }
@@ -78,13 +82,21 @@ pub(super) async fn sign_out(
     Ok((session::gone_cookie(), Redirect::to("/sign-in")).into_response())
 }
 
-/// Counts a try as wrong in advance; what is to be told where it is too early.
-pub(super) fn admit(site: &Site, from: SocketAddr) -> Result<(), String> {
+/// Has somebody told that passwords are guessed, without letting whoever guesses wait for it.
+pub(super) fn raise(site: &Site, from: SocketAddr) {
+    let site = site.clone();
+    tokio::spawn(async move {
+        let detail = format!("last from {}", from.ip().to_canonical());
+        alarms::raise(site.store(), "portal", alarms::GUESSED, detail, now()).await;
+    });
+}
+
+/// Counts a try as wrong in advance, and says whether it is the last without a wait; what is to be told where it is too early.
+pub(super) fn admit(site: &Site, from: SocketAddr) -> Result<bool, String> {
     let mut throttle = site.throttle();
     let wait = throttle.admit(Instant::now(), from.ip());
     wait.map_err(too_early)?;
-    throttle.note_failure(Instant::now(), from.ip());
-    Ok(())
+    Ok(throttle.note_failure(Instant::now(), from.ip()))
 }
 
 /// What is told whoever has to wait.

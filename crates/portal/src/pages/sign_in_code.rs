@@ -14,7 +14,7 @@ use web::is_from_own_site;
 
 use super::one_time::{self, Proof};
 use super::problem::{Problem, foreign_form};
-use super::{Site, layout, now, session};
+use super::{Site, layout, now, session, sign_in};
 use crate::provisioning::sha256;
 
 #[derive(Template)]
@@ -54,9 +54,10 @@ pub(super) async fn prove(
     };
     drop(reading);
     let id = who.administrator.id.clone();
-    if let Err(text) = one_time::admit(&site, from, &id) {
-        return Ok(page(who.administrator.email, StatusCode::TOO_MANY_REQUESTS, text));
-    }
+    let is_last = match one_time::admit(&site, from, &id) {
+        Ok(is_last) => is_last,
+        Err(text) => return Ok(page(who.administrator.email, StatusCode::TOO_MANY_REQUESTS, text)),
+    };
     let mut writing = site.store().write().await?;
     let Some((who, token)) = waiting(&mut writing, &headers).await? else {
         return Ok(Redirect::to("/sign-in").into_response());
@@ -68,6 +69,9 @@ pub(super) async fn prove(
         None => Proof::App,
     };
     if proof == Proof::Wrong {
+        if is_last {
+            sign_in::raise(&site, from);
+        }
         // Somebody knows the password.
         note(&mut writing, &who, "wrong code at sign-in", String::new()).await?;
         writing.commit().await?;

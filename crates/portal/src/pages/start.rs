@@ -5,20 +5,23 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{AttemptOutcome, HolderKind, Role};
+use model::inventory::{AttemptOutcome, AuditEntry, HolderKind, Role};
 use registrations::Registration;
 use store::{DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListedDevice};
 
-use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, Frame, shown};
 use super::problem::Problem;
+use super::{Site, now};
+use crate::alarms;
 
 #[derive(Template)]
 #[template(path = "start.html")]
 struct Page {
     frame: Frame,
     guide: Guide,
+    /// What somebody has to look at, with its time.
+    alarms: Vec<(String, AuditEntry)>,
     figures: Vec<(&'static str, String, &'static str)>,
 }
 
@@ -52,10 +55,17 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let page = Page {
         frame: Frame::new(&by, "Welcome", "/"),
+        alarms: alarms(&site, &by).await?,
         figures: figures(&site, &by).await?,
         guide: guide(&site, &by).await?,
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+async fn alarms(site: &Site, by: &Visitor) -> Result<Vec<(String, AuditEntry)>, Problem> {
+    let mut reading = site.store().read().await?;
+    let found = alarms::of_late(&mut reading.account(&by.account), now()).await?;
+    Ok(found.into_iter().map(|entry| (shown(entry.at), entry)).collect())
 }
 
 /// The steps alone.

@@ -4,7 +4,8 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{
-    Description, ProvisionTemplate, TemplateContent, TemplateError, TemplateId, TemplateName,
+    Description, HardwareSettings, ProvisionTemplate, TemplateContent, TemplateError, TemplateId,
+    TemplateName,
 };
 use store::{LIST_ROWS_MAX, TemplateStoreError};
 
@@ -68,12 +69,17 @@ impl Fields {
     }
 
     /// Makes what was typed, or marks what is wrong.
-    fn template(&mut self, id: TemplateId, posted: &Posted) -> Option<ProvisionTemplate> {
+    fn template(
+        &mut self,
+        id: TemplateId,
+        posted: &Posted,
+        hardware: &HardwareSettings,
+    ) -> Option<ProvisionTemplate> {
         let [name, description, content, _] = &mut self.0;
         let parsed_name = name.take(TemplateName::new(&name.value));
         let parsed_description = description.take(Description::new(&description.value));
         let keeps_unknown = posted.values("unknown").any(|value| value == KEEP);
-        let parsed_content = content.take(settings(&content.value, keeps_unknown));
+        let parsed_content = content.take(settings(&content.value, keeps_unknown, hardware));
         Some(ProvisionTemplate {
             id,
             name: parsed_name?,
@@ -124,8 +130,8 @@ impl Fields {
 }
 
 /// Reads the settings; says which line is wrong, and why.
-fn settings(text: &str, keeps_unknown: bool) -> Result<TemplateContent, String> {
-    let content = TemplateContent::new(text).map_err(|error| match error {
+fn settings(text: &str, keeps_unknown: bool, hardware: &HardwareSettings) -> Result<TemplateContent, String> {
+    let content = TemplateContent::new(text, hardware).map_err(|error| match error {
         TemplateError::Reserved { line, key, why } => {
             format!("line {line}: {key}: {why}; take the line out")
         }
@@ -145,6 +151,11 @@ fn settings(text: &str, keeps_unknown: bool) -> Result<TemplateContent, String> 
     ))
 }
 
+/// How hardware calls what the service writes: no template may say it.
+fn hardware_of(site: &Site) -> &HardwareSettings {
+    site.store().catalogue().hardware()
+}
+
 fn path_of(id: &TemplateId) -> String {
     format!("{TEMPLATES}/{id}")
 }
@@ -159,7 +170,11 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let by = &posted.by;
     let mut fields = Fields::typed(&posted);
-    let Some(template) = fields.template(TemplateId::from_random(chance::bits()?), &posted) else {
+    let Some(template) = fields.template(
+        TemplateId::from_random(chance::bits()?),
+        &posted,
+        hardware_of(&site),
+    ) else {
         return Ok(fields.page(by).answer());
     };
     let mut writing = site.store().write().await?;
@@ -193,7 +208,7 @@ pub(super) async fn save(
     let mut scope = writing.account(&by.account);
     let before = find(&mut scope, &id).await?;
     let mut fields = Fields::typed(&posted);
-    let Some(after) = fields.template(before.id.clone(), &posted) else {
+    let Some(after) = fields.template(before.id.clone(), &posted, hardware_of(&site)) else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_template(&after).await {

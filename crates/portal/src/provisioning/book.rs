@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use model::inventory::{Attempt, AttemptOutcome, MacAddress};
+use model::inventory::{Attempt, AttemptOutcome, MacAddress, TokenHash};
 use web::network;
 
 use super::review::Mismatch;
@@ -20,6 +20,14 @@ const WHILE: Duration = Duration::from_secs(60);
 const ENTRIES_PER_SOURCE_MAX: usize = 200;
 /// Entries of all addresses together.
 const ENTRIES_MAX: usize = 2_000;
+/// Certificates of other devices that are taken in past those: what they put under suspicion is not crowded out by those who show
+/// nothing. Each has proved to be of a device of a known maker.
+const SUSPECTS_MAX: usize = 100;
+/// Tries of one address, for that many devices or causes, that somebody is told of: no site has so many devices without a certificate
+/// by mistake and not by a mistake that is worth knowing.
+pub(super) const LOUD_SOURCE: usize = 100;
+/// The same of all addresses together.
+pub(super) const LOUD_ALL: usize = 1_000;
 
 /// What makes tries alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +35,17 @@ pub(super) struct Key {
     source: IpAddr,
     mac: Option<MacAddress>,
     outcome: AttemptOutcome,
+    /// The certificate that was shown, where it is another device's.
+    shown: Option<TokenHash>,
+}
+
+/// Somebody who asks for many devices and proves to be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Loud {
+    /// One address, or network of IPv6.
+    Source(IpAddr),
+    /// Many together.
+    All,
 }
 
 /// What was tried of late.
@@ -35,9 +54,16 @@ pub(super) struct Book {
     since: Option<Instant>,
     entries: BTreeMap<Key, Entry>,
     entries_by_source: BTreeMap<IpAddr, usize>,
+    /// Certificates of other devices that were shown.
+    suspects: BTreeSet<TokenHash>,
     /// What has to be written.
     due: BTreeSet<Key>,
     is_being_written: bool,
+    /// Who is loud; those who were in the while before were told of then.
+    loud: BTreeSet<Loud>,
+    loud_before: BTreeSet<Loud>,
+    /// Those of whom somebody has to be told.
+    untold: Vec<Loud>,
 }
 
 #[derive(Debug)]
@@ -76,6 +102,7 @@ impl Book {
             source: network(from),
             mac: attempt.mac,
             outcome: attempt.outcome,
+            shown: mismatch.map(|mismatch| mismatch.fingerprint),
         };
         if let Some(entry) = self.entries.get_mut(&key) {
             let times = entry.attempt.times.saturating_add(1);
@@ -84,15 +111,20 @@ impl Book {
                 return false;
             }
         } else {
-            let of_source = self
-                .entries_by_source
-                .get(&key.source)
-                .copied()
-                .unwrap_or_default();
-            if self.entries.len() >= ENTRIES_MAX || of_source >= ENTRIES_PER_SOURCE_MAX {
+            let of_source = self.entries_by_source.get(&key.source).copied();
+            let of_source = of_source.unwrap_or_default();
+            let is_full = self.entries.len() >= ENTRIES_MAX || of_source >= ENTRIES_PER_SOURCE_MAX;
+            if is_full && !self.is_suspect(&key) {
                 return false;
             }
+            self.suspects.extend(key.shown);
             self.entries_by_source.insert(key.source, of_source + 1);
+            if of_source + 1 >= LOUD_SOURCE {
+                self.note_loud(Loud::Source(key.source));
+            }
+            if self.entries.len() + 1 >= LOUD_ALL {
+                self.note_loud(Loud::All);
+            }
             let entry = Entry {
                 attempt,
                 mismatch,
@@ -102,6 +134,24 @@ impl Book {
         }
         self.due.insert(key);
         !std::mem::replace(&mut self.is_being_written, true)
+    }
+
+    /// Says whether it shows a certificate of another device that was not shown yet.
+    fn is_suspect(&self, key: &Key) -> bool {
+        let is_new = |shown: &TokenHash| !self.suspects.contains(shown) && self.suspects.len() < SUSPECTS_MAX;
+        key.shown.as_ref().is_some_and(is_new)
+    }
+
+    /// Has somebody told of who is loud, once as long as it goes on.
+    fn note_loud(&mut self, loud: Loud) {
+        if self.loud.insert(loud) && !self.loud_before.contains(&loud) {
+            self.untold.push(loud);
+        }
+    }
+
+    /// Those of whom somebody has to be told.
+    pub(super) fn take_untold(&mut self) -> Vec<Loud> {
+        std::mem::take(&mut self.untold)
     }
 
     /// Everything that has to be written; whoever gets nothing has written all.
@@ -129,7 +179,13 @@ impl Book {
 
     /// Forgets everything but what is still to be written.
     fn begin_anew(&mut self, now: Instant) {
-        self.since = Some(now);
+        let before = self.since.replace(now);
+        let goes_on = before.is_some_and(|before| now.saturating_duration_since(before) < WHILE * 2);
+        self.loud_before = std::mem::take(&mut self.loud);
+        if !goes_on {
+            self.loud_before.clear();
+        }
+        self.suspects.clear();
         let due = &self.due;
         self.entries.retain(|key, _| due.contains(key));
         self.entries_by_source.clear();
@@ -143,6 +199,7 @@ impl Book {
 mod tests {
     use model::inventory::Timestamp;
 
+    use super::super::proof::{Proved, SignedBy};
     use super::*;
 
     fn mac(number: usize) -> MacAddress {
@@ -237,5 +294,83 @@ mod tests {
         book.note(now, source(200), attempt(0), None);
         assert_eq!(written(&mut book).len(), ENTRIES_MAX);
         assert!(!book.entries_by_source.contains_key(&source(200)));
+    }
+
+    fn mismatch(number: u8) -> Mismatch {
+        Mismatch {
+            holder: Proved {
+                mac: mac(7),
+                signed_by: SignedBy::Manufacturer,
+            },
+            fingerprint: TokenHash([number; 32]),
+        }
+    }
+
+    #[test]
+    fn p02_a_certificate_that_asks_for_another_s_file_is_not_crowded_out_by_those_who_show_none() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        for number in 0..ENTRIES_PER_SOURCE_MAX {
+            book.note(now, source(1), attempt(number), None);
+        }
+        book.take_due();
+        for number in 0..=u8::try_from(SUSPECTS_MAX).unwrap() {
+            book.note(now, source(1), attempt(7), Some(mismatch(number)));
+            book.note(now, source(1), attempt(8), Some(mismatch(number)));
+        }
+        let due = book.take_due();
+        assert_eq!(due.len(), SUSPECTS_MAX, "each certificate once, and so many");
+        assert!(due.iter().all(|due| due.mismatch.is_some()));
+    }
+
+    #[test]
+    fn p02_a_second_certificate_that_asks_for_the_same_device_is_an_entry_of_its_own() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        for number in [1, 2, 1] {
+            book.note(now, source(1), attempt(7), Some(mismatch(number)));
+        }
+        let due = book.take_due();
+        let shown: Vec<_> = due
+            .iter()
+            .map(|due| due.mismatch.unwrap().fingerprint.0[0])
+            .collect();
+        assert_eq!(shown, [1, 2]);
+    }
+
+    /// Who is told of when an address asks for so many devices.
+    fn asked_for(book: &mut Book, now: Instant, from: IpAddr, devices: usize) -> Vec<Loud> {
+        for number in 0..devices {
+            book.note(now, from, attempt(number), None);
+        }
+        while !book.take_due().is_empty() {}
+        book.take_untold()
+    }
+
+    #[test]
+    fn p01_who_asks_for_many_devices_is_told_of_once_as_long_as_it_goes_on() {
+        let (mut book, mut now) = (Book::default(), Instant::now());
+        let loud = [Loud::Source(source(1))];
+        assert_eq!(asked_for(&mut book, now, source(1), LOUD_SOURCE - 1), []);
+        assert_eq!(asked_for(&mut book, now, source(1), LOUD_SOURCE), loud);
+        for _ in 0..3 {
+            now += WHILE;
+            assert_eq!(asked_for(&mut book, now, source(1), LOUD_SOURCE), []);
+        }
+        now += WHILE * 2;
+        assert_eq!(
+            asked_for(&mut book, now, source(1), LOUD_SOURCE),
+            loud,
+            "another burst"
+        );
+    }
+
+    #[test]
+    fn p01_who_asks_from_many_addresses_is_told_of_as_well() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let of_each = LOUD_SOURCE - 1;
+        let needed = LOUD_ALL.div_ceil(of_each);
+        let told: Vec<Loud> = (0..needed)
+            .flat_map(|number| asked_for(&mut book, now, source(number), of_each))
+            .collect();
+        assert_eq!(told, [Loud::All]);
     }
 }

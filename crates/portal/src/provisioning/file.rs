@@ -435,7 +435,9 @@ pub(crate) fn composed(
     } else {
         configuration_of(device, &lines, uplink)
     };
-    let appended = template.map_or_else(String::new, |template| template.content.appended());
+    let appended = template.map_or_else(String::new, |template| {
+        template.content.appended(catalogue.hardware())
+    });
     file + &appended
 }
 

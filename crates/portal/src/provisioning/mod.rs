@@ -32,7 +32,7 @@ use sha2::{Digest, Sha256};
 use store::{Store, StoreError, timestamp};
 use web::{Throttle, bound, harden};
 
-use self::book::{Book, Due};
+use self::book::{Book, Due, Loud};
 use self::proof::Authorities;
 use self::review::Mismatch;
 
@@ -185,18 +185,24 @@ impl ProvisioningServer {
     /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again.
     async fn write_book(self) {
         loop {
-            let due = self.book().take_due();
+            let (due, untold) = {
+                let mut book = self.book();
+                (book.take_due(), book.take_untold())
+            };
             if due.is_empty() {
                 return;
             }
-            if let Err(error) = self.write(due).await {
+            if let Err(error) = self.write(due, untold).await {
                 tracing::error!(error = %chain(&error), "tries to fetch a configuration cannot be kept");
             }
         }
     }
 
-    async fn write(&self, due: Vec<Due>) -> Result<(), StoreError> {
+    async fn write(&self, due: Vec<Due>, untold: Vec<Loud>) -> Result<(), StoreError> {
         let mut transaction = self.0.store.write().await?;
+        for loud in untold {
+            review::tell_of_loud(&mut transaction, loud, timestamp(self.now())).await?;
+        }
         let mut rows = Vec::new();
         for Due {
             key,

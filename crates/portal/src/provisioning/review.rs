@@ -10,7 +10,9 @@ use model::inventory::{
 };
 use store::{Scope, StoreError, Transaction};
 
+use super::book::{LOUD_ALL, LOUD_SOURCE, Loud};
 use super::proof::{Proved, SignedBy};
+use crate::alarms;
 
 /// What becomes of a suspicion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -197,6 +199,19 @@ async fn put_aside(
     Ok(is_new)
 }
 
+/// Writes down that somebody asks for many devices and proves to be none. Whose devices they are is not known, so every account hears of it.
+pub(super) async fn tell_of_loud(
+    transaction: &mut Transaction<'_>,
+    loud: Loud,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let detail = match loud {
+        Loud::Source(source) => format!("from {source}: {LOUD_SOURCE} within a minute"),
+        Loud::All => format!("from many addresses: {LOUD_ALL} within a minute"),
+    };
+    alarms::raise_in_all(transaction, ("provisioning", alarms::PROBED), &detail, at).await
+}
+
 /// Writes something down that somebody ought to look at, in the log and in the audit.
 pub(super) async fn alarm(
     scope: &mut Scope<'_, '_>,
@@ -204,10 +219,7 @@ pub(super) async fn alarm(
     action: &str,
     detail: String,
 ) -> Result<(), StoreError> {
-    tracing::warn!(
-        action,
-        "a device's certificate needs somebody to look; Audit in the portal says which"
-    );
+    tracing::warn!(action, "somebody has to look; Audit in the portal says at what");
     let entry = AuditEntry {
         at,
         by: "provisioning".to_owned(),

@@ -1,5 +1,6 @@
 //! The server with endpoints of ours as its clients.
 
+mod flood;
 mod hardware;
 mod renewal;
 mod review;
@@ -33,6 +34,8 @@ use super::*;
 const MAC: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
 const OTHER: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0D]);
 const CODE: &str = "K7QF-2XMB";
+/// Connections of one address.
+const PER_SOURCE_MAX: usize = 16;
 
 /// A running server with one device that is assigned an extension.
 struct Bench {
@@ -81,8 +84,8 @@ impl Bench {
         let identity = identity_of(&issued);
         let tls = ServerTls::new(&identity, MinimumVersion::Tls12, ClientCertificates::Requested).unwrap();
         let limits = Limits {
-            connections: 16,
-            connections_per_source: 16,
+            connections: 4 * PER_SOURCE_MAX,
+            connections_per_source: PER_SOURCE_MAX,
         };
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let told = server.clone();

@@ -2,8 +2,8 @@
 
 use model::inventory::{
     AddressId, AddressLine, AlertCondition, AlertSetting, AlertSettingId, AlertTarget, AlertTimes,
-    EmergencyAddress, HolderProfile, ProvisionTemplate, Remark, Site, SiteId, SiteProfile, SiteTitle,
-    TemplateContent, TemplateId, TemplateName,
+    EmergencyAddress, HardwareSettings, HolderProfile, ProvisionTemplate, Remark, Site, SiteId, SiteProfile,
+    SiteTitle, TemplateContent, TemplateId, TemplateName,
 };
 
 use super::*;
@@ -211,7 +211,7 @@ async fn a_template_is_a_device_s_until_it_is_removed() {
         id: TemplateId::from_random(number),
         name: TemplateName::new("Loud").unwrap(),
         description: Description::new("").unwrap(),
-        content: TemplateContent::new("audio.page.vol = 0dB").unwrap(),
+        content: TemplateContent::new("audio.page.vol = 0dB", &HardwareSettings::default()).unwrap(),
     };
     scope.add_template(&template(1)).await.unwrap();
     let again = scope.add_template(&template(2)).await;

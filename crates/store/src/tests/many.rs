@@ -62,7 +62,7 @@ async fn as_many_as_there_are_are_added_changed_and_told_to_the_zones_once() {
         id: TemplateId::from_random(1),
         name: TemplateName::new("Loud").unwrap(),
         description: Description::new("").unwrap(),
-        content: TemplateContent::new("").unwrap(),
+        content: TemplateContent::from_stored(""),
     };
     scope.add_template(&template).await.unwrap();
     for holder in &mut holders {

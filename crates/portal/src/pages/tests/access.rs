@@ -208,6 +208,47 @@ async fn w06_wrong_tries_to_sign_in_are_slowed_down() {
 }
 
 #[tokio::test]
+async fn a01_w06_who_guesses_passwords_raises_one_alarm_whether_the_user_is_known_or_not() {
+    for email in ["owner%40one.example", "nobody%40one.example"] {
+        let visit = Visit::of(Role::Viewer).await;
+        visit.set_password().await;
+        let wrong = format!("email={email}&password=wrong+password");
+        assert!(!visit.get("/").await.text.contains("Somebody has to look"));
+        let mut answers = Vec::new();
+        for _ in 0..web::FREE_TRIES + 3 {
+            let answer = visit.post_raw("/sign-in", &wrong, &[]).await;
+            answers.push((answer.status, answer.text.replace(&email.replace("%40", "@"), "")));
+        }
+        while !visit.audit().await.contains(&crate::alarms::GUESSED.to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(visit.audit().await, [crate::alarms::GUESSED], "{email}");
+        let page = visit.get("/").await.text;
+        assert!(
+            page.contains("Somebody has to look") && page.contains("last from 192.0.2.1"),
+            "{page}"
+        );
+        let told: Vec<StatusCode> = answers.iter().map(|(status, _)| *status).collect();
+        let (wrong, early) = told.split_at(usize::try_from(web::FREE_TRIES).unwrap());
+        assert!(
+            wrong.iter().all(|status| *status == StatusCode::UNAUTHORIZED),
+            "{told:?}"
+        );
+        assert!(
+            early
+                .iter()
+                .all(|status| *status == StatusCode::TOO_MANY_REQUESTS),
+            "{told:?}"
+        );
+        let said = &answers[0].1;
+        assert!(
+            said.contains("The e-mail address or the password is wrong"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn w06_links_that_other_sites_have_a_browser_follow_do_not_slow_its_owner_down() {
     let visit = Visit::first().await;
     visit.set_password().await;

@@ -128,3 +128,42 @@ async fn a_key_that_was_taken_back_or_is_another_device_s_is_not_signed() {
     let answer = visit.post(&path, &request).await;
     assert!(answer.marks("request", "taken back"), "{}", answer.text);
 }
+
+#[tokio::test]
+async fn what_was_taken_back_is_not_offered_to_be_accepted_and_the_page_says_what_to_do() {
+    let visit = Visit::of(Role::Admin).await;
+    let device = visit.add_device(MAC, "oyez", "").await;
+    let request = OwnKey::generate().unwrap().request("0022EE0A0B0C").unwrap();
+    let page = visit
+        .post(&format!("{device}/certificate"), &pasted(&request))
+        .await;
+    let fingerprint = crate::provisioning::sha256(&shown(&page.text)[0]);
+    let id: model::DeviceId = device.trim_start_matches("/devices/").parse().unwrap();
+    let kept = model::inventory::ShownCertificate {
+        fingerprint,
+        standing: model::inventory::Standing::Good,
+        first_at: Timestamp(0),
+        last_at: Timestamp(0),
+        source: "192.0.2.7".to_owned(),
+    };
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    scope.set_shown_certificate(&id, &kept).await.unwrap();
+    writing.commit().await.unwrap();
+    let of_it = format!("{device}/certificates/{}", super::review::digits(fingerprint));
+    assert_eq!(
+        visit.post(&format!("{of_it}/block"), "").await.status,
+        StatusCode::SEE_OTHER
+    );
+
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    let accepted = visit.post(&format!("{of_it}/accept"), "").await;
+
+    assert!(
+        steps.contains("Taken back") && steps.contains("It stays refused"),
+        "{steps}"
+    );
+    assert!(!steps.contains(&format!("{of_it}/accept")), "{steps}");
+    assert_eq!(accepted.status, StatusCode::CONFLICT);
+    assert!(accepted.text.contains("Make a claim code"), "{}", accepted.text);
+}

@@ -1,0 +1,81 @@
+//! What somebody has to look at: written into the audit once for each burst, and shown on the first page for a day.
+
+use model::inventory::{AuditEntry, Timestamp};
+use store::{Scope, Store, StoreError, Transaction};
+
+use crate::provisioning::chain;
+
+/// In the audit: somebody asks for many devices and proves to be none.
+pub(crate) const PROBED: &str = "see many devices asked for without proof";
+/// In the audit: somebody guesses passwords, codes or links.
+pub const GUESSED: &str = "see many wrong passwords";
+/// In the audit: somebody guesses the secrets of programs.
+pub const GUESSED_SECRETS: &str = "see many wrong secrets of API clients";
+/// In the audit: the extension of somebody is guessed at.
+pub const GUESSED_EXTENSION: &str = "see many wrong answers at a zone";
+
+/// Everything in the audit that somebody has to look at.
+const ALL: [&str; 7] = [
+    PROBED,
+    GUESSED,
+    GUESSED_SECRETS,
+    GUESSED_EXTENSION,
+    "hold device",
+    "hold second certificate",
+    "see certificate at two addresses",
+];
+
+/// How long an alarm is shown.
+const SHOWN_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Alarms that are shown of one kind.
+const OF_KIND_MAX: u32 = 5;
+
+/// Raises an alarm in every account: whose affair it is, is not known.
+///
+/// # Errors
+///
+/// When the database fails.
+pub(crate) async fn raise_in_all(
+    transaction: &mut Transaction<'_>,
+    (by, action): (&str, &str),
+    detail: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    tracing::warn!(action, "somebody has to look; Audit in the portal says at what");
+    for account in transaction.accounts().await? {
+        let entry = AuditEntry {
+            at,
+            by: by.to_owned(),
+            action: action.to_owned(),
+            detail: detail.to_owned(),
+        };
+        transaction.account(&account.id).add_audit(&entry).await?;
+    }
+    Ok(())
+}
+
+/// Raises an alarm in every account. Who is answered does not wait for it, so that the time of an answer tells nothing.
+pub async fn raise(store: &Store, by: &str, action: &str, detail: String, at: Timestamp) {
+    let raised = async {
+        let mut writing = store.write().await?;
+        raise_in_all(&mut writing, (by, action), &detail, at).await?;
+        writing.commit().await
+    };
+    if let Err(error) = raised.await {
+        tracing::error!(error = %chain(&error), action, "an alarm cannot be kept");
+    }
+}
+
+/// The alarms of the last day, the last first.
+pub(crate) async fn of_late(
+    scope: &mut Scope<'_, '_>,
+    now: Timestamp,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let since = Timestamp(now.0.saturating_sub(SHOWN_MS));
+    let mut found = Vec::new();
+    for action in ALL {
+        found.extend(scope.audit_of_action(action, since, OF_KIND_MAX).await?);
+    }
+    found.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    Ok(found)
+}

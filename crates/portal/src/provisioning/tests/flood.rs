@@ -1,0 +1,122 @@
+//! Who asks for many devices, and who asks often.
+
+use model::inventory::AuditEntry;
+
+use super::hardware::{HARDWARE, hardware_certificate};
+use super::*;
+use crate::alarms::PROBED;
+use crate::provisioning::book::LOUD_SOURCE;
+
+const KNOWN: &str = "algom0022EE0A0B0C.conf";
+const UNKNOWN: &str = "algom0022EE0A0BFF.conf";
+
+impl Bench {
+    /// Everything that is said to whoever asks for a file, but for the time.
+    async fn said(&self, shown: Option<&Identity>, file: &str) -> String {
+        let address = self.listener.address();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = TlsConnector::from(self.client(shown.cloned()));
+        let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
+        let request = format!("GET /{file} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        let _is_closed = stream.read_to_end(&mut said).await.is_ok();
+        let said = String::from_utf8(said).unwrap();
+        let lines = said.split_inclusive("\r\n");
+        lines.filter(|line| !line.starts_with("date:")).collect()
+    }
+
+    async fn alarms(&self) -> Vec<AuditEntry> {
+        let mut reading = self.store.read().await.unwrap();
+        let mut scope = reading.account(&id());
+        scope.audit_of_action(PROBED, Timestamp(0), 9).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn p01_known_and_unknown_devices_are_refused_alike_octet_for_octet_and_nothing_is_looked_up() {
+    let bench = Bench::start().await;
+    let stranger = Authority::generate("Stranger", SystemTime::now()).unwrap();
+    let name = Subject::Name(MAC.compact());
+    let of_stranger = stranger.issue(&[name], Purpose::Client, SystemTime::now());
+    let of_stranger = identity_of(&of_stranger.unwrap());
+    let of_other = hardware_certificate(&bench, HARDWARE);
+    // Whoever looked anything up, or waited for something to be written, would wait here.
+    let store = &bench.store;
+    let _writer = store.write().await.unwrap();
+    let _readers = [
+        store.read().await.unwrap(),
+        store.read().await.unwrap(),
+        store.read().await.unwrap(),
+        store.read().await.unwrap(),
+    ];
+
+    for shown in [None, Some(&of_stranger), Some(&of_other)] {
+        let known = bench.said(shown, KNOWN).await;
+        let unknown = bench.said(shown, UNKNOWN).await;
+        assert!(known.starts_with("HTTP/1.1 403 Forbidden"), "{known}");
+        assert_eq!(known, unknown);
+    }
+}
+
+#[tokio::test]
+async fn p01_who_asks_for_many_devices_raises_one_alarm() {
+    let bench = Bench::start().await;
+    for number in 0..LOUD_SOURCE + 5 {
+        let file = format!("algom0022EE0A{number:04X}.conf");
+        bench.said(None, &file).await;
+    }
+    while bench.alarms().await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // What is noted later is written later.
+    let last = format!("0022EE0A{:04X}", LOUD_SOURCE + 4);
+    bench.attempts(last.parse().unwrap()).await;
+    let alarms = bench.alarms().await;
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert!(alarms[0].detail.contains("127.0.0.1"), "{alarms:?}");
+}
+
+#[tokio::test]
+async fn p12_who_floods_the_server_from_one_address_leaves_the_others_their_places() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let address = bench.listener.address();
+    let mut held = Vec::new();
+    for _ in 0..4 * PER_SOURCE_MAX {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 9], 0))).unwrap();
+        held.push(socket.connect(address).await.unwrap());
+    }
+
+    let (status, text) = bench.fetch(Some(identity_in(state.path())), KNOWN).await;
+
+    assert_eq!(status, "HTTP/1.1 200 OK", "{text}");
+}
+
+#[tokio::test]
+async fn p12_a_burst_of_requests_is_answered_and_a_device_among_them_is_served() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    let bench = Arc::new(bench);
+    let burst: Vec<_> = (0..PER_SOURCE_MAX / 4)
+        .map(|caller| {
+            let bench = Arc::clone(&bench);
+            tokio::spawn(async move {
+                for number in 0..10 {
+                    let file = format!("algom02{caller:02X}{number:08X}.conf");
+                    assert!(bench.said(None, &file).await.starts_with("HTTP/1.1 403"));
+                }
+            })
+        })
+        .collect();
+
+    let (status, text) = bench.fetch(Some(identity_in(state.path())), KNOWN).await;
+
+    assert_eq!(status, "HTTP/1.1 200 OK", "{text}");
+    for asking in burst {
+        asking.await.unwrap();
+    }
+}
