@@ -89,6 +89,7 @@ impl Scope<'_, '_> {
             lines: self.lines().await?,
             earlier_passwords: self.earlier_passwords().await?,
             groups: self.groups().await?,
+            pins: self.group_pins().await?,
         };
         Ok(Some(directory_of(&inventory, epoch)))
     }

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
 use super::{
-    Account, Device, EarlierPassword, GroupMember, Holder, HolderId, Line, LineId, LinePlace, PageGroup,
-    SiteId,
+    Account, Device, EarlierPassword, GroupId, GroupMember, Holder, HolderId, Line, LineId, LinePlace,
+    PageGroup, SiteId,
 };
 use crate::directory::{
     Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, MEMBERS_MAX,
     Snapshot, Urgency, User, UserKind,
 };
-use crate::{DeviceId, SipUser, SlotKind};
+use crate::{DeviceId, Secret, SipUser, SlotKind};
 
 use permissions::permissions;
 
@@ -32,6 +32,8 @@ pub struct Inventory {
     pub earlier_passwords: Vec<EarlierPassword>,
     /// Its page groups.
     pub groups: Vec<PageGroup>,
+    /// The PINs of those that ask for one.
+    pub pins: BTreeMap<GroupId, Secret>,
 }
 
 /// Makes the directory of an account. The lines of a holder decide what dialling its extension does; a holder without any
@@ -57,7 +59,7 @@ pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
         },
     });
     let extensions: Vec<ExtensionRecord> = holders.chain(groups).collect();
-    let permissions = permissions(&inventory.groups, &extensions, &places);
+    let permissions = permissions(inventory, &extensions, &places);
     Snapshot {
         account: inventory.account.id.clone(),
         epoch,

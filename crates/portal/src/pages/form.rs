@@ -30,6 +30,8 @@ pub(super) enum Control {
     Fixed,
     /// A password, which is not shown again.
     Password,
+    /// Digits that are keyed in on a telephone, which are not shown again.
+    Pin,
     /// A whole number from 1.
     Number(u8),
     /// One of several.

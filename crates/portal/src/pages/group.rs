@@ -25,6 +25,7 @@ struct Page {
     urgency: &'static str,
     /// Who may page it.
     pagers: &'static str,
+    has_pin: bool,
     members: Vec<Member>,
     /// Id, name and extension of those who are named.
     named: Vec<(String, String, String)>,
@@ -54,11 +55,13 @@ pub(super) async fn show(
     let members = scope.named_members(&group.id).await?;
     let named = scope.named_pagers(&group.id).await?;
     let reached = scope.count_reached(&group.id).await?;
+    let has_pin = scope.has_group_pin(&group.id).await?;
     let page = Page {
         frame: Frame::new(&by, group.name.as_str(), PAGE_GROUPS),
         path: format!("{PAGE_GROUPS}/{}", group.id),
         urgency: urgency_text(group.urgency),
         pagers: pagers_text(&group.pagers),
+        has_pin,
         members: members.into_iter().map(shown_member).collect(),
         named: named
             .into_iter()

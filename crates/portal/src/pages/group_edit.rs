@@ -10,7 +10,7 @@ use super::changed::changed;
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
 use super::group::{find, pagers_text, urgency_text};
-use super::group_new::Fields;
+use super::group_new::{Fields, put_pin};
 use super::layout::{Frame, PAGE_GROUPS};
 use super::problem::Problem;
 
@@ -20,8 +20,10 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let group = find(&mut reading.account(&by.account), &id).await?;
-    Ok(Fields::of(&group).edit_page(&by, &group).answer())
+    let mut scope = reading.account(&by.account);
+    let group = find(&mut scope, &id).await?;
+    let has_pin = scope.has_group_pin(&group.id).await?;
+    Ok(Fields::of(&group, has_pin).edit_page(&by, &group).answer())
 }
 
 pub(super) async fn save(
@@ -33,20 +35,23 @@ pub(super) async fn save(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let before = find(&mut scope, &id).await?;
-    let mut fields = Fields::typed(&posted);
+    let has_pin = scope.has_group_pin(&before.id).await?;
+    let mut fields = Fields::typed(&posted, has_pin);
     let named = match &before.pagers {
         Pagers::Named(named) => named.clone(),
         Pagers::Everybody | Pagers::Portal => Vec::new(),
     };
-    let Some(after) = fields.group(before.id.clone(), before.members.clone(), named) else {
+    let group = fields.group(before.id.clone(), before.members.clone(), named, has_pin);
+    let Some((after, wish)) = group else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_group(&after).await {
         fields.refuse(error)?;
         return Ok(fields.edit_page(by, &before).answer());
     }
-    by.note(&mut writing, "change page group", changes(&before, &after))
-        .await?;
+    let pin = put_pin(&mut scope, &after.id, wish).await?;
+    let detail = format!("{}{pin}", changes(&before, &after));
+    by.note(&mut writing, "change page group", detail).await?;
     writing.commit().await?;
     Ok(Redirect::to(&format!("{PAGE_GROUPS}/{}", after.id)).into_response())
 }

@@ -45,6 +45,7 @@ mod live;
 mod one_time;
 mod optional_choice;
 mod password_choice;
+mod pin_choice;
 mod problem;
 mod provision;
 mod reports;

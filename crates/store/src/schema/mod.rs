@@ -5,7 +5,7 @@ use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -24,6 +24,7 @@ const STEPS: [&str; 18] = [
     include_str!("0016.sql"),
     include_str!("0017.sql"),
     include_str!("0018.sql"),
+    include_str!("0019.sql"),
 ];
 
 /// The version that this program works with.

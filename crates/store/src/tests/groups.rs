@@ -4,7 +4,7 @@ use model::SlotKind;
 use model::inventory::{Site, SiteId, SiteTitle};
 
 use super::*;
-use crate::{GroupError, Scope};
+use crate::{GroupError, PinChange, Scope};
 
 fn group(number: u32, members: Vec<GroupMember>) -> PageGroup {
     PageGroup {
@@ -280,4 +280,66 @@ async fn a_group_is_given_what_its_account_has_and_nothing_else() {
     let mut scope = writing.account(&id("one"));
     let refused = scope.add_group_members(&[(&kept.id, &mine)]).await.unwrap_err();
     assert!(matches!(refused, StoreError::Missing { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_pin_is_sealed_told_to_zones_alone_and_goes_with_its_group() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let (one, other) = (group(700, Vec::new()), group(701, Vec::new()));
+    for group in [&one, &other] {
+        scope.add_group(group).await.unwrap();
+    }
+    let epoch = scope.epoch().await.unwrap();
+    writing.commit().await.unwrap();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    assert_eq!(scope.set_group_pin(&one.id, None).await.unwrap(), None);
+    assert_eq!(scope.epoch().await.unwrap(), epoch, "nothing has changed");
+
+    let mut changes = Vec::new();
+    for pin in [Some("4711"), Some("4711"), Some("0815"), None, Some("123456")] {
+        let pin = pin.map(Secret::from);
+        changes.push(scope.set_group_pin(&one.id, pin.as_ref()).await.unwrap());
+    }
+    assert_eq!(
+        changes,
+        [
+            Some(PinChange::Set),
+            None,
+            Some(PinChange::Changed),
+            Some(PinChange::Removed),
+            Some(PinChange::Set)
+        ]
+    );
+    assert!(scope.epoch().await.unwrap() > epoch);
+    assert!(scope.has_group_pin(&one.id).await.unwrap());
+    assert!(!scope.has_group_pin(&other.id).await.unwrap());
+
+    let mut renamed = one.clone();
+    renamed.name = name("Another name");
+    scope.update_group(&renamed).await.unwrap();
+    assert!(
+        scope.group_pins().await.unwrap()[&one.id].matches("123456"),
+        "a change of the rest leaves it"
+    );
+    let snapshot = scope.directory().await.unwrap().unwrap();
+    let asked = snapshot
+        .permissions
+        .iter()
+        .filter(|permission| permission.pin.is_some());
+    assert_eq!(asked.count(), 1);
+    let column = "SELECT pin FROM page_group WHERE pin IS NOT NULL";
+    let rows = scope.transaction.rows(column, &[]).await.unwrap();
+    let kept = format!("{rows:?}");
+    assert!(
+        !kept.contains("123456") && !kept.contains("[49, 50, 51, 52, 53, 54"),
+        "{kept}"
+    );
+
+    scope.remove_group(&one.id).await.unwrap();
+    assert!(scope.group_pins().await.unwrap().is_empty());
+    let mut elsewhere = writing.account(&id("two"));
+    assert_eq!(elsewhere.set_group_pin(&other.id, None).await.unwrap(), None);
 }

@@ -137,3 +137,51 @@ async fn a06_an_account_sees_and_changes_no_group_of_another() {
         json!({ "name": "Theirs", "extension": "700", "members": [{ "type": "holder", "id": hall }] });
     assert_eq!(program.post_v1("/page_groups", foreign).await.problem(), 400);
 }
+
+#[tokio::test]
+async fn a_pin_is_written_and_never_read() {
+    let program = Program::with(EVERYTHING).await;
+    let body = json!({ "name": "All rooms", "extension": "700", "pin": "4711" });
+    for wrong in ["471", "47x1", "12345678901234567"] {
+        let mut body = body.clone();
+        body["pin"] = json!(wrong);
+        let refused = program.post_v1("/page_groups", body).await;
+        assert_eq!(refused.problem(), 400);
+        assert!(
+            refused.text.contains("4 to 16 digits") && !refused.text.contains(wrong),
+            "{}",
+            refused.text
+        );
+    }
+    let id = program.post_v1("/page_groups", body).await.id();
+    let path = format!("/page_groups/{id}");
+    let group = program.get_v1(&path).await;
+    assert!(!group.text.contains("4711"));
+    assert_eq!(group.found()["pin_set"], json!(true));
+
+    for (change, pin_set) in [
+        (json!({ "name": "Every room" }), true),
+        (json!({ "pin": "081512" }), true),
+        (json!({ "pin": "" }), false),
+        (json!({ "pin": "" }), false),
+    ] {
+        let answer = program
+            .ask_v1(Method::PATCH, &path, &change.to_string())
+            .await
+            .found();
+        assert_eq!(answer["pin_set"], json!(pin_set), "{change}");
+    }
+    let mut reading = program.store.read().await.unwrap();
+    let entries = reading.account(&one()).audit(10).await.unwrap();
+    let details: Vec<&str> = entries.iter().map(|entry| entry.detail.as_str()).collect();
+    assert_eq!(
+        details[..5],
+        [
+            "Every room (700)",
+            "Every room (700); PIN removed",
+            "Every room (700); PIN changed",
+            "Every room (700)",
+            "All rooms (700); PIN set",
+        ]
+    );
+}

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use model::directory::Urgency;
+use model::Secret;
+use model::directory::{PIN_DIGITS, Urgency, is_pin};
 use model::inventory::{DisplayName, GroupId, GroupMember, HolderId, PageGroup, Pagers};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,6 +41,9 @@ struct Further {
     pagers: Option<PagersShown>,
     /// Who may page it, where `pagers` is `named`.
     pager_ids: Option<Vec<String>>,
+    /// What is keyed in before a page from a telephone: 4 to 16 digits, or an empty text for none. It is never answered.
+    #[schemars(extend("writeOnly" = true, "pattern" = "^([0-9]{4,16})?$"))]
+    pin: Option<String>,
     /// All of its members.
     members: Option<Vec<Member>>,
 }
@@ -67,10 +71,13 @@ pub(crate) async fn add(
         members: Vec::new(),
     };
     body.further.put(&mut group, &mut scope).await?;
+    let pin = body.further.pin()?;
     scope.add_group(&group).await.map_err(refused)?;
-    call.note(&mut writing, "add page group", told(&group)).await?;
+    let (pin_set, change) = put_pin(&mut scope, &group, pin).await?;
+    let detail = format!("{}{change}", told(&group));
+    call.note(&mut writing, "add page group", detail).await?;
     writing.commit().await?;
-    Ok(Created(GroupShown::of(&group)))
+    Ok(Created(GroupShown::of(&group, pin_set)))
 }
 
 pub(crate) async fn change(
@@ -88,10 +95,13 @@ pub(crate) async fn change(
         group.extension = extension(text)?;
     }
     body.further.put(&mut group, &mut scope).await?;
+    let pin = body.further.pin()?;
     scope.update_group(&group).await.map_err(refused)?;
-    call.note(&mut writing, "change page group", told(&group)).await?;
+    let (pin_set, change) = put_pin(&mut scope, &group, pin).await?;
+    let detail = format!("{}{change}", told(&group));
+    call.note(&mut writing, "change page group", detail).await?;
     writing.commit().await?;
-    Ok(Found(GroupShown::of(&group)))
+    Ok(Found(GroupShown::of(&group, pin_set)))
 }
 
 pub(crate) async fn change_members(
@@ -116,13 +126,14 @@ pub(crate) async fn change_members(
         members.remove(&member.read("remove", &mut scope).await?);
     }
     let members: Vec<GroupMember> = members.into_iter().collect();
+    let pin_set = scope.has_group_pin(&group.id).await?;
     if members != group.members {
         group.members = members;
         scope.update_group(&group).await.map_err(refused)?;
         call.note(&mut writing, "change page group", told(&group)).await?;
         writing.commit().await?;
     }
-    Ok(Found(GroupShown::of(&group)))
+    Ok(Found(GroupShown::of(&group, pin_set)))
 }
 
 pub(crate) async fn remove(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
@@ -157,6 +168,21 @@ impl Further {
         Ok(())
     }
 
+    /// The PIN that the group is to have from here on, or none; nothing where it stays.
+    fn pin(&self) -> Result<Option<Option<Secret>>, Refusal> {
+        match self.pin.as_deref() {
+            None => Ok(None),
+            Some("") => Ok(Some(None)),
+            Some(digits) if is_pin(digits) => Ok(Some(Some(Secret::from(digits)))),
+            Some(_) => {
+                let (least, most) = (PIN_DIGITS.start(), PIN_DIGITS.end());
+                let right =
+                    format!("not a PIN: {least} to {most} digits, or nothing for none, would be right");
+                Err(Refusal::invalid_field("pin", right))
+            }
+        }
+    }
+
     async fn pagers(&self, before: &Pagers, scope: &mut Scope<'_, '_>) -> Result<Option<Pagers>, Refusal> {
         let ids = match (self.pagers, &self.pager_ids) {
             (None, None) => return Ok(None),
@@ -188,6 +214,20 @@ impl Further {
         }
         Ok(Some(Pagers::Named(named.into_iter().collect())))
     }
+}
+
+/// Gives a group the PIN that was wished for; says whether it has one then, and for the audit what has changed.
+async fn put_pin(
+    scope: &mut Scope<'_, '_>,
+    group: &PageGroup,
+    pin: Option<Option<Secret>>,
+) -> Result<(bool, String), Refusal> {
+    let change = match pin {
+        Some(pin) => scope.set_group_pin(&group.id, pin.as_ref()).await?,
+        None => None,
+    };
+    let told = change.map_or_else(String::new, |change| format!("; PIN {change}"));
+    Ok((scope.has_group_pin(&group.id).await?, told))
 }
 
 fn name(text: &str) -> Result<DisplayName, Refusal> {

@@ -65,8 +65,10 @@ pub(crate) async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<P
 
 pub(crate) async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<GroupShown>, Refusal> {
     let mut reading = call.store().read().await?;
-    let group = group(&call, &mut reading.account(&call.account)).await?;
-    Ok(Found(GroupShown::of(&group)))
+    let mut scope = reading.account(&call.account);
+    let group = group(&call, &mut scope).await?;
+    let pin_set = scope.has_group_pin(&group.id).await?;
+    Ok(Found(GroupShown::of(&group, pin_set)))
 }
 
 impl Row {

@@ -63,6 +63,8 @@ pub(super) struct GroupShown {
     pagers: PagersShown,
     /// Users and common areas that may page it, where they are named.
     pager_ids: Vec<String>,
+    /// A PIN is asked for before a page from a telephone.
+    pin_set: bool,
     members: Vec<Member>,
 }
 
@@ -86,7 +88,7 @@ pub(super) enum PagersShown {
 }
 
 impl GroupShown {
-    pub(super) fn of(group: &PageGroup) -> Self {
+    pub(super) fn of(group: &PageGroup, pin_set: bool) -> Self {
         let named = match &group.pagers {
             Pagers::Named(named) => named.as_slice(),
             Pagers::Everybody | Pagers::Portal => &[],
@@ -98,6 +100,7 @@ impl GroupShown {
             urgency: UrgencyShown::of(group.urgency),
             pagers: PagersShown::of(&group.pagers),
             pager_ids: named.iter().map(HolderId::to_string).collect(),
+            pin_set,
             members: group.members.iter().map(Member::of).collect(),
         }
     }

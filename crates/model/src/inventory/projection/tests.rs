@@ -81,6 +81,7 @@ fn inventory() -> Inventory {
                 .map(|id| GroupMember::Holder(HolderId::from_random(id)))
                 .into(),
         }],
+        pins: BTreeMap::new(),
     }
 }
 
@@ -305,4 +306,49 @@ fn a_group_is_paged_by_those_it_names_and_everything_else_by_everybody() {
             .all(|permission| permission.action != Action::Page
                 || permission.subject != crate::directory::Subject::Any)
     );
+}
+
+#[test]
+fn a_group_with_a_pin_asks_whoever_may_page_it_but_the_portal_and_leaves_the_rest_as_it_was() {
+    let mut inventory = inventory();
+    let group = inventory.groups[0].clone();
+    inventory.pins.insert(group.id, Secret::from("4711"));
+    let portal: SipUser = "portal".parse().unwrap();
+    let mut snapshot = directory_of(&inventory, Epoch(3));
+    snapshot.users.push(User {
+        user: portal.clone(),
+        name: "Portal".to_owned(),
+        kind: UserKind::Phone,
+    });
+    snapshot
+        .permissions
+        .push(Permission::to_page_everything(portal.clone()));
+    let mut directory = Directory::new(inventory.account.id.clone());
+    directory.apply(Update::Snapshot(snapshot)).unwrap();
+
+    let decision = |who: &SipUser, number: &str| directory.decide(who, directory.extension(number).unwrap());
+    let desk: SipUser = "u6".parse().unwrap();
+    assert_eq!(
+        decision(&desk, "700"),
+        Decision::PinWanted(&Secret::from("4711")),
+        "asks_for_it"
+    );
+    assert_eq!(
+        decision(&desk, "701"),
+        Decision::Allowed,
+        "its members by their own numbers"
+    );
+    assert_eq!(
+        decision(&portal, "700"),
+        Decision::Allowed,
+        "it is let in by its own sign-in"
+    );
+
+    inventory.groups[0].pagers = Pagers::Named(vec![HolderId::from_random(200)]);
+    let named = directory_of(&inventory, Epoch(4));
+    let mut directory = Directory::new(inventory.account.id.clone());
+    directory.apply(Update::Snapshot(named)).unwrap();
+    let decision = |who: &SipUser| directory.decide(who, directory.extension("700").unwrap());
+    assert!(matches!(decision(&desk), Decision::PinWanted(_)));
+    assert_eq!(decision(&"u1".parse().unwrap()), Decision::Denied);
 }

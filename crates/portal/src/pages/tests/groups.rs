@@ -197,3 +197,71 @@ async fn w01_hostile_names_are_inert_where_members_are_chosen() {
         assert!(!text.contains("<script>") && !text.contains("\">alert"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_pin_is_set_changed_and_removed_and_never_shown() {
+    let visit = Visit::of(Role::Admin).await;
+    let group = visit.add_group(&[]).await;
+    let edit = format!("{group}/edit");
+    let form = |pin: &str| format!("{GROUP}&{pin}");
+    assert!(visit.get(&group).await.text.contains("<dt>PIN</dt><dd>None"));
+
+    for (wrong, field, right) in [
+        ("pin-use=asked&pin=", "pin", "4 to 16 digits"),
+        ("pin-use=asked&pin=471", "pin", "4 to 16 digits"),
+        ("pin-use=asked&pin=47x1", "pin", "4 to 16 digits"),
+        (
+            "pin-use=none&pin=4711",
+            "pin-use",
+            "choose that they are asked for",
+        ),
+        ("pin-use=&pin=4711", "pin-use", "choose whether"),
+    ] {
+        let answer = visit.post(&edit, &form(wrong)).await;
+        assert!(answer.marks(field, right), "{wrong}: {}", answer.text);
+        assert!(answer.text.contains("value=\"1900\""), "what was typed stays");
+        let keyed = wrong.rsplit('=').next().unwrap_or_default();
+        assert!(keyed.is_empty() || !answer.text.contains(keyed), "but no digit");
+    }
+
+    for (pin, told) in [
+        ("pin-use=asked&pin=4711", "; PIN set"),
+        ("pin-use=asked&pin=", ": nothing"),
+        ("pin-use=asked&pin=081512", "; PIN changed"),
+        ("pin-use=none&pin=", "; PIN removed"),
+        ("pin-use=asked&pin=1234567890123456", "; PIN set"),
+    ] {
+        let answer = visit.post(&edit, &form(pin)).await;
+        assert_eq!(answer.location(), group);
+        let detail = visit.last_detail().await;
+        assert!(detail.ends_with(told), "{detail}");
+        assert!(!detail.contains("4711") && !detail.contains("0815"), "{detail}");
+    }
+    let shown = visit.get(&group).await.text;
+    assert!(shown.contains("Asked for before each page"), "{shown}");
+    let form_shown = visit.get(&edit).await.text;
+    assert!(form_shown.contains("left empty, they stay") && !form_shown.contains("1234567890123456"));
+
+    // Whoever has typed another one beside a mistake has to be told that it is not in the form any more.
+    let beside = form("pin-use=asked&pin=999999").replace("extension=1900", "extension=x");
+    let answer = visit.post(&edit, &beside).await;
+    assert!(
+        answer.marks("extension", "x") && answer.marks("pin", "type it once more"),
+        "{}",
+        answer.text
+    );
+    assert!(!answer.text.contains("999999"));
+}
+
+#[tokio::test]
+async fn a_group_is_added_with_its_pin() {
+    let visit = Visit::of(Role::Admin).await;
+    let answer = visit
+        .post("/page-groups/add", &format!("{GROUP}&pin-use=asked&pin=4711"))
+        .await;
+    assert!(answer.location().ends_with("/members"));
+    assert_eq!(visit.last_detail().await, "Everywhere (1900); PIN set");
+    let id = group_of(&visit).await.id;
+    let mut reading = visit.store.read().await.unwrap();
+    assert!(reading.account(&one()).group_pins().await.unwrap()[&id].matches("4711"));
+}

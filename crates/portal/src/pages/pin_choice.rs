@@ -1,0 +1,78 @@
+//! The PIN of a page group in its form: whether there is one, and its digits, which are never shown.
+
+use model::Secret;
+use model::directory::{PIN_DIGITS, is_pin};
+
+use super::form::{Choice, Control, Field};
+
+const NONE: &str = "none";
+const ASKED: &str = "asked";
+
+/// What is to become of a PIN.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum PinWish {
+    /// It stays as it is.
+    Keep,
+    /// There is to be none.
+    Remove,
+    /// It is to be this one.
+    Set(Secret),
+}
+
+/// The two fields. `has_pin` says whether there is one.
+pub(super) fn fields(has_pin: bool) -> [Field; 2] {
+    let choices = [(NONE, "None"), (ASKED, "Asked for before each page")];
+    let choices = choices.map(|(value, label)| Choice::new(value, label));
+    [
+        Field::new(
+            "pin-use",
+            "PIN",
+            "Who pages from a telephone keys it in behind the prompt, with # at its end. Talking from the portal and by the API needs none.",
+            Control::Select(choices.into()),
+        )
+        .filled(if has_pin { ASKED } else { NONE }),
+        Field::new(
+            "pin",
+            "Digits of the PIN",
+            if has_pin {
+                "4 to 16. They are not shown; left empty, they stay as they are."
+            } else {
+                "4 to 16. They are not shown again."
+            },
+            Control::Pin,
+        ),
+    ]
+}
+
+/// What was wished for, or what is wrong with it.
+pub(super) fn wish([choice, digits]: [&mut Field; 2], has_pin: bool) -> Option<PinWish> {
+    let typed = digits.value.trim();
+    match choice.value.as_str() {
+        NONE if typed.is_empty() => Some(PinWish::Remove),
+        NONE => {
+            choice.refuse("digits were typed: choose that they are asked for, or leave them out");
+            None
+        }
+        ASKED if typed.is_empty() && has_pin => Some(PinWish::Keep),
+        // A form without the two fields is about the rest.
+        "" if typed.is_empty() => Some(PinWish::Keep),
+        ASKED if is_pin(typed) => Some(PinWish::Set(Secret::from(typed))),
+        ASKED => {
+            let (least, most) = (PIN_DIGITS.start(), PIN_DIGITS.end());
+            digits.refuse(&format!("not a PIN: {least} to {most} digits would be right"));
+            None
+        }
+        _ => {
+            choice.refuse("choose whether a PIN is asked for");
+            None
+        }
+    }
+}
+
+/// Of a form that is shown again: the digits are not in it, so whoever has typed some types them again.
+pub(super) fn forget(digits: &mut Field) {
+    if !digits.value.is_empty() {
+        digits.refuse("it is not kept in the form: type it once more");
+        digits.value.clear();
+    }
+}
