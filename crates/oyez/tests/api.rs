@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 const DOCUMENT: &str = include_str!("../../../docs/api.md");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
 const SECRET: &str = "the secret of the client";
-const SCOPES: &str = "oyez:read oyez:write oyez:page oyez:credentials";
+const SCOPES: &str = "oyez:read oyez:write oyez:page oyez:credentials oyez:webhooks";
 /// Where the document has the service.
 const DOCUMENTED: &str = "https://oyez.example.com:8443";
 

@@ -189,7 +189,7 @@ async fn what_guards_accounts_and_devices_is_there_after_the_upgrade() {
         let repeat = scope.begin_repeatable(&client, key, request, NOW).await.unwrap();
         match repeat {
             Repeat::Answered { status: 201, body } if version >= 17 => {
-                assert!(body.matches("{\"id\":\"1\"}"))
+                assert!(body.matches("{\"id\":\"1\"}"));
             }
             Repeat::First if version < 17 => {}
             other => panic!("{version}: {other:?}"),

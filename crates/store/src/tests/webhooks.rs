@@ -300,3 +300,37 @@ async fn what_was_told_of_generic_devices_is_kept_until_nobody_wants_it_or_they_
     scope.forget_told_provision(true).await.unwrap();
     assert_eq!(scope.told_provision().await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_receiver_that_is_turned_off_is_kept_nothing_for_until_it_is_asked_again() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let receiver = webhook(1);
+    assert!(scope.add_webhook(&receiver).await.unwrap());
+    assert!(scope.disable_webhook(&receiver.id).await.unwrap());
+    assert!(!scope.is_webhook_wanted(WebhookEvent::PageEnded).await.unwrap());
+    // An answer to a question of before turns nothing on, and a wrong one has not failed.
+    for failure in [None, Some("wrong secret")] {
+        scope.prove_webhook(&receiver.id, failure).await.unwrap();
+        let kept = scope.webhook(&receiver.id).await.unwrap().unwrap();
+        assert_eq!(kept.state, WebhookState::Disabled);
+    }
+    scope.ask_webhook(&receiver.id).await.unwrap();
+    scope.prove_webhook(&receiver.id, None).await.unwrap();
+    let active = scope.webhook(&receiver.id).await.unwrap().unwrap();
+    assert_eq!(active.state, WebhookState::Active);
+
+    let other = Secret::from("another secret token");
+    assert!(scope.set_webhook_secret(&receiver.id, &other).await.unwrap());
+
+    let kept = scope.webhook(&receiver.id).await.unwrap().unwrap();
+    assert_eq!(
+        (kept.secret.reveal(), kept.state),
+        (other.reveal(), WebhookState::Stopped)
+    );
+    assert!(scope.is_webhook_wanted(WebhookEvent::PageEnded).await.unwrap());
+    let mut foreign = writing.account(&id("two"));
+    assert!(!foreign.disable_webhook(&receiver.id).await.unwrap());
+    assert!(!foreign.set_webhook_secret(&receiver.id, &other).await.unwrap());
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use media::bridge::{Command, Event, Role};
 use media::sdp::SecurityOffer;
-use model::status::{MissingReason, NotHeardReason, Verdict, ZoneEvent};
+use model::status::{MissingReason, NotHeardReason, OngoingPage, Verdict, ZoneEvent};
 use sip::flow::Transport;
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::EndCause;
@@ -73,6 +73,28 @@ fn a_page_is_answered_bridged_ended_and_reported() {
     assert_eq!(world.open_ports(), 0);
     assert_eq!(world.zone.status(world.now).accounts[0].pages, 0);
     assert_eq!(world.zone.counters().calls.receipts, 3);
+}
+
+#[test]
+fn a_page_goes_on_until_it_is_reported() {
+    let mut world = hall(&["north", "south"]);
+    assert_eq!(world.zone.ongoing_pages(), []);
+    page(&mut world);
+    let ZoneEvent::PageStarted { page: started, .. } = &world.events[0] else {
+        panic!("{:?}", world.events)
+    };
+    let ongoing = OngoingPage {
+        page: started.clone(),
+        extension: "700".parse().unwrap(),
+        talker: "talker".parse().unwrap(),
+        listeners: 2,
+    };
+    assert_eq!(world.zone.ongoing_pages(), [ongoing]);
+
+    end(&mut world);
+
+    world.report();
+    assert_eq!(world.zone.ongoing_pages(), []);
 }
 
 #[test]
