@@ -27,6 +27,8 @@ const ALL: [&str; 7] = [
 
 /// How long an alarm is shown.
 const SHOWN_MS: u64 = 24 * 60 * 60 * 1_000;
+/// How long after an alarm the next of its kind is raised.
+const AGAIN_MS: u64 = 60_000;
 /// Alarms that are shown of one kind.
 const OF_KIND_MAX: u32 = 5;
 
@@ -43,15 +45,25 @@ pub(crate) async fn raise_in_all(
 ) -> Result<(), StoreError> {
     tracing::warn!(action, "somebody has to look; Audit in the portal says at what");
     for account in transaction.accounts().await? {
+        let mut scope = transaction.account(&account.id);
+        if is_told(&mut scope, action, at).await? {
+            continue;
+        }
         let entry = AuditEntry {
             at,
             by: by.to_owned(),
             action: action.to_owned(),
             detail: detail.to_owned(),
         };
-        transaction.account(&account.id).add_audit(&entry).await?;
+        scope.add_audit(&entry).await?;
     }
     Ok(())
+}
+
+/// Says whether somebody was told of the same just before: whoever comes from many addresses, or asks for many, fills no audit.
+async fn is_told(scope: &mut Scope<'_, '_>, action: &str, at: Timestamp) -> Result<bool, StoreError> {
+    let since = Timestamp(at.0.saturating_sub(AGAIN_MS));
+    Ok(!scope.audit_of_action(action, since, 1).await?.is_empty())
 }
 
 /// Raises an alarm in every account. Who is answered does not wait for it, so that the time of an answer tells nothing.

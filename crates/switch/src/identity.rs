@@ -3,14 +3,19 @@
 //! From, P-Asserted-Identity and Contact are claims. The only use made of one is to choose the algorithm of a
 //! challenge, which is the account's default for users that do not exist, so that it tells nothing.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use model::directory::{Credential, CredentialSecret, DigestAlgorithm, Directory};
+use model::status::RegistrationRefusal;
 use model::{AuthorizationId, SipUser};
 use sip::digest::{Algorithm, Authenticator, ChallengeReason, Ha1, Limits, Refusal, Secret, Verdict};
+use sip::flow::{Flow, Source};
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::Reply;
 
+use crate::guesses::Guesses;
+use crate::registrar::Registrar;
 use crate::status::IdentityCounters;
 
 /// Answers to challenges that are looked at in one request: one per realm of a chain of proxies, and few chains are
@@ -26,6 +31,28 @@ pub(crate) struct Identity {
     key: [u8; 32],
     /// `None` until the directory has given a realm.
     authenticator: Option<Authenticator>,
+    /// Wrong answers of late.
+    guesses: Guesses,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sender<'a> {
+    pub(crate) flow: &'a Flow,
+    /// Says who is bound there.
+    pub(crate) registrar: &'a Registrar,
+}
+
+impl Sender<'_> {
+    fn source(&self) -> Source {
+        Source::of(self.flow.remote.ip())
+    }
+
+    /// Says whether the user holds a binding over this very flow.
+    fn is_bound(&self, user: &SipUser) -> bool {
+        let mut bindings = self.registrar.bindings(user).iter();
+        bindings.any(|binding| binding.flow == *self.flow)
+    }
 }
 
 /// Why a request has no known sender.
@@ -39,12 +66,41 @@ pub(crate) enum Unidentified {
         challenge: String,
         /// What was wrong with the answer; `None` where there was none.
         why: Option<ChallengeReason>,
+        /// What becomes of whoever guesses.
+        guessing: Guessing,
     },
     /// The answer is one that no client gives by mistake.
     Refused(Refusal),
 }
 
+/// Whether wrong answers follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guessing {
+    /// They do not.
+    No,
+    /// This is the last that was looked at without a wait.
+    Begins,
+    /// The answer was not looked at.
+    GoesOn,
+}
+
 impl Unidentified {
+    /// What somebody is to be told of: a wrong answer, or that no more are looked at for a while. Of those nothing is told.
+    pub(crate) fn refusal(&self) -> Option<RegistrationRefusal> {
+        match self {
+            Self::Challenged {
+                why: Some(ChallengeReason::WrongAnswer),
+                guessing,
+                ..
+            } => match guessing {
+                Guessing::No => Some(RegistrationRefusal::WrongCredentials),
+                Guessing::Begins => Some(RegistrationRefusal::TooManyAttempts),
+                Guessing::GoesOn => None,
+            },
+            Self::NotServing | Self::Challenged { .. } | Self::Refused(_) => None,
+        }
+    }
+
     /// The response, which leaves no state: 401 where the sender answers with Authorization, 407 where with Proxy-Authorization.
     pub(crate) fn reply(&self, answers: HeaderName<'_>) -> Reply {
         let is_proxy = answers == HeaderName::ProxyAuthorization;
@@ -66,17 +122,6 @@ impl Unidentified {
             ) => Reply::new(StatusCode::FORBIDDEN),
         };
         reply.without_state()
-    }
-
-    /// Says whether the sender gave a wrong password, or a user that does not exist.
-    pub(crate) fn is_wrong_answer(&self) -> bool {
-        matches!(
-            self,
-            Self::Challenged {
-                why: Some(ChallengeReason::WrongAnswer),
-                ..
-            }
-        )
     }
 
     /// Counts it.
@@ -112,6 +157,7 @@ impl Identity {
         Self {
             key,
             authenticator: None,
+            guesses: Guesses::default(),
         }
     }
 
@@ -139,13 +185,16 @@ impl Identity {
         directory: &Directory,
         message: &Message,
         answers: HeaderName<'_>,
-        claimed: &str,
+        (claimed, sender): (&str, Sender<'_>),
     ) -> Result<SipUser, Unidentified> {
+        let (source, guesses) = (sender.source(), &mut self.guesses);
         let authenticator = self.authenticator.as_mut().ok_or(Unidentified::NotServing)?;
         let method = message.method().map_or("", |method| method.as_str());
         let uri = message.request_uri().unwrap_or_default();
         let realm = directory.realm();
-        let find_ha1 = |id: &str| ha1(directory.credentials(id), realm);
+        // For which id an answer was, and whether it was not looked at.
+        let judged = RefCell::new(None);
+        let mut guessing = Guessing::No;
         let mut why = None;
         let mut stale = false;
         for answer in message
@@ -153,8 +202,19 @@ impl Identity {
             .filter(|answer| is_digest(answer))
             .take(ANSWERS_MAX)
         {
+            let waits = |id: &str, credentials: &[Credential]| {
+                let is_bound = credentials.first().is_some_and(|one| sender.is_bound(&one.user));
+                sender.flow.transport.is_reliable() && !is_bound && guesses.keep_waiting(now, source, id)
+            };
+            let find_ha1 = |id: &str| {
+                let credentials = directory.credentials(id);
+                let is_left = waits(id, credentials);
+                judged.replace(Some((id.to_owned(), is_left)));
+                ha1(credentials, realm).filter(|_| !is_left)
+            };
             match authenticator.verify(now, answer, method, uri, &find_ha1) {
                 Verdict::Accepted { username, .. } => {
+                    guesses.forgive(source, &username);
                     let user = directory
                         .credentials(&username)
                         .first()
@@ -167,6 +227,12 @@ impl Identity {
                     ..
                 } => {
                     (stale, why) = (is_stale, Some(reason));
+                    guessing = match judged.take() {
+                        _ if reason != ChallengeReason::WrongAnswer => Guessing::No,
+                        Some((_, true)) => Guessing::GoesOn,
+                        Some((id, false)) if guesses.note_wrong(now, source, &id) => Guessing::Begins,
+                        Some((_, false)) | None => Guessing::No,
+                    };
                     break;
                 }
                 // An answer meant for another server on the way says nothing here.
@@ -179,6 +245,7 @@ impl Identity {
         Err(Unidentified::Challenged {
             challenge: authenticator.challenge(now, algorithm, stale),
             why,
+            guessing,
         })
     }
 }

@@ -37,6 +37,7 @@ pub mod admission;
 mod call;
 mod config;
 mod deadlines;
+mod guesses;
 mod identity;
 mod leg;
 mod peers;

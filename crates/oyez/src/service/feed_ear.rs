@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 use webhooks::message::Frame;
 
 use super::feed::RETRY_AFTER;
+use super::guesses;
 use super::happenings::OF_ZONES;
 use super::webhooks::{frame, tell_of};
 
@@ -130,6 +131,7 @@ impl Ear {
             News::Event(event) => {
                 self.registrations.note_at(zone, &event, now());
                 self.happenings.note(&event, Some(zone), now());
+                guesses::tell(&self.store, &event).await;
             }
             News::Happened(age, event) => {
                 let at = before(age);

@@ -10,6 +10,7 @@ mod feed_ear;
 mod feed_server;
 mod foundation;
 mod front;
+mod guesses;
 mod happenings;
 mod imported;
 mod own_copy;

@@ -21,6 +21,7 @@ use zone::{RollCall, Zone};
 use super::certificates::Certificates;
 use super::config::ServiceConfig;
 use super::feed::{self, DirectoryFeed};
+use super::guesses;
 use super::own_copy::ToKeep;
 use super::reports;
 use super::talk::{Booth, PortalTalker};
@@ -83,6 +84,7 @@ impl OwnZone {
     /// Tells it what stands in the store from here on, and keeps there what becomes of its pages.
     pub(super) fn follow(&self, store: &Arc<Store>, account: &AccountId, to_keep: ToKeep) {
         tokio::spawn(reports::keep(self.zone.subscribe(), Arc::clone(store)));
+        tokio::spawn(guesses::watch(self.zone.subscribe(), Arc::clone(store)));
         let feed = DirectoryFeed::new(Arc::clone(store), account.clone(), self.members_max)
             .with_talkers(self.talkers.clone())
             .kept_by(to_keep);

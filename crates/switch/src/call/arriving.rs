@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use media::sdp::{Hidden, SecurityOffer};
 use model::directory::{Action, ExtensionRecord, ExtensionRole};
-use model::status::{MissingReason, ZoneEvent};
+use model::status::{MissingReason, RegistrationRefusal, ZoneEvent};
 use model::{SipUser, TALKER_PACKAGE};
 use sip::flow::Flow;
 use sip::header::quote;
@@ -18,6 +18,7 @@ use super::announcement::Announcement;
 use super::{Call, CallOffence, Invitee, Plan};
 use crate::admission::{Load, Room};
 use crate::config::PlainMedia;
+use crate::identity::Sender;
 use crate::leg::{Leg, Target};
 use crate::permission::{Destination, Manner, destination};
 use crate::registrar::{BINDINGS_PER_USER_MAX, Binding};
@@ -38,7 +39,7 @@ impl Switch {
             return self.agent.reject(now, session, offence.reply().without_state());
         }
         let claimed = claimed_user(message);
-        let caller = match self.identify(now, message, HeaderName::ProxyAuthorization, &claimed) {
+        let caller = match self.identify(now, &flow, message, HeaderName::ProxyAuthorization, &claimed) {
             Ok(caller) => caller,
             Err(reply) => return self.agent.reject(now, session, reply),
         };
@@ -248,15 +249,25 @@ impl Switch {
     pub(crate) fn identify(
         &mut self,
         now: Instant,
+        flow: &Flow,
         message: &Message,
         answers: HeaderName<'_>,
         claimed: &str,
     ) -> Result<SipUser, Reply> {
+        let sender = Sender {
+            flow,
+            registrar: &self.registrar,
+        };
+        let claim = (claimed, sender);
         let identified = self
             .identity
-            .identify(now, &self.directory, message, answers, claimed);
+            .identify(now, &self.directory, message, answers, claim);
         identified.map_err(|reason| {
             reason.count(&mut self.counters.identity);
+            // A caller that answers wrongly may be typing; one that guesses is told of as one that registers.
+            if let Some(why @ RegistrationRefusal::TooManyAttempts) = reason.refusal() {
+                self.tell_of_refusal(flow, claimed, why);
+            }
             reason.reply(answers)
         })
     }

@@ -12,7 +12,7 @@ use sip::user_agent::{OutgoingRequest, Reply};
 use super::reporting::transport_of;
 use super::{Output, Switch};
 use crate::config::KeepAliveManner;
-use crate::identity::Unidentified;
+use crate::identity::{Sender, Unidentified};
 use crate::registrar::{Binding, Effect, LIFETIME_MIN, RegisterOffence};
 
 /// Characters of a name that an event repeats.
@@ -46,14 +46,18 @@ impl Switch {
             }
         };
         let answers = HeaderName::Authorization;
+        let sender = Sender {
+            flow: &flow,
+            registrar: &self.registrar,
+        };
         let user = match self
             .identity
-            .identify(now, &self.directory, message, answers, &claimed)
+            .identify(now, &self.directory, message, answers, (&claimed, sender))
         {
             Ok(user) => user,
             Err(reason) => {
                 reason.count(&mut self.counters.identity);
-                self.tell_of_wrong_credentials(&flow, &claimed, &reason);
+                self.tell_of_wrong_answer(&flow, &claimed, &reason);
                 return reason.reply(answers);
             }
         };
@@ -115,9 +119,9 @@ impl Switch {
         }
     }
 
-    fn tell_of_wrong_credentials(&mut self, flow: &Flow, claimed: &str, reason: &Unidentified) {
-        if reason.is_wrong_answer() {
-            self.tell_of_refusal(flow, claimed, RegistrationRefusal::WrongCredentials);
+    fn tell_of_wrong_answer(&mut self, flow: &Flow, claimed: &str, reason: &Unidentified) {
+        if let Some(why) = reason.refusal() {
+            self.tell_of_refusal(flow, claimed, why);
         }
     }
 
@@ -132,7 +136,7 @@ impl Switch {
         }
     }
 
-    fn tell_of_refusal(&mut self, flow: &Flow, claimed: &str, why: RegistrationRefusal) {
+    pub(crate) fn tell_of_refusal(&mut self, flow: &Flow, claimed: &str, why: RegistrationRefusal) {
         let account = Some(self.config.account.clone());
         let user = claimed.chars().take(SHOWN_MAX).collect();
         self.emit(ZoneEvent::RegistrationRefused {

@@ -1,8 +1,10 @@
 //! Attacks on who somebody is: answers to challenges, registrations, the name of a caller.
 
+use std::time::Duration;
+
 use model::status::{RegistrationRefusal, ZoneEvent};
 use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
-use sip::flow::Transport;
+use sip::flow::{ConnectionId, Flow, Transport};
 use sip::message::{HeaderName, Message};
 use switch::registrar::{BINDINGS_PER_REQUEST_MAX, CONTACT_LENGTH_MAX, LIFETIME_MAX, PATHS_MAX};
 
@@ -418,4 +420,167 @@ fn a06_the_caller_is_whoever_the_credential_says() {
     for name in ["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"] {
         assert!(invite.header(HeaderName::from(name)).is_none(), "{name}");
     }
+}
+
+#[test]
+fn a06_no_address_of_another_domain_is_reached_and_nothing_is_told_of_it() {
+    let mut answers = Vec::new();
+    for number in ["102", "999"] {
+        let mut world = World::new(&["mallory", "chief", "north"]);
+        world.register("mallory", Transport::Tls);
+        world.register("north", Transport::Tls);
+
+        world.phones[0].call_uri(world.now, &format!("sip:{number}@tenant-b.example"));
+        world.settle();
+
+        assert!(world.phones[1].invites.is_empty());
+        let told = world.events.iter().filter_map(|event| match event {
+            ZoneEvent::CallRefused { why, .. } => Some(format!("{why:?}")),
+            _ => None,
+        });
+        let told: Vec<String> = told.collect();
+        assert_eq!(told.len(), 1, "{:?}", world.events);
+        answers.push((told, format!("{:?}", world.zone.counters().calls)));
+    }
+    assert_eq!(
+        answers[0], answers[1],
+        "whether the number is somebody's is not told"
+    );
+}
+
+#[test]
+fn a06_no_header_reaches_into_a_call_of_others() {
+    let mut world = World::new(&["mallory", "anna", "north"]);
+    for name in ["mallory", "anna", "north"] {
+        world.register(name, Transport::Tls);
+    }
+    world.phones[1].call(world.now, "102");
+    world.settle();
+    let invite = world.phones[2].invites[0].clone();
+    let call = invite.header(HeaderName::CallId).unwrap().to_owned();
+    let tag = invite
+        .header(HeaderName::From)
+        .unwrap()
+        .split_once("tag=")
+        .unwrap()
+        .1
+        .to_owned();
+    let dialog = format!("{call};to-tag=x;from-tag={tag}");
+    let joining = [
+        ("Replaces", dialog.as_str()),
+        ("Join", dialog.as_str()),
+        ("Refer-To", "<sip:102@acme.example>"),
+        ("Referred-By", "<sip:anna@acme.example>"),
+        ("Target-Dialog", dialog.as_str()),
+    ];
+    let offer = world.phones[0].offer();
+
+    world.phones[0].call_with(world.now, "102", &joining, Some(offer));
+    world.settle();
+    let refer = request("REFER", &format!("sip:102@{DOMAIN}"), 1, &joining[2..3]);
+    let referred = world.status_of(stranger::flow(Transport::Tls), refer);
+
+    assert!(world.phones[1].ended.is_empty(), "the call of others goes on");
+    assert!(world.phones[2].ended.is_empty());
+    for (name, _) in joining {
+        let asked = world.phones[2].invites.iter().skip(1);
+        let mut carried = asked.filter(|invite| invite.header(HeaderName::from(name)).is_some());
+        assert!(carried.next().is_none(), "{name}");
+    }
+    assert!(referred >= 400, "{referred}");
+}
+
+/// Registers from a connection of its own with a password; says how it is answered.
+fn try_password(world: &mut World, connection: u64, user: &str, password: &str, number: u32) -> Message {
+    let flow = Flow {
+        connection: ConnectionId(connection),
+        ..stranger::flow(Transport::Tls)
+    };
+    let uri = format!("sips:{DOMAIN}");
+    let (to, from) = (
+        format!("<sips:{user}@{DOMAIN}>"),
+        format!("<sips:{user}@{DOMAIN}>;tag=m"),
+    );
+    let contact = format!("<sips:{user}@203.0.113.66:5070>");
+    let headers = [("To", to.as_str()), ("From", &from), ("Contact", &contact)];
+    let first = world.ask(flow, request("REGISTER", &uri, 2 * number, &headers));
+    let challenge = first[0].header(HeaderName::WwwAuthenticate).unwrap();
+    let challenge = Challenge::choose([challenge], Algorithm::Md5).unwrap();
+    let credentials = ClientCredentials {
+        username: format!("id-{user}"),
+        password: Secret::from(password),
+        weakest: Algorithm::Md5,
+    };
+    let answer = answer(&challenge, &credentials, "REGISTER", &uri, 1, "cnonce");
+    let headers = [&headers[..], &[("Authorization", answer.as_str())]].concat();
+    world
+        .ask(flow, request("REGISTER", &uri, 2 * number + 1, &headers))
+        .remove(0)
+}
+
+/// Why registrations were refused, as it was told.
+fn refusals(world: &World) -> Vec<RegistrationRefusal> {
+    let told = world.events.iter().filter_map(|event| match event {
+        ZoneEvent::RegistrationRefused { why, .. } => Some(*why),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// What an answer says but for the nonce.
+fn without_nonce(answer: &Message) -> String {
+    let text = String::from_utf8_lossy(answer.as_bytes()).into_owned();
+    let lines = text.lines().map(|line| match line.split_once("nonce=\"") {
+        Some((before, rest)) => format!("{before}{}", rest.split_once('"').unwrap().1),
+        None => line.replace("victim", "x").replace("nobody", "x"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn a01_who_guesses_is_not_listened_to_for_longer_and_longer_and_known_users_are_as_unknown_ones() {
+    let mut said = Vec::new();
+    for user in ["victim", "nobody"] {
+        let mut world = World::new(&["victim"]);
+        for number in 1..=8 {
+            let answer = try_password(&mut world, 9_000, user, "wrong", number);
+            assert_eq!(code(&answer), 401, "{user}");
+            said.push(without_nonce(&answer));
+        }
+        let mut told = vec![RegistrationRefusal::WrongCredentials; 4];
+        told.push(RegistrationRefusal::TooManyAttempts);
+        assert_eq!(refusals(&world), told, "{user}: told once, and then no more");
+        let early = try_password(&mut world, 9_001, user, "secret-victim", 9);
+        assert_eq!(
+            code(&early),
+            401,
+            "{user}: a right answer is not looked at, over whatever connection"
+        );
+        world.run(Duration::from_secs(1));
+        let late = try_password(&mut world, 9_001, user, "secret-victim", 10);
+        assert_eq!(code(&late), if user == "victim" { 200 } else { 401 });
+    }
+    let (known, unknown) = said.split_at(8);
+    assert_eq!(known, unknown);
+}
+
+#[test]
+fn a01_who_is_registered_goes_on_whatever_somebody_guesses_from_the_same_address() {
+    let mut world = World::new(&["victim"]);
+    assert_eq!(
+        code(&try_password(&mut world, 9_001, "victim", "secret-victim", 1)),
+        200
+    );
+    for number in 2..10 {
+        try_password(&mut world, 9_000, "victim", "wrong", number);
+    }
+    assert_eq!(
+        code(&try_password(&mut world, 9_001, "victim", "secret-victim", 10)),
+        200
+    );
+    assert_eq!(
+        code(&try_password(&mut world, 9_000, "victim", "secret-victim", 11)),
+        200,
+        "it was forgiven"
+    );
 }
