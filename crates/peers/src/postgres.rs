@@ -38,6 +38,16 @@ const GUARDED: &str = r#"
     rm -rf -- "$folder"
 "#;
 
+/// Runs what follows with a disk of so many octets at a folder of its own, which nothing else sees and which ends with it; as a user.
+const ON_SMALL_DISK: &str = r#"
+    size=$1 user=$2 group=$3 folder=$4
+    shift 4
+    mount -t tmpfs -o "size=$size,uid=$user,gid=$group,mode=0700" none "$folder"
+    exec setpriv --reuid="$user" --regid="$group" --clear-groups "$@"
+"#;
+/// The folder of that disk.
+const SMALL: &str = "small";
+
 /// A running server. It is ended with this value, or with the process that holds it.
 #[derive(Debug)]
 pub struct Postgres {
@@ -47,6 +57,8 @@ pub struct Postgres {
     databases: AtomicU32,
     /// The port that it listens at over TLS, besides its socket.
     encrypted: Option<u16>,
+    /// The octets of a disk that it has besides.
+    small_disk: Option<u64>,
 }
 
 impl Postgres {
@@ -56,6 +68,26 @@ impl Postgres {
     ///
     /// When it does not start, or is missing and `OYEZ_REQUIRE_PEERS=1` is set.
     pub fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// Starts a server that has a disk of so many octets besides, on which [`Postgres::create_database_on_small_disk`] puts a
+    /// database; none where PostgreSQL is missing, or nothing can be mounted: then the test is skipped.
+    ///
+    /// # Panics
+    ///
+    /// As [`Postgres::start`] does.
+    pub fn start_with_small_disk(octets: u64) -> Option<Self> {
+        let mut mount = Command::new("unshare");
+        mount.args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]);
+        if !is_root() || !mount.output().is_ok_and(|done| done.status.success()) {
+            skip("no disk can be mounted here; run as root with the right to mount");
+            return None;
+        }
+        Self::start_with(Some(octets))
+    }
+
+    fn start_with(small_disk: Option<u64>) -> Option<Self> {
         let Some(programs) = programs() else {
             skip("PostgreSQL is missing; `cargo xtask peers` installs it");
             return None;
@@ -66,6 +98,7 @@ impl Postgres {
             let (user, group) = user();
             chown(folder.path(), Some(user), Some(group)).expect("root gives a folder away");
         }
+        fs::create_dir(folder.path().join(SMALL)).expect("the folder is there");
         fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).expect("the folder is there");
         let made = as_user(&programs.join("initdb"))
             .args([
@@ -84,11 +117,12 @@ impl Postgres {
         let rules = format!("local all {GUARDED_USER} scram-sha-256\nlocal all all trust\n");
         fs::write(folder.path().join("data/pg_hba.conf"), rules).expect("initdb has made the file");
         Some(Self {
-            program: serve(&programs, folder.path(), None),
+            program: serve(&programs, folder.path(), None, small_disk),
             programs,
             folder,
             databases: AtomicU32::new(0),
             encrypted: None,
+            small_disk,
         })
     }
 
@@ -130,6 +164,24 @@ impl Postgres {
         let name = format!("test_{number}");
         self.query("postgres", &format!("CREATE DATABASE {name}"));
         self.address(&name)
+    }
+
+    /// Makes a database on the small disk and returns its address.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    pub fn create_database_on_small_disk(&self) -> String {
+        let folder = self.folder.path().join(SMALL);
+        self.query(
+            "postgres",
+            &format!("CREATE TABLESPACE {SMALL} LOCATION '{}'", folder.display()),
+        );
+        self.query(
+            "postgres",
+            &format!("CREATE DATABASE test_{SMALL} TABLESPACE {SMALL}"),
+        );
+        self.address(&format!("test_{SMALL}"))
     }
 
     /// The address of a database.
@@ -195,7 +247,12 @@ impl Postgres {
     ///
     /// When it does not start.
     pub fn start_again(&mut self) {
-        self.program = serve(&self.programs, self.folder.path(), self.encrypted);
+        self.program = serve(
+            &self.programs,
+            self.folder.path(),
+            self.encrypted,
+            self.small_disk,
+        );
     }
 
     /// Stops all that the server does in the middle, its connections included.
@@ -246,8 +303,19 @@ impl Drop for Postgres {
     }
 }
 
-fn serve(programs: &Path, folder: &Path, encrypted: Option<u16>) -> Program {
-    let mut command = as_user(Path::new("/bin/sh"));
+fn serve(programs: &Path, folder: &Path, encrypted: Option<u16>, small_disk: Option<u64>) -> Program {
+    let mut command = match small_disk {
+        None => as_user(Path::new("/bin/sh")),
+        Some(octets) => {
+            let (user, group) = user();
+            let mut command = Command::new("unshare");
+            command.current_dir("/");
+            command.args(["--mount", "/bin/sh", "-e", "-c", ON_SMALL_DISK, "sh"]);
+            command.args([octets, user.into(), group.into()].map(|number| number.to_string()));
+            command.arg(folder.join(SMALL)).arg("/bin/sh");
+            command
+        }
+    };
     command
         .args(["-c", GUARDED, "sh"])
         .arg(folder)

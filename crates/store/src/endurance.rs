@@ -81,6 +81,68 @@ async fn a_full_disk_is_named_and_what_was_kept_stays() {
     assert_eq!(ids(&store).await, ["one", "two"]);
 }
 
+/// Octets of a disk on which a store has room, and not for much more.
+const SMALL_DISK: u64 = 24 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_full_disk_of_a_server_is_named_what_was_kept_stays_and_room_mends_it() {
+    let Some(server) = peers::Postgres::start_with_small_disk(SMALL_DISK) else {
+        return;
+    };
+    let address = PostgresServer::new(&server.create_database_on_small_disk(), None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_postgres(folder.path(), &address).await.unwrap();
+    add_account(&store, "one").await.unwrap();
+    // Something else on the disk, which grows until there is no room left.
+    server.query("test_small", "CREATE TABLE other (octets BYTEA)");
+    let fill = "DO $$ BEGIN LOOP INSERT INTO other SELECT decode(string_agg(md5(random()::text), ''), 'hex') \
+                FROM generate_series(1, 500); END LOOP; EXCEPTION WHEN disk_full THEN NULL; END $$";
+    // What was not kept leaves its room behind; it is found again only when it is looked for.
+    server.query("test_small", fill);
+
+    let entry = AuditEntry {
+        at: Timestamp(1),
+        by: "owner@example.com".to_owned(),
+        action: "fill the disk".to_owned(),
+        detail: (0..200_000_u32)
+            .map(|number| char::from_u32(0x4E00 + number * 7919 % 20_000).unwrap())
+            .collect(),
+    };
+    let mut writing = store.write().await.unwrap();
+    writing.add_account(&account("two")).await.unwrap();
+    let mut scope = writing.account(&account("one").id);
+    let refused = scope.add_audit(&entry).await.unwrap_err();
+    let not_kept = writing.commit().await.unwrap_err();
+
+    assert!(matches!(refused, StoreError::Full(_)), "{refused:?}");
+    assert!(matches!(not_kept, StoreError::Incomplete), "{not_kept:?}");
+    assert_eq!(ids(&store).await, ["one"], "what is there can be read");
+    server.query("test_small", "DROP TABLE other");
+    add_account(&store, "two").await.unwrap();
+    let mut writing = store.write().await.unwrap();
+    writing
+        .account(&account("one").id)
+        .add_audit(&entry)
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    assert_eq!(ids(&store).await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_database_that_is_lost_is_named_and_nothing_is_believed_kept() {
+    let Some((server, _folder, store)) = on_postgres().await else {
+        return;
+    };
+    add_account(&store, "one").await.unwrap();
+    server.query("postgres", "DROP DATABASE test_0 WITH (FORCE)");
+
+    let lost = add_account(&store, "two").await.unwrap_err();
+    assert!(matches!(lost, StoreError::Lost(_)), "{lost:?}");
+    let lost = store.read().await.unwrap_err();
+    assert!(matches!(lost, StoreError::Lost(_)), "{lost:?}");
+}
+
 #[tokio::test]
 async fn whoever_waits_for_others_too_long_is_told_that_they_are_busy() {
     let (_folder, store) = on_sqlite().await;

@@ -12,6 +12,7 @@
 )]
 
 mod changes;
+mod import;
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
