@@ -28,6 +28,7 @@ use oyez::service::Service;
 use oyez::service::config::ServiceConfig;
 use peers::Program;
 use registrations::{Registration, ZoneLink};
+use store::Placing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -93,7 +94,8 @@ async fn add_speaker(service: &Service, number: u8) {
     add_slot(service, number, SlotPosition::BASE_PAGE).await;
 }
 
-async fn add_slot(service: &Service, number: u8, position: SlotPosition) {
+/// What [`add_slot`] adds.
+fn room(number: u8, position: SlotPosition) -> (Holder, Device, Line) {
     let holder = Holder {
         id: HolderId::from_random(number.into()),
         kind: HolderKind::CommonArea,
@@ -126,6 +128,11 @@ async fn add_slot(service: &Service, number: u8, position: SlotPosition) {
         generation: Generation(1),
         password: Secret::new(format!("a long password {number}")),
     };
+    (holder, device, line)
+}
+
+async fn add_slot(service: &Service, number: u8, position: SlotPosition) {
+    let (holder, device, line) = room(number, position);
     let mut writing = service.store().write().await.unwrap();
     let mut scope = writing.account(&service.account().id);
     scope.add_holder(&holder).await.unwrap();
@@ -391,4 +398,110 @@ fn a_zone_without_its_file_is_told_which_to_copy() {
     assert_eq!(output.status.code(), Some(64), "{said}");
     assert!(said.contains("zone.toml:6: service.identity: the file"), "{said}");
     assert!(said.contains("copy the file that the service has made"), "{said}");
+}
+
+/// Devices of the long import; `OYEZ_IMPORT_DEVICES=10000` takes as many as the goal has.
+const DEVICES: u32 = 200;
+
+/// Two extensions of a device, one for its page slot and one for a ring slot.
+fn rooms(number: u32) -> ([Holder; 2], Device) {
+    let holder = |number: u32| Holder {
+        id: HolderId::from_random((1_000 + number).into()),
+        kind: HolderKind::CommonArea,
+        name: DisplayName::new("Room").unwrap(),
+        extension: (100_000 + number).to_string().parse().unwrap(),
+        package: "Standard".to_owned(),
+        country: CountryCode::new("CA").unwrap(),
+        time_zone: TimeZone::new("UTC").unwrap(),
+        site: None,
+    };
+    let [_, a, b, c] = number.to_be_bytes();
+    let device = Device {
+        id: DeviceId::from_random((1_000 + number).into()),
+        name: DisplayName::new("Loudspeaker").unwrap(),
+        description: Description::new("").unwrap(),
+        mac: MacAddress::new([2, 0, 1, a, b, c]),
+        kind: DeviceType::Oyez,
+        model: None,
+        firmware: None,
+        site: None,
+        added_at: Timestamp(0),
+    };
+    ([holder(2 * number), holder(2 * number + 1)], device)
+}
+
+/// Writes what an import of so many devices writes, and in the end one whose user is known.
+async fn import(service: &Service, devices: u32) {
+    let rooms: Vec<([Holder; 2], Device)> = (0..devices).map(rooms).collect();
+    let mut writing = service.store().write().await.unwrap();
+    let mut scope = writing.account(&service.account().id);
+    let holders: Vec<&Holder> = rooms.iter().flat_map(|(holders, _)| holders).collect();
+    scope.add_holders(&holders).await.unwrap();
+    let all: Vec<_> = rooms.iter().map(|(_, device)| (device, None)).collect();
+    scope.add_devices(&all).await.unwrap();
+    let slots = [SlotKind::Page, SlotKind::Ring].map(|kind| SlotPosition::new(kind, 1).unwrap());
+    let placings: Vec<Placing<'_>> = rooms
+        .iter()
+        .flat_map(|(holders, device)| {
+            holders.iter().zip(slots).map(move |(holder, slot)| Placing {
+                device,
+                holder: &holder.id,
+                place: LinePlace::Slot(slot),
+                password: Secret::from("a long password of a room"),
+            })
+        })
+        .collect();
+    scope.place_all(&placings).await.unwrap();
+    let (holder, device, line) = room(3, SlotPosition::BASE_PAGE);
+    scope.add_holder(&holder).await.unwrap();
+    scope.add_device(&device).await.unwrap();
+    scope.add_line(&line).await.unwrap();
+    writing.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_import_comes_to_a_zone_elsewhere_which_starts_with_it() {
+    let devices = std::env::var("OYEZ_IMPORT_DEVICES").map_or(DEVICES, |devices| devices.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let running = service(folder.path(), 0).await;
+    let feed = running.feed().unwrap();
+    let mut zone = Zone::start(folder.path(), feed);
+    add_speaker(&running, 1).await;
+    while !zone.takes("speaker1", "a long password 1").await {
+        zone.changed();
+    }
+
+    let (user, password) = ("speaker3", "a long password 3");
+    import(&running, devices).await;
+    let committed = Instant::now();
+    while !zone.takes(user, password).await {
+        zone.changed();
+    }
+    let told = committed.elapsed();
+
+    add_speaker(&running, 2).await;
+    let committed = Instant::now();
+    while !zone.takes("speaker2", "a long password 2").await {
+        zone.changed();
+    }
+    let told_more = committed.elapsed();
+    drop(zone);
+    let begun = Instant::now();
+    let mut zone = Zone::start(folder.path(), feed);
+    while !zone.takes(user, password).await {
+        zone.changed();
+    }
+    let started = begun.elapsed();
+    running.stop().await;
+    drop(zone);
+    let zone = Zone::start(folder.path(), feed);
+    assert!(zone.takes(user, password).await, "from its own copy");
+    eprintln!(
+        "{devices} devices and {} extensions are served by a zone elsewhere after {:.2} s, one more device after {:.2} s, \
+         a start after {:.2} s",
+        2 * devices,
+        told.as_secs_f64(),
+        told_more.as_secs_f64(),
+        started.as_secs_f64()
+    );
 }
