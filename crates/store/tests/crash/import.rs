@@ -117,7 +117,8 @@ async fn import(store: &Store, stop_after: usize) {
         done += 1;
         if done == stop_after {
             // Standard output itself: the harness keeps back what is printed.
-            writeln!(std::io::stdout(), "\nstopped").unwrap();
+            let mut output = std::io::stdout();
+            writeln!(output, "\nstopped").unwrap();
             // Nobody ever writes to it.
             std::io::stdin().read_line(&mut String::new()).unwrap();
         }
