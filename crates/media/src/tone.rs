@@ -133,6 +133,11 @@ impl Player {
         }
     }
 
+    /// The signal, for a player of another rate.
+    pub fn into_signal(self) -> Signal {
+        self.signal
+    }
+
     /// Goes back to the beginning of the signal.
     pub fn rewind(&mut self) {
         self.note = 0;

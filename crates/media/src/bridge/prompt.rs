@@ -64,6 +64,11 @@ impl Prompt {
         })
     }
 
+    /// What it plays.
+    pub(super) fn into_signal(self) -> Signal {
+        self.player.into_signal()
+    }
+
     /// Makes the next packet, to be sent at once; says when the one behind it is due. `None` at the end of the signal.
     pub(super) fn advance(&mut self, now: Instant, prompted: &mut Prompted) -> Option<Instant> {
         if self.player.is_finished() {

@@ -49,8 +49,7 @@ impl Plane {
             leg.media = Some(media);
         }
         if is_reshaped {
-            // It is in a codec that was agreed before.
-            self.stop_prompt(slot);
+            self.play_reshaped(now, slot)?;
         }
         if !stays {
             self.join(slot, bridge, role);

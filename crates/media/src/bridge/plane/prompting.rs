@@ -23,8 +23,14 @@ impl Plane {
     pub(super) fn play(&mut self, now: Instant, leg: LegId, signal: Option<Signal>) -> Result<(), Refusal> {
         let slot = self.slot_by_leg.get(&leg).copied().ok_or(Refusal::UnknownLeg)?;
         self.stop_prompt(slot);
+        match signal {
+            Some(signal) => self.begin_prompt(now, slot, signal),
+            None => self.media(slot).map(|_| ()).ok_or(Refusal::UnknownLeg),
+        }
+    }
+
+    fn begin_prompt(&mut self, now: Instant, slot: usize, signal: Signal) -> Result<(), Refusal> {
         let media = self.media_mut(slot).ok_or(Refusal::UnknownLeg)?;
-        let Some(signal) = signal else { return Ok(()) };
         if media.hears.is_some() {
             return Err(Refusal::Occupied);
         }
@@ -37,12 +43,20 @@ impl Plane {
         Ok(())
     }
 
-    /// Ends the signal that plays.
-    pub(super) fn stop_prompt(&mut self, slot: usize) {
-        let prompt = self.media_mut(slot).and_then(|media| media.prompt.take());
-        if let Some(prompt) = prompt {
-            self.timers.remove(&(prompt.due, Timer::Prompt(slot)));
+    /// Begins the signal that plays once more, in the codec and packet time that the leg has agreed on since.
+    pub(super) fn play_reshaped(&mut self, now: Instant, slot: usize) -> Result<(), Refusal> {
+        let prompt = self.stop_prompt(slot);
+        match prompt.filter(|_| self.media(slot).is_some_and(|media| media.hears.is_none())) {
+            Some(prompt) => self.begin_prompt(now, slot, prompt.into_signal()),
+            None => Ok(()),
         }
+    }
+
+    /// Ends the signal that plays.
+    fn stop_prompt(&mut self, slot: usize) -> Option<Box<Prompt>> {
+        let prompt = self.media_mut(slot).and_then(|media| media.prompt.take())?;
+        self.timers.remove(&(prompt.due, Timer::Prompt(slot)));
+        Some(prompt)
     }
 
     pub(super) fn make_prompt_due(&mut self, now: Instant, slot: usize) {

@@ -94,6 +94,44 @@ fn the_next_signal_replaces_the_one_that_plays_and_follows_it_in_numbers_and_tim
 }
 
 #[test]
+fn a_signal_goes_on_in_the_codec_and_packet_time_that_are_agreed_meanwhile() {
+    let mut site = Site::new();
+    let mut peer = site.peer(TALKER, Codec::Pcmu);
+    site.connect(&peer, Role::Listener);
+    play(
+        &mut site,
+        TALKER,
+        Some(Signal::repeating(&[Note::steady(800.0, -12.0, FRAME)])),
+    );
+    run(&mut site, &mut peer, 3 * FRAME);
+    let before = peer.packets.len();
+
+    peer.zone_side.codec = Codec::Pcma;
+    peer.zone_side.ptime = 2 * FRAME;
+    site.connect(&peer, Role::Listener);
+    run(&mut site, &mut peer, 20 * FRAME);
+
+    let lengths: Vec<usize> = peer
+        .payloads()
+        .into_iter()
+        .skip(before)
+        .map(<[u8]>::len)
+        .collect();
+    assert!(
+        lengths.len() >= 10 && lengths.iter().all(|length| *length == 2 * 160),
+        "{lengths:?}"
+    );
+    assert_eq!(refusals(&mut site), []);
+
+    play(&mut site, TALKER, None);
+    let silent_at = peer.packets.len();
+    peer.zone_side.codec = Codec::Pcmu;
+    site.connect(&peer, Role::Listener);
+    run(&mut site, &mut peer, 10 * FRAME);
+    assert_eq!(peer.packets.len(), silent_at, "what was ended stays so");
+}
+
+#[test]
 fn a_leg_that_hears_another_or_is_none_is_played_nothing() {
     let mut site = Site::new();
     let (talker, listener) = (site.peer(TALKER, Codec::Pcmu), site.peer(LISTENER, Codec::Pcmu));
