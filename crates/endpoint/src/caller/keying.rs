@@ -18,12 +18,11 @@ pub(super) struct Keying {
     pub(super) voice: Voice,
     codec: Codec,
     is_encrypted: bool,
-    /// The server says whether the PIN is right. Another one is taken to have let the caller in as soon as all is keyed in.
-    is_told: bool,
 }
 
 impl Caller {
-    /// The call is answered: keys the PIN in where the server asks for one, or may and does not say so; speaks otherwise.
+    /// The call is answered: keys the PIN in where the server asks for one, speaks otherwise. It is told to nobody who does not ask:
+    /// the keys would be heard by whoever has answered.
     pub(super) fn begin_voice(
         &mut self,
         now: Instant,
@@ -32,18 +31,16 @@ impl Caller {
         (voice, negotiated): (Voice, &Negotiated),
     ) {
         let asks = answer.header(HeaderName::Other(ASK_HEADER)) == Some(ASK_PIN);
-        let page = page_of(answer);
         let mut keying = Box::new(Keying {
             voice,
             codec: negotiated.codec,
             is_encrypted: negotiated.crypto.is_some(),
-            is_told: asks,
         });
-        let pin = match &self.profile.pin {
-            None if asks => return self.leave_failed(now, session, CallerFailure::PinWanted),
-            // A zone of ours that asks for none has named the page.
-            Some(pin) if asks || page.is_none() => pin,
-            Some(_) | None => return self.begin_talk(session, *keying, page),
+        if !asks {
+            return self.begin_talk(session, *keying, page_of(answer));
+        }
+        let Some(pin) = &self.profile.pin else {
+            return self.leave_failed(now, session, CallerFailure::PinWanted);
         };
         if negotiated.send_telephone_event.is_none() {
             return self.leave_failed(now, session, CallerFailure::NoKeys);
@@ -83,9 +80,6 @@ impl Caller {
                 bytes,
             });
         });
-        if keying.voice.has_keyed_in() && !keying.is_told {
-            self.let_in(None);
-        }
     }
 
     /// What the zone says of the PIN.

@@ -87,11 +87,6 @@ impl Voice {
         self.speech.say(now, silence, emit);
     }
 
-    /// Says whether all keys have been pressed.
-    pub(super) fn has_keyed_in(&self) -> bool {
-        self.next_key_at.is_none()
-    }
-
     /// How much speech was sent.
     pub(super) fn sent(&self) -> Duration {
         self.sent
