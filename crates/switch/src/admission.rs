@@ -2,7 +2,8 @@
 //!
 //! A call is admitted before its first leg exists, with room for every leg it is going to have, so that a page
 //! that starts never finds itself without room for its last loudspeakers. Each leg has a pair of media ports, so there
-//! are never more legs than pairs ([`Limits::within`]), and what is kept for alerts is there.
+//! are never more legs than pairs ([`Limits::within`]), and what is kept for alerts is there. Talkers that are asked for a PIN have
+//! legs of their own, which they take from nobody.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,10 @@ use model::SipUser;
 
 /// Legs of one page: the design's 1,000 with room for devices that register twice.
 pub const LEGS_PER_PAGE_MAX: usize = 2_048;
-/// Fewest pairs of media ports that carry a page: half of them are kept for an alert, and both the page and the alert have a
-/// talker and a listener.
-pub const PORT_PAIRS_MIN: usize = 4;
-/// Legs of the zone: two full pages and the calls beside them; each leg holds two sockets and about 10 kB.
+/// Fewest pairs of media ports that carry a page: two talkers can be asked for a PIN; half of the other ones are kept for an alert,
+/// and both the page and the alert have a talker and a listener.
+pub const PORT_PAIRS_MIN: usize = ASKED_MIN + 4;
+/// Legs of the zone's calls: two full pages and the calls beside them; each leg holds two sockets and about 10 kB.
 pub const LEGS_MAX: usize = 8_192;
 /// Pages under way at once: a large site has tens of groups, and more talkers at once are not understood anyway.
 pub const PAGES_MAX: usize = 256;
@@ -28,6 +29,10 @@ pub const CALLS_PER_CALLER_MAX: usize = 6;
 pub const ASKED_MAX: usize = 64;
 /// Of these, places that only alerts may take.
 pub const ASKED_KEPT_FOR_ALERTS: usize = 16;
+/// However few port pairs there are: one place for pages, and one for alerts.
+const ASKED_MIN: usize = 2;
+/// Where port pairs are short, one of so many is for an asked talker.
+const PORT_PAIRS_PER_ASKED: usize = 8;
 
 /// Legs that only alerts may take: one full alert finds room in a zone that ordinary calls have filled.
 pub const LEGS_KEPT_FOR_ALERTS: usize = LEGS_PER_PAGE_MAX;
@@ -39,19 +44,20 @@ pub const PAGES_KEPT_FOR_ALERTS: usize = 32;
 pub struct Limits {
     /// Legs of one page, its talker included.
     pub legs_per_page: usize,
-    /// Legs of the zone.
+    /// Legs of the zone's calls; those of talkers that are asked for a PIN stand beside them.
     pub legs: usize,
     /// Pages under way.
     pub pages: usize,
     /// Two-party calls under way.
     pub conversations: usize,
-    /// Calls one user has placed and that are under way; alerts are not counted.
+    /// Calls one user has placed and that are under way. Alerts are not counted, and those whose PIN it is asked for are
+    /// counted apart.
     pub calls_per_caller: usize,
-    /// Legs of the zone that only alerts may take.
+    /// Legs of the zone's calls that only alerts may take.
     pub legs_kept_for_alerts: usize,
     /// Pages that only alerts may be.
     pub pages_kept_for_alerts: usize,
-    /// Talkers that are asked for a PIN.
+    /// Talkers that are asked for a PIN, each with a leg.
     pub asked: usize,
     /// Of these, places that only alerts may take.
     pub asked_kept_for_alerts: usize,
@@ -74,17 +80,20 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default limits for a zone with this many pairs of media ports: one page takes at most half of them, and as many
-    /// are kept for an alert, so that a full alert goes out beside whatever ordinary calls are under way. Fewer than
-    /// [`PORT_PAIRS_MIN`] carry no page.
+    /// The default limits for a zone with this many pairs of media ports. An eighth of them at most is for talkers that are asked
+    /// for a PIN. One page takes at most half of the others, and as many are kept for an alert, so that a full alert goes out
+    /// beside whatever else is under way. Fewer than [`PORT_PAIRS_MIN`] carry no page.
     #[must_use]
     pub fn within(port_pairs: usize) -> Self {
-        let legs = LEGS_MAX.min(port_pairs);
+        let asked = (port_pairs / PORT_PAIRS_PER_ASKED).clamp(ASKED_MIN, ASKED_MAX);
+        let legs = LEGS_MAX.min(port_pairs.saturating_sub(asked));
         let half = legs / 2;
         Self {
             legs_per_page: LEGS_PER_PAGE_MAX.min(half),
             legs,
             legs_kept_for_alerts: LEGS_KEPT_FOR_ALERTS.min(half),
+            asked,
+            asked_kept_for_alerts: ASKED_KEPT_FOR_ALERTS.min(asked / 2),
             ..Self::default()
         }
     }
@@ -104,6 +113,30 @@ pub enum Load {
         /// It is an alert's.
         for_alert: bool,
     },
+}
+
+impl Load {
+    /// Among which calls of its caller it is counted; `None` where a caller may have as many as there are.
+    fn share(self) -> Option<Share> {
+        match self {
+            Self::Page | Self::Conversation | Self::Asking { for_alert: false } => Some(Share::Calls),
+            Self::Asking { for_alert: true } => Some(Share::AskedAlerts),
+            Self::Alert => None,
+        }
+    }
+
+    fn is_asking(self) -> bool {
+        matches!(self, Self::Asking { .. })
+    }
+}
+
+/// What one user may have a number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Share {
+    Calls,
+    /// Apart from the calls, which must keep nobody from raising an alert; bounded, since whoever keys in nothing would keep others
+    /// from it.
+    AskedAlerts,
 }
 
 /// Why a call is not taken on.
@@ -130,12 +163,14 @@ pub enum Full {
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
+    /// Those of calls.
     legs: usize,
     pages: usize,
     conversations: usize,
+    /// Each has a leg.
     asked: usize,
     /// No entry is zero.
-    calls_by_caller: BTreeMap<SipUser, usize>,
+    calls_by_caller: BTreeMap<(SipUser, Share), usize>,
 }
 
 /// Room that has been given to one call; given back through [`Admission::release`].
@@ -143,6 +178,7 @@ pub struct Admission {
 pub struct Room {
     caller: SipUser,
     load: Load,
+    /// Of those of calls.
     legs: usize,
 }
 
@@ -160,7 +196,7 @@ impl Admission {
         }
     }
 
-    /// Takes room for a call of `legs` legs in all.
+    /// Takes room for a call of `legs` legs in all; an asked talker has the one of its place.
     ///
     /// # Errors
     ///
@@ -170,11 +206,10 @@ impl Admission {
             return Err(Full::Page { wanted: legs });
         }
         let kept_legs = match load {
-            Load::Alert | Load::Asking { for_alert: true } => 0,
-            Load::Page | Load::Conversation | Load::Asking { for_alert: false } => {
-                self.limits.legs_kept_for_alerts
-            }
+            Load::Alert | Load::Asking { .. } => 0,
+            Load::Page | Load::Conversation => self.limits.legs_kept_for_alerts,
         };
+        let legs = if load.is_asking() { 0 } else { legs };
         let (under_way, limit) = match load {
             Load::Page => (
                 self.pages,
@@ -195,21 +230,22 @@ impl Admission {
         if under_way >= limit {
             return Err(Full::Calls);
         }
-        let is_busy = self
-            .calls_by_caller
-            .get(caller)
-            .is_some_and(|calls| *calls >= self.limits.calls_per_caller);
-        if load != Load::Alert && is_busy {
+        let counted = load.share().map(|share| (caller.clone(), share));
+        let has_all = |counted: &_| {
+            let calls = self.calls_by_caller.get(counted);
+            calls.is_some_and(|calls| *calls >= self.limits.calls_per_caller)
+        };
+        if counted.as_ref().is_some_and(has_all) {
             return Err(Full::Caller);
         }
         let legs_after = self.legs.saturating_add(legs);
-        if legs_after > self.limits.legs.saturating_sub(kept_legs) {
+        if !load.is_asking() && legs_after > self.limits.legs.saturating_sub(kept_legs) {
             return Err(Full::Legs);
         }
         self.legs = legs_after;
         self.count(load, 1);
-        if load != Load::Alert {
-            *self.calls_by_caller.entry(caller.clone()).or_default() += 1;
+        if let Some(counted) = counted {
+            *self.calls_by_caller.entry(counted).or_default() += 1;
         }
         Ok(Room {
             caller: caller.clone(),
@@ -222,12 +258,13 @@ impl Admission {
     pub fn release(&mut self, room: &Room) {
         self.legs = self.legs.saturating_sub(room.legs);
         self.count(room.load, -1);
-        if room.load != Load::Alert
-            && let Some(calls) = self.calls_by_caller.get_mut(&room.caller)
-        {
+        let Some(counted) = room.load.share().map(|share| (room.caller.clone(), share)) else {
+            return;
+        };
+        if let Some(calls) = self.calls_by_caller.get_mut(&counted) {
             *calls = calls.saturating_sub(1);
             if *calls == 0 {
-                self.calls_by_caller.remove(&room.caller);
+                self.calls_by_caller.remove(&counted);
             }
         }
     }
@@ -239,10 +276,10 @@ impl Admission {
         left.min(self.limits.legs_per_page)
     }
 
-    /// Legs taken.
+    /// Legs taken, those of asked talkers included.
     #[must_use]
     pub fn legs(&self) -> usize {
-        self.legs
+        self.legs.saturating_add(self.asked)
     }
 
     /// Pages under way.
@@ -369,9 +406,10 @@ mod tests {
 
     #[test]
     fn a_full_alert_finds_ports_beside_ordinary_calls_however_few_there_are() {
-        for pairs in [PORT_PAIRS_MIN, 5, 50, 1_000, 5_000, 8_191] {
+        for pairs in [PORT_PAIRS_MIN, 7, 50, 1_000, 5_000, 8_191] {
             let limits = Limits::within(pairs);
-            assert_eq!(limits.legs, pairs);
+            assert_eq!(limits.legs + limits.asked, pairs);
+            assert!(limits.asked > limits.asked_kept_for_alerts && limits.asked_kept_for_alerts > 0);
             assert!(
                 limits.legs_per_page >= 2,
                 "a talker and a listener of {pairs} pairs"
@@ -382,6 +420,13 @@ mod tests {
                 ..limits
             });
             while admission.admit(&user("a"), Load::Conversation, 1).is_ok() {}
+            let mut asked = 0;
+            for for_alert in [false, true] {
+                while admission.admit(&user("a"), Load::Asking { for_alert }, 1).is_ok() {
+                    asked += 1;
+                }
+            }
+            assert_eq!(asked, limits.asked, "{pairs} pairs");
 
             assert_eq!(admission.legs_for_alert(), limits.legs_per_page, "{pairs} pairs");
             let alert = admission.admit(&user("b"), Load::Alert, limits.legs_per_page);
@@ -390,8 +435,44 @@ mod tests {
             assert!(admission.legs() <= pairs, "{pairs} pairs");
         }
         assert!(Limits::within(PORT_PAIRS_MIN - 1).legs_per_page < 2);
-        assert_eq!(Limits::within(LEGS_MAX), Limits::default());
-        assert_eq!(Limits::within(LEGS_MAX + 1), Limits::default());
+        assert_eq!(Limits::within(LEGS_MAX + ASKED_MAX), Limits::default());
+        assert_eq!(Limits::within(LEGS_MAX + ASKED_MAX + 1), Limits::default());
+        assert_ne!(Limits::within(LEGS_MAX + ASKED_MAX - 1), Limits::default());
+    }
+
+    #[test]
+    fn a_caller_that_has_all_its_calls_is_asked_for_the_pin_of_as_many_alerts_and_of_none_more() {
+        let for_alert = Load::Asking { for_alert: true };
+        let most = limits().calls_per_caller;
+        for load in [Load::Page, Load::Asking { for_alert: false }] {
+            let mut admission = Admission::new(Limits {
+                asked: 9,
+                pages: 9,
+                ..limits()
+            });
+            for _ in 0..most {
+                admission.admit(&user("a"), load, 1).unwrap();
+            }
+            assert_eq!(admission.admit(&user("a"), load, 1), Err(Full::Caller));
+
+            let rooms: Vec<Room> = (0..most)
+                .map(|_| admission.admit(&user("a"), for_alert, 1).unwrap())
+                .collect();
+            assert_eq!(
+                admission.admit(&user("a"), for_alert, 1),
+                Err(Full::Caller),
+                "nobody takes all places"
+            );
+            assert!(admission.admit(&user("b"), for_alert, 1).is_ok());
+
+            rooms.iter().for_each(|room| admission.release(room));
+            assert_eq!(
+                admission.admit(&user("a"), load, 1),
+                Err(Full::Caller),
+                "those were others"
+            );
+            assert!(admission.admit(&user("a"), for_alert, 1).is_ok());
+        }
     }
 
     #[test]

@@ -12,9 +12,6 @@ pub enum Barred {
     /// No permission lets this caller reach it.
     #[error("the caller has no permission")]
     Denied,
-    /// The permission asks for a PIN, which only who pages can be asked for.
-    #[error("the permission asks for a PIN, and this is no page")]
-    PinWanted,
 }
 
 /// What dialling an extension leads to.
@@ -62,9 +59,6 @@ pub fn destination(directory: &Directory, caller: &SipUser, number: &str) -> Res
             ..
         } => Manner::Conversation,
     };
-    if wants_pin && manner == Manner::Conversation {
-        return Err(Barred::PinWanted);
-    }
     Ok(Destination {
         extension: extension.clone(),
         manner,
@@ -193,15 +187,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_is_asked_for_before_a_page_and_bars_a_conversation() {
-        let paged = directory(slot(SlotKind::Page), vec![allow(Action::Page, Some("4711"))]);
-        let page = destination(&paged, &user("caller"), "700").unwrap();
-        assert!(page.wants_pin);
-
-        let called = directory(slot(SlotKind::Ring), vec![allow(Action::Call, Some("4711"))]);
-        assert_eq!(
-            destination(&called, &user("caller"), "700"),
-            Err(Barred::PinWanted)
-        );
+    fn a_pin_is_asked_for_whatever_is_dialled() {
+        let cases = [
+            (SlotKind::Page, Action::Page),
+            (SlotKind::Ring, Action::Call),
+            (SlotKind::Alert, Action::Alert),
+        ];
+        for (kind, action) in cases {
+            let directory = directory(slot(kind), vec![allow(action, Some("4711"))]);
+            let found = destination(&directory, &user("caller"), "700").unwrap();
+            assert!(found.wants_pin, "{kind:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A PIN is judged only while its talker's lock is open, however many calls it is keyed into at once. Each wrong one closes the
 //! lock for twice as long as the one before, up to [`LOCKED_MAX`]: so a guesser has about one try a minute. The lock is the
-//! talker's own. Nobody keeps another one out of a group, and wrong PINs of pages keep nobody from raising an alert. A right
+//! talker's own. Nobody keeps another one out of a group, and wrong PINs of pages or drills keep nobody from raising an alert. A right
 //! PIN takes back what was wrong at its own extension, and not what was guessed at others meanwhile.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use media::dtmf::Key;
-use model::directory::{Action, PIN_DIGITS};
+use model::directory::{Action, ExtensionRole, PIN_DIGITS};
 use model::{Extension, Secret, SipUser};
 use zeroize::Zeroizing;
 
@@ -97,10 +97,32 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Keeps those waiting who have keyed in wrong PINs: each talker for itself, for alerts apart from the rest.
+/// What a PIN lets a talker do, as far as locks go: wrong PINs of one keep nobody from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    Call,
+    Page,
+    /// To exercise an alert.
+    Drill,
+    Alert,
+}
+
+impl Purpose {
+    /// What dialling an extension of this role is for.
+    pub(crate) fn of(role: &ExtensionRole) -> Self {
+        match (role, role.action()) {
+            (ExtensionRole::Drill { .. }, _) => Self::Drill,
+            (_, Action::Alert) => Self::Alert,
+            (_, Action::Page) => Self::Page,
+            (_, Action::Call) => Self::Call,
+        }
+    }
+}
+
+/// Keeps those waiting who have keyed in wrong PINs: each talker for itself, for each purpose apart.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
-    lock_by_talker: BTreeMap<(SipUser, Action), Lock>,
+    lock_by_talker: BTreeMap<(SipUser, Purpose), Lock>,
 }
 
 #[derive(Debug)]
@@ -112,16 +134,16 @@ struct Lock {
 
 impl Locks {
     /// When the lock of a talker opens; `None` where it is open.
-    pub(crate) fn opens_at(&self, now: Instant, talker: &SipUser, action: Action) -> Option<Instant> {
-        let lock = self.lock_by_talker.get(&(talker.clone(), action))?;
+    pub(crate) fn opens_at(&self, now: Instant, talker: &SipUser, purpose: Purpose) -> Option<Instant> {
+        let lock = self.lock_by_talker.get(&(talker.clone(), purpose))?;
         Some(lock.opens_at).filter(|at| now < *at)
     }
 
     /// A talker has keyed in a wrong PIN.
-    pub(crate) fn close(&mut self, now: Instant, talker: &SipUser, action: Action, extension: &Extension) {
+    pub(crate) fn close(&mut self, now: Instant, talker: &SipUser, purpose: Purpose, extension: &Extension) {
         self.lock_by_talker
             .retain(|_, lock| now < lock.wrong_at + FORGOTTEN_AFTER);
-        let key = (talker.clone(), action);
+        let key = (talker.clone(), purpose);
         let lock = self.lock_by_talker.entry(key).or_insert_with(|| Lock {
             wrong_by_extension: BTreeMap::new(),
             wrong_at: now,
@@ -139,8 +161,8 @@ impl Locks {
     }
 
     /// A talker has keyed in the right PIN of an extension.
-    pub(crate) fn forgive(&mut self, talker: &SipUser, action: Action, extension: &Extension) {
-        let key = (talker.clone(), action);
+    pub(crate) fn forgive(&mut self, talker: &SipUser, purpose: Purpose, extension: &Extension) {
+        let key = (talker.clone(), purpose);
         let Some(lock) = self.lock_by_talker.get_mut(&key) else {
             return;
         };
@@ -172,8 +194,8 @@ mod tests {
     }
 
     /// Seconds that a talker waits.
-    fn wait(locks: &Locks, now: Instant, talker: &str, action: Action) -> u64 {
-        let opens_at = locks.opens_at(now, &user(talker), action);
+    fn wait(locks: &Locks, now: Instant, talker: &str, purpose: Purpose) -> u64 {
+        let opens_at = locks.opens_at(now, &user(talker), purpose);
         opens_at.map_or(0, |at| (at - now).as_secs())
     }
 
@@ -226,14 +248,15 @@ mod tests {
         let mut locks = Locks::default();
         let mut waits = Vec::new();
         for _ in 0..40 {
-            locks.close(now, &user("guesser"), Action::Page, &extension("700"));
-            waits.push(wait(&locks, now, "guesser", Action::Page));
+            locks.close(now, &user("guesser"), Purpose::Page, &extension("700"));
+            waits.push(wait(&locks, now, "guesser", Purpose::Page));
         }
         assert_eq!(waits[..7], [1, 2, 4, 8, 16, 32, 60]);
         assert!(waits[7..].iter().all(|wait| *wait == LOCKED_MAX.as_secs()));
-        assert_eq!(wait(&locks, now, "rightful", Action::Page), 0, "nobody else");
-        assert_eq!(wait(&locks, now, "guesser", Action::Alert), 0, "and no alert");
-        assert_eq!(wait(&locks, now + LOCKED_MAX, "guesser", Action::Page), 0);
+        assert_eq!(wait(&locks, now, "rightful", Purpose::Page), 0, "nobody else");
+        assert_eq!(wait(&locks, now, "guesser", Purpose::Alert), 0, "and no alert");
+        assert_eq!(wait(&locks, now, "guesser", Purpose::Drill), 0);
+        assert_eq!(wait(&locks, now + LOCKED_MAX, "guesser", Purpose::Page), 0);
     }
 
     #[test]
@@ -241,14 +264,14 @@ mod tests {
         let now = Instant::now();
         let mut locks = Locks::default();
         for _ in 0..4 {
-            locks.close(now, &user("guesser"), Action::Page, &extension("700"));
-            locks.close(now, &user("guesser"), Action::Page, &extension("701"));
-            locks.forgive(&user("guesser"), Action::Page, &extension("701"));
+            locks.close(now, &user("guesser"), Purpose::Page, &extension("700"));
+            locks.close(now, &user("guesser"), Purpose::Page, &extension("701"));
+            locks.forgive(&user("guesser"), Purpose::Page, &extension("701"));
         }
-        assert_eq!(wait(&locks, now, "guesser", Action::Page), 16);
+        assert_eq!(wait(&locks, now, "guesser", Purpose::Page), 16);
 
-        locks.forgive(&user("guesser"), Action::Page, &extension("700"));
-        assert_eq!(wait(&locks, now, "guesser", Action::Page), 0);
+        locks.forgive(&user("guesser"), Purpose::Page, &extension("700"));
+        assert_eq!(wait(&locks, now, "guesser", Purpose::Page), 0);
     }
 
     #[test]
@@ -256,11 +279,11 @@ mod tests {
         let now = Instant::now();
         let mut locks = Locks::default();
         for name in ["one", "other"] {
-            locks.close(now, &user(name), Action::Page, &extension("700"));
+            locks.close(now, &user(name), Purpose::Page, &extension("700"));
         }
         let later = now + FORGOTTEN_AFTER;
-        locks.close(later, &user("one"), Action::Page, &extension("700"));
-        assert_eq!(wait(&locks, later, "one", Action::Page), 1);
+        locks.close(later, &user("one"), Purpose::Page, &extension("700"));
+        assert_eq!(wait(&locks, later, "one", Purpose::Page), 1);
         assert_eq!(locks.lock_by_talker.len(), 1);
     }
 }

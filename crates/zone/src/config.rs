@@ -377,7 +377,7 @@ mod tests {
             (
                 GOOD.replace("30000-30999", "30001-30008"),
                 13,
-                "media.ports: `30001-30008` holds fewer than 4 pairs of an even port and the next one; right would be",
+                "media.ports: `30001-30008` holds fewer than 6 pairs of an even port and the next one; right would be",
             ),
             (
                 format!("{GOOD}bind = \"0.0.0.0\"\n"),
@@ -461,13 +461,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fewest_media_ports_are_four_pairs_and_there_are_five_thousand_by_default() {
+    fn the_fewest_media_ports_are_six_pairs_and_there_are_five_thousand_by_default() {
         assert_eq!(MediaConfig::default().ports.pairs(), 5_000);
-        for few in ["30000-30007", "30001-30009"] {
+        for few in ["30000-30011", "30001-30013"] {
             let config = parse(&GOOD.replace("30000-30999", few)).unwrap();
             assert_eq!(config.media.ports.pairs(), PORT_PAIRS_MIN, "{few}");
         }
-        for fewer in ["30000-30006", "30001-30008", "0-0", "30009-30000"] {
+        for fewer in ["30000-30010", "30001-30012", "0-0", "30009-30000"] {
             assert!(parse(&GOOD.replace("30000-30999", fewer)).is_err(), "{fewer}");
         }
     }

@@ -87,9 +87,8 @@ impl Switch {
         } = destination(&self.directory, caller, &number)?;
         let security = self.security(&flow).ok_or(CallOffence::FlowBarred)?;
         let (invitees, room) = if wants_pin {
-            let action = extension.role.action();
-            self.check_lock(now, caller, action)?;
-            let for_alert = action == Action::Alert;
+            self.check_lock(now, caller, &extension)?;
+            let for_alert = extension.role.action() == Action::Alert;
             let room = self.admission.admit(caller, Load::Asking { for_alert }, 1)?;
             (Vec::new(), room)
         } else {

@@ -1,13 +1,13 @@
-//! Asking a talker for the PIN of its permission, before anybody is called.
+//! Asking a caller for the PIN of its permission, before anybody is called. It is the talker here, of whatever it has dialled.
 //!
-//! The talker is answered at once, since keys travel in its media, and hears the prompt. It takes no room of a page until the PIN
-//! is right; then the page begins as any other, but that the talker learns by a tone when it is heard.
+//! The talker is answered at once, since keys travel in its media, and hears the prompt. It takes no room of a call until the PIN
+//! is right; then the call begins as any other, but that the talker of a page learns by a tone when it is heard.
 //!
 //! ```text
 //! Opening ---- its phone can send no keys: 488; wrong PINs a moment ago: 480
 //!    | 200, prompt
 //!    v
-//! Asking ----- wrong: buzzer and prompt, for the last time: BYE; too late: BYE
+//! Asking ----- wrong: buzzer and prompt, for the last time: BYE; too late, or no try is left in time: BYE
 //!    | right: ringback
 //!    v
 //! Calling ---- nobody answers: BYE
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use media::bridge::{Command, LegId, Role};
 use media::dtmf::Key;
 use media::tone::{Note, Signal};
-use model::directory::{Action, Decision};
+use model::directory::{Decision, ExtensionRecord};
 use model::status::{CallRefusal, ZoneEvent};
 use model::{ASK_HEADER, ASK_PIN, SipUser, TALKER_PACKAGE};
 use sip::message::{Method, StatusCode};
@@ -32,7 +32,9 @@ use sip::message::{Method, StatusCode};
 use super::announcement::PAGE_HEADER;
 use super::{CallId, CallOffence, Phase};
 use crate::leg::Stage;
-use crate::pin::{ENTRY_MAX, Entry, TRIES_MAX, WAIT_MAX};
+use crate::permission::{Barred, Manner};
+use crate::pin::{ENTRY_MAX, Entry, Purpose, TRIES_MAX, WAIT_MAX};
+use crate::status::CallCounters;
 use crate::switch::{Output, Switch};
 
 /// Between two prompts.
@@ -49,43 +51,47 @@ pub(crate) struct Asking {
 }
 
 /// Why a talker that was asked is sent away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dismissal {
-    /// As many PINs were wrong as may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Dismissal {
+    /// A PIN was wrong, and no other one can be judged in this call.
     WrongPin,
     /// None was keyed in in time.
     NoPin,
-    /// Its permission is gone meanwhile.
-    NotPermitted,
-    /// The PIN is right, and there is no room.
-    Full,
+    /// What it would have been refused with, had it been known before the answer.
+    Refused(CallOffence),
 }
 
 impl Dismissal {
     /// The value of the Reason header of the BYE (RFC 3326).
-    fn reason(self) -> &'static str {
+    fn reason(&self) -> String {
         match self {
-            Self::WrongPin => "Q.850;cause=21;text=\"wrong PIN\"",
-            Self::NoPin => "Q.850;cause=21;text=\"no PIN in time\"",
-            Self::NotPermitted => "SIP;cause=403;text=\"not permitted\"",
-            Self::Full => "SIP;cause=503;text=\"the zone has no room\"",
+            Self::WrongPin => "Q.850;cause=21;text=\"wrong PIN\"".to_owned(),
+            Self::NoPin => "Q.850;cause=21;text=\"no PIN in time\"".to_owned(),
+            Self::Refused(offence) => offence.reason(),
         }
     }
 
     /// How it is told to the service.
-    fn refusal(self) -> CallRefusal {
+    fn refusal(&self) -> CallRefusal {
         match self {
             Self::WrongPin | Self::NoPin => CallRefusal::WrongPin,
-            Self::NotPermitted => CallRefusal::NotPermitted,
-            Self::Full => CallRefusal::Overloaded,
+            Self::Refused(offence) => offence.refusal(),
+        }
+    }
+
+    /// The counter it belongs to.
+    fn count(&self, counters: &mut CallCounters) {
+        match self {
+            Self::WrongPin | Self::NoPin => counters.refused_permission += 1,
+            Self::Refused(offence) => offence.count(counters),
         }
     }
 }
 
 /// What came of a PIN.
 enum Verdict {
-    Right(Action),
-    Wrong(Action),
+    Right(Purpose),
+    Wrong(Purpose),
     NotPermitted,
 }
 
@@ -95,14 +101,19 @@ impl Switch {
         &self,
         now: Instant,
         talker: &SipUser,
-        action: Action,
+        extension: &ExtensionRecord,
     ) -> Result<(), CallOffence> {
-        match self.pins.opens_at(now, talker, action) {
-            Some(at) if at > now + WAIT_MAX => Err(CallOffence::Locked {
-                seconds: at.saturating_duration_since(now).as_secs() + 1,
-            }),
+        match self.pins.opens_at(now, talker, Purpose::of(&extension.role)) {
+            Some(at) if at > now + WAIT_MAX => Err(locked(now, at)),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Says whether a leg is that of a talker which is being asked.
+    pub(super) fn is_asked(&self, leg: LegId) -> bool {
+        let call = self.calls.leg_by_id.get(&leg).map(|leg| leg.call);
+        let call = call.and_then(|call| self.calls.call_by_id.get(&call));
+        call.is_some_and(|call| call.caller == leg && matches!(call.phase, Phase::Asking(_)))
     }
 
     /// Answers a talker and asks it for the PIN.
@@ -161,15 +172,16 @@ impl Switch {
             return;
         };
         if asking.until <= now {
-            return self.send_away(now, id, Dismissal::NoPin);
+            return self.send_away(now, id, &Dismissal::NoPin);
         }
-        let next = if asking.entry.is_whole(now) {
-            match self.lock_of(now, id) {
-                Some(opens_at) => Some(opens_at),
-                None => return self.judge(now, id),
+        let next = match self.lock_of(now, id) {
+            // Whatever is keyed in, it is not going to be judged.
+            Some(opens_at) if opens_at >= asking.until => {
+                return self.send_away(now, id, &Dismissal::Refused(locked(now, opens_at)));
             }
-        } else {
-            asking.entry.pause_ends_at()
+            Some(opens_at) if asking.entry.is_whole(now) => Some(opens_at),
+            None if asking.entry.is_whole(now) => return self.judge(now, id),
+            Some(_) | None => asking.entry.pause_ends_at(),
         };
         let due = next.map_or(asking.until, |next| next.min(asking.until));
         self.calls.deadlines.set(id, due);
@@ -180,7 +192,7 @@ impl Switch {
         let call = self.calls.call_by_id.get(&id)?;
         let talker = &self.calls.leg_by_id.get(&call.caller)?.user;
         let extension = self.directory.extension(call.extension.as_str())?;
-        self.pins.opens_at(now, talker, extension.role.action())
+        self.pins.opens_at(now, talker, Purpose::of(&extension.role))
     }
 
     fn judge(&mut self, now: Instant, id: CallId) {
@@ -192,16 +204,16 @@ impl Switch {
             return;
         };
         match self.verdict(id, &talker) {
-            Verdict::Right(action) => {
-                self.pins.forgive(&talker, action, &extension);
+            Verdict::Right(purpose) => {
+                self.pins.forgive(&talker, purpose, &extension);
                 self.let_in(now, id, &talker);
             }
-            Verdict::Wrong(action) => {
+            Verdict::Wrong(purpose) => {
                 self.counters.calls.wrong_pins += 1;
-                self.pins.close(now, &talker, action, &extension);
+                self.pins.close(now, &talker, purpose, &extension);
                 self.ask_again(now, id, leg);
             }
-            Verdict::NotPermitted => self.send_away(now, id, Dismissal::NotPermitted),
+            Verdict::NotPermitted => self.send_away(now, id, &NOT_PERMITTED),
         }
     }
 
@@ -214,25 +226,26 @@ impl Switch {
         }) else {
             return Verdict::NotPermitted;
         };
-        let action = record.role.action();
+        let purpose = Purpose::of(&record.role);
         match self.directory.decide(talker, record) {
-            Decision::Allowed => Verdict::Right(action),
-            Decision::PinWanted(pin) if asking.entry.is(pin) => Verdict::Right(action),
-            Decision::PinWanted(_) => Verdict::Wrong(action),
+            Decision::Allowed => Verdict::Right(purpose),
+            Decision::PinWanted(pin) if asking.entry.is(pin) => Verdict::Right(purpose),
+            Decision::PinWanted(_) => Verdict::Wrong(purpose),
             Decision::Denied => Verdict::NotPermitted,
         }
     }
 
     fn ask_again(&mut self, now: Instant, id: CallId, leg: LegId) {
+        let opens_at = self.lock_of(now, id);
         let call = self.calls.call_by_id.get_mut(&id);
         let Some(Phase::Asking(asking)) = call.map(|call| &mut call.phase) else {
             return;
         };
         asking.entry = Entry::new();
         asking.wrong += 1;
-        let (is_last, until) = (asking.wrong >= TRIES_MAX, asking.until);
-        if is_last {
-            return self.send_away(now, id, Dismissal::WrongPin);
+        let until = asking.until;
+        if asking.wrong >= TRIES_MAX || opens_at.is_some_and(|at| at >= until) {
+            return self.send_away(now, id, &Dismissal::WrongPin);
         }
         self.calls.deadlines.set(id, until);
         self.play(leg, Some(wrong()));
@@ -250,10 +263,11 @@ impl Switch {
         }
         let extension = self.directory.extension(call.extension.as_str()).cloned();
         let Some(extension) = extension else {
-            return self.send_away(now, id, Dismissal::NotPermitted);
+            return self.send_away(now, id, &NOT_PERMITTED);
         };
-        let Ok((invitees, room)) = self.make_room(talker, manner, &extension) else {
-            return self.send_away(now, id, Dismissal::Full);
+        let (invitees, room) = match self.make_room(talker, manner, &extension) {
+            Ok(made) => made,
+            Err(offence) => return self.send_away(now, id, &Dismissal::Refused(offence)),
         };
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return;
@@ -266,7 +280,8 @@ impl Switch {
         self.start_calling(now, id, invitees);
     }
 
-    /// Somebody has answered a page whose talker was asked: the talker is heard from here on, and told so.
+    /// Somebody has answered a call whose talker was asked: the talker is heard from here on. Who pages is told so; others hear
+    /// who has answered.
     pub(super) fn hand_over(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.call_by_id.get_mut(&id) else {
             return;
@@ -276,9 +291,12 @@ impl Switch {
             page.audio_began(now);
             page.id().to_string()
         });
-        let role = Role::Talker;
+        let (role, signal) = match call.manner {
+            Manner::Page => (Role::Talker, Some(go_ahead())),
+            Manner::Conversation => (Role::Both, None),
+        };
         self.outputs.push_back(Output::Media(Command::Turn { leg, role }));
-        self.play(leg, Some(go_ahead()));
+        self.play(leg, signal);
         if let Some(page) = page {
             self.tell_talker(now, id, (PAGE_HEADER.to_owned(), page));
         }
@@ -299,7 +317,7 @@ impl Switch {
     }
 
     /// Ends a call whose talker was asked; it has its 200 already, so the BYE says why.
-    fn send_away(&mut self, now: Instant, id: CallId, why: Dismissal) {
+    pub(super) fn send_away(&mut self, now: Instant, id: CallId, why: &Dismissal) {
         let Some(call) = self.calls.call_by_id.get(&id) else {
             return;
         };
@@ -310,14 +328,10 @@ impl Switch {
         let user = caller.user.clone();
         if let (Stage::Joined, Some(session)) = (&caller.stage, caller.session) {
             caller.stage = Stage::Leaving;
-            let headers = vec![("Reason".to_owned(), why.reason().to_owned())];
+            let headers = vec![("Reason".to_owned(), why.reason())];
             self.agent.hang_up(now, session, headers, None);
         }
-        if why == Dismissal::Full {
-            self.counters.calls.refused_full += 1;
-        } else {
-            self.counters.calls.refused_permission += 1;
-        }
+        why.count(&mut self.counters.calls);
         let account = self.config.account.clone();
         self.emit(ZoneEvent::CallRefused {
             account,
@@ -331,6 +345,14 @@ impl Switch {
     fn play(&mut self, leg: LegId, signal: Option<Signal>) {
         self.outputs
             .push_back(Output::Media(Command::Play { leg, signal }));
+    }
+}
+
+const NOT_PERMITTED: Dismissal = Dismissal::Refused(CallOffence::Barred(Barred::Denied));
+
+fn locked(now: Instant, opens_at: Instant) -> CallOffence {
+    CallOffence::Locked {
+        seconds: opens_at.saturating_duration_since(now).as_secs() + 1,
     }
 }
 

@@ -199,7 +199,7 @@ impl Switch {
         let is_asked = matches!(call.phase, Phase::Asking(_) | Phase::Calling);
         let role = match (call.manner, call.caller == leg) {
             // Not heard before the PIN is right and somebody has answered.
-            (Manner::Page, true) if is_asked => Role::Listener,
+            (_, true) if is_asked => Role::Listener,
             (Manner::Page, true) => Role::Talker,
             (Manner::Page, false) => Role::Listener,
             (Manner::Conversation, _) => Role::Both,

@@ -86,12 +86,18 @@ impl CallOffence {
         }
     }
 
+    /// The Reason header of the BYE that says it to a caller which was answered before (RFC 3326).
+    pub(crate) fn reason(&self) -> String {
+        let text = quotable(&self.to_string());
+        format!("SIP;cause={};text=\"{text}\"", self.status().code())
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NoHopsLeft => StatusCode::TOO_MANY_HOPS,
             Self::OtherDomain | Self::Barred(Barred::Unknown) => StatusCode::NOT_FOUND,
             Self::NoUser => StatusCode::ADDRESS_INCOMPLETE,
-            Self::Barred(Barred::Denied | Barred::PinWanted) => StatusCode::FORBIDDEN,
+            Self::Barred(Barred::Denied) => StatusCode::FORBIDDEN,
             Self::Full(Full::Caller) => StatusCode::BUSY_HERE,
             Self::Full(Full::Legs | Full::Calls | Full::Page { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NobodyRegistered | Self::Locked { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
@@ -108,7 +114,7 @@ impl CallOffence {
                 CallRefusal::UnknownExtension
             }
             Self::Barred(Barred::Denied) => CallRefusal::NotPermitted,
-            Self::Barred(Barred::PinWanted) | Self::Locked { .. } => CallRefusal::WrongPin,
+            Self::Locked { .. } => CallRefusal::WrongPin,
             Self::Full(_) | Self::NoPorts | Self::Stopping => CallRefusal::Overloaded,
             Self::NobodyRegistered => CallRefusal::NobodyRegistered,
             Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) | Self::NoKeys => CallRefusal::NoCommonMedia,
@@ -119,9 +125,7 @@ impl CallOffence {
     pub(crate) fn count(&self, counters: &mut CallCounters) {
         let counter = match self {
             Self::OtherDomain | Self::NoUser | Self::Barred(Barred::Unknown) => &mut counters.refused_unknown,
-            Self::Barred(Barred::Denied | Barred::PinWanted) | Self::Locked { .. } => {
-                &mut counters.refused_permission
-            }
+            Self::Barred(Barred::Denied) | Self::Locked { .. } => &mut counters.refused_permission,
             Self::Full(_) | Self::NoPorts => &mut counters.refused_full,
             Self::FlowBarred | Self::Media(_) | Self::NoOffer(_) | Self::NoKeys => {
                 &mut counters.refused_media

@@ -8,6 +8,7 @@ use sip::message::{Message, Method, StatusCode};
 use sip::user_agent::{Body, Reply, ServerId, SessionId};
 
 use super::CallOffence;
+use super::asking::Dismissal;
 use super::media::local_media;
 use super::receipts::is_receipt;
 use crate::leg::Stage;
@@ -70,6 +71,7 @@ impl Switch {
 
     /// Makes the next version of our description: an answer to the offer, or an offer where there is none.
     fn describe_anew(&mut self, id: LegId, offer: &[u8]) -> Result<String, CallOffence> {
+        let is_asked = self.is_asked(id);
         let leg = self.calls.leg_by_id.get_mut(&id).ok_or(CallOffence::NoPorts)?;
         let local = local_media(&self.config.media, leg, None).ok_or(CallOffence::NoPorts)?;
         let version = local.session_version + 1;
@@ -83,6 +85,9 @@ impl Switch {
             (text, None)
         } else {
             let (text, negotiated) = sdp::answer(offer, &local, &mut self.rng)?;
+            if is_asked && negotiated.telephone_event.is_none() {
+                return Err(CallOffence::NoKeys);
+            }
             leg.media.remote = sdp::origin(offer).ok();
             (text, Some(negotiated))
         };
@@ -117,11 +122,15 @@ impl Switch {
 
     /// Follows what a peer has answered to a description of ours; a leg whose peer has no usable media is hung up on.
     fn follow(&mut self, now: Instant, id: LegId, answer: Result<Negotiated, SdpError>, description: &[u8]) {
+        let is_asked = self.is_asked(id);
         let Some(leg) = self.calls.leg_by_id.get_mut(&id) else {
             return;
         };
         let call = leg.call;
         match answer {
+            Ok(negotiated) if is_asked && negotiated.telephone_event.is_none() => {
+                self.send_away(now, call, &Dismissal::Refused(CallOffence::NoKeys));
+            }
             Ok(negotiated) => {
                 leg.media.remote = sdp::origin(description).ok();
                 self.connect(id, negotiated);

@@ -730,7 +730,7 @@ fn an_alert_goes_out_of_a_zone_that_ordinary_calls_have_filled() {
 #[test]
 fn an_alert_to_more_than_there_is_room_for_goes_out_to_as_many_as_fit_and_names_the_others() {
     let mut settings = crate::world::config();
-    settings.limits = Limits::within(6);
+    settings.limits = Limits::within(8);
     let mut world = World::with_config(settings, &["talker", "east", "north", "south"]);
     for name in ["talker", "east", "east", "north", "south"] {
         let phone = world.register(name, Transport::Tls);

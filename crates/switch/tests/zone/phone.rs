@@ -101,6 +101,9 @@ pub(crate) struct Phone {
     pub(crate) byes: Vec<(ServerId, Message)>,
     pub(crate) holds_byes: bool,
     pub(crate) receipt: Option<Receipt>,
+    /// Answers the offer of a 200 in its ACK, without telephone events.
+    pub(crate) answers_without_keys: bool,
+    offered: Vec<u8>,
     offer: Option<PendingOffer>,
     register_sequence: u32,
     rng: ChaCha20Rng,
@@ -150,6 +153,8 @@ impl Phone {
             byes: Vec::new(),
             holds_byes: false,
             receipt: None,
+            answers_without_keys: false,
+            offered: Vec::new(),
             offer: None,
             register_sequence: 0,
             rng: ChaCha20Rng::from_seed(seed),
@@ -312,6 +317,9 @@ impl Phone {
         if let Some(late) = &mut self.late {
             late.push(message);
         } else if !self.is_deaf {
+            if message.status() == Some(StatusCode::OK) && !message.body().is_empty() {
+                self.offered = message.body().to_vec();
+            }
             self.agent.handle_message(now, self.flow, message);
         }
     }
@@ -330,6 +338,9 @@ impl Phone {
                 Output::Transmit { flow, bytes } if !self.is_deaf => {
                     if self.tap {
                         self.tapped.push(String::from_utf8_lossy(&bytes).into_owned());
+                    }
+                    if self.answers_without_keys && !self.offered.is_empty() && bytes.starts_with(b"ACK ") {
+                        return Some((flow, self.with_answer(&bytes)));
                     }
                     return Some((flow, bytes.to_vec()));
                 }
@@ -426,6 +437,18 @@ impl Phone {
         }
     }
 
+    /// An ACK with an answer in it, which the agent never makes.
+    fn with_answer(&mut self, ack: &[u8]) -> Vec<u8> {
+        let (answer, _) = sdp::answer(&self.offered, &self.local_media(0), &mut self.rng).unwrap();
+        let body = without_keys(&answer);
+        let described = format!(
+            "Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let ack = String::from_utf8(ack.to_vec()).unwrap();
+        ack.replace("Content-Length: 0\r\n\r\n", &described).into_bytes()
+    }
+
     /// What it says of its media in the middle of a call.
     fn describe_again(&mut self, request: &Message) -> Option<Body> {
         if request.body().is_empty() || self.reinvited == Reinvited::Undescribed {
@@ -460,6 +483,14 @@ impl Phone {
         }
         self.agent.answer(now, session, reply);
     }
+}
+
+/// A description without telephone events.
+pub(crate) fn without_keys(description: &str) -> String {
+    let kept = description
+        .lines()
+        .filter(|line| !line.contains("telephone-event") && !line.contains("fmtp:101"));
+    kept.map(|line| format!("{line}\r\n")).collect()
 }
 
 pub(crate) fn page_of(invite: &Message) -> Option<String> {

@@ -4,21 +4,26 @@ use std::time::Duration;
 
 use media::bridge::{Command, Event, LegId, Role};
 use media::dtmf::Key;
-use model::directory::{Epoch, Snapshot, Update};
+use media::sdp;
+use model::directory::{Epoch, ExtensionRole, Snapshot, Update, UserKind};
 use model::status::{CallRefusal, Verdict, ZoneEvent};
-use model::{Extension, Secret};
+use model::{Extension, Secret, SlotKind};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 use sip::flow::Transport;
-use sip::message::{HeaderName, Message, StatusCode};
-use sip::user_agent::EndCause;
+use sip::message::{HeaderName, Message, Method, StatusCode};
+use sip::user_agent::{Body, EndCause};
 use switch::Input;
-use switch::admission::{ASKED_KEPT_FOR_ALERTS, ASKED_MAX, Limits};
+use switch::admission::{ASKED_KEPT_FOR_ALERTS, ASKED_MAX, CALLS_PER_CALLER_MAX, Limits};
 use switch::pin::{DIGITS_MAX, ENTRY_MAX, KEY_PAUSE_MAX, TRIES_MAX};
 
-use crate::phone::Script;
+use crate::phone::{Script, without_keys};
 use crate::world::{World, config, snapshot, verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PIN: &str = "4711";
+/// The number of the second user alone.
+const NORTH: &str = "101";
 
 /// A hall in which paging 700 wants a PIN, and raising 800 another one.
 fn guarded_snapshot(users: &[&str]) -> Snapshot {
@@ -32,9 +37,11 @@ fn guarded_snapshot(users: &[&str]) -> Snapshot {
     }
     let mut alert = snapshot.permissions[0].clone();
     alert.action = model::directory::Action::Alert;
-    alert.subject = model::directory::Subject::Extension("800".parse().unwrap());
     alert.pin = Some(Secret::from("9119"));
-    snapshot.permissions.push(alert);
+    for number in ["800", "801"] {
+        alert.subject = model::directory::Subject::Extension(number.parse().unwrap());
+        snapshot.permissions.push(alert.clone());
+    }
     snapshot.epoch = Epoch(2);
     snapshot
 }
@@ -52,6 +59,29 @@ fn guarded_hall_with(config: switch::Config, users: &[&str]) -> World {
 
 fn guarded_hall(users: &[&str]) -> World {
     guarded_hall_with(config(), users)
+}
+
+/// The hall with an alert slot in place of the last phone, that wants the PIN of alerts.
+fn hall_with_alert_slot() -> World {
+    let users = ["talker", "north"];
+    let mut world = guarded_hall(&users);
+    let mut snapshot = guarded_snapshot(&users);
+    snapshot.users[1].kind = UserKind::Device("north".parse().unwrap());
+    for record in &mut snapshot.extensions {
+        if record.extension.as_str() == NORTH {
+            record.role = ExtensionRole::Slot {
+                kind: SlotKind::Alert,
+                user: crate::world::user("north"),
+            };
+        }
+    }
+    let mut permission = snapshot.permissions.last().unwrap().clone();
+    permission.subject = model::directory::Subject::Extension(NORTH.parse().unwrap());
+    snapshot.permissions.push(permission);
+    snapshot.epoch = Epoch(3);
+    world.input(Input::Directory(Update::Snapshot(snapshot)));
+    world.events.clear();
+    world
 }
 
 fn dial(world: &mut World, phone: usize, number: &str) -> LegId {
@@ -272,20 +302,77 @@ fn a_pin_of_too_many_digits_is_wrong() {
 #[test]
 fn a_phone_without_telephone_events_is_refused_with_the_reason() {
     let mut world = guarded_hall(&["talker", "north"]);
-    let mut offer = world.phones[0].offer();
-    let text = String::from_utf8(offer.bytes).unwrap();
-    offer.bytes = text
-        .lines()
-        .filter(|line| !line.contains("telephone-event") && !line.contains("fmtp:101"))
-        .map(|line| format!("{line}\r\n"))
-        .collect::<String>()
-        .into_bytes();
+    let offer = String::from_utf8(world.phones[0].offer().bytes).unwrap();
+    let offer = Body::sdp(without_keys(&offer));
     world.phones[0].call_with(world.now, "700", &[], Some(offer));
     world.settle();
 
     let refusal = &world.phones[0].rejected[0];
     assert_eq!(status(refusal), Some(488));
     assert!(header(refusal, "Warning").unwrap().contains("telephone events"));
+}
+
+#[test]
+fn a_phone_that_answers_an_offer_without_telephone_events_is_sent_away_with_the_reason() {
+    let mut world = guarded_hall(&["talker", "north"]);
+    world.phones[0].answers_without_keys = true;
+    world.phones[0].call_with(world.now, "700", &[], None);
+    world.settle();
+
+    let told = reason(&world, 0);
+    assert!(
+        told.contains("cause=488") && told.contains("telephone events"),
+        "{told}"
+    );
+    assert_eq!(refusals(&world), [CallRefusal::NoCommonMedia]);
+    assert_eq!(world.open_ports(), 0);
+}
+
+#[test]
+fn a_phone_that_gives_up_telephone_events_while_it_is_asked_is_refused_and_asked_on() {
+    let mut world = guarded_hall(&["talker", "north"]);
+    let leg = dial(&mut world, 0, "700");
+    let mut rng = ChaCha20Rng::from_seed([3; 32]);
+    let (offer, _) = sdp::offer(&world.phones[0].local_media(1), &mut rng).unwrap();
+    let offer = Body::sdp(without_keys(&offer));
+    let (now, session) = (world.now, world.phones[0].outgoing.unwrap());
+    world.phones[0]
+        .agent
+        .request_in_session(now, session, Method::Invite, Vec::new(), Some(offer));
+    world.settle();
+    assert_eq!(status(world.phones[0].responses.last().unwrap()), Some(488));
+
+    assert_eq!(world.joined().len(), 1, "the media are as they were");
+    key_in(&mut world, leg, "4711#");
+    assert_eq!(world.phones[1].invites.len(), 1);
+}
+
+#[test]
+fn a_talker_whose_pin_can_be_judged_no_more_in_time_is_sent_away_at_once() {
+    let mut world = guarded_hall(&["guesser", "north"]);
+    let legs: Vec<LegId> = (0..5).map(|_| dial(&mut world, 0, "700")).collect();
+    for leg in &legs[..4] {
+        key_in(&mut world, *leg, "0815#");
+    }
+    // Wrong after 0, 1, 3 and 7 seconds: the lock opens after 15.
+    world.run(10 * SECOND);
+    let late = dial(&mut world, 0, "700");
+    key_in(&mut world, legs[4], "0815#");
+    world.run(5 * SECOND);
+    assert_eq!(world.zone.counters().calls.wrong_pins, 5);
+    assert_eq!(
+        world.phones[0].ended.len(),
+        1,
+        "it had until 30 s, and the lock opens at 31 s"
+    );
+    assert!(reason(&world, 0).contains("wrong PIN"), "{}", reason(&world, 0));
+
+    key_in(&mut world, legs[0], "4");
+    assert!(reason(&world, 0).contains("cause=480"), "{}", reason(&world, 0));
+    key_in(&mut world, late, "4711#");
+    assert_eq!(world.phones[0].ended.len(), 2, "this one has until 40 s");
+    world.run(16 * SECOND);
+    assert_eq!(world.phones[1].invites.len(), 1);
 }
 
 #[test]
@@ -333,8 +420,15 @@ fn whoever_guesses_waits_longer_and_longer_in_whatever_calls_and_keeps_nobody_el
 #[test]
 fn wrong_pins_of_pages_keep_nobody_from_raising_an_alert() {
     let mut world = guarded_hall(&["talker", "north"]);
-    let leg = dial(&mut world, 0, "700");
-    key_in(&mut world, leg, "0815#");
+    for number in ["700", "801"] {
+        let leg = dial(&mut world, 0, number);
+        key_in(&mut world, leg, "0815#");
+    }
+    assert_eq!(
+        world.zone.counters().calls.wrong_pins,
+        2,
+        "that of a drill as well"
+    );
 
     let leg = dial(&mut world, 0, "800");
     key_in(&mut world, leg, "9119#");
@@ -346,6 +440,55 @@ fn wrong_pins_of_pages_keep_nobody_from_raising_an_alert() {
             .iter()
             .any(|event| matches!(event, ZoneEvent::AlertRaised { .. }))
     );
+}
+
+#[test]
+fn a_talker_that_has_all_its_calls_raises_an_alert_with_its_pin() {
+    let mut world = guarded_hall(&["talker", "north"]);
+    for _ in 0..CALLS_PER_CALLER_MAX {
+        dial(&mut world, 0, "700");
+    }
+    world.phones[0].call(world.now, "700");
+    world.settle();
+    assert_eq!(status(&world.phones[0].rejected[0]), Some(486));
+
+    let leg = dial(&mut world, 0, "800");
+    key_in(&mut world, leg, "9119#");
+
+    assert_eq!(world.phones[1].invites.len(), 1);
+}
+
+#[test]
+fn an_alert_slot_asks_for_a_pin_and_then_the_two_talk_with_each_other() {
+    let mut world = hall_with_alert_slot();
+    world.phones[1].script = Script::Ring;
+    let leg = dial(&mut world, 0, NORTH);
+    key_in(&mut world, leg, "0815#");
+    assert!(world.phones[1].invites.is_empty() && world.events.is_empty());
+    world.run(SECOND);
+
+    key_in(&mut world, leg, "9119#");
+    assert_eq!(world.phones[1].invites.len(), 1);
+    assert!(
+        matches!(world.events[..], [ZoneEvent::AlertRaised { .. }]),
+        "{:?}",
+        world.events
+    );
+    assert!(turned(&world).is_empty());
+    world.phones[1].answer(world.now);
+    world.settle();
+
+    assert_eq!(turned(&world), [(leg, Role::Both)]);
+    assert_eq!(
+        played(&world).last(),
+        Some(&(leg, false)),
+        "it hears who has answered"
+    );
+    assert_eq!(world.joined().last().map(|(_, role)| *role), Some(Role::Both));
+    assert_eq!(world.plane_refusals, []);
+    world.phones[0].hang_up(world.now);
+    world.settle();
+    assert_eq!(world.open_ports(), 0);
 }
 
 #[test]
@@ -373,7 +516,7 @@ fn a_pin_that_is_changed_or_taken_away_meanwhile_counts_as_it_is() {
     key_in(&mut world, leg, "0815#");
     world.run(SECOND);
     assert_eq!(refusals(&world), [CallRefusal::NotPermitted]);
-    assert!(reason(&world, 0).contains("not permitted"));
+    assert!(reason(&world, 0).contains("cause=403"));
     assert!(world.phones[1].invites.is_empty());
 }
 
