@@ -1,8 +1,9 @@
 //! Hears what zones elsewhere tell of themselves: who is registered there goes to the portal, which alerts and pages begin to whoever is
 //! told of that, what became of pages into the store.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use api::Happenings;
@@ -14,7 +15,7 @@ use registrations::Registrations;
 use store::{Store, StoreError, timestamp};
 use tokio::io::{AsyncReadExt as _, ReadHalf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use webhooks::message::Frame;
@@ -26,6 +27,8 @@ use super::webhooks::{frame, tell_of};
 
 /// Octets that are read of a zone at a time.
 const PIECE: usize = 16 * 1024;
+/// What waits for the store at most: a zone says no more unheard (`feed::UNHEARD_MAX`), and one that does is not read on.
+const WAITING_MAX: usize = 32;
 
 /// Where what is heard goes.
 pub(super) struct Ear {
@@ -33,6 +36,46 @@ pub(super) struct Ear {
     pub(super) store: Arc<Store>,
     pub(super) account: AccountId,
     pub(super) happenings: Arc<Happenings>,
+}
+
+/// How far a zone was heard: up to the message before the first that waits.
+struct Progress<'w> {
+    heard: &'w watch::Sender<u64>,
+    numbers: Mutex<Numbers>,
+}
+
+#[derive(Default)]
+struct Numbers {
+    last: u64,
+    /// The messages of what the store has not taken yet.
+    waiting: VecDeque<u64>,
+}
+
+impl Progress<'_> {
+    fn taken(&self, number: u64) {
+        self.change(|numbers| numbers.last = number);
+    }
+
+    fn waits(&self, number: u64) {
+        self.change(|numbers| {
+            numbers.last = number;
+            numbers.waiting.push_back(number);
+        });
+    }
+
+    fn kept(&self) {
+        self.change(|numbers| {
+            numbers.waiting.pop_front();
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Numbers)) {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut numbers);
+        let first = numbers.waiting.front();
+        let heard = first.map_or(numbers.last, |first| first.saturating_sub(1));
+        self.heard.send_replace(heard);
+    }
 }
 
 /// A zone that is connected, until this goes.
@@ -80,28 +123,58 @@ impl Ear {
         }
     }
 
-    /// Takes what a zone tells for as long as it does; says how that ended. What was dealt with is `heard`: a report that the store does not
-    /// take is tried until it does, and the zone waits.
+    /// Takes what a zone tells for as long as it does; says how that ended. What was dealt with is `heard`. What the store does not
+    /// take is tried until it does; what comes behind it is taken meanwhile, as much of it as a zone says unheard.
     pub(super) async fn hear(
+        &self,
+        zone: &str,
+        stream: ReadHalf<TlsStream<TcpStream>>,
+        decoder: Decoder,
+        heard: &watch::Sender<u64>,
+    ) -> io::Error {
+        let progress = Progress {
+            heard,
+            numbers: Mutex::default(),
+        };
+        let (kept, mut to_keep) = mpsc::channel(WAITING_MAX);
+        let keeping = async {
+            while let Some((at, event)) = to_keep.recv().await {
+                self.keep(zone, at, event).await;
+                progress.kept();
+            }
+        };
+        let reading = self.read(zone, stream, decoder, kept, &progress);
+        tokio::select! {
+            error = reading => error,
+            // It does not end before the reading.
+            () = keeping => io::Error::other("nothing is kept any more"),
+        }
+    }
+
+    async fn read(
         &self,
         zone: &str,
         mut stream: ReadHalf<TlsStream<TcpStream>>,
         mut decoder: Decoder,
-        heard: &watch::Sender<u64>,
+        to_keep: mpsc::Sender<(Timestamp, ZoneEvent)>,
+        progress: &Progress<'_>,
     ) -> io::Error {
         let mut hearing = Hearing::new(self.account.clone());
         let mut piece = vec![0; PIECE];
         loop {
             loop {
                 match decoder.next_message() {
-                    Ok(Some(Message::Tell { number, told })) => {
-                        match hearing.take(number, told) {
-                            Ok(Some(news)) => self.take(zone, news).await,
-                            Ok(None) => {}
-                            Err(error) => return io::Error::other(error),
-                        }
-                        heard.send_replace(number);
-                    }
+                    Ok(Some(Message::Tell { number, told })) => match hearing.take(number, told) {
+                        Ok(news) => match news.and_then(|news| self.take(zone, news)) {
+                            Some(event) => {
+                                progress.waits(number);
+                                // Who takes it is there as long as this is.
+                                let _is_taken = to_keep.send(event).await.is_ok();
+                            }
+                            None => progress.taken(number),
+                        },
+                        Err(error) => return io::Error::other(error),
+                    },
                     Ok(Some(_)) => return io::Error::other("it says what a zone does not"),
                     Ok(None) => break,
                     Err(error) => return io::Error::other(error),
@@ -116,7 +189,8 @@ impl Ear {
         }
     }
 
-    async fn take(&self, zone: &str, news: News) {
+    /// Takes what needs no store; gives what does, with its time.
+    fn take(&self, zone: &str, news: News) -> Option<(Timestamp, ZoneEvent)> {
         match news {
             News::Here(Some(epoch)) => self.registrations.note_epoch(zone, epoch, now()),
             News::Here(None) => {}
@@ -136,14 +210,11 @@ impl Ear {
             News::Happened(age, event) => {
                 let at = before(age);
                 self.happenings.note(&event, Some(zone), at);
-                tell_of(&event, at, &self.store, &self.registrations).await;
+                return Some((at, event));
             }
             News::Report(age, report) => {
-                self.keep(zone, age, &report).await;
                 let account = self.account.clone();
-                let ended = ZoneEvent::PageEnded { account, report };
-                self.registrations.note_at(zone, &ended, now());
-                self.happenings.note(&ended, Some(zone), before(age));
+                return Some((before(age), ZoneEvent::PageEnded { account, report }));
             }
             News::UnknownReport => {
                 tracing::error!(
@@ -152,10 +223,20 @@ impl Ear {
                 );
             }
         }
+        None
     }
 
-    async fn keep(&self, zone: &str, age: Duration, report: &PageReport) {
-        let at = before(age);
+    /// Puts what has happened into the store, and waits until that takes it.
+    async fn keep(&self, zone: &str, at: Timestamp, event: ZoneEvent) {
+        let ZoneEvent::PageEnded { report, .. } = &event else {
+            return tell_of(&event, at, &self.store, &self.registrations).await;
+        };
+        self.keep_report(zone, at, report).await;
+        self.registrations.note_at(zone, &event, now());
+        self.happenings.note(&event, Some(zone), at);
+    }
+
+    async fn keep_report(&self, zone: &str, at: Timestamp, report: &PageReport) {
         while let Err(error) = self.add(at, report).await {
             let is_lasting = matches!(error, StoreError::Damaged { .. } | StoreError::Missing { .. });
             let error = device::sentence(&error);
