@@ -112,7 +112,7 @@ impl Registrations {
     }
 
     /// Takes the whole of who is registered at the zone of this process, as it is after events of it were missed. Who is known to be
-    /// registered stays so since when it was, and who is not among them any more is gone.
+    /// registered stays so since when it was, unless from another address, and who is not among them any more is gone.
     pub fn restate(&self, all: &[RegisteredUser], now: Timestamp) {
         self.restate_at(OWN, all, now);
     }
@@ -217,6 +217,14 @@ impl Registrations {
         let zones = known.zone_by_name.values();
         let serving = zones.filter(|zone| zone.registered(user).is_some_and(|known| !is_lost(&known)));
         serving.map(|zone| zone.title.clone()).collect()
+    }
+
+    /// A zone elsewhere that has not told who is registered there since this process was started: whoever is not known may be.
+    #[must_use]
+    pub fn untold(&self) -> Option<String> {
+        let known = self.known();
+        let mut zones = known.zone_by_name.values();
+        zones.find_map(|zone| zone.untold().map(str::to_owned))
     }
 
     /// When a call of a user last found no media that both sides take: one without SRTP, mostly. It is forgotten once one does, and when it
@@ -447,12 +455,19 @@ mod tests {
     #[test]
     fn a_whole_state_mends_what_missed_events_have_left_wrong() {
         let registrations = Registrations::default();
-        for user in ["stays", "went"] {
+        for user in ["stays", "moved", "went"] {
             registrations.note(&registered(user), EARLY);
         }
-        let all = ["stays", "came"].map(|user| RegisteredUser {
+        // As many bindings as there are devices; one that stays is at a second address as well.
+        let all = [
+            ("stays", "192.0.2.7:5060"),
+            ("stays", "192.0.2.1:5060"),
+            ("moved", "192.0.2.7:5060"),
+            ("came", "192.0.2.7:5060"),
+        ];
+        let all = all.map(|(user, from)| RegisteredUser {
             user: user.parse().unwrap(),
-            from: "192.0.2.7:5060".to_owned(),
+            from: from.to_owned(),
             transport: None,
         });
 
@@ -463,10 +478,27 @@ mod tests {
             Some(Registration::Gone { .. } | Registration::Refused { .. }) | None => None,
         };
         assert_eq!(
-            [since("stays"), since("came"), since("went")],
-            [Some(EARLY), Some(LATE), None]
+            [since("stays"), since("moved"), since("came"), since("went")],
+            [Some(EARLY), Some(LATE), Some(LATE), None]
         );
+        let moved = registrations.of("moved").unwrap();
+        assert_eq!(moved.address(), Some("192.0.2.7"));
         assert_eq!(registrations.of("went"), Some(Registration::Gone { since: LATE }));
+    }
+
+    #[test]
+    fn a_zone_elsewhere_leaves_in_doubt_who_is_registered_until_it_has_told() {
+        let registrations = Registrations::default();
+        registrations.name_own("campus", Epoch(3), EARLY);
+        assert_eq!(registrations.untold(), None);
+        registrations.expect_zone("b");
+        assert_eq!(registrations.untold().as_deref(), Some("b"));
+        let connection = registrations.connect("b", EARLY);
+        assert_eq!(registrations.untold().as_deref(), Some("b"));
+        registrations.restate_at("b", &[], EARLY);
+        assert_eq!(registrations.untold(), None);
+        registrations.disconnect("b", connection, LATE);
+        assert_eq!(registrations.untold(), None, "what it told last counts");
     }
 
     fn unregistered(user: &str) -> ZoneEvent {

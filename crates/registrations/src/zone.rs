@@ -64,6 +64,8 @@ pub(crate) struct KnownZone {
     /// The number of its last connection.
     pub(crate) connection: u64,
     pub(crate) epoch: Option<(Epoch, Timestamp)>,
+    /// It has told once who is registered there.
+    has_told: bool,
     registered_by_user: BTreeMap<String, Binding>,
     gone_by_user: BTreeMap<String, Timestamp>,
     /// The inverse of the map above.
@@ -87,6 +89,7 @@ impl KnownZone {
             link: ZoneLink::Never,
             connection: 0,
             epoch: None,
+            has_told: false,
             registered_by_user: BTreeMap::new(),
             gone_by_user: BTreeMap::new(),
             gone_by_time: BTreeSet::new(),
@@ -137,6 +140,7 @@ impl KnownZone {
     }
 
     pub(crate) fn restate(&mut self, all: &[RegisteredUser], now: Timestamp) {
+        self.has_told = true;
         let present: BTreeSet<&str> = all.iter().map(|registered| registered.user.as_str()).collect();
         let is_gone = |user: &String| !present.contains(user.as_str());
         let gone: Vec<String> = self
@@ -149,13 +153,19 @@ impl KnownZone {
             self.registered_by_user.remove(&user);
             self.leave(&user, now);
         }
+        let bindings: BTreeSet<(&str, &str)> = all
+            .iter()
+            .map(|registered| (registered.user.as_str(), registered.from.as_str()))
+            .collect();
         for RegisteredUser {
             user,
             from,
             transport,
         } in all
         {
-            if !self.registered_by_user.contains_key(user.as_str()) {
+            // Whoever is where nobody knew has registered anew meanwhile; who is at several addresses may be known by any of them.
+            let known = self.registered_by_user.get(user.as_str());
+            if known.is_none_or(|known| !bindings.contains(&(user.as_str(), known.from.as_str()))) {
                 let binding = Binding {
                     since: now,
                     from: from.clone(),
@@ -165,6 +175,11 @@ impl KnownZone {
                 self.register(user, binding);
             }
         }
+    }
+
+    /// Its name, where it is elsewhere and has not told yet who is registered there.
+    pub(crate) fn untold(&self) -> Option<&str> {
+        (self.name != OWN && !self.has_told).then_some(self.name.as_str())
     }
 
     /// The registration of a user at this zone.

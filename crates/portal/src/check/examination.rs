@@ -38,6 +38,8 @@ pub struct Examination {
     pub review: Vec<String>,
     /// What works on it, where that is not everything.
     pub remark: Option<&'static str>,
+    /// A zone that has not told who is registered there, where somebody of this device is not known to be registered.
+    pub untold: Option<String>,
     /// Tries of strangers in its name, since the last that proved to be it.
     pub unproved_since: usize,
 }
@@ -123,6 +125,9 @@ pub async fn examine(
         clone: clone_evidence(&attempts),
         review,
         remark: model.and_then(remark),
+        untold: registrations
+            .untold()
+            .filter(|_| told.iter().any(Option::is_none)),
         unproved_since: if is_proved { strangers } else { 0 },
         slots,
         former,

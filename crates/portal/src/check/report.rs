@@ -8,7 +8,7 @@ use model::AccountId;
 use registrations::{Registration, Registrations};
 
 use super::{Examination, Verdict, examine};
-use crate::pages::wording::{place_name, shown, told};
+use crate::pages::wording::{place_name, shown, told_beside};
 
 /// Tries that are told at most.
 const TRIES_TOLD: usize = 10;
@@ -136,7 +136,7 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
         .map(|(line, holder, registration)| SlotReport {
             extension: holder.extension.to_string(),
             registered: matches!(registration, Some(Registration::Registered { .. })),
-            ..slot(line.place, registration.as_ref())
+            ..slot(line.place, registration.as_ref(), examined.untold.as_deref())
         });
     let mut tries: Vec<&Attempt> = examined.attempts.iter().chain(&examined.failures).collect();
     tries.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
@@ -155,16 +155,26 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
 }
 
 impl Examination {
+    /// What is not known, in words.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let zone = self.untold.as_ref()?;
+        Some(format!(
+            "Zone {zone} has not told who is registered there since the service was started: it may be registered there all the same"
+        ))
+    }
+
     /// What else is to be known: extensions without a slot, functions that do not work, what was taken away and is still tried.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let former = self.former.iter().map(|(former, registration)| {
-            let slot = slot(former.place, Some(registration));
+            let slot = slot(former.place, Some(registration), None);
             format!("{}, taken away: {}", slot.place, slot.state)
         });
         let remark = self.remark.map(str::to_owned);
+        let doubt = self.doubt();
         let waiting = self.review.iter().cloned();
-        let known = remark.into_iter().chain(waiting);
+        let known = doubt.into_iter().chain(remark).chain(waiting);
         known
             .chain(self.clone.clone())
             .chain(self.misplaced.iter().chain(&self.mute).cloned())
@@ -173,8 +183,8 @@ impl Examination {
     }
 }
 
-fn slot(place: LinePlace, registration: Option<&Registration>) -> SlotReport {
-    let (_, state, cause) = told(registration);
+fn slot(place: LinePlace, registration: Option<&Registration>, untold: Option<&str>) -> SlotReport {
+    let (_, state, cause) = told_beside(registration, untold);
     SlotReport {
         place: place_name(place),
         extension: String::new(),

@@ -38,6 +38,8 @@ struct Page {
     review: Vec<String>,
     /// What works on it, where that is not everything.
     remark: Option<&'static str>,
+    /// What is not known of it.
+    doubt: Option<String>,
     /// Tries of strangers since the last that proved to be the device.
     unproved_since: usize,
     /// When, from where, how it ended and what was seen.
@@ -62,6 +64,9 @@ pub(super) async fn show(
     let failures = examined.failures.iter().take(ATTEMPTS_SHOWN);
     let mut attempts: Vec<Attempt> = tries.chain(failures).cloned().collect();
     attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
+    let doubt = examined.doubt();
+    let untold = examined.untold.as_deref();
+    let slots = examined.slots.into_iter().map(|known| slots::slot(known, untold));
     let page = Page {
         frame: Frame::new(&by, format!("Check {}", device.name), PHONES_AND_DEVICES),
         device,
@@ -73,8 +78,9 @@ pub(super) async fn show(
             _ => "problem",
         },
         verdict,
+        doubt,
         former: former.collect(),
-        slots: examined.slots.into_iter().map(slots::slot).collect(),
+        slots: slots.collect(),
         misplaced: examined.misplaced,
         mute: examined.mute,
         clone: examined.clone,

@@ -91,7 +91,7 @@ impl Fields {
             Field::new(
                 "model",
                 "Model",
-                "It belongs to the type.",
+                "Which there are depends on the type.",
                 Control::Select(models),
             )
             .filled(ALGO_MODEL),

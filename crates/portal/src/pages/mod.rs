@@ -95,7 +95,7 @@ use crate::talk::TalkDesk;
 pub(crate) mod wording {
     pub(crate) use super::layout::shown;
     pub(crate) use super::line::place_name;
-    pub(crate) use super::slots::told;
+    pub(crate) use super::slots::told_beside;
 }
 
 /// Octets of a form.

@@ -39,20 +39,24 @@ pub(super) async fn slots(
     let mut held = scope.held_lines_of_device(&device.id).await?;
     held.sort_by_key(|(line, _)| line.place);
     let earlier = scope.earlier_passwords_of_device(&device.id).await?;
+    let untold = registrations.untold();
     let known = |(line, holder): (Line, Holder)| {
         let registration = registrations.of(line.user.as_str());
         let has_earlier_password = earlier.contains(&line.id);
         Slot {
             has_earlier_password,
-            ..slot((line, holder, registration))
+            ..slot((line, holder, registration), untold.as_deref())
         }
     };
     Ok(held.into_iter().map(known).collect())
 }
 
-/// A slot as it is shown.
-pub(super) fn slot((line, holder, registration): (Line, Holder, Option<Registration>)) -> Slot {
-    let (look, state, cause) = told(registration.as_ref());
+/// A slot as it is shown, while a zone has not told who is registered there.
+pub(super) fn slot(
+    (line, holder, registration): (Line, Holder, Option<Registration>),
+    untold: Option<&str>,
+) -> Slot {
+    let (look, state, cause) = told_beside(registration.as_ref(), untold);
     Slot {
         place: line::place_name(line.place),
         holder: holder.name.to_string(),
@@ -62,6 +66,23 @@ pub(super) fn slot((line, holder, registration): (Line, Holder, Option<Registrat
         state,
         cause,
         has_earlier_password: false,
+    }
+}
+
+/// A registration in words, while a zone has not told who is registered there: whoever is not known may be.
+pub(crate) fn told_beside(
+    registration: Option<&Registration>,
+    untold: Option<&str>,
+) -> (&'static str, &'static str, String) {
+    match (registration, untold) {
+        (None, Some(zone)) => (
+            "busy",
+            "Not known",
+            format!(
+                "zone {zone} has not told who is registered there since the service was started; see Zones"
+            ),
+        ),
+        _ => told(registration),
     }
 }
 

@@ -55,6 +55,36 @@ async fn a_device_is_added_assigned_to_page_slot_1_with_credentials_of_its_own()
 }
 
 #[tokio::test]
+async fn who_may_be_registered_at_a_zone_that_has_not_told_is_not_called_unregistered() {
+    let visit = Visit::of(Role::Admin).await;
+    let area = visit.add_area(1, "Hall", "701").await;
+    let device = visit
+        .add_device("00:22:ee:01:02:03", "algo", &area.to_string())
+        .await;
+    visit.registrations.expect_zone("b");
+    for path in [
+        device.clone(),
+        format!("{device}/extensions"),
+        format!("{device}/check"),
+    ] {
+        let page = visit.get(&path).await.text;
+        assert!(page.contains("Not known"), "{path}: {page}");
+    }
+    let page = visit.get(&device).await.text;
+    assert!(page.contains("zone b has not told"), "{page}");
+    let check = visit.get(&format!("{device}/check")).await.text;
+    assert!(check.contains("Zone b has not told"), "{check}");
+
+    visit.registrations.restate_at("b", &[], now());
+
+    let check = visit.get(&format!("{device}/check")).await.text;
+    assert!(
+        check.contains("Not registered") && !check.contains("has not told"),
+        "{check}"
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_field_of_a_device_is_marked_and_nothing_is_added() {
     let visit = Visit::of(Role::Admin).await;
     let hall = visit.add_area(1, "Hall", "1001").await;
