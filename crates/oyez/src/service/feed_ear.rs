@@ -205,7 +205,10 @@ impl Ear {
             News::Event(event) => {
                 self.registrations.note_at(zone, &event, now());
                 self.happenings.note(&event, Some(zone), now());
-                guesses::tell(&self.store, &event).await;
+                // Of these the store keeps guesses alone.
+                if matches!(event, ZoneEvent::RegistrationRefused { .. }) {
+                    return Some((now(), event));
+                }
             }
             News::Happened(age, event) => {
                 let at = before(age);
@@ -229,6 +232,7 @@ impl Ear {
     /// Puts what has happened into the store, and waits until that takes it.
     async fn keep(&self, zone: &str, at: Timestamp, event: ZoneEvent) {
         let ZoneEvent::PageEnded { report, .. } = &event else {
+            guesses::tell(&self.store, &event).await;
             return tell_of(&event, at, &self.store, &self.registrations).await;
         };
         self.keep_report(zone, at, report).await;
