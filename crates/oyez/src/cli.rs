@@ -193,7 +193,7 @@ pub struct ZoneArguments {
 /// Arguments of `oyez service`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  oyez service --config /etc/oyez/service.toml\n  OYEZ_LOG=info oyez service --config service.toml   tell what happens\n  oyez service certificate 00:22:EE:0A:0B:0C --csr device.csr   sign a request for a device",
+    after_help = "Examples:\n  oyez service --config /etc/oyez/service.toml\n  OYEZ_LOG=info oyez service --config service.toml   tell what happens\n  oyez service certificate 00:22:EE:0A:0B:0C --csr device.csr   sign a request for a device\n  oyez service audit   see whether anything else has changed the audit",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
 )]
@@ -211,6 +211,22 @@ pub struct ServiceArguments {
 pub enum ServiceCommand {
     /// Have a running service sign the request of a device that cannot enrol with a claim code
     Certificate(CertificateArguments),
+    /// Have a running service go through its audit: has anything else changed it?
+    Audit(AuditArguments),
+}
+
+/// Arguments of `oyez service audit`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sudo -u oyez oyez service audit --state /var/lib/oyez\n  oyez service audit --json | jq .fault\n\nExit codes: 0 every entry fits, 1 one does not or nothing can be said, 2 usage."
+)]
+pub struct AuditArguments {
+    /// State folder of the running `oyez service` or `oyez up`
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Print JSON alone on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `oyez service certificate`.

@@ -19,13 +19,15 @@ pub enum Failure {
     NotHeard,
     /// It ran to its end, and the result, which has been printed, is that the device is not registered: exit code 1.
     NotRegistered,
+    /// It ran to its end, and the result, which has been printed, is that something else has changed the audit: exit code 1.
+    Tampered,
 }
 
 impl Failure {
     /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed(_) | Self::NotHeard | Self::NotRegistered => ExitCode::from(1),
+            Self::Failed(_) | Self::NotHeard | Self::NotRegistered | Self::Tampered => ExitCode::from(1),
             Self::BadConfiguration(_) => ExitCode::from(64),
         }
     }
@@ -50,6 +52,7 @@ impl fmt::Display for Failure {
             }
             Self::NotHeard => write!(f, "the page was not heard by everybody"),
             Self::NotRegistered => write!(f, "the device is not registered"),
+            Self::Tampered => write!(f, "the audit was tampered with"),
         }
     }
 }

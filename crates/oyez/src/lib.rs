@@ -2,6 +2,7 @@
 //!
 //! Each command is a module; [`cli`] says what there is. The library is there for the program and its tests.
 
+pub mod audit;
 pub mod certificate;
 pub mod check;
 pub mod cli;

@@ -299,6 +299,25 @@ async fn a_request_that_openssl_made_is_signed_and_the_certificate_fetches_the_d
     fs::write(folder.join("again.pem"), object["certificate"].as_str().unwrap()).unwrap();
     assert!(fetched(folder, &provisioning, "again.pem").starts_with("HTTP/1.1 200 OK"));
 
+    let audit = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
+        command
+            .current_dir(folder)
+            .args(["service", "audit", "--state", "state"]);
+        command.args(more).output().unwrap()
+    };
+    let fits = audit(&[]);
+    let said = String::from_utf8_lossy(&fits.stdout).into_owned();
+    assert!(
+        fits.status.success() && said.contains(" entries verified since "),
+        "{said}"
+    );
+    let report: serde_json::Value = serde_json::from_slice(&audit(&["--json"]).stdout).unwrap();
+    assert_eq!(
+        (&report["fault"], &report["unlinked"]),
+        (&serde_json::Value::Null, &0.into())
+    );
+
     for (device, more, words) in [
         (
             "00:22:EE:0A:0B:0D",

@@ -5,6 +5,7 @@
 //! without the service.
 
 pub mod alarms;
+pub mod audit_check;
 pub mod check;
 mod lists;
 pub mod pages;

@@ -25,7 +25,15 @@ impl Transaction<'_> {
         let sql = "INSERT INTO account (id, name, domain, many_extensions_before_5_5, generic_devices, epoch) \
                    VALUES ($1, $2, $3, $4, $5, 1)";
         self.execute(sql, &values).await?;
-        Ok(())
+        self.account(&account.id).begin_audit().await
+    }
+
+    /// Lists the ids of the accounts; a database of any version has these.
+    pub(crate) async fn account_ids(&mut self) -> Result<Vec<AccountId>, StoreError> {
+        let rows = self.rows("SELECT id FROM account ORDER BY id", &[]).await?;
+        rows.into_iter()
+            .map(|row| Columns::of("account", row).parsed())
+            .collect()
     }
 
     /// Lists the accounts.

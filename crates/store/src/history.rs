@@ -2,6 +2,7 @@
 
 use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress, Timestamp};
 
+use crate::audit_links::AuditList;
 use crate::engine::{Row, Value, Values};
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
@@ -193,7 +194,7 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails.
     pub async fn add_audit(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.keep_audit(entry, false).await
+        self.keep_audit(entry, AuditList::People).await
     }
 
     /// Keeps what a program did; the oldest that programs did goes when there is too much, and nothing of what people did.
@@ -202,26 +203,7 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails.
     pub async fn add_audit_of_program(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.keep_audit(entry, true).await
-    }
-
-    async fn keep_audit(&mut self, entry: &AuditEntry, by_program: bool) -> Result<(), StoreError> {
-        let values = [
-            self.id(),
-            moment(entry.at),
-            entry.by.as_str().into(),
-            entry.action.as_str().into(),
-            entry.detail.as_str().into(),
-            by_program.into(),
-        ];
-        let sql =
-            "INSERT INTO audit (account, at, by, action, detail, by_program) VALUES ($1, $2, $3, $4, $5, $6)";
-        self.transaction.execute(sql, &values).await?;
-        let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $3 AND id <= (SELECT id FROM audit \
-                   WHERE account = $1 AND by_program = $3 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        let values = [self.id(), AUDIT_MAX.into(), by_program.into()];
-        self.transaction.execute(sql, &values).await?;
-        Ok(())
+        self.keep_audit(entry, AuditList::Programs).await
     }
 
     /// Lists the entries of one action since a moment, at most `count`, the last first.

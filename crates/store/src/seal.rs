@@ -1,4 +1,5 @@
-//! Passwords at rest: AES-256-GCM with a key that lies beside the database, bound to what the password belongs to.
+//! Passwords at rest: AES-256-GCM with a key that lies beside the database, bound to what the password belongs to. The links of the
+//! audit are made with a key that is derived from it.
 
 use std::fmt;
 use std::fs;
@@ -7,14 +8,22 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use aws_lc_rs::hmac;
 use model::Secret;
 use zeroize::Zeroizing;
 
 /// Octets of a key.
 const KEY_LENGTH: usize = 32;
 
-/// Seals and opens passwords.
-pub(crate) struct Sealer(RandomizedNonceKey);
+/// What the key of the audit is derived for: whoever has that key opens no password with it.
+const AUDIT: &[u8] = b"oyez audit";
+
+/// Seals and opens passwords, and links what is in the audit.
+pub(crate) struct Sealer {
+    passwords: RandomizedNonceKey,
+    audit: hmac::Key,
+}
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +52,20 @@ impl Sealer {
     }
 
     fn new(key: &[u8]) -> Option<Self> {
-        RandomizedNonceKey::new(&AES_256_GCM, key).ok().map(Self)
+        let passwords = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
+        let secret = Salt::new(HKDF_SHA256, &[]).extract(key);
+        let audit = secret.expand(&[AUDIT], hmac::HMAC_SHA256).ok()?.into();
+        Some(Self { passwords, audit })
+    }
+
+    /// What only the key makes of some octets of the audit.
+    pub(crate) fn link(&self, octets: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.audit, octets).as_ref().to_vec()
+    }
+
+    /// Says whether [`Sealer::link`] makes this of the octets.
+    pub(crate) fn is_link(&self, octets: &[u8], link: &[u8]) -> bool {
+        hmac::verify(&self.audit, octets, link).is_ok()
     }
 
     /// Seals a password for what `belongs_to` names: a nonce, then what only the key opens. None where the system has no
@@ -51,7 +73,7 @@ impl Sealer {
     pub(crate) fn seal(&self, password: &Secret, belongs_to: &str) -> Option<Vec<u8>> {
         let mut sealed = password.reveal().as_bytes().to_vec();
         let nonce = self
-            .0
+            .passwords
             .seal_in_place_append_tag(Aad::from(belongs_to.as_bytes()), &mut sealed)
             .ok()?;
         Some([nonce.as_ref().as_slice(), &sealed].concat())
@@ -63,7 +85,7 @@ impl Sealer {
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut rest = Zeroizing::new(rest.to_vec());
         let opened = self
-            .0
+            .passwords
             .open_in_place(nonce, Aad::from(belongs_to.as_bytes()), &mut rest)
             .ok()?;
         std::str::from_utf8(opened).ok().map(Secret::from)

@@ -61,16 +61,21 @@ complete -c oyez -n "__fish_oyez_using_subcommand check" -l json -d 'Print JSON 
 complete -c oyez -n "__fish_oyez_using_subcommand check" -s h -l help -d 'Print help'
 complete -c oyez -n "__fish_oyez_using_subcommand zone" -l config -d 'The zone\'s configuration file' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand zone" -s h -l help -d 'Print help'
-complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate help" -l config -d 'The service\'s configuration file' -r -F
-complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate help" -s h -l help -d 'Print help'
-complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate help" -f -a "certificate" -d 'Have a running service sign the request of a device that cannot enrol with a claim code'
-complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate audit help" -l config -d 'The service\'s configuration file' -r -F
+complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate audit help" -s h -l help -d 'Print help'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate audit help" -f -a "certificate" -d 'Have a running service sign the request of a device that cannot enrol with a claim code'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate audit help" -f -a "audit" -d 'Have a running service go through its audit: has anything else changed it?'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and not __fish_seen_subcommand_from certificate audit help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -l csr -d 'Its signing request (PKCS #10), in PEM or DER' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -l out -d 'File to write the certificate to, with the authority\'s after it; without one they are printed' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -l state -d 'State folder of the running `oyez service` or `oyez up`' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -l json -d 'Print JSON alone on standard output'
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -s h -l help -d 'Print help'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -l state -d 'State folder of the running `oyez service` or `oyez up`' -r -F
+complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -l json -d 'Print JSON alone on standard output'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help'
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from help" -f -a "certificate" -d 'Have a running service sign the request of a device that cannot enrol with a claim code'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from help" -f -a "audit" -d 'Have a running service go through its audit: has anything else changed it?'
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "up" -d 'Start a zone and two virtual loudspeakers, page them, and report who heard it'
 complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "page" -d 'Place a page into a running zone'
@@ -80,3 +85,4 @@ complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subc
 complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "service" -d 'Run the portal and the provisioning server from a configuration file, and a zone with them'
 complete -c oyez -n "__fish_oyez_using_subcommand help; and not __fish_seen_subcommand_from up page status check zone service help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c oyez -n "__fish_oyez_using_subcommand help; and __fish_seen_subcommand_from service" -f -a "certificate" -d 'Have a running service sign the request of a device that cannot enrol with a claim code'
+complete -c oyez -n "__fish_oyez_using_subcommand help; and __fish_seen_subcommand_from service" -f -a "audit" -d 'Have a running service go through its audit: has anything else changed it?'

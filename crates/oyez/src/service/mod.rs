@@ -39,6 +39,7 @@ use web::{Limits, Listener};
 use zone::Zone;
 use zone::config::ZoneConfig;
 
+use crate::audit;
 use crate::certificate;
 use crate::cli::{ServiceArguments, ServiceCommand};
 use crate::console;
@@ -71,8 +72,10 @@ const PROVISIONING_LIMITS: Limits = Limits {
 /// Bad configuration names file and line; a port, certificate or folder that cannot be had is named. Nothing is left
 /// started.
 pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
-    if let Some(ServiceCommand::Certificate(arguments)) = arguments.command {
-        return certificate::run(arguments).await;
+    match arguments.command {
+        Some(ServiceCommand::Certificate(arguments)) => return certificate::run(arguments).await,
+        Some(ServiceCommand::Audit(arguments)) => return audit::run(arguments).await,
+        None => {}
     }
     // The command line requires it where there is no other command.
     let file = arguments.config.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The control socket of a service: what `oyez check` and `oyez service certificate` ask.
+//! The control socket of a service: what `oyez check`, `oyez service certificate` and `oyez service audit` ask.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,6 +10,7 @@ use model::AccountId;
 use model::inventory::MacAddress;
 use net::authority::Authority;
 use net::control::{ControlSocket, Question};
+use portal::audit_check;
 use portal::check::{CheckAnswer, answer};
 use portal::provisioning::{IssuedByHand, NotIssued, issue_by_hand};
 use registrations::Registrations;
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::certificate::CertificateAnswer;
 use crate::failure::Failure;
 use crate::state::StateFolder;
-use crate::{certificate, check};
+use crate::{audit, certificate, check};
 
 /// Who has certificates made on the service's machine, in the audit.
 const BY: &str = "oyez service certificate";
@@ -100,8 +101,10 @@ impl Answering {
                 Err(problem) => CertificateAnswer::Problem(problem),
             };
             serde_json::to_string(&answer)
+        } else if text == audit::QUESTION {
+            serde_json::to_string(&audit_check::answer(&self.store, &self.account).await)
         } else {
-            let problem = "ask for check or certificate, and a device".to_owned();
+            let problem = "ask for check or certificate, and a device, or for audit".to_owned();
             serde_json::to_string(&CheckAnswer::Problem(problem))
         };
         line.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Audit: what was done last.
+//! Audit: what was done last, and whether something else has changed it.
 
 use askama::Template;
 use axum::Extension;
@@ -11,6 +11,7 @@ use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, AUDIT, Frame, shown};
 use super::problem::Problem;
+use crate::audit_check;
 
 /// Entries that are shown.
 const ENTRIES_MAX: u32 = 200;
@@ -21,6 +22,8 @@ struct Page {
     frame: Frame,
     entries: Vec<(String, AuditEntry)>,
     most: u32,
+    /// What does not fit in all that is kept.
+    fault: Option<String>,
 }
 
 pub(super) async fn show(
@@ -28,7 +31,9 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let entries = reading.account(&by.account).audit(ENTRIES_MAX).await?;
+    let mut scope = reading.account(&by.account);
+    let entries = scope.audit(ENTRIES_MAX).await?;
+    let report = audit_check::report(&mut scope).await?;
     let page = Page {
         frame: Frame::new(&by, "Audit", AUDIT),
         entries: entries
@@ -36,6 +41,7 @@ pub(super) async fn show(
             .map(|entry| (shown(entry.at), entry))
             .collect(),
         most: ENTRIES_MAX,
+        fault: report.fault,
     };
     Ok(layout::page(StatusCode::OK, &page))
 }

@@ -5,7 +5,7 @@ use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 19] = [
+const STEPS: [&str; 20] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -25,10 +25,14 @@ const STEPS: [&str; 19] = [
     include_str!("0017.sql"),
     include_str!("0018.sql"),
     include_str!("0019.sql"),
+    include_str!("0020.sql"),
 ];
 
 /// The version that this program works with.
 pub(crate) const LAST: usize = STEPS.len();
+
+/// The version since which the audit of every account has bounds, which no SQL can seal.
+const AUDIT_BOUNDS: usize = 20;
 
 /// Brings the database to a version.
 ///
@@ -59,6 +63,11 @@ pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Res
         transaction
             .execute("UPDATE schema_version SET version = version + 1", &[])
             .await?;
+    }
+    if (version..to).contains(&(AUDIT_BOUNDS - 1)) {
+        for id in transaction.account_ids().await? {
+            transaction.account(&id).begin_audit().await?;
+        }
     }
     Ok(())
 }

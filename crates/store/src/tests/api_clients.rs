@@ -2,6 +2,7 @@
 
 use model::inventory::{ApiClient, ApiClientId, ApiScopes};
 
+use super::audit_links::fits;
 use super::*;
 use crate::{API_CLIENTS_MAX, API_TOKENS_MAX, AUDIT_MAX, REPEATS_MAX, Repeat};
 
@@ -188,15 +189,23 @@ async fn w08_programs_push_nothing_out_of_what_people_did() {
     for number in 1..=AUDIT_MAX {
         let entry = entry("API client Script", number);
         scope.add_audit_of_program(&entry).await.unwrap();
+        // A server walks past all that a transaction has made of a row to come to the last.
+        if number % 200 == 0 {
+            writing.commit().await.unwrap();
+            writing = store.write().await.unwrap();
+            scope = writing.account(&id("one"));
+        }
     }
     let all = scope.audit(20_000).await.unwrap();
     assert_eq!(all.len(), 1 + usize::try_from(AUDIT_MAX).unwrap());
+    assert_eq!(fits(&mut scope).await, all.len());
 
     let one_more = entry("API client Script", AUDIT_MAX + 1);
     scope.add_audit_of_program(&one_more).await.unwrap();
 
     let all = scope.audit(20_000).await.unwrap();
     assert_eq!(all.len(), 1 + usize::try_from(AUDIT_MAX).unwrap());
+    assert_eq!(fits(&mut scope).await, all.len());
     let details: Vec<&str> = all
         .iter()
         .rev()

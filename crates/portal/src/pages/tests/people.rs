@@ -84,3 +84,23 @@ async fn w01_hostile_texts_are_inert() {
         assert!(!text.contains("'\">"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn w08_the_audit_says_that_it_was_tampered_with_and_otherwise_nothing() {
+    let mut visit = Visit::of(Role::Viewer).await;
+    let page = visit.get("/audit").await;
+    assert!(page.status.is_success() && !page.text.contains("tampered"));
+    // Bounds that were sealed with another key are as good as none.
+    let folder = visit._folder.path();
+    std::fs::write(folder.join("service.key"), [9; 32]).unwrap();
+    visit.store = Arc::new(Store::open(folder).await.unwrap());
+    visit.router = router(setup(&visit.store, &visit.registrations));
+
+    let page = visit.get("/audit").await;
+
+    assert!(page.text.contains("The audit was tampered with"), "{}", page.text);
+    assert!(
+        page.text
+            .contains("where the list of what people did begins and ends")
+    );
+}

@@ -1,0 +1,95 @@
+//! `oyez service audit`: a running service goes through its audit.
+
+use anyhow::{Context, anyhow};
+use net::control::{AskError, ask_question};
+use portal::audit_check::{AuditAnswer, AuditReport};
+
+use crate::cli::AuditArguments;
+use crate::console;
+use crate::failure::Failure;
+use crate::state::StateFolder;
+
+/// The question.
+pub(crate) const QUESTION: &str = "audit";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When no service answers, the audit cannot be read, or something in it does not fit.
+pub async fn run(arguments: AuditArguments) -> Result<(), Failure> {
+    let path = StateFolder::choose(arguments.state.as_deref())?.service_control();
+    let line = ask_question(&path, QUESTION).await.map_err(|error| match error {
+        AskError::Unanswered(error) => anyhow!(error).context(format!(
+            "no service answers at {}; start one with `oyez service` or `oyez up`, or name its state folder with --state",
+            path.display()
+        )),
+        AskError::Refused(why) => anyhow!("the service at {} refuses: {why}", path.display()),
+    })?;
+    let answer: AuditAnswer =
+        serde_json::from_str(&line).context("the service's answer is of another version")?;
+    let report = match answer {
+        AuditAnswer::Report(report) => report,
+        AuditAnswer::Problem(problem) => return Err(anyhow!(problem).into()),
+    };
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&report).context("the report cannot be written")?;
+        console::say(&text);
+    } else {
+        console::say(&text_of(&report));
+    }
+    match report.fault {
+        None => Ok(()),
+        Some(_) => Err(Failure::Tampered),
+    }
+}
+
+/// The report as people read it.
+fn text_of(report: &AuditReport) -> String {
+    let mut lines = Vec::new();
+    if let Some(fault) = &report.fault {
+        lines.push(fault.clone());
+    }
+    let since = report.since.as_deref().map(|since| format!(" since {since}"));
+    lines.push(format!(
+        "{} entries verified{}",
+        report.entries,
+        since.unwrap_or_default()
+    ));
+    if let Some(until) = &report.unlinked_until {
+        let unlinked = report.unlinked;
+        lines.push(format!(
+            "{unlinked} older entries, up to {until}, have no link: nothing can be said of them"
+        ));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_what_does_not_fit_first_and_what_cannot_be_verified_last() {
+        let report = AuditReport {
+            entries: 0,
+            since: None,
+            unlinked: 0,
+            unlinked_until: None,
+            fault: None,
+        };
+        assert_eq!(text_of(&report), "0 entries verified");
+        let report = AuditReport {
+            entries: 12,
+            since: Some("27 Nov 2026 04:00:01 UTC".to_owned()),
+            unlinked: 3,
+            unlinked_until: Some("26 Nov 2026 04:00:01 UTC".to_owned()),
+            fault: Some("entry 7 does not fit".to_owned()),
+        };
+        assert_eq!(
+            text_of(&report),
+            "entry 7 does not fit\n12 entries verified since 27 Nov 2026 04:00:01 UTC\n\
+             3 older entries, up to 26 Nov 2026 04:00:01 UTC, have no link: nothing can be said of them"
+        );
+    }
+}

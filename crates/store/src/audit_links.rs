@@ -1,0 +1,384 @@
+//! The audit against whoever writes to the database itself: each entry carries what only the key beside the database makes of it and
+//! of the link of the entry before, and the bounds of each list are sealed with the same key. Without the key nothing can be changed,
+//! removed, put in, moved or cut off unseen. Who puts a whole earlier state back, with its bounds, is not seen by that.
+
+use model::inventory::{AuditEntry, Timestamp};
+
+use crate::engine::{Kind, Row, Value};
+use crate::history::AUDIT_MAX;
+use crate::seal::Sealer;
+use crate::stored::{Columns, moment};
+use crate::transaction::{Scope, StoreError};
+
+/// Entries that are verified at a time.
+const PART: usize = 1_000;
+/// What the first entry of a list is linked to.
+const NOTHING: [u8; 32] = [0; 32];
+
+/// A list of the audit; each is linked and pruned by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditList {
+    /// What people did.
+    People,
+    /// What programs did.
+    Programs,
+}
+
+impl AuditList {
+    pub(crate) fn by_program(self) -> bool {
+        self == Self::Programs
+    }
+}
+
+/// What was found where the audit was gone through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditVerified {
+    /// Entries that fit.
+    pub entries: u64,
+    /// When the first of them was kept.
+    pub since: Option<Timestamp>,
+    /// Entries of before there were links, of which nothing can be said.
+    pub unlinked: u64,
+    /// When the last of these was kept.
+    pub unlinked_until: Option<Timestamp>,
+    /// The first thing that does not fit.
+    pub fault: Option<AuditFault>,
+}
+
+/// What does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditFault {
+    /// Where a list begins and ends is not known: that was removed or changed.
+    Bounds(AuditList),
+    /// An entry was changed or put there, or what stood before it was changed, removed or moved.
+    Entry {
+        /// Its number in the database.
+        id: i64,
+        /// The entry as it stands there.
+        entry: AuditEntry,
+    },
+    /// The end is missing.
+    End {
+        /// Of which list.
+        list: AuditList,
+        /// How many entries.
+        missing: u64,
+    },
+}
+
+/// Where a list begins and ends.
+struct Bounds {
+    unlinked_before: i64,
+    pruned: Linked,
+    last: Linked,
+}
+
+/// A place in a list and what the next one is linked to.
+#[derive(Clone)]
+struct Linked {
+    place: i64,
+    link: Vec<u8>,
+}
+
+impl Linked {
+    fn nothing() -> Self {
+        Self {
+            place: 0,
+            link: NOTHING.to_vec(),
+        }
+    }
+}
+
+/// An entry as it stands in the database.
+struct Stored {
+    id: i64,
+    entry: AuditEntry,
+    link: Option<Linked>,
+}
+
+/// Octets that can be of one sequence of values alone.
+#[derive(Default)]
+struct Encoding(Vec<u8>);
+
+impl Encoding {
+    fn number(mut self, number: i64) -> Self {
+        self.0.extend(number.to_be_bytes());
+        self
+    }
+
+    fn octets(mut self, octets: &[u8]) -> Self {
+        self.0
+            .extend(u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.extend(octets);
+        self
+    }
+}
+
+impl Scope<'_, '_> {
+    /// Begins both lists of an account; what is there already stays without links.
+    pub(crate) async fn begin_audit(&mut self) -> Result<(), StoreError> {
+        for list in [AuditList::People, AuditList::Programs] {
+            let sql = "SELECT MAX(id) FROM audit WHERE account = $1 AND by_program = $2";
+            let values = [self.id(), list.by_program().into()];
+            let row = self.transaction.row(sql, &values).await?;
+            let last = row.map_or(Ok(None), |row| Columns::of("audit", row).number_or_null::<i64>())?;
+            let bounds = Bounds {
+                unlinked_before: last.map_or(i64::MIN, |last| last.saturating_add(1)),
+                pruned: Linked::nothing(),
+                last: Linked::nothing(),
+            };
+            let sql = "INSERT INTO audit_bounds (account, by_program, unlinked_before, pruned, pruned_link, last, last_link, seal) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            let values = self.bounds_values(list, bounds);
+            self.transaction.execute(sql, &values).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps an entry; the oldest of its list goes when there is too much. Where the bounds of the list were tampered with it gets no
+    /// link, and the list stays one that does not fit.
+    pub(crate) async fn keep_audit(&mut self, entry: &AuditEntry, list: AuditList) -> Result<(), StoreError> {
+        let mut bounds = self.bounds(list).await?;
+        let (mut place, mut link) = (Value::Null(Kind::Integer), Value::Null(Kind::Octets));
+        if let Some(bounds) = &mut bounds {
+            let next = bounds.last.place.saturating_add(1);
+            let octets = self.encoded(list, (&bounds.last.link, next), entry);
+            bounds.last = Linked {
+                place: next,
+                link: self.sealer().link(&octets),
+            };
+            (place, link) = (next.into(), bounds.last.link.clone().into());
+        }
+        let sql = "INSERT INTO audit (account, at, by, action, detail, by_program, place, link) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let values = [
+            self.id(),
+            moment(entry.at),
+            entry.by.as_str().into(),
+            entry.action.as_str().into(),
+            entry.detail.as_str().into(),
+            list.by_program().into(),
+            place,
+            link,
+        ];
+        self.transaction.execute(sql, &values).await?;
+        let pruned = self.prune_audit(list).await?;
+        let Some(mut bounds) = bounds else {
+            return Ok(());
+        };
+        if let Some(pruned) = pruned {
+            bounds.pruned = pruned;
+        }
+        let sql = "UPDATE audit_bounds SET unlinked_before = $3, pruned = $4, pruned_link = $5, last = $6, last_link = $7, seal = $8 \
+                   WHERE account = $1 AND by_program = $2";
+        let values = self.bounds_values(list, bounds);
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    /// Removes the oldest entries past the limit; where the last of them had a link, that is what the first one kept is linked to.
+    async fn prune_audit(&mut self, list: AuditList) -> Result<Option<Linked>, StoreError> {
+        let sql = "SELECT id, place, link FROM audit WHERE account = $1 AND by_program = $2 ORDER BY id DESC LIMIT 1 OFFSET $3";
+        let values = [self.id(), list.by_program().into(), AUDIT_MAX.into()];
+        let Some(row) = self.transaction.row(sql, &values).await? else {
+            return Ok(None);
+        };
+        let mut columns = Columns::of("audit", row);
+        let id = columns.integer()?;
+        let linked = linked_or_null(&mut columns)?;
+        let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND id <= $3";
+        let values = [self.id(), list.by_program().into(), id.into()];
+        self.transaction.execute(sql, &values).await?;
+        Ok(linked)
+    }
+
+    /// Goes through the audit of the account, up to the first thing in each list that does not fit.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or holds what cannot be read.
+    pub async fn verify_audit(&mut self) -> Result<AuditVerified, StoreError> {
+        let mut verified = AuditVerified::default();
+        for list in [AuditList::People, AuditList::Programs] {
+            let fault = self.verify_list(list, &mut verified).await?;
+            verified.fault = verified.fault.or(fault);
+        }
+        if verified.fault.is_none() {
+            let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
+                       WHERE account = $1 AND by_program NOT IN (0, 1) ORDER BY id LIMIT 1";
+            let row = self.transaction.row(sql, &[self.id()]).await?;
+            let of_no_list = row.map(stored).transpose()?;
+            verified.fault = of_no_list.map(|Stored { id, entry, .. }| AuditFault::Entry { id, entry });
+        }
+        Ok(verified)
+    }
+
+    async fn verify_list(
+        &mut self,
+        list: AuditList,
+        verified: &mut AuditVerified,
+    ) -> Result<Option<AuditFault>, StoreError> {
+        let Some(bounds) = self.bounds(list).await? else {
+            return Ok(Some(AuditFault::Bounds(list)));
+        };
+        let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
+                   WHERE account = $1 AND by_program = $2 AND id >= $3 ORDER BY id LIMIT $4";
+        let part = i64::try_from(PART).unwrap_or(i64::MAX);
+        let mut before = bounds.pruned.clone();
+        let mut from = Some(i64::MIN);
+        while let Some(first) = from {
+            let values = [self.id(), list.by_program().into(), first.into(), part.into()];
+            let rows = self.transaction.rows(sql, &values).await?;
+            from = None;
+            let is_last_part = rows.len() < PART;
+            for row in rows {
+                let stored = stored(row)?;
+                from = stored.id.checked_add(1).filter(|_| !is_last_part);
+                match self.next_of(list, &bounds, &before, &stored) {
+                    Next::Linked(linked) => {
+                        before = linked;
+                        verified.entries = verified.entries.saturating_add(1);
+                        let at = stored.entry.at;
+                        verified.since = Some(verified.since.map_or(at, |since| since.min(at)));
+                    }
+                    Next::Unlinked => {
+                        verified.unlinked = verified.unlinked.saturating_add(1);
+                        verified.unlinked_until = verified.unlinked_until.max(Some(stored.entry.at));
+                    }
+                    Next::Misfit => {
+                        let Stored { id, entry, .. } = stored;
+                        return Ok(Some(AuditFault::Entry { id, entry }));
+                    }
+                }
+            }
+        }
+        let missing = bounds.last.place.saturating_sub(before.place);
+        Ok((before.link != bounds.last.link).then(|| AuditFault::End {
+            list,
+            missing: u64::try_from(missing).unwrap_or(0),
+        }))
+    }
+
+    /// Judges an entry by the link before it.
+    fn next_of(&self, list: AuditList, bounds: &Bounds, before: &Linked, stored: &Stored) -> Next {
+        let Some(linked) = &stored.link else {
+            let is_of_before = stored.id < bounds.unlinked_before;
+            return if is_of_before {
+                Next::Unlinked
+            } else {
+                Next::Misfit
+            };
+        };
+        let octets = self.encoded(list, (&before.link, linked.place), &stored.entry);
+        let is_next = before.place.checked_add(1) == Some(linked.place);
+        if is_next && self.sealer().is_link(&octets, &linked.link) {
+            Next::Linked(linked.clone())
+        } else {
+            Next::Misfit
+        }
+    }
+
+    /// The bounds of a list; none where they are missing or their seal is not of this key.
+    async fn bounds(&mut self, list: AuditList) -> Result<Option<Bounds>, StoreError> {
+        let sql = "SELECT unlinked_before, pruned, pruned_link, last, last_link, seal FROM audit_bounds \
+                   WHERE account = $1 AND by_program = $2";
+        let values = [self.id(), list.by_program().into()];
+        let Some(row) = self.transaction.row(sql, &values).await? else {
+            return Ok(None);
+        };
+        let mut columns = Columns::of("audit_bounds", row);
+        let bounds = Bounds {
+            unlinked_before: columns.integer()?,
+            pruned: linked(&mut columns)?,
+            last: linked(&mut columns)?,
+        };
+        let is_sealed = self
+            .sealer()
+            .is_link(&self.encoded_bounds(list, &bounds), &columns.octets()?);
+        Ok(is_sealed.then_some(bounds))
+    }
+
+    fn bounds_values(&self, list: AuditList, bounds: Bounds) -> [Value; 8] {
+        let seal = self.sealer().link(&self.encoded_bounds(list, &bounds));
+        [
+            self.id(),
+            list.by_program().into(),
+            bounds.unlinked_before.into(),
+            bounds.pruned.place.into(),
+            bounds.pruned.link.into(),
+            bounds.last.place.into(),
+            bounds.last.link.into(),
+            seal.into(),
+        ]
+    }
+
+    fn encoded_bounds(&self, list: AuditList, bounds: &Bounds) -> Vec<u8> {
+        self.encoding(b"bounds", list)
+            .number(bounds.unlinked_before)
+            .number(bounds.pruned.place)
+            .octets(&bounds.pruned.link)
+            .number(bounds.last.place)
+            .octets(&bounds.last.link)
+            .0
+    }
+
+    fn encoded(&self, list: AuditList, (before, place): (&[u8], i64), entry: &AuditEntry) -> Vec<u8> {
+        self.encoding(b"entry", list)
+            .octets(before)
+            .number(place)
+            .number(i64::try_from(entry.at.0).unwrap_or(i64::MAX))
+            .octets(entry.by.as_bytes())
+            .octets(entry.action.as_bytes())
+            .octets(entry.detail.as_bytes())
+            .0
+    }
+
+    fn encoding(&self, what: &[u8], list: AuditList) -> Encoding {
+        Encoding::default()
+            .octets(what)
+            .octets(self.account.as_str().as_bytes())
+            .number(list.by_program().into())
+    }
+
+    fn sealer(&self) -> &Sealer {
+        self.transaction.sealer()
+    }
+}
+
+/// What an entry is to the one before it.
+enum Next {
+    Linked(Linked),
+    Unlinked,
+    Misfit,
+}
+
+fn stored(row: Row) -> Result<Stored, StoreError> {
+    let mut columns = Columns::of("audit", row);
+    Ok(Stored {
+        id: columns.integer()?,
+        entry: AuditEntry {
+            at: columns.moment()?,
+            by: columns.text()?,
+            action: columns.text()?,
+            detail: columns.text()?,
+        },
+        link: linked_or_null(&mut columns)?,
+    })
+}
+
+fn linked(columns: &mut Columns) -> Result<Linked, StoreError> {
+    Ok(Linked {
+        place: columns.integer()?,
+        link: columns.octets()?,
+    })
+}
+
+/// A place and a link; none where both are missing, and one that fits nowhere where one is.
+fn linked_or_null(columns: &mut Columns) -> Result<Option<Linked>, StoreError> {
+    let place = columns.number_or_null()?;
+    let link = columns.octets_or_null()?;
+    Ok((place.is_some() || link.is_some()).then(|| Linked {
+        place: place.unwrap_or(0),
+        link: link.unwrap_or_default(),
+    }))
+}
