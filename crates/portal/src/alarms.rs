@@ -55,7 +55,8 @@ pub(crate) async fn raise_in_all(
             action: action.to_owned(),
             detail: detail.to_owned(),
         };
-        scope.add_audit(&entry).await?;
+        // Strangers raise alarms: what people did has places of its own, which these cannot take.
+        scope.add_audit_of_program(&entry).await?;
     }
     Ok(())
 }
@@ -90,4 +91,45 @@ pub(crate) async fn of_late(
     }
     found.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::inventory::{Account, DisplayName};
+    use store::AUDIT_MAX;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn w08_whoever_raises_alarms_pushes_nothing_out_of_what_people_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let account = Account {
+            id: "acme".parse().unwrap(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        };
+        let done = AuditEntry {
+            at: Timestamp(0),
+            by: "owner@example.com".to_owned(),
+            action: "add device".to_owned(),
+            detail: "Gym".to_owned(),
+        };
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account).await.unwrap();
+        writing.account(&account.id).add_audit(&done).await.unwrap();
+        let most = u64::try_from(AUDIT_MAX).unwrap();
+        for number in 1..=most + 1 {
+            let at = Timestamp(number * (AGAIN_MS + 1));
+            raise_in_all(&mut writing, ("zone", GUESSED_EXTENSION), "desk", at)
+                .await
+                .unwrap();
+        }
+
+        let all = writing.account(&account.id).audit(20_000).await.unwrap();
+        assert_eq!(all.len() - 1, usize::try_from(AUDIT_MAX).unwrap());
+        assert_eq!(all.last(), Some(&done));
+    }
 }

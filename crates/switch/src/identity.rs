@@ -187,7 +187,7 @@ impl Identity {
         answers: HeaderName<'_>,
         (claimed, sender): (&str, Sender<'_>),
     ) -> Result<SipUser, Unidentified> {
-        let (source, guesses) = (sender.source(), &mut self.guesses);
+        let (by, source, guesses) = (sender.flow.transport, sender.source(), &mut self.guesses);
         let authenticator = self.authenticator.as_mut().ok_or(Unidentified::NotServing)?;
         let method = message.method().map_or("", |method| method.as_str());
         let uri = message.request_uri().unwrap_or_default();
@@ -204,7 +204,7 @@ impl Identity {
         {
             let waits = |id: &str, credentials: &[Credential]| {
                 let is_bound = credentials.first().is_some_and(|one| sender.is_bound(&one.user));
-                sender.flow.transport.is_reliable() && !is_bound && guesses.keep_waiting(now, source, id)
+                !is_bound && guesses.keep_waiting(now, by, source, id)
             };
             let find_ha1 = |id: &str| {
                 let credentials = directory.credentials(id);
@@ -214,7 +214,7 @@ impl Identity {
             };
             match authenticator.verify(now, answer, method, uri, &find_ha1) {
                 Verdict::Accepted { username, .. } => {
-                    guesses.forgive(source, &username);
+                    guesses.forgive(by, source, &username);
                     let user = directory
                         .credentials(&username)
                         .first()
@@ -230,7 +230,7 @@ impl Identity {
                     guessing = match judged.take() {
                         _ if reason != ChallengeReason::WrongAnswer => Guessing::No,
                         Some((_, true)) => Guessing::GoesOn,
-                        Some((id, false)) if guesses.note_wrong(now, source, &id) => Guessing::Begins,
+                        Some((id, false)) if guesses.note_wrong(now, by, source, &id) => Guessing::Begins,
                         Some((_, false)) | None => Guessing::No,
                     };
                     break;

@@ -482,6 +482,7 @@ fn a06_no_header_reaches_into_a_call_of_others() {
 
     assert!(world.phones[1].ended.is_empty(), "the call of others goes on");
     assert!(world.phones[2].ended.is_empty());
+    assert_eq!(world.phones[2].invites.len(), 2, "it is a call of its own");
     for (name, _) in joining {
         let asked = world.phones[2].invites.iter().skip(1);
         let mut carried = asked.filter(|invite| invite.header(HeaderName::from(name)).is_some());
