@@ -27,8 +27,8 @@ use crate::Message;
 pub const UNHEARD_MAX: u64 = 32;
 /// Changes of registrations that wait to be told; with more, all is told anew.
 pub const CHANGES_MAX: usize = 1_024;
-/// Alerts and beginnings of pages that wait to be heard; for one more the oldest beginning is given up, or the oldest alert where there is
-/// no other.
+/// Alerts and beginnings of pages that wait to be heard; for one more the oldest beginning is given up, or the oldest alert where there
+/// are alerts alone.
 pub const HAPPENED_MAX: usize = 256;
 /// Pages that are told to go on; past that the rest is not.
 const PAGES_MAX: usize = 1_024;
@@ -149,6 +149,14 @@ enum Begun {
 }
 
 impl Happened {
+    fn is_page(&self) -> bool {
+        matches!(self.what, Begun::Page(_))
+    }
+
+    fn is_beginning_of(&self, page: &PageId) -> bool {
+        matches!(&self.what, Begun::Page(begun) if begun.page == *page)
+    }
+
     fn told(&self, now: Instant) -> Told {
         let age_ms = millis(now.saturating_duration_since(self.at));
         match &self.what {
@@ -275,8 +283,17 @@ impl Teller {
         self.pages = self.is_open.then_some(Told::Pages { pages });
     }
 
-    /// Something has happened in the zone. Says how much is given up for it, of which the service will never hear.
+    /// Something has happened in the zone. Says how much is given up for it, of which the service will never hear: with the next roll it
+    /// learns that something was missed, and which pages still go on.
     pub fn handle_event(&mut self, now: Instant, event: &ZoneEvent) -> usize {
+        let given_up = self.take_event(now, event);
+        if given_up > 0 {
+            self.handle_missed();
+        }
+        given_up
+    }
+
+    fn take_event(&mut self, now: Instant, event: &ZoneEvent) -> usize {
         let told = match event {
             ZoneEvent::PageEnded { report, .. } => return self.keep(now, report),
             ZoneEvent::AlertRaised {
@@ -426,11 +443,15 @@ impl Teller {
         if self.unheard_happened.len() + self.happened.len() <= HAPPENED_MAX {
             return 0;
         }
-        // What was told most likely was heard.
-        if self.unheard_happened.pop_front().is_none() {
-            let is_page = |happened: &Happened| matches!(happened.what, Begun::Page(_));
-            let oldest = self.happened.iter().position(is_page).unwrap_or_default();
+        // Of beginnings and of alerts what was told goes first: most likely it was heard.
+        let told = self.unheard_happened.iter().position(|(_, told)| told.is_page());
+        let waiting = self.happened.iter().position(Happened::is_page);
+        if let Some(oldest) = told {
+            self.unheard_happened.remove(oldest);
+        } else if let Some(oldest) = waiting {
             self.happened.remove(oldest);
+        } else if self.unheard_happened.pop_front().is_none() {
+            self.happened.pop_front();
         }
         1
     }
@@ -438,7 +459,7 @@ impl Teller {
     fn keep(&mut self, now: Instant, report: &PageReport) -> usize {
         let json = serde_json::to_string(report).unwrap_or_default();
         if json.len() > REPORT_OCTETS_MAX {
-            return 1;
+            return 1 + self.give_up_beginning(&report.page);
         }
         self.reports.push_back(Kept {
             page: report.page.clone(),
@@ -446,13 +467,21 @@ impl Teller {
             json,
         });
         let mut given_up = 0;
-        while self.is_too_much() {
-            if self.unheard.pop_front().is_none() {
-                self.give_up_oldest();
-            }
-            given_up += 1;
+        while self.is_too_much()
+            && let Some(oldest) = self.give_up_oldest()
+        {
+            given_up += 1 + self.give_up_beginning(&oldest.page);
         }
         given_up
+    }
+
+    /// Gives up the beginning of a page of which the end is never told: the page would go on for ever.
+    fn give_up_beginning(&mut self, page: &PageId) -> usize {
+        let before = self.unheard_happened.len() + self.happened.len();
+        self.unheard_happened
+            .retain(|(_, happened)| !happened.is_beginning_of(page));
+        self.happened.retain(|happened| !happened.is_beginning_of(page));
+        before - self.unheard_happened.len() - self.happened.len()
     }
 
     fn is_too_much(&self) -> bool {
@@ -462,9 +491,12 @@ impl Teller {
     }
 
     /// Gives up the oldest report; one of which a part was told stays, for the service waits for the rest.
-    fn give_up_oldest(&mut self) {
+    fn give_up_oldest(&mut self) -> Option<Kept> {
+        if let Some((_, told)) = self.unheard.pop_front() {
+            return Some(told);
+        }
         let oldest = usize::from(self.told_octets > 0).min(self.reports.len().saturating_sub(1));
-        let _given_up = self.reports.remove(oldest);
+        self.reports.remove(oldest)
     }
 
     /// Pages whose reports wait to be heard.

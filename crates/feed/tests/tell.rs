@@ -363,6 +363,93 @@ fn so_much_that_has_begun_waits_and_alerts_are_given_up_last() {
 }
 
 #[test]
+fn an_alert_that_was_told_outlives_beginnings_and_goes_where_there_are_alerts_alone() {
+    let (mut teller, _, now) = connected();
+    let number = |number: usize| u128::try_from(number).unwrap();
+    teller.handle_event(now, &raised(0));
+    teller.handle_event(now, &started(0));
+    while teller.poll_message(now).is_some() {}
+    for page in 1..HAPPENED_MAX - 1 {
+        assert_eq!(teller.handle_event(now, &started(number(page))), 0);
+    }
+    // Beginnings go first, what was told of them before the others.
+    for page in HAPPENED_MAX..2 * HAPPENED_MAX {
+        assert_eq!(teller.handle_event(now, &started(number(page))), 1);
+    }
+    teller.handle_connected();
+    let told = carry(&mut teller, &mut Hearing::new(account()), now);
+    assert_eq!(told.len(), 1 + HAPPENED_MAX);
+    assert_eq!(told[1], News::Happened(Duration::ZERO, raised(0)));
+    assert_eq!(
+        told[2],
+        News::Happened(Duration::ZERO, started(number(HAPPENED_MAX + 1)))
+    );
+
+    for alert in 0..HAPPENED_MAX {
+        assert_eq!(teller.handle_event(now, &raised(number(alert))), 0);
+    }
+    assert!(teller.poll_message(now).is_some());
+    assert_eq!(teller.handle_event(now, &raised(number(HAPPENED_MAX))), 1);
+    teller.handle_connected();
+    let told = carry(&mut teller, &mut Hearing::new(account()), now);
+    assert_eq!(told.len(), 1 + HAPPENED_MAX);
+    assert_eq!(told[1], News::Happened(Duration::ZERO, raised(1)));
+}
+
+#[test]
+fn whatever_is_given_up_while_there_is_a_connection_has_the_whole_told_anew() {
+    let number = |number: usize| u128::try_from(number).unwrap();
+    let fill = |teller: &mut Teller, now| {
+        for alert in 0..HAPPENED_MAX {
+            teller.handle_event(now, &raised(number(alert)));
+        }
+        for page in 0..REPORTS_MAX {
+            teller.handle_event(now, &ended(&report(&format!("page{page}"), 1)));
+        }
+    };
+    let too_long = report("long", REPORT_OCTETS_MAX / 3);
+    for one_more in [
+        started(0),
+        raised(0),
+        ended(&report("one-more", 1)),
+        ended(&too_long),
+    ] {
+        let (mut teller, _, now) = connected();
+        teller.take_wants_roll();
+        fill(&mut teller, now);
+        assert!(!teller.take_wants_roll(), "all of it waits");
+        assert_eq!(teller.handle_event(now, &one_more), 1);
+        assert!(teller.take_wants_roll(), "{one_more:?}");
+
+        let mut teller = Teller::default();
+        fill(&mut teller, now);
+        assert_eq!(teller.handle_event(now, &one_more), 1);
+        assert!(!teller.take_wants_roll(), "there is nobody to tell");
+    }
+}
+
+#[test]
+fn the_beginning_of_a_page_is_given_up_with_its_report() {
+    let mut teller = Teller::default();
+    let now = Instant::now();
+    let of = |page: u128, characters| PageReport {
+        page: PageId::from_random(page),
+        ..report("p", characters)
+    };
+    for page in 1..=3 {
+        teller.handle_event(now, &started(page));
+    }
+    assert_eq!(teller.handle_event(now, &ended(&of(1, REPORT_OCTETS_MAX / 6))), 0);
+    assert_eq!(teller.handle_event(now, &ended(&of(2, REPORT_OCTETS_MAX / 3))), 2);
+    assert_eq!(teller.handle_event(now, &ended(&of(3, REPORT_OCTETS_MAX / 5))), 2);
+    teller.handle_connected();
+    let told = carry(&mut teller, &mut Hearing::new(account()), now);
+    let begun = News::Happened(Duration::ZERO, started(3));
+    let told_of = News::Report(Duration::ZERO, of(3, REPORT_OCTETS_MAX / 5));
+    assert_eq!(told, [News::Here(None), begun, told_of]);
+}
+
+#[test]
 fn the_roll_of_a_zone_that_tells_no_transport_is_heard() {
     let told = r#"{"roll":{"users":[["hall","192.0.2.1:5060"]],"is_first":true,"is_last":true}}"#;
     let told = serde_json::from_str(told).unwrap();
