@@ -124,11 +124,25 @@ struct Kept {
     happenings: VecDeque<Happening>,
     /// The number of the last that was forgotten.
     forgotten: u64,
+    /// What was told of pages and calls, as many of it as happenings are kept.
+    told: VecDeque<(Change, PageId)>,
+}
+
+/// What happens to a page or a call once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Started,
+    Ended,
+    Called,
 }
 
 impl Happenings {
-    /// Takes an event of a zone: that of this process, or one elsewhere, which is named.
+    /// Takes an event of a zone: that of this process, or one elsewhere, which is named. A zone tells again what it does not know to be
+    /// heard; that counts once.
     pub fn note(&self, event: &ZoneEvent, zone: Option<&str>, now: Timestamp) {
+        if !self.state().is_new(event) {
+            return;
+        }
         let registration = Ring::Of(HappeningKind::Registration);
         match event {
             ZoneEvent::Registered {
@@ -334,6 +348,32 @@ impl Happenings {
 }
 
 impl State {
+    /// Says whether something was not told before, and remembers what happens once.
+    fn is_new(&mut self, event: &ZoneEvent) -> bool {
+        let (account, kind, change, of) = match event {
+            ZoneEvent::PageStarted { account, page, .. } => {
+                (account, HappeningKind::Page, Change::Started, page)
+            }
+            ZoneEvent::PageEnded { account, report } => {
+                (account, HappeningKind::Page, Change::Ended, &report.page)
+            }
+            ZoneEvent::AlertRaised { account, call, .. } => {
+                (account, HappeningKind::Alert, Change::Called, call)
+            }
+            _ => return true,
+        };
+        let kept = self.rings.entry((account.clone(), Ring::Of(kind))).or_default();
+        let one = (change, of.clone());
+        if kept.told.contains(&one) {
+            return false;
+        }
+        if kept.told.len() >= HAPPENINGS_MAX {
+            kept.told.pop_front();
+        }
+        kept.told.push_back(one);
+        true
+    }
+
     /// Knows that a page goes on, or has ended, from now on, if it did not before.
     fn begin(&mut self, account: &AccountId, begun: OngoingPage, zone: Option<&str>, now: Timestamp) {
         let mut known = self.pages.iter();
@@ -473,6 +513,53 @@ mod tests {
         assert!(happenings.page(&id("two"), &PageId::from_random(1)).is_none());
     }
 
+    fn raised(call: u128) -> ZoneEvent {
+        ZoneEvent::AlertRaised {
+            account: id("one"),
+            call: PageId::from_random(call),
+            extension: "900".parse().unwrap(),
+            caller: "desk".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_a_zone_tells_again_is_noted_once() {
+        let happenings = Happenings::default();
+        let report = PageReport {
+            page: PageId::from_random(1),
+            extension: "700".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            duration_ms: 1,
+            listeners: Vec::new(),
+        };
+        let ended = ZoneEvent::PageEnded {
+            account: id("one"),
+            report,
+        };
+        for now in [NOW, Timestamp(2_000)] {
+            for event in [raised(1), started(1), ended.clone()] {
+                happenings.note(&event, Some("b"), now);
+            }
+        }
+        let told = happenings.after(&id("one"), ALL, 0).happenings;
+        let kinds: Vec<HappeningKind> = told.iter().map(|one| one.kind).collect();
+        assert_eq!(
+            kinds,
+            [HappeningKind::Alert, HappeningKind::Page, HappeningKind::Page]
+        );
+
+        let last = HAPPENINGS_MAX as u128;
+        for call in 2..=last {
+            happenings.note(&raised(call), Some("b"), NOW);
+        }
+        let before = happenings.last();
+        happenings.note(&raised(1), Some("b"), NOW);
+        assert_eq!(happenings.last(), before, "so many are remembered");
+        happenings.note(&raised(last + 1), Some("b"), NOW);
+        happenings.note(&raised(1), Some("b"), NOW);
+        assert_eq!(happenings.last(), before + 2, "and not one more");
+    }
+
     fn page(number: u128) -> OngoingPage {
         OngoingPage {
             page: PageId::from_random(number),
@@ -538,13 +625,7 @@ mod tests {
     #[test]
     fn a_call_to_an_alert_is_told_with_who_calls_and_where() {
         let happenings = Happenings::default();
-        let raised = ZoneEvent::AlertRaised {
-            account: id("one"),
-            call: PageId::from_random(1),
-            extension: "900".parse().unwrap(),
-            caller: "desk".parse().unwrap(),
-        };
-        happenings.note(&raised, Some("b"), NOW);
+        happenings.note(&raised(1), Some("b"), NOW);
         let told = happenings.after(&id("one"), &[HappeningKind::Alert], 0);
         let data: Value = serde_json::from_str(&told.happenings[0].data).unwrap();
         assert_eq!(

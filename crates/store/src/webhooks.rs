@@ -263,7 +263,8 @@ impl Scope<'_, '_> {
         Ok(!wanting.is_empty())
     }
 
-    /// Puts a message into the queues of all who are to be told of it; says how many those are.
+    /// Puts a message into the queues of all who are to be told of it; says how many those are. One that is there under its name, or was
+    /// delivered or given up and is remembered, is not put there again.
     ///
     /// # Errors
     ///
@@ -323,8 +324,11 @@ impl Scope<'_, '_> {
             self.seal(body, id)?,
         ];
         let sql = "INSERT INTO webhook_delivery (webhook, event, event_id, at, body, state, tries, not_before, cause) \
-                   SELECT id, $3, $4, $5, $6, 'waiting', 0, 0, '' FROM webhook WHERE account = $1 AND id = $2";
-        self.transaction.execute(sql, &values).await?;
+                   SELECT id, $3, $4, $5, $6, 'waiting', 0, 0, '' FROM webhook WHERE account = $1 AND id = $2 \
+                   ON CONFLICT (webhook, event_id) DO NOTHING";
+        if self.transaction.execute(sql, &values).await? == 0 {
+            return Ok(());
+        }
         self.transaction.change_webhooks();
         self.drop_past_the_queue(id).await
     }

@@ -7,6 +7,7 @@ use model::status::PageReport;
 use model::{AccountId, Extension, PageId, Secret, SipUser};
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// The name of the question whether a receiver knows its secret.
 pub const URL_VALIDATION: &str = "endpoint.url_validation";
@@ -18,7 +19,7 @@ pub struct Frame<'a> {
     pub account: &'a AccountId,
     /// When it happened.
     pub at: Timestamp,
-    /// Names it: 128 bits of the caller's randomness.
+    /// Names it: 128 bits of the caller's randomness, or an [`event_id`].
     pub id: u128,
 }
 
@@ -166,6 +167,18 @@ impl Frame<'_> {
         });
         Secret::new(body.to_string())
     }
+}
+
+/// Names what happens to a page or a call once: whoever hears of it twice names it alike.
+#[must_use]
+pub fn event_id(event: WebhookEvent, of: &PageId) -> u128 {
+    let digest = Sha256::new_with_prefix(event.as_str())
+        .chain_update([0])
+        .chain_update(of.as_str())
+        .finalize();
+    digest
+        .first_chunk()
+        .map_or(0, |octets| u128::from_be_bytes(*octets))
 }
 
 /// The question whether a receiver knows its secret, with a token that it has not seen.

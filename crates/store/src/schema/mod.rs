@@ -5,7 +5,7 @@ use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 20] = [
+const STEPS: [&str; 21] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -26,6 +26,7 @@ const STEPS: [&str; 20] = [
     include_str!("0018.sql"),
     include_str!("0019.sql"),
     include_str!("0020.sql"),
+    include_str!("0021.sql"),
 ];
 
 /// The version that this program works with.

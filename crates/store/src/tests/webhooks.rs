@@ -130,7 +130,8 @@ async fn what_became_of_a_message_is_kept_without_what_it_said() {
     assert_eq!((stopped.state, stopped.failures), (WebhookState::Stopped, 2));
     assert_eq!(stopped.because, "it failed");
     // It is kept for whoever was stopped, and sent once that has been looked at.
-    scope.queue_webhook_message(&ended).await.unwrap();
+    let next = message(WebhookEvent::PageEnded, 2);
+    scope.queue_webhook_message(&next).await.unwrap();
     assert!(writing.webhook_turns().await.unwrap().is_empty());
     let mut scope = writing.account(&id("one"));
     scope.ask_webhook(&hook).await.unwrap();
@@ -178,6 +179,28 @@ async fn so_many_messages_wait_and_one_more_drops_the_oldest_and_is_counted() {
     let mut kept = scope.webhook_deliveries(&hook, 9_999).await.unwrap();
     assert_eq!(kept.pop().unwrap().id, "event 0", "an alert is dropped last");
     assert_eq!(kept.pop().unwrap().id, "event 2");
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_is_kept_once_also_after_it_was_delivered() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let (hook, other) = (webhook(1).id, webhook(2).id);
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    let ended = message(WebhookEvent::PageEnded, 1);
+    scope.queue_webhook_message(&ended).await.unwrap();
+    scope.add_webhook(&webhook(2)).await.unwrap();
+
+    scope.queue_webhook_message(&ended).await.unwrap();
+
+    assert_eq!(scope.count_webhook_queue(&hook).await.unwrap(), 1);
+    assert_eq!(scope.count_webhook_queue(&other).await.unwrap(), 1);
+    let number = scope.webhook_deliveries(&hook, 9).await.unwrap()[0].number;
+    let taken = attempt(DeliveryState::Delivered);
+    scope.settle_webhook_message(&hook, number, &taken).await.unwrap();
+    scope.queue_webhook_message(&ended).await.unwrap();
+    assert_eq!(scope.count_webhook_queue(&hook).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::sleep;
-use webhooks::message::{Alert, Frame};
+use webhooks::message::{Alert, Frame, event_id};
 
-use super::{RETRY_AFTER, frame_at, now};
+use super::{RETRY_AFTER, now};
 
 /// Events of the zone in this process that wait to be kept; past that they are lost, and that is logged.
 const WAITING_MAX: usize = 1_024;
@@ -55,7 +55,8 @@ pub(super) async fn tell(
     tokio::join!(hearing, keeping);
 }
 
-/// Tells of what has happened in a zone: it is tried until it is kept.
+/// Tells of what has happened in a zone: it is tried until it is kept. What a zone tells again, for it does not know that it was heard,
+/// is kept once.
 pub(in super::super) async fn tell_of(
     event: &ZoneEvent,
     at: Timestamp,
@@ -79,10 +80,10 @@ async fn keep(
     store: &Store,
     registrations: &Registrations,
 ) -> Result<(), StoreError> {
-    let (account, kind) = match event {
-        ZoneEvent::AlertRaised { account, .. } => (account, WebhookEvent::EmergencyAlert),
-        ZoneEvent::PageStarted { account, .. } => (account, WebhookEvent::PageStarted),
-        ZoneEvent::PageEnded { account, .. } => (account, WebhookEvent::PageEnded),
+    let (account, kind, of) = match event {
+        ZoneEvent::AlertRaised { account, call, .. } => (account, WebhookEvent::EmergencyAlert, call),
+        ZoneEvent::PageStarted { account, page, .. } => (account, WebhookEvent::PageStarted, page),
+        ZoneEvent::PageEnded { account, report } => (account, WebhookEvent::PageEnded, &report.page),
         _ => return Ok(()),
     };
     let mut reading = store.read().await?;
@@ -90,7 +91,11 @@ async fn keep(
     if !scope.is_webhook_wanted(kind).await? {
         return Ok(());
     }
-    let frame = frame_at(account, at)?;
+    let frame = Frame {
+        account,
+        at,
+        id: event_id(kind, of),
+    };
     let message = match event {
         ZoneEvent::AlertRaised {
             call,
@@ -189,4 +194,83 @@ fn written(at: Timestamp) -> String {
     let seconds = i64::try_from(at.0 / 1_000).unwrap_or(i64::MAX);
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(form).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::inventory::{Account, DisplayName, Webhook, WebhookEvents, WebhookId, WebhookState};
+    use model::{AccountId, Secret};
+
+    use super::*;
+
+    async fn add_receiver(store: &Store, account: &AccountId, number: u128) -> WebhookId {
+        let receiver = Webhook {
+            id: WebhookId::from_random(number),
+            url: "https://hooks.example.com/oyez".parse().unwrap(),
+            events: WebhookEvents::new(["phone.emergency_alert", "oyez.page_started"]).unwrap(),
+            shows_passwords: false,
+            secret: Secret::from("a secret token"),
+            state: WebhookState::Active,
+            because: String::new(),
+            failures: 0,
+            dropped: 0,
+            added_at: Timestamp(0),
+        };
+        let mut writing = store.write().await.unwrap();
+        let mut scope = writing.account(account);
+        assert!(scope.add_webhook(&receiver).await.unwrap());
+        writing.commit().await.unwrap();
+        receiver.id
+    }
+
+    #[tokio::test]
+    async fn what_a_zone_tells_again_is_sent_once_and_named_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let account: AccountId = "acme".parse().unwrap();
+        let mut writing = store.write().await.unwrap();
+        let added = Account {
+            id: account.clone(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        };
+        writing.add_account(&added).await.unwrap();
+        writing.commit().await.unwrap();
+        let raised = ZoneEvent::AlertRaised {
+            account: account.clone(),
+            call: PageId::from_random(1),
+            extension: "900".parse().unwrap(),
+            caller: "desk".parse().unwrap(),
+        };
+        let started = ZoneEvent::PageStarted {
+            account: account.clone(),
+            page: PageId::from_random(1),
+            extension: "900".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            listeners: 3,
+        };
+        let mut receivers = Vec::new();
+
+        for at in [Timestamp(1_000), Timestamp(1_007)] {
+            // The later one has nothing of the first time, so that it shows how the second names it.
+            let number = receivers.len() as u128;
+            receivers.push(add_receiver(&store, &account, number).await);
+            for event in [&raised, &started] {
+                tell_of(event, at, &store, &Registrations::default()).await;
+            }
+        }
+
+        let mut reading = store.read().await.unwrap();
+        let mut scope = reading.account(&account);
+        let mut ids = Vec::new();
+        for receiver in &receivers {
+            let sent = scope.webhook_deliveries(receiver, 9).await.unwrap();
+            ids.push(sent.into_iter().map(|one| one.id).collect::<Vec<_>>());
+        }
+        assert_eq!(ids[0].len(), 2);
+        assert_ne!(ids[0][0], ids[0][1]);
+        assert_eq!(ids[0], ids[1]);
+    }
 }

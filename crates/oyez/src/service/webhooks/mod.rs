@@ -101,14 +101,9 @@ fn now() -> Timestamp {
 
 /// What all messages of one thing that happens now have in common.
 pub(super) fn frame(account: &AccountId) -> Result<Frame<'_>, StoreError> {
-    frame_at(account, now())
-}
-
-/// And of one that has happened at a moment.
-fn frame_at(account: &AccountId, at: Timestamp) -> Result<Frame<'_>, StoreError> {
     Ok(Frame {
         account,
-        at,
+        at: now(),
         id: u128::from_le_bytes(drawn()?),
     })
 }
