@@ -6,27 +6,38 @@
 )]
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fleet::link::Link;
+use fleet::ears::Ears;
+use fleet::link::{Channel, Link};
+use fleet::listener::{Listener, Tally};
 use fleet::registrant::Registrant;
+use fleet::talker::{CallOptions, PACKET_OCTETS, Talker, TalkerSetup};
+use media::sdp::SecurityOffer;
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
-    CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderId, HolderKind, Line, LineId,
-    LinePlace, MacAddress, TimeZone, Timestamp,
+    Account, ApiClient, ApiClientId, ApiScopes, CountryCode, Description, Device, DeviceType, DisplayName,
+    Holder, HolderId, HolderKind, Line, LineId, LinePlace, MacAddress, TimeZone, Timestamp, TokenHash,
 };
 use model::{DeviceId, Secret, SlotPosition};
 use oyez::service::Service;
 use oyez::service::config::ServiceConfig;
 use peers::{Axe, BROWSER_PROGRAMS, Browser, Postgres, Program, available};
-use serde_json::json;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use store::Store;
+use zone::config::ZoneConfig;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const MAC: &str = "02:00:00:00:00:01";
 const PASSWORD: &str = "a long password";
+/// Where speech of pages comes from.
+const DESK: &str = "desk";
+const DESK_MAC: &str = "02:00:00:00:00:02";
+const API_SECRET: &str = "the secret of the client";
 
 /// A service with a zone, as a process of its own.
 struct Running {
@@ -58,10 +69,59 @@ impl Running {
         let mut registrant = Registrant::new("pbx.example.com", "speaker", password);
         registrant.register(&mut link).await.is_ok()
     }
+
+    /// Pages, as the API has them.
+    fn pages(&self) -> Value {
+        let client = ApiClientId::from_random(1);
+        let sign_in = ["--user", &format!("{}:{API_SECRET}", client.as_str())];
+        let grant = ["-d", "grant_type=account_credentials", "-d", "account_id=acme"];
+        let token = curl(&[&sign_in[..], &grant, &[&format!("{}/oauth/token", self.portal)]].concat());
+        let bearer = format!(
+            "Authorization: Bearer {}",
+            token.get("access_token").and_then(Value::as_str).unwrap()
+        );
+        curl(&["-H", &bearer, &format!("{}/api/v1/pages", self.portal)])
+    }
 }
 
-/// Writes the files of a service with a section for its database, starts it once, and gives it a loudspeaker.
-async fn prepare(folder: &Path, store: &str) -> PathBuf {
+fn curl(arguments: &[&str]) -> Value {
+    let mut command = Command::new("curl");
+    let asked = command
+        .args(["--silent", "--show-error", "--insecure", "--fail-with-body"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(asked.status.success(), "{asked:?}");
+    serde_json::from_slice(&asked.stdout).unwrap()
+}
+
+/// Registers the loudspeaker, which answers calls from then on.
+async fn listen(zone: SocketAddr, ears: &Ears) {
+    let link = Link::open_udp(zone, zone.ip()).await.unwrap();
+    let registrant = Registrant::new("pbx.example.com", "speaker", PASSWORD);
+    let mut listener = Listener::new(0, registrant, link, *ears.addresses().first().unwrap(), [2; 32]);
+    listener.register().await.unwrap();
+    tokio::spawn(async move { listener.serve(&Tally::new(1)).await });
+}
+
+/// Who speaks at the desk.
+async fn desk(zone: SocketAddr) -> Talker {
+    let mut talker = Talker::connect(TalkerSetup {
+        server: zone,
+        channel: Channel::Udp,
+        domain: "pbx.example.com".to_owned(),
+        user: DESK.to_owned(),
+        authorization_id: DESK.to_owned(),
+        password: PASSWORD.into(),
+    })
+    .await
+    .unwrap();
+    talker.register().await.unwrap();
+    talker
+}
+
+/// Writes the files of a service with a section for its database.
+fn write_files(folder: &Path, store: &str) -> PathBuf {
     let zone = "name = \"a\"\ncontrol = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n[media]\nplain = \"over-clear-flows\"\n";
     fs::write(folder.join("zone.toml"), zone).unwrap();
     let file = folder.join("service.toml");
@@ -72,29 +132,60 @@ async fn prepare(folder: &Path, store: &str) -> PathBuf {
          {store}[zone]\nconfig = \"zone.toml\"\noutbound-proxy = \"127.0.0.1:5061\"\n"
     );
     fs::write(&file, text).unwrap();
+    file
+}
+
+/// Writes the files of a service, starts it once, and gives it a loudspeaker, a desk and a program.
+async fn prepare(folder: &Path, store: &str) -> PathBuf {
+    let file = write_files(folder, store);
     let config = ServiceConfig::read(&file).unwrap();
     let service = Service::start(&config, None).await.unwrap();
-    add_speaker(&service).await;
+    add_slot(&service, 1, "speaker", MAC).await;
+    add_slot(&service, 2, DESK, DESK_MAC).await;
+    let client = ApiClient {
+        id: ApiClientId::from_random(1),
+        name: DisplayName::new("Script").unwrap(),
+        secret: TokenHash(Sha256::digest(API_SECRET.as_bytes()).into()),
+        scopes: ApiScopes::parse("oyez:read").unwrap(),
+        added_at: Timestamp(0),
+    };
+    let mut writing = service.store().write().await.unwrap();
+    let mut scope = writing.account(&service.account().id);
+    assert!(scope.add_api_client(&client).await.unwrap());
+    writing.commit().await.unwrap();
     service.stop().await;
     file
 }
 
-async fn add_speaker(service: &Service) {
+/// Starts a service until its zone has a copy of the directory.
+fn have_copied(folder: &Path, file: &Path) -> PathBuf {
+    let running = Running::start(file, "portal at");
+    let copy = folder.join("state/directory.sealed");
+    let begun = std::time::Instant::now();
+    while !copy.exists() {
+        assert!(begun.elapsed() < PATIENCE, "no copy is kept");
+        std::thread::yield_now();
+    }
+    drop(running);
+    copy
+}
+
+async fn add_slot(service: &Service, number: u8, user: &str, mac: &str) {
     let holder = Holder {
-        id: HolderId::from_random(1),
+        id: HolderId::from_random(number.into()),
         kind: HolderKind::CommonArea,
         name: DisplayName::new("Hall").unwrap(),
-        extension: "701".parse().unwrap(),
+        extension: format!("70{number}").parse().unwrap(),
         package: String::new(),
         country: CountryCode::new("CA").unwrap(),
         time_zone: TimeZone::new("UTC").unwrap(),
         site: None,
     };
     let device = Device {
-        id: DeviceId::from_random(1),
+        id: DeviceId::from_random(number.into()),
         name: DisplayName::new("Loudspeaker").unwrap(),
         description: Description::new("").unwrap(),
-        mac: MAC.parse::<MacAddress>().unwrap(),
+        mac: mac.parse::<MacAddress>().unwrap(),
         kind: DeviceType::Oyez,
         model: None,
         firmware: None,
@@ -102,12 +193,12 @@ async fn add_speaker(service: &Service) {
         added_at: Timestamp(0),
     };
     let line = Line {
-        id: LineId::from_random(1),
+        id: LineId::from_random(number.into()),
         device: device.id.clone(),
         place: LinePlace::Slot(SlotPosition::BASE_PAGE),
         holder: holder.id.clone(),
-        user: "speaker".parse().unwrap(),
-        authorization_id: "speaker".parse().unwrap(),
+        user: user.parse().unwrap(),
+        authorization_id: user.parse().unwrap(),
         algorithm: DigestAlgorithm::Sha256,
         generation: Generation(1),
         password: Secret::from(PASSWORD),
@@ -135,14 +226,7 @@ fn checked(folder: &Path) -> String {
 /// Runs a service whose database is lost while it is down, and comes back while the zone serves without it.
 async fn lose_and_find(folder: &Path, store: &str, lose: impl FnOnce(), find: impl FnOnce()) {
     let file = prepare(folder, store).await;
-    let running = Running::start(&file, "portal at");
-    let copy = folder.join("state/directory.sealed");
-    let begun = std::time::Instant::now();
-    while !copy.exists() {
-        assert!(begun.elapsed() < PATIENCE, "no copy is kept");
-        std::thread::yield_now();
-    }
-    drop(running);
+    let copy = have_copied(folder, &file);
     lose();
 
     let mut running = Running::start(&file, "there is no database");
@@ -235,4 +319,93 @@ async fn an_empty_database_is_not_taken_for_the_one_that_was_lost() {
         move_database(away.path(), &state);
     };
     lose_and_find(folder.path(), "", lose, find).await;
+}
+
+/// Makes the database of another account in a folder, with the key of a service.
+async fn make_another(folder: &Path, key: &Path) {
+    fs::copy(key, folder.join("service.key")).unwrap();
+    let store = Store::open(folder).await.unwrap();
+    let account = Account {
+        id: "another".parse().unwrap(),
+        name: DisplayName::new("Another").unwrap(),
+        domain: "pbx.example.org".to_owned(),
+        many_extensions_before_5_5: false,
+        generic_devices: true,
+    };
+    let mut writing = store.write().await.unwrap();
+    writing.add_account(&account).await.unwrap();
+    writing.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_keeps_the_rest_from_starting_the_zone_goes_on_and_the_rest_is_tried_again() {
+    if !available(&["curl"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [away, another] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let state = folder.path().join("state");
+    let file = prepare(folder.path(), "").await;
+    have_copied(folder.path(), &file);
+    move_database(&state, away.path());
+    make_another(another.path(), &state.join("service.key")).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let feed = format!(
+        "[feed]\nlisten = \"{}\"\naddress = \"127.0.0.1\"\nzones = [\"b\"]\n",
+        taken.local_addr().unwrap()
+    );
+    write_files(folder.path(), &feed);
+    let mut running = Running::start(&file, "there is no database");
+    let ears = Ears::open(1, running.zone.ip()).unwrap();
+    listen(running.zone, &ears).await;
+    let mut desk = desk(running.zone).await;
+    let options = CallOptions {
+        security: SecurityOffer::Disabled,
+        ..CallOptions::default()
+    };
+    let mut call = desk.call("701", &options).await.unwrap();
+
+    // A configuration that was good is not bad because of a database that does not belong to it.
+    move_database(&state, tempfile::tempdir().unwrap().path());
+    move_database(another.path(), &state);
+    running
+        .program
+        .wait_for(&["the state folder belongs to the account `another`"], PATIENCE);
+    move_database(&state, another.path());
+    move_database(away.path(), &state);
+    running
+        .program
+        .wait_for(&["feed.listen: cannot be listened on"], PATIENCE);
+    drop(taken);
+    running.program.wait_for(&["portal at"], PATIENCE);
+
+    let pages = running.pages();
+    assert_eq!(pages["going_on"][0]["extension"], "701", "{pages}");
+    call.speak(&[0xff; 2 * PACKET_OCTETS]).await.unwrap();
+    call.hang_up().await.unwrap();
+    assert!(running.takes(PASSWORD).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_whose_copy_cannot_be_kept_starts_with_its_database_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = prepare(folder.path(), "").await;
+    let state = folder.path().join("state");
+    fs::write(state.join("directory.sealed.key"), "too short").unwrap();
+    let config = ServiceConfig::read(&file).unwrap();
+    let zone = ZoneConfig::read(&folder.path().join("zone.toml")).unwrap();
+
+    let service = Service::start(&config, Some(&zone)).await.unwrap();
+
+    assert_eq!(service.zone_listens().len(), 1);
+    service.stop().await;
+    assert!(!state.join("directory.sealed").exists());
+
+    // What cannot be read is still a sign that there was a directory once.
+    fs::write(state.join("directory.sealed"), "sealed").unwrap();
+    move_database(&state, tempfile::tempdir().unwrap().path());
+    let Err(refused) = Service::start(&config, Some(&zone)).await else {
+        panic!("an empty database is taken for the one that was lost");
+    };
+    assert!(refused.to_string().contains("the database is empty"), "{refused}");
 }

@@ -184,6 +184,29 @@ async fn a_server_that_has_gone_is_named_and_taken_again_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_a_turn_while_the_server_is_gone_is_told_of_the_server() {
+    let Some((mut server, _folder, store)) = on_postgres().await else {
+        return;
+    };
+    server.crash();
+
+    tokio::time::pause();
+    let (first, second, third) = tokio::join!(store.write(), store.write(), store.write());
+    tokio::time::resume();
+
+    for told in [first, second, third].map(Result::unwrap_err) {
+        assert!(matches!(told, StoreError::Lost(_)), "{told:?}");
+    }
+    server.start_again();
+    add_account(&store, "one").await.unwrap();
+    let writing = store.write().await.unwrap();
+    tokio::time::pause();
+    let busy = store.write().await.unwrap_err();
+    assert!(matches!(busy, StoreError::Busy), "{busy:?}");
+    drop(writing);
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_is_given_up_and_taken_again_when_it_goes_on() {
     let Some((server, _folder, store)) = on_postgres().await else {
         return;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use model::AccountId;
@@ -147,6 +148,8 @@ pub struct Store {
     sealer: Sealer,
     /// Whose turn it is to write: waiting for others is another matter than waiting for a database.
     turn: Arc<Semaphore>,
+    /// Whoever has the turn, or had it last, waits for the database or has lost it: then those who wait for a turn wait for it as well.
+    is_awaited: AtomicBool,
     changes: watch::Sender<u64>,
     webhook_changes: watch::Sender<u64>,
     attempts: broadcast::Sender<Attempt>,
@@ -200,6 +203,7 @@ impl Store {
             engine,
             sealer,
             turn: Arc::new(Semaphore::new(1)),
+            is_awaited: AtomicBool::new(false),
             changes: watch::Sender::new(0),
             webhook_changes: watch::Sender::new(0),
             attempts: broadcast::Sender::new(ATTEMPTS_TOLD),
@@ -232,10 +236,20 @@ impl Store {
     /// When others take their turns for longer than can be waited for, or the database fails.
     pub async fn write(&self) -> Result<Transaction<'_>, StoreError> {
         let turn = timeout(TURN_WITHIN, Arc::clone(&self.turn).acquire_owned()).await;
+        let given_up = |_| {
+            if self.is_awaited.load(Ordering::Relaxed) {
+                StoreError::Lost(sqlx::Error::PoolTimedOut)
+            } else {
+                StoreError::Busy
+            }
+        };
         // Nobody closes it.
-        let turn = turn.map_err(|_| StoreError::Busy)?.ok();
-        let inner = self.engine.write().await?;
-        Ok(Transaction::new(self, inner, turn))
+        let turn = turn.map_err(given_up)?.ok();
+        self.is_awaited.store(true, Ordering::Relaxed);
+        let begun = self.engine.write().await.map_err(StoreError::from);
+        let is_lost = matches!(begun, Err(StoreError::Lost(_)));
+        self.is_awaited.store(is_lost, Ordering::Relaxed);
+        Ok(Transaction::new(self, begun?, turn))
     }
 
     /// Takes the models that devices are judged by; the first that are taken stay.

@@ -87,6 +87,7 @@ impl Certificates {
             .with_context(|| format!("the certificate for {} cannot be made", hosts.join(", ")))?;
         let tls =
             ServerTls::new(&identity, MinimumVersion::Tls12, clients).map_err(|error| anyhow!(error))?;
+        self.shown.retain(|shown| shown.label != label);
         self.shown.push(Shown {
             label,
             subjects,
@@ -112,6 +113,7 @@ impl Certificates {
         };
         let tls =
             ServerTls::new(&identity, MinimumVersion::Tls12, clients).map_err(|error| anyhow!(error))?;
+        self.imported.retain(|imported| imported.label() != label);
         self.imported
             .push(Imported::new(label, files, identity, tls.clone()));
         Ok(tls)

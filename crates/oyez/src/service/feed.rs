@@ -49,12 +49,9 @@ impl DirectoryFeed {
         Self { talkers, ..self }
     }
 
-    /// Has a copy of every directory kept, without the portal's own users.
-    pub(super) fn kept_by(self, to_keep: ToKeep) -> Self {
-        Self {
-            to_keep: Some(to_keep),
-            ..self
-        }
+    /// Has a copy of every directory kept, if there is where, without the portal's own users.
+    pub(super) fn kept_by(self, to_keep: Option<ToKeep>) -> Self {
+        Self { to_keep, ..self }
     }
 
     /// The directory as it is.

@@ -29,8 +29,8 @@ pub(super) struct Foundation<'c> {
     pub(super) certificates: Certificates,
     pub(super) registrations: Arc<Registrations>,
     pub(super) manufacturers: Vec<Manufacturer>,
-    /// The zone's copy of its directory.
-    pub(super) copy: Arc<OwnCopy>,
+    /// The zone's copy of its directory; none where its key cannot be had.
+    pub(super) copy: Option<Arc<OwnCopy>>,
     pub(super) provisioning_files: Option<(ImportedFiles, Identity)>,
     portal_files: Option<(ImportedFiles, Identity)>,
     catalogue: Catalogue,
@@ -51,7 +51,10 @@ impl<'c> Foundation<'c> {
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
         let certificates = Certificates::open(&state)?;
-        let copy = Arc::new(OwnCopy::open(&state, certificates.authority()?)?);
+        let copy = OwnCopy::open(&state, certificates.authority()?).inspect_err(|error| {
+            let error = device::sentence(error.as_ref());
+            tracing::error!(%error, "the zone keeps no copy of its directory: while there is no database it cannot be started");
+        });
         Ok(Self {
             config,
             zone_config,
@@ -59,7 +62,7 @@ impl<'c> Foundation<'c> {
             certificates,
             registrations: Arc::new(Registrations::default()),
             manufacturers,
-            copy,
+            copy: copy.ok().map(Arc::new),
             provisioning_files,
             portal_files,
             catalogue,
@@ -84,8 +87,12 @@ impl<'c> Foundation<'c> {
     async fn see_that_nothing_is_lost(&self, store: &Store) -> Result<(), Failure> {
         let mut reading = store.read().await.map_err(|error| anyhow!(error))?;
         let accounts = reading.accounts().await.map_err(|error| anyhow!(error))?;
-        if accounts.is_empty() && self.copy.read().is_some() {
-            let copy = self.state.directory_copy();
+        let copy = self.state.directory_copy();
+        let had_directory = match &self.copy {
+            Some(own) => own.read().is_some(),
+            None => copy.exists(),
+        };
+        if accounts.is_empty() && had_directory {
             return Err(anyhow!(
                 "the database is empty, and this service has had a directory: put a copy of the database back, \
                  or remove {} to begin anew",
@@ -103,7 +110,7 @@ impl<'c> Foundation<'c> {
     /// When the address cannot be listened on.
     pub(super) async fn front(&mut self, before: Router) -> Result<Front, Failure> {
         let host = self.config.portal.address.host.as_str();
-        let (files, clients) = (self.portal_files.take(), ClientCertificates::NotAsked);
+        let (files, clients) = (self.portal_files.clone(), ClientCertificates::NotAsked);
         let tls = self.certificates.site("portal", host, files, clients)?;
         Front::start(self.config.portal.listen, &tls, before).await
     }

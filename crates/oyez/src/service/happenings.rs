@@ -9,7 +9,7 @@ use model::status::ZoneEvent;
 use store::{Store, timestamp};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use zone::{RollCall, Zone};
 
 /// What a zone tells of.
@@ -19,28 +19,29 @@ pub(super) const OF_ZONES: [HappeningKind; 3] = [
     HappeningKind::Alert,
 ];
 
-/// What the store tells is noted for as long as this is there.
-pub(super) struct Noting(JoinHandle<()>);
-
-impl Drop for Noting {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// What zone and store tell is noted for as long as this is there.
+pub(super) struct Noting {
+    _tasks: JoinSet<()>,
 }
 
-/// Notes what happens from now on; what the zone tells until it has ended.
+/// Notes what happens from now on, and which pages go on in the zone.
 pub(super) fn note(
     zone: Option<&Zone>,
     store: &Arc<Store>,
     account: &AccountId,
 ) -> (Arc<Happenings>, Noting) {
     let happenings = Arc::new(Happenings::default());
+    let mut tasks = JoinSet::new();
     if let Some(zone) = zone {
         let (account, happenings) = (account.clone(), Arc::clone(&happenings));
-        tokio::spawn(of_zone(zone.subscribe(), zone.roll_call(), account, happenings));
+        tasks.spawn(of_zone(zone.subscribe(), zone.roll_call(), account, happenings));
     }
-    let noting = of_store(Arc::clone(store), account.clone(), Arc::clone(&happenings));
-    (happenings, noting)
+    tasks.spawn(of_store(
+        Arc::clone(store),
+        account.clone(),
+        Arc::clone(&happenings),
+    ));
+    (happenings, Noting { _tasks: tasks })
 }
 
 async fn of_zone(
@@ -49,6 +50,8 @@ async fn of_zone(
     account: AccountId,
     happenings: Arc<Happenings>,
 ) {
+    // A zone that has stood by without a database may have begun some.
+    settle(&roll_call, &account, &happenings).await;
     loop {
         match events.recv().await {
             Ok(event) => happenings.note(&event, None, timestamp(SystemTime::now())),
@@ -57,9 +60,7 @@ async fn of_zone(
                     missed,
                     "the zone tells of more than is taken in; listeners are told of a gap"
                 );
-                if let Some(ongoing) = roll_call.pages().await {
-                    happenings.settle_pages(&account, None, &ongoing, timestamp(SystemTime::now()));
-                }
+                settle(&roll_call, &account, &happenings).await;
                 happenings.note_gap(&account, &OF_ZONES);
             }
             Err(RecvError::Closed) => return,
@@ -67,14 +68,25 @@ async fn of_zone(
     }
 }
 
-fn of_store(store: Arc<Store>, account: AccountId, happenings: Arc<Happenings>) -> Noting {
+/// Takes which pages go on.
+async fn settle(roll_call: &RollCall, account: &AccountId, happenings: &Happenings) {
+    if let Some(ongoing) = roll_call.pages().await {
+        happenings.settle_pages(account, None, &ongoing, timestamp(SystemTime::now()));
+    }
+}
+
+fn of_store(
+    store: Arc<Store>,
+    account: AccountId,
+    happenings: Arc<Happenings>,
+) -> impl Future<Output = ()> + Send {
     let (attempts, changes) = (store.attempts_kept(), store.directory_changes());
-    Noting(tokio::spawn(async move {
+    async move {
         tokio::join!(
             note_attempts(attempts, &store, &account, &happenings),
             note_directory(changes, &store, &account, &happenings),
         );
-    }))
+    }
 }
 
 async fn note_attempts(

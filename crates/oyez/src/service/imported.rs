@@ -61,6 +61,11 @@ impl Imported {
         imported
     }
 
+    /// Which listener shows it.
+    pub(super) const fn label(&self) -> &'static str {
+        self.label
+    }
+
     /// Reads the files again, and shows what they have if that is something else. What cannot be used is told once, and what was
     /// shown before stays.
     pub(super) fn look(&mut self, now: SystemTime) {

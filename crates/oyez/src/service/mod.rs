@@ -54,6 +54,7 @@ use feed_ear::Ear;
 use feed_server::FeedServer;
 use foundation::Foundation;
 use front::Front;
+use own_copy::OwnCopy;
 use own_zone::OwnZone;
 use questions::{Answering, Questions};
 use standby::Standby;
@@ -84,19 +85,20 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
     let zone_config = zone.map(ZoneConfig::read).transpose()?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let foundation = Foundation::lay(&config, zone_config.as_ref())?;
+    let mut foundation = Foundation::lay(&config, zone_config.as_ref())?;
     let opened = tokio::select! {
         opened = foundation.database() => opened,
         () = interrupt.asked() => return Ok(()),
     };
     let built = match opened {
-        Ok(opened) => Some(Service::build(foundation, opened, None).await?),
+        Ok(opened) => Some(Service::build(&mut foundation, opened).await?),
         Err(wrong @ Failure::BadConfiguration(_)) => return Err(wrong),
-        Err(failure) => stand_by(foundation, failure, &mut interrupt).await?,
+        Err(failure) => stand_by(&mut foundation, failure, &mut interrupt).await?,
     };
     let Some(mut service) = built else {
         return Ok(());
     };
+    tokio::spawn(foundation.certificates.renew());
     service.say_where();
     tokio::select! {
         () = interrupt.asked() => {}
@@ -106,29 +108,39 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has the zone go on without a database until there is one; none where it was told to end before.
+/// Has the zone go on without a database until everything else is there; none where it was told to end before.
 async fn stand_by(
-    mut foundation: Foundation<'_>,
+    foundation: &mut Foundation<'_>,
     failure: Failure,
     interrupt: &mut Interrupt,
 ) -> Result<Option<Service>, Failure> {
-    let Some(mut standby) = Standby::start(&mut foundation, &failure).await? else {
+    let Some(mut standby) = Standby::start(foundation, &failure).await? else {
         return Err(failure);
     };
-    let opened = tokio::select! {
-        opened = standby::database_back(&foundation) => opened?,
-        lost = standby.zone.ended() => return Err(lost.into()),
+    let rest = tokio::select! {
+        rest = standby.rest(foundation) => rest,
+        () = standby.zone.gone() => return Err(standby.zone.ended().await.into()),
         () = interrupt.asked() => {
             interrupt.let_finish(standby.zone.stop()).await;
             return Ok(None);
         }
     };
-    Service::build(foundation, opened, Some(standby)).await.map(Some)
+    Ok(Some(Service {
+        zone: Some(standby.zone),
+        rest,
+        _portal: standby.front,
+    }))
 }
 
 /// A running service.
 pub struct Service {
     zone: Option<OwnZone>,
+    rest: Rest,
+    _portal: Front,
+}
+
+/// What a service is beside its zone and the portal's port, which are there without a database as well. It ends with this value.
+struct Rest {
     store: Arc<Store>,
     registrations: Arc<Registrations>,
     opened: Opened,
@@ -140,7 +152,6 @@ pub struct Service {
     _questions: Questions,
     _webhooks: Webhooks,
     _noting: happenings::Noting,
-    _portal: Front,
     _provisioning: Listener,
 }
 
@@ -151,94 +162,25 @@ impl Service {
     ///
     /// Names what cannot be had; nothing is left started.
     pub async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
-        let foundation = Foundation::lay(config, zone_config)?;
+        let mut foundation = Foundation::lay(config, zone_config)?;
         let opened = foundation.database().await?;
-        Self::build(foundation, opened, None).await
+        let service = Self::build(&mut foundation, opened).await?;
+        tokio::spawn(foundation.certificates.renew());
+        Ok(service)
     }
 
-    /// Starts what has a database; what has stood by without one goes on.
+    /// Starts all that there is.
     async fn build(
-        mut foundation: Foundation<'_>,
+        foundation: &mut Foundation<'_>,
         (store, opened): (Arc<Store>, Opened),
-        standby: Option<Standby>,
     ) -> Result<Self, Failure> {
-        let config = foundation.config;
-        let registrations = Arc::clone(&foundation.registrations);
-        let (zone, front) = match standby {
-            Some(Standby { zone, front, .. }) => (Some(zone), Some(front)),
-            None => (start_zone(&mut foundation, &store, &opened.account).await?, None),
-        };
-        if let Some(zone) = &zone {
-            let to_keep = Arc::clone(&foundation.copy).keep();
-            zone.follow(&store, &opened.account.id, to_keep);
-        }
-        let uplink = uplink(config, &opened.account, zone.as_ref());
-        let resyncs = zone.as_ref().map(|running| {
-            let account = opened.account.id.clone();
-            resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
-        });
-
-        let mut webhooks = Webhooks::start(config, &store, &opened.account.id, &registrations)?;
-        webhooks.watch_provision(&opened.account.id, &uplink);
-        if let Some(running) = &zone {
-            webhooks.hear(running.zone.subscribe());
-        }
-        let heard = zone.as_ref().map(|running| &running.zone);
-        let (happenings, noting) = happenings::note(heard, &store, &opened.account.id);
-        let authority = foundation.certificates.authority()?;
-        let answering = Answering::new(&store, &opened.account.id, &registrations, Arc::clone(&authority));
-        let questions = Questions::serve(&foundation.state, answering).await?;
-        let provisioning = start_provisioning(&mut foundation, &store, uplink.clone()).await?;
-        let provisioning_url = config.provisioning.url(provisioning.address());
-        let portal = match front {
-            Some(front) => front,
-            None => foundation.front(pages::without_database()).await?,
-        };
-        let api_url = Arc::new(OnceLock::new());
-        let api = api::router(ApiSetup {
-            store: Arc::clone(&store),
-            registrations: Arc::clone(&registrations),
-            uplink: uplink.clone(),
-            provisioning_url: provisioning_url.clone(),
-            url: Arc::clone(&api_url),
-            resyncs: resyncs.clone(),
-            talk: zone.as_ref().and_then(|running| running.talk.clone()),
-            happenings: Arc::clone(&happenings),
-        })
-        .context("the system gives no random numbers")?;
-        let router = pages::router(PagesSetup {
-            store: Arc::clone(&store),
-            registrations: Arc::clone(&registrations),
-            uplink,
-            provisioning_url: provisioning_url.clone(),
-            talk: zone.as_ref().and_then(|running| running.talk.clone()),
-            first_sign_in: opened.first_sign_in.clone(),
-            resyncs,
-            authority,
-        })
-        .merge(api);
-        let portal_url = api_url
-            .get_or_init(|| config.portal.url(portal.address()))
-            .clone();
-        let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
-        let feed = start_feed(config, &foundation.state, ear).await?;
-        let authority_file = foundation.certificates.authority_file();
-        portal.open(router);
-        tokio::spawn(foundation.certificates.renew());
+        let zone = start_zone(foundation, &store, &opened.account).await?;
+        let front = foundation.front(pages::without_database()).await?;
+        let rest = Rest::build(foundation, (store, opened), zone.as_ref(), &front).await?;
         Ok(Self {
             zone,
-            store,
-            registrations,
-            opened,
-            authority_file,
-            portal_url,
-            provisioning_url,
-            feed,
-            _questions: questions,
-            _webhooks: webhooks,
-            _noting: noting,
-            _portal: portal,
-            _provisioning: provisioning,
+            rest,
+            _portal: front,
         })
     }
 
@@ -255,29 +197,29 @@ impl Service {
 
     /// What the service keeps.
     pub fn store(&self) -> &Store {
-        &self.store
+        &self.rest.store
     }
 
     /// Who is registered, as the zones have told it.
     pub fn registrations(&self) -> &Registrations {
-        &self.registrations
+        &self.rest.registrations
     }
 
     /// The account that it serves.
     pub fn account(&self) -> &Account {
-        &self.opened.account
+        &self.rest.opened.account
     }
 
     /// Where devices fetch their configuration.
     pub(crate) fn provisioning_url(&self) -> &str {
-        &self.provisioning_url
+        &self.rest.provisioning_url
     }
 
     /// Where people sign in: a link that is good once, as long as the owner has no password.
     #[must_use]
     pub fn sign_in_url(&self) -> String {
-        let url = &self.portal_url;
-        match &self.opened.first_sign_in {
+        let url = &self.rest.portal_url;
+        match &self.rest.opened.first_sign_in {
             Some(token) => format!("{url}/first?token={}", token.reveal()),
             None => url.clone(),
         }
@@ -285,7 +227,7 @@ impl Service {
 
     /// Where zones elsewhere learn the directory.
     pub fn feed(&self) -> Option<SocketAddr> {
-        self.feed.as_ref().map(|(feed, _)| feed.address())
+        self.rest.feed.as_ref().map(|(feed, _)| feed.address())
     }
 
     /// Prints where everything is.
@@ -293,20 +235,20 @@ impl Service {
         if let Some(zone) = self.zone() {
             zone_command::say_where(zone);
         }
-        console::say(&format!("provisioning at {}", self.provisioning_url));
+        console::say(&format!("provisioning at {}", self.rest.provisioning_url));
         console::say(&format!(
             "certificate authority: {}",
-            self.authority_file.display()
+            self.rest.authority_file.display()
         ));
-        if let Some((feed, files)) = &self.feed {
+        if let Some((feed, files)) = &self.rest.feed {
             let address = feed.address();
             console::say(&format!(
                 "feed at {address}, files of its zones in {}",
                 files.display()
             ));
         }
-        console::say(&format!("portal at {}", self.portal_url));
-        if self.opened.first_sign_in.is_some() {
+        console::say(&format!("portal at {}", self.rest.portal_url));
+        if self.rest.opened.first_sign_in.is_some() {
             console::say(&format!("sign in once as the owner: {}", self.sign_in_url()));
         }
     }
@@ -324,6 +266,89 @@ impl Service {
         if let Some(zone) = self.zone {
             zone.stop().await;
         }
+    }
+}
+
+impl Rest {
+    /// Starts what has a database, around a zone and a portal's port that may be there for longer. After a failure it can be called
+    /// again: what was started has ended.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be had.
+    async fn build(
+        foundation: &mut Foundation<'_>,
+        (store, opened): (Arc<Store>, Opened),
+        zone: Option<&OwnZone>,
+        front: &Front,
+    ) -> Result<Self, Failure> {
+        let config = foundation.config;
+        let registrations = Arc::clone(&foundation.registrations);
+        let told = zone.map(|running| running.zone.subscribe());
+        let uplink = uplink(config, &opened.account, zone);
+        let resyncs = zone.map(|running| {
+            let account = opened.account.id.clone();
+            resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
+        });
+
+        let mut webhooks = Webhooks::start(config, &store, &opened.account.id, &registrations)?;
+        webhooks.watch_provision(&opened.account.id, &uplink);
+        if let Some(running) = zone {
+            webhooks.hear(running.zone.subscribe());
+        }
+        let heard = zone.map(|running| &running.zone);
+        let (happenings, noting) = happenings::note(heard, &store, &opened.account.id);
+        let authority = foundation.certificates.authority()?;
+        let answering = Answering::new(&store, &opened.account.id, &registrations, Arc::clone(&authority));
+        let questions = Questions::serve(&foundation.state, answering).await?;
+        let provisioning = start_provisioning(foundation, &store, uplink.clone()).await?;
+        let provisioning_url = config.provisioning.url(provisioning.address());
+        let api_url = Arc::new(OnceLock::new());
+        let api = api::router(ApiSetup {
+            store: Arc::clone(&store),
+            registrations: Arc::clone(&registrations),
+            uplink: uplink.clone(),
+            provisioning_url: provisioning_url.clone(),
+            url: Arc::clone(&api_url),
+            resyncs: resyncs.clone(),
+            talk: zone.and_then(|running| running.talk.clone()),
+            happenings: Arc::clone(&happenings),
+        })
+        .context("the system gives no random numbers")?;
+        let router = pages::router(PagesSetup {
+            store: Arc::clone(&store),
+            registrations: Arc::clone(&registrations),
+            uplink,
+            provisioning_url: provisioning_url.clone(),
+            talk: zone.and_then(|running| running.talk.clone()),
+            first_sign_in: opened.first_sign_in.clone(),
+            resyncs,
+            authority,
+        })
+        .merge(api);
+        let portal_url = api_url.get_or_init(|| config.portal.url(front.address())).clone();
+        let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
+        let feed = start_feed(config, &foundation.state, ear).await?;
+        let authority_file = foundation.certificates.authority_file();
+        // From here on nothing fails: what is begun for good has to be begun once.
+        if let Some((zone, told)) = zone.zip(told) {
+            let to_keep = foundation.copy.clone().map(OwnCopy::keep);
+            zone.follow(told, &store, &opened.account.id, to_keep);
+        }
+        front.open(router);
+        Ok(Self {
+            store,
+            registrations,
+            opened,
+            authority_file,
+            portal_url,
+            provisioning_url,
+            feed,
+            _questions: questions,
+            _webhooks: webhooks,
+            _noting: noting,
+            _provisioning: provisioning,
+        })
     }
 }
 
@@ -380,17 +405,15 @@ async fn start_provisioning(
 ) -> Result<Listener, Failure> {
     let config = foundation.config;
     let host = config.provisioning.address.host.as_str();
-    let (files, clients) = (
-        foundation.provisioning_files.take(),
-        ClientCertificates::Requested,
-    );
+    let files = foundation.provisioning_files.clone();
+    let clients = ClientCertificates::Requested;
     let tls = foundation
         .certificates
         .site("provisioning", host, files, clients)?;
     let server = ProvisioningServer::new(ProvisioningSetup {
         store: Arc::clone(store),
         authority: foundation.certificates.authority()?,
-        manufacturers: std::mem::take(&mut foundation.manufacturers),
+        manufacturers: foundation.manufacturers.clone(),
         suspicion: config.provisioning.suspicion,
         uplink,
     })

@@ -81,9 +81,15 @@ impl OwnZone {
         })
     }
 
-    /// Tells it what stands in the store from here on, and keeps there what becomes of its pages.
-    pub(super) fn follow(&self, store: &Arc<Store>, account: &AccountId, to_keep: ToKeep) {
-        tokio::spawn(reports::keep(self.zone.subscribe(), Arc::clone(store)));
+    /// Tells it what stands in the store from here on, and keeps there what becomes of its pages, as it has `told`.
+    pub(super) fn follow(
+        &self,
+        told: broadcast::Receiver<ZoneEvent>,
+        store: &Arc<Store>,
+        account: &AccountId,
+        to_keep: Option<ToKeep>,
+    ) {
+        tokio::spawn(reports::keep(told, Arc::clone(store)));
         tokio::spawn(guesses::watch(self.zone.subscribe(), Arc::clone(store)));
         let feed = DirectoryFeed::new(Arc::clone(store), account.clone(), self.members_max)
             .with_talkers(self.talkers.clone())
@@ -96,6 +102,11 @@ impl OwnZone {
         let mut listeners = self.zone.bound().iter();
         let tls = listeners.find(|bound| bound.transport == Transport::Tls);
         tls.map(|bound| bound.local)
+    }
+
+    /// Waits until it has gone, for whoever only borrows it; [`ended`](Self::ended) says why.
+    pub(super) async fn gone(&self) {
+        self.zone.updates().closed().await;
     }
 
     /// Waits until it has ended by itself.

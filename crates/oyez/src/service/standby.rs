@@ -1,13 +1,11 @@
 //! A service whose database is not there: its zone goes on with its copy of the directory, the portal's port says what has happened, and
-//! the database is tried until it is back.
+//! the database is tried until it is back and the rest of the service is there.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use portal::pages;
-use store::Store;
 
-use super::account::Opened;
+use super::Rest;
 use super::foundation::Foundation;
 use super::front::Front;
 use super::own_zone::{self, OwnZone};
@@ -37,7 +35,7 @@ impl Standby {
         let Some(zone_config) = foundation.zone_config else {
             return Ok(None);
         };
-        let held = foundation.copy.read();
+        let held = foundation.copy.as_ref().and_then(|copy| copy.read());
         // Its snapshot was looked at when it was read.
         let Some(snapshot) = held.and_then(|held| held.records.snapshot().ok()) else {
             return Ok(None);
@@ -61,30 +59,30 @@ impl Standby {
         ));
         Ok(Some(Self { zone, front }))
     }
-}
-
-/// Waits until there is a database. Why there is none is told of once, until it is for another reason.
-///
-/// # Errors
-///
-/// When the configuration is wrong.
-pub(super) async fn database_back(foundation: &Foundation<'_>) -> Result<(Arc<Store>, Opened), Failure> {
-    let mut told = String::new();
-    loop {
-        match foundation.database().await {
-            Ok(opened) => {
-                tracing::info!("the database is back");
-                return Ok(opened);
-            }
-            Err(wrong @ Failure::BadConfiguration(_)) => return Err(wrong),
-            Err(failure) => {
-                let why = failure.to_string();
-                if why != told {
-                    tracing::error!(%why, "there is no database; the zone goes on with its copy, and the database is tried again");
-                    told = why;
+    /// Starts the rest of the service around what runs, as soon as there is a database and all else. Why there is not is told of once,
+    /// until it is for another reason: whatever it is, what runs goes on.
+    pub(super) async fn rest(&self, foundation: &mut Foundation<'_>) -> Rest {
+        let mut told = String::new();
+        loop {
+            match self.try_rest(foundation).await {
+                Ok(rest) => {
+                    tracing::info!("the database is back");
+                    return rest;
+                }
+                Err(failure) => {
+                    let why = failure.to_string();
+                    if why != told {
+                        tracing::error!(%why, "the service is not whole; the zone goes on, and the database and the rest are tried again");
+                        told = why;
+                    }
                 }
             }
+            tokio::time::sleep(TRY_EVERY).await;
         }
-        tokio::time::sleep(TRY_EVERY).await;
+    }
+
+    async fn try_rest(&self, foundation: &mut Foundation<'_>) -> Result<Rest, Failure> {
+        let opened = foundation.database().await?;
+        Rest::build(foundation, opened, Some(&self.zone), &self.front).await
     }
 }
