@@ -374,10 +374,13 @@ impl State {
         true
     }
 
-    /// Knows that a page goes on, or has ended, from now on, if it did not before.
+    /// Knows that a page goes on, or has ended, from now on, if it did not before. A zone that is back tells first which pages go on,
+    /// and then how long ago they began.
     fn begin(&mut self, account: &AccountId, begun: OngoingPage, zone: Option<&str>, now: Timestamp) {
-        let mut known = self.pages.iter();
-        if known.any(|(of, page)| of == account && page.page == begun.page) {
+        let mut pages = self.pages.iter_mut();
+        let known = pages.find(|(of, page)| of == account && page.page == begun.page);
+        if let Some((_, page)) = known {
+            page.started_at = page.started_at.min(now);
             return;
         }
         if self.pages.len() >= PAGES_MAX {
@@ -593,6 +596,7 @@ mod tests {
         happenings.note(&started(3), Some("b"), NOW);
 
         happenings.settle_pages(&id("one"), None, &[page(2), page(4)], Timestamp(2_000));
+        happenings.note(&started(4), None, Timestamp(1_500));
         happenings.note(&started(4), None, Timestamp(3_000));
 
         let going_on = happenings.pages_going_on(&id("one"));
@@ -603,7 +607,7 @@ mod tests {
         let number = PageId::from_random;
         assert_eq!(
             known,
-            [(number(4), 2_000), (number(3), 1_000), (number(2), 1_000)]
+            [(number(4), 1_500), (number(3), 1_000), (number(2), 1_000)]
         );
         happenings.settle_pages(&id("one"), Some("b"), &[], NOW);
         assert!(happenings.page(&id("one"), &number(3)).is_none());

@@ -46,6 +46,7 @@ pub use happenings::{HAPPENINGS_MAX, HappeningKind, Happenings};
 use cursor::Cursors;
 use rate::Rates;
 use refusal::Words;
+use repeat::LATE_ENDS_MAX;
 use v1::Streams;
 
 /// Tries to get a token that are looked at together: so many wrong ones may be made past what the throttle lets through.
@@ -74,7 +75,8 @@ pub struct ApiSetup {
     pub happenings: Arc<Happenings>,
 }
 
-/// Makes the API, to be served beside the portal. It answers under `/oauth`, `/v2` and `/api/v1`.
+/// Makes the API, to be served beside the portal. It answers under `/oauth`, `/v2` and `/api/v1`. It needs a runtime: what is known of
+/// requests is forgotten in time.
 ///
 /// # Errors
 ///
@@ -84,6 +86,7 @@ pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
     getrandom::fill(&mut process)?;
     let api = Api(Arc::new(Shared {
         setup,
+        late_ends: Arc::new(Semaphore::new(LATE_ENDS_MAX)),
         process: u64::from_le_bytes(process),
         streams: Arc::default(),
         uploads: Arc::new(Semaphore::new(UPLOADS_AT_A_TIME)),
@@ -93,6 +96,7 @@ pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
         rates: Mutex::default(),
         syncs: Mutex::default(),
     }));
+    tokio::spawn(repeat::forget_overdue(Arc::downgrade(&api.0)));
     let mut router = Router::new()
         .route("/oauth/token", post(oauth::give_token))
         .route("/v2/{*path}", any(gate::unknown))
@@ -118,6 +122,8 @@ struct Api(Arc<Shared>);
 
 struct Shared {
     setup: ApiSetup,
+    /// Places of requests of which it is kept later what became of them.
+    late_ends: Arc<Semaphore>,
     /// Tells the events of this process from those of another.
     process: u64,
     streams: Arc<Streams>,
@@ -175,6 +181,10 @@ impl Api {
 
     fn uploads(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.uploads)
+    }
+
+    fn late_ends(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.late_ends)
     }
 
     fn tries(&self) -> &Semaphore {

@@ -79,16 +79,19 @@ impl Refusal {
         }
     }
 
-    /// It was broken off, and nobody knows what became of it.
-    pub(crate) fn broken_off() -> Self {
+    /// Nobody knows whether it was done.
+    pub(crate) fn uncertain(message: impl Display) -> Self {
         Self {
             is_uncertain: true,
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                503,
-                "The service is being stopped. It may have been done or not: read what is there before the request is repeated.",
-            )
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, 503, message)
         }
+    }
+
+    /// It was broken off, and nobody knows what became of it.
+    pub(crate) fn broken_off() -> Self {
+        Self::uncertain(
+            "The service is being stopped. It may have been done or not: read what is there before the request is repeated.",
+        )
     }
 
     /// A field is wrong.

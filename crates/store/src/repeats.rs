@@ -5,7 +5,7 @@ use model::inventory::{ApiClientId, Timestamp, TokenHash};
 
 use crate::engine::Value;
 use crate::stored::{Columns, hash, moment};
-use crate::transaction::{Scope, StoreError};
+use crate::transaction::{Scope, StoreError, Transaction};
 
 const TABLE: &str = "api_repeat";
 /// Keys of one program that are kept: past that the oldest goes.
@@ -31,6 +31,20 @@ pub enum Repeat {
     Other,
 }
 
+impl Transaction<'_> {
+    /// Forgets the requests of all programs that were begun a day ago, with the secrets in their answers.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn forget_overdue_repeats(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let over = Timestamp(now.0.saturating_sub(REPEAT_LIFE));
+        let sql = "DELETE FROM api_repeat WHERE at <= $1";
+        self.execute(sql, &[moment(over)]).await?;
+        Ok(())
+    }
+}
+
 impl Scope<'_, '_> {
     /// Looks a request of a program up by its key, and begins it where the key is not known.
     ///
@@ -44,9 +58,7 @@ impl Scope<'_, '_> {
         request: TokenHash,
         now: Timestamp,
     ) -> Result<Repeat, StoreError> {
-        let over = Timestamp(now.0.saturating_sub(REPEAT_LIFE));
-        let sql = "DELETE FROM api_repeat WHERE at <= $1";
-        self.transaction.execute(sql, &[moment(over)]).await?;
+        self.transaction.forget_overdue_repeats(now).await?;
         let values = [
             self.id(),
             client.as_str().into(),
@@ -121,7 +133,8 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
-    /// Forgets a request that has changed nothing, so that it can be tried again.
+    /// Forgets a request that was begun then and has changed nothing, so that it can be tried again. One that was begun under the
+    /// same key since is not forgotten: that this was done may be known late.
     ///
     /// # Errors
     ///
@@ -130,10 +143,11 @@ impl Scope<'_, '_> {
         &mut self,
         client: &ApiClientId,
         key: TokenHash,
+        begun_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let values = [client.as_str().into(), hash(key), self.id()];
+        let values = [client.as_str().into(), hash(key), self.id(), moment(begun_at)];
         let sql = "DELETE FROM api_repeat WHERE client = $1 AND key = $2 \
-                   AND client IN (SELECT id FROM api_client WHERE account = $3)";
+                   AND client IN (SELECT id FROM api_client WHERE account = $3) AND at = $4";
         self.transaction.execute(sql, &values).await?;
         Ok(())
     }

@@ -154,7 +154,10 @@ impl Listener {
         let happenings = &self.call.setup().happenings;
         let following = happenings.after(&self.call.account, &self.kinds, self.told);
         if following.has_gap {
-            let gap = gap(&self.id(self.told));
+            // Whoever comes back with the id of the gap is not told of it again, and misses nothing of what follows.
+            let is_all = following.happenings.is_empty();
+            let number = if is_all { following.last } else { self.told };
+            let gap = gap(&self.id(number));
             if self.lines.send(gap).await.is_err() {
                 return false;
             }

@@ -68,7 +68,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Row>, Faults> {
 /// What separates the cells of the first line.
 fn separator(text: &str) -> u8 {
     let first = text
-        .lines()
+        .split(['\n', '\r'])
         .find(|line| !line.trim().is_empty())
         .unwrap_or_default();
     let count = |separator: &u8| first.bytes().filter(|octet| octet == separator).count();

@@ -64,6 +64,9 @@ fn lines_of_csv_are_counted_whatever_ends_them() {
             faults.len() == 1 && faults[0].starts_with("line 8, record: \"usr\" is not known"),
             "{end:?}: {faults:?}"
         );
+        let text = ["record;name", "user;\"Ann, Ben, Cas, Dee\"", ""].join(end);
+        let rows = super::read(text.as_bytes()).unwrap_or_else(|faults| panic!("{end:?}: {faults:?}"));
+        assert_eq!(said(&rows[0], Column::Name), "Ann, Ben, Cas, Dee");
         let mut text = ["record,name", "user,Ann", ""].join(end).into_bytes();
         text.extend(b"user,J\xfcrgen");
         let faults = read(&text).unwrap_err();

@@ -244,7 +244,15 @@ async fn a_request_is_known_by_its_key_for_a_day_and_so_many_of_them() {
     };
     assert_eq!(body.reveal(), claim.reveal());
     assert_begins!(0, other, NOW, Repeat::Other);
-    scope.forget_repeatable(&script, token(0)).await.unwrap();
+    let before = Timestamp(NOW.0 - 1);
+    scope.forget_repeatable(&script, token(0), before).await.unwrap();
+    assert_begins!(0, other, NOW, Repeat::Other);
+    scope.forget_repeatable(&script, token(0), NOW).await.unwrap();
+    assert_begins!(0, request, NOW, Repeat::First);
+    scope.transaction.forget_overdue_repeats(last).await.unwrap();
+    assert_begins!(0, request, NOW, Repeat::Begun);
+    let day_after = Timestamp(last.0 + 1);
+    scope.transaction.forget_overdue_repeats(day_after).await.unwrap();
     assert_begins!(0, request, NOW, Repeat::First);
 
     let later = Timestamp(NOW.0 + 1);

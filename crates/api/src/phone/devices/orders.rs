@@ -63,9 +63,8 @@ pub(crate) async fn reboot(call: Call, _: Nothing, _: Nothing) -> Result<Accepte
     asked.map_err(|why| match why {
         Unasked::NoZone => unsupported(),
         Unasked::Ended | Unasked::NotRegistered => offline(),
-        Unasked::Busy | Unasked::Unknown => {
-            Refusal::bad("Operation is too frequent. Please try again in a few minutes.")
-        }
+        Unasked::Busy => Refusal::bad("Operation is too frequent. Please try again in a few minutes."),
+        Unasked::Unknown => Refusal::uncertain(why),
     })?;
     Ok(Accepted)
 }

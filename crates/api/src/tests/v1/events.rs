@@ -8,6 +8,7 @@ use store::timestamp;
 use tokio_stream::StreamExt;
 
 use super::*;
+use crate::HappeningKind;
 use crate::v1::{STREAMS_MAX, STREAMS_PER_CLIENT_MAX};
 
 /// A stream that is listened to.
@@ -110,6 +111,22 @@ async fn whoever_comes_back_is_told_what_it_missed_or_that_it_did() {
         }
         assert!(told.contains("event: gap\n"), "{lost}: {told}");
     }
+}
+
+#[tokio::test]
+async fn whoever_comes_back_after_a_gap_is_told_of_it_once() {
+    let program = Program::with(EVERYTHING).await;
+    let mut listening = program.listen("", None).await.unwrap();
+    listening.next().await.unwrap();
+    program.happenings.note_gap(&one(), &[HappeningKind::Page]);
+    let (id, kind, _) = listening.event().await;
+    assert_eq!(kind, "gap");
+
+    let mut again = program.listen("", Some(&id)).await.unwrap();
+
+    assert_eq!(again.next().await.unwrap(), ": listening\n\n");
+    program.register("one", "hall");
+    assert_eq!(again.event().await.2["user"], json!("hall"));
 }
 
 #[tokio::test]

@@ -2,6 +2,9 @@
 
 use std::future::Future as _;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use store::Repeat;
 
 use super::pages::begin;
 use super::*;
@@ -132,4 +135,100 @@ async fn a_key_is_the_client_s_own_and_so_long_at_most() {
     program.go_on_with(2, "one", EVERYTHING).await;
     program.post_as(&longest, path, body).await.id();
     assert_eq!(program.areas().await, 2);
+}
+
+#[tokio::test]
+async fn a_device_of_which_nobody_knows_whether_it_restarts_is_not_told_again_under_the_key() {
+    let mut program = Program::with(EVERYTHING).await;
+    let device = program.add_device("00:22:EE:0A:0B:0C", "algo").await;
+    let mut orders = program.give_resyncs();
+    let path = format!("/api/v1/devices/{device}/restart");
+
+    let zone = async {
+        let order = orders.recv().await.unwrap();
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(11)).await;
+        tokio::time::resume();
+        order
+    };
+    let (unknown, _order) = tokio::join!(program.post_as("k", &path, "{}"), zone);
+
+    assert_eq!(unknown.problem(), 503);
+    assert!(unknown.text.contains("it may still be"), "{}", unknown.text);
+    let again = program.post_as("k", &path, "{}").await;
+    assert_eq!(again.problem(), 409);
+    assert!(
+        again.text.contains("not known what became of it"),
+        "{}",
+        again.text
+    );
+    assert!(orders.try_recv().is_err(), "nothing else is asked of the device");
+}
+
+#[tokio::test]
+async fn what_became_of_a_request_is_kept_as_soon_as_the_database_can_be_written() {
+    let mut program = Program::with(EVERYTHING).await;
+    let device = program.add_device("00:22:EE:0A:0B:0C", "algo").await;
+    let mut orders = program.give_resyncs();
+    let path = format!("/api/v1/devices/{device}/restart");
+    for (key, told) in [("refused", 0), ("done", 1)] {
+        let zone = async {
+            let order = orders.recv().await.unwrap();
+            let turn = program.store.write().await.unwrap();
+            // The wait for a turn is over as soon as nothing else is left to do.
+            tokio::time::pause();
+            order.asked.send(told).unwrap();
+            turn
+        };
+        let (first, turn) = tokio::join!(program.post_as(key, &path, "{}"), zone);
+        tokio::time::resume();
+        assert_eq!(first.status == StatusCode::ACCEPTED, told == 1, "{}", first.text);
+        drop(turn);
+
+        let again = async {
+            loop {
+                let again = program.post_as(key, &path, "{}").await;
+                if !again.text.contains(HEADER) {
+                    return again;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let asked_again = async {
+            if told == 0 {
+                orders.recv().await.unwrap().asked.send(1).unwrap();
+            }
+        };
+        let both = async { tokio::join!(again, asked_again) };
+        let (again, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+        assert_eq!(again.status, StatusCode::ACCEPTED, "{key}: {}", again.text);
+        assert!(orders.try_recv().is_err(), "{key}: it is done once");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_forgotten_after_its_day_though_no_other_request_comes() {
+    let mut program = Program::with(EVERYTHING).await;
+    let asks = (client(1, "").id, hash_of("k"), hash_of("request"));
+    let begun_at = Timestamp(5);
+    let begin = async |program: &Program, at| {
+        let mut writing = program.store.write().await.unwrap();
+        let mut scope = writing.account(&one());
+        let begun = scope.begin_repeatable(&asks.0, asks.1, asks.2, at).await;
+        writing.commit().await.unwrap();
+        begun.unwrap()
+    };
+    begin(&program, begun_at).await;
+
+    // The service is started again.
+    drop(program.give_resyncs());
+
+    let forgotten = async {
+        while !matches!(begin(&program, begun_at).await, Repeat::First) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), forgotten)
+        .await
+        .unwrap();
 }

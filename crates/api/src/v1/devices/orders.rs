@@ -58,7 +58,8 @@ async fn order(call: Call, restarts: bool) -> Result<Accepted, Refusal> {
     let asked = Resync::ask(Some(resyncs), users, restarts).await;
     asked.map_err(|why| match why {
         Unasked::NoZone | Unasked::Ended | Unasked::NotRegistered => Refusal::conflict(why),
-        Unasked::Busy | Unasked::Unknown => Refusal::no_room(why),
+        Unasked::Busy => Refusal::no_room(why),
+        Unasked::Unknown => Refusal::uncertain(why),
     })?;
     Ok(Accepted)
 }
