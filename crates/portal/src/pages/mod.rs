@@ -125,6 +125,7 @@ pub struct PagesSetup {
 
 /// Makes the site.
 pub fn router(mut setup: PagesSetup) -> Router {
+    sign_in::prepare();
     let first_sign_in = Mutex::new(setup.first_sign_in.take());
     let site = Site(Arc::new(Shared {
         setup,

@@ -127,24 +127,75 @@ async fn enter(site: &Site, from: SocketAddr, who: &SignedIn) -> Result<Response
 }
 
 pub(super) async fn is_right(site: &Site, found: Option<&SignedIn>, password: String) -> bool {
-    let kept = found
-        .and_then(|found| found.administrator.password.as_ref())
-        .and_then(|hash| PasswordHash::read(&hash.0));
+    let Some((hash, is_somebodys)) = compared_with(found) else {
+        return false;
+    };
     let site = site.clone();
     let compare = move || {
         let _one_at_a_time = site.hashing();
-        match kept {
-            Some(kept) => kept.matches(&password),
-            None => {
-                let _is_spent = NOBODY.as_ref().is_some_and(|hash| hash.matches(&password));
-                false
-            }
-        }
+        hash.matches(&password) && is_somebodys
     };
     spawn_blocking(compare).await.unwrap_or(false)
+}
+
+/// The hash that a password is compared with, and whether it is somebody's. There is one whoever it is, and one is compared.
+fn compared_with(found: Option<&SignedIn>) -> Option<(PasswordHash, bool)> {
+    let kept = found
+        .and_then(|found| found.administrator.password.as_ref())
+        .and_then(|hash| PasswordHash::read(&hash.0));
+    match kept {
+        Some(kept) => Some((kept, true)),
+        None => NOBODY.clone().map(|hash| (hash, false)),
+    }
+}
+
+/// Makes what is made once before anybody asks: the first who is not known would wait for it.
+pub(super) fn prepare() {
+    LazyLock::force(&NOBODY);
 }
 
 fn page(site: &Site, status: StatusCode, email: String, error: String) -> Response {
     let is_new = site.first_sign_in().is_some();
     layout::page(status, &Page { email, error, is_new })
+}
+
+#[cfg(test)]
+mod tests {
+    use model::inventory::{Administrator, AdministratorId, PasswordHash as Kept, Role};
+
+    use super::*;
+
+    fn somebody(password: Option<Kept>) -> SignedIn {
+        let administrator = Administrator {
+            id: AdministratorId::from_random(1),
+            email: "a@one.example".to_owned(),
+            role: Role::Viewer,
+            password,
+        };
+        SignedIn {
+            account: "one".parse().unwrap(),
+            administrator,
+        }
+    }
+
+    #[test]
+    fn w06_a_user_who_is_not_known_costs_the_same_work_as_one_who_is() {
+        let made = PasswordHash::make("correct horse").unwrap().to_text();
+        let known = somebody(Some(Kept(made)));
+        let invited = somebody(None);
+        let damaged = somebody(Some(Kept("x".to_owned())));
+        // Algorithm, version, memory, passes and lanes, before salt and hash.
+        let work = |found| {
+            let (hash, is_somebodys) = compared_with(found).unwrap();
+            let text = hash.to_text();
+            let parts: Vec<_> = text.split('$').map(str::to_owned).collect();
+            let lengths = (parts[4].len(), parts[5].len());
+            (parts[1..4].to_vec(), lengths, is_somebodys)
+        };
+        let (cost, lengths, is_somebodys) = work(Some(&known));
+        assert!(is_somebodys);
+        for nobody in [None, Some(&invited), Some(&damaged)] {
+            assert_eq!(work(nobody), (cost.clone(), lengths, false));
+        }
+    }
 }

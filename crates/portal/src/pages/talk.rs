@@ -29,7 +29,7 @@ pub(super) const TALKERS_MAX: usize = 16;
 /// What a browser says when its sound is over; any other word stops what is spoken.
 const END: &str = "end";
 /// Octets of a message from a browser: two seconds of sound.
-const MESSAGE_MAX: usize = 64 * 1_024;
+pub(super) const MESSAGE_MAX: usize = 64 * 1_024;
 /// How long a browser may take to say what it is going to speak.
 const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
 /// Messages with sound that wait for the call: at 20 ms each a second.

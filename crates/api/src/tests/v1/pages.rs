@@ -11,6 +11,9 @@ use crate::v1::SOUND_LENGTH_MAX;
 const HEADER: [u8; 44] =
     *b"RIFF\xa4\x3e\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x80\x3e\0\0";
 
+/// A length that no sound has.
+const LIE: u32 = 0x8000_0000;
+
 fn wav() -> Vec<u8> {
     let mut octets = HEADER.to_vec();
     octets.extend([0; 16_000]);
@@ -31,6 +34,22 @@ impl Program {
         })
         .unwrap();
         asked
+    }
+
+    /// How many samples of a sound are spoken.
+    async fn spoken_of(&self, asked: &mut mpsc::Receiver<TalkRequest>, octets: Vec<u8>) -> usize {
+        let begun = async {
+            let request = begin(asked, 9).await;
+            let Speech::Samples(mut samples) = request.speech else {
+                panic!("it is a sound");
+            };
+            let length = samples.recv().await.unwrap().len();
+            assert_eq!(samples.recv().await, None);
+            length
+        };
+        let (answer, length) = tokio::join!(self.send_sound("extension=701", octets), begun);
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        length
     }
 
     async fn send_sound(&self, query: &str, octets: Vec<u8>) -> Answer {
@@ -215,18 +234,56 @@ async fn w04_what_is_no_sound_too_long_or_lies_about_its_length_is_refused_or_bo
         assert_eq!(answer.problem(), 400);
         assert!(answer.text.contains(words), "{}", answer.text);
     }
-    let mut lying = wav();
-    lying[40..44].copy_from_slice(&0x8000_0000_u32.to_le_bytes());
-    let begun = async {
-        let request = begin(&mut asked, 9).await;
-        let Speech::Samples(mut samples) = request.speech else {
-            panic!("it is a sound");
-        };
-        samples.recv().await.unwrap().len()
-    };
-    let (answer, length) = tokio::join!(program.send_sound("extension=701", lying), begun);
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    assert_eq!(length, 8_000);
+    for field in [4..8, 40..44] {
+        let mut lying = wav();
+        lying[field].copy_from_slice(&LIE.to_le_bytes());
+        assert_eq!(program.spoken_of(&mut asked, lying).await, 8_000);
+    }
+}
+
+#[tokio::test]
+async fn w04_of_a_sound_that_is_something_else_too_nothing_but_its_samples_is_spoken() {
+    let mut program = Program::with(EVERYTHING).await;
+    program.with_speaker().await;
+    let mut asked = program.give_talk();
+    let mut longer_format = wav();
+    longer_format[16..20].copy_from_slice(&LIE.to_le_bytes());
+    for octets in [
+        [b"%PDF-1.7\n".to_vec(), wav()].concat(),
+        [b"PK\x03\x04".to_vec(), wav()].concat(),
+        [b"GIF89a".to_vec(), wav()].concat(),
+        b"RIFF\0\0\0\x80WAVE".to_vec(),
+        b"RIFF\0\0\0\x80AVI LIST".to_vec(),
+        longer_format,
+    ] {
+        let answer = program.send_sound("extension=701", octets).await;
+        assert_eq!(answer.problem(), 400, "{}", answer.text);
+    }
+    assert!(asked.try_recv().is_err());
+    let with_page = [wav(), b"<script>alert(1)</script>".to_vec()].concat();
+    assert_eq!(program.spoken_of(&mut asked, with_page).await, 8_000);
+}
+
+#[tokio::test]
+async fn w04_a_sound_is_paged_where_no_path_and_no_nul_leads() {
+    let mut program = Program::with(EVERYTHING).await;
+    program.with_speaker().await;
+    let mut asked = program.give_talk();
+    for name in [
+        "..%2F..%2Fetc%2Fpasswd",
+        "%2Fetc%2Fpasswd",
+        "701%00",
+        "701%00.wav",
+        "..%5C701",
+        ".",
+    ] {
+        for field in ["extension", "group_id"] {
+            let answer = program.send_sound(&format!("{field}={name}"), wav()).await;
+            assert_eq!(answer.problem(), 400, "{field} {name}: {}", answer.text);
+            assert_eq!(answer.json()["field"], json!(field));
+        }
+    }
+    assert!(asked.try_recv().is_err());
 }
 
 #[tokio::test]

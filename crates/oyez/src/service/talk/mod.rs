@@ -363,3 +363,27 @@ fn reached_at(bound: SocketAddr) -> SocketAddr {
 }
 
 const _: () = assert!(TALK_RATE == 16_000, "the rate of the call's input");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w07_so_many_pages_are_spoken_at_once_and_not_one_more() {
+        let talkers = PortalTalker::draw_all().unwrap();
+        let server = SocketAddr::from(([127, 0, 0, 1], 5_061));
+        let (_zone, events) = broadcast::channel(1);
+        let booth = Booth::new(talkers, "one.example.com", server, events).unwrap();
+        let mut turns: Vec<_> = (0..TALKS_MAX).map(|_| booth.turn().unwrap()).collect();
+        let mut users: Vec<_> = turns.iter().map(|turn| turn.talker.user.clone()).collect();
+        users.sort();
+        users.dedup();
+        assert_eq!(users.len(), TALKS_MAX, "each page has a talker of its own");
+        assert!(booth.turn().is_none());
+
+        turns.pop();
+
+        let again = booth.turn();
+        assert!(again.is_some() && booth.turn().is_none());
+    }
+}

@@ -83,6 +83,52 @@ async fn w03_an_invitation_is_good_once_and_gives_the_role_it_was_made_for() {
     assert_eq!(visit.audit().await, ["choose password", "invite administrator"]);
 }
 
+/// Hashes of passwords, as they are kept.
+async fn hashes(visit: &Visit) -> Vec<Option<Kept>> {
+    let mut reading = visit.store.read().await.unwrap();
+    let all = reading.account(&one()).administrators().await.unwrap();
+    all.into_iter().map(|somebody| somebody.password).collect()
+}
+
+/// Uses a link twice at once, and then again and again: it does once what it is for, and nothing after.
+async fn use_again_and_again(visit: &mut Visit, path: &str, token: &str) {
+    let own = std::mem::take(&mut visit.cookie);
+    let form = |password: &str| format!("token={token}&password={password}&again={password}");
+    let (form_a, form_b) = (form("the-first-of-two"), form("the-second-of-two"));
+    let (a, b) = tokio::join!(
+        visit.post_raw(path, &form_a, &[]),
+        visit.post_raw(path, &form_b, &[])
+    );
+    let statuses = [a.status, b.status];
+    assert!(statuses.contains(&StatusCode::SEE_OTHER) && statuses.contains(&StatusCode::FORBIDDEN));
+    let before = (hashes(visit).await, visit.audit().await);
+    for password in ["the-first-of-two", "quite-another-one", "short"] {
+        let answer = visit.post_raw(path, &form(password), &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{password}");
+        assert!(answer.headers.get(header::SET_COOKIE).is_none());
+        let page = visit.get(&format!("{path}?token={token}")).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!((hashes(visit).await, visit.audit().await), before);
+    visit.cookie = own;
+}
+
+#[tokio::test]
+async fn w06_the_link_of_an_invitation_is_good_once_and_used_again_changes_nothing() {
+    let mut visit = owner().await;
+    let form = "email=ada%40x.example&role=viewer";
+    let invited = visit.post("/administrators/add", form).await;
+    let link = link_of(&invited.text);
+    let token = link.split_once('=').unwrap().1.to_owned();
+    use_again_and_again(&mut visit, "/invited", &token).await;
+}
+
+#[tokio::test]
+async fn w06_the_link_of_the_first_start_is_good_once_and_used_again_changes_nothing() {
+    let mut visit = Visit::first().await;
+    use_again_and_again(&mut visit, "/first", LINK).await;
+}
+
 #[tokio::test]
 async fn w03_a_role_is_changed_and_somebody_removed_but_never_the_last_owner() {
     let mut visit = owner().await;

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::pages::talk::{MESSAGE_MAX, TALKERS_MAX};
 use crate::talk::{Speech, TEXT_LENGTH_MAX, TalkEvent, TalkListener, TalkReport, TalkRequest};
 
 /// Somebody who may talk, and who takes what they ask for: one request may wait.
@@ -145,4 +148,138 @@ async fn w02_a_page_of_another_site_opens_no_connection_to_talk() {
     // The router alone cannot upgrade; the request has come that far.
     let own = visit.send(upgrade(&format!("https://{HOST}")), "").await;
     assert_eq!(own.status, StatusCode::UPGRADE_REQUIRED);
+}
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+const CLOSE: u8 = 0x88;
+
+/// A browser's connection that carries sound.
+struct Live {
+    stream: TcpStream,
+    answer: String,
+}
+
+impl Live {
+    /// Asks for one, and reads the head of the answer.
+    async fn open(visit: &Visit, server: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        let request = format!(
+            "GET /talk/live?extension=700 HTTP/1.1\r\nHost: {HOST}\r\nOrigin: https://{HOST}\r\nCookie: {}\r\n\
+             Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+            visit.cookie
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = String::from_utf8(head).unwrap();
+        Self { stream, answer }
+    }
+
+    fn is_open(&self) -> bool {
+        self.answer.starts_with("HTTP/1.1 101 ")
+    }
+
+    /// Sends a message; what it is masked with are zeros.
+    async fn send(&mut self, kind: u8, octets: &[u8]) {
+        let mut frame = vec![kind, 0xff];
+        frame.extend((octets.len() as u64).to_be_bytes());
+        frame.extend([0; 4]);
+        frame.extend(octets);
+        self.stream.write_all(&frame).await.unwrap();
+    }
+
+    /// What is told until the connection is closed. Then its place is free.
+    async fn end(mut self) -> String {
+        let mut told = Vec::new();
+        // What was sent and not read makes it end by a reset.
+        let _how = self.stream.read_to_end(&mut told).await;
+        String::from_utf8_lossy(&told).into_owned()
+    }
+}
+
+/// The portal on a socket.
+async fn serve(visit: &Visit) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = visit.router.clone();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test]
+async fn w07_so_many_browsers_talk_and_not_one_more() {
+    let (visit, _asked) = operator().await;
+    let server = serve(&visit).await;
+    let mut talking = Vec::new();
+    for number in 1..=TALKERS_MAX {
+        let live = Live::open(&visit, server).await;
+        assert!(live.is_open(), "{number}: {}", live.answer);
+        talking.push(live);
+    }
+    for _ in 0..2 {
+        let refused = Live::open(&visit, server).await;
+        assert!(refused.answer.starts_with("HTTP/1.1 503 "), "{}", refused.answer);
+    }
+    assert_eq!(visit.get("/talk").await.status, StatusCode::OK);
+
+    let mut first = talking.remove(0);
+    first.send(CLOSE, b"").await;
+    first.end().await;
+    let next = Live::open(&visit, server).await;
+    assert!(next.is_open(), "{}", next.answer);
+    let refused = Live::open(&visit, server).await;
+    assert!(!refused.is_open(), "{}", refused.answer);
+}
+
+#[tokio::test]
+async fn w04_what_a_browser_sends_to_be_spoken_is_samples_up_to_a_limit_and_never_a_file() {
+    let (visit, mut asked) = operator().await;
+    let server = serve(&visit).await;
+    for opening in [
+        r#"{"speak":"sound","name":"../../etc/passwd"}"#,
+        r#"{"speak":"sound","file":"/etc/passwd"}"#,
+        r#"{"speak":"file","file":true}"#,
+        "RIFF",
+        "\0",
+        "",
+    ] {
+        let mut live = Live::open(&visit, server).await;
+        live.send(TEXT, opening.as_bytes()).await;
+        let told = live.end().await;
+        assert!(
+            told.contains("did not say what is to be spoken"),
+            "{opening}: {told}"
+        );
+    }
+    assert!(asked.try_recv().is_err() && visit.audit().await.is_empty());
+
+    for octets in [MESSAGE_MAX, MESSAGE_MAX + 1] {
+        let mut live = Live::open(&visit, server).await;
+        live.send(TEXT, br#"{"speak":"sound","file":true}"#).await;
+        let request = asked.recv().await.unwrap();
+        let Speech::Samples(mut samples) = request.speech else {
+            panic!("it is sound");
+        };
+        live.send(BINARY, b"").await;
+        assert_eq!(samples.recv().await, Some(Vec::new()));
+        live.send(BINARY, b"RIFF\0\0\0\x80WAVE<script>").await;
+        assert_eq!(
+            samples.recv().await.unwrap().len(),
+            10,
+            "whatever it is, it is samples"
+        );
+        live.send(BINARY, &vec![0; octets]).await;
+        let came = samples.recv().await.map(|samples| samples.len());
+        if octets == MESSAGE_MAX {
+            assert_eq!(came, Some(MESSAGE_MAX / 2));
+            continue;
+        }
+        assert_eq!(came, None);
+        assert!(request.stopped.await.is_err(), "nothing more is spoken");
+        live.end().await;
+    }
 }
