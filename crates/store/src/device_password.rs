@@ -1,7 +1,7 @@
 //! The password of the own pages of an account's devices.
 
 use model::Secret;
-use model::inventory::Timestamp;
+use model::inventory::{DeviceType, Timestamp};
 
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError};
@@ -59,6 +59,22 @@ impl Scope<'_, '_> {
         let values = [self.id(), moment(at), sealed.into()];
         self.transaction.execute(sql, &values).await?;
         Ok(())
+    }
+
+    /// Counts the hardware that has fetched nothing since the password was changed, and may have been here before: it may have
+    /// the one before, or one that is older yet.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_without_device_password(&mut self, changed_at: Timestamp) -> Result<u64, StoreError> {
+        // Served or not: of what was served long ago there may be no row left.
+        let sql = "SELECT COUNT(*) FROM device WHERE account = $1 AND kind = $2 \
+                   AND EXISTS (SELECT 1 FROM attempt WHERE attempt.mac = device.mac AND proved = 1) \
+                   AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.mac = device.mac AND proved = 1 \
+                   AND served = 1 AND at > $3)";
+        let values = [self.id(), DeviceType::Algo.as_str().into(), moment(changed_at)];
+        self.count(sql, &values).await
     }
 
     /// What a password is sealed for: no id of a line has a space in it.

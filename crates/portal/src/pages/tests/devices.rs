@@ -433,6 +433,70 @@ async fn check_names_one_cause_with_its_evidence() {
 }
 
 #[tokio::test]
+async fn a_password_that_devices_still_have_is_forgotten_only_by_who_was_told_how_many_they_are() {
+    let visit = Visit::of(Role::Admin).await;
+    let holder = visit.add_area(1, "Hall", "1001").await;
+    visit.add_device("0022EE0A0B0C", "algo", holder.as_str()).await;
+    let fetched = async |at: Timestamp| {
+        let attempt = Attempt {
+            at,
+            mac: Some("0022EE0A0B0C".parse().unwrap()),
+            source: "192.0.2.7".to_owned(),
+            file: "algom0022EE0A0B0C.conf".to_owned(),
+            outcome: AttemptOutcome::Served,
+            proved: true,
+            times: 1,
+            detail: String::new(),
+        };
+        let mut writing = visit.store.write().await.unwrap();
+        writing.add_attempt(&attempt).await.unwrap();
+        writing.commit().await.unwrap();
+    };
+    let kept = async || {
+        let mut reading = visit.store.read().await.unwrap();
+        let found = reading.account(&one()).device_password().await.unwrap();
+        found.unwrap()
+    };
+    let rotate = async |form: &str| visit.post("/device-password/rotate", form).await;
+    assert_eq!(rotate("").await.location(), "/device-password");
+    fetched(Timestamp(1)).await;
+    assert_eq!(
+        rotate("behind=0").await.location(),
+        "/device-password",
+        "the first is kept"
+    );
+    let before = kept().await;
+
+    let told = "since the last change: 1.";
+    assert!(visit.get("/device-password/rotate").await.text.contains(told));
+    for form in ["", "behind=0", "behind=x", "behind=-1"] {
+        let refused = rotate(form).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{form}");
+        assert!(refused.text.contains(told) && refused.text.contains("name=\"behind\" value=\"1\""));
+    }
+    assert_eq!(kept().await, before);
+    assert_eq!(rotate("behind=1").await.location(), "/device-password");
+    let after = kept().await;
+    assert_eq!(after.earlier, Some(before.current));
+
+    fetched(Timestamp(after.changed_at.0)).await;
+    assert_eq!(
+        rotate("").await.status,
+        StatusCode::CONFLICT,
+        "it may have been the one before"
+    );
+    fetched(Timestamp(after.changed_at.0 + 1)).await;
+    assert!(
+        !visit
+            .get("/device-password/rotate")
+            .await
+            .text
+            .contains("since the last change")
+    );
+    assert_eq!(rotate("").await.location(), "/device-password");
+}
+
+#[tokio::test]
 async fn the_password_of_hardware_is_shown_on_request_and_made_anew() {
     let visit = Visit::of(Role::Admin).await;
     let page = visit.get("/device-password").await.text;
