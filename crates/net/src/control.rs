@@ -24,6 +24,8 @@ pub const REQUEST_LENGTH_MAX: u64 = 64;
 pub const EVENTS_KEPT: usize = 256;
 /// Longest wait for a client's request line, and for a client to take one line.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the answer to a question may take: what it asks for may have to wait for others to write, and for questions before it.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// The line that a subscriber gets before the first event.
 const SUBSCRIBED: &str = "{\"subscribed\":true}";
 
@@ -250,16 +252,18 @@ fn refusal_line(why: &str) -> String {
 ///
 /// When nobody serves the path, the answer does not come whole within five seconds, or it is a refusal.
 pub async fn ask_status(path: &Path) -> Result<String, AskError> {
-    ask(path, "status\n").await.map(|(line, _)| line)
+    ask(path, "status\n", PATIENCE).await.map(|(line, _)| line)
 }
 
 /// Asks the program that serves `path` a question of one line, and gives the line it answers.
 ///
 /// # Errors
 ///
-/// As [`ask_status`].
+/// As [`ask_status`], after thirty seconds.
 pub async fn ask_question(path: &Path, question: &str) -> Result<String, AskError> {
-    ask(path, &format!("{question}\n")).await.map(|(line, _)| line)
+    ask(path, &format!("{question}\n"), ANSWER_PATIENCE)
+        .await
+        .map(|(line, _)| line)
 }
 
 /// The events that the program that serves `path` has from now on, a line each.
@@ -268,17 +272,21 @@ pub async fn ask_question(path: &Path, question: &str) -> Result<String, AskErro
 ///
 /// As [`ask_status`].
 pub async fn subscribe(path: &Path) -> Result<EventLines, AskError> {
-    let (_subscribed, reader) = ask(path, "events\n").await?;
+    let (_subscribed, reader) = ask(path, "events\n", PATIENCE).await?;
     Ok(EventLines { reader })
 }
 
 /// Sends a request line and waits for the first line of the answer.
-async fn ask(path: &Path, request: &str) -> Result<(String, BufReader<UnixStream>), AskError> {
+async fn ask(
+    path: &Path,
+    request: &str,
+    patience: Duration,
+) -> Result<(String, BufReader<UnixStream>), AskError> {
     let mut stream = UnixStream::connect(path).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
-    let waiting = timeout(PATIENCE, reader.read_line(&mut line));
+    let waiting = timeout(patience, reader.read_line(&mut line));
     let length = waiting.await.map_err(io::Error::from)??;
     if length == 0 {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

@@ -1,12 +1,12 @@
 //! `oyez service audit`: a running service goes through its audit.
 
 use anyhow::{Context, anyhow};
-use net::control::{AskError, ask_question};
 use portal::audit_check::{AuditAnswer, AuditReport};
 
 use crate::cli::AuditArguments;
 use crate::console;
 use crate::failure::Failure;
+use crate::question;
 use crate::state::StateFolder;
 
 /// The question.
@@ -19,15 +19,7 @@ pub(crate) const QUESTION: &str = "audit";
 /// When no service answers, the audit cannot be read, or something in it does not fit.
 pub async fn run(arguments: AuditArguments) -> Result<(), Failure> {
     let path = StateFolder::choose(arguments.state.as_deref())?.service_control();
-    let line = ask_question(&path, QUESTION).await.map_err(|error| match error {
-        AskError::Unanswered(error) => anyhow!(error).context(format!(
-            "no service answers at {}; start one with `oyez service` or `oyez up`, or name its state folder with --state",
-            path.display()
-        )),
-        AskError::Refused(why) => anyhow!("the service at {} refuses: {why}", path.display()),
-    })?;
-    let answer: AuditAnswer =
-        serde_json::from_str(&line).context("the service's answer is of another version")?;
+    let answer: AuditAnswer = question::ask(&path, QUESTION).await?;
     let report = match answer {
         AuditAnswer::Report(report) => report,
         AuditAnswer::Problem(problem) => return Err(anyhow!(problem).into()),

@@ -10,13 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::inventory::MacAddress;
 use net::authority::SigningRequest;
-use net::control::{AskError, ask_question};
 use portal::provisioning::IssuedByHand;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CertificateArguments;
 use crate::console;
 use crate::failure::Failure;
+use crate::question;
 use crate::state::StateFolder;
 
 /// How the question begins; then come the MAC address and the request in base64.
@@ -48,15 +48,7 @@ pub async fn run(arguments: CertificateArguments) -> Result<(), Failure> {
         return Err(is_there(out).into());
     }
     let question = format!("{QUESTION}{mac} {}", STANDARD.encode(&request));
-    let line = ask_question(&path, &question).await.map_err(|error| match error {
-        AskError::Unanswered(error) => anyhow!(error).context(format!(
-            "no service answers at {}; start one with `oyez service --config service.toml`, or name its state folder with --state",
-            path.display()
-        )),
-        AskError::Refused(why) => anyhow!("the service at {} refuses: {why}", path.display()),
-    })?;
-    let answer: CertificateAnswer =
-        serde_json::from_str(&line).context("the service's answer is of another version")?;
+    let answer: CertificateAnswer = question::ask(&path, &question).await?;
     let issued = match answer {
         CertificateAnswer::Issued(issued) => issued,
         CertificateAnswer::Problem(problem) => return Err(anyhow!(problem).into()),
@@ -106,9 +98,14 @@ fn is_there(out: &Path) -> anyhow::Error {
 /// Writes a file that was not there: an option in the wrong place must not take the place of a key.
 fn write(out: &Path, text: &str) -> anyhow::Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).open(out);
-    let written = made.and_then(|mut file| file.write_all(text.as_bytes()));
-    match written {
+    let mut file = match made {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => bail!(is_there(out)),
-        written => written.with_context(|| format!("cannot write {}", out.display())),
+        made => made.with_context(|| format!("cannot write {}", out.display()))?,
+    };
+    let written = file.write_all(text.as_bytes());
+    if written.is_err() {
+        // A part of a certificate would be in the way of the next try.
+        let _is_gone = fs::remove_file(out).is_ok();
     }
+    written.with_context(|| format!("cannot write {}", out.display()))
 }

@@ -1,12 +1,13 @@
 //! `oyez check`: what keeps a device of a running service from being registered.
 
 use anyhow::{Context, anyhow};
-use net::control::{AskError, QUESTION_LENGTH_MAX, ask_question};
+use net::control::QUESTION_LENGTH_MAX;
 use portal::check::{CheckAnswer, CheckReport, Verdict};
 
 use crate::cli::CheckArguments;
 use crate::console;
 use crate::failure::Failure;
+use crate::question;
 use crate::state::StateFolder;
 
 /// How the question begins.
@@ -25,15 +26,7 @@ pub async fn run(arguments: CheckArguments) -> Result<(), Failure> {
     if !is_line || length >= QUESTION_LENGTH_MAX {
         return Err(anyhow!("no device has such a name; name one by its MAC address").into());
     }
-    let line = ask_question(&path, &question).await.map_err(|error| match error {
-        AskError::Unanswered(error) => anyhow!(error).context(format!(
-            "no service answers at {}; start one with `oyez service` or `oyez up`, or name its state folder with --state",
-            path.display()
-        )),
-        AskError::Refused(why) => anyhow!("the service at {} refuses: {why}", path.display()),
-    })?;
-    let answer: CheckAnswer =
-        serde_json::from_str(&line).context("the service's answer is of another version")?;
+    let answer: CheckAnswer = question::ask(&path, &question).await?;
     let report = match answer {
         CheckAnswer::Report(report) => report,
         CheckAnswer::Problem(problem) => return Err(anyhow!(problem).into()),

@@ -10,6 +10,7 @@ pub mod console;
 pub mod failure;
 pub mod interrupt;
 pub mod page;
+mod question;
 pub mod service;
 pub mod state;
 pub mod status;
