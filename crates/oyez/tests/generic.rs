@@ -13,7 +13,7 @@ use device::place_call;
 use endpoint::CallerEvent;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use model::Secret;
-use model::status::{Verdict, ZoneEvent};
+use model::status::{CallRefusal, Verdict, ZoneEvent};
 use oyez::cli::SinkKind;
 use oyez::state::StateFolder;
 use oyez::up::example::EXAMPLE;
@@ -80,8 +80,8 @@ impl Shown {
     }
 }
 
-/// The spoken page as the phone wants it.
-fn speech(folder: &Path) -> PathBuf {
+/// The spoken page as the phone wants it, behind so much silence.
+fn speech(folder: &Path, silence: Duration) -> PathBuf {
     let file = folder.join("speech.wav");
     let spec = WavSpec {
         channels: 1,
@@ -90,7 +90,9 @@ fn speech(folder: &Path) -> PathBuf {
         sample_format: SampleFormat::Int,
     };
     let mut writer = WavWriter::create(&file, spec).unwrap();
-    for sample in spoken_page().unwrap().at_rate(RATE).samples {
+    let silence = usize::try_from(silence.as_secs()).unwrap() * usize::try_from(RATE).unwrap();
+    let speech = spoken_page().unwrap().at_rate(RATE).samples;
+    for sample in std::iter::repeat_n(0, silence).chain(speech) {
         writer.write_sample(sample).unwrap();
     }
     writer.finalize().unwrap();
@@ -110,34 +112,45 @@ async fn assert_rings(stage: &Stage) {
     calling.abort();
 }
 
+async fn start(folder: &Path) -> Stage {
+    let setup = StageSetup {
+        state: StateFolder::choose(Some(folder)).unwrap(),
+        listening: Listening::FreePorts(LOOPBACK),
+        example: EXAMPLE,
+        sink: SinkKind::File,
+    };
+    Stage::start(&setup, &|_| ()).await.unwrap()
+}
+
+fn signed_in(stage: &Stage) -> Browser {
+    let portal = Browser::start();
+    portal.open(&stage.sign_in_url());
+    portal.fill_in("New password, at least 8 characters", PASSWORD);
+    portal.fill_in("The same password again", PASSWORD);
+    portal.press("Sign in");
+    portal
+}
+
+fn show_credentials(portal: &Browser) -> Shown {
+    portal.press("Phones & Devices");
+    portal.press("Desk phone");
+    portal.press("Provision");
+    portal.press("Show the credentials");
+    Shown::on(portal)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_set_up_by_hand_pages_a_group_and_its_password_is_changed_without_a_missed_call() {
     if !available(BROWSER_PROGRAMS) || !available(&["baresip"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let setup = StageSetup {
-        state: StateFolder::choose(Some(folder.path())).unwrap(),
-        listening: Listening::FreePorts(LOOPBACK),
-        example: EXAMPLE,
-        sink: SinkKind::File,
-    };
-    let stage = Stage::start(&setup, &|_| ()).await.unwrap();
+    let stage = start(folder.path()).await;
     let authority = stage.installation.authority_file.clone();
-    let speech = speech(folder.path());
+    let speech = speech(folder.path(), Duration::ZERO);
     let mut zone = stage.subscribe().unwrap();
-    let portal = Browser::start();
-    portal.open(&stage.sign_in_url());
-    portal.fill_in("New password, at least 8 characters", PASSWORD);
-    portal.fill_in("The same password again", PASSWORD);
-    portal.press("Sign in");
-    let show_credentials = || {
-        portal.press("Phones & Devices");
-        portal.press("Desk phone");
-        portal.press("Provision");
-        portal.press("Show the credentials");
-        Shown::on(&portal)
-    };
+    let portal = signed_in(&stage);
+    let show_credentials = || show_credentials(&portal);
 
     let first = show_credentials();
     let mut phone = first.typed_into_a_phone(&authority, &speech).await;
@@ -196,5 +209,76 @@ async fn a_phone_set_up_by_hand_pages_a_group_and_its_password_is_changed_withou
     assert!(why.contains("password"), "{why}");
     assert_rings(&stage).await;
     drop(renewed);
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_pages_a_group_with_a_pin_by_keying_it_in_and_with_no_other() {
+    if !available(BROWSER_PROGRAMS) || !available(&["baresip"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let stage = start(folder.path()).await;
+    let authority = stage.installation.authority_file.clone();
+    // The phone speaks from the answer on, and hangs up when it has said all.
+    let speech = speech(folder.path(), Duration::from_secs(12));
+    let mut zone = stage.subscribe().unwrap();
+    let portal = signed_in(&stage);
+    let shown = show_credentials(&portal);
+    portal.press("Page Groups");
+    portal.press("Everywhere");
+    portal.press("Change");
+    portal.choose("#pin-use", "Asked for before each page");
+    portal.fill("#pin", "4711");
+    portal.pictures("group-pin");
+    portal.press("Save");
+    assert!(portal.page_text().contains("Asked for before each page"));
+    while !matches!(
+        timeout(PATIENCE, zone.recv()).await.unwrap().unwrap(),
+        ZoneEvent::DirectoryApplied { .. }
+    ) {}
+    let mut phone = shown.typed_into_a_phone(&authority, &speech).await;
+
+    let wrong = spawn_blocking(move || {
+        phone.dial("700");
+        phone.press("0815#0815#0815#");
+        phone.wait_until_closed(PATIENCE);
+        phone
+    });
+    let mut phone = wrong.await.unwrap();
+    loop {
+        match timeout(PATIENCE, zone.recv()).await.unwrap().unwrap() {
+            ZoneEvent::CallRefused { why, .. } => break assert_eq!(why, CallRefusal::WrongPin),
+            ZoneEvent::PageStarted { .. } => panic!("nobody is called before the PIN is right"),
+            _ => {}
+        }
+    }
+    let right = spawn_blocking(move || {
+        phone.dial("700");
+        phone.press("4711#");
+        phone.wait_until_closed(PATIENCE);
+        phone
+    });
+    let report = loop {
+        if let ZoneEvent::PageEnded { report, .. } = timeout(PATIENCE, zone.recv()).await.unwrap().unwrap() {
+            break report;
+        }
+    };
+    drop(right.await.unwrap());
+
+    assert_eq!(report.talker.as_str(), shown.user);
+    let mut verdicts = report.listeners.iter().map(|listener| &listener.verdict);
+    assert!(verdicts.all(|verdict| *verdict == Verdict::Heard), "{report:?}");
+    assert_eq!(report.listeners.len(), 2);
+
+    // The announcer is no talker of the portal, and is asked as well.
+    let mut setup = stage.call_setup("700").unwrap();
+    setup.profile.pin = None;
+    let refused = timeout(
+        PATIENCE,
+        place_call(setup, spoken_page().unwrap(), mpsc::channel(1).0),
+    )
+    .await;
+    assert!(refused.unwrap().unwrap_err().to_string().contains("needs a PIN"));
     stage.stop().await;
 }
