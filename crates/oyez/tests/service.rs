@@ -9,7 +9,7 @@ mod service_files;
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use model::inventory::MacAddress;
@@ -99,6 +99,16 @@ fn settings(folder: &Path, provisioning: &str) -> String {
     format!("{documented}\noyez.sink = wav:{}\n", recordings.display())
 }
 
+/// Writes the files of a service, starts it once, and puts a device of an address into its store; gives the file of the service.
+async fn filled(folder: &Path, mac: MacAddress) -> PathBuf {
+    let file = written(folder);
+    let mut first = Program::start(&mut service(&file));
+    first.wait_for(&["sign in once"], PATIENCE);
+    drop(first);
+    fill(&folder.join("state"), mac).await;
+    file
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_enrols_fetches_its_extension_registers_and_a_page_to_it_is_heard() {
     let Some(mac) = own_mac() else {
@@ -107,11 +117,7 @@ async fn an_endpoint_enrols_fetches_its_extension_registers_and_a_page_to_it_is_
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let file = written(folder);
-    let mut first = Program::start(&mut service(&file));
-    first.wait_for(&["sign in once"], PATIENCE);
-    drop(first);
-    fill(&folder.join("state"), mac).await;
+    let file = filled(folder, mac).await;
     let mut service = Program::start(service(&file).env("OYEZ_LOG", "info"));
     let zone = told(&mut service, "listening on ");
     let provisioning = told(&mut service, "provisioning at ");
@@ -238,6 +244,28 @@ fn fetched(folder: &Path, provisioning: &str, shown: &str) -> String {
     String::from_utf8_lossy(&answer.stdout).into_owned()
 }
 
+/// Asks the running service whether its audit fits, in words and in JSON.
+fn assert_audit_fits(folder: &Path) {
+    let audit = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
+        command
+            .current_dir(folder)
+            .args(["service", "audit", "--state", "state"]);
+        command.args(more).output().unwrap()
+    };
+    let fits = audit(&[]);
+    let said = String::from_utf8_lossy(&fits.stdout).into_owned();
+    assert!(
+        fits.status.success() && said.contains(" entries verified since "),
+        "{said}"
+    );
+    let report: serde_json::Value = serde_json::from_slice(&audit(&["--json"]).stdout).unwrap();
+    assert_eq!(
+        (&report["fault"], &report["unlinked"]),
+        (&serde_json::Value::Null, &0.into())
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_openssl_made_is_signed_and_the_certificate_fetches_the_device_s_file() {
     if !available(&["openssl"]) {
@@ -245,11 +273,7 @@ async fn a_request_that_openssl_made_is_signed_and_the_certificate_fetches_the_d
     }
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let file = written(folder);
-    let mut first = Program::start(&mut service(&file));
-    first.wait_for(&["sign in once"], PATIENCE);
-    drop(first);
-    fill(&folder.join("state"), MAC).await;
+    let file = filled(folder, MAC).await;
     let name = format!("/CN={}", MAC.compact());
     let made = openssl(
         folder,
@@ -299,24 +323,7 @@ async fn a_request_that_openssl_made_is_signed_and_the_certificate_fetches_the_d
     fs::write(folder.join("again.pem"), object["certificate"].as_str().unwrap()).unwrap();
     assert!(fetched(folder, &provisioning, "again.pem").starts_with("HTTP/1.1 200 OK"));
 
-    let audit = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
-        command
-            .current_dir(folder)
-            .args(["service", "audit", "--state", "state"]);
-        command.args(more).output().unwrap()
-    };
-    let fits = audit(&[]);
-    let said = String::from_utf8_lossy(&fits.stdout).into_owned();
-    assert!(
-        fits.status.success() && said.contains(" entries verified since "),
-        "{said}"
-    );
-    let report: serde_json::Value = serde_json::from_slice(&audit(&["--json"]).stdout).unwrap();
-    assert_eq!(
-        (&report["fault"], &report["unlinked"]),
-        (&serde_json::Value::Null, &0.into())
-    );
+    assert_audit_fits(folder);
 
     for (device, more, words) in [
         (

@@ -71,104 +71,104 @@ async fn what_was_kept_and_left_alone_fits() {
     );
 }
 
+/// What somebody does in the database, and the first thing that does not fit then.
+const TAMPERED: [(&[&str], &str); 22] = [
+    // Altered.
+    (&["UPDATE audit SET detail = 'Hall 9' WHERE id = 3"], "entry 3"),
+    (&["UPDATE audit SET by = 'another' WHERE id = 1"], "entry 1"),
+    (&["UPDATE audit SET action = 'x' WHERE id = 5"], "entry 5"),
+    (&["UPDATE audit SET at = at + 1 WHERE id = 7"], "entry 7"),
+    (
+        &["UPDATE audit SET by = 'owner@example.coma', action = 'dd device' WHERE id = 3"],
+        "entry 3",
+    ),
+    // Altered, and as if it were of before there were links.
+    (
+        &["UPDATE audit SET detail = 'x', place = NULL, link = NULL WHERE id = 1"],
+        "entry 1",
+    ),
+    // Removed.
+    (&["DELETE FROM audit WHERE id = 3"], "entry 4"),
+    (&["DELETE FROM audit WHERE id = 1"], "entry 2"),
+    // Inserted: without a link, with that of another, before and after all others, in no list.
+    (
+        &["INSERT INTO audit (id, account, at, by, action, detail) VALUES (100, 'one', 1, 'x', 'x', 'x')"],
+        "entry 100",
+    ),
+    (
+        &["INSERT INTO audit (id, account, at, by, action, detail) VALUES (-1, 'one', 1, 'x', 'x', 'x')"],
+        "entry -1",
+    ),
+    (
+        &[
+            "INSERT INTO audit (id, account, at, by, action, detail, place, link) \
+           SELECT 100, account, at, by, action, detail, place, link FROM audit WHERE id = 5",
+        ],
+        "entry 100",
+    ),
+    (
+        &[
+            "INSERT INTO audit (id, account, at, by, action, detail, place, link) \
+           SELECT 100, account, at, by, action, detail, place + 1, link FROM audit WHERE id = 5",
+        ],
+        "entry 100",
+    ),
+    (
+        &[
+            "INSERT INTO audit (id, account, at, by, action, detail, by_program) VALUES (100, 'one', 1, 'x', 'x', 'x', 2)",
+        ],
+        "entry 100",
+    ),
+    // Reordered.
+    (
+        &[
+            "UPDATE audit SET id = 100 WHERE id = 2",
+            "UPDATE audit SET id = 2 WHERE id = 3",
+            "UPDATE audit SET id = 3 WHERE id = 100",
+        ],
+        "entry 2",
+    ),
+    // Moved into the other list, and to another account.
+    (
+        &["UPDATE audit SET by_program = 1 WHERE id = 5"],
+        "1 missing of People",
+    ),
+    (
+        &["UPDATE audit SET account = 'two' WHERE id = 8"],
+        "1 missing of Programs",
+    ),
+    // Cut off.
+    (&["DELETE FROM audit WHERE id = 5"], "1 missing of People"),
+    (&["DELETE FROM audit WHERE id IN (7, 8)"], "2 missing of Programs"),
+    (&["DELETE FROM audit"], "5 missing of People"),
+    // Cut off, with the bounds after it.
+    (
+        &[
+            "DELETE FROM audit WHERE id = 5",
+            "UPDATE audit_bounds SET last = 4, last_link = (SELECT link FROM audit WHERE id = 4) WHERE by_program = 0 AND account = 'one'",
+        ],
+        "bounds of People",
+    ),
+    // The beginning cut off, as if it had been pruned.
+    (
+        &[
+            "UPDATE audit_bounds SET pruned = 1, pruned_link = (SELECT link FROM audit WHERE id = 1) WHERE by_program = 0 AND account = 'one'",
+            "DELETE FROM audit WHERE id = 1",
+        ],
+        "bounds of People",
+    ),
+    (
+        &["DELETE FROM audit", "DELETE FROM audit_bounds"],
+        "bounds of People",
+    ),
+];
+
 #[tokio::test]
 async fn w08_what_was_altered_removed_inserted_reordered_or_cut_off_is_found() {
-    let cases: [(&[&'static str], &str); 22] = [
-        // Altered.
-        (&["UPDATE audit SET detail = 'Hall 9' WHERE id = 3"], "entry 3"),
-        (&["UPDATE audit SET by = 'another' WHERE id = 1"], "entry 1"),
-        (&["UPDATE audit SET action = 'x' WHERE id = 5"], "entry 5"),
-        (&["UPDATE audit SET at = at + 1 WHERE id = 7"], "entry 7"),
-        (
-            &["UPDATE audit SET by = 'owner@example.coma', action = 'dd device' WHERE id = 3"],
-            "entry 3",
-        ),
-        // Altered, and as if it were of before there were links.
-        (
-            &["UPDATE audit SET detail = 'x', place = NULL, link = NULL WHERE id = 1"],
-            "entry 1",
-        ),
-        // Removed.
-        (&["DELETE FROM audit WHERE id = 3"], "entry 4"),
-        (&["DELETE FROM audit WHERE id = 1"], "entry 2"),
-        // Inserted: without a link, with that of another, before and after all others, in no list.
-        (
-            &[
-                "INSERT INTO audit (id, account, at, by, action, detail) VALUES (100, 'one', 1, 'x', 'x', 'x')",
-            ],
-            "entry 100",
-        ),
-        (
-            &["INSERT INTO audit (id, account, at, by, action, detail) VALUES (-1, 'one', 1, 'x', 'x', 'x')"],
-            "entry -1",
-        ),
-        (
-            &[
-                "INSERT INTO audit (id, account, at, by, action, detail, place, link) \
-               SELECT 100, account, at, by, action, detail, place, link FROM audit WHERE id = 5",
-            ],
-            "entry 100",
-        ),
-        (
-            &[
-                "INSERT INTO audit (id, account, at, by, action, detail, place, link) \
-               SELECT 100, account, at, by, action, detail, place + 1, link FROM audit WHERE id = 5",
-            ],
-            "entry 100",
-        ),
-        (
-            &[
-                "INSERT INTO audit (id, account, at, by, action, detail, by_program) VALUES (100, 'one', 1, 'x', 'x', 'x', 2)",
-            ],
-            "entry 100",
-        ),
-        // Reordered.
-        (
-            &[
-                "UPDATE audit SET id = 100 WHERE id = 2",
-                "UPDATE audit SET id = 2 WHERE id = 3",
-                "UPDATE audit SET id = 3 WHERE id = 100",
-            ],
-            "entry 2",
-        ),
-        // Moved into the other list, and to another account.
-        (
-            &["UPDATE audit SET by_program = 1 WHERE id = 5"],
-            "1 missing of People",
-        ),
-        (
-            &["UPDATE audit SET account = 'two' WHERE id = 8"],
-            "1 missing of Programs",
-        ),
-        // Cut off.
-        (&["DELETE FROM audit WHERE id = 5"], "1 missing of People"),
-        (&["DELETE FROM audit WHERE id IN (7, 8)"], "2 missing of Programs"),
-        (&["DELETE FROM audit"], "5 missing of People"),
-        // Cut off, with the bounds after it.
-        (
-            &[
-                "DELETE FROM audit WHERE id = 5",
-                "UPDATE audit_bounds SET last = 4, last_link = (SELECT link FROM audit WHERE id = 4) WHERE by_program = 0 AND account = 'one'",
-            ],
-            "bounds of People",
-        ),
-        // The beginning cut off, as if it had been pruned.
-        (
-            &[
-                "UPDATE audit_bounds SET pruned = 1, pruned_link = (SELECT link FROM audit WHERE id = 1) WHERE by_program = 0 AND account = 'one'",
-                "DELETE FROM audit WHERE id = 1",
-            ],
-            "bounds of People",
-        ),
-        (
-            &["DELETE FROM audit", "DELETE FROM audit_bounds"],
-            "bounds of People",
-        ),
-    ];
     let (_place, store) = opened!();
     kept(&store).await;
     let mut wrong = Vec::new();
-    for (statements, expected) in cases {
+    for (statements, expected) in TAMPERED {
         // What was done is not committed.
         let found = named(found_after(&store, statements).await.as_ref());
         if found != expected {
