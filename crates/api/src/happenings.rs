@@ -494,18 +494,7 @@ mod tests {
         };
         start(1);
         start(2);
-        let report = PageReport {
-            page: PageId::from_random(2),
-            extension: "700".parse().unwrap(),
-            talker: "desk".parse().unwrap(),
-            duration_ms: 1,
-            listeners: Vec::new(),
-        };
-        let ended = ZoneEvent::PageEnded {
-            account: id("one"),
-            report,
-        };
-        happenings.note(&ended, None, NOW);
+        happenings.note(&ended(2), None, NOW);
         for number in 3..=PAGES_MAX as u128 {
             start(number);
         }
@@ -514,6 +503,20 @@ mod tests {
         start(1_000);
         assert!(is_known(1) && !is_known(2) && is_known(1_000));
         assert!(happenings.page(&id("two"), &PageId::from_random(1)).is_none());
+    }
+
+    fn ended(page: u128) -> ZoneEvent {
+        let report = PageReport {
+            page: PageId::from_random(page),
+            extension: "700".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            duration_ms: 1,
+            listeners: Vec::new(),
+        };
+        ZoneEvent::PageEnded {
+            account: id("one"),
+            report,
+        }
     }
 
     fn raised(call: u128) -> ZoneEvent {
@@ -528,19 +531,8 @@ mod tests {
     #[test]
     fn what_a_zone_tells_again_is_noted_once() {
         let happenings = Happenings::default();
-        let report = PageReport {
-            page: PageId::from_random(1),
-            extension: "700".parse().unwrap(),
-            talker: "desk".parse().unwrap(),
-            duration_ms: 1,
-            listeners: Vec::new(),
-        };
-        let ended = ZoneEvent::PageEnded {
-            account: id("one"),
-            report,
-        };
         for now in [NOW, Timestamp(2_000)] {
-            for event in [raised(1), started(1), ended.clone()] {
+            for event in [raised(1), started(1), ended(1)] {
                 happenings.note(&event, Some("b"), now);
             }
         }

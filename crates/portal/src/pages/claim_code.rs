@@ -22,10 +22,7 @@ pub(super) async fn make(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    if !device.kind.is_provisioned() {
-        return Err(Problem::Missing);
-    }
+    let device = slots::provisioned_device(&mut scope, &id).await?;
     let code = chance::claim_code()?;
     let claim = claim_by(&code, &device.id, now());
     scope.add_claim_code(&claim).await?;
@@ -44,10 +41,7 @@ pub(super) async fn ask_revocation(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let device = slots::device(&mut reading.account(&by.account), &id).await?;
-    if !device.kind.is_provisioned() {
-        return Err(Problem::Missing);
-    }
+    let device = slots::provisioned_device(&mut reading.account(&by.account), &id).await?;
     let is_made_elsewhere = device.kind == DeviceType::Algo;
     let (button, lost) = if is_made_elsewhere {
         (
@@ -88,10 +82,7 @@ pub(super) async fn revoke(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let device = slots::device(&mut scope, &id).await?;
-    if !device.kind.is_provisioned() {
-        return Err(Problem::Missing);
-    }
+    let device = slots::provisioned_device(&mut scope, &id).await?;
     let count = scope.revoke_certificates_of_device(&device.id, now()).await?;
     review::block_all(&mut scope, &device).await?;
     let detail = format!("{} ({}), {count}", device.name, device.mac);

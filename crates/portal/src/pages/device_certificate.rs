@@ -79,10 +79,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let device = slots::device(&mut reading.account(&by.account), &id).await?;
-    if !device.kind.is_provisioned() {
-        return Err(Problem::Missing);
-    }
+    let device = slots::provisioned_device(&mut reading.account(&by.account), &id).await?;
     Ok(layout::page(StatusCode::OK, &Page::of(&site, &by, &device)))
 }
 
@@ -94,10 +91,7 @@ pub(super) async fn sign(
 ) -> Result<Response, Problem> {
     let by = &posted.by;
     let mut writing = site.store().write().await?;
-    let device = slots::device(&mut writing.account(&by.account), &id).await?;
-    if !device.kind.is_provisioned() {
-        return Err(Problem::Missing);
-    }
+    let device = slots::provisioned_device(&mut writing.account(&by.account), &id).await?;
     let pasted = posted.value("request");
     let request = match &posted.file {
         Some(file) if pasted.trim().is_empty() => &file.octets,

@@ -30,6 +30,15 @@ pub(super) async fn device(scope: &mut Scope<'_, '_>, id: &str) -> Result<Device
     scope.device(&id).await?.ok_or(Problem::Missing)
 }
 
+/// The device of a path, if it is one that fetches its configuration: the others have neither claim code nor certificate.
+pub(super) async fn provisioned_device(scope: &mut Scope<'_, '_>, id: &str) -> Result<Device, Problem> {
+    let device = device(scope, id).await?;
+    if !device.kind.is_provisioned() {
+        return Err(Problem::Missing);
+    }
+    Ok(device)
+}
+
 /// The slots of a device, in the order of their kinds and ports.
 pub(super) async fn slots(
     scope: &mut Scope<'_, '_>,
