@@ -7,12 +7,19 @@ use crate::provisioning::chain;
 
 /// In the audit: somebody asks for many devices and proves to be none.
 pub(crate) const PROBED: &str = "see many devices asked for without proof";
-/// In the audit: somebody guesses passwords, codes or links.
+/// In the audit: somebody guesses passwords or codes at the sign-in, or links of the first start.
 pub const GUESSED: &str = "see many wrong passwords";
 /// In the audit: somebody guesses the secrets of programs.
 pub const GUESSED_SECRETS: &str = "see many wrong secrets of API clients";
 /// In the audit: the extension of somebody is guessed at.
 pub const GUESSED_EXTENSION: &str = "see many wrong answers at a zone";
+
+/// In the audit: a device is put aside.
+pub(crate) const HELD: &str = "hold device";
+/// In the audit: the second certificate of a device is put aside.
+pub(crate) const SECOND_CERTIFICATE: &str = "hold second certificate";
+/// In the audit: a certificate is used from two addresses by turns.
+pub(crate) const TWO_ADDRESSES: &str = "see certificate at two addresses";
 
 /// Everything in the audit that somebody has to look at.
 const ALL: [&str; 7] = [
@@ -20,9 +27,9 @@ const ALL: [&str; 7] = [
     GUESSED,
     GUESSED_SECRETS,
     GUESSED_EXTENSION,
-    "hold device",
-    "hold second certificate",
-    "see certificate at two addresses",
+    HELD,
+    SECOND_CERTIFICATE,
+    TWO_ADDRESSES,
 ];
 
 /// How long an alarm is shown.

@@ -6,6 +6,7 @@ use model::inventory::{AuditEntry, Timestamp};
 
 use crate::engine::{Kind, Row, Value};
 use crate::history::AUDIT_MAX;
+use crate::history::audit_columns;
 use crate::seal::Sealer;
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError};
@@ -356,12 +357,7 @@ fn stored(row: Row) -> Result<Stored, StoreError> {
     let mut columns = Columns::of("audit", row);
     Ok(Stored {
         id: columns.integer()?,
-        entry: AuditEntry {
-            at: columns.moment()?,
-            by: columns.text()?,
-            action: columns.text()?,
-            detail: columns.text()?,
-        },
+        entry: audit_columns(&mut columns)?,
         link: linked_or_null(&mut columns)?,
     })
 }

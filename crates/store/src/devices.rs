@@ -67,23 +67,7 @@ impl Scope<'_, '_> {
                 AddDeviceError::Elsewhere { mac }
             });
         }
-        let values = [
-            device.id.as_str().into(),
-            self.id(),
-            device.name.as_str().into(),
-            device.description.as_str().into(),
-            mac.compact().into(),
-            device.kind.as_str().into(),
-            device.model.clone().into(),
-            device.firmware.clone().into(),
-            device.site.as_ref().map(|site| site.as_str()).into(),
-            crate::stored::moment(device.added_at),
-        ];
-        let sql = "INSERT INTO device SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
-                   WHERE $9 IS NULL OR EXISTS (SELECT 1 FROM site WHERE account = $2 AND id = $9)";
-        if self.transaction.execute(sql, &values).await? == 0 {
-            return Err(StoreError::Missing { what: "site" }.into());
-        }
+        self.add_devices(&[(device, None)]).await?;
         Ok(())
     }
 

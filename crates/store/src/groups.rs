@@ -87,17 +87,7 @@ impl Scope<'_, '_> {
             return Err(GroupError::TooMany);
         }
         self.take_number(&group.extension).await?;
-        let values = [
-            group.id.as_str().into(),
-            self.id(),
-            group.name.as_str().into(),
-            group.extension.as_str().into(),
-            urgency_word(group.urgency).into(),
-            pagers_word(&group.pagers).into(),
-        ];
-        let sql = "INSERT INTO page_group (id, account, name, extension, urgency, pagers) \
-                   VALUES ($1, $2, $3, $4, $5, $6)";
-        self.transaction.execute(sql, &values).await?;
+        self.put_groups(&[group]).await?;
         self.put_ends(group).await?;
         self.change_directory().await?;
         Ok(())

@@ -238,7 +238,11 @@ impl Scope<'_, '_> {
 }
 
 fn audit_entry(row: Row) -> Result<AuditEntry, StoreError> {
-    let mut columns = Columns::of("audit", row);
+    audit_columns(&mut Columns::of("audit", row))
+}
+
+/// The columns `at`, `by`, `action` and `detail`.
+pub(crate) fn audit_columns(columns: &mut Columns) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         at: columns.moment()?,
         by: columns.text()?,

@@ -32,22 +32,7 @@ impl Scope<'_, '_> {
     /// When its number is another's, its site is not the account's, or the database fails.
     pub async fn add_holder(&mut self, holder: &Holder) -> Result<(), NumberTaken> {
         self.take_number(&holder.extension).await?;
-        let values = [
-            holder.id.as_str().into(),
-            self.id(),
-            holder.kind.as_str().into(),
-            holder.name.as_str().into(),
-            holder.extension.as_str().into(),
-            holder.package.as_str().into(),
-            holder.country.to_string().into(),
-            holder.time_zone.as_str().into(),
-            holder.site.as_ref().map(|site| site.as_str()).into(),
-        ];
-        let sql = "INSERT INTO holder SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 \
-                   WHERE $9 IS NULL OR EXISTS (SELECT 1 FROM site WHERE account = $2 AND id = $9)";
-        if self.transaction.execute(sql, &values).await? == 0 {
-            return Err(StoreError::Missing { what: "site" }.into());
-        }
+        self.put_holders(&[holder]).await?;
         self.change_directory().await?;
         Ok(())
     }

@@ -27,30 +27,7 @@ impl Scope<'_, '_> {
     ///
     /// When the place is taken, device or holder are not the account's, or the database fails.
     pub async fn add_line(&mut self, line: &Line) -> Result<(), StoreError> {
-        let password = self
-            .transaction
-            .sealer()
-            .seal(&line.password, line.id.as_str())
-            .ok_or(StoreError::NoRandomness)?;
-        let values = [
-            line.id.as_str().into(),
-            self.id(),
-            line.device.as_str().into(),
-            line.place.kind().into(),
-            i64::from(line.place.port()).into(),
-            line.holder.as_str().into(),
-            line.user.as_str().into(),
-            line.authorization_id.as_str().into(),
-            word_of(line.algorithm).into(),
-            i64::from(line.generation.0).into(),
-            password.into(),
-        ];
-        let sql = "INSERT INTO line SELECT $1, $2, device.id, $4, $5, holder.id, $7, $8, $9, $10, $11 FROM device, holder \
-                   WHERE device.account = $2 AND device.id = $3 AND holder.account = $2 AND holder.id = $6";
-        if self.transaction.execute(sql, &values).await? == 0 {
-            let what = "device, user or common area";
-            return Err(StoreError::Missing { what });
-        }
+        self.put_lines(std::slice::from_ref(line)).await?;
         let sql = "DELETE FROM former_line WHERE sip_user = $1";
         self.transaction
             .execute(sql, &[line.user.as_str().into()])

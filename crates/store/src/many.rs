@@ -2,7 +2,7 @@
 //! calls has compared them with what this transaction sees, so that no rule is against any of them.
 
 use model::inventory::{
-    Device, GroupId, GroupMember, Holder, HolderId, LinePlace, PageGroup, Pagers, TemplateId,
+    Device, GroupId, GroupMember, Holder, HolderId, Line, LinePlace, PageGroup, Pagers, TemplateId,
 };
 use model::{DeviceId, Secret, SlotKind};
 
@@ -67,13 +67,13 @@ const NUMBERS: Statement = Statement {
 const HOLDERS: Statement = Statement {
     columns: &[
         "id",
-        "kind",
         "name",
-        "extension",
         "package",
         "country",
         "time_zone",
         "site",
+        "kind",
+        "extension",
     ],
     sql: "INSERT INTO holder SELECT given.id, scope.account, given.kind, given.name, given.extension, given.package, given.country, \
           given.time_zone, given.site FROM scope, given \
@@ -90,11 +90,11 @@ const DEVICES: Statement = Statement {
         "id",
         "name",
         "description",
+        "site",
         "mac",
         "kind",
         "model",
         "firmware",
-        "site",
         "added_at",
     ],
     sql: "INSERT INTO device SELECT given.id, scope.account, given.name, given.description, given.mac, given.kind, given.model, \
@@ -204,23 +204,21 @@ impl Scope<'_, '_> {
             .map(|holder| vec![holder.extension.as_str().into()])
             .collect();
         self.given(&NUMBERS, &numbers).await?;
+        self.put_holders(holders).await?;
+        self.change_directory().await
+    }
+
+    /// Puts users and common areas beside their numbers.
+    pub(crate) async fn put_holders(&mut self, holders: &[&Holder]) -> Result<(), StoreError> {
         let rows: Vec<Vec<Value>> = holders
             .iter()
             .map(|holder| {
-                vec![
-                    holder.id.as_str().into(),
-                    holder.kind.as_str().into(),
-                    holder.name.as_str().into(),
-                    holder.extension.as_str().into(),
-                    holder.package.as_str().into(),
-                    holder.country.to_string().into(),
-                    holder.time_zone.as_str().into(),
-                    holder.site.as_ref().map(|site| site.as_str()).into(),
-                ]
+                let mut row = changeable_of_holder(holder);
+                row.extend([holder.kind.as_str().into(), holder.extension.as_str().into()]);
+                row
             })
             .collect();
-        self.given_all(&HOLDERS, &rows, "site").await?;
-        self.change_directory().await
+        self.given_all(&HOLDERS, &rows, "site").await
     }
 
     /// Changes users and common areas that keep their numbers.
@@ -231,16 +229,7 @@ impl Scope<'_, '_> {
     pub async fn update_holders(&mut self, holders: &[&Holder]) -> Result<(), StoreError> {
         let rows: Vec<Vec<Value>> = holders
             .iter()
-            .map(|holder| {
-                vec![
-                    holder.id.as_str().into(),
-                    holder.name.as_str().into(),
-                    holder.package.as_str().into(),
-                    holder.country.to_string().into(),
-                    holder.time_zone.as_str().into(),
-                    holder.site.as_ref().map(|site| site.as_str()).into(),
-                ]
-            })
+            .map(|holder| changeable_of_holder(holder))
             .collect();
         let what = "user, common area or site";
         self.given_all(&CHANGED_HOLDERS, &rows, what).await?;
@@ -259,17 +248,15 @@ impl Scope<'_, '_> {
         let rows: Vec<Vec<Value>> = devices
             .iter()
             .map(|(device, _)| {
-                vec![
-                    device.id.as_str().into(),
-                    device.name.as_str().into(),
-                    device.description.as_str().into(),
+                let mut row = changeable_of_device(device);
+                row.extend([
                     device.mac.compact().into(),
                     device.kind.as_str().into(),
                     device.model.clone().into(),
                     device.firmware.clone().into(),
-                    device.site.as_ref().map(|site| site.as_str()).into(),
                     moment(device.added_at),
-                ]
+                ]);
+                row
             })
             .collect();
         self.given_all(&DEVICES, &rows, "site").await?;
@@ -287,14 +274,7 @@ impl Scope<'_, '_> {
     ) -> Result<(), StoreError> {
         let rows: Vec<Vec<Value>> = devices
             .iter()
-            .map(|(device, _)| {
-                vec![
-                    device.id.as_str().into(),
-                    device.name.as_str().into(),
-                    device.description.as_str().into(),
-                    device.site.as_ref().map(|site| site.as_str()).into(),
-                ]
-            })
+            .map(|(device, _)| changeable_of_device(device))
             .collect();
         let what = "device or site";
         self.given_all(&CHANGED_DEVICES, &rows, what).await?;
@@ -325,15 +305,24 @@ impl Scope<'_, '_> {
     ///
     /// When a device, user or common area is not the account's, the database fails, or the system gives no random numbers.
     pub async fn place_all(&mut self, placings: &[Placing<'_>]) -> Result<(), StoreError> {
-        let mut rows: Vec<Vec<Value>> = Vec::with_capacity(placings.len());
-        for placing in placings {
-            let line = drawn_line(
+        let drawn = |placing: &Placing<'_>| {
+            drawn_line(
                 placing.device,
                 placing.holder,
                 placing.place,
                 placing.password.clone(),
-            )?;
-            let sealer = self.transaction.sealer();
+            )
+        };
+        let lines: Vec<Line> = placings.iter().map(drawn).collect::<Result<_, StoreError>>()?;
+        self.put_lines(&lines).await?;
+        self.change_directory().await
+    }
+
+    /// Puts lines in their places.
+    pub(crate) async fn put_lines(&mut self, lines: &[Line]) -> Result<(), StoreError> {
+        let sealer = self.transaction.sealer();
+        let mut rows: Vec<Vec<Value>> = Vec::with_capacity(lines.len());
+        for line in lines {
             let password = sealer
                 .seal(&line.password, line.id.as_str())
                 .ok_or(StoreError::NoRandomness)?;
@@ -350,9 +339,7 @@ impl Scope<'_, '_> {
                 password.into(),
             ]);
         }
-        let what = "device, user or common area";
-        self.given_all(&LINES, &rows, what).await?;
-        self.change_directory().await
+        self.given_all(&LINES, &rows, "device, user or common area").await
     }
 
     /// Adds page groups whose numbers nobody has, with nobody in them, for a caller who has seen that there are not too many.
@@ -366,6 +353,12 @@ impl Scope<'_, '_> {
             .map(|group| vec![group.extension.as_str().into()])
             .collect();
         self.given(&NUMBERS, &numbers).await?;
+        self.put_groups(groups).await?;
+        self.change_directory().await
+    }
+
+    /// Puts page groups beside their numbers, with nobody in them.
+    pub(crate) async fn put_groups(&mut self, groups: &[&PageGroup]) -> Result<(), StoreError> {
         let rows: Vec<Vec<Value>> = groups
             .iter()
             .map(|group| {
@@ -379,7 +372,7 @@ impl Scope<'_, '_> {
             })
             .collect();
         self.given(&GROUPS, &rows).await?;
-        self.change_directory().await
+        Ok(())
     }
 
     /// Puts members in page groups that do not have them and have room.
@@ -454,6 +447,28 @@ impl Scope<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// What can be changed of a user or common area, behind what it is found by.
+fn changeable_of_holder(holder: &Holder) -> Vec<Value> {
+    vec![
+        holder.id.as_str().into(),
+        holder.name.as_str().into(),
+        holder.package.as_str().into(),
+        holder.country.to_string().into(),
+        holder.time_zone.as_str().into(),
+        holder.site.as_ref().map(|site| site.as_str()).into(),
+    ]
+}
+
+/// What can be changed of a device, behind what it is found by.
+fn changeable_of_device(device: &Device) -> Vec<Value> {
+    vec![
+        device.id.as_str().into(),
+        device.name.as_str().into(),
+        device.description.as_str().into(),
+        device.site.as_ref().map(|site| site.as_str()).into(),
+    ]
 }
 
 fn check(touched: u64, given: usize, what: &'static str) -> Result<(), StoreError> {

@@ -80,8 +80,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default limits for a zone with this many pairs of media ports. An eighth of them at most is for talkers that are asked
-    /// for a PIN. One page takes at most half of the others, and as many are kept for an alert, so that a full alert goes out
+    /// The default limits for a zone with this many pairs of media ports. An eighth of them, but two at least, is for talkers that
+    /// are asked for a PIN. One page takes at most half of the others, and as many are kept for an alert, so that a full alert goes out
     /// beside whatever else is under way. Fewer than [`PORT_PAIRS_MIN`] carry no page.
     #[must_use]
     pub fn within(port_pairs: usize) -> Self {

@@ -67,9 +67,8 @@ impl OwnZone {
         registrations.name_own(&config.name, epoch, timestamp(SystemTime::now()));
         let registrations = Arc::clone(registrations);
         let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
-        let mut listeners = zone.bound().iter();
-        let tls = listeners.find(|bound| bound.transport == Transport::Tls);
-        let booth = tls.map(|tls| Booth::new(talkers.clone(), &domain, tls.local, zone.subscribe()));
+        let booth =
+            tls_listener(&zone).map(|tls| Booth::new(talkers.clone(), &domain, tls, zone.subscribe()));
         let talk = booth.transpose()?.map(Booth::open);
         Ok(Self {
             zone,
@@ -99,9 +98,7 @@ impl OwnZone {
 
     /// Its listener for devices.
     pub(super) fn tls_listener(&self) -> Option<SocketAddr> {
-        let mut listeners = self.zone.bound().iter();
-        let tls = listeners.find(|bound| bound.transport == Transport::Tls);
-        tls.map(|bound| bound.local)
+        tls_listener(&self.zone)
     }
 
     /// Waits until it has gone, for whoever only borrows it; [`ended`](Self::ended) says why.
@@ -144,6 +141,13 @@ pub(super) fn tls(
         &hosts,
         ClientCertificates::NotAsked,
     )?))
+}
+
+/// The listener of a zone for devices.
+fn tls_listener(zone: &Zone) -> Option<SocketAddr> {
+    let mut listeners = zone.bound().iter();
+    let tls = listeners.find(|bound| bound.transport == Transport::Tls);
+    tls.map(|bound| bound.local)
 }
 
 /// Notes who is registered, and logs what happens, until the zone has ended.

@@ -43,11 +43,10 @@ impl Standby {
         if snapshot.account != foundation.config.account.id {
             return Ok(None);
         }
-        let domain = snapshot.domain.clone();
         let tls = own_zone::tls(
             foundation.config,
             zone_config,
-            &domain,
+            &snapshot.domain,
             &mut foundation.certificates,
         )?;
         let zone = OwnZone::start(zone_config, tls, snapshot, &foundation.registrations).await?;
@@ -59,6 +58,7 @@ impl Standby {
         ));
         Ok(Some(Self { zone, front }))
     }
+
     /// Starts the rest of the service around what runs, as soon as there is a database and all else. Why there is not is told of once,
     /// until it is for another reason: whatever it is, what runs goes on.
     pub(super) async fn rest(&self, foundation: &mut Foundation<'_>) -> Rest {

@@ -104,14 +104,13 @@ impl Fields {
     /// What holds for the account stands there already.
     fn with_defaults(self, defaults: &HolderDefaults) -> Self {
         let Self([name, extension, package, country, time_zone, site]) = self;
-        let default_country = defaults.country.map(|country| country.to_string());
-        let default_zone = defaults.time_zone.as_ref().map_or("", TimeZone::as_str);
+        let (default_country, default_zone) = words_of(defaults);
         Self([
             name,
             extension,
             package,
-            country.filled(&default_country.unwrap_or_default()),
-            time_zone.filled(default_zone),
+            country.filled(&default_country),
+            time_zone.filled(&default_zone),
             site,
         ])
     }
@@ -191,6 +190,13 @@ pub(super) const fn list_of(kind: HolderKind) -> &'static str {
         HolderKind::User => "/users",
         HolderKind::CommonArea => "/common-areas",
     }
+}
+
+/// Country and time zone as they are typed, empty where there is none.
+pub(super) fn words_of(defaults: &HolderDefaults) -> (String, String) {
+    let country = defaults.country.map(|country| country.to_string());
+    let zone = defaults.time_zone.as_ref().map(ToString::to_string);
+    (country.unwrap_or_default(), zone.unwrap_or_default())
 }
 
 pub(super) async fn show_user(

@@ -11,6 +11,7 @@ use store::Transaction;
 use super::changed::changed;
 use super::form::{Choice, Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
+use super::holder_new::words_of;
 use super::holder_new::{COUNTRIES, TIME_ZONES};
 use super::layout::{Frame, SETTINGS};
 use super::problem::Problem;
@@ -62,7 +63,7 @@ impl Fields {
     fn of(settings: &Settings) -> Self {
         let account = &settings.account;
         let Self([name, id, domain, country, time_zone, allows, second_factor]) = Self::new(account);
-        let (default_country, default_zone) = words(&settings.defaults);
+        let (default_country, default_zone) = words_of(&settings.defaults);
         let required: &[&str] = if settings.requires_second_factor {
             &[REQUIRED]
         } else {
@@ -207,13 +208,6 @@ fn optional<T, E: ToString>(
     field.take(parsed).map(Some)
 }
 
-/// Defaults as they are typed.
-fn words(defaults: &HolderDefaults) -> (String, String) {
-    let country = defaults.country.map(|country| country.to_string());
-    let zone = defaults.time_zone.as_ref().map(ToString::to_string);
-    (country.unwrap_or_default(), zone.unwrap_or_default())
-}
-
 /// Who the administrators are, and how they sign in, is an owner's.
 fn may_require(by: &Visitor) -> bool {
     by.administrator.role == Role::Owner
@@ -255,8 +249,8 @@ pub(super) async fn save(
 fn changes(before: &Settings, after: &Settings) -> String {
     let word = |is_given| if is_given { "yes" } else { "no" }.to_owned();
     let (was, is) = (&before.account, &after.account);
-    let (country_before, zone_before) = words(&before.defaults);
-    let (country_after, zone_after) = words(&after.defaults);
+    let (country_before, zone_before) = words_of(&before.defaults);
+    let (country_after, zone_after) = words_of(&after.defaults);
     let mut pairs = vec![
         ("Account Name", was.name.to_string(), is.name.to_string()),
         ("Default Country/Region", country_before, country_after),

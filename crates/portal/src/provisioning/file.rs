@@ -19,7 +19,7 @@ use super::names::{NAME_LENGTH_MAX, Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
 use super::review::{self, Doubt, Mismatch, ShownNow};
 use super::{Server, sha256};
-use crate::check;
+use crate::{alarms, check};
 
 /// How our endpoints begin the header in which they say what they are.
 const OWN_AGENT: &str = "Oyez-Endpoint/";
@@ -321,7 +321,7 @@ impl Asking<'_> {
         if review::begins_turns(&before, &attempt) {
             let detail = format!("{} ({}), last from {}", device.name, device.mac, attempt.source);
             let mut scope = transaction.account(account);
-            review::alarm(&mut scope, attempt.at, "see certificate at two addresses", detail).await?;
+            review::alarm(&mut scope, attempt.at, alarms::TWO_ADDRESSES, detail).await?;
         }
         Ok(())
     }

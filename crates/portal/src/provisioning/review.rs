@@ -79,7 +79,7 @@ pub(super) async fn doubt(
     scope.set_shown_certificate(&device.id, &kept).await?;
     if is_news {
         let detail = format!("{} ({}), shown from {}", device.name, device.mac, shown.source);
-        alarm(scope, shown.at, "hold second certificate", detail).await?;
+        alarm(scope, shown.at, alarms::SECOND_CERTIFICATE, detail).await?;
     }
     Ok(match standing {
         Standing::Good | Standing::Accepted => None,
@@ -194,7 +194,7 @@ async fn put_aside(
     let detail = format!("{} ({}): {why}", device.name, device.mac);
     let is_new = scope.hold_device(&device.id, &HeldDevice { at, why }).await?;
     if is_new {
-        alarm(scope, at, "hold device", detail).await?;
+        alarm(scope, at, alarms::HELD, detail).await?;
     }
     Ok(is_new)
 }

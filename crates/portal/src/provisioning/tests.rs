@@ -204,11 +204,11 @@ impl Bench {
         (head.lines().next().unwrap().to_owned(), body.to_owned())
     }
 
-    /// Fetches a file without a certificate, and gives everything that was said.
-    async fn fetch_octets(&self, file: &str) -> Vec<u8> {
+    /// Fetches a file with a certificate or without, and gives everything that was said.
+    async fn fetch_octets(&self, shown: Option<&Identity>, file: &str) -> Vec<u8> {
         let address = self.listener.address();
         let stream = TcpStream::connect(address).await.unwrap();
-        let connector = TlsConnector::from(self.client(None));
+        let connector = TlsConnector::from(self.client(shown.cloned()));
         let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
         let request = format!("GET /{file} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();

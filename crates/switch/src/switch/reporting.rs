@@ -5,7 +5,6 @@ use std::time::Instant;
 use model::SipUser;
 use model::directory::{Applied, Update};
 use model::status::{AccountStatus, OngoingPage, RegisteredUser, SipTransport, ZoneEvent, ZoneStatus};
-
 use sip::flow::{Flow, Transport};
 
 use super::Switch;
@@ -83,7 +82,7 @@ impl Switch {
                 page: report.page,
                 extension: report.extension,
                 talker: report.talker,
-                listeners: u64::try_from(report.listeners.len()).unwrap_or(u64::MAX),
+                listeners: count(report.listeners.len()),
             }
         });
         ongoing.collect()

@@ -2,12 +2,6 @@
 
 use super::*;
 
-async fn last_detail(visit: &Visit) -> String {
-    let mut reading = visit.store.read().await.unwrap();
-    let entries = reading.account(&one()).audit(1).await.unwrap();
-    entries.first().unwrap().detail.clone()
-}
-
 #[tokio::test]
 async fn the_account_is_renamed_and_what_was_wrong_is_marked() {
     let visit = Visit::of(Role::Admin).await;
@@ -34,7 +28,7 @@ async fn the_account_is_renamed_and_what_was_wrong_is_marked() {
     assert!(visit.get("/settings").await.text.contains("value=\"Two Ltd\""));
     assert_eq!(visit.audit().await, ["change account settings"]);
     assert_eq!(
-        last_detail(&visit).await,
+        visit.last_detail().await,
         "One Ltd: Account Name \"One Ltd\" → \"Two Ltd\""
     );
 }
@@ -106,7 +100,7 @@ async fn generic_devices_are_added_as_long_as_the_settings_allow_them() {
         "{}",
         refused.text
     );
-    assert!(last_detail(&visit).await.contains("\"yes\" → \"no\""));
+    assert!(visit.last_detail().await.contains("\"yes\" → \"no\""));
 }
 
 #[tokio::test]
@@ -141,7 +135,7 @@ async fn a_new_common_area_is_offered_the_country_and_time_zone_of_the_account()
         .await;
 
     assert_eq!(
-        last_detail(&visit).await,
+        visit.last_detail().await,
         "One Ltd: Default Country/Region \"\" → \"CA\", Default Time Zone \"\" → \"America/Vancouver\""
     );
     for path in ["/settings", "/common-areas/add", "/users/add"] {

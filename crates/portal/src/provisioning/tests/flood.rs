@@ -13,14 +13,7 @@ const UNKNOWN: &str = "algom0022EE0A0BFF.conf";
 impl Bench {
     /// Everything that is said to whoever asks for a file, but for the time.
     async fn said(&self, shown: Option<&Identity>, file: &str) -> String {
-        let address = self.listener.address();
-        let stream = TcpStream::connect(address).await.unwrap();
-        let connector = TlsConnector::from(self.client(shown.cloned()));
-        let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
-        let request = format!("GET /{file} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut said = Vec::new();
-        let _is_closed = stream.read_to_end(&mut said).await.is_ok();
+        let said = self.fetch_octets(shown, file).await;
         let said = String::from_utf8(said).unwrap();
         let lines = said.split_inclusive("\r\n");
         lines.filter(|line| !line.starts_with("date:")).collect()

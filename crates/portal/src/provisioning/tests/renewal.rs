@@ -127,7 +127,7 @@ async fn what_was_taken_back_stands_in_the_list_that_anybody_may_have() {
     assert_eq!(revoked.await.unwrap(), 1);
     writing.commit().await.unwrap();
 
-    let list = bench.fetch_octets("revoked.crl").await;
+    let list = bench.fetch_octets(None, "revoked.crl").await;
 
     assert!(list.windows(own.serial.len()).any(|octets| octets == own.serial));
 }
