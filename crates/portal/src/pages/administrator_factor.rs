@@ -21,10 +21,10 @@ pub(super) async fn ask(
     let mut scope = reading.account(&by.account);
     let somebody = find(&mut scope, &id).await?;
     if is_own(&by, &somebody) {
-        return Ok(own());
+        return Ok(own(&by));
     }
     if scope.second_factor(&somebody.id).await?.is_none() {
-        return Ok(none(&somebody));
+        return Ok(none(&by, &somebody));
     }
     let page = Confirm {
         frame: Frame::new(
@@ -56,10 +56,10 @@ pub(super) async fn take_away(
     let mut scope = writing.account(&by.account);
     let somebody = find(&mut scope, &id).await?;
     if is_own(by, &somebody) {
-        return Ok(own());
+        return Ok(own(by));
     }
     if !scope.remove_second_factor(&somebody.id).await? {
-        return Ok(none(&somebody));
+        return Ok(none(by, &somebody));
     }
     by.note(&mut writing, "take second factor away", somebody.email)
         .await?;
@@ -72,12 +72,14 @@ fn is_own(by: &Visitor, somebody: &Administrator) -> bool {
 }
 
 /// One's own is proved before it is turned off.
-fn own() -> Response {
+fn own(by: &Visitor) -> Response {
     let text = "Turn your own second factor off on its page, with a code.";
-    not_yet(text, SECOND_FACTOR, "To your second factor")
+    let frame = Frame::new(by, "Your own second factor", ADMINISTRATORS);
+    not_yet(frame, text, (SECOND_FACTOR, "To your second factor"))
 }
 
-fn none(somebody: &Administrator) -> Response {
+fn none(by: &Visitor, somebody: &Administrator) -> Response {
     let text = format!("{} has no second factor.", somebody.email);
-    not_yet(&text, ADMINISTRATORS, "To the administrators")
+    let frame = Frame::new(by, format!("Second factor of {}", somebody.email), ADMINISTRATORS);
+    not_yet(frame, &text, (ADMINISTRATORS, "To the administrators"))
 }

@@ -190,9 +190,11 @@ pub(super) async fn show_one(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let somebody = find(&mut reading.account(&by.account), &id).await?;
+    let mut scope = reading.account(&by.account);
+    let somebody = find(&mut scope, &id).await?;
+    let is_last = is_last_owner(&mut scope, &somebody).await?;
     let field = role_field().filled(somebody.role.as_str());
-    Ok(role_page(&by, &somebody, field).answer())
+    Ok(role_page(&by, &somebody, is_last, field).answer())
 }
 
 pub(super) async fn save(
@@ -204,13 +206,14 @@ pub(super) async fn save(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let somebody = find(&mut scope, &id).await?;
+    let is_last = is_last_owner(&mut scope, &somebody).await?;
     let mut field = role_field().typed(&posted);
     let Some(role) = field.take(parse_role(&field.value)) else {
-        return Ok(role_page(by, &somebody, field).answer());
+        return Ok(role_page(by, &somebody, is_last, field).answer());
     };
-    if role != Role::Owner && is_last_owner(&mut scope, &somebody).await? {
+    if role != Role::Owner && is_last {
         field.refuse("this is the last owner who can sign in; make somebody else an owner first");
-        return Ok(role_page(by, &somebody, field).answer());
+        return Ok(role_page(by, &somebody, is_last, field).answer());
     }
     scope.set_role(&somebody.id, role).await?;
     let detail = format!(
@@ -233,16 +236,25 @@ pub(super) async fn ask_removal(
     let mut scope = reading.account(&by.account);
     let somebody = find(&mut scope, &id).await?;
     if is_last_owner(&mut scope, &somebody).await? {
-        return Ok(last_owner());
+        return Ok(last_owner(&by));
     }
     let path = format!("{ADMINISTRATORS}/{}", somebody.id);
-    let frame = Frame::new(&by, format!("Remove {}", somebody.email), ADMINISTRATORS);
-    let question = format!(
-        "Remove {}? They are signed out, and cannot sign in any more.",
-        somebody.email
-    );
-    let page = Confirm::removal(frame, question, Vec::new(), path);
-    Ok(page.answer())
+    let email = &somebody.email;
+    let (title, question) = if somebody.id == by.administrator.id {
+        (
+            "Remove yourself".to_owned(),
+            format!(
+                "This is you ({email}). You are signed out at once, and only another owner can let you in again."
+            ),
+        )
+    } else {
+        (
+            format!("Remove {email}"),
+            format!("Remove {email}? They are signed out, and cannot sign in any more."),
+        )
+    };
+    let frame = Frame::new(&by, title, ADMINISTRATORS);
+    Ok(Confirm::removal(frame, question, Vec::new(), path).answer())
 }
 
 pub(super) async fn remove(
@@ -255,7 +267,7 @@ pub(super) async fn remove(
     let mut scope = writing.account(&by.account);
     let somebody = find(&mut scope, &id).await?;
     if is_last_owner(&mut scope, &somebody).await? {
-        return Ok(last_owner());
+        return Ok(last_owner(by));
     }
     scope.remove_administrator(&somebody.id).await?;
     by.note(&mut writing, "remove administrator", somebody.email)
@@ -278,9 +290,10 @@ async fn is_last_owner(scope: &mut Scope<'_, '_>, somebody: &Administrator) -> R
     Ok(somebody.role == Role::Owner && !has_other)
 }
 
-fn last_owner() -> Response {
+fn last_owner(by: &Visitor) -> Response {
     let text = "This is the last owner who can sign in. Make somebody else an owner first.";
-    not_yet(text, ADMINISTRATORS, "To the administrators")
+    let frame = Frame::new(by, "Cannot be removed yet", ADMINISTRATORS);
+    not_yet(frame, text, (ADMINISTRATORS, "To the administrators"))
 }
 
 async fn invite(scope: &mut Scope<'_, '_>, id: &AdministratorId) -> Result<String, Problem> {
@@ -301,7 +314,8 @@ fn invitation(by: &Visitor, somebody: &Administrator, headers: &HeaderMap, token
     layout::page(StatusCode::OK, &page)
 }
 
-fn role_page(by: &Visitor, somebody: &Administrator, field: Field) -> FormPage {
+/// The form; whoever is the last owner cannot be removed.
+fn role_page(by: &Visitor, somebody: &Administrator, is_last: bool, field: Field) -> FormPage {
     let path = format!("{ADMINISTRATORS}/{}", somebody.id);
     FormPage {
         frame: Frame::new(by, format!("Change {}", somebody.email), ADMINISTRATORS),
@@ -310,6 +324,6 @@ fn role_page(by: &Visitor, somebody: &Administrator, field: Field) -> FormPage {
         back: ADMINISTRATORS.to_owned(),
         hidden: Vec::new(),
         fields: vec![field],
-        removal: Some(format!("{path}/remove")),
+        removal: (!is_last).then(|| format!("{path}/remove")),
     }
 }

@@ -56,7 +56,12 @@ pub(super) async fn show(
     if !device.kind.is_provisioned() {
         let text = "A generic device is configured by hand, and fetches no file.";
         let path = format!("/devices/{}", device.id);
-        return Ok(not_yet(text, &path, "Back to the device"));
+        let frame = Frame::new(
+            &by,
+            format!("Configuration of {}", device.name),
+            PHONES_AND_DEVICES,
+        );
+        return Ok(not_yet(frame, text, (&path, "Back to the device")));
     }
     let own = scope.template_of_device(&device.id).await?;
     let template = match asked.template.as_deref() {

@@ -12,6 +12,7 @@ use super::confirm::Confirm;
 use super::form::{Control, Field, FormPage};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
+use super::line::place_name;
 use super::optional_choice::{chosen, label_of, may_have_template, offered, site_field, template_field};
 use super::problem::{Problem, not_yet};
 use super::{resync, slots};
@@ -158,19 +159,28 @@ pub(super) async fn ask_removal(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
-    if !scope.lines_of_device(&device.id).await?.is_empty() {
-        return Ok(assigned(&device));
-    }
+    let mut held = scope.held_lines_of_device(&device.id).await?;
+    held.sort_by_key(|(line, _)| line.place);
+    let lines = held.iter().map(|(line, holder)| {
+        format!(
+            "its extension {} ({}) at {}, with its credentials",
+            holder.extension,
+            holder.name,
+            place_name(line.place)
+        )
+    });
+    let mut along: Vec<String> = lines.collect();
+    along.push(
+        "its claim code and the certificates that were issued to it: to come back it has to be enrolled anew"
+            .to_owned(),
+    );
     let path = format!("/devices/{}", device.id);
     let frame = Frame::new(&by, format!("Remove {}", device.name), PHONES_AND_DEVICES);
     let question = format!(
         "Remove {} with MAC address {}? This goes along:",
         device.name, device.mac
     );
-    let page = Confirm::removal(frame, question, vec![
-            "its claim code and the certificates that were issued to it: to come back it has to be enrolled anew".to_owned(),
-        ], path);
-    Ok(page.answer())
+    Ok(Confirm::removal(frame, question, along, path).answer())
 }
 
 pub(super) async fn remove(
@@ -182,21 +192,35 @@ pub(super) async fn remove(
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
-    match scope.remove_device(&device.id).await {
-        Ok(_) => {}
-        Err(RemoveDeviceError::Assigned) => return Ok(assigned(&device)),
+    let had_lines = match remove_with_lines(&mut scope, &device).await {
+        Ok(had_lines) => had_lines,
         Err(RemoveDeviceError::Store(error)) => return Err(error.into()),
-    }
+        Err(error @ RemoveDeviceError::Assigned) => {
+            let frame = Frame::new(by, "Cannot be removed yet", PHONES_AND_DEVICES);
+            let path = format!("/devices/{}", device.id);
+            return Ok(not_yet(frame, &error.to_string(), (&path, "Back to the device")));
+        }
+    };
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "remove device", detail).await?;
     writing.commit().await?;
-    Ok(Redirect::to("/devices/unassigned").into_response())
+    let list = if had_lines {
+        "/devices"
+    } else {
+        "/devices/unassigned"
+    };
+    Ok(Redirect::to(list).into_response())
 }
 
-fn assigned(device: &Device) -> Response {
-    not_yet(
-        "Extensions are assigned to this device. Remove them from it first, under Extension Assignment; then it can be removed.",
-        &format!("/devices/{}/extensions", device.id),
-        "To its Extension Assignment",
-    )
+/// Removes a device, and from it whatever is assigned to it; says whether something was.
+pub(super) async fn remove_with_lines(
+    scope: &mut Scope<'_, '_>,
+    device: &Device,
+) -> Result<bool, RemoveDeviceError> {
+    let lines = scope.lines_of_device(&device.id).await?;
+    for line in &lines {
+        scope.remove_line(&line.id).await?;
+    }
+    scope.remove_device(&device.id).await?;
+    Ok(!lines.is_empty())
 }

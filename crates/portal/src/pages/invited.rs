@@ -103,7 +103,7 @@ fn own_fields() -> [Field; 3] {
 fn own_page(by: &Visitor, fields: [Field; 3]) -> FormPage {
     FormPage {
         frame: Frame::new(by, "Change your password", "/password").with_tabs(OWN_TABS),
-        introduction: "You are signed out everywhere else.",
+        introduction: "Saving signs you out everywhere else.",
         action: "/password".to_owned(),
         back: "/".to_owned(),
         hidden: Vec::new(),

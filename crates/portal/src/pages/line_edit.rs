@@ -24,7 +24,7 @@ pub(super) async fn ask_rotation(
     let mut scope = reading.account(&by.account);
     let (device, slot) = find(&site, &mut scope, (&id, &line)).await?;
     if slot.has_earlier_password {
-        return Ok(end_first(&device));
+        return Ok(end_first(&by, &device));
     }
     let next = if device.kind.is_provisioned() {
         "The device fetches the new password with its configuration; Resync on its page asks it to."
@@ -66,7 +66,7 @@ pub(super) async fn rotate(
     let password = Secret::new(chance::password()?);
     match scope.rotate_line(&slot.line.id, &password).await {
         Ok(_) => {}
-        Err(RotateLineError::EarlierIsGood) => return Ok(end_first(&device)),
+        Err(RotateLineError::EarlierIsGood) => return Ok(end_first(by, &device)),
         Err(RotateLineError::Store(error)) => return Err(error.into()),
     }
     let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
@@ -151,10 +151,11 @@ async fn find(
 }
 
 /// The answer to another rotation while the password before the last is good.
-fn end_first(device: &Device) -> Response {
+fn end_first(by: &Visitor, device: &Device) -> Response {
     let text = "A new password was made before, and the one that came before it is good beside it. See that the device is registered \
                 with the new one, and end the earlier one first; then make another.";
-    not_yet(text, &extensions_of(device), "To its extensions")
+    let frame = Frame::new(by, "No other password yet", PHONES_AND_DEVICES);
+    not_yet(frame, text, (&extensions_of(device), "To its extensions"))
 }
 
 fn extensions_of(device: &Device) -> String {

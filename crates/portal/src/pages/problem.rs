@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::{NumberTaken, StoreError};
 
-use super::layout;
+use super::layout::{self, Frame};
 use crate::provisioning::chain;
 
 /// When a program that has met no database may ask again.
@@ -96,14 +96,20 @@ pub(super) fn failure(status: StatusCode, title: &str, text: &str) -> Response {
     )
 }
 
+/// A page of the portal that says one thing.
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct Notice<'a> {
+    frame: Frame,
+    text: &'a str,
+    /// Where it goes on, and what the link says.
+    way_out: (&'a str, &'a str),
+}
+
 /// The answer to what has to wait for something else, with the way there.
-pub(super) fn not_yet(text: &str, path: &str, words: &str) -> Response {
-    let message = Message {
-        title: "Not yet",
-        text,
-        way_out: (path, words),
-    };
-    layout::page(StatusCode::CONFLICT, &message)
+pub(super) fn not_yet(frame: Frame, text: &str, way_out: (&str, &str)) -> Response {
+    let notice = Notice { frame, text, way_out };
+    layout::page(StatusCode::CONFLICT, &notice)
 }
 
 /// The answer to what no page of the asker's session has sent.

@@ -12,7 +12,8 @@ use store::{Scope, StoreError};
 use tokio::sync::oneshot;
 
 use super::Site;
-use super::gate::Posted;
+use super::gate::{Posted, Visitor};
+use super::layout::{Frame, PHONES_AND_DEVICES};
 use super::problem::{Problem, not_yet};
 use super::slots;
 
@@ -49,7 +50,7 @@ async fn ask(site: &Site, posted: &Posted, id: &str, restarts: bool) -> Result<R
     let users = users(&mut scope, &device).await?;
     drop(reading);
     if site.setup().resyncs.is_none() {
-        return Ok(not_yet(&Unasked::NoZone.to_string(), &path, "Back to the device"));
+        return Ok(not_asked(by, &device, Unasked::NoZone));
     }
     let action = if restarts { "restart" } else { "resync" };
     // It is written down before it is done: what restarts a device is known even if this process ends meanwhile.
@@ -60,9 +61,15 @@ async fn ask(site: &Site, posted: &Posted, id: &str, restarts: bool) -> Result<R
     Ok(
         match Resync::ask(site.setup().resyncs.as_ref(), users, restarts).await {
             Ok(()) => Redirect::to(&format!("{path}?asked={action}")).into_response(),
-            Err(unasked) => not_yet(&unasked.to_string(), &path, "Back to the device"),
+            Err(unasked) => not_asked(by, &device, unasked),
         },
     )
+}
+
+fn not_asked(by: &Visitor, device: &Device, unasked: Unasked) -> Response {
+    let frame = Frame::new(by, format!("{} was not asked", device.name), PHONES_AND_DEVICES);
+    let path = format!("/devices/{}", device.id);
+    not_yet(frame, &unasked.to_string(), (&path, "Back to the device"))
 }
 
 /// Why a device was not asked, beside the name of one of many.

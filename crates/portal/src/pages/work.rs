@@ -180,12 +180,9 @@ impl Drop for Doing {
 }
 
 /// The answer while there are too many.
-pub(super) fn too_many(back: &str) -> Response {
-    not_yet(
-        "Other changes of many rows are being made. Wait until they are done, and do this again.",
-        back,
-        "Back",
-    )
+pub(super) fn too_many(frame: Frame, back: &str) -> Response {
+    let text = "Other changes of many rows are being made. Wait until they are done, and do this again.";
+    not_yet(frame, text, (back, "Back"))
 }
 
 #[derive(Template)]

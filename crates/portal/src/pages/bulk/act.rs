@@ -3,6 +3,7 @@
 use model::inventory::{Device, Holder};
 use store::{RemoveDeviceError, Scope, StoreError};
 
+use super::super::device_edit::remove_with_lines;
 use super::super::gate::Visitor;
 use super::super::optional_choice::may_have_template;
 use super::super::problem::words;
@@ -180,16 +181,11 @@ impl Task {
                 }
                 scope.set_device_template(&device.id, to.as_ref()).await?;
             }
-            To::Nothing => {
-                for line in scope.lines_of_device(&device.id).await? {
-                    scope.remove_line(&line.id).await?;
-                }
-                match scope.remove_device(&device.id).await {
-                    Ok(_) => {}
-                    Err(RemoveDeviceError::Store(error)) => return Err(error),
-                    Err(error @ RemoveDeviceError::Assigned) => return Ok(Err(error.to_string())),
-                }
-            }
+            To::Nothing => match remove_with_lines(scope, &device).await {
+                Ok(_) => {}
+                Err(RemoveDeviceError::Store(error)) => return Err(error),
+                Err(error @ RemoveDeviceError::Assigned) => return Ok(Err(error.to_string())),
+            },
         }
         Ok(Ok(()))
     }

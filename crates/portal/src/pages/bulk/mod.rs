@@ -405,7 +405,8 @@ async fn carry_out(site: Site, posted: Posted, list: List) -> Result<Response, P
         .works()
         .begin(&posted.by.account, (title, list.entry()), count)?;
     let Some(doing) = begun else {
-        return Ok(work::too_many(selection.back()));
+        let frame = Frame::new(&posted.by, "Not begun yet", list.entry());
+        return Ok(work::too_many(frame, selection.back()));
     };
     let path = doing.path();
     let task = act::Task {

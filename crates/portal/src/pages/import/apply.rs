@@ -12,7 +12,7 @@ use model::inventory::import::{Change, Plan, Present, RecordKind};
 use store::{StoreError, Transaction};
 
 use super::super::gate::{Posted, Visitor};
-use super::super::layout::IMPORT;
+use super::super::layout::{Frame, IMPORT};
 use super::super::problem::{Problem, words};
 use super::super::work::{self, Doing, Outcome};
 use super::super::{Site, resync};
@@ -47,7 +47,7 @@ pub(in super::super) async fn apply(
         return Ok(if steps == 0 {
             Redirect::to(&back).into_response()
         } else {
-            work::too_many(&back)
+            work::too_many(Frame::new(&by, "Not begun yet", IMPORT), &back)
         });
     };
     let path = doing.path();

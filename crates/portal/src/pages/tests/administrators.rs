@@ -143,8 +143,20 @@ async fn w03_a_role_is_changed_and_somebody_removed_but_never_the_last_owner() {
     let refused = visit.post(&owner, "role=admin").await;
     assert!(refused.marks("role", "the last owner"), "{}", refused.text);
     let remove = format!("{owner}/remove");
-    assert_eq!(visit.get(&remove).await.status, StatusCode::CONFLICT);
+    let kept = visit.get(&remove).await;
+    assert_eq!(kept.status, StatusCode::CONFLICT);
+    assert!(
+        kept.text.contains("<h1>Cannot be removed yet</h1>") && kept.text.contains("<nav "),
+        "{}",
+        kept.text
+    );
+    let own_page = visit.get(&owner).await.text;
+    assert!(!own_page.contains(&remove), "{own_page}");
     assert_eq!(visit.post(&remove, "").await.status, StatusCode::CONFLICT);
+
+    assert!(visit.get(&ada).await.text.contains(&format!("{ada}/remove")));
+    let asked = visit.get(&format!("{ada}/remove")).await.text;
+    assert!(asked.contains("Remove ada@x.example?"), "{asked}");
 
     let answer = visit.post(&ada, "role=admin").await;
     assert_eq!(answer.location(), "/administrators");
@@ -217,4 +229,21 @@ async fn w06_wrong_links_of_invitations_are_slowed_down() {
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
     let wrong = visit.post("/password", "password=wrong&new=x&again=x").await;
     assert!(wrong.marks("password", "too many wrong tries"), "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn whoever_is_about_to_remove_themselves_is_told_that_it_is_they() {
+    let visit = owner().await.signed_in(Role::Owner).await;
+    let own = path_of(&visit, "somebody@one.example").await;
+    let asked = visit.get(&format!("{own}/remove")).await.text;
+    for text in [
+        "<h1>Remove yourself</h1>",
+        "This is you (somebody@one.example).",
+        "only another owner can let you in again",
+    ] {
+        assert!(asked.contains(text), "{text}: {asked}");
+    }
+    let answer = visit.post(&format!("{own}/remove"), "").await;
+    assert_eq!(answer.location(), "/administrators");
+    assert_eq!(visit.get("/administrators").await.location(), "/sign-in");
 }
