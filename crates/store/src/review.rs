@@ -1,5 +1,7 @@
 //! What waits for somebody to look: devices that are held, and the certificates by which devices have proved to be themselves.
 
+use std::collections::BTreeSet;
+
 use model::DeviceId;
 use model::inventory::{HeldDevice, ShownCertificate, Standing, TokenHash};
 
@@ -126,6 +128,20 @@ impl Scope<'_, '_> {
             })
         })
         .transpose()
+    }
+
+    /// Lists the devices of the account that are held.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn held_devices(&mut self) -> Result<BTreeSet<DeviceId>, StoreError> {
+        let sql = "SELECT device FROM held_device \
+                   WHERE device IN (SELECT id FROM device WHERE account = $1)";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        let held = |row| Columns::of("held_device", row).parsed();
+        rows.into_iter().map(held).collect()
     }
 
     /// Releases a device; says whether it was held.

@@ -147,7 +147,7 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
         firmware: device.firmware.clone(),
         verdict: examined.verdict,
         title: examined.verdict.title().to_owned(),
-        advice: examined.verdict.advice().to_owned(),
+        advice: examined.advice().to_owned(),
         slots: slots.collect(),
         remarks: examined.remarks(),
         tries: tries.into_iter().take(TRIES_TOLD).map(told_try).collect(),
@@ -155,6 +155,17 @@ fn told_of(device: &Device, examined: &Examination) -> CheckReport {
 }
 
 impl Examination {
+    /// What to do.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Registered if !self.review.is_empty() => {
+                "It works. Something waits for you under Provision."
+            }
+            verdict => verdict.advice(),
+        }
+    }
+
     /// What is not known, in words.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {

@@ -25,6 +25,7 @@ struct Page {
     device: Device,
     look: &'static str,
     verdict: Verdict,
+    advice: &'static str,
     slots: Vec<Slot>,
     /// What was taken from it and is still tried: where it stood, and what is known of it.
     former: Vec<(String, String)>,
@@ -65,19 +66,23 @@ pub(super) async fn show(
     let mut attempts: Vec<Attempt> = tries.chain(failures).cloned().collect();
     attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
     let doubt = examined.doubt();
+    let advice = examined.advice();
     let untold = examined.untold.as_deref();
     let slots = examined.slots.into_iter().map(|known| slots::slot(known, untold));
     let page = Page {
         frame: Frame::new(&by, format!("Check {}", device.name), PHONES_AND_DEVICES),
         device,
         look: match verdict {
-            Verdict::Registered => "done",
-            Verdict::NeverSeen | Verdict::NoExtension | Verdict::PartlyRegistered | Verdict::TakenAway => {
-                "busy"
-            }
+            Verdict::Registered if examined.review.is_empty() => "done",
+            Verdict::Registered
+            | Verdict::NeverSeen
+            | Verdict::NoExtension
+            | Verdict::PartlyRegistered
+            | Verdict::TakenAway => "busy",
             _ => "problem",
         },
         verdict,
+        advice,
         doubt,
         former: former.collect(),
         slots: slots.collect(),

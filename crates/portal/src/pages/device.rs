@@ -20,6 +20,8 @@ struct Page {
     frame: Frame,
     device: Device,
     added_at: String,
+    /// Since when it is held.
+    held_since: Option<String>,
     /// Its site, and the template it has.
     belongs: (Option<Place>, Option<ProvisionTemplate>),
     slots: Vec<Slot>,
@@ -54,10 +56,12 @@ pub(super) async fn show(
         Some(id) => scope.site(id).await?,
         None => None,
     };
+    let held = scope.held_device(&device.id).await?;
     let page = Page {
         belongs: (place, scope.template_of_device(&device.id).await?),
         frame: Frame::new(&by, device.name.as_str(), PHONES_AND_DEVICES),
         added_at: shown(device.added_at),
+        held_since: held.map(|held| shown(held.at)),
         slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,
         can_restart: resync::can_restart(device.kind),
         asked: match told.asked.as_str() {

@@ -34,6 +34,7 @@ struct Row {
     assigned: Vec<String>,
     look: &'static str,
     state: String,
+    is_held: bool,
 }
 
 pub(super) async fn show_assigned(
@@ -62,6 +63,7 @@ async fn page(site: &Site, by: &Visitor, is_assigned: bool, asked: Asked) -> Res
     };
     let listed = scope.list_devices(&filter, asked.after().as_ref(), ROWS).await?;
     let is_empty = listed.rows.is_empty() && scope.count_devices(&DeviceFilter::default()).await? == 0;
+    let held = scope.held_devices().await?;
     let list = ListFrame::new(asked, "Name, MAC address or extension", &listed);
     let row = |ListedDevice { device, lines, .. }: ListedDevice| {
         let users = lines.iter().map(|(line, ..)| line.user.as_str());
@@ -71,6 +73,7 @@ async fn page(site: &Site, by: &Visitor, is_assigned: bool, asked: Asked) -> Res
             .map(|(_, name, extension)| format!("{name} ({extension})"));
         Row {
             assigned: assigned.collect(),
+            is_held: held.contains(&device.id),
             device,
             look,
             state,

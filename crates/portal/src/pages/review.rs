@@ -9,8 +9,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{Device, ShownCertificate, Standing, TokenHash};
 use store::{Scope, StoreError};
 
-use super::gate::Posted;
-use super::layout::shown;
+use super::confirm::Confirm;
+use super::gate::{Posted, Visitor};
+use super::layout::{Frame, PHONES_AND_DEVICES, shown};
 use super::problem::{Problem, failure};
 use super::{Site, now, slots};
 
@@ -30,6 +31,8 @@ pub(super) struct Shown {
     pub(super) last_at: String,
     pub(super) source: String,
     pub(super) standing: &'static str,
+    /// Somebody has to look whether it is the device's.
+    pub(super) waits: bool,
     pub(super) may_accept: bool,
     /// It was taken back: nothing makes it good again.
     pub(super) is_taken_back: bool,
@@ -50,6 +53,11 @@ impl Review {
                 .collect(),
         })
     }
+
+    /// Says whether somebody has to look before anything else is done.
+    pub(super) fn waits(&self) -> bool {
+        self.held.is_some() || self.certificates.iter().any(|one| one.waits)
+    }
 }
 
 fn certificate(certificate: ShownCertificate, taken_back: &[TokenHash]) -> Shown {
@@ -67,6 +75,7 @@ fn certificate(certificate: ShownCertificate, taken_back: &[TokenHash]) -> Shown
             Standing::Held => "Waits for you: one of two",
             Standing::Blocked => "Blocked",
         },
+        waits: standing == Standing::Held && !is_taken_back,
         may_accept: !standing.is_good() && !is_taken_back,
         may_block: standing != Standing::Blocked && !is_taken_back,
         is_taken_back,
@@ -114,6 +123,47 @@ pub(super) async fn accept(
     Path((id, fingerprint)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     judge(&site, &posted, (&id, &fingerprint), Standing::Accepted).await
+}
+
+/// Asks before a certificate is blocked: one that this service issued is taken back with that.
+pub(super) async fn ask_block(
+    State(site): State<Site>,
+    Extension(by): Extension<Visitor>,
+    Path((id, digits)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let fingerprint = hash_of(&digits).ok_or(Problem::Missing)?;
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let device = slots::device(&mut scope, &id).await?;
+    let shown = scope.shown_certificates(&device.id).await?;
+    let mut shown = shown.iter();
+    if !shown.any(|one| one.fingerprint == fingerprint) {
+        return Err(Problem::Missing);
+    }
+    let lost = if reading.certificate(fingerprint).await?.is_some() {
+        "This service issued it: that is for good. The device then needs a new claim code."
+    } else {
+        "It can be accepted again later."
+    };
+    let path = format!("/devices/{}", device.id);
+    let page = Confirm {
+        frame: Frame::new(
+            &by,
+            format!("Block a certificate of {}", device.name),
+            PHONES_AND_DEVICES,
+        ),
+        question: format!(
+            "Block this certificate of {}? It fetches nothing more.",
+            device.name
+        ),
+        along: vec![format!("Fingerprint (SHA-256): {digits}"), lost.to_owned()],
+        action: format!("{path}/certificates/{digits}/block"),
+        hidden: Vec::new(),
+        button: "Block",
+        is_danger: true,
+        back: format!("{path}/provision"),
+    };
+    Ok(page.answer())
 }
 
 pub(super) async fn block(

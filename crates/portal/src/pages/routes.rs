@@ -107,6 +107,11 @@ fn devices() -> Vec<Route> {
             "/devices/{id}/certificates/{fingerprint}/accept",
             review::accept,
         ),
+        get(
+            Admin,
+            "/devices/{id}/certificates/{fingerprint}/block",
+            review::ask_block,
+        ),
         post(
             Admin,
             "/devices/{id}/certificates/{fingerprint}/block",

@@ -18,6 +18,7 @@ mod settings;
 mod sites;
 mod talk;
 mod templates;
+mod waiting;
 mod webhooks;
 
 use std::net::SocketAddr;
