@@ -54,6 +54,7 @@ fn text_of(report: &AuditReport) -> String {
             "{unlinked} older entries, up to {until}, have no link: nothing can be said of them"
         ));
     }
+    lines.push(format!("checkpoint: {}", report.checkpoint));
     lines.join("\n")
 }
 
@@ -62,26 +63,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_names_what_does_not_fit_first_and_what_cannot_be_verified_last() {
+    fn a_report_names_what_does_not_fit_first_and_what_cannot_be_verified_after_what_can() {
         let report = AuditReport {
             entries: 0,
             since: None,
             unlinked: 0,
             unlinked_until: None,
+            checkpoint: "people 0 00".to_owned(),
             fault: None,
         };
-        assert_eq!(text_of(&report), "0 entries verified");
+        assert_eq!(text_of(&report), "0 entries verified\ncheckpoint: people 0 00");
         let report = AuditReport {
             entries: 12,
             since: Some("27 Nov 2026 04:00:01 UTC".to_owned()),
             unlinked: 3,
             unlinked_until: Some("26 Nov 2026 04:00:01 UTC".to_owned()),
+            checkpoint: "people 12 ab".to_owned(),
             fault: Some("entry 7 does not fit".to_owned()),
         };
         assert_eq!(
             text_of(&report),
             "entry 7 does not fit\n12 entries verified since 27 Nov 2026 04:00:01 UTC\n\
-             3 older entries, up to 26 Nov 2026 04:00:01 UTC, have no link: nothing can be said of them"
+             3 older entries, up to 26 Nov 2026 04:00:01 UTC, have no link: nothing can be said of them\n\
+             checkpoint: people 12 ab"
         );
     }
 }

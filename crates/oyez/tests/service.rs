@@ -256,7 +256,9 @@ fn assert_audit_fits(folder: &Path) {
     let fits = audit(&[]);
     let said = String::from_utf8_lossy(&fits.stdout).into_owned();
     assert!(
-        fits.status.success() && said.contains(" entries verified since "),
+        fits.status.success()
+            && said.contains(" entries verified since ")
+            && said.contains("\ncheckpoint: people "),
         "{said}"
     );
     let report: serde_json::Value = serde_json::from_slice(&audit(&["--json"]).stdout).unwrap();

@@ -1,14 +1,22 @@
 //! Whether the audit is as it was kept: the links of its entries gone through, and what to say of them.
 
+use std::collections::BTreeMap;
+
 use model::AccountId;
+use model::inventory::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{AuditFault, AuditList, AuditVerified, Scope, Store, StoreError};
+use store::{AuditEnd, AuditFault, AuditList, AuditVerified, Store, StoreError};
+use tokio::sync::Mutex;
 
 use crate::pages::wording::shown;
 use crate::provisioning::chain;
 
 /// Longest text of an entry that is told, in characters: something else has written it.
 const TEXT_MAX: usize = 200;
+/// Octets of a link that a checkpoint has.
+const CHECKPOINT_OCTETS: usize = 8;
+/// How long a verdict is shown before the audit is gone through again: who asks for a page often has nothing done more often.
+const SHOWN_MS: u64 = 60_000;
 
 /// What a service answers who asks for its audit to be verified.
 #[derive(Debug, Deserialize, Serialize)]
@@ -31,6 +39,9 @@ pub struct AuditReport {
     pub unlinked: u64,
     /// When the last of these was kept; null where there is none.
     pub unlinked_until: Option<String>,
+    /// How many entries each list had so far, and the link of its last one: with that of an earlier time it shows whether an earlier
+    /// state was put back.
+    pub checkpoint: String,
     /// The first thing that does not fit, in a sentence; null where everything fits.
     pub fault: Option<String>,
 }
@@ -42,6 +53,7 @@ impl From<AuditVerified> for AuditReport {
             since: verified.since.map(shown),
             unlinked: verified.unlinked,
             unlinked_until: verified.unlinked_until.map(shown),
+            checkpoint: verified.ends.iter().map(ended).collect::<Vec<_>>().join(", "),
             fault: verified.fault.as_ref().map(sentence),
         }
     }
@@ -49,29 +61,61 @@ impl From<AuditVerified> for AuditReport {
 
 /// Goes through the audit of an account for whoever asks the service.
 pub async fn answer(store: &Store, account: &AccountId) -> AuditAnswer {
-    let report = async {
-        let mut reading = store.read().await?;
-        report(&mut reading.account(account)).await
-    };
-    match report.await {
+    match report(store, account).await {
         Ok(report) => AuditAnswer::Report(report),
         Err(error) => AuditAnswer::Problem(chain(&error)),
     }
 }
 
-/// Goes through the audit of an account.
-pub(crate) async fn report(scope: &mut Scope<'_, '_>) -> Result<AuditReport, StoreError> {
-    let report: AuditReport = scope.verify_audit().await?.into();
+async fn report(store: &Store, account: &AccountId) -> Result<AuditReport, StoreError> {
+    let mut reading = store.read().await?;
+    let report: AuditReport = reading.account(account).verify_audit().await?.into();
     if let Some(fault) = &report.fault {
         tracing::warn!(fault, "the audit was changed by something else than this program");
     }
     Ok(report)
 }
 
+/// What was found of late, and when, account by account.
+#[derive(Default)]
+pub(crate) struct Verdicts(Mutex<BTreeMap<AccountId, (Timestamp, AuditReport)>>);
+
+impl Verdicts {
+    /// What was found within the last minute or, where nothing was, is found at this moment, and when that was. Who asks meanwhile waits
+    /// for it: the audit is gone through once at a time.
+    pub(crate) async fn of(
+        &self,
+        store: &Store,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(Timestamp, AuditReport), StoreError> {
+        let mut found = self.0.lock().await;
+        let is_fresh =
+            |(at, _): &&(Timestamp, AuditReport)| now.0.checked_sub(at.0).is_some_and(|age| age < SHOWN_MS);
+        if let Some(fresh) = found.get(account).filter(is_fresh) {
+            return Ok(fresh.clone());
+        }
+        let report = report(store, account).await?;
+        found.insert(account.clone(), (now, report.clone()));
+        Ok((now, report))
+    }
+}
+
+/// Where a list ends, in words that are compared.
+fn ended(end: &AuditEnd) -> String {
+    let link: String = end
+        .link
+        .iter()
+        .take(CHECKPOINT_OCTETS)
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    format!("{} {} {link}", name(end.list), end.place)
+}
+
 fn sentence(fault: &AuditFault) -> String {
     match fault {
         AuditFault::Bounds(list) => format!(
-            "where the list of what {} did begins and ends was removed or changed, or service.key is another",
+            "where the list of {} begins and ends was removed or changed, or service.key is another",
             of(*list)
         ),
         AuditFault::Entry { id, entry } => format!(
@@ -82,7 +126,7 @@ fn sentence(fault: &AuditFault) -> String {
             in_line(&entry.detail)
         ),
         AuditFault::End { list, missing } => {
-            format!("the last {missing} entries of what {} did are missing", of(*list))
+            format!("the last {missing} entries of {} are missing", of(*list))
         }
     }
 }
@@ -93,16 +137,25 @@ fn in_line(text: &str) -> String {
     text.chars().take(TEXT_MAX).map(tame).collect()
 }
 
-fn of(list: AuditList) -> &'static str {
+const fn of(list: AuditList) -> &'static str {
+    match list {
+        AuditList::People => "what people did",
+        AuditList::Programs => "what programs did",
+        AuditList::Alarms => "alarms",
+    }
+}
+
+const fn name(list: AuditList) -> &'static str {
     match list {
         AuditList::People => "people",
         AuditList::Programs => "programs",
+        AuditList::Alarms => "alarms",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use model::inventory::{AuditEntry, Timestamp};
+    use model::inventory::{Account, AuditEntry, DisplayName};
 
     use super::*;
 
@@ -124,5 +177,63 @@ mod tests {
         );
         assert!(!said.contains(char::is_control), "{said}");
         assert_eq!(sentence(&fault(TEXT_MAX + 1)), said);
+    }
+
+    #[test]
+    fn w08_a_checkpoint_tells_how_many_entries_there_were_and_what_the_last_one_is_linked_by() {
+        let end = |list, place, octet| AuditEnd {
+            list,
+            place,
+            link: vec![octet; 32],
+        };
+        let verified = AuditVerified {
+            ends: vec![end(AuditList::People, 12, 0xab), end(AuditList::Alarms, 0, 0)],
+            ..AuditVerified::default()
+        };
+
+        let report = AuditReport::from(verified);
+
+        assert_eq!(
+            report.checkpoint,
+            "people 12 abababababababab, alarms 0 0000000000000000"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_found_is_shown_for_a_minute_and_then_looked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let account = Account {
+            id: "acme".parse().unwrap(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        };
+        let entry = AuditEntry {
+            at: Timestamp(0),
+            by: "owner@example.com".to_owned(),
+            action: "add device".to_owned(),
+            detail: "Gym".to_owned(),
+        };
+        let begun = Timestamp(1_000_000);
+        let verdicts = Verdicts::default();
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account).await.unwrap();
+        writing.commit().await.unwrap();
+        let entries = async |after: u64| {
+            let now = Timestamp(begun.0 + after);
+            let (at, report) = verdicts.of(&store, &account.id, now).await.unwrap();
+            (at.0 - begun.0, report.entries)
+        };
+        assert_eq!(entries(1).await, (1, 0));
+        let mut writing = store.write().await.unwrap();
+        writing.account(&account.id).add_audit(&entry).await.unwrap();
+        writing.commit().await.unwrap();
+
+        assert_eq!(entries(SHOWN_MS).await, (1, 0));
+        assert_eq!(entries(SHOWN_MS + 1).await, (SHOWN_MS + 1, 1));
+        // A clock that is set back makes nothing fresh.
+        assert_eq!(entries(0).await, (0, 1));
     }
 }

@@ -4,6 +4,7 @@ use model::AccountId;
 use model::directory::{Epoch, Snapshot};
 use model::inventory::{Account, DisplayName, Inventory, directory_of};
 
+use crate::audit_links::AuditList;
 use crate::engine::Row;
 use crate::stored::Columns;
 use crate::transaction::{Scope, StoreError, Transaction};
@@ -25,7 +26,7 @@ impl Transaction<'_> {
         let sql = "INSERT INTO account (id, name, domain, many_extensions_before_5_5, generic_devices, epoch) \
                    VALUES ($1, $2, $3, $4, $5, 1)";
         self.execute(sql, &values).await?;
-        self.account(&account.id).begin_audit().await
+        self.account(&account.id).begin_audit(&AuditList::ALL).await
     }
 
     /// Lists the ids of the accounts; a database of any version has these.

@@ -1,7 +1,11 @@
 //! The audit against whoever writes to the database itself: each entry carries what only the key beside the database makes of it and
 //! of the link of the entry before, and the bounds of each list are sealed with the same key. Without the key nothing can be changed,
-//! removed, put in, moved or cut off unseen. Who puts a whole earlier state back, with its bounds, is not seen by that.
+//! removed, put in, moved or cut off unseen. Who puts a whole earlier state back, with its bounds, is seen by the process that knows
+//! where its lists ended; what another process has kept is seen by who keeps its checkpoints elsewhere.
 
+use std::collections::BTreeMap;
+
+use model::AccountId;
 use model::inventory::{AuditEntry, Timestamp};
 
 use crate::engine::{Kind, Row, Value};
@@ -9,7 +13,7 @@ use crate::history::AUDIT_MAX;
 use crate::history::audit_columns;
 use crate::seal::Sealer;
 use crate::stored::{Columns, moment};
-use crate::transaction::{Scope, StoreError};
+use crate::transaction::{Scope, StoreError, Transaction};
 
 /// Entries that are verified at a time.
 const PART: usize = 1_000;
@@ -17,17 +21,27 @@ const PART: usize = 1_000;
 const NOTHING: [u8; 32] = [0; 32];
 
 /// A list of the audit; each is linked and pruned by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditList {
     /// What people did.
     People,
     /// What programs did.
     Programs,
+    /// What somebody has to look at.
+    Alarms,
 }
 
 impl AuditList {
-    pub(crate) fn by_program(self) -> bool {
-        self == Self::Programs
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::People, Self::Programs, Self::Alarms];
+
+    /// What stands for it in the column `by_program`, and in what is linked.
+    const fn number(self) -> i64 {
+        match self {
+            Self::People => 0,
+            Self::Programs => 1,
+            Self::Alarms => 2,
+        }
     }
 }
 
@@ -42,8 +56,21 @@ pub struct AuditVerified {
     pub unlinked: u64,
     /// When the last of these was kept.
     pub unlinked_until: Option<Timestamp>,
+    /// Where the lists end.
+    pub ends: Vec<AuditEnd>,
     /// The first thing that does not fit.
     pub fault: Option<AuditFault>,
+}
+
+/// Where a list ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEnd {
+    /// Of which list.
+    pub list: AuditList,
+    /// The place of the last entry: how many were kept since there are links.
+    pub place: i64,
+    /// What only the key makes of the last entry and all before it.
+    pub link: Vec<u8>,
 }
 
 /// What does not fit.
@@ -75,11 +102,14 @@ struct Bounds {
 }
 
 /// A place in a list and what the next one is linked to.
-#[derive(Clone)]
-struct Linked {
+#[derive(Clone, Debug)]
+pub(crate) struct Linked {
     place: i64,
     link: Vec<u8>,
 }
+
+/// Where lists end.
+pub(crate) type AuditEnds = BTreeMap<(AccountId, AuditList), Linked>;
 
 impl Linked {
     fn nothing() -> Self {
@@ -115,12 +145,27 @@ impl Encoding {
     }
 }
 
+impl Transaction<'_> {
+    /// Has the process know where the lists end that it finds.
+    pub(crate) async fn learn_audit_ends(&mut self) -> Result<(), StoreError> {
+        for id in self.account_ids().await? {
+            for list in AuditList::ALL {
+                let mut scope = self.account(&id);
+                if let Some(bounds) = scope.bounds(list).await? {
+                    scope.note_end(list, &bounds);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Scope<'_, '_> {
-    /// Begins both lists of an account; what is there already stays without links.
-    pub(crate) async fn begin_audit(&mut self) -> Result<(), StoreError> {
-        for list in [AuditList::People, AuditList::Programs] {
+    /// Begins lists of an account; what is there already stays without links.
+    pub(crate) async fn begin_audit(&mut self, lists: &[AuditList]) -> Result<(), StoreError> {
+        for list in lists {
             let sql = "SELECT MAX(id) FROM audit WHERE account = $1 AND by_program = $2";
-            let values = [self.id(), list.by_program().into()];
+            let values = [self.id(), list.number().into()];
             let row = self.transaction.row(sql, &values).await?;
             let last = row.map_or(Ok(None), |row| Columns::of("audit", row).number_or_null::<i64>())?;
             let bounds = Bounds {
@@ -130,7 +175,7 @@ impl Scope<'_, '_> {
             };
             let sql = "INSERT INTO audit_bounds (account, by_program, unlinked_before, pruned, pruned_link, last, last_link, seal) \
                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-            let values = self.bounds_values(list, bounds);
+            let values = self.bounds_values(*list, bounds);
             self.transaction.execute(sql, &values).await?;
         }
         Ok(())
@@ -139,17 +184,30 @@ impl Scope<'_, '_> {
     /// Keeps an entry; the oldest of its list goes when there is too much. Where the bounds of the list were tampered with it gets no
     /// link, and the list stays one that does not fit.
     pub(crate) async fn keep_audit(&mut self, entry: &AuditEntry, list: AuditList) -> Result<(), StoreError> {
-        let mut bounds = self.bounds(list).await?;
-        let (mut place, mut link) = (Value::Null(Kind::Integer), Value::Null(Kind::Octets));
-        if let Some(bounds) = &mut bounds {
-            let next = bounds.last.place.saturating_add(1);
-            let octets = self.encoded(list, (&bounds.last.link, next), entry);
-            bounds.last = Linked {
-                place: next,
-                link: self.sealer().link(&octets),
-            };
-            (place, link) = (next.into(), bounds.last.link.clone().into());
-        }
+        let Some(mut bounds) = self.bounds(list).await? else {
+            self.insert_audit(entry, list, None).await?;
+            return self.prune_without_bounds(list).await;
+        };
+        let place = bounds.last.place.saturating_add(1);
+        let octets = self.encoded(list, (&bounds.last.link, place), entry);
+        let link = self.sealer().link(&octets);
+        bounds.last = Linked { place, link };
+        self.insert_audit(entry, list, Some(&bounds.last)).await?;
+        self.prune_audit(list, &mut bounds).await?;
+        self.note_end(list, &bounds);
+        let sql = "UPDATE audit_bounds SET unlinked_before = $3, pruned = $4, pruned_link = $5, last = $6, last_link = $7, seal = $8 \
+                   WHERE account = $1 AND by_program = $2";
+        let values = self.bounds_values(list, bounds);
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    async fn insert_audit(
+        &mut self,
+        entry: &AuditEntry,
+        list: AuditList,
+        linked: Option<&Linked>,
+    ) -> Result<(), StoreError> {
         let sql = "INSERT INTO audit (account, at, by, action, detail, by_program, place, link) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let values = [
@@ -158,39 +216,55 @@ impl Scope<'_, '_> {
             entry.by.as_str().into(),
             entry.action.as_str().into(),
             entry.detail.as_str().into(),
-            list.by_program().into(),
-            place,
-            link,
+            list.number().into(),
+            linked.map_or(Value::Null(Kind::Integer), |linked| linked.place.into()),
+            linked.map_or(Value::Null(Kind::Octets), |linked| linked.link.clone().into()),
         ];
-        self.transaction.execute(sql, &values).await?;
-        let pruned = self.prune_audit(list).await?;
-        let Some(mut bounds) = bounds else {
-            return Ok(());
-        };
-        if let Some(pruned) = pruned {
-            bounds.pruned = pruned;
-        }
-        let sql = "UPDATE audit_bounds SET unlinked_before = $3, pruned = $4, pruned_link = $5, last = $6, last_link = $7, seal = $8 \
-                   WHERE account = $1 AND by_program = $2";
-        let values = self.bounds_values(list, bounds);
         self.transaction.execute(sql, &values).await?;
         Ok(())
     }
 
-    /// Removes the oldest entries past the limit; where the last of them had a link, that is what the first one kept is linked to.
-    async fn prune_audit(&mut self, list: AuditList) -> Result<Option<Linked>, StoreError> {
-        let sql = "SELECT id, place, link FROM audit WHERE account = $1 AND by_program = $2 ORDER BY id DESC LIMIT 1 OFFSET $3";
-        let values = [self.id(), list.by_program().into(), AUDIT_MAX.into()];
-        let Some(row) = self.transaction.row(sql, &values).await? else {
-            return Ok(None);
-        };
-        let mut columns = Columns::of("audit", row);
-        let id = columns.integer()?;
-        let linked = linked_or_null(&mut columns)?;
-        let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND id <= $3";
-        let values = [self.id(), list.by_program().into(), id.into()];
+    /// Removes the oldest entry past the limit, by its place alone: rows that something else puts into the list make none go. It has to
+    /// fit what went before it, or what was done to it would be sealed away: one that does not fit stays, and the next beside it goes,
+    /// so that a list that was tampered with stays one that does not fit and grows no further.
+    async fn prune_audit(&mut self, list: AuditList, bounds: &mut Bounds) -> Result<(), StoreError> {
+        let too_old = bounds.last.place.saturating_sub(AUDIT_MAX);
+        let oldest = bounds.pruned.place.saturating_add(1);
+        if too_old >= 0 {
+            // As many entries with links have come after those of before there were links.
+            let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND place IS NULL AND link IS NULL AND id < $3";
+            let values = [self.id(), list.number().into(), bounds.unlinked_before.into()];
+            self.transaction.execute(sql, &values).await?;
+        }
+        if oldest > too_old {
+            return Ok(());
+        }
+        let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
+                   WHERE account = $1 AND by_program = $2 AND place = $3 ORDER BY id LIMIT 1";
+        let values = [self.id(), list.number().into(), oldest.into()];
+        // What cannot be read was not written by this program.
+        let found = self.transaction.row(sql, &values).await?;
+        let found = found.and_then(|row| stored(row).ok());
+        let next = found.map(|stored| (stored.id, self.next_of(list, bounds, &bounds.pruned, &stored)));
+        if let Some((id, Next::Linked(linked))) = next {
+            let sql = "DELETE FROM audit WHERE account = $1 AND id = $2";
+            self.transaction.execute(sql, &[self.id(), id.into()]).await?;
+            bounds.pruned = linked;
+        } else if too_old > oldest {
+            let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND place = $3";
+            let values = [self.id(), list.number().into(), too_old.into()];
+            self.transaction.execute(sql, &values).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest entries without a link past the limit, where there are no bounds that tell more of the list.
+    async fn prune_without_bounds(&mut self, list: AuditList) -> Result<(), StoreError> {
+        let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND place IS NULL AND id <= \
+                   (SELECT id FROM audit WHERE account = $1 AND by_program = $2 AND place IS NULL ORDER BY id DESC LIMIT 1 OFFSET $3)";
+        let values = [self.id(), list.number().into(), AUDIT_MAX.into()];
         self.transaction.execute(sql, &values).await?;
-        Ok(linked)
+        Ok(())
     }
 
     /// Goes through the audit of the account, up to the first thing in each list that does not fit.
@@ -200,13 +274,13 @@ impl Scope<'_, '_> {
     /// When the database fails, or holds what cannot be read.
     pub async fn verify_audit(&mut self) -> Result<AuditVerified, StoreError> {
         let mut verified = AuditVerified::default();
-        for list in [AuditList::People, AuditList::Programs] {
+        for list in AuditList::ALL {
             let fault = self.verify_list(list, &mut verified).await?;
             verified.fault = verified.fault.or(fault);
         }
         if verified.fault.is_none() {
             let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
-                       WHERE account = $1 AND by_program NOT IN (0, 1) ORDER BY id LIMIT 1";
+                       WHERE account = $1 AND by_program NOT IN (0, 1, 2) ORDER BY id LIMIT 1";
             let row = self.transaction.row(sql, &[self.id()]).await?;
             let of_no_list = row.map(stored).transpose()?;
             verified.fault = of_no_list.map(|Stored { id, entry, .. }| AuditFault::Entry { id, entry });
@@ -222,13 +296,15 @@ impl Scope<'_, '_> {
         let Some(bounds) = self.bounds(list).await? else {
             return Ok(Some(AuditFault::Bounds(list)));
         };
+        let Linked { place, link } = bounds.last.clone();
+        verified.ends.push(AuditEnd { list, place, link });
         let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
                    WHERE account = $1 AND by_program = $2 AND id >= $3 ORDER BY id LIMIT $4";
         let part = i64::try_from(PART).unwrap_or(i64::MAX);
         let mut before = bounds.pruned.clone();
         let mut from = Some(i64::MIN);
         while let Some(first) = from {
-            let values = [self.id(), list.by_program().into(), first.into(), part.into()];
+            let values = [self.id(), list.number().into(), first.into(), part.into()];
             let rows = self.transaction.rows(sql, &values).await?;
             from = None;
             let is_last_part = rows.len() < PART;
@@ -279,16 +355,22 @@ impl Scope<'_, '_> {
         }
     }
 
-    /// The bounds of a list; none where they are missing or their seal is not of this key.
+    fn note_end(&mut self, list: AuditList, bounds: &Bounds) {
+        let ends = &mut self.transaction.audit_ends;
+        ends.insert((self.account.clone(), list), bounds.last.clone());
+    }
+
+    /// The bounds of a list; none where they are missing or their seal is not of this key. Where this process knows of a later end, that
+    /// is it: an earlier state was put back, and what comes is linked to what is missing.
     async fn bounds(&mut self, list: AuditList) -> Result<Option<Bounds>, StoreError> {
         let sql = "SELECT unlinked_before, pruned, pruned_link, last, last_link, seal FROM audit_bounds \
                    WHERE account = $1 AND by_program = $2";
-        let values = [self.id(), list.by_program().into()];
+        let values = [self.id(), list.number().into()];
         let Some(row) = self.transaction.row(sql, &values).await? else {
             return Ok(None);
         };
         let mut columns = Columns::of("audit_bounds", row);
-        let bounds = Bounds {
+        let mut bounds = Bounds {
             unlinked_before: columns.integer()?,
             pruned: linked(&mut columns)?,
             last: linked(&mut columns)?,
@@ -296,6 +378,13 @@ impl Scope<'_, '_> {
         let is_sealed = self
             .sealer()
             .is_link(&self.encoded_bounds(list, &bounds), &columns.octets()?);
+        let known = self
+            .transaction
+            .audit_ends_known
+            .get(&(self.account.clone(), list));
+        if let Some(known) = known.filter(|known| known.place > bounds.last.place) {
+            bounds.last.clone_from(known);
+        }
         Ok(is_sealed.then_some(bounds))
     }
 
@@ -303,7 +392,7 @@ impl Scope<'_, '_> {
         let seal = self.sealer().link(&self.encoded_bounds(list, &bounds));
         [
             self.id(),
-            list.by_program().into(),
+            list.number().into(),
             bounds.unlinked_before.into(),
             bounds.pruned.place.into(),
             bounds.pruned.link.into(),
@@ -338,7 +427,7 @@ impl Scope<'_, '_> {
         Encoding::default()
             .octets(what)
             .octets(self.account.as_str().as_bytes())
-            .number(list.by_program().into())
+            .number(list.number())
     }
 
     fn sealer(&self) -> &Sealer {

@@ -15,8 +15,8 @@ const ATTEMPTS_OF_SOURCE_MAX: i64 = 5;
 /// Tries that are kept of all hardware addresses together that no device had, and of those that told none: anybody can name new
 /// ones.
 const UNKNOWN_ATTEMPTS_MAX: i64 = 1_000;
-/// What was done in an account, in entries: by people, and as many by programs, of which one that asks for a token every minute would
-/// push everything else out within a week.
+/// What is kept of what was done in an account, in entries: by people, as many by programs, of which one that asks for a token every
+/// minute would push everything else out within a week, and as many alarms, which strangers raise.
 pub const AUDIT_MAX: i64 = 10_000;
 const ATTEMPT: &str = "attempt";
 /// Longest text that a try keeps, in characters.
@@ -204,6 +204,15 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn add_audit_of_program(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.keep_audit(entry, AuditList::Programs).await
+    }
+
+    /// Keeps what somebody has to look at; the oldest of these goes when there is too much, and nothing of what people or programs did.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_alarm(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.keep_audit(entry, AuditList::Alarms).await
     }
 
     /// Lists the entries of one action since a moment, at most `count`, the last first.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use model::AccountId;
 use model::inventory::{Attempt, Catalogue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::time::timeout;
 
+use crate::audit_links::AuditEnds;
 use crate::engine::postgres::{Postgres, PostgresServer};
 use crate::engine::sqlite::Sqlite;
 use crate::engine::{Engine, EngineTransaction, Row, TURN_WITHIN, Values};
@@ -154,6 +155,8 @@ pub struct Store {
     webhook_changes: watch::Sender<u64>,
     attempts: broadcast::Sender<Attempt>,
     catalogue: OnceLock<Catalogue>,
+    /// What this process knows of the audit.
+    audit_ends: Mutex<Arc<AuditEnds>>,
 }
 
 impl Store {
@@ -208,12 +211,14 @@ impl Store {
             webhook_changes: watch::Sender::new(0),
             attempts: broadcast::Sender::new(ATTEMPTS_TOLD),
             catalogue: OnceLock::new(),
+            audit_ends: Mutex::default(),
         }
     }
 
     async fn upgraded(self) -> Result<Self, OpenError> {
         let mut transaction = self.write().await?;
         schema::upgrade(&mut transaction, schema::LAST).await?;
+        transaction.learn_audit_ends().await?;
         transaction.commit().await?;
         Ok(self)
     }
@@ -224,8 +229,10 @@ impl Store {
     ///
     /// When the database fails.
     pub async fn read(&self) -> Result<Transaction<'_>, StoreError> {
+        // What is known before cannot be later than what is seen.
+        let audit_ends = self.audit_ends();
         let inner = self.engine.read().await?;
-        Ok(Transaction::new(self, inner, None))
+        Ok(Transaction::new((self, audit_ends), inner, None))
     }
 
     /// Begins a transaction that changes something; writers take turns, in the order in which they ask. What is not committed has
@@ -249,7 +256,12 @@ impl Store {
         let begun = self.engine.write().await.map_err(StoreError::from);
         let is_lost = matches!(begun, Err(StoreError::Lost(_)));
         self.is_awaited.store(is_lost, Ordering::Relaxed);
-        Ok(Transaction::new(self, begun?, turn))
+        Ok(Transaction::new((self, self.audit_ends()), begun?, turn))
+    }
+
+    fn audit_ends(&self) -> Arc<AuditEnds> {
+        let ends = self.audit_ends.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&ends)
     }
 
     /// Takes the models that devices are judged by; the first that are taken stay.
@@ -296,6 +308,9 @@ pub struct Transaction<'s> {
     changes_webhooks: bool,
     /// Tries to fetch a configuration that are kept with it.
     pub(crate) attempts: Vec<Attempt>,
+    /// Where lists of the audit ended, as far as the process knew when it began, and where they end with it.
+    pub(crate) audit_ends_known: Arc<AuditEnds>,
+    pub(crate) audit_ends: AuditEnds,
     /// A statement has failed. SQLite would keep what the others did, PostgreSQL would say that it keeps it.
     has_failed: bool,
     /// The turn of a writer.
@@ -303,13 +318,19 @@ pub struct Transaction<'s> {
 }
 
 impl<'s> Transaction<'s> {
-    fn new(store: &'s Store, inner: EngineTransaction, turn: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(
+        (store, audit_ends_known): (&'s Store, Arc<AuditEnds>),
+        inner: EngineTransaction,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         Self {
             store,
             inner,
             changed: BTreeSet::new(),
             changes_webhooks: false,
             attempts: Vec::new(),
+            audit_ends_known,
+            audit_ends: AuditEnds::new(),
             has_failed: false,
             _turn: turn,
         }
@@ -340,6 +361,10 @@ impl<'s> Transaction<'s> {
             StoreError::Lost(error) => StoreError::Uncertain(error),
             other => other,
         })?;
+        if !self.audit_ends.is_empty() {
+            let ends = self.store.audit_ends.lock();
+            Arc::make_mut(&mut ends.unwrap_or_else(PoisonError::into_inner)).extend(self.audit_ends);
+        }
         for attempt in self.attempts {
             // Nobody may listen.
             let _is_heard = self.store.attempts.send(attempt).is_ok();

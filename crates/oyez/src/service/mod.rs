@@ -1,6 +1,7 @@
 //! `oyez service`: portal, provisioning server and, where the file names one, a zone, over one store.
 
 pub(crate) mod account;
+mod audit_rounds;
 pub(crate) mod certificates;
 pub mod config;
 mod database;
@@ -48,6 +49,7 @@ use crate::interrupt::Interrupt;
 use crate::state::StateFolder;
 use crate::zone_command;
 use account::Opened;
+use audit_rounds::AuditRounds;
 use config::{ServiceConfig, with_port};
 use feed::DirectoryFeed;
 use feed_ear::Ear;
@@ -152,6 +154,7 @@ struct Rest {
     _questions: Questions,
     _webhooks: Webhooks,
     _noting: happenings::Noting,
+    _audit_rounds: AuditRounds,
     _provisioning: Listener,
 }
 
@@ -337,6 +340,7 @@ impl Rest {
         }
         front.open(router);
         Ok(Self {
+            _audit_rounds: AuditRounds::begin(&store, &opened.account.id),
             store,
             registrations,
             opened,

@@ -7,11 +7,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use model::inventory::AuditEntry;
 
-use super::Site;
 use super::gate::Visitor;
 use super::layout::{self, AUDIT, Frame, shown};
 use super::problem::Problem;
-use crate::audit_check;
+use super::{Site, now};
 
 /// Entries that are shown.
 const ENTRIES_MAX: u32 = 200;
@@ -22,18 +21,21 @@ struct Page {
     frame: Frame,
     entries: Vec<(String, AuditEntry)>,
     most: u32,
-    /// What does not fit in all that is kept.
+    /// What did not fit in all that is kept.
     fault: Option<String>,
+    /// How many entries fitted, and when they were gone through.
+    fitting: u64,
+    verified_at: String,
 }
 
 pub(super) async fn show(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
+    let verdict = site.verdicts().of(site.store(), &by.account, now());
+    let (verified_at, report) = verdict.await?;
     let mut reading = site.store().read().await?;
-    let mut scope = reading.account(&by.account);
-    let entries = scope.audit(ENTRIES_MAX).await?;
-    let report = audit_check::report(&mut scope).await?;
+    let entries = reading.account(&by.account).audit(ENTRIES_MAX).await?;
     let page = Page {
         frame: Frame::new(&by, "Audit", AUDIT),
         entries: entries
@@ -42,6 +44,8 @@ pub(super) async fn show(
             .collect(),
         most: ENTRIES_MAX,
         fault: report.fault,
+        fitting: report.entries,
+        verified_at: shown(verified_at),
     };
     Ok(layout::page(StatusCode::OK, &page))
 }

@@ -89,6 +89,7 @@ use registrations::Registrations;
 
 pub use registrations::Resync;
 
+use crate::audit_check::Verdicts;
 use crate::talk::TalkDesk;
 
 /// How pages word what others tell as well.
@@ -137,6 +138,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
         files: Arc::new(Semaphore::new(FILES_MAX)),
         imports: import::Imports::default(),
         works: work::Works::default(),
+        verdicts: Verdicts::default(),
     }));
     let gated = routes::routes().into_iter().fold(Router::new(), |gated, route| {
         let gate = gate::Gate {
@@ -201,6 +203,8 @@ struct Shared {
     imports: import::Imports,
     /// What goes on when its page has been left.
     works: work::Works,
+    /// What was found of late where the audit was gone through.
+    verdicts: Verdicts,
 }
 
 impl Site {
@@ -222,6 +226,10 @@ impl Site {
 
     fn works(&self) -> &work::Works {
         &self.0.works
+    }
+
+    fn verdicts(&self) -> &Verdicts {
+        &self.0.verdicts
     }
 
     fn first_sign_in(&self) -> MutexGuard<'_, Option<Secret>> {

@@ -1,11 +1,12 @@
 //! The tables, as steps that lead from one version to the next.
 
+use crate::audit_links::AuditList;
 use crate::engine::Row;
 use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 21] = [
+const STEPS: [&str; 22] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -27,13 +28,17 @@ const STEPS: [&str; 21] = [
     include_str!("0019.sql"),
     include_str!("0020.sql"),
     include_str!("0021.sql"),
+    include_str!("0022.sql"),
 ];
 
 /// The version that this program works with.
 pub(crate) const LAST: usize = STEPS.len();
 
-/// The version since which the audit of every account has bounds, which no SQL can seal.
-const AUDIT_BOUNDS: usize = 20;
+/// The lists of the audit, and the version since which they have bounds in every account, which no SQL can seal.
+const AUDIT_BOUNDS: [(usize, &[AuditList]); 2] = [
+    (20, &[AuditList::People, AuditList::Programs]),
+    (22, &[AuditList::Alarms]),
+];
 
 /// Brings the database to a version.
 ///
@@ -65,9 +70,11 @@ pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Res
             .execute("UPDATE schema_version SET version = version + 1", &[])
             .await?;
     }
-    if (version..to).contains(&(AUDIT_BOUNDS - 1)) {
-        for id in transaction.account_ids().await? {
-            transaction.account(&id).begin_audit().await?;
+    for (since, lists) in AUDIT_BOUNDS {
+        if version < since && since <= to {
+            for id in transaction.account_ids().await? {
+                transaction.account(&id).begin_audit(lists).await?;
+            }
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::both_engines::Place;
 use crate::{Repeat, schema};
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 18] = [
+const WRITTEN: [(usize, &str); 19] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
@@ -26,6 +26,7 @@ const WRITTEN: [(usize, &str); 18] = [
     (17, include_str!("upgrade/0017.sql")),
     (18, include_str!("upgrade/0018.sql")),
     (20, include_str!("upgrade/0020.sql")),
+    (22, include_str!("upgrade/0022.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -82,10 +83,11 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         assert_eq!(group.members.len(), members, "{version}");
         assert_eq!(
             scope.audit(9).await.unwrap().len(),
-            1 + usize::from(version >= 13) + usize::from(version >= 20)
+            1 + usize::from(version >= 13) + usize::from(version >= 20) + usize::from(version >= 22)
         );
         let verified = scope.verify_audit().await.unwrap();
-        assert_eq!(verified.entries, u64::from(version >= 20), "{version}");
+        let linked = u64::from(version >= 20) + u64::from(version >= 22);
+        assert_eq!(verified.entries, linked, "{version}");
         let of_before = if version < 13 { 1 } else { 2 };
         assert_eq!(
             (verified.fault, verified.unlinked),
