@@ -11,6 +11,8 @@ pub(crate) const PROBED: &str = "see many devices asked for without proof";
 pub const GUESSED: &str = "see many wrong passwords";
 /// In the audit: somebody guesses the secrets of programs.
 pub const GUESSED_SECRETS: &str = "see many wrong secrets of API clients";
+/// In the audit: somebody guesses claim codes of devices.
+pub(crate) const GUESSED_CODES: &str = "see many wrong claim codes";
 /// In the audit: the extension of somebody is guessed at.
 pub const GUESSED_EXTENSION: &str = "see many wrong answers at a zone";
 
@@ -22,10 +24,11 @@ pub(crate) const SECOND_CERTIFICATE: &str = "hold second certificate";
 pub(crate) const TWO_ADDRESSES: &str = "see certificate at two addresses";
 
 /// Everything in the audit that somebody has to look at.
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     PROBED,
     GUESSED,
     GUESSED_SECRETS,
+    GUESSED_CODES,
     GUESSED_EXTENSION,
     HELD,
     SECOND_CERTIFICATE,
@@ -62,8 +65,7 @@ pub(crate) async fn raise_in_all(
             action: action.to_owned(),
             detail: detail.to_owned(),
         };
-        // Strangers raise alarms: what people did has places of its own, which these cannot take.
-        scope.add_audit_of_program(&entry).await?;
+        scope.add_alarm(&entry).await?;
     }
     Ok(())
 }
@@ -74,16 +76,20 @@ async fn is_told(scope: &mut Scope<'_, '_>, action: &str, at: Timestamp) -> Resu
     Ok(!scope.audit_of_action(action, since, 1).await?.is_empty())
 }
 
-/// Raises an alarm in every account. Who is answered does not wait for it, so that the time of an answer tells nothing.
-pub async fn raise(store: &Store, by: &str, action: &str, detail: String, at: Timestamp) {
+/// Raises an alarm in every account, and says whether it is kept: where it is not, it is to be raised again at the next occasion. Who is
+/// answered does not wait for it, so that the time of an answer tells nothing.
+#[must_use]
+pub async fn raise(store: &Store, by: &str, action: &str, detail: String, at: Timestamp) -> bool {
     let raised = async {
         let mut writing = store.write().await?;
         raise_in_all(&mut writing, (by, action), &detail, at).await?;
         writing.commit().await
     };
-    if let Err(error) = raised.await {
-        tracing::error!(error = %chain(&error), action, "an alarm cannot be kept");
+    let raised = raised.await;
+    if let Err(error) = &raised {
+        tracing::error!(error = %chain(error), action, "an alarm cannot be kept");
     }
+    raised.is_ok()
 }
 
 /// The alarms of the last day, the last first.
@@ -108,7 +114,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn w08_whoever_raises_alarms_pushes_nothing_out_of_what_people_did() {
+    async fn an_alarm_that_cannot_be_kept_is_said_not_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let raised = async || raise(&store, "portal", GUESSED, String::new(), Timestamp(0)).await;
+        assert!(raised().await);
+        let _turn = store.write().await.unwrap();
+
+        // Nothing but the turn of writers is waited for.
+        tokio::time::pause();
+
+        assert!(!raised().await);
+    }
+
+    #[tokio::test]
+    async fn w08_whoever_raises_alarms_pushes_nothing_out_of_what_people_and_programs_did() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let account = Account {
@@ -126,7 +146,9 @@ mod tests {
         };
         let mut writing = store.write().await.unwrap();
         writing.add_account(&account).await.unwrap();
-        writing.account(&account.id).add_audit(&done).await.unwrap();
+        let mut scope = writing.account(&account.id);
+        scope.add_audit(&done).await.unwrap();
+        scope.add_audit_of_program(&done).await.unwrap();
         let most = u64::try_from(AUDIT_MAX).unwrap();
         for number in 1..=most + 1 {
             let at = Timestamp(number * (AGAIN_MS + 1));
@@ -136,7 +158,7 @@ mod tests {
         }
 
         let all = writing.account(&account.id).audit(20_000).await.unwrap();
-        assert_eq!(all.len() - 1, usize::try_from(AUDIT_MAX).unwrap());
-        assert_eq!(all.last(), Some(&done));
+        assert_eq!(all.len() - 2, usize::try_from(AUDIT_MAX).unwrap());
+        assert!(all.ends_with(&[done.clone(), done]));
     }
 }

@@ -57,6 +57,8 @@ impl<S> Default for Throttle<S> {
 struct Failures {
     count: u32,
     last: Option<Instant>,
+    /// Somebody was told of these.
+    is_told: bool,
 }
 
 impl<S: Source> Throttle<S> {
@@ -79,8 +81,7 @@ impl<S: Source> Throttle<S> {
         }
     }
 
-    /// Notes a wrong try, and says whether it is the last without a wait: of those that follow each other this is the one to tell
-    /// somebody of.
+    /// Notes a wrong try, and says whether somebody is to be told: from the last one without a wait on, until [`Throttle::note_told`].
     pub fn note_failure(&mut self, now: Instant, from: S) -> bool {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
@@ -97,7 +98,16 @@ impl<S: Source> Throttle<S> {
         let own = self.failures_by_source.entry(from).or_default();
         own.note(now);
         self.of_all.note(now);
-        own.count == FREE_TRIES || self.of_all.count == FREE_TRIES_OF_ALL
+        own.is_to_be_told(FREE_TRIES) || self.of_all.is_to_be_told(FREE_TRIES_OF_ALL)
+    }
+
+    /// Notes that somebody was told of the wrong tries of an address, and of all together: of those that follow each other nobody is
+    /// told again.
+    pub fn note_told(&mut self, from: S) {
+        if let Some(own) = self.failures_by_source.get_mut(&from.counted_as()) {
+            own.is_told = own.count >= FREE_TRIES;
+        }
+        self.of_all.is_told = self.of_all.count >= FREE_TRIES_OF_ALL;
     }
 
     /// Takes back a failure that was noted in advance, and forgets the earlier ones of the address.
@@ -115,10 +125,14 @@ impl<S: Source> Throttle<S> {
 impl Failures {
     fn note(&mut self, now: Instant) {
         if self.is_forgotten(now) {
-            self.count = 0;
+            *self = Self::default();
         }
         self.count = self.count.saturating_add(1);
         self.last = Some(now);
+    }
+
+    fn is_to_be_told(&self, free: u32) -> bool {
+        self.count >= free && !self.is_told
     }
 
     fn is_forgotten(&self, now: Instant) -> bool {
@@ -226,19 +240,32 @@ mod tests {
     }
 
     #[test]
-    fn a01_w06_the_last_try_without_a_wait_is_told_of_once_as_long_as_they_follow_each_other() {
+    fn a01_w06_somebody_is_told_from_the_last_try_without_a_wait_on_until_it_was_done_and_then_not_again() {
         let (mut throttle, mut now) = (Throttle::<IpAddr>::default(), Instant::now());
         for _ in 0..2 {
-            let told: Vec<bool> = (0..FREE_TRIES + 5)
-                .map(|_| throttle.note_failure(now, address(1)))
-                .collect();
-            let last = usize::try_from(FREE_TRIES).unwrap() - 1;
-            assert_eq!(told.iter().position(|told| *told), Some(last));
-            assert_eq!(told.iter().filter(|told| **told).count(), 1);
+            for _ in 1..FREE_TRIES {
+                assert!(!throttle.note_failure(now, address(1)));
+            }
+            for _ in 0..3 {
+                assert!(throttle.note_failure(now, address(1)), "nobody was told");
+            }
+            throttle.note_told(address(1));
+            for _ in 0..3 {
+                assert!(!throttle.note_failure(now, address(1)));
+            }
             now += MEMORY;
         }
-        let told =
-            (0..FREE_TRIES_OF_ALL + 5).filter(|number| throttle.note_failure(now, address(100 + number)));
-        assert_eq!(told.count(), 1, "of many addresses together as well");
+        let told = (0..FREE_TRIES_OF_ALL + 5).map(|number| {
+            let from = address(100 + number);
+            let is_to_be_told = throttle.note_failure(now, from);
+            if is_to_be_told {
+                throttle.note_told(from);
+            }
+            is_to_be_told
+        });
+        let told: Vec<bool> = told.collect();
+        let last = usize::try_from(FREE_TRIES_OF_ALL).unwrap() - 1;
+        assert_eq!(told.iter().position(|told| *told), Some(last));
+        assert_eq!(told.iter().filter(|told| **told).count(), 1);
     }
 }

@@ -88,8 +88,8 @@ async fn give(
     let (account, client) = match proved(api, uri, headers, form).await? {
         Ok(proved) => proved,
         Err(refused) => {
-            let is_last = api.throttle().note_failure(Instant::now(), from.ip());
-            if is_last {
+            let is_to_be_told = api.throttle().note_failure(Instant::now(), from.ip());
+            if is_to_be_told {
                 raise(api, from);
             }
             return Ok(Err(refused));
@@ -196,12 +196,15 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     (secret.len() <= SECRET_LENGTH_MAX).then(|| (id.to_owned(), secret.to_owned()))
 }
 
-/// Has somebody told that secrets are guessed, without letting whoever guesses wait for it.
+/// Has somebody told that secrets are guessed, without letting whoever guesses wait for it. Where that fails, the next wrong one has it
+/// told.
 fn raise(api: &Api, from: SocketAddr) {
     let api = api.clone();
     tokio::spawn(async move {
         let detail = format!("last from {}", from.ip().to_canonical());
-        alarms::raise(api.store(), "API", alarms::GUESSED_SECRETS, detail, now()).await;
+        if alarms::raise(api.store(), "API", alarms::GUESSED_SECRETS, detail, now()).await {
+            api.throttle().note_told(from.ip());
+        }
     });
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use webhooks::message::Frame;
 
 use super::feed::RETRY_AFTER;
-use super::guesses;
+use super::guesses::Guesses;
 use super::happenings::OF_ZONES;
 use super::webhooks::{frame, tell_of};
 
@@ -138,8 +138,9 @@ impl Ear {
         };
         let (kept, mut to_keep) = mpsc::channel(WAITING_MAX);
         let keeping = async {
+            let mut guesses = Guesses::default();
             while let Some((at, event)) = to_keep.recv().await {
-                self.keep(zone, at, event).await;
+                self.keep(zone, &mut guesses, (at, event)).await;
                 progress.kept();
             }
         };
@@ -230,9 +231,9 @@ impl Ear {
     }
 
     /// Puts what has happened into the store, and waits until that takes it.
-    async fn keep(&self, zone: &str, at: Timestamp, event: ZoneEvent) {
+    async fn keep(&self, zone: &str, guesses: &mut Guesses, (at, event): (Timestamp, ZoneEvent)) {
         let ZoneEvent::PageEnded { report, .. } = &event else {
-            guesses::tell(&self.store, &event).await;
+            guesses.tell(&self.store, &event).await;
             return tell_of(&event, at, &self.store, &self.registrations).await;
         };
         self.keep_report(zone, at, report).await;

@@ -11,8 +11,7 @@ use web::is_from_own_site;
 
 use super::password_choice::{Asked, Choice, Page};
 use super::problem::{Problem, failure, foreign_form};
-use super::sign_in::{admit, raise};
-use super::{Site, now, password_choice, session};
+use super::{Site, now, password_choice, session, tries};
 
 const WELCOME: &str = "You are the owner of this service.";
 
@@ -76,17 +75,15 @@ async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem>
 
 /// The answer to a token that is not that of the link.
 fn refused(site: &Site, from: SocketAddr, token: &str) -> Option<Response> {
-    let is_last = match admit(site, from) {
-        Ok(is_last) => is_last,
+    let tried = match tries::admit(site, from, None) {
+        Ok(tried) => tried,
         Err(text) => return Some(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text)),
     };
     if !is_good(site, token) {
-        if is_last {
-            raise(site, from);
-        }
+        tried.was_wrong(site);
         return Some(not_good());
     }
-    site.throttle().note_success(from.ip());
+    tried.was_right(site);
     None
 }
 

@@ -15,8 +15,8 @@ use super::gate::{Posted, Visitor};
 use super::layout::{Frame, OWN_TABS};
 use super::password_choice::{self, Asked, Choice, Page, hashed};
 use super::problem::{Problem, failure, foreign_form};
-use super::sign_in::{admit, is_right};
-use super::{Site, now, session};
+use super::sign_in::is_right;
+use super::{Site, now, session, tries};
 use crate::provisioning::sha256;
 
 const WELCOME: &str = "You were invited.";
@@ -69,14 +69,16 @@ pub(super) async fn choose(
 
 /// Who is invited, or the answer to a token that is not good; wrong ones are slowed down like wrong passwords.
 async fn invited(site: &Site, from: SocketAddr, token: &str) -> Result<Result<SignedIn, Response>, Problem> {
-    if let Err(text) = admit(site, from) {
-        return Ok(Err(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text)));
-    }
+    let tried = match tries::admit(site, from, None) {
+        Ok(tried) => tried,
+        Err(text) => return Ok(Err(failure(StatusCode::TOO_MANY_REQUESTS, "Not done", &text))),
+    };
     let hash = sha256(token.as_bytes());
     let Some(who) = site.store().read().await?.invited(hash, now()).await? else {
+        tried.was_wrong(site);
         return Ok(Err(not_good()));
     };
-    site.throttle().note_success(from.ip());
+    tried.was_right(site);
     Ok(Ok(who))
 }
 
@@ -124,19 +126,23 @@ pub(super) async fn change_own(
     let by = &posted.by;
     let mut fields = own_fields();
     let [password, new, again] = &mut fields;
-    if let Err(text) = admit(&site, from) {
-        password.refuse(&text);
-        return Ok(own_page(by, fields).answer());
-    }
+    let tried = match tries::admit(&site, from, None) {
+        Ok(tried) => tried,
+        Err(text) => {
+            password.refuse(&text);
+            return Ok(own_page(by, fields).answer());
+        }
+    };
     let found = SignedIn {
         account: by.account.clone(),
         administrator: by.administrator.clone(),
     };
     if !is_right(&site, Some(&found), posted.value("password").to_owned()).await {
+        tried.was_wrong(&site);
         password.refuse("it is not your password");
         return Ok(own_page(by, fields).answer());
     }
-    site.throttle().note_success(from.ip());
+    tried.was_right(&site);
     if posted.value("new") != posted.value("again") {
         again.refuse("type the same password twice");
         return Ok(own_page(by, fields).answer());

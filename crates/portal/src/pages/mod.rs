@@ -66,6 +66,7 @@ mod template_edit;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod webhooks;
 mod work;
 mod zones;

@@ -1,14 +1,10 @@
-//! Proving the second factor: the code of an app, or a recovery code; wrong ones are slowed down by whom they are for, besides by where
-//! they come from.
-
-use std::net::SocketAddr;
-use std::time::Instant;
+//! Proving the second factor: the code of an app, or a recovery code.
 
 use model::inventory::{AdministratorId, TokenHash};
 use store::{Scope, SecondFactor, StoreError};
 use web::{OneTimeSecret, drawn_recovery_code, typed_recovery_code};
 
-use super::{GuessedFor, Site, now, sign_in};
+use super::now;
 use crate::provisioning::sha256;
 
 /// Recovery codes that are drawn at once.
@@ -78,20 +74,4 @@ pub(super) async fn prove(
         return Ok(Proof::Recovery { left });
     }
     Ok(Proof::Wrong)
-}
-
-/// Counts a try as wrong in advance; what is to be told where it is too early. Whoever knows a password guesses from many addresses, so
-/// tries are counted for each administrator, too. Says whether it is the last without a wait.
-pub(super) fn admit(site: &Site, from: SocketAddr, id: &AdministratorId) -> Result<bool, String> {
-    let is_last = sign_in::admit(site, from)?;
-    let mut guesses = site.guesses();
-    let wait = guesses.admit(Instant::now(), GuessedFor(id.clone()));
-    wait.map_err(sign_in::too_early)?;
-    Ok(guesses.note_failure(Instant::now(), GuessedFor(id.clone())) || is_last)
-}
-
-/// Forgets the tries of whoever knew the code.
-pub(super) fn forgive(site: &Site, from: SocketAddr, id: &AdministratorId) {
-    site.throttle().note_success(from.ip());
-    site.guesses().note_success(GuessedFor(id.clone()));
 }

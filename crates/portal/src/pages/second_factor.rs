@@ -17,7 +17,8 @@ use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, OWN_TABS, SECOND_FACTOR};
 use super::one_time::{self, Proof};
 use super::problem::Problem;
-use super::sign_in::{admit, is_right};
+use super::sign_in::is_right;
+use super::tries::{self, Try};
 use super::{Site, chance, line, session};
 
 /// Width of the picture that a phone reads, in pixels.
@@ -150,15 +151,17 @@ pub(super) async fn set_up(
     let is_required = reading.account(&by.account).requires_second_factor().await?;
     drop(reading);
     let refuse = |errors: [String; 2]| set_up_page(by, account.name.as_str(), is_required, &secret, errors);
-    if let Err(text) = admit(&site, from) {
-        return Ok(refuse([text, String::new()]));
-    }
+    let tried = match tries::admit(&site, from, None) {
+        Ok(tried) => tried,
+        Err(text) => return Ok(refuse([text, String::new()])),
+    };
     let found = SignedIn {
         account: by.account.clone(),
         administrator: by.administrator.clone(),
     };
     let password = posted.value("password").to_owned();
     if !is_right(&site, Some(&found), password).await {
+        tried.was_wrong(&site);
         return Ok(refuse(["it is not your password".to_owned(), String::new()]));
     }
     let Some(step) = secret.step_of(posted.value("code"), one_time::seconds()) else {
@@ -178,7 +181,7 @@ pub(super) async fn set_up(
     let token = chance::token()?;
     let cookie = session::begin_with(&mut writing, id.clone(), &token).await?;
     writing.commit().await?;
-    site.throttle().note_success(from.ip());
+    tried.was_right(&site);
     let by = by.with_token(token);
     Ok((cookie, codes_page(&by, codes.shown)).into_response())
 }
@@ -198,8 +201,8 @@ pub(super) async fn renew_codes(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
 ) -> Result<Response, Problem> {
     let by = &posted.by;
-    let mut writing = match prove(&site, from, &posted).await? {
-        Ok(writing) => writing,
+    let (mut writing, tried) = match prove(&site, from, &posted).await? {
+        Ok(proved) => proved,
         Err(refusal) => return Ok(refusal),
     };
     let codes = one_time::draw_recovery_codes(&by.administrator.id)?;
@@ -210,7 +213,7 @@ pub(super) async fn renew_codes(
     by.note(&mut writing, "make recovery codes", String::new())
         .await?;
     writing.commit().await?;
-    one_time::forgive(&site, from, &by.administrator.id);
+    tried.was_right(&site);
     Ok(codes_page(by, codes.shown))
 }
 
@@ -221,8 +224,8 @@ pub(super) async fn turn_off(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
 ) -> Result<Response, Problem> {
     let by = &posted.by;
-    let mut writing = match prove(&site, from, &posted).await? {
-        Ok(writing) => writing,
+    let (mut writing, tried) = match prove(&site, from, &posted).await? {
+        Ok(proved) => proved,
         Err(refusal) => return Ok(refusal),
     };
     let mut scope = writing.account(&by.account);
@@ -230,7 +233,7 @@ pub(super) async fn turn_off(
     by.note(&mut writing, "turn off second factor", String::new())
         .await?;
     writing.commit().await?;
-    one_time::forgive(&site, from, &by.administrator.id);
+    tried.was_right(&site);
     Ok(Redirect::to(SECOND_FACTOR).into_response())
 }
 
@@ -240,7 +243,7 @@ async fn prove<'s>(
     site: &'s Site,
     from: SocketAddr,
     posted: &Posted,
-) -> Result<Result<Transaction<'s>, Response>, Problem> {
+) -> Result<Result<(Transaction<'s>, Try), Response>, Problem> {
     let by = &posted.by;
     let id = &by.administrator.id;
     let mut reading = site.store().read().await?;
@@ -250,16 +253,20 @@ async fn prove<'s>(
         return Ok(Err(Redirect::to(SECOND_FACTOR).into_response()));
     };
     drop(reading);
-    if let Err(text) = one_time::admit(site, from, id) {
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        return Ok(Err(page(by, is_required, &factor, status, text)));
-    }
+    let tried = match tries::admit(site, from, Some(id)) {
+        Ok(tried) => tried,
+        Err(text) => {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            return Ok(Err(page(by, is_required, &factor, status, text)));
+        }
+    };
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
     let Some(factor) = scope.second_factor(id).await? else {
         return Ok(Err(Redirect::to(SECOND_FACTOR).into_response()));
     };
     if one_time::prove(&mut scope, id, &factor, posted.value("code")).await? == Proof::Wrong {
+        tried.was_wrong(site);
         // Somebody has a session of theirs, and not their phone.
         by.note(&mut writing, "wrong code at second factor", String::new())
             .await?;
@@ -268,5 +275,5 @@ async fn prove<'s>(
         let text = one_time::WRONG.to_owned();
         return Ok(Err(page(by, is_required, &factor, status, text)));
     }
-    Ok(Ok(writing))
+    Ok(Ok((writing, tried)))
 }

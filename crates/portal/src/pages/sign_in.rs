@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::{ConnectInfo, State};
@@ -17,8 +16,8 @@ use web::{PasswordHash, is_from_own_site};
 
 use super::gate::Posted;
 use super::problem::{Problem, foreign_form};
+use super::tries::{self, Try};
 use super::{Site, layout, now, session};
-use crate::alarms;
 use crate::provisioning::sha256;
 
 #[derive(Template)]
@@ -52,23 +51,21 @@ pub(super) async fn sign_in(
     if !is_from_own_site(&headers) {
         return Ok(foreign_form());
     }
-    let is_last = match admit(&site, from) {
-        Ok(is_last) => is_last,
+    let tried = match tries::admit(&site, from, None) {
+        Ok(tried) => tried,
         Err(text) => return Ok(page(&site, StatusCode::TOO_MANY_REQUESTS, form.email, text)),
     };
     let email = form.email.trim().to_lowercase();
     let found = site.store().read().await?.administrator_of_email(&email).await?;
     if !is_right(&site, found.as_ref(), form.password).await {
-        if is_last {
-            raise(&site, from);
-        }
+        tried.was_wrong(&site);
         let text = "The e-mail address or the password is wrong.".to_owned();
         return Ok(page(&site, StatusCode::UNAUTHORIZED, form.email, text));
     }
     let Some(found) = found else {
         return Err(Problem::Missing);
     };
-    enter(&site, from, &found).await
+    enter(&site, tried, &found).await
 }
 
 pub(super) async fn sign_out(
@@ -82,32 +79,9 @@ pub(super) async fn sign_out(
     Ok((session::gone_cookie(), Redirect::to("/sign-in")).into_response())
 }
 
-/// Has somebody told that passwords are guessed, without letting whoever guesses wait for it.
-pub(super) fn raise(site: &Site, from: SocketAddr) {
-    let site = site.clone();
-    tokio::spawn(async move {
-        let detail = format!("last from {}", from.ip().to_canonical());
-        alarms::raise(site.store(), "portal", alarms::GUESSED, detail, now()).await;
-    });
-}
-
-/// Counts a try as wrong in advance, and says whether it is the last without a wait; what is to be told where it is too early.
-pub(super) fn admit(site: &Site, from: SocketAddr) -> Result<bool, String> {
-    let mut throttle = site.throttle();
-    let wait = throttle.admit(Instant::now(), from.ip());
-    wait.map_err(too_early)?;
-    Ok(throttle.note_failure(Instant::now(), from.ip()))
-}
-
-/// What is told whoever has to wait.
-pub(super) fn too_early(wait: Duration) -> String {
-    let seconds = wait.as_secs().saturating_add(1);
-    format!("There were too many wrong tries. Try again in {seconds} s.")
-}
-
 /// Begins a session, or has the second factor asked for. Until that is proved the try counts as a wrong one: whoever knows the
 /// password alone does not get more tries by it.
-async fn enter(site: &Site, from: SocketAddr, who: &SignedIn) -> Result<Response, Problem> {
+async fn enter(site: &Site, tried: Try, who: &SignedIn) -> Result<Response, Problem> {
     let mut writing = site.store().write().await?;
     let admitted = session::admit(&mut writing, who).await?;
     if admitted.is_whole {
@@ -121,7 +95,7 @@ async fn enter(site: &Site, from: SocketAddr, who: &SignedIn) -> Result<Response
     }
     writing.commit().await?;
     if admitted.is_whole {
-        site.throttle().note_success(from.ip());
+        tried.was_right(site);
     }
     Ok((admitted.cookie, Redirect::to(admitted.to)).into_response())
 }

@@ -14,7 +14,7 @@ use web::is_from_own_site;
 
 use super::one_time::{self, Proof};
 use super::problem::{Problem, foreign_form};
-use super::{Site, layout, now, session, sign_in};
+use super::{Site, layout, now, session, tries};
 use crate::provisioning::sha256;
 
 #[derive(Template)]
@@ -54,8 +54,8 @@ pub(super) async fn prove(
     };
     drop(reading);
     let id = who.administrator.id.clone();
-    let is_last = match one_time::admit(&site, from, &id) {
-        Ok(is_last) => is_last,
+    let tried = match tries::admit(&site, from, Some(&id)) {
+        Ok(tried) => tried,
         Err(text) => return Ok(page(who.administrator.email, StatusCode::TOO_MANY_REQUESTS, text)),
     };
     let mut writing = site.store().write().await?;
@@ -69,9 +69,7 @@ pub(super) async fn prove(
         None => Proof::App,
     };
     if proof == Proof::Wrong {
-        if is_last {
-            sign_in::raise(&site, from);
-        }
+        tried.was_wrong(&site);
         // Somebody knows the password.
         note(&mut writing, &who, "wrong code at sign-in", String::new()).await?;
         writing.commit().await?;
@@ -86,7 +84,7 @@ pub(super) async fn prove(
     };
     note(&mut writing, &who, "sign in", detail).await?;
     writing.commit().await?;
-    one_time::forgive(&site, from, &id);
+    tried.was_right(&site);
     let to = match proof {
         Proof::Recovery { .. } => layout::SECOND_FACTOR,
         Proof::App | Proof::Wrong => "/",

@@ -29,6 +29,9 @@ pub(super) const LOUD_SOURCE: usize = 100;
 /// The same of all addresses together.
 pub(super) const LOUD_ALL: usize = 1_000;
 
+/// Those who are loud that wait until somebody can be told; whoever comes past these is not named.
+const UNTOLD_MAX: usize = 100;
+
 /// What makes tries alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
@@ -63,7 +66,7 @@ pub(super) struct Book {
     loud: BTreeSet<Loud>,
     loud_before: BTreeSet<Loud>,
     /// Those of whom somebody has to be told.
-    untold: Vec<Loud>,
+    untold: BTreeSet<Loud>,
 }
 
 #[derive(Debug)]
@@ -144,14 +147,21 @@ impl Book {
 
     /// Has somebody told of who is loud, once as long as it goes on.
     fn note_loud(&mut self, loud: Loud) {
-        if self.loud.insert(loud) && !self.loud_before.contains(&loud) {
-            self.untold.push(loud);
+        let is_new = self.loud.insert(loud) && !self.loud_before.contains(&loud);
+        if is_new && self.untold.len() < UNTOLD_MAX {
+            self.untold.insert(loud);
         }
     }
 
     /// Those of whom somebody has to be told.
-    pub(super) fn take_untold(&mut self) -> Vec<Loud> {
+    pub(super) fn take_untold(&mut self) -> BTreeSet<Loud> {
         std::mem::take(&mut self.untold)
+    }
+
+    /// Takes back those of whom nobody could be told.
+    pub(super) fn put_back_untold(&mut self, untold: BTreeSet<Loud>) {
+        let left = UNTOLD_MAX.saturating_sub(self.untold.len());
+        self.untold.extend(untold.into_iter().take(left));
     }
 
     /// Everything that has to be written; whoever gets nothing has written all.
@@ -342,7 +352,7 @@ mod tests {
             book.note(now, from, attempt(number), None);
         }
         while !book.take_due().is_empty() {}
-        book.take_untold()
+        book.take_untold().into_iter().collect()
     }
 
     #[test]
@@ -361,6 +371,25 @@ mod tests {
             loud,
             "another burst"
         );
+    }
+
+    #[test]
+    fn p01_so_many_wait_until_somebody_can_be_told_of_them_and_not_one_more() {
+        let mut book = Book::default();
+        let loud = |number: usize| Loud::Source(IpAddr::from([10, 0, 1, u8::try_from(number).unwrap()]));
+        for number in 0..UNTOLD_MAX {
+            book.note_loud(loud(number));
+        }
+        let untold = book.take_untold();
+        assert_eq!(untold.len(), UNTOLD_MAX);
+        book.note_loud(Loud::All);
+
+        book.put_back_untold(untold);
+
+        book.note_loud(loud(UNTOLD_MAX));
+        let untold = book.take_untold();
+        assert_eq!(untold.len(), UNTOLD_MAX);
+        assert!(untold.contains(&Loud::All) && untold.contains(&loud(0)));
     }
 
     #[test]

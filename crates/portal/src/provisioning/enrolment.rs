@@ -103,9 +103,10 @@ pub(super) async fn enrol(
             Err(refusal) => refusal.into_response(),
         };
     }
-    if let Err(wait) = server.begin_guess(from) {
-        return Refusal::Wait(wait.as_secs().saturating_add(1)).into_response();
-    }
+    let guess = match server.begin_guess(from) {
+        Ok(guess) => guess,
+        Err(wait) => return Refusal::Wait(wait.as_secs().saturating_add(1)).into_response(),
+    };
     match issue(&server, &asked).await {
         Ok(Granted {
             certificate,
@@ -117,7 +118,12 @@ pub(super) async fn enrol(
             }
             Json(json!({ "certificate": certificate })).into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            if matches!(refusal, Refusal::NotGood) {
+                server.tell_of(guess);
+            }
+            refusal.into_response()
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod names;
 mod proof;
 mod review;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +36,7 @@ use web::{Throttle, bound, harden};
 use self::book::{Book, Due, Loud};
 use self::proof::Authorities;
 use self::review::Mismatch;
+use crate::alarms;
 
 pub use enrolment::{CLAIM_CODE_DAYS, claim_by, claim_code_hash};
 pub(crate) use file::{chain, composed};
@@ -68,6 +70,13 @@ pub struct ProvisioningSetup {
 pub struct ProvisioningServer(Arc<Shared>);
 
 type Server = ProvisioningServer;
+
+/// A claim code that was let in to be tried. It counts as a wrong one until it proves right.
+#[must_use]
+struct Guess {
+    from: IpAddr,
+    is_to_be_told: bool,
+}
 
 impl ProvisioningServer {
     /// Makes it.
@@ -159,11 +168,27 @@ impl ProvisioningServer {
 
     /// Lets a claim code be tried, or says how long to wait. The try counts as a wrong one until it proves right: others that come
     /// meanwhile are not let in on its account.
-    fn begin_guess(&self, from: IpAddr) -> Result<(), Duration> {
+    fn begin_guess(&self, from: IpAddr) -> Result<Guess, Duration> {
         let (mut guesses, now) = (self.guesses(), Instant::now());
         guesses.admit(now, from)?;
-        guesses.note_failure(now, from);
-        Ok(())
+        let is_to_be_told = guesses.note_failure(now, from);
+        Ok(Guess { from, is_to_be_told })
+    }
+
+    /// Has somebody told where a wrong claim code is one of too many, without letting whoever guesses wait for it. Where that fails, the
+    /// next wrong one has it told.
+    fn tell_of(&self, guess: Guess) {
+        if !guess.is_to_be_told {
+            return;
+        }
+        let server = self.clone();
+        tokio::spawn(async move {
+            let (store, at) = (&server.0.store, timestamp(server.now()));
+            let detail = format!("last from {}", guess.from.to_canonical());
+            if alarms::raise(store, "provisioning", alarms::GUESSED_CODES, detail, at).await {
+                server.guesses().note_told(guess.from);
+            }
+        });
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -182,26 +207,26 @@ impl ProvisioningServer {
         }
     }
 
-    /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again.
+    /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again. Who
+    /// is loud is told of with the next.
     async fn write_book(self) {
         loop {
-            let (due, untold) = {
-                let mut book = self.book();
-                (book.take_due(), book.take_untold())
-            };
+            let due = self.book().take_due();
             if due.is_empty() {
                 return;
             }
-            if let Err(error) = self.write(due, untold).await {
+            let untold = self.book().take_untold();
+            if let Err(error) = self.write(due, &untold).await {
                 tracing::error!(error = %chain(&error), "tries to fetch a configuration cannot be kept");
+                self.book().put_back_untold(untold);
             }
         }
     }
 
-    async fn write(&self, due: Vec<Due>, untold: Vec<Loud>) -> Result<(), StoreError> {
+    async fn write(&self, due: Vec<Due>, untold: &BTreeSet<Loud>) -> Result<(), StoreError> {
         let mut transaction = self.0.store.write().await?;
         for loud in untold {
-            review::tell_of_loud(&mut transaction, loud, timestamp(self.now())).await?;
+            review::tell_of_loud(&mut transaction, *loud, timestamp(self.now())).await?;
         }
         let mut rows = Vec::new();
         for Due {

@@ -226,7 +226,7 @@ pub(super) async fn alarm(
         action: action.to_owned(),
         detail,
     };
-    scope.add_audit(&entry).await
+    scope.add_alarm(&entry).await
 }
 
 /// How long it may be from one try to the next but one for both to count as one going on beside the other: a device that has moved

@@ -439,6 +439,15 @@ async fn w06_wrong_codes_are_slowed_down() {
         refused.to_string().contains("too many wrong claim codes"),
         "{refused}"
     );
+    loop {
+        let mut reading = bench.store.read().await.unwrap();
+        let mut scope = reading.account(&id());
+        let of_codes = scope.audit_of_action(crate::alarms::GUESSED_CODES, Timestamp(0), 9);
+        if let [alarm] = &of_codes.await.unwrap()[..] {
+            return assert_eq!(alarm.detail, "last from 127.0.0.1");
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

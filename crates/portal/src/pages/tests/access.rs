@@ -208,6 +208,27 @@ async fn w06_wrong_tries_to_sign_in_are_slowed_down() {
 }
 
 #[tokio::test]
+async fn w06_who_guesses_at_links_of_invitations_own_passwords_or_second_factors_raises_an_alarm() {
+    for path in ["/invited", "/password", "/second-factor"] {
+        let visit = Visit::of(Role::Viewer).await;
+        visit.set_password().await;
+        for _ in 0..web::FREE_TRIES {
+            let typed = "token=wrong&password=wrong+password&new=a+long+password&again=a+long+password\
+                         &secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&code=000000";
+            let answer = if path == "/invited" {
+                visit.post_raw(path, typed, &[]).await
+            } else {
+                visit.post(path, typed).await
+            };
+            assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        }
+        while visit.audit().await != [crate::alarms::GUESSED] {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a01_w06_who_guesses_passwords_raises_one_alarm_whether_the_user_is_known_or_not() {
     for email in ["owner%40one.example", "nobody%40one.example"] {
         let visit = Visit::of(Role::Viewer).await;

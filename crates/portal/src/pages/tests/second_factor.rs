@@ -170,6 +170,9 @@ async fn w06_wrong_codes_at_renewing_and_turning_off_are_slowed_down_and_in_the_
             .filter(|action| *action == "wrong code at second factor");
         let tries = usize::try_from(web::FREE_TRIES).unwrap();
         assert_eq!(noted.count(), tries, "{path}: {audit:?}");
+        while !visit.audit().await.contains(&crate::alarms::GUESSED.to_owned()) {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -1,0 +1,72 @@
+//! Tries to prove a password, a code or a link, which whoever guesses has as well: wrong ones are slowed down, and somebody is told.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use model::inventory::AdministratorId;
+
+use super::{GuessedFor, Site, now};
+use crate::alarms;
+
+/// A try that was let in. It counts as a wrong one until it proves right: others that come meanwhile are not let in on its account.
+#[must_use]
+pub(super) struct Try {
+    from: SocketAddr,
+    whom: Option<AdministratorId>,
+    is_to_be_told: bool,
+}
+
+/// Lets a try be made; what is to be told where it is too early. Whoever knows a password guesses codes from many addresses, so those are
+/// counted for each administrator, too.
+pub(super) fn admit(site: &Site, from: SocketAddr, whom: Option<&AdministratorId>) -> Result<Try, String> {
+    let mut throttle = site.throttle();
+    throttle.admit(Instant::now(), from.ip()).map_err(too_early)?;
+    let mut is_to_be_told = throttle.note_failure(Instant::now(), from.ip());
+    drop(throttle);
+    if let Some(id) = whom {
+        let mut guesses = site.guesses();
+        let guessed = GuessedFor(id.clone());
+        guesses
+            .admit(Instant::now(), guessed.clone())
+            .map_err(too_early)?;
+        is_to_be_told |= guesses.note_failure(Instant::now(), guessed);
+    }
+    Ok(Try {
+        from,
+        whom: whom.cloned(),
+        is_to_be_told,
+    })
+}
+
+impl Try {
+    /// Has somebody told where it is one of too many, without letting whoever guesses wait for it. Where that fails, the next wrong one
+    /// has it told.
+    pub(super) fn was_wrong(self, site: &Site) {
+        if !self.is_to_be_told {
+            return;
+        }
+        let site = site.clone();
+        tokio::spawn(async move {
+            let detail = format!("last from {}", self.from.ip().to_canonical());
+            if alarms::raise(site.store(), "portal", alarms::GUESSED, detail, now()).await {
+                site.throttle().note_told(self.from.ip());
+                if let Some(id) = self.whom {
+                    site.guesses().note_told(GuessedFor(id));
+                }
+            }
+        });
+    }
+
+    /// Forgets the tries of whoever knew it.
+    pub(super) fn was_right(self, site: &Site) {
+        site.throttle().note_success(self.from.ip());
+        if let Some(id) = self.whom {
+            site.guesses().note_success(GuessedFor(id));
+        }
+    }
+}
+
+fn too_early(wait: Duration) -> String {
+    let seconds = wait.as_secs().saturating_add(1);
+    format!("There were too many wrong tries. Try again in {seconds} s.")
+}
