@@ -113,19 +113,26 @@ pub(super) async fn tell_together(
     Ok(())
 }
 
-/// Asks one of many devices; says why it was not asked.
+/// Why one of many devices cannot be asked, whatever its zone says.
+pub(super) fn why_not(site: &Site, device: &Device, restarts: bool) -> Option<&'static str> {
+    if !device.kind.is_provisioned() {
+        Some("it is configured by hand, so it fetches nothing")
+    } else if restarts && !can_restart(device.kind) {
+        Some("it restarts at its own machine only")
+    } else if site.setup().resyncs.is_none() {
+        Some(in_a_row(Unasked::NoZone))
+    } else {
+        None
+    }
+}
+
+/// Asks one of many devices that can be asked; says why it was not.
 pub(super) async fn asked(
     site: &Site,
     account: &AccountId,
     device: &Device,
     restarts: bool,
 ) -> Result<Result<(), &'static str>, StoreError> {
-    if !device.kind.is_provisioned() {
-        return Ok(Err("it is configured by hand, so it fetches nothing"));
-    }
-    if restarts && !can_restart(device.kind) {
-        return Ok(Err("it restarts at its own machine only"));
-    }
     let mut reading = site.store().read().await?;
     let users = users(&mut reading.account(account), device).await?;
     drop(reading);

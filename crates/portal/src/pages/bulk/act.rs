@@ -100,23 +100,27 @@ impl Task {
         devices: &[Device],
         doing: &mut Doing,
     ) -> Result<(Outcome, Vec<Device>), StoreError> {
-        let (mut failed, mut done) = (Outcome::default(), Vec::new());
+        let restarts = self.action == Action::Restart;
+        let (mut failed, mut asked) = (Outcome::default(), Vec::new());
         for device in devices {
-            let restarts = self.action == Action::Restart;
+            if let Some(why) = resync::why_not(&self.site, device, restarts) {
+                failed.fail(named_device(device), why);
+                doing.step();
+            } else {
+                asked.push(device);
+            }
+        }
+        // It is written down before it is done, as for a single one.
+        let names = asked.iter().map(|device| named_device(device)).collect();
+        self.note_asked(names).await?;
+        for device in asked {
             // Those before it have been asked, whatever becomes of this one.
             match resync::asked(&self.site, &self.by.account, device, restarts).await {
-                Ok(Ok(())) => done.push(named_device(device)),
+                Ok(Ok(())) => {}
                 Ok(Err(why)) => failed.fail(named_device(device), why),
                 Err(error) => failed.fail(named_device(device), words(&error)),
             }
             doing.step();
-        }
-        if let Err(error) = self.note_asked(done).await {
-            tracing::error!(error = %chain(&error), "devices were asked, and it is not in the audit");
-            failed.fail(
-                "The audit".to_owned(),
-                "it does not say which devices were asked: the database has failed",
-            );
         }
         Ok((failed, Vec::new()))
     }

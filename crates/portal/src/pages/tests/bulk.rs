@@ -111,6 +111,31 @@ async fn each_device_that_could_not_be_asked_is_named_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_restart_of_many_is_in_the_audit_before_any_of_them_is_asked() {
+    let mut visit = furnished().await;
+    let (sender, mut requests) = tokio::sync::mpsc::channel(1);
+    visit.give_resyncs(sender);
+    let store = std::sync::Arc::clone(&visit.store);
+    let answering = tokio::spawn(async move {
+        let request: registrations::Resync = requests.recv().await.unwrap();
+        let mut reading = store.read().await.unwrap();
+        let audit = reading.account(&one()).audit(1).await.unwrap();
+        request.asked.send(1).unwrap();
+        audit[0].clone()
+    });
+    let ask = visit
+        .get("/devices/selected?assigned=true&all=1&action=restart")
+        .await;
+
+    let page = done(&visit, "/devices/selected", &sent(&ask)).await;
+
+    assert!(page.text.contains("Restart: done for 1 device."), "{}", page.text);
+    let noted = answering.await.unwrap();
+    assert_eq!(noted.action, "restart 1 device");
+    assert_eq!(visit.audit().await[0], noted.action);
+}
+
+#[tokio::test]
 async fn common_areas_are_removed_with_their_places() {
     let visit = furnished().await;
     let ask = visit.get("/common-areas/selected?all=1&action=remove").await;
