@@ -56,15 +56,31 @@ impl Lines<'_> {
     }
 }
 
+/// The line and the character of what is no JSON: the parser takes line feeds alone for ends of lines, and counts octets.
+fn place_of(text: &str, error: &serde_json::Error) -> (u64, usize) {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let end = if error.is_eof() {
+        text.len()
+    } else {
+        lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)
+    };
+    let before = text.as_bytes().get(..end).unwrap_or(text.as_bytes());
+    let in_line = before.rsplit(|octet| matches!(octet, b'\r' | b'\n')).next();
+    let characters = String::from_utf8_lossy(in_line.unwrap_or_default())
+        .chars()
+        .count();
+    (line_after(before), characters.saturating_add(1))
+}
+
 pub(super) fn read(text: &str) -> Result<Vec<Row>, Faults> {
     let mut reading = Reading::default();
     let groups: Fields<'_> = match serde_json::from_str(text) {
         Ok(groups) => groups,
         Err(error) => {
-            let line = u64::try_from(error.line()).unwrap_or(u64::MAX);
+            let (line, character) = place_of(text, &error);
             let why = error.to_string();
             let why = why.split(" at line ").next().unwrap_or_default();
-            let column = format!("character {}", error.column());
+            let column = format!("character {character}");
             reading
                 .faults
                 .add(line, column, format!("this is no JSON: {why}"));

@@ -175,6 +175,31 @@ fn what_is_no_row_of_json_is_told_with_its_line_and_column() {
 }
 
 #[test]
+fn what_is_no_json_is_told_with_its_line_whatever_lines_end_with_and_its_character() {
+    for end in ["\n", "\r", "\r\n"] {
+        for (lines, right) in [
+            (
+                ["{", "\"users\": [", "{\"name\": }", "]}"],
+                "line 3, character 10: ",
+            ),
+            (
+                ["{", "\"users\": [", "{\"näme\": }", "]}"],
+                "line 3, character 10: ",
+            ),
+            (["{", "\"users\": [", "{}", "] \"\""], "line 4, character 3: "),
+            (["{", "\"users\": [", "{}", "]"], "line 4, character "),
+            (["{", "\"users\": [", "{}", ""], "line 4, character 1: "),
+        ] {
+            let faults = told(&lines.join(end));
+            assert!(
+                faults.len() == 1 && faults[0].starts_with(right),
+                "{end:?}, {right}: {faults:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_field_of_json_may_be_a_number_and_what_is_null_is_not_stated() {
     let text = "{\"users\": [{\"extension\": 201, \"name\": \"A\\u006en\", \"site\": null}]}";
     let rows = read(text.as_bytes()).unwrap();
