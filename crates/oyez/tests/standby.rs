@@ -224,7 +224,12 @@ fn checked(folder: &Path) -> String {
 }
 
 /// Runs a service whose database is lost while it is down, and comes back while the zone serves without it.
-async fn lose_and_find(folder: &Path, store: &str, lose: impl FnOnce(), find: impl FnOnce()) {
+async fn lose_and_find(
+    folder: &Path,
+    (store, cause): (&str, &str),
+    lose: impl FnOnce(),
+    find: impl FnOnce(),
+) {
     let file = prepare(folder, store).await;
     let copy = have_copied(folder, &file);
     lose();
@@ -237,7 +242,7 @@ async fn lose_and_find(folder: &Path, store: &str, lose: impl FnOnce(), find: im
     browser.open(&running.portal);
     let told = browser.wait_for_text("main", "What to do");
     assert!(
-        told.contains("The zone beside this portal serves calls"),
+        told.contains(cause) && told.contains("The zone beside this portal serves calls"),
         "{told}"
     );
     browser.pictures("without-database");
@@ -273,7 +278,8 @@ async fn without_postgresql_the_zone_starts_from_its_copy_and_the_service_is_who
         || server.borrow_mut().crash(),
         || server.borrow_mut().start_again(),
     );
-    lose_and_find(folder.path(), &store, lose, find).await;
+    let store = (store.as_str(), "The database does not answer");
+    lose_and_find(folder.path(), store, lose, find).await;
 }
 
 /// Moves the file of the database with those beside it that belong to it.
@@ -302,7 +308,7 @@ async fn a_file_that_is_no_database_is_neither_used_nor_replaced() {
         assert_eq!(fs::read(&database).unwrap(), noise);
         move_database(away.path(), &state);
     };
-    lose_and_find(folder.path(), "", lose, find).await;
+    lose_and_find(folder.path(), ("", "The database cannot be used"), lose, find).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -318,7 +324,7 @@ async fn an_empty_database_is_not_taken_for_the_one_that_was_lost() {
         move_database(&state, empty.path());
         move_database(away.path(), &state);
     };
-    lose_and_find(folder.path(), "", lose, find).await;
+    lose_and_find(folder.path(), ("", "The database is empty"), lose, find).await;
 }
 
 /// Makes the database of another account in a folder, with the key of a service.

@@ -51,6 +51,7 @@ mod sites;
 mod stored;
 mod templates;
 mod transaction;
+mod unopened;
 mod webhooks;
 
 pub use access::SignedIn;
@@ -82,6 +83,7 @@ pub use second_factor::SecondFactor;
 pub use sites::{ListedSite, SITES_MAX, SiteError, SiteMembers};
 pub use templates::{ListedTemplate, TEMPLATES_MAX, TemplateStoreError};
 pub use transaction::{OpenError, Scope, Store, StoreError, Transaction};
+pub use unopened::Unopened;
 pub use webhooks::{
     WEBHOOK_CAUSE_MAX, WEBHOOK_LOG_MAX, WEBHOOK_QUEUE_MAX, WEBHOOKS_MAX, WebhookAttempt, WebhookTask,
     WebhookTurn,

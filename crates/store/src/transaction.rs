@@ -23,10 +23,10 @@ const DATABASE: &str = "service.db";
 /// Name of the key in the same folder.
 const KEY: &str = "service.key";
 /// What the engines say of a disk without room: SQLite's SQLITE_FULL, PostgreSQL's disk_full.
-const FULL: [&str; 2] = ["13", "53100"];
+pub(crate) const FULL: [&str; 2] = ["13", "53100"];
 /// What PostgreSQL's errors begin with when it cannot do its part: connection exceptions, too many connections, locks that are not
 /// given, statements given up, a server that stops or starts, and a database that is not there.
-const LOST: [&str; 7] = ["08", "3D", "53300", "55P03", "57014", "57P0", "25P03"];
+pub(crate) const LOST: [&str; 7] = ["08", "3D", "53300", "55P03", "57014", "57P0", "25P03"];
 
 /// Tries to fetch a configuration that wait for who listens to them.
 const ATTEMPTS_TOLD: usize = 256;

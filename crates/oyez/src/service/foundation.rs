@@ -1,5 +1,8 @@
 //! What a service has before its database is there.
 
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -20,6 +23,23 @@ use super::imported::ImportedFiles;
 use super::own_copy::OwnCopy;
 use crate::failure::Failure;
 use crate::state::StateFolder;
+
+/// A database that is empty beside the copy of a directory, which is here.
+#[derive(Debug)]
+pub(super) struct Emptied(PathBuf);
+
+impl fmt::Display for Emptied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the database is empty, and this service has had a directory: put a copy of the database back, \
+             or remove {} to begin anew",
+            self.0.display()
+        )
+    }
+}
+
+impl Error for Emptied {}
 
 /// What was read of files, and what was made of it.
 pub(super) struct Foundation<'c> {
@@ -93,12 +113,7 @@ impl<'c> Foundation<'c> {
             None => copy.exists(),
         };
         if accounts.is_empty() && had_directory {
-            return Err(anyhow!(
-                "the database is empty, and this service has had a directory: put a copy of the database back, \
-                 or remove {} to begin anew",
-                copy.display()
-            )
-            .into());
+            return Err(anyhow!(Emptied(copy)).into());
         }
         Ok(())
     }

@@ -31,11 +31,11 @@ use anyhow::{Context, anyhow};
 use api::ApiSetup;
 use model::inventory::{Account, Uplink};
 use net::tls::ClientCertificates;
-use portal::pages;
-use portal::pages::PagesSetup;
+use portal::pages::{self, NotReady, PagesSetup};
 use portal::provisioning::{ProvisioningServer, ProvisioningSetup};
 use registrations::Registrations;
 use store::Store;
+use tokio::sync::watch;
 use web::{Limits, Listener};
 use zone::Zone;
 use zone::config::ZoneConfig;
@@ -178,7 +178,8 @@ impl Service {
         (store, opened): (Arc<Store>, Opened),
     ) -> Result<Self, Failure> {
         let zone = start_zone(foundation, &store, &opened.account).await?;
-        let front = foundation.front(pages::without_database()).await?;
+        let (_, why_not) = watch::channel(NotReady::Starting);
+        let front = foundation.front(pages::not_ready(why_not)).await?;
         let rest = Rest::build(foundation, (store, opened), zone.as_ref(), &front).await?;
         Ok(Self {
             zone,

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use portal::pages;
+use portal::pages::{self, NotReady};
+use store::{OpenError, StoreError};
+use tokio::sync::watch;
 
 use super::Rest;
-use super::foundation::Foundation;
+use super::foundation::{Emptied, Foundation};
 use super::front::Front;
 use super::own_zone::{self, OwnZone};
 use crate::console;
@@ -20,6 +22,8 @@ const TRY_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Standby {
     pub(super) zone: OwnZone,
     pub(super) front: Front,
+    /// What the portal's port says.
+    said: watch::Sender<NotReady>,
 }
 
 impl Standby {
@@ -50,13 +54,14 @@ impl Standby {
             &mut foundation.certificates,
         )?;
         let zone = OwnZone::start(zone_config, tls, snapshot, &foundation.registrations).await?;
-        let front = foundation.front(pages::without_database()).await?;
+        let (said, why_not) = watch::channel(cause_of(why));
+        let front = foundation.front(pages::not_ready(why_not)).await?;
         zone_command::say_where(&zone.zone);
         let portal = foundation.config.portal.url(front.address());
         console::say(&format!(
             "there is no database: {why}. The zone serves calls with its copy of the directory; {portal} says so"
         ));
-        Ok(Some(Self { zone, front }))
+        Ok(Some(Self { zone, front, said }))
     }
 
     /// Starts the rest of the service around what runs, as soon as there is a database and all else. Why there is not is told of once,
@@ -70,6 +75,7 @@ impl Standby {
                     return rest;
                 }
                 Err(failure) => {
+                    self.said.send_replace(cause_of(&failure));
                     let why = failure.to_string();
                     if why != told {
                         tracing::error!(%why, "the service is not whole; the zone goes on, and the database and the rest are tried again");
@@ -84,5 +90,19 @@ impl Standby {
     async fn try_rest(&self, foundation: &mut Foundation<'_>) -> Result<Rest, Failure> {
         let opened = foundation.database().await?;
         Rest::build(foundation, opened, Some(&self.zone), &self.front).await
+    }
+}
+
+/// What the portal's port says of a failure.
+fn cause_of(failure: &Failure) -> NotReady {
+    let Failure::Failed(error) = failure else {
+        return NotReady::Other;
+    };
+    let opening = error.downcast_ref().map(OpenError::why);
+    let using = error.downcast_ref().map(StoreError::why);
+    match opening.or(using) {
+        Some(why) => NotReady::Unopened(why),
+        None if error.is::<Emptied>() => NotReady::Emptied,
+        None => NotReady::Other,
     }
 }

@@ -42,6 +42,7 @@ mod line;
 mod line_edit;
 mod list;
 mod live;
+mod not_ready;
 mod one_time;
 mod optional_choice;
 mod password_choice;
@@ -83,11 +84,12 @@ use model::Secret;
 use model::inventory::{AdministratorId, Timestamp, Uplink};
 use net::authority::Authority;
 use store::{Store, timestamp};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use web::{Throttle, bound, harden};
 
 use registrations::Registrations;
 
+pub use not_ready::NotReady;
 pub use registrations::Resync;
 
 use crate::audit_check::Verdicts;
@@ -167,11 +169,15 @@ pub fn router(mut setup: PagesSetup) -> Router {
         .with_state(site)
 }
 
-/// Makes what is served in the place of the site while the service has no database.
-pub fn without_database() -> Router {
+/// Makes what is served in the place of the site while that is not there, which says why.
+pub fn not_ready(why: watch::Receiver<NotReady>) -> Router {
+    let answer = move || {
+        let why = *why.borrow();
+        std::future::ready(why.answer())
+    };
     Router::new()
         .route("/assets/{name}", get(assets::show))
-        .fallback(problem::without_database)
+        .fallback(answer)
         .layer(from_fn(bound))
         .layer(from_fn(harden))
 }

@@ -1,15 +1,12 @@
 //! Answers that say why there is no page.
 
 use askama::Template;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::{NumberTaken, StoreError};
 
 use super::layout::{self, Frame};
 use crate::provisioning::chain;
-
-/// When a program that has met no database may ask again.
-const RETRY_AFTER_SECONDS: &str = "10";
 
 /// Why a page cannot be shown, or something not done.
 #[derive(Debug)]
@@ -133,15 +130,4 @@ pub(super) fn not_permitted() -> Response {
 /// There is no such page.
 pub(super) async fn missing() -> Response {
     Problem::Missing.into_response()
-}
-
-/// The whole of a portal that has no database yet.
-#[derive(Template)]
-#[template(path = "without_database.html")]
-struct WithoutDatabase;
-
-/// The answer to whatever a portal is asked that has no database: what has happened, what goes on, and what to do.
-pub(super) async fn without_database() -> Response {
-    let page = layout::page(StatusCode::SERVICE_UNAVAILABLE, &WithoutDatabase);
-    ([(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], page).into_response()
 }
