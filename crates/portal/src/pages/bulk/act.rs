@@ -1,6 +1,6 @@
 //! What is done with each row.
 
-use model::inventory::{Device, Holder};
+use model::inventory::{Device, DeviceType, Holder};
 use store::{RemoveDeviceError, Scope, StoreError};
 
 use super::super::device_edit::remove_with_lines;
@@ -18,8 +18,10 @@ pub(super) async fn along(
     rows: &Rows,
     action: Action,
 ) -> Result<Vec<String>, StoreError> {
-    if action != Action::Remove {
-        return Ok(Vec::new());
+    match (action, rows) {
+        (Action::Remove, _) => {}
+        (Action::Resync | Action::Restart, Rows::Devices(devices)) => return Ok(left_out(devices, action)),
+        _ => return Ok(Vec::new()),
     }
     let assignments = scope.assignments().await?;
     Ok(match rows {
@@ -46,6 +48,36 @@ pub(super) async fn along(
             )]
         }
     })
+}
+
+/// What becomes of devices that are asked, and which are not.
+fn left_out(devices: &[Device], action: Action) -> Vec<String> {
+    let count = |kind| devices.iter().filter(|device| device.kind == kind).count();
+    let mut along = Vec::new();
+    if action == Action::Restart {
+        along.push("They restart at once, and are silent meanwhile.".to_owned());
+    }
+    match count(DeviceType::Other) {
+        0 => {}
+        1 => along.push("1 of them is a generic device: it fetches nothing, and is left out.".to_owned()),
+        many => along.push(format!(
+            "{many} of them are generic devices: they fetch nothing, and are left out."
+        )),
+    }
+    let endpoints = match action {
+        Action::Restart => count(DeviceType::Oyez),
+        _ => 0,
+    };
+    match endpoints {
+        0 => {}
+        1 => along.push(
+            "1 of them is an Oyez endpoint: it restarts at its own machine only, and is left out.".to_owned(),
+        ),
+        many => along.push(format!(
+            "{many} of them are Oyez endpoints: they restart at their own machine only, and are left out."
+        )),
+    }
+    along
 }
 
 /// Something that is done with many rows.

@@ -29,6 +29,8 @@ const TICKED_MAX: usize = 300;
 const ROWS_MAX: usize = 20_000;
 /// Names that are shown before it is done.
 const NAMES_SHOWN: usize = 20;
+/// What is sent where something is to be taken away; no id is so short.
+const NONE: &str = "none";
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,6 +289,8 @@ struct Page {
     hidden: Vec<(&'static str, String)>,
     choices: Option<Vec<Choice>>,
     label: &'static str,
+    /// What there is none of to choose, and where one is added.
+    lacks: Option<(&'static str, &'static str)>,
     button: &'static str,
     is_danger: bool,
     back: &'static str,
@@ -333,8 +337,14 @@ async fn ask(
     names.truncate(NAMES_SHOWN);
     let action = selection.action;
     let choices = match action {
-        Some(Action::Site) => Some(site_choices(&scope.sites().await?)),
-        Some(Action::Template) => Some(template_choices(&scope.template_names().await?)),
+        Some(Action::Site) => Some(offered(
+            site_choices(&scope.sites().await?),
+            "No site: take it away",
+        )),
+        Some(Action::Template) => Some(offered(
+            template_choices(&scope.template_names().await?),
+            "No template: take it away",
+        )),
         _ => None,
     };
     let title = action.map_or("Choose what to do", Action::title);
@@ -363,12 +373,19 @@ async fn ask(
         } else {
             "Template"
         },
+        lacks: match (action, &choices) {
+            (Some(Action::Site), Some(choices)) if choices.is_empty() => Some(("site", "/sites/add")),
+            (Some(Action::Template), Some(choices)) if choices.is_empty() => {
+                Some(("template", "/templates/add"))
+            }
+            _ => None,
+        },
         choices,
         button: match action {
             Some(Action::Site | Action::Template) => "Assign",
             _ => title,
         },
-        is_danger: action == Some(Action::Remove),
+        is_danger: matches!(action, Some(Action::Remove | Action::Restart)),
         back: selection.back(),
     };
     let status = if is_refused {
@@ -377,6 +394,15 @@ async fn ask(
         StatusCode::OK
     };
     Ok(layout::page(status, &page))
+}
+
+/// What can be chosen, and last that it is taken away; nothing where there is nothing to choose.
+fn offered(mut choices: Vec<Choice>, none: &str) -> Vec<Choice> {
+    choices.retain(|choice| !choice.value.is_empty());
+    if !choices.is_empty() {
+        choices.push(Choice::new(NONE, none));
+    }
+    choices
 }
 
 /// Begins it, unless something else is found than was shown.
@@ -397,7 +423,10 @@ async fn carry_out(site: Site, posted: Posted, list: List) -> Result<Response, P
         return ask(&site, &posted.by, selection, Some(error.to_owned())).await;
     }
     let Some(to) = to else {
-        let error = "Nothing was done: what was chosen has been removed. Choose another.";
+        let error = match posted.value("to") {
+            "" => "Nothing was done: choose what is to be assigned.",
+            _ => "Nothing was done: what was chosen has been removed. Choose another.",
+        };
         return ask(&site, &posted.by, selection, Some(error.to_owned())).await;
     };
     let title = format!("{}: {}", action.title(), list.counted(count));
@@ -425,8 +454,8 @@ async fn carry_out(site: Site, posted: Posted, list: List) -> Result<Response, P
 async fn to(scope: &mut Scope<'_, '_>, action: Action, value: &str) -> Result<Option<To>, StoreError> {
     Ok(match action {
         Action::Resync | Action::Restart | Action::Remove => Some(To::Nothing),
-        Action::Site if value.is_empty() => Some(To::Site(None)),
-        Action::Template if value.is_empty() => Some(To::Template(None)),
+        Action::Site if value == NONE => Some(To::Site(None)),
+        Action::Template if value == NONE => Some(To::Template(None)),
         Action::Site => match value.parse() {
             Ok(id) => scope.site(&id).await?.map(|site| To::Site(Some(site.id))),
             Err(_) => None,

@@ -184,3 +184,74 @@ async fn a_device_whose_extensions_are_removed_together_is_told_once() {
     }
     assert_eq!(times, 1);
 }
+
+#[tokio::test]
+async fn a_site_is_given_or_taken_away_only_by_who_has_chosen() {
+    let visit = furnished().await;
+    let ask = visit
+        .get("/devices/selected?assigned=true&all=1&action=site")
+        .await;
+    let choices = ask
+        .text
+        .split_once("<select id=\"to\" name=\"to\" required>")
+        .unwrap()
+        .1;
+    assert!(
+        choices.starts_with("<option value=\"\" disabled selected hidden>Choose…</option>"),
+        "{choices}"
+    );
+    assert!(
+        choices.contains("<option value=\"none\">No site: take it away</option></select>"),
+        "{choices}"
+    );
+    let unread = visit.post("/devices/selected", &sent(&ask)).await;
+    assert_eq!(unread.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        unread.text.contains("choose what is to be assigned"),
+        "{}",
+        unread.text
+    );
+    for (to, count) in [(SiteId::from_random(1).as_str(), 3), ("none", 0)] {
+        let page = done(&visit, "/devices/selected", &format!("{}&to={to}", sent(&ask))).await;
+        assert!(page.text.contains("done for 3 devices"), "{}", page.text);
+        assert_eq!(visit.inventory().await.matches(",North,").count(), count, "{to}");
+    }
+
+    let ask = visit
+        .get("/devices/selected?assigned=true&all=1&action=template")
+        .await;
+    assert!(
+        ask.text
+            .contains("There is no template yet. <a href=\"/templates/add\">Add one</a>"),
+        "{}",
+        ask.text
+    );
+    assert!(!ask.text.contains(">Assign</button>"), "{}", ask.text);
+}
+
+#[tokio::test]
+async fn it_is_said_beforehand_which_devices_are_not_asked() {
+    let visit = furnished().await;
+    let (silent, generic, endpoint) = (
+        "They restart at once, and are silent meanwhile.",
+        "1 of them is a generic device: it fetches nothing, and is left out.",
+        "1 of them is an Oyez endpoint: it restarts at its own machine only",
+    );
+    for (action, told, others) in [
+        (
+            "restart",
+            &[silent, generic, endpoint, "class=\"danger\""][..],
+            &[][..],
+        ),
+        ("resync", &[generic], &[silent, endpoint, "class=\"danger\""]),
+    ] {
+        let path = format!("/devices/selected?assigned=true&all=1&action={action}");
+        let ask = visit.get(&path).await.text;
+        for text in told {
+            assert!(ask.contains(text), "{action}: {text}: {ask}");
+        }
+        for text in others {
+            assert!(!ask.contains(text), "{action}: {text}: {ask}");
+        }
+    }
+}
