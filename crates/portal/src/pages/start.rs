@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use model::inventory::{AttemptOutcome, AuditEntry, HolderKind, Role};
 use registrations::Registration;
-use store::{DeviceFilter, HolderFilter, LIST_ROWS_MAX, ListedDevice};
+use store::{DeviceFilter, HolderFilter, KeptPageReport, LIST_ROWS_MAX, ListedDevice};
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, shown};
@@ -77,13 +77,16 @@ pub(super) async fn live(
     Ok(layout::page(StatusCode::OK, &Live { guide }))
 }
 
+fn of_kind(kind: HolderKind) -> HolderFilter {
+    HolderFilter {
+        kind: Some(kind),
+        ..HolderFilter::default()
+    }
+}
+
 async fn figures(site: &Site, by: &Visitor) -> Result<Vec<(&'static str, String, &'static str)>, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let of_kind = |kind| HolderFilter {
-        kind: Some(kind),
-        ..HolderFilter::default()
-    };
     let areas = scope.count_holders(&of_kind(HolderKind::CommonArea)).await?;
     let users = scope.count_holders(&of_kind(HolderKind::User)).await?;
     let devices = scope.count_devices(&DeviceFilter::default()).await?;
@@ -99,7 +102,7 @@ async fn figures(site: &Site, by: &Visitor) -> Result<Vec<(&'static str, String,
 async fn guide(site: &Site, by: &Visitor) -> Result<Guide, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let holders = scope.count_holders(&HolderFilter::default()).await?;
+    let areas = scope.count_holders(&of_kind(HolderKind::CommonArea)).await?;
     let assigned = DeviceFilter {
         is_assigned: Some(true),
         ..DeviceFilter::default()
@@ -128,16 +131,30 @@ async fn guide(site: &Site, by: &Visitor) -> Result<Guide, Problem> {
     };
     let name = device.map_or_else(String::new, |listed| listed.device.name.to_string());
     let heard = page.as_ref().filter(|kept| kept.report.heard_count() > 0);
-    let page_way = if by.administrator.role >= Role::Operator {
+    let talk_way = if by.administrator.role >= Role::Operator {
         ("/talk".to_owned(), "Talk")
     } else {
         ("/reports".to_owned(), "Reports")
+    };
+    let counted = |kept: &KeptPageReport, end: &str| {
+        let (heard, all) = (kept.report.heard_count(), kept.report.listeners.len());
+        format!("{}: {heard} of {all} heard it{end}", shown(kept.at))
+    };
+    let (to_page, page_way) = match &page {
+        Some(kept) if heard.is_none() => (
+            counted(kept, "."),
+            (format!("/reports/{}", kept.number), "See why"),
+        ),
+        _ => (
+            "Call its extension, or speak from here; the report says who heard it.".to_owned(),
+            talk_way,
+        ),
     };
     Ok(Guide::of(
         vec![
             Step::new(
                 "Add a common area",
-                holders > 0,
+                areas > 0,
                 "The place that is to be paged, with the extension that people dial.",
                 ("/common-areas/add".to_owned(), "Add a common area"),
             ),
@@ -159,23 +176,18 @@ async fn guide(site: &Site, by: &Visitor) -> Result<Guide, Problem> {
                 "Check says what is missing, if something is.",
                 (format!("{path}/check"), "Check"),
             ),
-            Step::new(
-                "Page it",
-                heard.is_some(),
-                "Call its extension, or speak from here; the report says who heard it.",
-                page_way,
-            ),
+            Step::new("Page it", heard.is_some(), &to_page, page_way),
         ]
         .into_iter()
         .zip([
-            format!("{holders} with an extension"),
+            match areas {
+                1 => "1 common area".to_owned(),
+                areas => format!("{areas} common areas"),
+            },
             name.clone(),
             format!("{name} has its configuration"),
             format!("{name} is registered"),
-            heard.map_or_else(String::new, |kept| {
-                let (heard, all) = (kept.report.heard_count(), kept.report.listeners.len());
-                format!("{}: {heard} of {all} heard it", shown(kept.at))
-            }),
+            heard.map_or_else(String::new, |kept| counted(kept, "")),
         ])
         .map(|(step, done)| step.told(done))
         .collect(),

@@ -101,6 +101,9 @@ async fn the_guide_leads_step_by_step_to_a_heard_page() {
         })
     };
     assert_eq!(next().await, "Add a common area");
+    let user = "name=Ann+Example&extension=1000&package=Standard&country=ca&time_zone=UTC";
+    visit.post("/users/add", user).await;
+    assert_eq!(next().await, "Add a common area", "a user is none");
     let hall = visit.add_area(1, "Hall", "1001").await;
     assert_eq!(next().await, "Add the device that hangs there");
     let device = visit.add_device("0022EE0A0B0C", "algo", hall.as_str()).await;
@@ -130,6 +133,23 @@ async fn the_guide_leads_step_by_step_to_a_heard_page() {
     };
     visit.registrations.note(&registered, Timestamp(0));
     assert_eq!(next().await, "Page it");
+    let unheard = PageReport {
+        listeners: report().listeners.into_iter().take(1).collect(),
+        ..report()
+    };
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    scope.add_page_report(Timestamp(0), &unheard).await.unwrap();
+    writing.commit().await.unwrap();
+    assert_eq!(next().await, "Page it");
+    let guide = visit.get("/start/live").await.text;
+    for text in [
+        "1 common area<",
+        "0 of 1 heard it.",
+        "href=\"/reports/1\">See why",
+    ] {
+        assert!(guide.contains(text), "{text}: {guide}");
+    }
     let mut writing = visit.store.write().await.unwrap();
     let mut scope = writing.account(&one());
     scope.add_page_report(Timestamp(0), &report()).await.unwrap();
