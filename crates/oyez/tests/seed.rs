@@ -159,7 +159,7 @@ impl Portal {
         self.fill_in("Description", "Above the main door");
         self.fill_in("MAC Address", mac);
         self.fill_in("Device Type", "Algo");
-        self.fill_in("Model", "algo-sip-based-device (Algo)");
+        self.fill_in("Model", "Algo SIP-based device (algo-sip-based-device)");
         self.fill_in("Assigned To", "Common area: Main hall (701)");
         self.shot("device-add");
         self.press("Save");

@@ -82,7 +82,7 @@ impl Portal {
         let mac = own_mac().map_or_else(|| "02:00:00:00:00:09".to_owned(), |mac| mac.to_string());
         self.fill_in("MAC Address", &mac);
         self.fill_in("Device Type", "Oyez");
-        self.fill_in("Model", "Oyez IP Endpoint (Oyez)");
+        self.fill_in("Model", "Oyez IP Endpoint (oyez)");
         self.fill_in("Site", "West quay");
         self.press("Save");
         self.wait_for_text("h1", "Crane speaker");

@@ -11,7 +11,7 @@ use portal::check::Verdict;
 use crate::service_files::PATIENCE;
 use crate::site::{Signed, Site};
 
-const ALGO: (&str, &str) = ("Algo", "algo-sip-based-device (Algo)");
+const ALGO: (&str, &str) = ("Algo", "Algo SIP-based device (algo-sip-based-device)");
 const GENERIC: (&str, &str) = ("Other (generic device)", "None: a generic device");
 const SPEAKER: &str = "Algo 8301/5.5";
 

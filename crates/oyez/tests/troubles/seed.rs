@@ -42,7 +42,7 @@ async fn each_case_of_the_seed_is_shown_at_the_device_and_explained_in_the_porta
     let site = Site::start();
     site.add_common_area("Main hall", "701");
     site.add_common_area("Annex", "702");
-    let algo = ("Algo", "algo-sip-based-device (Algo)");
+    let algo = ("Algo", "Algo SIP-based device (algo-sip-based-device)");
     site.add_device(SPEAKER, mac, algo, "Common area: Main hall (701)");
     let annex = MacAddress::new([2, 0, 0, 0, 0, 2]);
     let generic = ("Other (generic device)", "None: a generic device");

@@ -11,8 +11,8 @@ use portal::check::Verdict;
 use crate::service_files::PATIENCE;
 use crate::site::{Signed, Site};
 
-const ALGO: (&str, &str) = ("Algo", "algo-sip-based-device (Algo)");
-const OYEZ: (&str, &str) = ("Oyez", "Oyez IP Endpoint (Oyez)");
+const ALGO: (&str, &str) = ("Algo", "Algo SIP-based device (algo-sip-based-device)");
+const OYEZ: (&str, &str) = ("Oyez", "Oyez IP Endpoint (oyez)");
 const GENERIC: (&str, &str) = ("Other (generic device)", "None: a generic device");
 
 /// What a model of hardware that works says of itself.

@@ -12,13 +12,15 @@ use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::problem::Problem;
 use super::slots::{self, Slot};
-use super::{Site, layout::shown, resync};
+use super::{Site, device_new, layout::shown, resync};
 
 #[derive(Template)]
 #[template(path = "device.html")]
 struct Page {
     frame: Frame,
     device: Device,
+    /// Its model in words, where it has not told one.
+    readable_model: Option<&'static str>,
     added_at: String,
     /// Since when it is held.
     held_since: Option<String>,
@@ -60,6 +62,7 @@ pub(super) async fn show(
     let page = Page {
         belongs: (place, scope.template_of_device(&device.id).await?),
         frame: Frame::new(&by, device.name.as_str(), PHONES_AND_DEVICES),
+        readable_model: device.model.as_deref().and_then(device_new::readable),
         added_at: shown(device.added_at),
         held_since: held.map(|held| shown(held.at)),
         slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,

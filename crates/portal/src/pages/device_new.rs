@@ -58,11 +58,14 @@ impl Fields {
             .into_iter()
             .filter(|kind| kind.is_provisioned() || account.generic_devices)
             .map(|kind| Choice::new(kind.as_str(), kind.label()));
-        let models = vec![
-            Choice::new("", "None: a generic device"),
-            Choice::new(ALGO_MODEL, format!("{ALGO_MODEL} (Algo)")),
-            Choice::new(OYEZ_MODEL, "Oyez IP Endpoint (Oyez)"),
-        ];
+        let models = DeviceType::ALL.map(|kind| {
+            let model = model_of(kind);
+            let label = match readable(model) {
+                Some(words) => format!("{words} ({model})"),
+                None => "None: a generic device".to_owned(),
+            };
+            Choice::new(model, label)
+        });
         Self([
             Field::new(
                 "name",
@@ -91,8 +94,8 @@ impl Fields {
             Field::new(
                 "model",
                 "Model",
-                "Which there are depends on the type.",
-                Control::Select(models),
+                "Follows the type.",
+                Control::Select(models.into()),
             )
             .filled(ALGO_MODEL),
             assigned,
@@ -107,14 +110,13 @@ impl Fields {
 
     /// Makes the device that was typed, or marks what is wrong.
     fn device(&mut self, account: &Account, bits: u128) -> Option<Device> {
-        let [name, description, mac, kind, model, _, site, _] = &mut self.0;
+        let [name, description, mac, kind, _, _, site, _] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_description = description.take(Description::new(&description.value));
         let parsed_mac = mac.take(mac.value.parse::<MacAddress>());
         let known = DeviceType::from_stored(&kind.value)
             .filter(|kind| kind.is_provisioned() || account.generic_devices);
         let parsed_kind = kind.take(known.ok_or("choose one of the types"));
-        let chosen_model = parsed_kind.and_then(|kind| model.take(model_for(kind, &model.value)));
         let chosen_site = chosen(site);
         Some(Device {
             id: DeviceId::from_random(bits),
@@ -122,7 +124,7 @@ impl Fields {
             description: parsed_description?,
             mac: parsed_mac?,
             kind: parsed_kind?,
-            model: chosen_model?,
+            model: Some(model_of(parsed_kind?).to_owned()).filter(|model| !model.is_empty()),
             firmware: None,
             site: chosen_site?,
             added_at: now(),
@@ -142,21 +144,22 @@ impl Fields {
     }
 }
 
-/// What is known of the model of a device of that type.
-fn model_for(kind: DeviceType, chosen: &str) -> Result<Option<String>, String> {
-    let right = match kind {
+/// The model of a device of that type, until it has said what it is; empty where there is none.
+const fn model_of(kind: DeviceType) -> &'static str {
+    match kind {
         DeviceType::Algo => ALGO_MODEL,
         DeviceType::Oyez => OYEZ_MODEL,
         DeviceType::Other => "",
-    };
-    if chosen != right {
-        let right = if right.is_empty() { "no model" } else { right };
-        return Err(format!(
-            "a device of type {} has {right}; choose that, or another type",
-            kind.label()
-        ));
     }
-    Ok(Some(right.to_owned()).filter(|model| !model.is_empty()))
+}
+
+/// What people read in the place of a model that no device has told.
+pub(super) fn readable(model: &str) -> Option<&'static str> {
+    match model {
+        ALGO_MODEL => Some("Algo SIP-based device"),
+        OYEZ_MODEL => Some("Oyez IP Endpoint"),
+        _ => None,
+    }
 }
 
 pub(super) async fn show(

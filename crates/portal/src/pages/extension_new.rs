@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::SlotKind;
-use model::inventory::{Device, Holder, HolderKind, LinePlace};
+use model::inventory::{Assignment, Device, DisplayName, Holder, HolderKind, LinePlace};
 use store::{HolderFilter, Scope, StoreError};
 
 use super::Site;
@@ -34,7 +34,8 @@ struct Choose {
     /// Which kind is listed; both where it is empty.
     kind: String,
     list: ListFrame,
-    rows: Vec<Holder>,
+    /// Each with where it stands.
+    rows: Vec<(Holder, String)>,
     error: &'static str,
 }
 
@@ -138,7 +139,22 @@ async fn choose(
     };
     let listed = scope.list_holders(&filter, asked.after().as_ref(), ROWS).await?;
     let list = ListFrame::new(asked, "Name or extension", &listed);
-    let rows = listed.rows.into_iter().map(|row| row.holder);
+    let places = |lines: &[(Assignment, DisplayName)]| {
+        let places = lines.iter().map(|(line, name)| {
+            let place = line::place_name(line.place);
+            if line.device == device.id {
+                format!("{place} of this device")
+            } else {
+                format!("{place} of {name}")
+            }
+        });
+        places.collect::<Vec<_>>().join(", ")
+    };
+    let rows = listed
+        .rows
+        .into_iter()
+        .filter(|row| !chosen.contains(&row.holder));
+    let rows = rows.map(|row| (row.holder, places(&row.lines))).collect();
     let choose = Choose {
         frame: Frame::new(
             by,
@@ -146,7 +162,7 @@ async fn choose(
             PHONES_AND_DEVICES,
         ),
         device,
-        rows: rows.filter(|holder| !chosen.contains(holder)).collect(),
+        rows,
         chosen,
         kind,
         list,

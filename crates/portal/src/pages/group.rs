@@ -6,13 +6,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::directory::{MEMBERS_MAX, Urgency};
-use model::inventory::{GroupId, GroupMember, PageGroup, Pagers};
+use model::inventory::{Assignment, GroupId, GroupMember, PageGroup, Pagers};
 use store::{NamedMember, Scope};
 
 use super::Site;
 use super::gate::Visitor;
 use super::group_members::value_of;
 use super::layout::{self, Frame, PAGE_GROUPS};
+use super::line::{HEARS_NOTHING, is_paged};
 use super::problem::Problem;
 
 #[derive(Template)]
@@ -56,13 +57,18 @@ pub(super) async fn show(
     let named = scope.named_pagers(&group.id).await?;
     let reached = scope.count_reached(&group.id).await?;
     let has_pin = scope.has_group_pin(&group.id).await?;
+    let assignments = scope.assignments().await?;
+    let paged: Vec<&Assignment> = assignments.iter().filter(|line| is_paged(line.place)).collect();
     let page = Page {
         frame: Frame::new(&by, group.name.as_str(), PAGE_GROUPS),
         path: format!("{PAGE_GROUPS}/{}", group.id),
         urgency: urgency_text(group.urgency),
         pagers: pagers_text(&group.pagers),
         has_pin,
-        members: members.into_iter().map(shown_member).collect(),
+        members: members
+            .into_iter()
+            .map(|named| shown_member(named, &paged))
+            .collect(),
         named: named
             .into_iter()
             .map(|(id, name, number)| (id.to_string(), name.to_string(), number.to_string()))
@@ -97,7 +103,8 @@ pub(super) const fn pagers_text(pagers: &Pagers) -> &'static str {
     }
 }
 
-fn shown_member(named: NamedMember) -> Member {
+/// A member, with what is paged of the account.
+fn shown_member(named: NamedMember, paged: &[&Assignment]) -> Member {
     let NamedMember {
         member,
         name,
@@ -105,11 +112,22 @@ fn shown_member(named: NamedMember) -> Member {
     } = named;
     let extension = extension.map(|extension| extension.to_string());
     let (path, what) = match &member {
-        GroupMember::Holder(_) => (None, format!("Extension {}", extension.unwrap_or_default())),
-        GroupMember::Device(device) => (
-            Some(format!("/devices/{device}")),
-            "Device: all its page slots".to_owned(),
-        ),
+        GroupMember::Holder(holder) => {
+            let mut what = format!("Extension {}", extension.unwrap_or_default());
+            if !paged.iter().any(|line| line.holder == *holder) {
+                what = format!("{what}: {HEARS_NOTHING}");
+            }
+            (None, what)
+        }
+        GroupMember::Device(device) => {
+            let is_heard = paged.iter().any(|line| line.device == *device);
+            let what = if is_heard {
+                "all its page slots"
+            } else {
+                HEARS_NOTHING
+            };
+            (Some(format!("/devices/{device}")), format!("Device: {what}"))
+        }
         GroupMember::Slot(device, slot) => {
             let stands = extension.map_or_else(
                 || "nothing stands there".to_owned(),

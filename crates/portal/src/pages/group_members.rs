@@ -334,7 +334,7 @@ async fn page(
     let chosen = ends.of(group);
     let place = Asked::at(&asked.q, &asked.after);
     let (list, mut rows) = match asked.of {
-        Of::Extensions => extensions(scope, place).await?,
+        Of::Extensions => extensions(scope, place, ends).await?,
         Of::Devices => devices(scope, place).await?,
         Of::Sites => sites(scope, place).await?,
     };
@@ -364,7 +364,11 @@ async fn page(
     })
 }
 
-async fn extensions(scope: &mut Scope<'_, '_>, asked: Asked) -> Result<(ListFrame, Vec<Row>), Problem> {
+async fn extensions(
+    scope: &mut Scope<'_, '_>,
+    asked: Asked,
+    ends: Ends,
+) -> Result<(ListFrame, Vec<Row>), Problem> {
     let filter = HolderFilter {
         text: asked.q.clone(),
         ..HolderFilter::default()
@@ -372,11 +376,14 @@ async fn extensions(scope: &mut Scope<'_, '_>, asked: Asked) -> Result<(ListFram
     let listed = scope.list_holders(&filter, asked.after().as_ref(), ROWS).await?;
     let list = ListFrame::new(asked, "Name or extension", &listed);
     let row = |listed: ListedHolder| {
-        let places: Vec<String> = listed
+        let mut places: Vec<String> = listed
             .lines
             .iter()
             .map(|(line, device)| format!("{device} ({})", line::place_name(line.place)))
             .collect();
+        if ends == Ends::Members && !listed.lines.iter().any(|(line, _)| line::is_paged(line.place)) {
+            places.push(line::HEARS_NOTHING.to_owned());
+        }
         let value = value_of(&GroupMember::Holder(listed.holder.id));
         let name = format!("{} ({})", listed.holder.name, listed.holder.extension);
         Row::new(value, name, places.join(", "))
@@ -395,11 +402,13 @@ async fn devices(scope: &mut Scope<'_, '_>, asked: Asked) -> Result<(ListFrame, 
     for ListedDevice { device, lines, .. } in listed.rows {
         let id = device.id;
         let whole = value_of(&GroupMember::Device(id.clone()));
-        rows.push(Row::new(
-            whole,
-            device.name.to_string(),
-            "all its page slots".to_owned(),
-        ));
+        let is_heard = lines.iter().any(|(line, ..)| line::is_paged(line.place));
+        let detail = if is_heard {
+            "all its page slots"
+        } else {
+            line::HEARS_NOTHING
+        };
+        rows.push(Row::new(whole, device.name.to_string(), detail.to_owned()));
         for (line, name, extension) in lines {
             if let LinePlace::Slot(slot) = line.place
                 && slot.kind() == SlotKind::Page

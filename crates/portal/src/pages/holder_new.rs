@@ -88,13 +88,13 @@ impl Fields {
             Field::new(
                 "country",
                 "Country/Region",
-                "Two letters, such as CA.",
+                "Two letters, such as CA. A default for all is set under Account Settings.",
                 Control::Text(COUNTRIES),
             ),
             Field::new(
                 "time_zone",
                 "Time Zone",
-                "A name of the tz database, such as America/Vancouver.",
+                "Region/City, such as America/Vancouver. A default for all is set under Account Settings.",
                 Control::Text(TIME_ZONES),
             ),
             site_field(sites),

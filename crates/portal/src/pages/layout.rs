@@ -86,6 +86,7 @@ const NAVIGATION: &[Branch] = &[
             (WEBHOOKS, "Webhooks"),
             (DEVICE_PASSWORD, "Device Password"),
             (IMPORT, "Import & Export"),
+            (AUTHORITY, "Certificate"),
         ],
     },
 ];

@@ -16,6 +16,14 @@ pub(crate) fn place_name(place: LinePlace) -> String {
     format!("{kind} {}", place.port())
 }
 
+/// Says whether pages are heard there.
+pub(super) fn is_paged(place: LinePlace) -> bool {
+    matches!(place, LinePlace::Slot(position) if position.kind() == SlotKind::Page)
+}
+
+/// What is said of a member of a page group that has no page slot.
+pub(super) const HEARS_NOTHING: &str = "no page slot yet: it would hear nothing";
+
 /// A kind of slot as it is shown.
 pub(super) const fn slot_name(kind: SlotKind) -> &'static str {
     match kind {

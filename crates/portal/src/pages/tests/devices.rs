@@ -94,12 +94,6 @@ async fn a_wrong_field_of_a_device_is_marked_and_nothing_is_added() {
         ("name=Speaker", "name=S", "name", "3 to 255 characters"),
         (MAC, "0022EE0A0B", "mac", "12 hexadecimal digits"),
         ("type=algo", "type=toaster", "type", "choose one of the types"),
-        (
-            "model=algo-sip-based-device",
-            "model=oyez",
-            "model",
-            "algo-sip-based-device",
-        ),
         (hall.as_str(), "gone", "assigned", "choose another"),
     ] {
         let answer = visit.post("/devices/add", &right.replace(part, wrong)).await;
@@ -119,6 +113,32 @@ async fn a_wrong_field_of_a_device_is_marked_and_nothing_is_added() {
         "{}",
         again.text
     );
+}
+
+#[tokio::test]
+async fn a_device_has_the_model_of_its_type_whatever_stands_in_the_form() {
+    let visit = Visit::of(Role::Admin).await;
+    for (mac, kind, model) in [
+        (
+            "0022EE0A0B1",
+            "algo",
+            "Algo SIP-based device (<code>algo-sip-based-device</code>)",
+        ),
+        ("0022EE0A0B2", "oyez", "Oyez IP Endpoint (<code>oyez</code>)"),
+        ("0022EE0A0B3", "other", "not known"),
+    ] {
+        for (number, typed) in ["algo-sip-based-device", "oyez", "", "toaster"]
+            .into_iter()
+            .enumerate()
+        {
+            let form =
+                format!("name=Speaker&description=&mac={mac}{number}&type={kind}&model={typed}&assigned=");
+            let answer = visit.post("/devices/add", &form).await;
+            let page = visit.get(answer.location()).await.text;
+            let found = page.split_once("<dt>Model</dt><dd>").unwrap().1;
+            assert!(found.starts_with(model), "{kind}, {typed}: {found}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -220,6 +240,13 @@ async fn extensions_are_chosen_placed_and_removed() {
     let add = format!("{device}/extensions/add");
     let choose = visit.get(&add).await.text;
     assert!(choose.contains("Users") && choose.contains("Common Areas") && choose.contains("Next"));
+    assert!(
+        choose.contains("<span class=\"soft\">Page 1 of this device</span>"),
+        "{choose}"
+    );
+    let other = visit.add_device("0022EE0A0B0D", "oyez", "").await;
+    let elsewhere = visit.get(&format!("{other}/extensions/add")).await.text;
+    assert!(elsewhere.contains("Page 1 of Hall speaker"), "{elsewhere}");
     let nobody = visit.get(&format!("{add}?next=1")).await;
     assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY);
     let placing = visit
@@ -277,7 +304,7 @@ async fn extensions_are_chosen_placed_and_removed() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(
         visit.audit().await,
-        ["remove extension", "assign extension", "add device"]
+        ["remove extension", "assign extension", "add device", "add device"]
     );
 }
 
@@ -704,6 +731,11 @@ async fn the_certificate_of_the_authority_is_anybody_s_and_its_fingerprint_is_sh
         assert!(page.contains(text), "{text}");
     }
     visit.cookie = visit.begin_session(Role::Admin).await;
+    let start = visit.get("/").await.text;
+    assert!(
+        start.contains("<a href=\"/authority\">Certificate</a>"),
+        "{start}"
+    );
     for (mac, kind) in [(MAC, "algo"), ("0022EE0A0B0D", "oyez")] {
         let device = visit.add_device(mac, kind, "").await;
         let steps = visit.get(&format!("{device}/provision")).await.text;

@@ -122,6 +122,36 @@ async fn members_are_devices_slots_and_sites_as_well_and_go_one_by_one() {
 }
 
 #[tokio::test]
+async fn whoever_would_hear_nothing_is_said_to() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let gate = visit.add_area(2, "Gate", "1002").await;
+    visit.add_device("0022EE0A0B0C", "algo", hall.as_str()).await;
+    let mute = visit.add_device("0022EE0A0B0D", "algo", "").await;
+    let id: DeviceId = mute.trim_start_matches("/devices/").parse().unwrap();
+    let members = [
+        GroupMember::Holder(hall),
+        GroupMember::Holder(gate),
+        GroupMember::Device(id),
+    ];
+    let group = visit.add_group(&members).await;
+    let told = "no page slot yet: it would hear nothing";
+    for (path, count) in [
+        ("/members?of=extensions", 1),
+        ("/members?of=devices", 1),
+        ("/pagers", 0),
+        ("", 2),
+    ] {
+        let page = visit.get(&format!("{group}{path}")).await.text;
+        let rows = page.matches(&format!("{told}<")).count();
+        assert_eq!(rows, count, "{path}: {page}");
+    }
+    let page = visit.get(&group).await.text;
+    assert!(page.contains(&format!("Extension 1002: {told}")), "{page}");
+    assert!(page.contains(&format!("Device: {told}")), "{page}");
+}
+
+#[tokio::test]
 async fn who_may_page_is_named() {
     let visit = Visit::of(Role::Admin).await;
     let desk = visit.add_area(1, "Front desk", "1001").await;

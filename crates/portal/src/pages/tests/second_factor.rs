@@ -201,13 +201,15 @@ async fn it_does_not_count_before_a_code_and_the_password_have_proved_it() {
     assert!(page.contains("<svg") && !page.contains("<?xml"), "{page}");
     let code = OneTimeSecret::read(&text).unwrap().code(step());
     let password = PASSWORD.replace(' ', "+");
-    for (form, told) in [
+    for (form, field, told) in [
         (
             format!("secret={text}&password=wrong&code={code}"),
+            "password",
             "not your password",
         ),
         (
             format!("secret={text}&password={password}&code=000"),
+            "code",
             "not the code",
         ),
     ] {
@@ -218,6 +220,14 @@ async fn it_does_not_count_before_a_code_and_the_password_have_proved_it() {
             "{}",
             answer.text
         );
+        let at_field = format!("aria-describedby=\"{field}-error\"");
+        let error = format!("<p class=\"error\" id=\"{field}-error\">it is {told}");
+        assert!(
+            answer.text.contains(&at_field) && answer.text.contains(&error),
+            "{}",
+            answer.text
+        );
+        assert_eq!(answer.text.matches("-error\">").count(), 2, "one field is marked");
     }
     assert_eq!(type_password(&mut visit).await.location(), "/");
 }
