@@ -49,23 +49,23 @@ impl Directory {
             }
             Edit::PutCredential(credential) => {
                 touched.users.insert(credential.user.clone());
-                touched
-                    .authorization_ids
-                    .insert(credential.authorization_id.clone());
+                self.note_credentials(&credential.authorization_id, touched);
             }
-            Edit::RemoveCredential(id, _) => {
-                touched.users.extend(
-                    self.credentials(id.as_str())
-                        .iter()
-                        .map(|credential| credential.user.clone()),
-                );
-                touched.authorization_ids.insert(id.clone());
-            }
+            Edit::RemoveCredential(id, _) => self.note_credentials(id, touched),
             Edit::PutExtension(ExtensionRecord { extension, .. }) | Edit::RemoveExtension(extension) => {
                 touched.extensions.insert(extension.clone());
             }
             Edit::PutPermission(_) | Edit::RemovePermission(..) => {}
         }
+    }
+
+    /// Whose it is, they may not be any more.
+    fn note_credentials(&self, id: &AuthorizationId, touched: &mut Touched) {
+        let before = self.credentials(id.as_str()).iter();
+        touched
+            .users
+            .extend(before.map(|credential| credential.user.clone()));
+        touched.authorization_ids.insert(id.clone());
     }
 
     fn check_touched(&self, touched: &Touched) -> Result<(), DirectoryError> {

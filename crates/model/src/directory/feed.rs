@@ -1,5 +1,7 @@
 //! Snapshots and changes, and the rules of their epochs.
 
+use std::collections::BTreeMap;
+
 use super::{
     Action, Credential, DigestAlgorithm, Directory, DirectoryError, EDITS_MAX, ExtensionRecord, Generation,
     Permission, Subject, User, Who,
@@ -65,14 +67,93 @@ impl Snapshot {
             permissions: Vec::new(),
         }
     }
+
+    /// The edits that lead from here to another snapshot. None where only the other itself does: it differs in what no edit changes,
+    /// or holds a record twice, which is to be refused.
+    #[must_use]
+    pub fn edits_to(&self, other: &Self) -> Option<Vec<Edit>> {
+        let names = |snapshot: &Self| {
+            let Self { realm, domain, .. } = snapshot;
+            (realm.clone(), domain.clone(), snapshot.default_algorithm)
+        };
+        if self.account != other.account || names(self) != names(other) {
+            return None;
+        }
+        let users = edits(
+            [&self.users, &other.users],
+            |user| &user.user,
+            Edit::PutUser,
+            |name| Edit::RemoveUser(name.clone()),
+        );
+        let credentials = edits(
+            [&self.credentials, &other.credentials],
+            |credential| (&credential.authorization_id, credential.generation),
+            Edit::PutCredential,
+            |(id, generation)| Edit::RemoveCredential(id.clone(), generation),
+        );
+        let extensions = edits(
+            [&self.extensions, &other.extensions],
+            |record| &record.extension,
+            Edit::PutExtension,
+            |number| Edit::RemoveExtension(number.clone()),
+        );
+        let permissions = edits(
+            [&self.permissions, &other.permissions],
+            |permission| (permission.action, &permission.who, &permission.subject),
+            Edit::PutPermission,
+            |(action, who, subject)| Edit::RemovePermission(action, who.clone(), subject.clone()),
+        );
+        Some([users?, credentials?, extensions?, permissions?].concat())
+    }
+
+    /// The least that brings a directory that is as this snapshot to another: a change where that is possible.
+    #[must_use]
+    pub fn update_to(&self, other: &Self) -> Update {
+        match self.edits_to(other) {
+            Some(edits) if edits.len() <= EDITS_MAX => Update::Change(Change {
+                account: other.account.clone(),
+                since: self.epoch,
+                epoch: other.epoch,
+                edits,
+            }),
+            Some(_) | None => Update::Snapshot(other.clone()),
+        }
+    }
 }
 
-/// What leads from one epoch to the next.
+/// The edits that lead from some records to others, each with its key; none where the others have a key twice.
+fn edits<'a, R: Clone + PartialEq, K: Ord + Copy>(
+    [from, to]: [&'a [R]; 2],
+    key: impl Fn(&'a R) -> K,
+    put: impl Fn(R) -> Edit,
+    remove: impl Fn(K) -> Edit,
+) -> Option<Vec<Edit>> {
+    let by_key = |records: &'a [R]| -> BTreeMap<K, &'a R> {
+        records.iter().map(|record| (key(record), record)).collect()
+    };
+    let (before, after) = (by_key(from), by_key(to));
+    if after.len() < to.len() {
+        return None;
+    }
+    let gone = before.keys().filter(|key| !after.contains_key(key));
+    let put_again = after
+        .iter()
+        .filter(|(key, record)| before.get(key) != Some(record));
+    Some(
+        gone.map(|key| remove(*key))
+            .chain(put_again.map(|(_, record)| put((*record).clone())))
+            .collect(),
+    )
+}
+
+/// What leads from one epoch to a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Whose records.
     pub account: AccountId,
-    /// The state after it; it applies to the one before.
+    /// The state that it applies to.
+    pub since: Epoch,
+    /// The state after it.
     pub epoch: Epoch,
     /// What to do, in order.
     pub edits: Vec<Edit>,
@@ -109,6 +190,17 @@ pub enum Update {
     Change(Change),
 }
 
+impl Update {
+    /// The state after it.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.epoch,
+            Self::Change(change) => change.epoch,
+        }
+    }
+}
+
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -119,7 +211,7 @@ pub enum Applied {
     },
     /// The update says nothing the directory does not know.
     Ignored,
-    /// A change is missing between the directory and the update: a snapshot must be asked for.
+    /// The change does not begin at the directory's epoch: a snapshot must be asked for.
     SnapshotWanted,
 }
 
@@ -147,7 +239,7 @@ impl Directory {
         if change.epoch <= own {
             return Ok(Applied::Ignored);
         }
-        if change.epoch != own.next() {
+        if change.since != own {
             return Ok(Applied::SnapshotWanted);
         }
         if change.edits.len() > EDITS_MAX {

@@ -1,12 +1,12 @@
 //! What a switch knows of one account, and how it learns it.
 //!
-//! A switch serves from its own copy: a [`Snapshot`] says everything, a [`Change`] says what differs from the
+//! A switch serves from its own copy: a [`Snapshot`] says everything, a [`Change`] says what differs from an
 //! epoch before it, and nothing else ever alters a [`Directory`]. Epochs decide what to do with each:
 //!
 //! ```text
-//!            snapshot, epoch e > own               change, epoch = own + 1
-//!   (empty) ─────────────────────▶ (serving, e) ────────────────────────▶ (serving, e + 1)
-//!      │ change                        │ change, epoch > own + 1: SnapshotWanted
+//!            snapshot, epoch e > own               change, since own to f > own
+//!   (empty) ─────────────────────▶ (serving, e) ────────────────────────▶ (serving, f)
+//!      │ change                        │ change since another: SnapshotWanted
 //!      └─▶ SnapshotWanted              │ older or equal: Ignored
 //! ```
 //!
@@ -43,7 +43,7 @@ pub const EDITS_MAX: usize = 10_000;
 pub const GENERATIONS_MAX: usize = 2;
 
 /// The records of one account with the look-ups a switch needs, each in logarithmic time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
     account: AccountId,
     /// `None` until the first snapshot.

@@ -71,3 +71,9 @@ pub enum CredentialSecret {
     /// `H(authorization id:realm:password)` in lower-case hexadecimal digits (RFC 7616 §3.4.2).
     Ha1(Secret),
 }
+
+impl From<Secret> for CredentialSecret {
+    fn from(password: Secret) -> Self {
+        Self::Password(password)
+    }
+}

@@ -40,6 +40,16 @@ fn an_update_is_applied_ignored_or_answered_with_a_wish_by_its_epoch() {
             6,
         ),
         (Update::Change(change(7, vec![])), Applied::SnapshotWanted, 5),
+        (
+            Update::Change(since(5, change(9, vec![]))),
+            Applied::Done { revoked: vec![] },
+            9,
+        ),
+        (
+            Update::Change(since(4, change(9, vec![]))),
+            Applied::SnapshotWanted,
+            5,
+        ),
     ] {
         let mut directory = directory();
 
@@ -199,6 +209,23 @@ fn a_user_whose_last_credential_goes_is_revoked() {
     let mut directory = directory();
 
     let edits = vec![Edit::RemoveCredential(auth("hall-auth"), Generation(1))];
+
+    assert_eq!(
+        apply(&mut directory, edits),
+        Ok(Applied::Done {
+            revoked: vec![user("hall")]
+        })
+    );
+}
+
+#[test]
+fn a_user_whose_credential_becomes_anothers_is_revoked() {
+    let mut directory = directory();
+
+    let edits = vec![
+        Edit::PutUser(device("yard")),
+        Edit::PutCredential(credential("yard", "hall-auth", 1)),
+    ];
 
     assert_eq!(
         apply(&mut directory, edits),
@@ -633,8 +660,16 @@ fn at(snapshot: Snapshot, epoch: u64) -> Snapshot {
 fn change(epoch: u64, edits: Vec<Edit>) -> Change {
     Change {
         account: account(),
+        since: Epoch(epoch - 1),
         epoch: Epoch(epoch),
         edits,
+    }
+}
+
+fn since(epoch: u64, change: Change) -> Change {
+    Change {
+        since: Epoch(epoch),
+        ..change
     }
 }
 

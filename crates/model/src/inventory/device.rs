@@ -168,18 +168,18 @@ pub struct Assignment {
 
 /// A password that a rotation has left good beside the one of its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EarlierPassword {
+pub struct EarlierPassword<P = Secret> {
     /// Whose it is.
     pub line: LineId,
     /// Which of the line's passwords it is.
     pub generation: Generation,
-    /// The password.
-    pub password: Secret,
+    /// The password, or what is left of it.
+    pub password: P,
 }
 
 /// What stands in one slot of a device: an extension, and the credentials the slot registers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<P = Secret> {
     /// Its id.
     pub id: LineId,
     /// The device.
@@ -196,8 +196,8 @@ pub struct Line {
     pub algorithm: DigestAlgorithm,
     /// Which of its passwords this is.
     pub generation: Generation,
-    /// The password.
-    pub password: Secret,
+    /// The password, or what is left of it.
+    pub password: P,
 }
 
 #[cfg(test)]

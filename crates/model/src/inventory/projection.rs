@@ -17,9 +17,9 @@ use crate::{DeviceId, Secret, SipUser, SlotKind};
 
 use permissions::permissions;
 
-/// Everything of an account that its zones have to know of.
+/// Everything of an account that its zones have to know of; of the passwords of its lines, what `P` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inventory {
+pub struct Inventory<P = Secret> {
     /// The account.
     pub account: Account,
     /// Its users and common areas.
@@ -27,9 +27,9 @@ pub struct Inventory {
     /// Its devices.
     pub devices: Vec<Device>,
     /// What stands in their slots.
-    pub lines: Vec<Line>,
+    pub lines: Vec<Line<P>>,
     /// What rotations have left good of their passwords.
-    pub earlier_passwords: Vec<EarlierPassword>,
+    pub earlier_passwords: Vec<EarlierPassword<P>>,
     /// Its page groups.
     pub groups: Vec<PageGroup>,
     /// The PINs of those that ask for one.
@@ -40,7 +40,7 @@ pub struct Inventory {
 /// cannot be dialled. Everybody of the account may call, raise the alerts that have an extension, and page but for the groups that say
 /// who may.
 #[must_use]
-pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
+pub fn directory_of<P: Clone + Into<CredentialSecret>>(inventory: &Inventory<P>, epoch: Epoch) -> Snapshot {
     let lines = KnownLine::all(inventory);
     let places = Places::of(&lines);
     let holders = inventory.holders.iter().filter_map(|holder| {
@@ -74,14 +74,14 @@ pub fn directory_of(inventory: &Inventory, epoch: Epoch) -> Snapshot {
 }
 
 /// Lines by what groups name.
-struct Places<'a> {
-    by_holder: BTreeMap<&'a HolderId, Vec<&'a KnownLine<'a>>>,
-    paged_by_device: BTreeMap<&'a DeviceId, Vec<&'a KnownLine<'a>>>,
-    paged_by_site: BTreeMap<&'a SiteId, Vec<&'a KnownLine<'a>>>,
+struct Places<'a, P> {
+    by_holder: BTreeMap<&'a HolderId, Vec<&'a KnownLine<'a, P>>>,
+    paged_by_device: BTreeMap<&'a DeviceId, Vec<&'a KnownLine<'a, P>>>,
+    paged_by_site: BTreeMap<&'a SiteId, Vec<&'a KnownLine<'a, P>>>,
 }
 
-impl<'a> Places<'a> {
-    fn of(lines: &'a [KnownLine<'a>]) -> Self {
+impl<'a, P> Places<'a, P> {
+    fn of(lines: &'a [KnownLine<'a, P>]) -> Self {
         let mut places = Self {
             by_holder: BTreeMap::new(),
             paged_by_device: BTreeMap::new(),
@@ -104,11 +104,11 @@ impl<'a> Places<'a> {
         places
     }
 
-    fn of_holder(&self, holder: &HolderId) -> impl Iterator<Item = &'a KnownLine<'a>> {
+    fn of_holder(&self, holder: &HolderId) -> impl Iterator<Item = &'a KnownLine<'a, P>> {
         self.by_holder.get(holder).into_iter().flatten().copied()
     }
 
-    fn of_member(&self, member: &GroupMember) -> Vec<&'a KnownLine<'a>> {
+    fn of_member(&self, member: &GroupMember) -> Vec<&'a KnownLine<'a, P>> {
         let of_device = |device| self.paged_by_device.get(device).into_iter().flatten().copied();
         match member {
             GroupMember::Holder(holder) => self.of_holder(holder).filter(|line| line.is_paged()).collect(),
@@ -138,14 +138,17 @@ impl<'a> Places<'a> {
 }
 
 /// The passwords of the lines, and beside each the one that a rotation has left good.
-fn credentials(lines: &[KnownLine<'_>], earlier: &[EarlierPassword]) -> Vec<Credential> {
-    let earlier: BTreeMap<&LineId, &EarlierPassword> =
+fn credentials<P: Clone + Into<CredentialSecret>>(
+    lines: &[KnownLine<'_, P>],
+    earlier: &[EarlierPassword<P>],
+) -> Vec<Credential> {
+    let earlier: BTreeMap<&LineId, &EarlierPassword<P>> =
         earlier.iter().map(|earlier| (&earlier.line, earlier)).collect();
-    let both = |line: &KnownLine<'_>| {
+    let both = |line: &KnownLine<'_, P>| {
         let newest = line.credential();
         let before = earlier.get(&line.line.id).map(|earlier| Credential {
             generation: earlier.generation,
-            secret: CredentialSecret::Password(earlier.password.clone()),
+            secret: earlier.password.clone().into(),
             ..newest.clone()
         });
         iter::once(newest).chain(before)
@@ -154,14 +157,14 @@ fn credentials(lines: &[KnownLine<'_>], earlier: &[EarlierPassword]) -> Vec<Cred
 }
 
 /// A line whose device and holder are there.
-struct KnownLine<'a> {
-    line: &'a Line,
+struct KnownLine<'a, P> {
+    line: &'a Line<P>,
     device: &'a Device,
     holder: &'a Holder,
 }
 
-impl<'a> KnownLine<'a> {
-    fn all(inventory: &'a Inventory) -> Vec<Self> {
+impl<'a, P> KnownLine<'a, P> {
+    fn all(inventory: &'a Inventory<P>) -> Vec<Self> {
         let devices: BTreeMap<&DeviceId, &Device> = inventory
             .devices
             .iter()
@@ -172,7 +175,7 @@ impl<'a> KnownLine<'a> {
             .iter()
             .map(|holder| (&holder.id, holder))
             .collect();
-        let known = |line: &'a Line| {
+        let known = |line: &'a Line<P>| {
             Some(Self {
                 line,
                 device: devices.get(&line.device)?,
@@ -203,23 +206,26 @@ impl<'a> KnownLine<'a> {
         }
     }
 
-    fn credential(&self) -> Credential {
+    fn credential(&self) -> Credential
+    where
+        P: Clone + Into<CredentialSecret>,
+    {
         Credential {
             authorization_id: self.line.authorization_id.clone(),
             user: self.line.user.clone(),
             algorithm: self.line.algorithm,
             generation: self.line.generation,
-            secret: CredentialSecret::Password(self.line.password.clone()),
+            secret: self.line.password.clone().into(),
         }
     }
 }
 
 /// What dialling an extension does, by the lines of its holder: they are of one kind, see
 /// [`check_assignment`](super::check_assignment).
-fn role_of<'a>(mut lines: impl Iterator<Item = &'a KnownLine<'a>>) -> Option<ExtensionRole> {
+fn role_of<'a, P: 'a>(mut lines: impl Iterator<Item = &'a KnownLine<'a, P>>) -> Option<ExtensionRole> {
     let first = lines.next()?;
     let user = first.line.user.clone();
-    let rest: Vec<&KnownLine<'_>> = lines.collect();
+    let rest: Vec<&KnownLine<'_, P>> = lines.collect();
     let position = match first.line.place {
         LinePlace::Phone(_) => return Some(ExtensionRole::Phone { user }),
         LinePlace::Slot(position) => position,
@@ -238,7 +244,7 @@ fn role_of<'a>(mut lines: impl Iterator<Item = &'a KnownLine<'a>>) -> Option<Ext
     })
 }
 
-fn page_group<'a>(members: impl Iterator<Item = &'a KnownLine<'a>>) -> ExtensionRole {
+fn page_group<'a, P: 'a>(members: impl Iterator<Item = &'a KnownLine<'a, P>>) -> ExtensionRole {
     ExtensionRole::PageGroup {
         members: members.map(|member| member.line.user.clone()).collect(),
         urgency: Urgency::Normal,

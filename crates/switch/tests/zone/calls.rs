@@ -380,6 +380,7 @@ fn an_alert_to_a_slot_of_a_device_that_is_away_is_told_of_and_one_call_to_it_tha
         };
         world.input(Input::Directory(Update::Change(Change {
             account: "acme".parse().unwrap(),
+            since: Epoch(1),
             epoch: Epoch(2),
             edits: vec![Edit::PutUser(slot), Edit::PutExtension(extension)],
         })));

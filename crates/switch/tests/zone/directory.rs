@@ -13,6 +13,7 @@ use crate::world::{World, config, credential, snapshot, user};
 fn change(epoch: u64, edits: Vec<Edit>) -> Input {
     Input::Directory(Update::Change(Change {
         account: "acme".parse().unwrap(),
+        since: Epoch(epoch - 1),
         epoch: Epoch(epoch),
         edits,
     }))

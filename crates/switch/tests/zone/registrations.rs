@@ -82,6 +82,7 @@ fn the_one_challenge_has_the_algorithm_of_the_credential() {
     let removal = Edit::RemoveCredential("id-old".parse().unwrap(), model::directory::Generation(1));
     let change = model::directory::Change {
         account: "acme".parse().unwrap(),
+        since: Epoch(1),
         epoch: Epoch(2),
         edits: [vec![removal], edits].concat(),
     };

@@ -9,10 +9,10 @@ use crate::{Extension, Secret, SipUser};
 
 /// The permissions of an account. As long as no group says who may page it or asks for a PIN, one lets everybody page everything.
 /// Otherwise each extension that is paged has its own, because a permission allows and none takes away.
-pub(super) fn permissions(
-    inventory: &Inventory,
+pub(super) fn permissions<P>(
+    inventory: &Inventory<P>,
     extensions: &[ExtensionRecord],
-    places: &Places<'_>,
+    places: &Places<'_, P>,
 ) -> Vec<Permission> {
     let anyone = |action| permission(Who::Anyone, action, Subject::Any);
     let mut permissions = vec![anyone(Action::Call), anyone(Action::Alert)];
