@@ -17,7 +17,6 @@ pub const DIFFERENCE_RECORDS_MAX: usize = 20_000;
 #[derive(Debug)]
 pub struct History {
     now: Held,
-    digest: Digest,
     /// The oldest first; each leads to the next, and the last to what is.
     steps: VecDeque<Step>,
 }
@@ -33,10 +32,8 @@ impl History {
     /// Begins with what is.
     #[must_use]
     pub fn new(now: Held) -> Self {
-        let digest = now.records.digest();
         Self {
             now,
-            digest,
             steps: VecDeque::new(),
         }
     }
@@ -44,19 +41,18 @@ impl History {
     /// The epoch of what is.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.now.records.epoch
+        self.now.records().epoch
     }
 
     /// Goes on to what is from here on, if it is of a later epoch; says whether it is.
     pub fn advance(&mut self, next: Held) -> bool {
-        if next.records.epoch <= self.epoch() {
+        if next.records().epoch <= self.epoch() {
             return false;
         }
         self.steps.push_back(Step {
-            from: (self.epoch(), self.digest),
-            difference: self.now.records.difference_to(&next.records),
+            from: self.position(),
+            difference: self.now.records().difference_to(next.records()),
         });
-        self.digest = next.records.digest();
         self.now = next;
         let is_too_much = |steps: &VecDeque<Step>| {
             let records: usize = steps.iter().map(|step| step.difference.len()).sum();
@@ -71,7 +67,7 @@ impl History {
     /// What a zone holds that has been told all.
     #[must_use]
     pub fn position(&self) -> (Epoch, Digest) {
-        (self.epoch(), self.digest)
+        self.now.position()
     }
 
     /// What a zone is told that holds nothing, or the records of an epoch.
@@ -83,7 +79,7 @@ impl History {
         }
         let known = holds.and_then(|holds| self.steps.iter().position(|step| step.from == holds));
         let mut messages = vec![Message::Begin {
-            account: self.now.records.account.clone(),
+            account: self.now.records().account.clone(),
             epoch,
             since: known.and(holds).map(|(epoch, _)| epoch.0),
         }];
@@ -92,10 +88,10 @@ impl History {
                 let steps = self.steps.iter().skip(first);
                 messages.extend(steps.flat_map(|step| Message::parts(&step.difference)));
             }
-            None => messages.extend(Message::parts(&self.now.records.everything())),
+            None => messages.extend(Message::parts(&self.now.records().everything())),
         }
         messages.push(Message::End {
-            signature: STANDARD.encode(&self.now.signature),
+            signature: STANDARD.encode(self.now.signature()),
         });
         messages
     }

@@ -1,11 +1,11 @@
 //! How a zone learns its directory from a service elsewhere, without sockets, clocks and keys.
 //!
-//! The directory is a set of [`Records`] under keys. The service signs what they are at each epoch, [`Records::statement`], and not how
-//! they came over: so a zone can check a whole directory, one that differences have led to, and the copy on its own disk, in the same way.
+//! The directory is a set of [`Records`] under keys. The service signs what they are at each epoch, [`Held`], and not how they came
+//! over: so a zone can check a whole directory, one that differences have led to, and the copy on its own disk, in the same way.
 //!
 //! ```text
 //!   service                                          zone
-//!   History ── Begin, Part…, End(signature) ──▶ Zone ── Take(snapshot) ──▶ switch
+//!   History ── Begin, Part…, End(signature) ──▶ Zone ── Take(update) ──▶ switch
 //!      ▲   ◀────── Hello(epoch, digest) ──────    │
 //!    store ─────────── Beat ─────────────────▶    └── Keep ──▶ disk
 //! ```
@@ -16,14 +16,17 @@
 //! The other way a zone tells of itself, by [`Teller`] and [`Hearing`]: who is registered there, which alerts and pages
 //! begin, and what became of pages.
 
+mod held;
 mod history;
+mod record;
 mod records;
 mod tell;
 mod wire;
 mod zone;
 
+pub use held::Held;
 pub use history::{DIFFERENCE_RECORDS_MAX, History, STEPS_MAX};
-pub use records::{Difference, Digest, Held, RECORDS_MAX, RecordError, Records};
+pub use records::{Difference, Digest, RECORDS_MAX, RecordError, Recorder, Records};
 pub use tell::{
     CHANGES_MAX, HAPPENED_MAX, Hearing, Misheard, News, REPORT_OCTETS_MAX, REPORTS_MAX, Teller, Told,
     UNHEARD_MAX,

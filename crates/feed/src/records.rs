@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::AccountId;
 use model::directory::{
-    Action, Credential, CredentialSecret, DigestAlgorithm, EXTENSIONS_MAX, Epoch, ExtensionRecord,
-    ExtensionRole, GENERATIONS_MAX, Generation, PERMISSIONS_MAX, Permission, Snapshot, Subject, USERS_MAX,
-    Urgency, User, UserKind, Who,
+    Change, DigestAlgorithm, EDITS_MAX, EXTENSIONS_MAX, Edit, Epoch, GENERATIONS_MAX, PERMISSIONS_MAX,
+    Permission, Snapshot, USERS_MAX, Update,
 };
-use model::{AccountId, AuthorizationId, DeviceId, Extension, Secret, SipUser, SlotKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sip::digest::{Algorithm, Ha1};
+
+use crate::record::{Part, Record, credential_key, extension_key, user_key};
 
 /// Records of a directory at most: as many as one may have of each kind, and the one of the account.
 pub const RECORDS_MAX: usize = USERS_MAX + USERS_MAX * GENERATIONS_MAX + EXTENSIONS_MAX + PERMISSIONS_MAX + 1;
-/// What a signature is for, so that none made for something else is taken.
-const CONTEXT: &[u8] = b"oyez directory 1\0";
 
 /// Why records make no directory.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +30,12 @@ pub enum RecordError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// One is not what its key says, so that another might be it as well.
+    #[error("the record {key} is under a key that is not its own")]
+    OtherKey {
+        /// The key.
+        key: String,
+    },
     /// The one of the account is missing.
     #[error("the record of the account is missing")]
     NoAccount,
@@ -42,7 +47,7 @@ pub enum RecordError {
 /// SHA-256 of all records.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Digest([u8; 32]);
+pub struct Digest(pub(crate) [u8; 32]);
 
 impl fmt::Debug for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,8 +78,8 @@ pub struct Records {
     pub account: AccountId,
     /// The state they are.
     pub epoch: Epoch,
-    /// Each as JSON.
-    by_key: BTreeMap<String, String>,
+    /// Each as JSON, which the records of other epochs share.
+    pub(crate) by_key: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl fmt::Debug for Records {
@@ -94,9 +99,9 @@ impl fmt::Debug for Records {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Difference {
     /// Records that are added or replaced, with their keys.
-    pub put: Vec<(String, String)>,
+    pub put: Vec<(Arc<str>, Arc<str>)>,
     /// Keys of those that go.
-    pub remove: Vec<String>,
+    pub remove: Vec<Arc<str>>,
 }
 
 impl fmt::Debug for Difference {
@@ -145,14 +150,49 @@ impl Records {
         let extensions = snapshot.extensions.iter().map(Record::extension);
         let permissions = snapshot.permissions.iter().map(Record::permission);
         let records = users.chain(credentials).chain(extensions).chain(permissions);
-        let by_key = std::iter::once(account).chain(records).map(|record| {
-            let json = serde_json::to_string(&record).unwrap_or_default();
-            (record.key(), json)
-        });
+        let records = std::iter::once(account).chain(records);
         Self {
             account: snapshot.account.clone(),
             epoch: snapshot.epoch,
-            by_key: by_key.collect(),
+            by_key: records.map(|record| record.to_json()).collect(),
+        }
+    }
+
+    /// The records of another snapshot than the one that these are of: what is the same in both is not made again.
+    fn of_next(&self, own: &Snapshot, next: &Snapshot) -> Self {
+        let Some(edits) = own.edits_to(next) else {
+            return Self::of(next);
+        };
+        let mut records = self.clone();
+        records.epoch = next.epoch;
+        for edit in edits {
+            records.edit(edit, &next.realm);
+        }
+        records
+    }
+
+    fn edit(&mut self, edit: Edit, realm: &str) {
+        let (put, gone) = match edit {
+            Edit::PutUser(user) => (Some(Record::user(&user)), None),
+            Edit::RemoveUser(user) => (None, Some(user_key(&user))),
+            Edit::PutCredential(credential) => (Some(Record::credential(&credential, realm)), None),
+            Edit::RemoveCredential(id, generation) => (None, Some(credential_key(&id, generation.0))),
+            Edit::PutExtension(record) => (Some(Record::extension(&record)), None),
+            Edit::RemoveExtension(extension) => (None, Some(extension_key(&extension))),
+            Edit::PutPermission(permission) => (Some(Record::permission(&permission)), None),
+            Edit::RemovePermission(action, who, subject) => {
+                let permission = Permission {
+                    who,
+                    action,
+                    subject,
+                    pin: None,
+                };
+                (None, Some(Record::permission(&permission).key()))
+            }
+        };
+        self.by_key.extend(put.map(|record| record.to_json()));
+        if let Some(key) = gone {
+            self.by_key.remove(key.as_str());
         }
     }
 
@@ -183,18 +223,65 @@ impl Records {
         snapshot.epoch = self.epoch;
         let mut has_account = false;
         for (key, json) in &self.by_key {
-            let record: Record = serde_json::from_str(json).map_err(|source| RecordError::Unreadable {
-                key: key.clone(),
-                source,
-            })?;
-            has_account |= matches!(record, Record::Account { .. });
-            record.put_into(&mut snapshot);
+            match Record::read(key, json)?.into_part() {
+                Part::Account {
+                    realm,
+                    domain,
+                    default_algorithm,
+                } => {
+                    has_account = true;
+                    snapshot.realm = realm;
+                    snapshot.domain = domain;
+                    snapshot.default_algorithm = default_algorithm;
+                }
+                Part::User(user) => snapshot.users.push(user),
+                Part::Credential(credential) => snapshot.credentials.push(credential),
+                Part::Extension(extension) => snapshot.extensions.push(extension),
+                Part::Permission(permission) => snapshot.permissions.push(permission),
+            }
         }
         if has_account {
             Ok(snapshot)
         } else {
             Err(RecordError::NoAccount)
         }
+    }
+
+    /// The least that brings a directory with these records to others: a change where that is possible.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read, or the account's is missing.
+    pub(crate) fn update_to(&self, others: &Self) -> Result<Update, RecordError> {
+        let difference = self.difference_to(others);
+        let edits = if difference.len() <= EDITS_MAX {
+            self.edits_of(&difference)?
+        } else {
+            None
+        };
+        Ok(match edits {
+            Some(edits) => Update::Change(Change {
+                account: others.account.clone(),
+                since: self.epoch,
+                epoch: others.epoch,
+                edits,
+            }),
+            None => Update::Snapshot(others.snapshot()?),
+        })
+    }
+
+    /// What a difference from these does to a directory; none where no edit does that.
+    fn edits_of(&self, difference: &Difference) -> Result<Option<Vec<Edit>>, RecordError> {
+        let mut edits = Vec::with_capacity(difference.len());
+        for key in &difference.remove {
+            if let Some(json) = self.by_key.get(key) {
+                edits.push(Record::read(key, json)?.into_part().removed());
+            }
+        }
+        for (key, json) in &difference.put {
+            edits.push(Record::read(key, json)?.into_part().put());
+        }
+        Ok(edits.into_iter().collect())
     }
 
     /// The hash of all of them, keys included.
@@ -208,28 +295,22 @@ impl Records {
         Digest(hash.finalize().into())
     }
 
-    /// What the service signs: that these are the records of the account at the epoch.
-    #[must_use]
-    pub fn statement(&self) -> Vec<u8> {
-        let mut statement = CONTEXT.to_vec();
-        statement.extend(self.epoch.0.to_be_bytes());
-        statement.extend(self.digest().0);
-        statement.extend(self.account.as_str().as_bytes());
-        statement
-    }
-
     /// What leads from these to others.
     #[must_use]
     pub fn difference_to(&self, others: &Self) -> Difference {
-        let put = others
-            .by_key
-            .iter()
-            .filter(|(key, json)| self.by_key.get(*key) != Some(json));
-        let remove = self.by_key.keys().filter(|key| !others.by_key.contains_key(*key));
-        Difference {
-            put: put.map(|(key, json)| (key.clone(), json.clone())).collect(),
-            remove: remove.cloned().collect(),
+        let mut difference = Difference::default();
+        let mut own = self.by_key.iter().peekable();
+        for (key, json) in &others.by_key {
+            while let Some((gone, _)) = own.next_if(|(own, _)| *own < key) {
+                difference.remove.push(Arc::clone(gone));
+            }
+            let before = own.next_if(|(own, _)| *own == key);
+            if before.is_none_or(|(_, own)| own != json) {
+                difference.put.push((Arc::clone(key), Arc::clone(json)));
+            }
         }
+        difference.remove.extend(own.map(|(gone, _)| Arc::clone(gone)));
+        difference
     }
 
     /// Everything, as what leads there from nothing.
@@ -237,7 +318,9 @@ impl Records {
     pub fn everything(&self) -> Difference {
         let put = self.by_key.iter();
         Difference {
-            put: put.map(|(key, json)| (key.clone(), json.clone())).collect(),
+            put: put
+                .map(|(key, json)| (Arc::clone(key), Arc::clone(json)))
+                .collect(),
             remove: Vec::new(),
         }
     }
@@ -251,241 +334,21 @@ impl Records {
     }
 }
 
-/// Records with the service's word for them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The records.
-    pub records: Records,
-    /// The signature of [`Records::statement`].
-    pub signature: Vec<u8>,
+/// Makes the records of one snapshot after the other: what two in a row have in common is made once.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    last: Option<(Arc<Snapshot>, Records)>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Copy {
-    account: AccountId,
-    epoch: Epoch,
-    signature: String,
-    records: BTreeMap<String, String>,
-}
-
-impl Held {
-    /// Writes a copy; it holds hashes of passwords, and is to be sealed.
-    #[must_use]
-    pub fn to_octets(&self) -> Vec<u8> {
-        let copy = Copy {
-            account: self.records.account.clone(),
-            epoch: self.records.epoch,
-            signature: STANDARD.encode(&self.signature),
-            records: self.records.by_key.clone(),
+impl Recorder {
+    /// The records of the next snapshot; of passwords only their hashes.
+    pub fn next(&mut self, snapshot: &Arc<Snapshot>) -> Records {
+        let records = match &self.last {
+            Some((last, records)) if Arc::ptr_eq(last, snapshot) => return records.clone(),
+            Some((last, records)) => records.of_next(last, snapshot),
+            None => Records::of(snapshot),
         };
-        serde_json::to_vec(&copy).unwrap_or_default()
-    }
-
-    /// Reads what [`Held::to_octets`] writes. Whether the service has signed it is still to be seen.
-    ///
-    /// # Errors
-    ///
-    /// When it is none.
-    pub fn from_octets(octets: &[u8]) -> Result<Self, RecordError> {
-        let copy: Copy = serde_json::from_slice(octets).map_err(RecordError::NoCopy)?;
-        Ok(Self {
-            records: Records {
-                account: copy.account,
-                epoch: copy.epoch,
-                by_key: copy.records,
-            },
-            signature: STANDARD.decode(copy.signature).unwrap_or_default(),
-        })
-    }
-}
-
-/// A record as it travels.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Record {
-    Account {
-        realm: String,
-        domain: String,
-        default_algorithm: DigestAlgorithm,
-    },
-    User {
-        user: SipUser,
-        name: String,
-        device: Option<DeviceId>,
-    },
-    Credential {
-        authorization_id: AuthorizationId,
-        user: SipUser,
-        algorithm: DigestAlgorithm,
-        generation: u32,
-        ha1: String,
-    },
-    Extension {
-        extension: Extension,
-        name: String,
-        role: Role,
-    },
-    Permission {
-        user: Option<SipUser>,
-        action: Action,
-        extension: Option<Extension>,
-        pin: Option<String>,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Role {
-    Phone { user: SipUser },
-    PageGroup { members: Vec<SipUser>, urgency: Urgency },
-    Slot { kind: SlotKind, user: SipUser },
-    Alert { members: Vec<SipUser> },
-    Drill { members: Vec<SipUser> },
-}
-
-impl Record {
-    fn user(user: &User) -> Self {
-        Self::User {
-            user: user.user.clone(),
-            name: user.name.clone(),
-            device: match &user.kind {
-                UserKind::Phone => None,
-                UserKind::Device(device) => Some(device.clone()),
-            },
-        }
-    }
-
-    fn credential(credential: &Credential, realm: &str) -> Self {
-        let ha1 = match &credential.secret {
-            CredentialSecret::Ha1(ha1) => ha1.reveal().to_owned(),
-            CredentialSecret::Password(password) => {
-                let algorithm = match credential.algorithm {
-                    DigestAlgorithm::Md5 => Algorithm::Md5,
-                    DigestAlgorithm::Sha256 => Algorithm::Sha256,
-                };
-                let password = sip::digest::Secret::from(password.reveal());
-                let id = credential.authorization_id.as_str();
-                Ha1::new(algorithm, id, realm, &password).reveal().to_owned()
-            }
-        };
-        Self::Credential {
-            authorization_id: credential.authorization_id.clone(),
-            user: credential.user.clone(),
-            algorithm: credential.algorithm,
-            generation: credential.generation.0,
-            ha1,
-        }
-    }
-
-    fn extension(record: &ExtensionRecord) -> Self {
-        let role = match record.role.clone() {
-            ExtensionRole::Phone { user } => Role::Phone { user },
-            ExtensionRole::PageGroup { members, urgency } => Role::PageGroup { members, urgency },
-            ExtensionRole::Slot { kind, user } => Role::Slot { kind, user },
-            ExtensionRole::Alert { members } => Role::Alert { members },
-            ExtensionRole::Drill { members } => Role::Drill { members },
-        };
-        Self::Extension {
-            extension: record.extension.clone(),
-            name: record.name.clone(),
-            role,
-        }
-    }
-
-    fn permission(permission: &Permission) -> Self {
-        Self::Permission {
-            user: match &permission.who {
-                Who::Anyone => None,
-                Who::User(user) => Some(user.clone()),
-            },
-            action: permission.action,
-            extension: match &permission.subject {
-                Subject::Any => None,
-                Subject::Extension(extension) => Some(extension.clone()),
-            },
-            pin: permission.pin.as_ref().map(|pin| pin.reveal().to_owned()),
-        }
-    }
-
-    fn key(&self) -> String {
-        match self {
-            Self::Account { .. } => "account".to_owned(),
-            Self::User { user, .. } => format!("user/{user}"),
-            Self::Credential {
-                authorization_id,
-                generation,
-                ..
-            } => format!("credential/{authorization_id}/{generation}"),
-            Self::Extension { extension, .. } => format!("extension/{extension}"),
-            Self::Permission {
-                user,
-                action,
-                extension,
-                ..
-            } => {
-                let user = user.as_ref().map_or("", SipUser::as_str);
-                let extension = extension.as_ref().map_or("", Extension::as_str);
-                format!("permission/{action}/{extension}/{user}")
-            }
-        }
-    }
-
-    fn put_into(self, snapshot: &mut Snapshot) {
-        match self {
-            Self::Account {
-                realm,
-                domain,
-                default_algorithm,
-            } => {
-                snapshot.realm = realm;
-                snapshot.domain = domain;
-                snapshot.default_algorithm = default_algorithm;
-            }
-            Self::User { user, name, device } => snapshot.users.push(User {
-                user,
-                name,
-                kind: device.map_or(UserKind::Phone, UserKind::Device),
-            }),
-            Self::Credential {
-                authorization_id,
-                user,
-                algorithm,
-                generation,
-                ha1,
-            } => snapshot.credentials.push(Credential {
-                authorization_id,
-                user,
-                algorithm,
-                generation: Generation(generation),
-                secret: CredentialSecret::Ha1(Secret::new(ha1)),
-            }),
-            Self::Extension {
-                extension,
-                name,
-                role,
-            } => snapshot.extensions.push(ExtensionRecord {
-                extension,
-                name,
-                role: match role {
-                    Role::Phone { user } => ExtensionRole::Phone { user },
-                    Role::PageGroup { members, urgency } => ExtensionRole::PageGroup { members, urgency },
-                    Role::Slot { kind, user } => ExtensionRole::Slot { kind, user },
-                    Role::Alert { members } => ExtensionRole::Alert { members },
-                    Role::Drill { members } => ExtensionRole::Drill { members },
-                },
-            }),
-            Self::Permission {
-                user,
-                action,
-                extension,
-                pin,
-            } => snapshot.permissions.push(Permission {
-                who: user.map_or(Who::Anyone, Who::User),
-                action,
-                subject: extension.map_or(Subject::Any, Subject::Extension),
-                pin: pin.map(Secret::new),
-            }),
-        }
+        self.last = Some((Arc::clone(snapshot), records.clone()));
+        records
     }
 }

@@ -78,14 +78,14 @@ impl Message {
         };
         for (key, json) in &difference.put {
             octets = octets.saturating_add(key.len()).saturating_add(json.len());
-            put.push((key.clone(), json.clone()));
+            put.push((key.to_string(), json.to_string()));
             if octets >= PART_OCTETS {
                 close(&mut put, &mut remove, &mut octets);
             }
         }
         for key in &difference.remove {
             octets = octets.saturating_add(key.len());
-            remove.push(key.clone());
+            remove.push(key.to_string());
             if octets >= PART_OCTETS {
                 close(&mut put, &mut remove, &mut octets);
             }
@@ -217,10 +217,10 @@ mod tests {
 
     #[test]
     fn a_long_difference_travels_in_parts() {
-        let record = |number: usize| (format!("user/{number}"), "x".repeat(1_000));
+        let record = |number: usize| (format!("user/{number}").into(), "x".repeat(1_000).into());
         let difference = Difference {
             put: (0..1_000).map(record).collect(),
-            remove: vec!["user/a".to_owned()],
+            remove: vec!["user/a".into()],
         };
         let parts = Message::parts(&difference);
         assert_eq!(parts.len(), 8);

@@ -11,14 +11,15 @@
 //! A zone serves what it holds however stale it is.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::AccountId;
-use model::directory::{Directory, DirectoryError, Epoch, Snapshot, Update};
+use model::directory::{Directory, DirectoryError, Epoch, Update};
 
-use crate::{Difference, Digest, Held, Message, RECORDS_MAX, RecordError, Records};
+use crate::{Difference, Held, Message, RECORDS_MAX, RecordError, Records};
 
 /// How often a service says that there is nothing new.
 pub const BEAT_EVERY: Duration = Duration::from_secs(5);
@@ -96,8 +97,8 @@ pub enum Output {
     Send(Message),
     /// End the connection, or the attempt.
     Disconnect,
-    /// Give the switch its directory.
-    Take(Snapshot),
+    /// Give the switch its directory, or what has changed in it.
+    Take(Update),
     /// Keep a copy of what is held.
     Keep,
     /// Tell people.
@@ -107,7 +108,7 @@ pub enum Output {
 /// A zone's end of the feed.
 #[derive(Debug)]
 pub struct Zone {
-    held: Option<(Held, Digest)>,
+    held: Option<Checked>,
     link: Link,
     /// In a row.
     failures: u32,
@@ -117,6 +118,31 @@ pub struct Zone {
     /// What jitter is drawn from.
     random: u64,
     outputs: VecDeque<Output>,
+}
+
+/// What is held, with the directory that follows from it: so that of a difference no more is looked at than what it touches.
+#[derive(Debug)]
+struct Checked {
+    held: Arc<Held>,
+    directory: Directory,
+}
+
+impl Checked {
+    fn new(held: Held) -> Result<(Self, Update), Offence> {
+        let update = Update::Snapshot(held.records().snapshot()?);
+        let mut directory = Directory::new(held.records().account.clone());
+        directory.apply(update.clone())?;
+        let held = Arc::new(held);
+        Ok((Self { held, directory }, update))
+    }
+
+    /// Holds something later instead, unless that breaks a rule; the update says what that is to a switch.
+    fn replace(&mut self, held: Held) -> Result<Update, Offence> {
+        let update = self.held.records().update_to(held.records())?;
+        self.directory.apply(update.clone())?;
+        self.held = Arc::new(held);
+        Ok(update)
+    }
 }
 
 #[derive(Debug)]
@@ -135,25 +161,37 @@ enum Link {
 }
 
 impl Zone {
-    /// Begins with what is held from before, whose signature has been checked; `random` spreads the attempts of many zones.
+    /// Begins with what is held from before, whose signature has been checked: that is to be taken first, unless it makes no directory.
+    /// `random` spreads the attempts of many zones.
     #[must_use]
     pub fn new(now: Instant, held: Option<Held>, random: u64) -> Self {
+        let mut outputs = VecDeque::new();
+        let held = held.and_then(|held| match Checked::new(held) {
+            Ok((checked, update)) => {
+                outputs.push_back(Output::Take(update));
+                Some(checked)
+            }
+            Err(offence) => {
+                outputs.push_back(Output::Report(Report::Refused(offence)));
+                None
+            }
+        });
         Self {
-            held: held.map(with_digest),
+            held,
             link: Link::Waiting { until: now },
             failures: 0,
             fresh_at: now,
             warn_at: now + STALE_AFTER,
             is_stale: false,
             random,
-            outputs: VecDeque::new(),
+            outputs,
         }
     }
 
     /// What is held.
     #[must_use]
-    pub fn held(&self) -> Option<&Held> {
-        self.held.as_ref().map(|(held, _)| held)
+    pub fn held(&self) -> Option<&Arc<Held>> {
+        self.held.as_ref().map(|checked| &checked.held)
     }
 
     /// The next thing to do.
@@ -204,8 +242,8 @@ impl Zone {
             silent_at: now + SILENCE_MAX,
             coming: None,
         };
-        let holds = self.held.as_ref();
-        let holds = holds.map(|(held, digest)| (held.records.epoch.0, *digest));
+        let holds = self.held().map(|held| held.position());
+        let holds = holds.map(|(epoch, digest)| (epoch.0, digest));
         self.outputs
             .push_back(Output::Send(Message::Hello { holds, tells: true }));
     }
@@ -262,7 +300,13 @@ impl Zone {
                 Ok(())
             }
             (Message::Part { put, remove }, Some(mut records)) => {
-                records.apply(Difference { put, remove });
+                records.apply(Difference {
+                    put: put
+                        .into_iter()
+                        .map(|(key, json)| (key.into(), json.into()))
+                        .collect(),
+                    remove: remove.into_iter().map(Into::into).collect(),
+                });
                 if records.len() > RECORDS_MAX {
                     return Err(Offence::TooMany);
                 }
@@ -271,7 +315,7 @@ impl Zone {
             }
             (Message::End { signature }, Some(records)) => {
                 let signature = STANDARD.decode(signature).unwrap_or_default();
-                self.accept(now, Held { records, signature }, is_signed)
+                self.accept(now, Held::new(records, signature), is_signed)
             }
             _ => Err(Offence::OutOfOrder),
         }
@@ -284,7 +328,7 @@ impl Zone {
     }
 
     fn begin(&self, account: AccountId, epoch: Epoch, since: Option<u64>) -> Result<Records, Offence> {
-        let held = self.held().map(|held| &held.records);
+        let held = self.held().map(|held| held.records());
         if let Some(own) = held.filter(|own| own.account != account) {
             return Err(Offence::OtherAccount {
                 own: own.account.clone(),
@@ -309,7 +353,7 @@ impl Zone {
     }
 
     fn confirm(&mut self, now: Instant, epoch: u64) -> Result<(), Offence> {
-        if self.held().map(|held| held.records.epoch.0) != Some(epoch) {
+        if self.held().map(|held| held.records().epoch.0) != Some(epoch) {
             return Err(Offence::OutOfOrder);
         }
         self.refresh(now);
@@ -322,13 +366,18 @@ impl Zone {
         held: Held,
         is_signed: impl FnOnce(&[u8], &[u8]) -> bool,
     ) -> Result<(), Offence> {
-        if !is_signed(&held.records.statement(), &held.signature) {
+        if !held.is_signed(is_signed) {
             return Err(Offence::WrongSignature);
         }
-        let snapshot = held.records.snapshot()?;
-        Directory::new(snapshot.account.clone()).apply(Update::Snapshot(snapshot.clone()))?;
-        self.held = Some(with_digest(held));
-        self.outputs.push_back(Output::Take(snapshot));
+        let update = match &mut self.held {
+            Some(own) => own.replace(held)?,
+            None => {
+                let (own, update) = Checked::new(held)?;
+                self.held = Some(own);
+                update
+            }
+        };
+        self.outputs.push_back(Output::Take(update));
         self.outputs.push_back(Output::Keep);
         self.refresh(now);
         Ok(())
@@ -356,9 +405,4 @@ impl Zone {
         let until = now + whole / 2 + (whole / 2_000).saturating_mul(share);
         self.link = Link::Waiting { until };
     }
-}
-
-fn with_digest(held: Held) -> (Held, Digest) {
-    let digest = held.records.digest();
-    (held, digest)
 }

@@ -5,15 +5,17 @@
     reason = "a test states what it expects by unwrapping it"
 )]
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use feed::{
     BEAT_EVERY, DIFFERENCE_RECORDS_MAX, Held, History, Message, Output, RECORDS_MAX, RETRY_FIRST, RETRY_LAST,
-    Records, Report, SILENCE_MAX, STALE_AFTER, STEPS_MAX, WARN_AGAIN_AFTER, Zone,
+    Recorder, Records, Report, SILENCE_MAX, STALE_AFTER, STEPS_MAX, WARN_AGAIN_AFTER, Zone,
 };
 use model::directory::{
-    Action, Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, Generation,
-    Permission, Snapshot, Subject, Urgency, User, UserKind, Who,
+    Action, Credential, CredentialSecret, DigestAlgorithm, Directory, Epoch, ExtensionRecord, ExtensionRole,
+    Generation, Permission, Snapshot, Subject, Update, Urgency, User, UserKind, Who,
 };
 use model::{Secret, SlotKind};
 
@@ -76,9 +78,11 @@ fn is_signed(statement: &[u8], signature: &[u8]) -> bool {
 }
 
 fn held(snapshot: &Snapshot) -> Held {
-    let records = Records::of(snapshot);
-    let signature = sign(&records.statement());
-    Held { records, signature }
+    signed(Records::of(snapshot))
+}
+
+fn signed(records: Records) -> Held {
+    Held::sign(records, |statement| Ok::<_, Infallible>(sign(statement))).unwrap()
 }
 
 struct Bench {
@@ -89,10 +93,21 @@ struct Bench {
 impl Bench {
     fn new(held: Option<Held>) -> Self {
         let now = Instant::now();
-        Self {
+        let epoch = held.as_ref().map(|held| held.records().epoch);
+        let mut bench = Self {
             now,
             zone: Zone::new(now, held, 7),
+        };
+        match (epoch, bench.outputs().as_slice()) {
+            (None, []) => {}
+            (Some(epoch), [Output::Take(Update::Snapshot(first))]) if first.epoch == epoch => {}
+            (_, other) => panic!("{other:?}"),
         }
+        bench
+    }
+
+    fn held(&self) -> Option<&Held> {
+        self.zone.held().map(AsRef::as_ref)
     }
 
     fn outputs(&mut self) -> Vec<Output> {
@@ -129,11 +144,11 @@ impl Bench {
     }
 
     /// What a zone has taken that is told so.
-    fn took(&mut self, messages: Vec<Message>) -> Snapshot {
+    fn took(&mut self, messages: Vec<Message>) -> Update {
         let mut outputs = self.say(messages);
         assert!(matches!(outputs.pop(), Some(Output::Keep)), "{outputs:?}");
         match outputs.pop() {
-            Some(Output::Take(snapshot)) if outputs.is_empty() => snapshot,
+            Some(Output::Take(update)) if outputs.is_empty() => update,
             other => panic!("{other:?} behind {outputs:?}"),
         }
     }
@@ -159,16 +174,25 @@ fn a_zone_is_told_everything_then_what_changes_and_never_a_password() {
     assert_eq!(holds, None);
     let messages = history.answer(None);
     assert!(!format!("{messages:?}").contains("a password"));
-    let taken = bench.took(messages);
+    let Update::Snapshot(taken) = bench.took(messages) else {
+        panic!("it held nothing");
+    };
     assert_eq!(taken.users, snapshot(1, 3).users);
     assert_eq!(taken.permissions, snapshot(1, 3).permissions);
     let position = history.position();
     assert!(history.advance(held(&snapshot(4, 2))));
     let messages = history.answer(Some(position));
     assert!(is_difference(&messages), "{messages:?}");
-    let taken = bench.took(messages);
-    assert_eq!((taken.epoch, taken.users.len()), (Epoch(4), 2));
-    assert_eq!(bench.zone.held(), Some(&held(&snapshot(4, 2))));
+    let Update::Change(change) = bench.took(messages) else {
+        panic!("it held most of it");
+    };
+    assert_eq!((change.since, change.epoch), (Epoch(1), Epoch(4)));
+    let gone = model::directory::Edit::RemoveUser("user2".parse().unwrap());
+    assert!(
+        change.edits.contains(&gone) && change.edits.len() == 4,
+        "{change:?}"
+    );
+    assert_eq!(bench.held(), Some(&held(&snapshot(4, 2))));
     assert!(!history.advance(held(&snapshot(4, 3))), "no later epoch");
     assert!(bench.say(history.answer(Some(history.position()))).is_empty());
 }
@@ -185,16 +209,18 @@ fn a_zone_that_was_away_resumes_where_it_was_and_one_that_missed_too_much_begins
     assert_eq!(bench.connect(), Some(first));
     let messages = history.answer(Some(first));
     assert!(is_difference(&messages));
-    let taken = bench.took(messages);
-    assert_eq!(taken.epoch, history.epoch());
+    let Update::Change(change) = bench.took(messages) else {
+        panic!("it held most of it");
+    };
+    assert_eq!(change.epoch, history.epoch());
     history.advance(held(&snapshot(10_000, 1)));
     assert!(
         !is_difference(&history.answer(Some(first))),
         "one more than is remembered"
     );
-    let elsewhere = held(&snapshot(2, 9)).records.digest();
+    let elsewhere = held(&snapshot(2, 9)).position();
     assert!(
-        !is_difference(&history.answer(Some((Epoch(2), elsewhere)))),
+        !is_difference(&history.answer(Some(elsewhere))),
         "another history"
     );
 }
@@ -216,8 +242,7 @@ fn what_is_not_later_not_signed_or_anothers_is_refused_and_changes_nothing() {
     let own = held(&snapshot(5, 1));
     let mut elsewhere = snapshot(9, 1);
     elsewhere.account = "else".parse().unwrap();
-    let mut forged = held(&snapshot(9, 1));
-    forged.signature = sign(b"another statement");
+    let forged = Held::new(Records::of(&snapshot(9, 1)), sign(b"another statement"));
     let mut broken = snapshot(9, 1);
     broken.users.clear();
     for (offered, said) in [
@@ -232,11 +257,135 @@ fn what_is_not_later_not_signed_or_anothers_is_refused_and_changes_nothing() {
         bench.connect();
         let refused = refusal(&bench.say(History::new(offered).answer(None)));
         assert!(refused.contains(said), "{refused}");
-        assert_eq!(bench.zone.held(), Some(&own));
+        assert_eq!(bench.held(), Some(&own));
         assert!(
             bench.zone.next_timeout() >= bench.now + RETRY_LAST / 2,
             "not at once again"
         );
+        bench.next();
+        bench.connect();
+        let later = History::new(held(&snapshot(10, 2)));
+        bench.took(later.answer(None));
+        assert_eq!(bench.held(), Some(&held(&snapshot(10, 2))));
+    }
+}
+
+#[test]
+fn a_record_under_a_key_that_is_not_its_own_is_refused_whether_it_comes_alone_or_with_all() {
+    let own = held(&snapshot(5, 1));
+    let mut records = Records::of(&snapshot(9, 1));
+    let mut moved = Records::of(&snapshot(9, 2)).everything();
+    moved.put.retain(|(key, _)| &**key == "user/user1");
+    moved.put[0].0 = "user/user0".into();
+    records.apply(moved);
+    let forged = signed(records);
+    let mut history = History::new(own.clone());
+    history.advance(forged.clone());
+    for messages in [
+        history.answer(Some(own.position())),
+        History::new(forged).answer(None),
+    ] {
+        let mut bench = Bench::new(Some(own.clone()));
+        bench.next();
+        bench.connect();
+        assert_eq!(refusal(&bench.say(messages)), "the directory cannot be read");
+        assert_eq!(bench.held(), Some(&own));
+    }
+}
+
+#[test]
+fn a_copy_that_makes_no_directory_is_told_and_not_held() {
+    let mut broken = snapshot(9, 1);
+    broken.users.clear();
+    let mut bench = Bench::new(None);
+    bench.zone = Zone::new(bench.now, Some(held(&broken)), 7);
+    let outputs = bench.outputs();
+    assert!(
+        matches!(
+            outputs.as_slice(),
+            [Output::Report(Report::Refused(feed::Offence::Wrong(_)))]
+        ),
+        "{outputs:?}"
+    );
+    bench.next();
+    assert_eq!(bench.connect(), None);
+}
+
+/// Some of the users of a directory, with names, passwords and a PIN that differ.
+fn some_of(users: &[(u8, u8)], asks: bool, domain: u8) -> Snapshot {
+    let mut all = snapshot(0, 8);
+    let is_there = |user: &model::SipUser| {
+        users
+            .iter()
+            .any(|(number, _)| user.as_str() == format!("user{number}"))
+    };
+    all.users.retain(|user| is_there(&user.user));
+    all.credentials.retain(|credential| is_there(&credential.user));
+    let group = all.extensions.last_mut().map(|last| &mut last.role);
+    if let Some(ExtensionRole::PageGroup { members, .. }) = group {
+        members.retain(is_there);
+    }
+    all.extensions
+        .retain(|record| record.role.users().iter().all(&is_there));
+    for (number, variant) in users {
+        for user in all
+            .users
+            .iter_mut()
+            .filter(|user| user.user.as_str() == format!("user{number}"))
+        {
+            user.name = format!("Hall {}", variant % 2);
+        }
+        for credential in &mut all.credentials {
+            if credential.user.as_str() == format!("user{number}") {
+                credential.generation = Generation(u32::from(variant / 2));
+            }
+        }
+    }
+    if !asks {
+        all.permissions[0].pin = None;
+    }
+    if domain == 0 {
+        all.domain = "else.example.com".to_owned();
+    }
+    all
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_differs_leads_a_zone_where_everything_leads_it(
+        states in proptest::collection::vec(
+            (proptest::collection::vec((0..8_u8, 0..4_u8), 0..8), proptest::bool::ANY, 0..8_u8, proptest::bool::ANY),
+            1..8,
+        ),
+    ) {
+        let mut recorder = Recorder::default();
+        let first = recorder.next(&Arc::new(snapshot(1, 3)));
+        let mut history = History::new(signed(first));
+        let mut bench = Bench::new(None);
+        bench.next();
+        bench.connect();
+        let mut directory = Directory::new("acme".parse().unwrap());
+        directory.apply(bench.took(history.answer(None))).unwrap();
+        for (epoch, (users, asks, domain, is_told)) in (2..).zip(states) {
+            let holds = bench.zone.held().unwrap().position();
+            let mut next = some_of(&users, asks, domain);
+            next.epoch = Epoch(epoch);
+            let whole = held(&next);
+            let records = recorder.next(&Arc::new(next));
+            assert_eq!(&records, whole.records());
+            assert!(history.advance(signed(records)));
+            // Of several changes in a row a zone may be told at once.
+            if !is_told {
+                continue;
+            }
+            directory.apply(bench.took(history.answer(Some(holds)))).unwrap();
+            assert_eq!(bench.held(), Some(&whole));
+            let mut expected = Directory::new("acme".parse().unwrap());
+            expected.apply(Update::Snapshot(whole.records().snapshot().unwrap())).unwrap();
+            assert_eq!(directory, expected);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Accounts, and the directory that follows from all that belongs to one.
 
 use model::AccountId;
-use model::directory::{Epoch, Snapshot};
-use model::inventory::{Account, DisplayName, Inventory, directory_of};
+use model::directory::{CredentialSecret, Epoch, Snapshot};
+use model::inventory::{Account, DisplayName, EarlierPassword, Inventory, Line, directory_of};
 
 use crate::audit_links::AuditList;
 use crate::engine::Row;
+use crate::hashes::Hashes;
 use crate::stored::Columns;
 use crate::transaction::{Scope, StoreError, Transaction};
 
@@ -80,12 +81,33 @@ impl Scope<'_, '_> {
         ))
     }
 
-    /// What the zones are told of the account; none where there is no such account.
+    /// What the zones are told of the account, with passwords; none where there is no such account.
     ///
     /// # Errors
     ///
     /// When the database fails, or a password cannot be opened.
     pub async fn directory(&mut self) -> Result<Option<Snapshot>, StoreError> {
+        let (lines, earlier) = (self.lines().await?, self.earlier_passwords().await?);
+        self.directory_with(lines, earlier).await
+    }
+
+    /// What the zones are told of the account, with hashes of passwords; none where there is no such account. Of those that are in
+    /// `hashes` no password is opened, and it has those of this directory from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or a password cannot be opened.
+    pub async fn hashed_directory(&mut self, hashes: &mut Hashes) -> Result<Option<Snapshot>, StoreError> {
+        let (lines, earlier) = (self.sealed_lines().await?, self.sealed_earlier_passwords().await?);
+        let (lines, earlier) = hashes.follow(&self.account, self.transaction.sealer(), lines, earlier)?;
+        self.directory_with(lines, earlier).await
+    }
+
+    async fn directory_with<P: Clone + Into<CredentialSecret>>(
+        &mut self,
+        lines: Vec<Line<P>>,
+        earlier_passwords: Vec<EarlierPassword<P>>,
+    ) -> Result<Option<Snapshot>, StoreError> {
         let id = self.account.clone();
         let Some(account) = self.transaction.find_account(&id).await? else {
             return Ok(None);
@@ -95,8 +117,8 @@ impl Scope<'_, '_> {
             account,
             holders: self.holders(None).await?,
             devices: self.devices().await?,
-            lines: self.lines().await?,
-            earlier_passwords: self.earlier_passwords().await?,
+            lines,
+            earlier_passwords,
             groups: self.groups().await?,
             pins: self.group_pins().await?,
         };

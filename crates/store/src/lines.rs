@@ -119,11 +119,17 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails, or a password cannot be opened.
     pub async fn lines(&mut self) -> Result<Vec<Line>, StoreError> {
+        let sealed = self.sealed_lines().await?;
+        self.open_lines(sealed)
+    }
+
+    /// Lists every line of the account; no password is opened for it.
+    pub(crate) async fn sealed_lines(&mut self) -> Result<Vec<Line<Sealed>>, StoreError> {
         let sql = "SELECT id, device, kind, port, holder, sip_user, authorization_id, algorithm, generation, password \
                    FROM line WHERE account = $1 ORDER BY device, kind, port";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
-        self.read_lines(rows)
+        rows.into_iter().map(line).collect()
     }
 
     /// Lists the passwords that rotations have left good.
@@ -132,21 +138,35 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails, or a password cannot be opened.
     pub async fn earlier_passwords(&mut self) -> Result<Vec<EarlierPassword>, StoreError> {
+        let sealed = self.sealed_earlier_passwords().await?;
+        let sealer = self.transaction.sealer();
+        sealed
+            .into_iter()
+            .map(|earlier| {
+                Ok(EarlierPassword {
+                    password: open(sealer, &earlier.password, &earlier.line)?,
+                    line: earlier.line,
+                    generation: earlier.generation,
+                })
+            })
+            .collect()
+    }
+
+    /// Lists the passwords that rotations have left good; none is opened for it.
+    pub(crate) async fn sealed_earlier_passwords(
+        &mut self,
+    ) -> Result<Vec<EarlierPassword<Sealed>>, StoreError> {
         let sql = "SELECT line, earlier_password.generation, earlier_password.password FROM earlier_password \
                    JOIN line ON line = id WHERE account = $1 ORDER BY line";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
-        let sealer = self.transaction.sealer();
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("earlier_password", row);
-                let line: LineId = columns.parsed()?;
-                let generation = Generation(columns.number()?);
-                let password = open(sealer, &columns.octets()?, &line)?;
                 Ok(EarlierPassword {
-                    line,
-                    generation,
-                    password,
+                    line: columns.parsed()?,
+                    generation: Generation(columns.number()?),
+                    password: Sealed(columns.octets()?),
                 })
             })
             .collect()
@@ -252,32 +272,51 @@ impl Scope<'_, '_> {
     }
 
     fn read_lines(&self, rows: Vec<Row>) -> Result<Vec<Line>, StoreError> {
+        let sealed = rows.into_iter().map(line).collect::<Result<_, _>>()?;
+        self.open_lines(sealed)
+    }
+
+    fn open_lines(&self, sealed: Vec<Line<Sealed>>) -> Result<Vec<Line>, StoreError> {
         let sealer = self.transaction.sealer();
-        rows.into_iter().map(|row| line(row, sealer)).collect()
+        let opened = |line: Line<Sealed>| {
+            let password = open(sealer, &line.password, &line.id)?;
+            Ok(with_password(line, password))
+        };
+        sealed.into_iter().map(opened).collect()
     }
 }
 
-fn line(row: Row, sealer: &Sealer) -> Result<Line, StoreError> {
-    let mut columns = Columns::of(TABLE, row);
-    let id: LineId = columns.parsed()?;
-    let device = columns.parsed()?;
-    let place = place(&mut columns)?;
-    let holder = columns.parsed()?;
-    let user = columns.parsed()?;
-    let authorization_id = columns.parsed()?;
-    let algorithm = columns.word(algorithm_of)?;
-    let generation = Generation(columns.number()?);
-    let password = open(sealer, &columns.octets()?, &id)?;
-    Ok(Line {
-        id,
-        device,
-        place,
-        holder,
-        user,
-        authorization_id,
-        algorithm,
-        generation,
+/// A password as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed(pub(crate) Vec<u8>);
+
+/// The line with something else in place of its password.
+pub(crate) fn with_password<P, Q>(line: Line<P>, password: Q) -> Line<Q> {
+    Line {
+        id: line.id,
+        device: line.device,
+        place: line.place,
+        holder: line.holder,
+        user: line.user,
+        authorization_id: line.authorization_id,
+        algorithm: line.algorithm,
+        generation: line.generation,
         password,
+    }
+}
+
+fn line(row: Row) -> Result<Line<Sealed>, StoreError> {
+    let mut columns = Columns::of(TABLE, row);
+    Ok(Line {
+        id: columns.parsed()?,
+        device: columns.parsed()?,
+        place: place(&mut columns)?,
+        holder: columns.parsed()?,
+        user: columns.parsed()?,
+        authorization_id: columns.parsed()?,
+        algorithm: columns.word(algorithm_of)?,
+        generation: Generation(columns.number()?),
+        password: Sealed(columns.octets()?),
     })
 }
 
@@ -288,9 +327,10 @@ fn place(columns: &mut Columns) -> Result<LinePlace, StoreError> {
     LinePlace::from_stored(&kind, port).ok_or_else(|| columns.damaged())
 }
 
-fn open(sealer: &Sealer, sealed: &[u8], id: &LineId) -> Result<Secret, StoreError> {
+/// Opens the password of a line.
+pub(crate) fn open(sealer: &Sealer, sealed: &Sealed, id: &LineId) -> Result<Secret, StoreError> {
     sealer
-        .open_sealed(sealed, id.as_str())
+        .open_sealed(&sealed.0, id.as_str())
         .ok_or(StoreError::WrongKey)
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow};
-use feed::{BEAT_EVERY, Decoder, Digest, Held, History, Message, Records};
-use model::directory::{Epoch, Snapshot};
+use feed::{BEAT_EVERY, Decoder, Digest, Held, History, Message};
+use model::directory::Epoch;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -89,13 +89,17 @@ impl FeedServer {
             .map_err(|error| config.wrong("feed.listen", &format!("cannot be listened on: {error}")))?;
         let address = listener.local_addr().map_err(|error| anyhow!(error))?;
         let certificates = Arc::new(certificates);
-        let first = next(&directory, &certificates).await?;
+        let publisher = Publisher {
+            directory,
+            certificates: Arc::clone(&certificates),
+        };
+        let first = publisher.next().await?;
         for zone in &own.zones {
             ear.registrations.expect_zone(zone);
         }
         let hub = Arc::new(Hub {
             ear,
-            changed: watch::Sender::new(first.records.epoch),
+            changed: watch::Sender::new(first.records().epoch),
             history: Mutex::new(History::new(first)),
             is_behind: AtomicBool::new(false),
         });
@@ -103,7 +107,7 @@ impl FeedServer {
             address,
             tasks: vec![
                 tokio::spawn(renew(Arc::clone(&certificates))),
-                tokio::spawn(publish(directory, Arc::clone(&certificates), Arc::clone(&hub))),
+                tokio::spawn(publisher.publish(Arc::clone(&hub))),
                 tokio::spawn(accept(listener, certificates, hub)),
             ],
         })
@@ -123,23 +127,59 @@ impl Drop for FeedServer {
     }
 }
 
-/// Hashes and signs a directory, apart from what has to answer.
-async fn signed(certificates: Arc<FeedCertificates>, snapshot: Snapshot) -> anyhow::Result<Held> {
-    let work = move || {
-        let records = Records::of(&snapshot);
-        let signature = certificates.authority().sign(&records.statement())?;
-        Ok(Held { records, signature })
-    };
-    tokio::task::spawn_blocking(work).await?
+/// Says what the directory is whenever it has changed.
+struct Publisher {
+    directory: DirectoryFeed,
+    certificates: Arc<FeedCertificates>,
 }
 
-/// The directory as it is told, which is kept before anybody is.
-async fn next(directory: &DirectoryFeed, certificates: &Arc<FeedCertificates>) -> anyhow::Result<Held> {
-    loop {
-        let snapshot = directory.snapshot().await?;
-        let held = signed(Arc::clone(certificates), snapshot).await?;
-        if !directory.note_told(&held.records).await? {
-            return Ok(held);
+impl Publisher {
+    /// The directory as it is told, which is kept before anybody is.
+    async fn next(&self) -> anyhow::Result<Held> {
+        loop {
+            let held = self.signed().await?;
+            if !self.directory.note_told(&held).await? {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// Signs the directory, apart from what has to answer.
+    async fn signed(&self) -> anyhow::Result<Held> {
+        let (snapshot, reader) = self.directory.recorded().await?;
+        let certificates = Arc::clone(&self.certificates);
+        let work = move || {
+            Held::sign(reader.records(&snapshot), |statement| {
+                certificates.authority().sign(statement)
+            })
+        };
+        Ok(tokio::task::spawn_blocking(work).await??)
+    }
+
+    /// Tells the connections of every change; one that cannot be told yet is tried until it can.
+    async fn publish(mut self, hub: Arc<Hub>) {
+        while self.directory.changed().await {
+            hub.is_behind.store(true, Ordering::Relaxed);
+            let held = loop {
+                match self.next().await {
+                    Ok(held) => break held,
+                    Err(error) => {
+                        let error = format!("{error:#}");
+                        tracing::error!(%error, "zones cannot be told of a change; it is tried again");
+                        tokio::time::sleep(RETRY_AFTER).await;
+                    }
+                }
+            };
+            let epoch = held.records().epoch;
+            let is_later = hub
+                .history
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .advance(held);
+            hub.is_behind.store(false, Ordering::Relaxed);
+            if is_later {
+                hub.changed.send_replace(epoch);
+            }
         }
     }
 }
@@ -154,33 +194,6 @@ async fn renew(certificates: Arc<FeedCertificates>) {
                 error = format!("{error:#}"),
                 "a certificate of the feed cannot be renewed"
             );
-        }
-    }
-}
-
-/// Tells the connections of every change; one that cannot be told yet is tried until it can.
-async fn publish(mut directory: DirectoryFeed, certificates: Arc<FeedCertificates>, hub: Arc<Hub>) {
-    while directory.changed().await {
-        hub.is_behind.store(true, Ordering::Relaxed);
-        let held = loop {
-            match next(&directory, &certificates).await {
-                Ok(held) => break held,
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::error!(%error, "zones cannot be told of a change; it is tried again");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-            }
-        };
-        let epoch = held.records.epoch;
-        let is_later = hub
-            .history
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .advance(held);
-        hub.is_behind.store(false, Ordering::Relaxed);
-        if is_later {
-            hub.changed.send_replace(epoch);
         }
     }
 }
@@ -370,7 +383,8 @@ async fn write(stream: &mut WriteHalf<TlsStream<TcpStream>>, message: &Message) 
 
 #[cfg(test)]
 mod tests {
-    use model::directory::DigestAlgorithm;
+    use feed::Records;
+    use model::directory::{DigestAlgorithm, Snapshot};
 
     use super::*;
 
@@ -383,7 +397,6 @@ mod tests {
             DigestAlgorithm::Sha256,
         );
         let records = Records::of(&snapshot);
-        let signature = Vec::new();
         Hub {
             ear: Ear {
                 registrations: Arc::default(),
@@ -392,7 +405,7 @@ mod tests {
                 happenings: Arc::default(),
             },
             changed: watch::Sender::new(records.epoch),
-            history: Mutex::new(History::new(Held { records, signature })),
+            history: Mutex::new(History::new(Held::new(records, Vec::new()))),
             is_behind: AtomicBool::new(false),
         }
     }

@@ -29,6 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow};
 use api::ApiSetup;
+use model::directory::Snapshot;
 use model::inventory::{Account, Uplink};
 use net::tls::ClientCertificates;
 use portal::pages::{self, NotReady, PagesSetup};
@@ -51,12 +52,11 @@ use crate::zone_command;
 use account::Opened;
 use audit_rounds::AuditRounds;
 use config::{ServiceConfig, with_port};
-use feed::DirectoryFeed;
+use feed::{DirectoryFeed, DirectoryReader};
 use feed_ear::Ear;
 use feed_server::FeedServer;
 use foundation::Foundation;
 use front::Front;
-use own_copy::OwnCopy;
 use own_zone::OwnZone;
 use questions::{Answering, Questions};
 use standby::Standby;
@@ -332,12 +332,17 @@ impl Rest {
         .merge(api);
         let portal_url = api_url.get_or_init(|| config.portal.url(front.address())).clone();
         let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
-        let feed = start_feed(config, &foundation.state, ear).await?;
+        let reader = Arc::new(DirectoryReader::new(
+            Arc::clone(&store),
+            opened.account.id.clone(),
+        ));
+        let feed = start_feed(config, &foundation.state, Arc::clone(&reader), ear).await?;
         let authority_file = foundation.certificates.authority_file();
         // From here on nothing fails: what is begun for good has to be begun once.
         if let Some((zone, told)) = zone.zip(told) {
-            let to_keep = foundation.copy.clone().map(OwnCopy::keep);
-            zone.follow(told, &store, &opened.account.id, to_keep);
+            let copy = foundation.copy.clone();
+            let to_keep = copy.map(|copy| copy.keep(Arc::clone(&reader)));
+            zone.follow(told, &store, reader, to_keep);
         }
         front.open(router);
         Ok(Self {
@@ -372,12 +377,13 @@ fn uplink(config: &ServiceConfig, account: &Account, zone: Option<&OwnZone>) -> 
 async fn start_feed(
     config: &ServiceConfig,
     state: &StateFolder,
+    reader: Arc<DirectoryReader>,
     ear: Ear,
 ) -> Result<Option<(FeedServer, PathBuf)>, Failure> {
     let Some(own) = &config.feed else {
         return Ok(None);
     };
-    let directory = DirectoryFeed::new(Arc::clone(&ear.store), ear.account.clone(), usize::MAX);
+    let directory = DirectoryFeed::new(reader, usize::MAX);
     let server = FeedServer::start(config, own, state, directory, ear).await?;
     Ok(Some((server, state.zones())))
 }
@@ -397,9 +403,9 @@ async fn start_zone(
         &account.domain,
         &mut foundation.certificates,
     )?;
-    let feed = DirectoryFeed::new(Arc::clone(store), account.id.clone(), usize::MAX);
-    let snapshot = feed.snapshot().await.map_err(|error| anyhow!(error))?;
-    let zone = OwnZone::start(config, tls, snapshot, &foundation.registrations).await?;
+    let reader = DirectoryReader::new(Arc::clone(store), account.id.clone());
+    let snapshot = reader.snapshot().await.map_err(|error| anyhow!(error))?;
+    let zone = OwnZone::start(config, tls, Snapshot::clone(&snapshot), &foundation.registrations).await?;
     Ok(Some(zone))
 }
 

@@ -9,6 +9,7 @@ use net::authority::Authority;
 use tokio::sync::watch;
 use zone::DirectoryCopy;
 
+use super::feed::DirectoryReader;
 use crate::state::StateFolder;
 
 /// The copy, which the service's own authority signs.
@@ -40,14 +41,16 @@ impl OwnCopy {
     }
 
     /// Keeps what is sent from here on: beside the zone, which does not wait for the disk.
-    pub(super) fn keep(self: Arc<Self>) -> ToKeep {
+    pub(super) fn keep(self: Arc<Self>, reader: Arc<DirectoryReader>) -> ToKeep {
         let (sender, mut wanted) = watch::channel(None);
         tokio::spawn(async move {
             while wanted.changed().await.is_ok() {
                 let snapshot: Option<Arc<Snapshot>> = wanted.borrow_and_update().clone();
                 let Some(snapshot) = snapshot else { continue };
-                let own = Arc::clone(&self);
-                let written = tokio::task::spawn_blocking(move || own.write(&snapshot)).await;
+                let (own, reader) = (Arc::clone(&self), Arc::clone(&reader));
+                let written =
+                    tokio::task::spawn_blocking(move || own.write(&snapshot, reader.records(&snapshot)))
+                        .await;
                 let written = written.unwrap_or_else(|error| Err(anyhow!(error)));
                 if let Err(error) = written {
                     let error = device::sentence(error.as_ref());
@@ -58,15 +61,13 @@ impl OwnCopy {
         sender
     }
 
-    fn write(&self, snapshot: &Snapshot) -> Result<()> {
+    fn write(&self, snapshot: &Snapshot, records: Records) -> Result<()> {
         // A directory that the zone would refuse is no use to it later.
         Directory::new(snapshot.account.clone())
             .apply(Update::Snapshot(snapshot.clone()))
             .map_err(|error| anyhow!(error))?;
-        let records = Records::of(snapshot);
-        let signature = self.authority.sign(&records.statement());
-        let signature = signature.map_err(|error| anyhow!(error))?;
-        let written = self.copy.write(&Held { records, signature });
+        let held = Held::sign(records, |statement| self.authority.sign(statement));
+        let written = self.copy.write(&held.map_err(|error| anyhow!(error))?);
         written.context("the file cannot be written")
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::anyhow;
-use model::AccountId;
 use model::directory::{Epoch, Snapshot};
 use model::status::ZoneEvent;
 use net::tls::{ClientCertificates, ServerTls};
@@ -20,7 +19,7 @@ use zone::{RollCall, Zone};
 
 use super::certificates::Certificates;
 use super::config::ServiceConfig;
-use super::feed::{self, DirectoryFeed};
+use super::feed::{DirectoryFeed, DirectoryReader, Told};
 use super::guesses;
 use super::own_copy::ToKeep;
 use super::reports;
@@ -36,6 +35,8 @@ pub(super) struct OwnZone {
     pub(super) talk: Option<TalkDesk>,
     /// The state of the directory that it was started with.
     pub(super) epoch: Epoch,
+    /// What it was started with.
+    told: Told,
     hearing: JoinHandle<()>,
     talkers: Vec<PortalTalker>,
     members_max: usize,
@@ -50,19 +51,20 @@ impl OwnZone {
     pub(super) async fn start(
         config: &ZoneConfig,
         tls: Option<ServerTls>,
-        mut snapshot: Snapshot,
+        snapshot: Snapshot,
         registrations: &Arc<Registrations>,
     ) -> Result<Self, Failure> {
         if config.directory.is_some() {
             let what = "is not used: the zone of a service has the directory of its portal";
             tracing::warn!("{}", config.wrong("directory", what));
         }
+        let (epoch, domain) = (snapshot.epoch, snapshot.domain.clone());
+        let (mut first, told) = Told::first(snapshot);
         let talkers = PortalTalker::draw_all()?;
         for talker in &talkers {
-            talker.join(&mut snapshot);
+            talker.join(&mut first);
         }
-        let (epoch, domain) = (snapshot.epoch, snapshot.domain.clone());
-        let setup = zone_command::setup(config, feed::first_of(snapshot), tls)?;
+        let setup = zone_command::setup(config, first, tls)?;
         let zone = Zone::start(setup).await.map_err(|error| anyhow!(error))?;
         registrations.name_own(&config.name, epoch, timestamp(SystemTime::now()));
         let registrations = Arc::clone(registrations);
@@ -74,26 +76,27 @@ impl OwnZone {
             zone,
             talk,
             epoch,
+            told,
             hearing,
             talkers,
             members_max: zone_command::members_max(config),
         })
     }
 
-    /// Tells it what stands in the store from here on, and keeps there what becomes of its pages, as it has `told`.
+    /// Tells it what the reader of the directory reads from here on, and keeps in the store what becomes of its pages, as it has `told`.
     pub(super) fn follow(
         &self,
         told: broadcast::Receiver<ZoneEvent>,
         store: &Arc<Store>,
-        account: &AccountId,
+        reader: Arc<DirectoryReader>,
         to_keep: Option<ToKeep>,
     ) {
         tokio::spawn(reports::keep(told, Arc::clone(store)));
         tokio::spawn(guesses::watch(self.zone.subscribe(), Arc::clone(store)));
-        let feed = DirectoryFeed::new(Arc::clone(store), account.clone(), self.members_max)
+        let feed = DirectoryFeed::new(reader, self.members_max)
             .with_talkers(self.talkers.clone())
             .kept_by(to_keep);
-        tokio::spawn(feed.run(self.zone.updates(), self.epoch));
+        tokio::spawn(feed.run(self.zone.updates(), self.zone.subscribe(), self.told.clone()));
     }
 
     /// Its listener for devices.

@@ -41,7 +41,7 @@ impl Standby {
         };
         let held = foundation.copy.as_ref().and_then(|copy| copy.read());
         // Its snapshot was looked at when it was read.
-        let Some(snapshot) = held.and_then(|held| held.records.snapshot().ok()) else {
+        let Some(snapshot) = held.and_then(|held| held.records().snapshot().ok()) else {
             return Ok(None);
         };
         if snapshot.account != foundation.config.account.id {

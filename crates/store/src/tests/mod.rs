@@ -16,8 +16,8 @@ mod upgrade;
 mod webhooks;
 
 use crate::both_engines::{account, opened, place};
-use crate::{AddDeviceError, ClaimError, NumberTaken, OpenError, StoreError};
-use model::directory::{DigestAlgorithm, ExtensionRole, Generation, Urgency};
+use crate::{AddDeviceError, ClaimError, Hashes, NumberTaken, OpenError, StoreError};
+use model::directory::{CredentialSecret, DigestAlgorithm, ExtensionRole, Generation, Urgency};
 use model::inventory::{
     Administrator, AdministratorId, Assignment, Attempt, AttemptOutcome, AuditEntry, ClaimCode, CountryCode,
     Description, Device, DeviceType, DisplayName, GroupId, GroupMember, Holder, HolderId, HolderKind,
@@ -245,6 +245,15 @@ async fn what_is_not_committed_has_not_happened_and_zones_are_told_of_what_is() 
     assert!(matches!(after.extensions[0].role, ExtensionRole::Slot { .. }));
     let nobody = reading.account(&id("three")).directory().await.unwrap();
     assert_eq!(nobody, None);
+
+    let mut hashes = Hashes::default();
+    for _ in 0..2 {
+        let mut scope = reading.account(&id("one"));
+        let mut hashed = scope.hashed_directory(&mut hashes).await.unwrap().unwrap();
+        assert!(matches!(hashed.credentials[0].secret, CredentialSecret::Ha1(_)));
+        hashed.credentials.clone_from(&after.credentials);
+        assert_eq!(hashed, after, "but for the password");
+    }
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::feed::Held;
 use net::authority::is_signed_by;
+use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -18,6 +20,9 @@ pub struct DirectoryCopy {
     vault: Vault,
     authority: CertificateDer<'static>,
 }
+
+/// Where a directory goes that is to be kept.
+pub(super) type ToKeep = watch::Sender<Option<Arc<Held>>>;
 
 impl DirectoryCopy {
     /// The copy in a file, of a directory that an authority signs.
@@ -53,12 +58,30 @@ impl DirectoryCopy {
             return Ok(None);
         };
         let held = Held::from_octets(&octets).map_err(io::Error::other)?;
-        if !self.is_signed(&held.records.statement(), &held.signature) {
+        if !held.is_signed(|statement, signature| self.is_signed(statement, signature)) {
             let why = "it is not signed by the authority that is trusted here";
             return Err(io::Error::other(why));
         }
-        held.records.snapshot().map_err(io::Error::other)?;
+        held.records().snapshot().map_err(io::Error::other)?;
         Ok(Some(held))
+    }
+
+    /// Keeps what is sent from here on: beside the zone, which does not wait for the disk. Of several that wait the last is kept, and the
+    /// zone goes on without one that cannot be written.
+    pub(super) fn keep(self: Arc<Self>) -> ToKeep {
+        let (sender, mut wanted) = watch::channel(None);
+        tokio::spawn(async move {
+            while wanted.changed().await.is_ok() {
+                let held: Option<Arc<Held>> = wanted.borrow_and_update().clone();
+                let Some(held) = held else { continue };
+                let copy = Arc::clone(&self);
+                let written = tokio::task::spawn_blocking(move || copy.write(&held)).await;
+                if let Err(error) = written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                    tracing::error!(%error, "this zone's copy of the directory cannot be written; the zone goes on with the older one");
+                }
+            }
+        });
+        sender
     }
 
     /// Puts another in its place, so that a crash leaves the one or the other.

@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc};
 use crate::RollCall;
 use crate::config::ServiceFeed;
 pub use copy::DirectoryCopy;
+use copy::ToKeep;
 use link::{Event, Link};
 
 /// Why a zone cannot learn its directory from a service.
@@ -60,7 +61,11 @@ pub struct ServiceDirectory {
     feed: HostPort,
     identity: PathBuf,
     copy: Arc<DirectoryCopy>,
+    /// Where what is held goes to be kept, once something is.
+    to_keep: Option<ToKeep>,
     link: Option<Link>,
+    /// The zone has something else than what changes lead on from, or nobody knows whether it has.
+    is_whole_wanted: bool,
     /// What was lost last, so that each cause is told once.
     last_lost: Option<String>,
 }
@@ -88,21 +93,28 @@ impl ServiceDirectory {
             feed: config.feed.clone(),
             identity: config.identity.clone(),
             copy: Arc::new(copy),
+            to_keep: None,
             link: None,
+            is_whole_wanted: false,
             last_lost: None,
         })
     }
 
     /// What the zone begins with: its own copy, or, where it has none, what the service sends first.
     pub async fn first(&mut self) -> Snapshot {
-        let held = self.zone.held().map(|held| held.records.snapshot());
-        match held {
-            Some(Ok(snapshot)) => snapshot,
-            Some(Err(_)) | None => {
-                tracing::info!(feed = %self.feed, "this zone has no copy of its directory; it waits for the service");
-                self.next().await
+        if self.zone.held().is_none() {
+            tracing::info!(feed = %self.feed, "this zone has no copy of its directory; it waits for the service");
+        }
+        loop {
+            if let Update::Snapshot(snapshot) = self.next().await {
+                return snapshot;
             }
         }
+    }
+
+    /// The whole of what is held.
+    fn whole(&self) -> Option<Snapshot> {
+        self.zone.held()?.records().snapshot().ok()
     }
 
     /// Sends what the service sends, until nobody takes updates any more; and tells the service what happens in the zone.
@@ -114,27 +126,32 @@ impl ServiceDirectory {
     ) {
         self.running = Some(Running { events, roll_call });
         if let Some(held) = self.zone.held() {
-            self.teller.set_epoch(held.records.epoch);
+            self.teller.set_epoch(held.records().epoch);
         }
         loop {
-            let snapshot = tokio::select! {
-                snapshot = self.next() => snapshot,
+            let update = tokio::select! {
+                update = self.next() => update,
                 () = updates.closed() => return,
             };
-            tracing::info!(epoch = snapshot.epoch.0, "the directory has changed");
-            if updates.send(Update::Snapshot(snapshot)).await.is_err() {
+            tracing::info!(epoch = update.epoch().0, "the directory has changed");
+            if updates.send(update).await.is_err() {
                 return;
             }
         }
     }
 
     /// Goes on until there is another directory. What it has done when it is given up is not lost.
-    async fn next(&mut self) -> Snapshot {
+    async fn next(&mut self) -> Update {
         loop {
             while let Some(output) = self.zone.poll_output() {
-                if let Some(snapshot) = self.act(output).await {
-                    return snapshot;
+                if let Some(update) = self.act(output) {
+                    return update;
                 }
+            }
+            if std::mem::take(&mut self.is_whole_wanted)
+                && let Some(snapshot) = self.whole()
+            {
+                return Update::Snapshot(snapshot);
             }
             self.call_roll().await;
             let timeout = tokio::time::sleep_until(self.zone.next_timeout().into());
@@ -154,6 +171,7 @@ impl ServiceDirectory {
             Turn::Event(event) => self.handle(event),
             Turn::Timeout => self.zone.handle_timeout(now),
             Turn::Happened(Ok(event)) => {
+                self.is_whole_wanted |= matches!(event, ZoneEvent::SnapshotWanted { .. });
                 let given_up = self.teller.handle_event(now, &event);
                 if given_up > 0 {
                     tracing::warn!(
@@ -167,6 +185,7 @@ impl ServiceDirectory {
                     missed,
                     "the zone tells of more than is taken in; the service may miss alerts and pages"
                 );
+                self.is_whole_wanted = true;
                 self.teller.handle_missed();
             }
             Turn::Happened(Err(broadcast::error::RecvError::Closed)) => self.running = None,
@@ -215,7 +234,7 @@ impl ServiceDirectory {
         }
     }
 
-    async fn act(&mut self, output: Output) -> Option<Snapshot> {
+    fn act(&mut self, output: Output) -> Option<Update> {
         match output {
             Output::Connect => self.link = Some(Link::start(self.feed.clone(), self.identity.clone())),
             Output::Send(message) => {
@@ -227,24 +246,19 @@ impl ServiceDirectory {
                 self.link = None;
                 self.teller.handle_lost();
             }
-            Output::Take(snapshot) => return Some(snapshot),
-            Output::Keep => self.keep().await,
+            Output::Take(update) => return Some(update),
+            Output::Keep => self.keep(),
             Output::Report(report) => self.tell(report),
         }
         None
     }
 
-    /// Keeps a copy; the zone goes on without one that cannot be written.
-    async fn keep(&self) {
-        let Some(held) = self.zone.held().cloned() else {
+    fn keep(&mut self) {
+        let Some(held) = self.zone.held() else {
             return;
         };
-        let copy = Arc::clone(&self.copy);
-        let written = tokio::task::spawn_blocking(move || copy.write(&held));
-        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        if let Err(error) = written {
-            tracing::error!(%error, "this zone's copy of the directory cannot be written; the zone goes on with the older one");
-        }
+        let to_keep = self.to_keep.get_or_insert_with(|| Arc::clone(&self.copy).keep());
+        to_keep.send_replace(Some(Arc::clone(held)));
     }
 
     fn tell(&mut self, report: Report) {
@@ -301,7 +315,7 @@ mod tests {
     use std::time::SystemTime;
 
     use ::feed::{Held, Records};
-    use model::directory::DigestAlgorithm;
+    use model::directory::{DigestAlgorithm, Epoch};
     use net::authority::{AuthorityDirectory, Purpose, Subject};
 
     use super::*;
@@ -332,9 +346,8 @@ mod tests {
             "a.b".to_owned(),
             DigestAlgorithm::Sha256,
         );
-        let records = Records::of(&snapshot);
-        let signature = signer.authority().sign(&records.statement()).unwrap();
-        let held = Held { records, signature };
+        let sign = |statement: &[u8]| signer.authority().sign(statement);
+        let held = Held::sign(Records::of(&snapshot), sign).unwrap();
         let certificate = signer.authority().certificate().clone();
         let copy = DirectoryCopy::open(&config.copy, certificate).unwrap();
         copy.write(&held).unwrap();
@@ -352,6 +365,52 @@ mod tests {
         assert!(ServiceDirectory::open(&config).unwrap().zone.held().is_none());
         std::fs::write(&config.copy, "damaged by a disk that fails").unwrap();
         assert!(ServiceDirectory::open(&config).unwrap().zone.held().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_zone_that_cannot_go_on_from_what_it_has_is_given_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = authority(folder.path(), "own");
+        let config = config(folder.path(), &own);
+        put_away(&config, &own);
+        for lost in [
+            Ok(ZoneEvent::SnapshotWanted {
+                account: "acme".parse().unwrap(),
+                epoch: None,
+            }),
+            Err(broadcast::error::RecvError::Lagged(1)),
+        ] {
+            let mut directory = ServiceDirectory::open(&config).unwrap();
+            let first = directory.first().await;
+
+            directory.take(Turn::Happened(lost));
+
+            assert_eq!(directory.next().await, Update::Snapshot(first));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_kept_beside_the_zone_and_of_several_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = authority(folder.path(), "own");
+        let config = config(folder.path(), &own);
+        put_away(&config, &own);
+        let copy =
+            Arc::new(DirectoryCopy::open(&config.copy, own.authority().certificate().clone()).unwrap());
+        let to_keep = Arc::clone(&copy).keep();
+        let mut last = None;
+        for epoch in 2..5 {
+            let mut records = copy.read().unwrap().records().clone();
+            records.epoch = Epoch(epoch);
+            let sign = |statement: &[u8]| own.authority().sign(statement);
+            let held = Arc::new(Held::sign(records, sign).unwrap());
+            to_keep.send_replace(Some(Arc::clone(&held)));
+            last = Some(held);
+        }
+        drop(to_keep);
+        while copy.read().as_ref() != last.as_deref() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[test]
