@@ -66,6 +66,8 @@ pub struct ListedGroup {
     pub sites: u64,
     /// Who may page it; of those who are named, none stands here.
     pub pagers: Pagers,
+    /// A PIN is asked for before a page from a telephone.
+    pub has_pin: bool,
 }
 
 /// What a page group passes a search by.
@@ -222,7 +224,7 @@ impl Scope<'_, '_> {
             one_more(limit),
         ];
         let sql = concat!(
-            "SELECT id, name, extension, pagers, \
+            "SELECT id, name, extension, pagers, CASE WHEN pin IS NULL THEN 0 ELSE 1 END, \
              (SELECT COUNT(*) FROM page_group_member AS m WHERE m.page_group = g.id), \
              (SELECT COUNT(*) FROM page_group_device AS d WHERE d.page_group = g.id AND d.port = 0), \
              (SELECT COUNT(*) FROM page_group_device AS s WHERE s.page_group = g.id AND s.port > 0), \
@@ -359,6 +361,7 @@ fn listed(row: Row) -> Result<ListedGroup, StoreError> {
         name: columns.checked(DisplayName::new)?,
         extension: columns.parsed()?,
         pagers: columns.word(|word| pagers_of(word, Vec::new()))?,
+        has_pin: columns.truth()?,
         holders: columns.number()?,
         devices: columns.number()?,
         slots: columns.number()?,

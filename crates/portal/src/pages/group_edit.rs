@@ -41,7 +41,7 @@ pub(super) async fn save(
         Pagers::Named(named) => named.clone(),
         Pagers::Everybody | Pagers::Portal => Vec::new(),
     };
-    let group = fields.group(before.id.clone(), before.members.clone(), named, has_pin);
+    let group = fields.group(before.id.clone(), before.members.clone(), named);
     let Some((after, wish)) = group else {
         return Ok(fields.edit_page(by, &before).answer());
     };

@@ -140,10 +140,9 @@ impl Fields {
         id: GroupId,
         members: Vec<GroupMember>,
         named: Vec<HolderId>,
-        has_pin: bool,
     ) -> Option<(PageGroup, PinWish)> {
         let [name, extension, pagers, urgency, pin_use, pin] = &mut self.0;
-        let wish = pin_choice::wish([pin_use, pin], has_pin);
+        let wish = pin_choice::wish([pin_use, pin]);
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
         let parsed_pagers = match pagers.value.as_str() {
@@ -191,7 +190,7 @@ pub(super) async fn add(
     let mut scope = writing.account(&by.account);
     let mut fields = Fields::typed(&posted, false);
     let id = GroupId::from_random(chance::bits()?);
-    let Some((group, wish)) = fields.group(id, Vec::new(), Vec::new(), false) else {
+    let Some((group, wish)) = fields.group(id, Vec::new(), Vec::new()) else {
         return Ok(fields.page(by).answer());
     };
     if let Err(error) = scope.add_group(&group).await {

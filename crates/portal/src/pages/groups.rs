@@ -29,6 +29,7 @@ struct Row {
     extension: String,
     members: String,
     pagers: &'static str,
+    has_pin: bool,
 }
 
 pub(super) async fn show(
@@ -52,6 +53,7 @@ fn row(group: &ListedGroup) -> Row {
         path: format!("{PAGE_GROUPS}/{}", group.id),
         members: members_text(group),
         pagers: pagers_text(&group.pagers),
+        has_pin: group.has_pin,
         name: group.name.to_string(),
         extension: group.extension.to_string(),
     }

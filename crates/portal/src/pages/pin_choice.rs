@@ -5,8 +5,14 @@ use model::directory::{PIN_DIGITS, is_pin};
 
 use super::form::{Choice, Control, Field};
 
-const NONE: &str = "none";
+/// There was none when the form was opened, and nobody has touched the choice: one that was set meanwhile stays.
+const UNASKED: &str = "unasked";
+/// There was one when the form was opened, and nobody has touched the choice.
+const KEPT: &str = "kept";
+/// There was none, and one is asked for.
 const ASKED: &str = "asked";
+/// There was one, and none is wanted.
+const NONE: &str = "none";
 
 /// What is to become of a PIN.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,9 +25,15 @@ pub(super) enum PinWish {
     Set(Secret),
 }
 
-/// The two fields. `has_pin` says whether there is one.
+/// The two fields. `has_pin` says whether there is one. The first choice is that of a form that nobody touches, and means to keep
+/// what there is when it is sent.
 pub(super) fn fields(has_pin: bool) -> [Field; 2] {
-    let choices = [(NONE, "None"), (ASKED, "Asked for before each page")];
+    let (none, asked) = ("None", "Asked for before each page");
+    let choices = if has_pin {
+        [(KEPT, asked), (NONE, none)]
+    } else {
+        [(UNASKED, none), (ASKED, asked)]
+    };
     let choices = choices.map(|(value, label)| Choice::new(value, label));
     [
         Field::new(
@@ -30,7 +42,7 @@ pub(super) fn fields(has_pin: bool) -> [Field; 2] {
             "Who pages from a telephone keys it in behind the prompt, with # at its end. Talking from the portal and by the API needs none.",
             Control::Select(choices.into()),
         )
-        .filled(if has_pin { ASKED } else { NONE }),
+        .filled(if has_pin { KEPT } else { UNASKED }),
         Field::new(
             "pin",
             "Digits of the PIN",
@@ -45,19 +57,18 @@ pub(super) fn fields(has_pin: bool) -> [Field; 2] {
 }
 
 /// What was wished for, or what is wrong with it.
-pub(super) fn wish([choice, digits]: [&mut Field; 2], has_pin: bool) -> Option<PinWish> {
+pub(super) fn wish([choice, digits]: [&mut Field; 2]) -> Option<PinWish> {
     let typed = digits.value.trim();
     match choice.value.as_str() {
+        // A form without the two fields is about the rest.
+        "" | UNASKED | KEPT if typed.is_empty() => Some(PinWish::Keep),
         NONE if typed.is_empty() => Some(PinWish::Remove),
-        NONE => {
+        UNASKED | NONE => {
             choice.refuse("digits were typed: choose that they are asked for, or leave them out");
             None
         }
-        ASKED if typed.is_empty() && has_pin => Some(PinWish::Keep),
-        // A form without the two fields is about the rest.
-        "" if typed.is_empty() => Some(PinWish::Keep),
-        ASKED if is_pin(typed) => Some(PinWish::Set(Secret::from(typed))),
-        ASKED => {
+        ASKED | KEPT if is_pin(typed) => Some(PinWish::Set(Secret::from(typed))),
+        ASKED | KEPT => {
             let (least, most) = (PIN_DIGITS.start(), PIN_DIGITS.end());
             digits.refuse(&format!("not a PIN: {least} to {most} digits would be right"));
             None

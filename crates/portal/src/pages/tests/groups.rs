@@ -241,10 +241,16 @@ async fn a_pin_is_set_changed_and_removed_and_never_shown() {
         ("pin-use=asked&pin=471", "pin", "4 to 16 digits"),
         ("pin-use=asked&pin=47x1", "pin", "4 to 16 digits"),
         (
+            "pin-use=unasked&pin=4711",
+            "pin-use",
+            "choose that they are asked for",
+        ),
+        (
             "pin-use=none&pin=4711",
             "pin-use",
             "choose that they are asked for",
         ),
+        ("pin-use=kept&pin=471", "pin", "4 to 16 digits"),
         ("pin-use=&pin=4711", "pin-use", "choose whether"),
     ] {
         let answer = visit.post(&edit, &form(wrong)).await;
@@ -256,8 +262,8 @@ async fn a_pin_is_set_changed_and_removed_and_never_shown() {
 
     for (pin, told) in [
         ("pin-use=asked&pin=4711", "; PIN set"),
-        ("pin-use=asked&pin=", ": nothing"),
-        ("pin-use=asked&pin=081512", "; PIN changed"),
+        ("pin-use=kept&pin=", ": nothing"),
+        ("pin-use=kept&pin=081512", "; PIN changed"),
         ("pin-use=none&pin=", "; PIN removed"),
         ("pin-use=asked&pin=1234567890123456", "; PIN set"),
     ] {
@@ -281,6 +287,55 @@ async fn a_pin_is_set_changed_and_removed_and_never_shown() {
         answer.text
     );
     assert!(!answer.text.contains("999999"));
+}
+
+#[tokio::test]
+async fn a_form_that_nobody_touched_keeps_the_pin_that_another_has_set_or_removed_meanwhile() {
+    let visit = Visit::of(Role::Admin).await;
+    let group = visit.add_group(&[]).await;
+    let edit = format!("{group}/edit");
+    let untouched = async || {
+        let form = visit.get(&edit).await.text;
+        let (_, choices) = form.split_once("<select id=\"pin-use\"").unwrap();
+        let (before, _) = choices.split_once("\" selected").unwrap();
+        let chosen = before.rsplit('"').next().unwrap();
+        format!("{GROUP}&pin-use={chosen}&pin=")
+    };
+    let id = group_of(&visit).await.id;
+    let pins = async || {
+        let mut reading = visit.store.read().await.unwrap();
+        reading.account(&one()).group_pins().await.unwrap()
+    };
+
+    let opened = untouched().await;
+    visit
+        .post(&edit, &format!("{GROUP}&pin-use=asked&pin=4711"))
+        .await;
+    assert_eq!(visit.post(&edit, &opened).await.location(), group);
+    assert!(pins().await[&id].matches("4711"));
+
+    let opened = untouched().await;
+    visit.post(&edit, &format!("{GROUP}&pin-use=none&pin=")).await;
+    assert_eq!(visit.post(&edit, &opened).await.location(), group);
+    assert!(pins().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_list_of_groups_marks_those_with_a_pin() {
+    let visit = Visit::of(Role::Viewer).await;
+    visit.add_group(&[]).await;
+    let group = group_of(&visit).await.id;
+    let marker = "<span class=\"state none\">PIN</span>";
+    assert!(!visit.get("/page-groups").await.text.contains(marker));
+
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    let pin = Secret::from("4711");
+    scope.set_group_pin(&group, Some(&pin)).await.unwrap();
+    writing.commit().await.unwrap();
+
+    let list = visit.get("/page-groups").await.text;
+    assert!(list.contains(marker) && !list.contains("4711"), "{list}");
 }
 
 #[tokio::test]
