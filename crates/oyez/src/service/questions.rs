@@ -12,7 +12,7 @@ use net::authority::Authority;
 use net::control::{ControlSocket, Question};
 use portal::audit_check;
 use portal::check::{CheckAnswer, answer};
-use portal::provisioning::{IssuedByHand, NotIssued, issue_by_hand};
+use portal::provisioning::{IssuedByHand, NotIssued, NotKept, issue_by_hand};
 use registrations::Registrations;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -132,7 +132,7 @@ impl Answering {
         let now = SystemTime::now();
         let issued = issue_by_hand(&mut writing, &self.authority, of, &request, BY, now).await;
         let issued = issued.map_err(|error| match error {
-            NotIssued::Store(error) => failed(error),
+            NotIssued::Unkept(NotKept::Store(error)) => failed(error),
             error => error.to_string(),
         })?;
         writing.commit().await.map_err(failed)?;

@@ -15,7 +15,7 @@ use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, PHONES_AND_DEVICES, shown};
 use super::problem::Problem;
 use super::{Site, slots};
-use crate::provisioning::{IssuedByHand, NotIssued, issue_by_hand};
+use crate::provisioning::{IssuedByHand, NotIssued, NotKept, issue_by_hand};
 
 /// Octets of the form: far more than a request has, so that what is too long is named as what it is.
 pub(super) const UPLOAD_LENGTH_MAX: usize = 1024 * 1024;
@@ -107,7 +107,7 @@ pub(super) async fn sign(
             let issued = Some(Issued::of(&issued));
             Ok(layout::page(StatusCode::OK, &Page { issued, ..page }))
         }
-        Err(NotIssued::Store(error)) => Err(error.into()),
+        Err(NotIssued::Unkept(NotKept::Store(error))) => Err(error.into()),
         Err(why) => {
             let request = if is_secret(pasted) { "" } else { pasted };
             let error = Some(why.to_string());

@@ -15,7 +15,7 @@ use store::{ClaimError, Scope, StoreError, timestamp};
 use web::Peer;
 
 use super::file::chain;
-use super::issuing::{self, Signed, keep};
+use super::issuing::{self, NotKept, Signed, keep};
 use super::proof::SignedBy;
 use super::{Server, sha256};
 
@@ -57,6 +57,9 @@ enum Refusal {
     /// The request cannot be understood.
     #[error("{0}")]
     Malformed(String),
+    /// The key is not this device's alone.
+    #[error("{0}")]
+    Key(NotKept),
     /// The store failed.
     #[error("the service cannot keep the certificate; its log says why")]
     Store(#[from] StoreError),
@@ -71,6 +74,15 @@ impl From<ClaimError> for Refusal {
     }
 }
 
+impl From<NotKept> for Refusal {
+    fn from(error: NotKept) -> Self {
+        match error {
+            NotKept::KeyTakenBack | NotKept::KeyOfAnother => Self::Key(error),
+            NotKept::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
@@ -78,6 +90,7 @@ impl IntoResponse for Refusal {
             Self::NotDue => StatusCode::CONFLICT,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Key(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Store(error) => {
                 tracing::error!(error = %chain(error), "a certificate cannot be kept");
                 StatusCode::SERVICE_UNAVAILABLE

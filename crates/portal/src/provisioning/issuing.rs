@@ -86,14 +86,42 @@ pub(super) fn sign(
 /// Characters of a name that an error repeats.
 const SHOWN_MAX: usize = 64;
 
-/// Keeps what was signed, and writes down who had it made.
+/// Why what was signed is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// The key is not the device's to be trusted with.
+    #[error(
+        "a certificate of this key was taken back: make another key on the device, and a request with it"
+    )]
+    KeyTakenBack,
+    /// Who has the key of one device could pass for the other.
+    #[error("another device has a certificate of this key: make a key of its own on each device")]
+    KeyOfAnother,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Keeps what was signed, if the key is the device's own, and writes down who had it made.
+///
+/// # Errors
+///
+/// Says what is wrong with the key. Nothing is kept then, and nobody is to have the certificate.
 pub(super) async fn keep(
     transaction: &mut Transaction<'_>,
     account: &AccountId,
     device: &Device,
     signed: &Signed,
     (by, action): (&str, &str),
-) -> Result<(), StoreError> {
+) -> Result<(), NotKept> {
+    for earlier in transaction.certificates_of_key(signed.key).await? {
+        if earlier.revoked_at.is_some() {
+            return Err(NotKept::KeyTakenBack);
+        }
+        if earlier.device != device.id {
+            return Err(NotKept::KeyOfAnother);
+        }
+    }
     let at = timestamp(signed.at);
     let kept = IssuedCertificate {
         fingerprint: signed.fingerprint,
@@ -110,7 +138,8 @@ pub(super) async fn keep(
         action: action.to_owned(),
         detail: format!("{} ({})", device.name, signed.mac),
     };
-    transaction.account(account).add_audit(&entry).await
+    transaction.account(account).add_audit(&entry).await?;
+    Ok(())
 }
 
 /// A certificate that was issued by hand.
@@ -147,17 +176,9 @@ pub enum NotIssued {
     /// The device is configured by hand, and shows no certificate.
     #[error("a generic device fetches no configuration, and needs no certificate")]
     Generic,
-    /// The key is not the device's to be trusted with.
-    #[error(
-        "a certificate of this key was taken back: make another key on the device, and a request with it"
-    )]
-    KeyTakenBack,
-    /// Who has the key of one device could pass for the other.
-    #[error("another device has a certificate of this key: make a key of its own on each device")]
-    KeyOfAnother,
-    /// The store failed.
+    /// What was signed is not kept.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Unkept(#[from] NotKept),
 }
 
 /// Signs a device's request for whoever vouches for it, and keeps what was issued as for a claim code: it is renewed, taken back and
@@ -179,14 +200,6 @@ pub async fn issue_by_hand(
     }
     let signed = sign(authority, request, device.mac, now);
     let signed = signed.map_err(|error| NotIssued::Request(error.to_string()))?;
-    for earlier in transaction.certificates_of_key(signed.key).await? {
-        if earlier.revoked_at.is_some() {
-            return Err(NotIssued::KeyTakenBack);
-        }
-        if earlier.device != device.id {
-            return Err(NotIssued::KeyOfAnother);
-        }
-    }
     keep(
         transaction,
         account,

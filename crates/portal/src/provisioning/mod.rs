@@ -40,7 +40,7 @@ use crate::alarms;
 
 pub use enrolment::{CLAIM_CODE_DAYS, claim_by, claim_code_hash};
 pub(crate) use file::{chain, composed};
-pub use issuing::{IssuedByHand, NotIssued, issue_by_hand};
+pub use issuing::{IssuedByHand, NotIssued, NotKept, issue_by_hand};
 pub use manufacturer::{
     ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacPrefix, MacPrefixError, MacRule, Manufacturer,
     PATTERN_LENGTH_MAX, PREFIX_DIGITS_MAX, PREFIX_DIGITS_MIN,

@@ -102,6 +102,11 @@ impl CertificateFiles {
         write(&self.pending_key, key.as_bytes())
     }
 
+    /// Gives up the key that was kept, because it will get no certificate.
+    pub(super) fn forget_key(&self) -> Result<(), (PathBuf, io::Error)> {
+        fs::remove_file(&self.pending_key).map_err(at(&self.pending_key))
+    }
+
     /// Puts a certificate in place, with the key that was kept for it.
     pub(super) fn install(&self, chain: &str) -> Result<(), (PathBuf, io::Error)> {
         write(&self.new_chain, chain.as_bytes())?;

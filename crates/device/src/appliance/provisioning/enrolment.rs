@@ -164,12 +164,22 @@ pub async fn enrol(enrolment: Enrolment) -> Result<Enrolled, EnrolmentError> {
     };
     let tls = trusting(enrolment.trusted_ca_file.as_deref(), shown, clock)?;
     let exchanged = timeout(EXCHANGE_TIME, exchange(&source, &tls, body.to_string())).await;
-    let chain = exchanged.unwrap_or_else(|_| {
+    let exchanged = exchanged.unwrap_or_else(|_| {
         Err(EnrolmentError::Unreachable(format!(
             "no answer in {} s",
             EXCHANGE_TIME.as_secs()
         )))
-    })?;
+    });
+    if let Err(EnrolmentError::Refused {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        ..
+    }) = exchanged
+    {
+        as_owner(&enrolment.state, || files.forget_key())
+            .map_err(failed(&enrolment.state))?
+            .map_err(EnrolmentError::not_written)?;
+    }
+    let chain = exchanged?;
     let (names, not_after) = judge(&chain, &key, &mac, now)?;
     as_owner(&enrolment.state, || files.install(&chain))
         .map_err(failed(&enrolment.state))?

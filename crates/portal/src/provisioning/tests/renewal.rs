@@ -75,6 +75,52 @@ async fn a_certificate_is_renewed_in_its_last_third_and_so_often_at_most() {
 }
 
 #[tokio::test]
+async fn p02_the_key_of_another_device_gets_no_certificate_and_the_device_makes_another() {
+    let bench = Bench::start().await;
+    let third = MacAddress::new([0, 0x22, 0xEE, 0, 0, 3]);
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    scope
+        .add_device(&device(3, third, DeviceType::Oyez))
+        .await
+        .unwrap();
+    let claim = claim_by(
+        "THIRD",
+        &DeviceId::from_random(3),
+        store::timestamp(SystemTime::now()),
+    );
+    scope.add_claim_code(&claim).await.unwrap();
+    writing.commit().await.unwrap();
+    let [own, aged, copied] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    bench.enrol(own.path(), MAC, CODE).await.unwrap();
+    let key = std::fs::read(own.path().join("certificate/device.key")).unwrap();
+    let as_if_its_own = |state: &Path| {
+        let folder = state.join("certificate");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("device.key.pending"), &key).unwrap();
+    };
+
+    as_if_its_own(copied.path());
+    let refused = bench.enrol(copied.path(), third, "THIRD").await.unwrap_err();
+    assert!(refused.to_string().contains("another device has"), "{refused}");
+    bench.enrol(copied.path(), third, "THIRD").await.unwrap();
+
+    // Its own key may be in another certificate of it, unless one of them was taken back.
+    install_aged(&bench, aged.path(), 300).await;
+    as_if_its_own(aged.path());
+    bench.enrol(aged.path(), MAC, "").await.unwrap();
+    let other = sha256(&identity_in(copied.path()).chain()[0]);
+    let mut writing = bench.store.write().await.unwrap();
+    assert!(writing.revoke_certificate(other, Timestamp(1)).await.unwrap());
+    writing.commit().await.unwrap();
+    install_aged(&bench, aged.path(), 301).await;
+    let key = std::fs::read(copied.path().join("certificate/device.key")).unwrap();
+    std::fs::write(aged.path().join("certificate/device.key.pending"), key).unwrap();
+    let refused = bench.enrol(aged.path(), MAC, "").await.unwrap_err();
+    assert!(refused.to_string().contains("taken back"), "{refused}");
+}
+
+#[tokio::test]
 async fn p02_a_maker_s_certificate_proves_no_endpoint_of_ours() {
     let bench = Bench::start().await;
     let name = Subject::Name("0022ee0a0b0c".to_owned());
