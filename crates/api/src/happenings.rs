@@ -207,6 +207,7 @@ impl Happenings {
                 self.add(account, Ring::Of(HappeningKind::Alert), (data, zone), now);
             }
             ZoneEvent::RegistrationRefused { account: None, .. }
+            | ZoneEvent::HandshakeFailed { .. }
             | ZoneEvent::CallRefused { .. }
             | ZoneEvent::SnapshotWanted { .. }
             | ZoneEvent::DirectoryApplied { .. }

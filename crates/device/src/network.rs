@@ -362,7 +362,7 @@ impl Network {
             Incoming::Message { flow, message } => Some(Input::Sip { flow, message }),
             Incoming::BadMessage { flow, error } => Some(Input::Framing { flow, error }),
             Incoming::Pong { flow } => Some(Input::Pong { flow }),
-            Incoming::Opened { .. } => None,
+            Incoming::Opened { .. } | Incoming::HandshakeFailed { .. } => None,
             Incoming::Connected { token, flow } => {
                 let pending = self.dials.remove(&token)?;
                 if pending.is_abandoned {

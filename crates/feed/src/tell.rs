@@ -13,11 +13,14 @@
 //! connection.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use model::SipUser;
 use model::directory::{Epoch, USERS_MAX};
-use model::status::{OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, SipTransport, ZoneEvent};
+use model::status::{
+    HandshakeFailure, OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, SipTransport, ZoneEvent,
+};
 use model::{AccountId, Extension, PageId};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +89,13 @@ pub enum Told {
         from: String,
         /// Why.
         why: RegistrationRefusal,
+    },
+    /// Somebody's TLS handshake failed.
+    HandshakeFailed {
+        /// From where.
+        from: IpAddr,
+        /// Why.
+        why: HandshakeFailure,
     },
     /// Pages that go on, all of them.
     Pages {
@@ -346,13 +356,21 @@ impl Teller {
             },
             ZoneEvent::Unregistered { user, .. } => Told::Unregistered { user: user.clone() },
             ZoneEvent::RegistrationRefused { user, from, why, .. } => {
-                // Anybody can be refused; they leave room for those who are known.
-                if self.changes.len() >= CHANGES_MAX / 2 {
+                if !self.has_room_for_strangers() {
                     return 0;
                 }
                 Told::Refused {
                     user: user.clone(),
                     from: from.clone(),
+                    why: *why,
+                }
+            }
+            ZoneEvent::HandshakeFailed { from, why } => {
+                if !self.has_room_for_strangers() {
+                    return 0;
+                }
+                Told::HandshakeFailed {
+                    from: *from,
                     why: *why,
                 }
             }
@@ -369,6 +387,11 @@ impl Teller {
             self.wants_roll = true;
         }
         0
+    }
+
+    /// Anybody can be refused; they leave room for those who are known.
+    fn has_room_for_strangers(&self) -> bool {
+        self.changes.len() < CHANGES_MAX / 2
     }
 
     /// The state of the directory that the zone has begun with.
@@ -598,6 +621,9 @@ impl Hearing {
                 from: cut(&from),
                 why,
             })),
+            Told::HandshakeFailed { from, why } => {
+                Some(News::Event(ZoneEvent::HandshakeFailed { from, why }))
+            }
             Told::Pages { pages } => Some(News::Pages(pages)),
             Told::Alert {
                 age_ms,

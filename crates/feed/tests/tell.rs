@@ -5,6 +5,7 @@
     reason = "a test states what it expects by unwrapping it"
 )]
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use feed::{
@@ -13,7 +14,8 @@ use feed::{
 };
 use model::directory::{Epoch, USERS_MAX};
 use model::status::{
-    ListenerReport, OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, Verdict, ZoneEvent,
+    HandshakeFailure, ListenerReport, OngoingPage, PageReport, RegisteredUser, RegistrationRefusal, Verdict,
+    ZoneEvent,
 };
 use model::{AccountId, PageId};
 
@@ -37,6 +39,13 @@ fn refused(user: &str) -> ZoneEvent {
         user: user.to_owned(),
         from: "192.0.2.9:5060".to_owned(),
         why: RegistrationRefusal::WrongCredentials,
+    }
+}
+
+fn handshake_failed(number: usize) -> ZoneEvent {
+    ZoneEvent::HandshakeFailed {
+        from: Ipv4Addr::from_bits(u32::try_from(number).unwrap()).into(),
+        why: HandshakeFailure::CertificateRefused,
     }
 }
 
@@ -110,6 +119,7 @@ fn a_connection_begins_with_the_whole_roll_and_goes_on_with_changes() {
     };
     teller.handle_event(now, &gone);
     teller.handle_event(now, &refused("stranger"));
+    teller.handle_event(now, &handshake_failed(7));
     let told = carry(&mut teller, &mut hearing, now);
     let expected = [
         News::Here(Some(Epoch(7))),
@@ -117,6 +127,7 @@ fn a_connection_begins_with_the_whole_roll_and_goes_on_with_changes() {
         News::Event(registered("late")),
         News::Event(gone),
         News::Event(refused("stranger")),
+        News::Event(handshake_failed(7)),
     ];
     assert_eq!(told, expected);
     teller.handle_roll(Vec::new());
@@ -180,6 +191,7 @@ fn more_changes_than_may_wait_are_told_as_a_whole_and_strangers_push_nobody_out(
     let (mut teller, _, now) = connected();
     teller.take_wants_roll();
     for number in 0..CHANGES_MAX * 2 {
+        teller.handle_event(now, &handshake_failed(number));
         teller.handle_event(now, &refused(&format!("stranger{number}")));
     }
     for number in 0..CHANGES_MAX / 2 {

@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use model::config::ZoneNumber;
 use model::directory::Epoch;
 use model::status::{
-    AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, ListenerReport,
-    MessagesStatus, MicrophoneStatus, MissingReason, MulticastCodec, MulticastMode, MulticastStatus,
-    NotHeardReason, PageReport, ProvisioningStep, Receipt, RegistrationRefusal, RegistrationStatus, Shown,
-    Signals, SinkHealth, SinkStatus, SipTransport, SlotStatus, SoundClass, SoundOrigin, Sounding, StopReason,
-    Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict, ZoneEvent, ZoneReception, ZoneStatus,
-    ZoneStream,
+    AccountStatus, CallRefusal, Cause, CertificateFault, DeviceEvent, DeviceStatus, HandshakeFailure,
+    ListenerReport, MessagesStatus, MicrophoneStatus, MissingReason, MulticastCodec, MulticastMode,
+    MulticastStatus, NotHeardReason, PageReport, ProvisioningStep, Receipt, RegistrationRefusal,
+    RegistrationStatus, Shown, Signals, SinkHealth, SinkStatus, SipTransport, SlotStatus, SoundClass,
+    SoundOrigin, Sounding, StopReason, Strobe, StrobeColour, StrobePattern, Target, TargetRole, Verdict,
+    ZoneEvent, ZoneReception, ZoneStatus, ZoneStream,
 };
 use model::{PageId, SlotKind};
 use serde_json::Value;
@@ -495,6 +495,10 @@ fn the_events_of_a_zone_are_documented() {
             from: text("192.0.2.1:5060"),
             why: RegistrationRefusal::OtherUser,
         },
+        ZoneEvent::HandshakeFailed { .. } => ZoneEvent::HandshakeFailed {
+            from: "192.0.2.1".parse().unwrap(),
+            why: HandshakeFailure::CertificateRefused,
+        },
         ZoneEvent::CallRefused { .. } => ZoneEvent::CallRefused {
             account: account(),
             caller: "desk".parse().unwrap(),
@@ -545,6 +549,16 @@ fn the_events_of_a_zone_are_documented() {
             account: None,
             user: text("mallory"),
             from: text("192.0.2.1:5060"),
+            why,
+        })
+    }));
+    let handshake_failures = one_of_each![
+        HandshakeFailure::TlsTooOld => HandshakeFailure::TlsTooOld,
+        HandshakeFailure::CertificateRefused => HandshakeFailure::CertificateRefused,
+    ];
+    samples.extend(handshake_failures.into_iter().map(|why| {
+        json(ZoneEvent::HandshakeFailed {
+            from: "192.0.2.1".parse().unwrap(),
             why,
         })
     }));

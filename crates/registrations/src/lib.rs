@@ -7,14 +7,15 @@ mod resync;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::SipUser;
 use model::directory::Epoch;
 use model::inventory::Timestamp;
 use model::status::{
-    CallRefusal, MissingReason, PageReport, RegisteredUser, RegistrationRefusal, SipTransport, Verdict,
-    ZoneEvent,
+    CallRefusal, HandshakeFailure, MissingReason, PageReport, RegisteredUser, RegistrationRefusal,
+    SipTransport, Verdict, ZoneEvent,
 };
 use tokio::sync::watch;
 
@@ -24,6 +25,8 @@ pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;
+/// Handshakes with zones that failed of which the last is kept; past that the oldest goes: anybody can begin one.
+pub const HANDSHAKES_MAX: usize = 1_000;
 /// The name under which the zone of this process is kept; no other has an empty one.
 const OWN: &str = "";
 
@@ -81,6 +84,17 @@ impl Registration {
     }
 }
 
+/// A TLS handshake with a zone that failed: nobody knows whose it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedHandshake {
+    /// When the last from there was told.
+    pub at: Timestamp,
+    /// What people call the zone.
+    pub zone: String,
+    /// Why.
+    pub why: HandshakeFailure,
+}
+
 /// Registrations by user; it is shared by whoever hears the zones and whoever shows them.
 #[derive(Debug, Default)]
 pub struct Registrations {
@@ -95,6 +109,8 @@ struct Known {
     refused: BTreeMap<String, (Timestamp, Registration)>,
     /// Users of the directory whose last call found no media that both sides take, since they registered.
     without_media: BTreeMap<String, Timestamp>,
+    /// The last from an address at a zone.
+    failed_handshakes: BTreeMap<(IpAddr, String), (Timestamp, HandshakeFailure)>,
     /// Counts connections of zones.
     connections: u64,
 }
@@ -234,6 +250,25 @@ impl Registrations {
         self.known().without_media.get(user).copied()
     }
 
+    /// The last handshake from an address that failed at each zone.
+    #[must_use]
+    pub fn failed_handshakes(&self, from: IpAddr) -> Vec<FailedHandshake> {
+        let known = self.known();
+        let of_address = known.failed_handshakes.range((from, String::new())..);
+        of_address
+            .take_while(|((address, _), _)| *address == from)
+            .map(|((_, zone), (at, why))| FailedHandshake {
+                at: *at,
+                zone: known
+                    .zone_by_name
+                    .get(zone)
+                    .map_or(zone, |known| &known.title)
+                    .clone(),
+                why: *why,
+            })
+            .collect()
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -280,6 +315,11 @@ impl Known {
                 let (from, why) = (from.clone(), *why);
                 self.refuse(user, now, Registration::Refused { at: now, from, why });
             }
+            ZoneEvent::HandshakeFailed { from, why } => {
+                let key = (*from, zone.to_owned());
+                make_room(&mut self.failed_handshakes, &key, HANDSHAKES_MAX);
+                self.failed_handshakes.insert(key, (now, *why));
+            }
             ZoneEvent::CallRefused {
                 caller,
                 why: CallRefusal::NoCommonMedia,
@@ -321,13 +361,19 @@ impl Known {
     }
 
     fn refuse(&mut self, user: &str, now: Timestamp, refused: Registration) {
-        if self.refused.len() >= REFUSED_MAX && !self.refused.contains_key(user) {
-            let oldest = self.refused.iter().min_by_key(|(_, (at, _))| *at);
-            if let Some(oldest) = oldest.map(|(user, _)| user.clone()) {
-                self.refused.remove(&oldest);
-            }
+        let user = user.to_owned();
+        make_room(&mut self.refused, &user, REFUSED_MAX);
+        self.refused.insert(user, (now, refused));
+    }
+}
+
+/// Has the oldest go where there is no room for one more.
+fn make_room<K: Ord + Clone, V>(kept: &mut BTreeMap<K, (Timestamp, V)>, key: &K, most: usize) {
+    if kept.len() >= most && !kept.contains_key(key) {
+        let oldest = kept.iter().min_by_key(|(_, (at, _))| *at);
+        if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+            kept.remove(&oldest);
         }
-        self.refused.insert(user.to_owned(), (now, refused));
     }
 }
 
@@ -450,6 +496,41 @@ mod tests {
                 Some(Registration::Registered { .. })
             ));
         }
+    }
+
+    #[test]
+    fn the_last_handshake_that_failed_from_an_address_is_kept_at_each_zone_and_the_oldest_goes_for_one_more()
+    {
+        let registrations = Registrations::default();
+        registrations.name_own("campus", Epoch(3), EARLY);
+        let address = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        let failed = |number, why| ZoneEvent::HandshakeFailed {
+            from: address(number),
+            why,
+        };
+        let (old, refused) = (HandshakeFailure::TlsTooOld, HandshakeFailure::CertificateRefused);
+        registrations.note(&failed(0, old), EARLY);
+        registrations.note(&failed(0, refused), LATE);
+        registrations.note_at("b", &failed(0, old), EARLY);
+        let kept = |at, zone: &str, why| FailedHandshake {
+            at,
+            zone: zone.to_owned(),
+            why,
+        };
+        assert_eq!(
+            registrations.failed_handshakes(address(0)),
+            [kept(LATE, "campus", refused), kept(EARLY, "b", old)]
+        );
+        assert_eq!(registrations.failed_handshakes(address(1)), []);
+        for number in 1..HANDSHAKES_MAX - 1 {
+            registrations.note(&failed(number, old), Timestamp(u64::MAX));
+        }
+        assert_eq!(registrations.failed_handshakes(address(0)).len(), 2);
+        registrations.note(&failed(HANDSHAKES_MAX, old), Timestamp(u64::MAX));
+        assert_eq!(
+            registrations.failed_handshakes(address(0)),
+            [kept(LATE, "campus", refused)]
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ use sip::stun;
 use switch::{Input, Output, Switch};
 use tokio::sync::{broadcast, oneshot};
 
+use crate::failed_handshakes::FailedHandshakes;
 use crate::inputs::{Inputs, Lost, Round};
 
 /// Longest wait at the end for what is queued to be written.
@@ -55,6 +56,7 @@ pub(crate) struct Driver {
     strangers: ReplyBudget,
     /// For answers to datagram peers that hold a binding or a leg.
     known: ReplyBudget,
+    failed_handshakes: FailedHandshakes,
     has_stopped: bool,
     events: broadcast::Sender<ZoneEvent>,
     lines: broadcast::Sender<Arc<str>>,
@@ -74,6 +76,7 @@ impl Driver {
             media,
             strangers: ReplyBudget::default(),
             known: ReplyBudget::for_known(),
+            failed_handshakes: FailedHandshakes::default(),
             has_stopped: false,
             events,
             lines,
@@ -166,6 +169,10 @@ impl Driver {
             Incoming::Closed { connection, cause } => {
                 tracing::debug!(%cause, "connection closed");
                 self.give(Input::Closed { connection });
+            }
+            Incoming::HandshakeFailed { remote, cause } => {
+                let event = self.failed_handshakes.note(Instant::now(), remote.ip(), &cause);
+                event.into_iter().for_each(|event| self.tell(event));
             }
             // A zone dials nobody, and connections are known by their messages.
             Incoming::Opened { .. }

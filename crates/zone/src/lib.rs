@@ -16,6 +16,7 @@
 pub mod config;
 mod directory;
 mod driver;
+mod failed_handshakes;
 mod inputs;
 mod service_directory;
 mod start;

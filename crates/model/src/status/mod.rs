@@ -22,6 +22,6 @@ pub use registration::{
 pub use signals::{RelayEvents, STROBE_MODELS, Signals, Strobe, StrobeColour, StrobeModel, StrobePattern};
 pub use sounding::{SoundClass, SoundOrigin, Sounding, StopReason};
 pub use zone::{
-    AccountStatus, CallRefusal, OngoingPage, RegisteredUser, RegistrationRefusal, SipTransport, ZoneEvent,
-    ZoneStatus,
+    AccountStatus, CallRefusal, HandshakeFailure, OngoingPage, RegisteredUser, RegistrationRefusal,
+    SipTransport, ZoneEvent, ZoneStatus,
 };

@@ -1,5 +1,7 @@
 //! What a zone or node says of itself.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::PageReport;
@@ -119,6 +121,13 @@ pub enum ZoneEvent {
         /// Why.
         why: RegistrationRefusal,
     },
+    /// Somebody's TLS handshake failed, so that nobody knows who it is. Of an address and a cause it is told once in a while.
+    HandshakeFailed {
+        /// The address it came from.
+        from: IpAddr,
+        /// Why.
+        why: HandshakeFailure,
+    },
     /// A call was refused.
     CallRefused {
         /// Which account.
@@ -200,6 +209,16 @@ pub enum RegistrationRefusal {
     OtherDomain,
     /// It came without TLS, over which no call may go here.
     ClearFlow,
+}
+
+/// Why a device and a zone have come to no agreement on TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandshakeFailure {
+    /// It offers no version of TLS that the zone speaks.
+    TlsTooOld,
+    /// It broke off at the certificate of the zone.
+    CertificateRefused,
 }
 
 /// Why a call was refused.

@@ -111,7 +111,9 @@ impl TlsFailure {
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateRevoked
             | AlertDescription::UnsupportedCertificate
-            | AlertDescription::NoCertificate => Self::ClientCertificate,
+            | AlertDescription::NoCertificate
+            // It knows an authority of that name with another key.
+            | AlertDescription::DecryptError => Self::ClientCertificate,
             other => Self::Alert(format!("{other:?}")),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use sip::flow::{ConnectionId, Flow};
 use sip::framing::FramingError;
@@ -53,6 +54,13 @@ pub enum Incoming {
         /// The connection.
         flow: Flow,
     },
+    /// A peer has broken off its TLS handshake, or this side has. Where there is no room for it, it is not told.
+    HandshakeFailed {
+        /// The peer.
+        remote: SocketAddr,
+        /// Why, in the words of a client: its own certificate is the one of this side.
+        cause: TlsFailure,
+    },
     /// A peer has opened a connection, and with TLS has finished its handshake.
     Opened {
         /// The connection.
@@ -100,6 +108,11 @@ impl fmt::Debug for Incoming {
                 .field("flow", flow)
                 .finish_non_exhaustive(),
             Self::Pong { flow } => formatter.debug_struct("Pong").field("flow", flow).finish(),
+            Self::HandshakeFailed { remote, cause } => formatter
+                .debug_struct("HandshakeFailed")
+                .field("remote", remote)
+                .field("cause", cause)
+                .finish(),
             Self::Opened { flow } => formatter.debug_struct("Opened").field("flow", flow).finish(),
             Self::Connected { token, flow } => formatter
                 .debug_struct("Connected")

@@ -184,7 +184,7 @@ async fn serve_admitted(
         None => carry(stream.into_inner(), flow(Transport::Tcp), shared).await,
         Some(acceptor) => {
             // Boxed, so that an established connection does not keep the memory of its handshake.
-            let Some(stream) = Box::pin(shake_hands(stream, place, acceptor, shared)).await else {
+            let Some(stream) = Box::pin(shake_hands(stream, remote, place, acceptor, shared)).await else {
                 return Ok(());
             };
             carry(stream, flow(Transport::Tls), shared).await;
@@ -197,6 +197,7 @@ async fn serve_admitted(
 /// handshakes.
 async fn shake_hands(
     stream: TunedStream,
+    remote: SocketAddr,
     place: &Place,
     acceptor: TlsAcceptor,
     shared: &Shared,
@@ -212,7 +213,11 @@ async fn shake_hands(
         Ok(Ok(stream)) => Some(Box::new(stream)),
         Ok(Err(error)) => {
             shared.counters.add(Counter::HandshakesFailed);
-            tracing::debug!(cause = %TlsFailure::from_io(&error), "a TLS handshake failed");
+            let cause = TlsFailure::from_io(&error);
+            tracing::debug!(%cause, "a TLS handshake failed");
+            // Evidence, which takes no room from what is to be answered.
+            let failed = Incoming::HandshakeFailed { remote, cause };
+            let _is_told = shared.incoming.try_send(failed).is_ok();
             None
         }
         Err(_elapsed) => {

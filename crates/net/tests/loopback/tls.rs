@@ -62,6 +62,22 @@ async fn a_certificate_is_checked_by_its_alternative_names() {
 }
 
 #[tokio::test]
+async fn a_server_is_told_from_where_somebody_broke_off_at_its_certificate() {
+    let mut server = listening(server_tls(&authority(), &["sip.example.com"], LOWEST));
+    let elsewhere = client_tls(&authority(), LOWEST);
+
+    attempt(&mut Side::client(), server.local(), "sip.example.com", &elsewhere).await;
+
+    let Incoming::HandshakeFailed { remote, cause } = server.next().await else {
+        panic!("something else than a handshake that failed")
+    };
+    assert_eq!(
+        (remote.ip(), cause),
+        (server.local().ip(), TlsFailure::ClientCertificate)
+    );
+}
+
+#[tokio::test]
 async fn a_wildcard_within_a_label_matches_nothing() {
     let authority = authority();
     let policy = client_tls(&authority, LOWEST);

@@ -227,6 +227,9 @@ fn words(event: &ZoneEvent) -> Option<String> {
         ZoneEvent::RegistrationRefused { user, from, why, .. } => {
             Some(format!("{user} from {from} refused: {why:?}"))
         }
+        ZoneEvent::HandshakeFailed { from, why } => {
+            Some(format!("a TLS handshake from {from} failed: {why:?}"))
+        }
         ZoneEvent::CallRefused {
             caller, target, why, ..
         } => Some(format!("{caller} may not reach {target}: {why:?}")),

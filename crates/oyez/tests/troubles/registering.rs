@@ -68,6 +68,7 @@ fn each_verdict_on_registrations_is_reached_and_told_slot_by_slot() {
         ("South", "802"),
         ("East", "803"),
         ("West", "804"),
+        ("Attic", "805"),
     ] {
         site.add_common_area(name, extension);
     }
@@ -76,6 +77,7 @@ fn each_verdict_on_registrations_is_reached_and_told_slot_by_slot() {
     site.assign("East (803)", "2");
     fetched(&site, 2, "Algo 8301/5.4");
     site.checks("Old speaker", Verdict::SlotMissing, "Extension 803: ");
+    old_at_the_zone(&site);
     taken_away(&site);
     by_hand(&site);
 }
@@ -102,6 +104,24 @@ fn two_slots(site: &Site) {
         "{report:?}"
     );
     drop(running);
+}
+
+/// A device that fetches its configuration as it should, and speaks another TLS to the zone.
+fn old_at_the_zone(site: &Site) {
+    site.add_device("Half old", mac(5), ALGO, "Common area: Attic (805)");
+    fetched(site, 5, SPEAKER);
+    site.checks("Half old", Verdict::FetchedNotRegistered, "it has not tried");
+    let mut registering = Command::new("curl");
+    registering
+        .args(["--silent", "--insecure", "--interface", "127.0.0.5"])
+        .args(["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"])
+        .arg(format!("https://{}/", site.tls));
+    assert!(!registering.output().unwrap().status.success());
+    site.checks(
+        "Half old",
+        Verdict::ZoneTlsTooOld,
+        "it offers nothing later than TLS 1.1",
+    );
 }
 
 /// A device that goes on with what was taken from it: its provisioning was disabled, as the seed recommends.

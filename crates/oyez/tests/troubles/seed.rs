@@ -118,7 +118,11 @@ fn no_reply_from_server(site: &Site, hardware: &Hardware) {
     let other = site.folder().join("maker.pem");
     server(&right, other.to_str().unwrap());
     hardware.shows("No reply from server", "certificate from an unknown issuer");
-    site.checks(SPEAKER, Verdict::FetchedNotRegistered, "gone since");
+    site.checks(
+        SPEAKER,
+        Verdict::ZoneUntrusted,
+        "the device refuses the zone's certificate",
+    );
     server(&right, authority);
     hardware.shows("Successful", "");
     site.checks(SPEAKER, Verdict::Registered, "since");

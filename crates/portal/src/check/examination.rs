@@ -1,19 +1,21 @@
 //! Everything that a device is judged by, looked up.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use model::AccountId;
 use model::inventory::{
     Account, Attempt, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line, Standing,
     check_place, firmware_in,
 };
+use model::status::HandshakeFailure;
 use store::{Scope, StoreError, Transaction};
 
 use super::{Evidence, Verdict, model_of, verdict};
 use crate::pages::wording::{place_name, shown};
 use crate::provisioning::by_turns;
-use registrations::{Registration, Registrations};
+use registrations::{FailedHandshake, Registration, Registrations};
 
 /// A device with what is known of it.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Examination {
     pub clone: Option<String>,
     /// The slots in which a call was refused since they registered, because there was no media in common, in words.
     pub mute: Vec<String>,
+    /// TLS handshakes with zones that failed from where it is, since the last that is known of its slots, in words.
+    pub at_zones: Vec<String>,
     /// What waits for somebody to look, in words.
     pub review: Vec<String>,
     /// What works on it, where that is not everything.
@@ -107,7 +111,9 @@ pub async fn examine(
             ))
         })
         .collect();
+    let at_zones = failures_at_zones(registrations, &addresses, &told);
     let evidence = Evidence {
+        at_zone: at_zones.first().map(|(_, failed)| failed.why),
         lacks_media: !mute.is_empty(),
         attempts: &attempts,
         failures: if is_from_the_device { &failures } else { &[] },
@@ -122,6 +128,7 @@ pub async fn examine(
         verdict: verdict(&judged, evidence),
         misplaced,
         mute,
+        at_zones: at_zones.iter().map(told_at_zone).collect(),
         clone: clone_evidence(&attempts),
         review,
         remark: model.and_then(remark),
@@ -271,9 +278,52 @@ fn failures_of(
     (failures, is_from_the_device)
 }
 
+/// Handshakes with zones that failed from where the device is, the last first. What comes after them of its slots says more, and of one
+/// that is registered everywhere they are another's.
+fn failures_at_zones<'a>(
+    registrations: &Registrations,
+    addresses: &'a BTreeSet<String>,
+    slots: &[Option<Registration>],
+) -> Vec<(&'a str, FailedHandshake)> {
+    let is_registered = |slot: &Option<Registration>| matches!(slot, Some(Registration::Registered { .. }));
+    if slots.iter().all(is_registered) {
+        return Vec::new();
+    }
+    let last = slots.iter().flatten().map(|slot| match slot {
+        Registration::Registered { since, .. } | Registration::Gone { since } => *since,
+        Registration::Refused { at, .. } => *at,
+    });
+    let last = last.max();
+    let mut failed: Vec<_> = addresses
+        .iter()
+        .filter_map(|address| Some((address.as_str(), address.parse::<IpAddr>().ok()?)))
+        .flat_map(|(text, address)| {
+            let failed = registrations.failed_handshakes(address).into_iter();
+            failed.map(move |failed| (text, failed))
+        })
+        .filter(|(_, failed)| last.is_none_or(|last| failed.at >= last))
+        .collect();
+    failed.sort_by_key(|(_, failed)| Reverse(failed.at));
+    failed
+}
+
+fn told_at_zone((address, failed): &(&str, FailedHandshake)) -> String {
+    let why = match failed.why {
+        HandshakeFailure::CertificateRefused => "the device refuses the zone's certificate",
+        HandshakeFailure::TlsTooOld => "it offers nothing later than TLS 1.1",
+    };
+    format!(
+        "Zone {}: at {} a TLS handshake from {address}, where the device is, failed, because {why}",
+        failed.zone,
+        shown(failed.at)
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use model::directory::Epoch;
     use model::inventory::{AttemptOutcome, Timestamp};
+    use model::status::ZoneEvent;
 
     use super::*;
 
@@ -290,6 +340,36 @@ mod tests {
             times: 1,
             detail: String::new(),
         }
+    }
+
+    #[test]
+    fn a_handshake_that_failed_at_a_zone_counts_where_the_device_is_and_after_what_is_known_of_its_slots() {
+        let registrations = Registrations::default();
+        registrations.name_own("campus", Epoch(1), Timestamp(0));
+        let (why, zone) = (HandshakeFailure::TlsTooOld, "campus".to_owned());
+        let from = IpAddr::from([192, 0, 2, 7]);
+        registrations.note(&ZoneEvent::HandshakeFailed { from, why }, Timestamp(5));
+        let here = BTreeSet::from(["192.0.2.7".to_owned()]);
+        let at = Timestamp(5);
+        let expected = [("192.0.2.7", FailedHandshake { at, zone, why })];
+        let gone = |since| Some(Registration::Gone { since });
+        let count = |addresses, slots: &[_]| failures_at_zones(&registrations, addresses, slots).len();
+
+        assert_eq!(failures_at_zones(&registrations, &here, &[None]), expected);
+        let elsewhere = BTreeSet::from(["192.0.2.8".to_owned()]);
+        assert_eq!(count(&elsewhere, &[None]), 0);
+        assert_eq!(count(&here, &[None, gone(at)]), 1);
+        assert_eq!(count(&here, &[None, gone(Timestamp(6))]), 0);
+        let registered = Some(Registration::Registered {
+            since: Timestamp(0),
+            from: String::new(),
+            user_agent: None,
+            transport: None,
+            zone: String::new(),
+            at: None,
+        });
+        assert_eq!(count(&here, &[registered.clone(), None]), 1);
+        assert_eq!(count(&here, &[registered]), 0);
     }
 
     #[test]

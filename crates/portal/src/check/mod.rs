@@ -9,6 +9,7 @@ mod report;
 use std::cmp::Reverse;
 
 use model::inventory::{Attempt, AttemptOutcome, Catalogue, Device, DeviceModel, DeviceType, Firmware};
+use model::status::HandshakeFailure;
 
 pub use examination::{Examination, examine};
 pub use report::{CheckAnswer, CheckReport, SlotReport, TryReport, answer};
@@ -68,6 +69,10 @@ pub enum Verdict {
     FetchedAndRefused,
     /// It has its configuration, and has not tried to register.
     FetchedNotRegistered,
+    /// It has its configuration, and breaks off at the certificate of a zone.
+    ZoneUntrusted,
+    /// It has its configuration, and speaks no version of TLS that a zone speaks.
+    ZoneTlsTooOld,
     /// A generic device was refused.
     Refused,
     /// A generic device has not tried to register.
@@ -89,6 +94,8 @@ pub struct Evidence<'a> {
     pub model: Option<&'a DeviceModel>,
     /// Some of its extensions stand where it has no slot for them.
     pub has_misplaced: bool,
+    /// How the last TLS handshake with a zone failed from where it is, if that was after all that is known of its slots.
+    pub at_zone: Option<HandshakeFailure>,
     /// Since one of its slots registered, a call of it found no media that both sides take.
     pub lacks_media: bool,
 }
@@ -152,9 +159,13 @@ pub fn verdict(device: &Device, evidence: Evidence<'_>) -> Verdict {
         _ if slots.is_empty() => Verdict::NoExtension,
         (1.., _, _) => Verdict::PartlyRegistered,
         (0, true, true) => Verdict::FetchedAndRefused,
-        (0, false, true) => Verdict::FetchedNotRegistered,
         (0, true, false) => Verdict::Refused,
-        (0, false, false) => Verdict::NotRegistered,
+        (0, false, _) => match (evidence.at_zone, is_provisioned) {
+            (Some(HandshakeFailure::CertificateRefused), _) => Verdict::ZoneUntrusted,
+            (Some(HandshakeFailure::TlsTooOld), _) => Verdict::ZoneTlsTooOld,
+            (None, true) => Verdict::FetchedNotRegistered,
+            (None, false) => Verdict::NotRegistered,
+        },
     }
 }
 
@@ -247,6 +258,8 @@ impl Verdict {
             Self::ModelCannot => "The model cannot register",
             Self::FetchedAndRefused => "Configuration fetched, registration refused",
             Self::FetchedNotRegistered => "Configuration fetched, not registered",
+            Self::ZoneUntrusted => "Does not trust the zone",
+            Self::ZoneTlsTooOld => "TLS too old at the zone",
             Self::Refused => "Registration refused",
             Self::NotRegistered => "Not registered",
         }
@@ -336,6 +349,15 @@ impl Verdict {
             Self::FetchedNotRegistered => {
                 "The device has its configuration, and is not registered: see below since when. See that it has power and reaches the \
                  outbound proxy; its web pages then say No reply from server."
+            }
+            Self::ZoneUntrusted => {
+                "From the device's address somebody ends the connection when it sees the certificate of a zone: see below which. Install the \
+                 certificate of the authority that has signed it on the device, and see that the outbound proxy stands there by a name that \
+                 the certificate has."
+            }
+            Self::ZoneTlsTooOld => {
+                "From the device's address somebody offers a zone no version of TLS that is spoken there: 1.2 at least. Update the device's \
+                 firmware, and see that its pages do not force an older version."
             }
             Self::Refused => "See below why, and that its credentials are those that Provision shows.",
             Self::NotRegistered => {
@@ -476,6 +498,31 @@ mod tests {
         assert_eq!(judge_both(&[], &old), Verdict::TlsTooOld);
         let early = [at(8, attempt(AttemptOutcome::TlsTooOld))];
         assert_eq!(judge_both(one, &early), Verdict::NoCertificate);
+    }
+
+    #[test]
+    fn a_handshake_that_failed_at_a_zone_is_the_verdict_where_a_device_has_its_file_and_was_not_refused() {
+        let served = [attempt(AttemptOutcome::Served)];
+        let expired = [attempt(AttemptOutcome::Expired)];
+        for (why, expected) in [
+            (HandshakeFailure::CertificateRefused, Verdict::ZoneUntrusted),
+            (HandshakeFailure::TlsTooOld, Verdict::ZoneTlsTooOld),
+        ] {
+            for (attempts, slots, expected) in [
+                (&served, [None, None], expected),
+                (&served, [None, refused()], Verdict::FetchedAndRefused),
+                (&served, [None, registered()], Verdict::PartlyRegistered),
+                (&expired, [None, None], Verdict::Expired),
+            ] {
+                let evidence = Evidence {
+                    attempts,
+                    slots: &slots,
+                    at_zone: Some(why),
+                    ..Evidence::default()
+                };
+                assert_eq!(verdict(&device(DeviceType::Algo), evidence), expected);
+            }
+        }
     }
 
     #[test]

@@ -188,7 +188,13 @@ impl Examination {
         let known = doubt.into_iter().chain(remark).chain(waiting);
         known
             .chain(self.clone.clone())
-            .chain(self.misplaced.iter().chain(&self.mute).cloned())
+            .chain(
+                self.misplaced
+                    .iter()
+                    .chain(&self.mute)
+                    .chain(&self.at_zones)
+                    .cloned(),
+            )
             .chain(former)
             .collect()
     }

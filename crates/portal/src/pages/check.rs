@@ -33,6 +33,8 @@ struct Page {
     misplaced: Vec<String>,
     /// Slots in which calls are refused, and why.
     mute: Vec<String>,
+    /// TLS handshakes with zones that failed from where it is.
+    at_zones: Vec<String>,
     /// What looks as if its certificate were used by two.
     clone: Option<String>,
     /// What waits for somebody to look.
@@ -88,6 +90,7 @@ pub(super) async fn show(
         slots: slots.collect(),
         misplaced: examined.misplaced,
         mute: examined.mute,
+        at_zones: examined.at_zones,
         clone: examined.clone,
         review: examined.review,
         remark: examined.remark,

@@ -206,6 +206,7 @@ impl World<'_> {
                 self.page_reported(report);
             }
             ZoneEvent::RegistrationRefused { .. }
+            | ZoneEvent::HandshakeFailed { .. }
             | ZoneEvent::AlertRaised { .. }
             | ZoneEvent::CallRefused { .. }
             | ZoneEvent::Registered { .. }
