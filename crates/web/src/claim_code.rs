@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// Letters and digits that nobody takes for one another: 32 of them, five bits each.
@@ -18,16 +20,37 @@ const PASSWORD_LENGTH: usize = 26;
 /// When the system gives no random numbers.
 pub fn drawn_password() -> Result<String, getrandom::Error> {
     let letters: [u8; PASSWORD_LENGTH] = legible()?;
-    Ok(letters
+    Ok(password_of(&letters))
+}
+
+/// The password of one of many that share a secret: whoever knows it learns neither the secret nor the password of another by it. It looks
+/// as one that was drawn, and is the same whenever it is made.
+#[must_use]
+pub fn derived_password(secret: &str, of: &str) -> String {
+    let mut made = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+        .expect("HMAC takes keys of any length (RFC 2104 section 2)");
+    made.update(b"oyez password of ");
+    made.update(of.as_bytes());
+    let octets: [u8; 32] = made.finalize().into_bytes().into();
+    let letters = octets.map(letter);
+    password_of(letters.get(..PASSWORD_LENGTH).unwrap_or(&letters))
+}
+
+fn password_of(letters: &[u8]) -> String {
+    let letters = letters.iter();
+    letters
         .map(|letter| char::from(letter.to_ascii_lowercase()))
-        .iter()
-        .collect())
+        .collect()
 }
 
 pub(crate) fn legible<const COUNT: usize>() -> Result<[u8; COUNT], getrandom::Error> {
     let mut octets = [0; COUNT];
     getrandom::fill(&mut octets)?;
-    Ok(octets.map(|octet| ALPHABET.get(usize::from(octet & 31)).copied().unwrap_or(b'A')))
+    Ok(octets.map(letter))
+}
+
+fn letter(octet: u8) -> u8 {
+    ALPHABET.get(usize::from(octet & 31)).copied().unwrap_or(b'A')
 }
 
 /// A code as it is shown: `K7QF-2XMB`.
@@ -96,6 +119,18 @@ mod tests {
 
         assert!(!one.matches(&other.to_string()));
         assert_eq!(one.to_string().len(), LENGTH + 1);
+    }
+
+    // By Python's hmac: the letters of `hmac.new(b"a secret", b"oyez password of 0022EE0A0B0C", sha256)`, five bits of each octet.
+    #[test]
+    fn passwords_that_are_derived_stay_as_they_are_and_differ() {
+        let password = |secret, of| derived_password(secret, of);
+        assert_eq!(password("a secret", "0022EE0A0B0C"), "t6t8md4crw483dskj4wamjl536");
+        assert_eq!(password("a secret", "0022EE0A0B0D"), "ww39awkvhnk9mf872h6bp8f4rf");
+        assert_ne!(
+            password("a secret", "0022EE0A0B0C"),
+            password("another", "0022EE0A0B0C")
+        );
     }
 
     #[test]

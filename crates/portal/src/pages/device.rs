@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
+use super::own_password::OwnPassword;
 use super::problem::Problem;
 use super::slots::{self, Slot};
 use super::{Site, device_new, layout::shown, resync};
@@ -28,6 +29,8 @@ struct Page {
     belongs: (Option<Place>, Option<ProvisionTemplate>),
     slots: Vec<Slot>,
     can_restart: bool,
+    /// Which password its own pages have, if it is hardware.
+    own_password: Option<String>,
     /// What the device was just asked for, or what was just done about it.
     asked: Option<&'static str>,
 }
@@ -67,6 +70,10 @@ pub(super) async fn show(
         held_since: held.map(|held| shown(held.at)),
         slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,
         can_restart: resync::can_restart(device.kind),
+        own_password: match by.may_change() {
+            true => OwnPassword::of(&mut scope, &device).await?.map(|own| own.told()),
+            false => None,
+        },
         asked: match told.asked.as_str() {
             "resync" => Some("The device was asked to fetch its configuration."),
             "restart" => Some("The device was asked to restart."),

@@ -1,12 +1,14 @@
-//! Settings → Device Password: what opens the own pages of hardware. It is shown when it is asked for, and that is written down.
+//! Settings → Device Password: what opens the own pages of hardware, one password for all of it or one for each device. What it is stands on
+//! the page of each device; here the one of all is shown when it is asked for, and that is written down.
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Secret;
-use store::{DevicePassword, Scope, StoreError};
+use serde::Deserialize;
+use store::{DeviceSecret, Scope, StoreError};
 
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
@@ -14,26 +16,42 @@ use super::layout::{self, DEVICE_PASSWORD, Frame, shown};
 use super::problem::Problem;
 use super::{Site, chance, now};
 
-/// Of how many devices that are behind whoever asks for another password was told.
-const BEHIND: &str = "behind";
+/// For whom the passwords are to be.
+const FOR: &str = "for";
+const ALL: &str = "all";
+const EACH: &str = "each";
 
 #[derive(Template)]
 #[template(path = "device_password.html")]
 struct Page {
     frame: Frame,
-    /// Since when there is one.
-    changed_at: Option<String>,
-    /// What was asked for.
-    revealed: Option<DevicePassword>,
+    /// The last generation, and when it was made.
+    last: Option<(DeviceSecret, String)>,
+    /// How many devices have an earlier one.
+    behind: u64,
+    /// The password of all was asked for.
+    is_revealed: bool,
 }
 
 impl Page {
-    fn of(by: &Visitor, found: Option<&DevicePassword>) -> Self {
-        Self {
+    async fn of(by: &Visitor, scope: &mut Scope<'_, '_>) -> Result<Self, StoreError> {
+        let last = scope.device_secret().await?;
+        Ok(Self {
             frame: Frame::new(by, "Device Password", DEVICE_PASSWORD),
-            changed_at: found.map(|found| shown(found.changed_at)),
-            revealed: None,
-        }
+            behind: match &last {
+                Some(last) => scope.count_without_password_of(last.generation).await?,
+                None => 0,
+            },
+            last: last.map(|last| {
+                let at = shown(last.made_at);
+                (last, at)
+            }),
+            is_revealed: false,
+        })
+    }
+
+    fn is_for_all(&self) -> bool {
+        is_for_all("", self.last.as_ref().map(|(last, _)| last))
     }
 }
 
@@ -42,8 +60,8 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let found = reading.account(&by.account).device_password().await?;
-    Ok(layout::page(StatusCode::OK, &Page::of(&by, found.as_ref())))
+    let page = Page::of(&by, &mut reading.account(&by.account)).await?;
+    Ok(layout::page(StatusCode::OK, &page))
 }
 
 pub(super) async fn reveal(
@@ -52,26 +70,59 @@ pub(super) async fn reveal(
 ) -> Result<Response, Problem> {
     let by = &posted.by;
     let mut writing = site.store().write().await?;
-    let found = writing.account(&by.account).device_password().await?;
-    if found.is_some() {
-        by.note(&mut writing, "show device password", String::new())
-            .await?;
+    let page = Page::of(by, &mut writing.account(&by.account)).await?;
+    let is_revealed = page.last.as_ref().is_some_and(|(last, _)| last.is_for_all);
+    if is_revealed {
+        let detail = "that of all devices".to_owned();
+        by.note(&mut writing, "show device password", detail).await?;
         writing.commit().await?;
     }
-    let page = Page {
-        revealed: found.clone(),
-        ..Page::of(by, found.as_ref())
-    };
-    Ok(layout::page(StatusCode::OK, &page))
+    Ok(layout::page(StatusCode::OK, &Page { is_revealed, ..page }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wished {
+    /// For whom; as it is where that is left open.
+    #[serde(default, rename = "for")]
+    whom: String,
 }
 
 pub(super) async fn ask_rotation(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(wished): Query<Wished>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let behind = behind(&mut reading.account(&by.account)).await?;
-    Ok(confirmation(&by, behind).answer())
+    let last = reading.account(&by.account).device_secret().await?;
+    let is_for_all = is_for_all(&wished.whom, last.as_ref());
+    let mut along = vec![
+        "Each device takes it with its configuration: at its next fetch, or at once by Resync on its page."
+            .to_owned(),
+        "Until then it has the one that it was given, which its page says.".to_owned(),
+    ];
+    if is_for_all {
+        let danger = "Whoever learns it from one device, a stolen one for example, opens the pages of all.";
+        along.insert(0, danger.to_owned());
+    }
+    let confirm = Confirm {
+        frame: Frame::new(&by, "New device passwords", DEVICE_PASSWORD),
+        question: if is_for_all {
+            "Give the own pages of all hardware one new password?".to_owned()
+        } else {
+            "Give the own pages of each piece of hardware a new password of its own?".to_owned()
+        },
+        along,
+        action: "/device-password/rotate".to_owned(),
+        hidden: vec![(FOR, if is_for_all { ALL } else { EACH }.to_owned())],
+        button: if is_for_all {
+            "Make one password"
+        } else {
+            "Make new passwords"
+        },
+        is_danger: is_for_all,
+        back: DEVICE_PASSWORD.to_owned(),
+    };
+    Ok(confirm.answer())
 }
 
 pub(super) async fn rotate(
@@ -79,61 +130,28 @@ pub(super) async fn rotate(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Problem> {
     let by = &posted.by;
-    let password = Secret::new(chance::password()?);
+    let secret = Secret::new(chance::password()?);
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let behind = behind(&mut scope).await?;
-    // Who has sent the same form twice was told of none, or of fewer.
-    let accepted = posted.value(BEHIND).parse().unwrap_or(0);
-    if behind > accepted {
-        let page = confirmation(by, behind);
-        return Ok(layout::page(StatusCode::CONFLICT, &page));
-    }
-    scope.set_device_password(&password, now()).await?;
-    let detail = if behind == 0 {
-        String::new()
+    let last = scope.device_secret().await?;
+    let is_for_all = is_for_all(posted.value(FOR), last.as_ref());
+    let made = scope.add_device_secret(&secret, is_for_all, now()).await?;
+    let whom = if is_for_all {
+        "one for all devices"
     } else {
-        format!("while {behind} had not fetched the one before")
+        "one for each device"
     };
-    by.note(&mut writing, "make device password", detail).await?;
+    let detail = format!("{whom}, generation {}", made.generation);
+    by.note(&mut writing, "make device passwords", detail).await?;
     writing.commit().await?;
     Ok(Redirect::to(DEVICE_PASSWORD).into_response())
 }
 
-/// How much hardware may have the password before, which another change has forgotten.
-async fn behind(scope: &mut Scope<'_, '_>) -> Result<u64, StoreError> {
-    match scope.device_password().await? {
-        Some(DevicePassword {
-            earlier: Some(_),
-            changed_at,
-            ..
-        }) => scope.count_without_device_password(changed_at).await,
-        Some(_) | None => Ok(0),
-    }
-}
-
-fn confirmation(by: &Visitor, behind: u64) -> Confirm {
-    let mut along = vec![
-        "Each device takes it with its configuration: at its next fetch, or at once by Resync on its page.".to_owned(),
-        "Until then it has the one before, which is shown beside the new one. One that is older yet is forgotten.".to_owned(),
-    ];
-    if behind > 0 {
-        along.insert(
-            0,
-            format!(
-                "Devices that have not fetched their configuration since the last change: {behind}. What they have is forgotten, \
-                 and nobody can open their pages until they fetch. Resync them first, and come back when they have fetched."
-            ),
-        );
-    }
-    Confirm {
-        frame: Frame::new(by, "New device password", DEVICE_PASSWORD),
-        question: "Give the own pages of all hardware another password?".to_owned(),
-        along,
-        action: "/device-password/rotate".to_owned(),
-        hidden: vec![(BEHIND, behind.to_string())],
-        button: "Make a new password",
-        is_danger: behind > 0,
-        back: DEVICE_PASSWORD.to_owned(),
+/// Whether what is wished for, or else what there is, is one password for all.
+fn is_for_all(whom: &str, last: Option<&DeviceSecret>) -> bool {
+    match whom {
+        ALL => true,
+        EACH => false,
+        _ => last.is_some_and(|last| last.is_for_all),
     }
 }

@@ -45,6 +45,7 @@ mod live;
 mod not_ready;
 mod one_time;
 mod optional_choice;
+mod own_password;
 mod password_choice;
 mod pin_choice;
 mod problem;

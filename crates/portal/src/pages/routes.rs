@@ -9,8 +9,9 @@ use super::{
     Site, administrator_factor, administrators, api_clients, audit, authority, check, claim_code,
     configuration, credentials, device, device_certificate, device_edit, device_new, device_password,
     devices, extension_new, extensions, group, group_edit, group_members, group_new, groups, holder_edit,
-    holder_new, holders, invited, line_edit, live, provision, reports, resync, review, second_factor,
-    settings, sign_in, site_edit, sites, start, talk, template_edit, templates, webhooks, zones,
+    holder_new, holders, invited, line_edit, live, own_password, provision, reports, resync, review,
+    second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit, templates, webhooks,
+    zones,
 };
 use super::{bulk, export, import, work};
 
@@ -118,6 +119,7 @@ fn devices() -> Vec<Route> {
             review::block,
         ),
         post(Admin, "/devices/{id}/credentials", credentials::reveal),
+        post(Admin, "/devices/{id}/password", own_password::reveal),
         get(Admin, "/device-password", device_password::show),
         post(Admin, "/device-password", device_password::reveal),
         get(Admin, "/device-password/rotate", device_password::ask_rotation),

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use md5::{Digest as _, Md5};
 use model::inventory::{
     Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, Holder, Line, MacAddress,
-    ProvisionTemplate, Uplink, configuration_of, firmware_in, hardware_configuration_of,
+    ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in, hardware_configuration_of,
 };
 use model::{AccountId, Secret};
-use store::{Scope, StoreError, Transaction, timestamp};
-use web::{Peer, drawn_password};
+use store::{DeviceSecret, GivenPassword, Scope, StoreError, Transaction, timestamp};
+use web::{Peer, derived_password, drawn_password};
 
 use super::names::{NAME_LENGTH_MAX, Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
@@ -194,7 +194,8 @@ impl Asking<'_> {
                 if part == Part::Whole {
                     self.watch(&mut transaction, &account, &device).await?;
                 }
-                let text = file_of(self.server, &mut transaction, &account, &device).await?;
+                let is_sent = part != Part::Checksum;
+                let text = file_of(self.server, &mut transaction, (&account, &device), is_sent).await?;
                 let detail = self.agent.unwrap_or_default().to_owned();
                 let response = sent(text, part);
                 (AttemptOutcome::Served, detail, true, response)
@@ -397,17 +398,26 @@ fn told_of_itself<'a>(
     }
 }
 
+/// The file of a device; of hardware it is noted which password it was given, if it is the file itself that is sent.
 async fn file_of(
     server: &Server,
     transaction: &mut Transaction<'_>,
-    account: &AccountId,
-    device: &Device,
+    (account, device): (&AccountId, &Device),
+    is_sent: bool,
 ) -> Result<String, StoreError> {
     let mut scope = transaction.account(account);
     let held = scope.held_lines_of_device(&device.id).await?;
     let template = scope.template_of_device(&device.id).await?;
     let password = if device.kind == DeviceType::Algo {
-        Some(admin_password(&mut scope).await?)
+        let at = timestamp(server.now());
+        let secret = device_secret(&mut scope, at).await?;
+        if is_sent {
+            let generation = secret.generation;
+            scope
+                .note_given_password(&device.id, GivenPassword { generation, at })
+                .await?;
+        }
+        Some(device_password(&secret, device))
     } else {
         None
     };
@@ -441,22 +451,29 @@ pub(crate) fn composed(
     file + &appended
 }
 
-/// The password of the own pages of the account's hardware; the first that fetches its file has it made.
-async fn admin_password(scope: &mut Scope<'_, '_>) -> Result<Secret, StoreError> {
-    if let Some(found) = scope.device_password().await? {
-        return Ok(found.current);
+/// What the passwords of the account's hardware are made of; the first that fetches its file has it made.
+async fn device_secret(scope: &mut Scope<'_, '_>, at: Timestamp) -> Result<DeviceSecret, StoreError> {
+    if let Some(found) = scope.device_secret().await? {
+        return Ok(found);
     }
-    let password = Secret::new(drawn_password().map_err(|_| StoreError::NoRandomness)?);
-    let at = timestamp(SystemTime::now());
-    scope.set_device_password(&password, at).await?;
+    let secret = Secret::new(drawn_password().map_err(|_| StoreError::NoRandomness)?);
+    let made = scope.add_device_secret(&secret, false, at).await?;
     let entry = AuditEntry {
         at,
         by: "provisioning".to_owned(),
-        action: "make device password".to_owned(),
-        detail: String::new(),
+        action: "make device passwords".to_owned(),
+        detail: "one for each device".to_owned(),
     };
     scope.add_audit(&entry).await?;
-    Ok(password)
+    Ok(made)
+}
+
+/// The password of the own pages of a device, by what those of a generation are made of.
+pub(crate) fn device_password(secret: &DeviceSecret, device: &Device) -> Secret {
+    if secret.is_for_all {
+        return secret.secret.clone();
+    }
+    Secret::new(derived_password(secret.secret.reveal(), &device.mac.compact()))
 }
 
 /// What the device is told: enough to look for the cause on either side.

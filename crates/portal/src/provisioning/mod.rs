@@ -39,7 +39,7 @@ use self::review::Mismatch;
 use crate::alarms;
 
 pub use enrolment::{CLAIM_CODE_DAYS, claim_by, claim_code_hash};
-pub(crate) use file::{chain, composed};
+pub(crate) use file::{chain, composed, device_password};
 pub use issuing::{IssuedByHand, NotIssued, NotKept, issue_by_hand};
 pub use manufacturer::{
     ExpiryPolicy, MacPattern, MacPatternError, MacPlace, MacPrefix, MacPrefixError, MacRule, Manufacturer,

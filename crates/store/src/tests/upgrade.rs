@@ -7,7 +7,7 @@ use crate::both_engines::Place;
 use crate::{Repeat, schema};
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 19] = [
+const WRITTEN: [(usize, &str); 21] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
@@ -26,7 +26,9 @@ const WRITTEN: [(usize, &str); 19] = [
     (17, include_str!("upgrade/0017.sql")),
     (18, include_str!("upgrade/0018.sql")),
     (20, include_str!("upgrade/0020.sql")),
+    (21, include_str!("upgrade/0021.sql")),
     (22, include_str!("upgrade/0022.sql")),
+    (23, include_str!("upgrade/0023.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -179,9 +181,22 @@ async fn what_guards_accounts_and_devices_is_there_after_the_upgrade() {
         let by_program = writing.rows(sql, &[]).await.unwrap();
         assert_eq!(by_program.len(), usize::from(version >= 13), "{version}");
         let mut scope = writing.account(&id("one"));
-        let password = scope.device_password().await.unwrap().unwrap();
-        assert_eq!(password.current.reveal(), "open sesame", "{version}");
-        assert!(password.earlier.unwrap().matches("close sesame"), "{version}");
+        let secrets = scope.device_secrets().await.unwrap();
+        let kept = |generation| {
+            let mut secrets = secrets.iter();
+            let found = secrets.find(|secret| secret.generation == generation)?;
+            Some((found.is_for_all, found.secret.reveal()))
+        };
+        assert_eq!(kept(1), Some((true, "close sesame")), "{version}");
+        assert_eq!(kept(2), Some((true, "open sesame")), "{version}");
+        assert_eq!(kept(3), (version >= 23).then_some((false, "open sesame")));
+        let given = scope.given_password(&device(1).id).await.unwrap();
+        let expected = match version {
+            ..=20 => None,
+            21..=22 => Some(2),
+            23.. => Some(3),
+        };
+        assert_eq!(given.map(|given| given.generation), expected, "{version}");
         let owner = AdministratorId::from_random(1);
         let factor = scope.second_factor(&owner).await.unwrap();
         let kept = factor.map(|factor| (factor.secret.matches("GEZDGNBVGY3TQOJQ"), factor.recovery_codes));

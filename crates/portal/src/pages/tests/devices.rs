@@ -459,108 +459,93 @@ async fn check_names_one_cause_with_its_evidence() {
     assert!(visit.get("/devices").await.text.contains("state good"));
 }
 
-#[tokio::test]
-async fn a_password_that_devices_still_have_is_forgotten_only_by_who_was_told_how_many_they_are() {
-    let visit = Visit::of(Role::Admin).await;
-    let holder = visit.add_area(1, "Hall", "1001").await;
-    visit.add_device("0022EE0A0B0C", "algo", holder.as_str()).await;
-    let fetched = async |at: Timestamp| {
-        let attempt = Attempt {
-            at,
-            mac: Some("0022EE0A0B0C".parse().unwrap()),
-            source: "192.0.2.7".to_owned(),
-            file: "algom0022EE0A0B0C.conf".to_owned(),
-            outcome: AttemptOutcome::Served,
-            proved: true,
-            times: 1,
-            detail: String::new(),
-        };
-        let mut writing = visit.store.write().await.unwrap();
-        writing.add_attempt(&attempt).await.unwrap();
-        writing.commit().await.unwrap();
-    };
-    let kept = async || {
-        let mut reading = visit.store.read().await.unwrap();
-        let found = reading.account(&one()).device_password().await.unwrap();
-        found.unwrap()
-    };
-    let rotate = async |form: &str| visit.post("/device-password/rotate", form).await;
-    assert_eq!(rotate("").await.location(), "/device-password");
-    fetched(Timestamp(1)).await;
-    assert_eq!(
-        rotate("behind=0").await.location(),
-        "/device-password",
-        "the first is kept"
-    );
-    let before = kept().await;
-
-    let told = "since the last change: 1.";
-    assert!(visit.get("/device-password/rotate").await.text.contains(told));
-    for form in ["", "behind=0", "behind=x", "behind=-1"] {
-        let refused = rotate(form).await;
-        assert_eq!(refused.status, StatusCode::CONFLICT, "{form}");
-        assert!(refused.text.contains(told) && refused.text.contains("name=\"behind\" value=\"1\""));
-    }
-    assert_eq!(kept().await, before);
-    assert_eq!(rotate("behind=1").await.location(), "/device-password");
-    let after = kept().await;
-    assert_eq!(after.earlier, Some(before.current));
-
-    fetched(Timestamp(after.changed_at.0)).await;
-    assert_eq!(
-        rotate("").await.status,
-        StatusCode::CONFLICT,
-        "it may have been the one before"
-    );
-    fetched(Timestamp(after.changed_at.0 + 1)).await;
-    assert!(
-        !visit
-            .get("/device-password/rotate")
-            .await
-            .text
-            .contains("since the last change")
-    );
-    assert_eq!(rotate("").await.location(), "/device-password");
+/// What the passwords of the last generation are made of.
+async fn last_secret(visit: &Visit) -> store::DeviceSecret {
+    let mut reading = visit.store.read().await.unwrap();
+    let found = reading.account(&one()).device_secret().await.unwrap();
+    found.unwrap()
 }
 
 #[tokio::test]
-async fn the_password_of_hardware_is_shown_on_request_and_made_anew() {
+async fn the_page_of_hardware_says_which_password_it_has_and_shows_it_on_request() {
+    let visit = Visit::of(Role::Admin).await;
+    let path = visit.add_device("0022EE0A0B0C", "algo", "").await;
+    let id: DeviceId = path.trim_start_matches("/devices/").parse().unwrap();
+    let reveal = format!("{path}/password");
+    let missing = visit.post(&reveal, "").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND, "there is none yet");
+    visit.post("/device-password/rotate", "").await;
+    let first = last_secret(&visit).await;
+    let own = |secret: &store::DeviceSecret| web::derived_password(secret.secret.reveal(), "0022EE0A0B0C");
+    let given = async |generation| {
+        let mut writing = visit.store.write().await.unwrap();
+        let at = Timestamp(0);
+        let given = store::GivenPassword { generation, at };
+        let mut scope = writing.account(&one());
+        scope.note_given_password(&id, given).await.unwrap();
+        writing.commit().await.unwrap();
+    };
+
+    let page = visit.get(&path).await.text;
+    assert!(page.contains("an earlier one, or that of its maker"), "{page}");
+    given(1).await;
+    let page = visit.get(&path).await.text;
+    assert!(page.contains("has the password of generation 1, the last one"));
+    assert!(!page.contains(&own(&first)), "{page}");
+    visit.post("/device-password/rotate", "").await;
+    let second = last_secret(&visit).await;
+    let page = visit.get(&path).await.text;
+    assert!(page.contains("generation 1; its next fetch brings that of generation 2"));
+    let shown = visit.post(&reveal, "").await.text;
+    let places = [&first, &second].map(|secret| shown.find(&own(secret)).unwrap());
+    assert!(places[0] < places[1], "what it has comes first: {shown}");
+    assert_eq!(visit.audit().await[0], "show device password");
+    assert_eq!(visit.last_detail().await, "Hall speaker (00:22:EE:0A:0B:0C)");
+    given(2).await;
+    let shown = visit.post(&reveal, "").await.text;
+    assert!(shown.contains(&own(&second)) && !shown.contains(&own(&first)));
+
+    let ours = visit.add_device("0022EE0A0B0D", "oyez", "").await;
+    let missing = visit.post(&format!("{ours}/password"), "").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn hardware_has_a_password_of_its_own_each_until_one_for_all_is_wished_for() {
     let visit = Visit::of(Role::Admin).await;
     let page = visit.get("/device-password").await.text;
     assert!(page.contains("There is none yet") && !page.contains("Show the password"));
-    let nothing = visit.post("/device-password", "").await;
-    assert_eq!(nothing.status, StatusCode::OK);
-    assert!(
-        visit
-            .get("/device-password/rotate")
-            .await
-            .text
-            .contains("all hardware")
-    );
-    let mut made = Vec::new();
-    for _ in 0..2 {
-        let answer = visit.post("/device-password/rotate", "").await;
+    let rotate = async |form: &str| {
+        let answer = visit.post("/device-password/rotate", form).await;
         assert_eq!(answer.location(), "/device-password");
-        let mut reading = visit.store.read().await.unwrap();
-        let found = reading.account(&one()).device_password().await.unwrap();
-        made.push(found.unwrap().current);
-    }
-    let [first, second] = &made[..] else { panic!() };
-    let page = visit.get("/device-password").await.text;
-    assert!(!page.contains(first.reveal()) && !page.contains(second.reveal()));
-    let shown = visit.post("/device-password", "").await.text;
+        last_secret(&visit).await
+    };
+    let ask = async |query: &str| visit.get(&format!("/device-password/rotate{query}")).await.text;
+
+    assert!(ask("").await.contains("a new password of its own"));
+    let first = rotate("").await;
+    assert_eq!((first.generation, first.is_for_all), (1, false));
+    let nothing = visit.post("/device-password", "").await.text;
+    assert!(nothing.contains("a password of its own") && !nothing.contains(first.secret.reveal()));
+
+    let question = ask("?for=all").await;
+    assert!(question.contains("opens the pages of all") && question.contains("name=\"for\" value=\"all\""));
+    let second = rotate("for=all").await;
+    assert_eq!((second.generation, second.is_for_all), (2, true));
     assert!(
-        shown.contains(first.reveal()) && shown.contains(second.reveal()),
-        "{shown}"
+        !second.secret.matches(first.secret.reveal()),
+        "no device learns of what others are made"
     );
-    assert_eq!(
-        visit.audit().await,
-        [
-            "show device password",
-            "make device password",
-            "make device password"
-        ]
-    );
+    let page = visit.get("/device-password").await.text;
+    assert!(page.contains("one password") && !page.contains(second.secret.reveal()));
+    let shown = visit.post("/device-password", "").await.text;
+    assert!(shown.contains(second.secret.reveal()), "{shown}");
+    assert!(rotate("").await.is_for_all, "it stays so");
+    assert!(!rotate("for=each").await.is_for_all);
+    assert_eq!(visit.last_detail().await, "one for each device, generation 4");
+    let audit = visit.audit().await;
+    let shown = audit.iter().filter(|action| *action == "show device password");
+    assert_eq!(shown.count(), 1, "nothing was shown where there is none of all");
 }
 
 #[tokio::test]

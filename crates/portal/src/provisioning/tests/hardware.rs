@@ -126,34 +126,73 @@ async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_k
     assert_eq!(audio_only.0, "HTTP/1.1 200 OK");
 }
 
+/// The password in a file.
+fn given(text: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix("admin.pwd = "));
+    line.unwrap().to_owned()
+}
+
 #[tokio::test]
-async fn hardware_is_given_the_password_of_its_pages_and_is_told_nothing_in_words_of_ours() {
+async fn hardware_is_given_a_password_of_its_own_and_is_told_nothing_in_words_of_ours() {
     let (bench, identity) = with_hardware().await;
     let client = bench.client(Some(identity));
-    let file = "algom0022EE000007.conf";
-    let (_, text) = bench.fetch_as(Arc::clone(&client), file, "algo").await;
-    let given = |text: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix("admin.pwd = "));
-        line.map(str::to_owned)
-    };
-    let password = given(&text).unwrap();
-    assert_eq!(password.len(), 26, "drawn, 128 bits");
-    assert!(!text.contains("oyez."), "{text}");
+    let other = MacAddress::new([0, 0x22, 0xEE, 0, 0, 8]);
+    let mut writing = bench.store.write().await.unwrap();
+    let neighbour = device(8, other, DeviceType::Algo);
+    writing.account(&id()).add_device(&neighbour).await.unwrap();
+    writing.commit().await.unwrap();
+    let others = bench.client(Some(hardware_certificate(&bench, other)));
 
-    let again = bench.fetch_as(Arc::clone(&client), file, "algo").await;
-    assert_eq!(given(&again.1), Some(password.clone()), "it stays");
+    let (_, text) = bench.fetch_as(Arc::clone(&client), HARDWARE_FILE, "algo").await;
+    let again = bench.fetch_as(client, HARDWARE_FILE, "algo").await;
+    let of_other = bench.fetch_as(others, "algom0022EE000008.conf", "algo").await;
+
+    let password = given(&text);
+    assert_eq!(password.len(), 26, "128 bits");
+    assert!(!text.contains("oyez."), "{text}");
+    assert_eq!(given(&again.1), password, "it stays");
+    assert_ne!(given(&of_other.1), password, "and is its own");
     let mut writing = bench.store.write().await.unwrap();
     let mut scope = writing.account(&id());
-    let kept = scope.device_password().await.unwrap().unwrap();
-    assert_eq!((kept.current.reveal(), kept.earlier), (password.as_str(), None));
-    assert_eq!(scope.audit(9).await.unwrap()[0].action, "make device password");
+    let kept = scope.device_secret().await.unwrap().unwrap();
+    assert!(
+        !kept.secret.matches(&password),
+        "from which the secret is not told"
+    );
+    assert_eq!(scope.audit(9).await.unwrap()[0].action, "make device passwords");
+}
+
+#[tokio::test]
+async fn what_hardware_was_given_is_noted_when_its_file_is_sent() {
+    let (bench, identity) = with_hardware().await;
+    let client = bench.client(Some(identity));
+    let noted = async || {
+        let mut reading = bench.store.read().await.unwrap();
+        let given = reading
+            .account(&id())
+            .given_password(&DeviceId::from_random(7))
+            .await;
+        given.unwrap().map(|given| given.generation)
+    };
+    bench
+        .fetch_as(Arc::clone(&client), "algom0022EE000007.conf.md5", "algo")
+        .await;
+    assert_eq!(noted().await, None, "of a checksum nobody learns it");
+    bench.fetch_as(Arc::clone(&client), HARDWARE_FILE, "algo").await;
+    assert_eq!(noted().await, Some(1));
+    let mut writing = bench.store.write().await.unwrap();
+    let mut scope = writing.account(&id());
+    let for_all = Secret::from("of all");
     scope
-        .set_device_password(&Secret::from("another"), Timestamp(1))
+        .add_device_secret(&for_all, true, Timestamp(1))
         .await
         .unwrap();
     writing.commit().await.unwrap();
-    let after = bench.fetch_as(client, file, "algo").await;
-    assert_eq!(given(&after.1).as_deref(), Some("another"));
+    assert_eq!(noted().await, Some(1), "until it fetches again");
+
+    let (_, text) = bench.fetch_as(client, HARDWARE_FILE, "algo").await;
+
+    assert_eq!((given(&text).as_str(), noted().await), ("of all", Some(2)));
 }
 
 /// Writes what the service says to hardware into its document, or sees that it stands there.
