@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 use net::authority::{Authority, AuthorityDirectory, Purpose, Subject};
@@ -26,6 +26,9 @@ pub(crate) struct Certificates {
     directory: AuthorityDirectory,
     shown: Vec<Shown>,
     imported: Vec<Imported>,
+    /// When it was looked last whether something has to be renewed, and when what was imported was read.
+    looked_at: Option<Instant>,
+    read_at: Option<Instant>,
 }
 
 /// What a listener shows.
@@ -49,6 +52,8 @@ impl Certificates {
             directory,
             shown: Vec::new(),
             imported: Vec::new(),
+            looked_at: None,
+            read_at: None,
         })
     }
 
@@ -119,35 +124,72 @@ impl Certificates {
         Ok(tls)
     }
 
-    /// Renews what is to be renewed, and shows what was imported anew, for as long as the service runs.
+    /// Looks again and again, for as long as the service runs.
     pub(super) async fn renew(mut self) {
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        let mut read = tokio::time::interval(READ_EVERY);
         loop {
-            tokio::select! {
-                _ = look.tick() => {}
-                _ = read.tick() => {
-                    let now = SystemTime::now();
-                    self.imported.iter_mut().for_each(|imported| imported.look(now));
-                    continue;
-                }
-            }
-            let now = SystemTime::now();
-            for Shown { label, subjects, tls } in &self.shown {
-                match self.directory.identity(label, subjects, Purpose::Server, now) {
-                    Ok(identity) => tls.replace_identity(&identity),
-                    Err(error) => {
-                        let error = device::sentence(&error);
-                        tracing::error!(%error, listener = label, "a certificate cannot be renewed");
-                    }
+            self.look(Instant::now(), SystemTime::now());
+            tokio::time::sleep(READ_EVERY).await;
+        }
+    }
+
+    /// Renews what is to be renewed, and shows what was imported anew, each where it is time to look again.
+    pub(super) fn look(&mut self, now: Instant, date: SystemTime) {
+        if is_due(&mut self.read_at, now, READ_EVERY) {
+            self.imported.iter_mut().for_each(|imported| imported.look(date));
+        }
+        if !is_due(&mut self.looked_at, now, LOOK_EVERY) {
+            return;
+        }
+        for Shown { label, subjects, tls } in &self.shown {
+            match self.directory.identity(label, subjects, Purpose::Server, date) {
+                Ok(identity) => tls.replace_identity(&identity),
+                Err(error) => {
+                    let error = device::sentence(&error);
+                    tracing::error!(%error, listener = label, "a certificate cannot be renewed");
                 }
             }
         }
     }
 }
 
+/// Says whether something is to be done again, and notes that it is.
+fn is_due(last: &mut Option<Instant>, now: Instant, every: Duration) -> bool {
+    let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= every);
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
+}
+
 /// What a certificate has for a host.
 pub(super) fn subject(host: &str) -> Subject {
     host.parse::<IpAddr>()
         .map_or_else(|_| Subject::Name(host.to_owned()), Subject::Address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_listener_shows_is_renewed_in_its_time_and_looked_at_so_often() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::configured(folder.path());
+        state.prepare().unwrap();
+        let mut certificates = Certificates::open(&state).unwrap();
+        certificates
+            .server("zone", &["192.0.2.1"], ClientCertificates::NotAsked)
+            .unwrap();
+        let shown = || std::fs::read(state.authority().join("zone.pem")).unwrap();
+        let (start, first) = (Instant::now(), shown());
+        let later = SystemTime::now() + Duration::from_secs(300 * 24 * 3_600);
+
+        certificates.look(start, SystemTime::now());
+        assert_eq!(shown(), first);
+        certificates.look(start + LOOK_EVERY - Duration::from_millis(1), later);
+        assert_eq!(shown(), first, "it is not looked at in between");
+        certificates.look(start + LOOK_EVERY, later);
+
+        assert_ne!(shown(), first);
+    }
 }

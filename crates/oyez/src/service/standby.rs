@@ -1,7 +1,7 @@
 //! A service whose database is not there: its zone goes on with its copy of the directory, the portal's port says what has happened, and
 //! the database is tried until it is back and the rest of the service is there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use portal::pages::{self, NotReady};
 use store::{OpenError, StoreError};
@@ -83,6 +83,8 @@ impl Standby {
                     }
                 }
             }
+            // The authority needs no database, and the zone may go on for months.
+            foundation.certificates.look(Instant::now(), SystemTime::now());
             tokio::time::sleep(TRY_EVERY).await;
         }
     }
