@@ -218,6 +218,13 @@ fn the_document_of_hardware_keys_has_every_key_that_is_written() {
         let (key, value) = (code(&setting.key), code(value));
         text += &format!("| `{word}` | {key} | {value} | {known} | {} |\n", setting.source);
     }
+    text += UNUSED_HEAD;
+    for (keys, why) in UNUSED {
+        let is_written = |key: &&&str| catalogue.hardware().iter().any(|setting| setting.key == **key);
+        assert_eq!(keys.iter().find(is_written), None, "it is written");
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        text += &format!("| {} | {why} |\n", keys.join(", "));
+    }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hardware-keys.md");
     if std::env::var_os("OYEZ_WRITE_DOCS").is_some() {
         std::fs::write(&file, &text).unwrap();
@@ -240,6 +247,137 @@ tried any of them on a device. What is not verified or not known is corrected in
 | What | Key | Value | How well it is known | Source |
 | --- | --- | --- | --- | --- |
 ";
+
+const UNUSED_HEAD: &str = "
+## What is not written
+
+What else device back-ups and guides have for extensions, registration and alerts. It stays as it is on the device, or comes from a
+[template](service.md#templates).
+
+| Keys | Why |
+| --- | --- |
+";
+
+/// Keys of extensions, registration and alerts that are known and not written, and why.
+const UNUSED: [(&[&str], &str); 18] = [
+    (
+        &["sip.proxy.webui"],
+        "what one model, the 8063, calls `sip.proxy`: nobody knows whether it takes that as well",
+    ),
+    (
+        &["sip.registrar"],
+        "of older models: the SIP domain is the registrar",
+    ),
+    (&["sip.register.use"], "registering is on in device back-ups"),
+    (
+        &["sip.regexp", "sip.regrate", "sip.unreg", "sip.diffport"],
+        "how often and how it registers: the zone says for how long, and takes any manner",
+    ),
+    (
+        &["sip.sips", "sip.outbound"],
+        "`sip.transp` asks for TLS already; the meaning of the second is inferred",
+    ),
+    (
+        &[
+            "sip.bkproxy1",
+            "sip.bkproxy2",
+            "sip.ssr.use",
+            "sip.ssr.interval",
+            "sip.ssr.method",
+            "sip.ssr.chkact",
+            "sip.ssr.nofb",
+        ],
+        "backup servers that take the place of the first; two zones that are both registered at are something else",
+    ),
+    (
+        &[
+            "sip.ka.method",
+            "sip.ka.period",
+            "sip.interop.ka.method",
+            "sip.interop.ka.interval",
+        ],
+        "keep-alives: a zone answers them; a device back-up has one each 20 s",
+    ),
+    (
+        &["sip.interop.cuser", "sip.interop.cport"],
+        "what stands in Contact: a zone takes any",
+    ),
+    (
+        &["sip.interop.checksync"],
+        "whether check-sync restarts it: in device back-ups it does where it has to, which is what Resync wants",
+    ),
+    (
+        &[
+            "sip.stun",
+            "sip.stun.server",
+            "sip.turn.server",
+            "sip.turn.user",
+            "sip.turn.pwd",
+            "sip.nat.media",
+        ],
+        "a zone learns where media comes from by the media",
+    ),
+    (
+        &["sip.mwi.mode", "sip.mwi.event", "sip.mwi.subs"],
+        "waiting messages: there are none",
+    ),
+    (
+        &["sip.detect.mode"],
+        "its values are inferred; ring slots are switched on by `ring.use`",
+    ),
+    (
+        &[
+            "sip.alert{n}.tone",
+            "sip.alert{n}.zone",
+            "sip.alert{n}.group",
+            "sip.alert{n}.event",
+            "sip.alert{n}.mode",
+        ],
+        "what a ring slot sounds like and where: the site's matter; values of the last two are unknown",
+    ),
+    (
+        &["alert.cid{n}.use", "alert.cid{n}.regex", "alert.cid{n}.tone"],
+        "tones by caller: the site's matter",
+    ),
+    (
+        &[
+            "ann.tone{n}",
+            "ann.zone{n}",
+            "ann.group{n}",
+            "ann.loop{n}",
+            "ann.max{n}",
+            "ann.ctone{n}",
+        ],
+        "what an alert sounds like, where and how long: the site's matter",
+    ),
+    (
+        &[
+            "ann.select",
+            "ann.confirm",
+            "ann.length",
+            "ann.maxtime",
+            "ann.end",
+            "ann.dtmf.tone",
+        ],
+        "how all alerts go: the site's matter; values of the first two are unknown",
+    ),
+    (
+        &["cancel.realm", "cancel.ctone", "cancel.select"],
+        "the realm is that of the SIP domain; tone and manner of cancelling are the site's matter",
+    ),
+    (
+        &[
+            "dtmfpc.page.use",
+            "dtmfpc.page.code",
+            "dtmfpc.page.all",
+            "dtmfpc.page.tone",
+            "dtmfpc.page.extensions",
+            "dtmfpc.alert.code",
+            "dtmfpc.alert.tone",
+        ],
+        "pass codes at the device: who may page is asked at the zone, with a PIN where a group has one",
+    ),
+];
 
 #[tokio::test]
 async fn a_maker_s_certificate_is_good_for_the_addresses_that_were_assigned_to_it() {
