@@ -41,6 +41,8 @@ pub enum WebhookTask {
         tries: u32,
         /// From when on it may be tried.
         not_before: Timestamp,
+        /// It is an alert.
+        is_urgent: bool,
     },
 }
 
@@ -75,16 +77,19 @@ pub struct WebhookAttempt {
 }
 
 impl Transaction<'_> {
-    /// Lists the receivers that have something to be sent, each with what comes first: the oldest alert, else the oldest message.
+    /// Lists the receivers that have something to be sent, each with what comes first: of its alerts the one that may be tried
+    /// first, so that none waits for another; else the oldest message.
     ///
     /// # Errors
     ///
     /// When the database fails.
     pub async fn webhook_turns(&mut self) -> Result<Vec<WebhookTurn>, StoreError> {
         let sql = "SELECT webhook.account, webhook.id, webhook.failures, webhook.state, \
-                   COALESCE(one.id, 0), COALESCE(one.tries, 0), COALESCE(one.not_before, 0) \
+                   COALESCE(one.id, 0), COALESCE(one.tries, 0), COALESCE(one.not_before, 0), \
+                   CASE WHEN one.event = $1 THEN 1 ELSE 0 END \
                    FROM webhook LEFT JOIN webhook_delivery AS one ON one.id = COALESCE(\
-                   (SELECT MIN(id) FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting' AND event = $1), \
+                   (SELECT id FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting' AND event = $1 \
+                   ORDER BY not_before, id LIMIT 1), \
                    (SELECT MIN(id) FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting')) \
                    WHERE webhook.state IN ('checking', 'rechecking') OR (webhook.state = 'active' AND one.id IS NOT NULL)";
         let rows = self.rows(sql, &[URGENT.as_str().into()]).await?;
@@ -100,6 +105,7 @@ impl Transaction<'_> {
                         number: columns.integer()?,
                         tries: columns.number()?,
                         not_before: columns.moment()?,
+                        is_urgent: columns.truth()?,
                     }
                 };
                 Ok(WebhookTurn {

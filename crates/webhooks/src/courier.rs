@@ -3,7 +3,8 @@
 //! Each receiver has a queue of its own in the store, and one message of it is under way at a time: so messages come in their order,
 //! and a receiver that is slow or away holds up nobody else. A message that fails is tried again by the [`RetryPlan`], then given up,
 //! and the next one follows. One that the receiver can never take is given up at once, and a receiver that is no more is sent nothing.
-//! What is more urgent may come first at any time between two tries.
+//! What is more urgent may come first at any time between two tries; alerts wait for nothing else, and for each other only while one is
+//! under way.
 //!
 //! ```text
 //!             handle_first(message)          handle_timeout
@@ -25,7 +26,8 @@ pub const IN_FLIGHT_MAX: usize = 32;
 pub struct RetryPlan {
     /// Wait after the first try that failed, after the second, and so on; past the last the message is given up.
     waits: Vec<Duration>,
-    /// Tries in a row, whatever message they were of, after which a receiver is sent no more until somebody has looked.
+    /// Tries in a row, whatever message they were of, after which a receiver is sent no more until somebody has looked. An alert that
+    /// fails does not bring that about.
     failures_max: u32,
 }
 
@@ -48,6 +50,8 @@ impl RetryPlan {
     pub const WAITS_MAX: usize = 16;
     /// Longest wait.
     pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3_600);
+    /// For how long an alert is put off at most because its receiver asks for time.
+    pub const ALERT_REST_MAX: Duration = Duration::from_secs(60);
 
     /// Makes a plan.
     ///
@@ -95,7 +99,10 @@ impl RetryPlan {
         let before = usize::try_from(head.tries).unwrap_or(usize::MAX);
         let wait = self.waits.get(before).filter(|_| !is_final(*status));
         // Whatever it asks for, it is waited no longer than the plan waits, and no shorter.
-        let asked = retry_after.unwrap_or_default().min(self.longest());
+        let mut asked = retry_after.unwrap_or_default().min(self.longest());
+        if head.is_urgent {
+            asked = asked.min(Self::ALERT_REST_MAX);
+        }
         let next = match wait {
             Some(wait) => Next::Again {
                 at: later(now, asked.max(*wait)),
@@ -103,10 +110,9 @@ impl RetryPlan {
             None if is_gone => Next::Again { at: now },
             None => Next::GivenUp,
         };
-        (
-            next,
-            is_gone || head.failures.saturating_add(1) >= self.failures_max,
-        )
+        // Alerts do not wait for each other, so many that fail in one moment say little of their receiver.
+        let is_too_often = !head.is_urgent && head.failures.saturating_add(1) >= self.failures_max;
+        (next, is_gone || is_too_often)
     }
 
     fn longest(&self) -> Duration {
@@ -156,6 +162,8 @@ pub struct Head {
     pub failures: u32,
     /// From when on it may be tried.
     pub not_before: Timestamp,
+    /// It is an alert.
+    pub is_urgent: bool,
 }
 
 /// What a receiver is to be sent.

@@ -109,6 +109,7 @@ async fn what_became_of_a_message_is_kept_without_what_it_said() {
         number,
         tries: 1,
         not_before: NOW.after_seconds(10),
+        is_urgent: false,
     };
     assert_eq!((turn.failures, turn.task), (1, again));
     let mut scope = writing.account(&id("one"));
@@ -230,6 +231,40 @@ async fn an_alert_is_sent_before_what_has_waited_longer() {
         scope.settle_webhook_message(&hook, number, &taken).await.unwrap();
     }
     assert_eq!(sent, ["event 2", "event 3", "event 1"]);
+}
+
+#[tokio::test]
+async fn an_alert_waits_for_no_other_that_is_to_be_tried_again() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    for number in 1..=3 {
+        let alert = message(WebhookEvent::EmergencyAlert, number);
+        scope.queue_webhook_test(&hook, &alert).await.unwrap();
+    }
+    let mut tried = Vec::new();
+    for wait in [20, 10, 30, 5] {
+        let turn = writing.webhook_turns().await.unwrap().remove(0);
+        let WebhookTask::Message {
+            number,
+            is_urgent: true,
+            ..
+        } = turn.task
+        else {
+            panic!("{turn:?}");
+        };
+        let again = WebhookAttempt {
+            not_before: NOW.after_seconds(wait),
+            ..attempt(DeliveryState::Waiting)
+        };
+        let mut scope = writing.account(&id("one"));
+        let (event, _) = scope.webhook_message(&hook, number).await.unwrap().unwrap();
+        tried.push(event);
+        scope.settle_webhook_message(&hook, number, &again).await.unwrap();
+    }
+    assert_eq!(tried, ["event 1", "event 2", "event 3", "event 2"]);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ struct Queue {
     waiting: VecDeque<(i64, u32, Timestamp)>,
     failures: u32,
     is_stopped: bool,
+    is_urgent: bool,
     delivered: Vec<i64>,
     given_up: Vec<i64>,
 }
@@ -37,6 +38,7 @@ impl Queue {
             waiting: numbers.map(|number| (number, 0, NOW)).collect(),
             failures: 0,
             is_stopped: false,
+            is_urgent: false,
             delivered: Vec::new(),
             given_up: Vec::new(),
         }
@@ -50,6 +52,7 @@ impl Queue {
             tries,
             failures,
             not_before,
+            is_urgent: self.is_urgent,
         }))
     }
 
@@ -167,15 +170,23 @@ fn a_receiver_that_is_no_more_is_sent_nothing_and_its_messages_stay() {
 }
 
 #[test]
-fn a_receiver_that_asks_for_time_is_given_it_as_far_as_the_plan_goes() {
-    for (asked, waited) in [
-        (1, 10),
-        (600, 600),
-        (5_400, 5_400),
-        (5_401, 5_400),
-        (u64::MAX, 5_400),
+fn a_receiver_that_asks_for_time_is_given_it_as_far_as_the_plan_goes_and_for_alerts_a_minute() {
+    let rest_max = RetryPlan::ALERT_REST_MAX.as_secs();
+    for (is_urgent, asked, waited) in [
+        (false, 1, 10),
+        (false, 600, 600),
+        (false, 5_400, 5_400),
+        (false, 5_401, 5_400),
+        (false, u64::MAX, 5_400),
+        (true, 1, 10),
+        (true, rest_max, rest_max),
+        (true, rest_max + 1, rest_max),
+        (true, u64::MAX, rest_max),
     ] {
-        let mut queue = Queue::of(1..=1);
+        let mut queue = Queue {
+            is_urgent,
+            ..Queue::of(1..=1)
+        };
         let mut is_first = true;
         let tries = run(RetryPlan::default(), &mut queue, |_| {
             if !std::mem::take(&mut is_first) {
@@ -200,6 +211,7 @@ fn what_comes_first_meanwhile_does_not_wait_for_what_is_to_be_tried_again() {
             tries: 0,
             failures: 0,
             not_before,
+            is_urgent: false,
         })
     };
     courier.handle_first([(webhook(1), message(1, NOW.after_seconds(5_400)))], NOW);
@@ -232,6 +244,26 @@ fn a_receiver_that_fails_so_often_in_a_row_is_sent_no_more_and_not_one_try_befor
 }
 
 #[test]
+fn alerts_that_fail_do_not_stop_their_receiver_unless_it_is_no_more() {
+    let plan = RetryPlan::new(Vec::new(), 2).unwrap();
+    for (status, is_stopped, given_up) in [(Some(500), false, 9), (Some(410), true, 0)] {
+        let mut queue = Queue {
+            is_urgent: true,
+            ..Queue::of(1..=9)
+        };
+        run(plan.clone(), &mut queue, |_| refused(status));
+        assert_eq!((queue.is_stopped, queue.given_up.len()), (is_stopped, given_up));
+    }
+    // What it failed at counts for the next message that is none.
+    let mut queue = Queue {
+        failures: 9,
+        ..Queue::of(1..=2)
+    };
+    run(plan, &mut queue, |_| failed());
+    assert!(queue.is_stopped);
+}
+
+#[test]
 fn one_receiver_that_does_not_answer_holds_up_no_other() {
     let mut courier = Courier::new(RetryPlan::default());
     let message = |number| {
@@ -240,6 +272,7 @@ fn one_receiver_that_does_not_answer_holds_up_no_other() {
             tries: 0,
             failures: 0,
             not_before: NOW,
+            is_urgent: false,
         })
     };
     courier.handle_first([(webhook(1), message(1)), (webhook(2), message(2))], NOW);
@@ -291,6 +324,7 @@ fn a_clock_that_was_set_back_puts_no_message_off_for_longer_than_the_longest_wai
         tries: 1,
         failures: 1,
         not_before: Timestamp(u64::MAX),
+        is_urgent: false,
     };
     courier.handle_first([(webhook(1), Wanted::Message(head))], NOW);
     assert_eq!(courier.next_timeout(), Some(NOW.after_seconds(5_400)));

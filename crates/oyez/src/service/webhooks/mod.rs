@@ -205,11 +205,13 @@ impl Delivering {
                     number,
                     tries,
                     not_before,
+                    is_urgent,
                 } => Wanted::Message(Head {
                     number,
                     tries,
                     failures: turn.failures,
                     not_before,
+                    is_urgent,
                 }),
             };
             (turn.webhook, wanted)
