@@ -181,12 +181,22 @@ impl Scope<'_, '_> {
         self.move_webhook(id, WebhookState::asked, "").await
     }
 
-    /// Keeps whether a receiver has shown that it knows its secret, or why it has not: says whether it is there and was asked.
+    /// Keeps whether a receiver has shown that it knows the secret that it was asked for, or why it has not; says whether it is there and
+    /// has that secret still. Of a secret that it was given since, this says nothing.
     ///
     /// # Errors
     ///
-    /// When the database fails.
-    pub async fn prove_webhook(&mut self, id: &WebhookId, failure: Option<&str>) -> Result<bool, StoreError> {
+    /// When the database fails, or its secret cannot be opened.
+    pub async fn prove_webhook(
+        &mut self,
+        id: &WebhookId,
+        asked: &Secret,
+        failure: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let found = self.webhook(id).await?;
+        if !found.is_some_and(|found| found.secret.matches(asked.reveal())) {
+            return Ok(false);
+        }
         match failure {
             None => self.move_webhook(id, WebhookState::proved, "").await,
             Some(because) => self.move_webhook(id, WebhookState::failed, because).await,

@@ -13,13 +13,17 @@ fn webhook(number: u8) -> Webhook {
         url: "https://hooks.example.com/oyez".parse().unwrap(),
         events: WebhookEvents::new(["phone.generic_device_provision", "oyez.page_ended"]).unwrap(),
         shows_passwords: number % 2 == 1,
-        secret: Secret::from("a secret token"),
+        secret: secret(),
         state: WebhookState::Active,
         because: String::new(),
         failures: 0,
         dropped: 0,
         added_at: Timestamp(number.into()),
     }
+}
+
+fn secret() -> Secret {
+    Secret::from("a secret token")
 }
 
 fn message(event: WebhookEvent, number: i64) -> WebhookMessage {
@@ -141,14 +145,17 @@ async fn what_became_of_a_message_is_kept_without_what_it_said() {
         WebhookTask::Question
     );
     let mut scope = writing.account(&id("one"));
-    scope.prove_webhook(&hook, Some("wrong secret")).await.unwrap();
+    scope
+        .prove_webhook(&hook, &secret(), Some("wrong secret"))
+        .await
+        .unwrap();
     let stopped = scope.webhook(&hook).await.unwrap().unwrap();
     assert_eq!(
         (stopped.state, stopped.because.as_str()),
         (WebhookState::Stopped, "wrong secret")
     );
     scope.ask_webhook(&hook).await.unwrap();
-    scope.prove_webhook(&hook, None).await.unwrap();
+    scope.prove_webhook(&hook, &secret(), None).await.unwrap();
     assert_eq!(scope.webhook(&hook).await.unwrap().unwrap().failures, 0);
     assert_eq!(writing.webhook_turns().await.unwrap().len(), 1);
     let mut scope = writing.account(&id("one"));
@@ -306,13 +313,13 @@ async fn a_receiver_that_has_never_shown_its_secret_is_kept_nothing_for_while_it
     let ended = message(WebhookEvent::PageEnded, 1);
     assert!(scope.ask_webhook(&hook).await.unwrap());
     assert_eq!(scope.queue_webhook_message(&ended).await.unwrap(), 0);
-    assert!(scope.prove_webhook(&hook, Some("no")).await.unwrap());
+    assert!(scope.prove_webhook(&hook, &secret(), Some("no")).await.unwrap());
     assert_eq!(
         scope.webhook(&hook).await.unwrap().unwrap().state,
         WebhookState::Unproved
     );
     assert!(scope.ask_webhook(&hook).await.unwrap());
-    assert!(scope.prove_webhook(&hook, None).await.unwrap());
+    assert!(scope.prove_webhook(&hook, &secret(), None).await.unwrap());
     assert!(scope.ask_webhook(&hook).await.unwrap());
     assert_eq!(scope.queue_webhook_message(&ended).await.unwrap(), 1);
     let mut other = writing.account(&id("two"));
@@ -370,12 +377,15 @@ async fn a_receiver_that_is_turned_off_is_kept_nothing_for_until_it_is_asked_aga
     assert!(!scope.is_webhook_wanted(WebhookEvent::PageEnded).await.unwrap());
     // An answer to a question of before turns nothing on, and a wrong one has not failed.
     for failure in [None, Some("wrong secret")] {
-        scope.prove_webhook(&receiver.id, failure).await.unwrap();
+        scope
+            .prove_webhook(&receiver.id, &secret(), failure)
+            .await
+            .unwrap();
         let kept = scope.webhook(&receiver.id).await.unwrap().unwrap();
         assert_eq!(kept.state, WebhookState::Disabled);
     }
     scope.ask_webhook(&receiver.id).await.unwrap();
-    scope.prove_webhook(&receiver.id, None).await.unwrap();
+    scope.prove_webhook(&receiver.id, &secret(), None).await.unwrap();
     let active = scope.webhook(&receiver.id).await.unwrap().unwrap();
     assert_eq!(active.state, WebhookState::Active);
 
@@ -391,4 +401,33 @@ async fn a_receiver_that_is_turned_off_is_kept_nothing_for_until_it_is_asked_aga
     let mut foreign = writing.account(&id("two"));
     assert!(!foreign.disable_webhook(&receiver.id).await.unwrap());
     assert!(!foreign.set_webhook_secret(&receiver.id, &other).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_shown_of_a_secret_says_nothing_of_the_next_one() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let receiver = webhook(1);
+    scope.add_webhook(&receiver).await.unwrap();
+    let next = Secret::from("another secret token");
+    scope.set_webhook_secret(&receiver.id, &next).await.unwrap();
+    scope.ask_webhook(&receiver.id).await.unwrap();
+
+    for failure in [None, Some("it does not know the earlier one")] {
+        let proved = scope.prove_webhook(&receiver.id, &secret(), failure).await;
+        assert!(!proved.unwrap());
+        let kept = scope.webhook(&receiver.id).await.unwrap().unwrap();
+        assert_eq!(
+            (kept.state, kept.because.as_str()),
+            (WebhookState::Rechecking, "")
+        );
+    }
+
+    let mut other = writing.account(&id("two"));
+    assert!(!other.prove_webhook(&receiver.id, &next, None).await.unwrap());
+    let mut scope = writing.account(&id("one"));
+    assert!(scope.prove_webhook(&receiver.id, &next, None).await.unwrap());
+    let kept = scope.webhook(&receiver.id).await.unwrap().unwrap();
+    assert_eq!(kept.state, WebhookState::Active);
 }

@@ -24,8 +24,10 @@ impl Program {
     /// The receiver shows that it knows its secret.
     async fn prove(&self, id: &str) {
         let mut writing = self.store.write().await.unwrap();
-        let id = id.parse().unwrap();
-        assert!(writing.account(&one()).prove_webhook(&id, None).await.unwrap());
+        let mut scope = writing.account(&one());
+        let hook = scope.webhook(&id.parse().unwrap()).await.unwrap().unwrap();
+        let proved = scope.prove_webhook(&hook.id, &hook.secret, None).await;
+        assert!(proved.unwrap());
         writing.commit().await.unwrap();
     }
 }

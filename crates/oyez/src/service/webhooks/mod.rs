@@ -128,6 +128,8 @@ struct Delivering {
     courier: Courier,
     changes: watch::Receiver<u64>,
     account_by_webhook: BTreeMap<WebhookId, AccountId>,
+    /// The secrets that receivers are asked for.
+    asked_by_webhook: BTreeMap<WebhookId, Secret>,
     tries: JoinSet<Outcome>,
     webhook_by_try: HashMap<task::Id, WebhookId>,
     /// What could not be done yet. Before it is, nothing is sent: a try that is not kept would be made again at once.
@@ -142,6 +144,7 @@ impl Delivering {
             client: Arc::new(client),
             courier: Courier::new(plan),
             account_by_webhook: BTreeMap::new(),
+            asked_by_webhook: BTreeMap::new(),
             tries: JoinSet::new(),
             webhook_by_try: HashMap::new(),
             undone: None,
@@ -267,6 +270,8 @@ impl Delivering {
             wants_answer: true,
         };
         let client = Arc::clone(&self.client);
+        self.asked_by_webhook
+            .insert(webhook.clone(), found.secret.clone());
         self.start(webhook, async move {
             match client.send(post).await {
                 Ok((status, answer)) => match judge_answer(&found.secret, &plain, &answer) {
@@ -316,8 +321,9 @@ impl Delivering {
         Ok(())
     }
 
-    async fn keep_proof(&self, webhook: &WebhookId, outcome: &Outcome) -> Result<(), StoreError> {
-        let Some(account) = self.account_by_webhook.get(webhook) else {
+    async fn keep_proof(&mut self, webhook: &WebhookId, outcome: &Outcome) -> Result<(), StoreError> {
+        let account = self.account_by_webhook.get(webhook);
+        let Some((account, asked)) = account.zip(self.asked_by_webhook.get(webhook)) else {
             return Ok(());
         };
         let failure = match outcome {
@@ -325,8 +331,11 @@ impl Delivering {
             Outcome::Failed { cause, .. } => Some(cause.as_str()),
         };
         let mut writing = self.store.write().await?;
-        writing.account(account).prove_webhook(webhook, failure).await?;
-        writing.commit().await
+        let mut scope = writing.account(account);
+        scope.prove_webhook(webhook, asked, failure).await?;
+        writing.commit().await?;
+        self.asked_by_webhook.remove(webhook);
+        Ok(())
     }
 
     async fn keep(

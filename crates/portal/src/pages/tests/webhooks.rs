@@ -44,7 +44,7 @@ async fn a_webhook_is_added_with_a_secret_that_is_shown_once_validated_tested_an
         let mut writing = visit.store.write().await.unwrap();
         writing
             .account(&one())
-            .prove_webhook(&hook.id, None)
+            .prove_webhook(&hook.id, &hook.secret, None)
             .await
             .unwrap();
         writing.commit().await.unwrap();
