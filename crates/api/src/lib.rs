@@ -82,20 +82,7 @@ pub struct ApiSetup {
 ///
 /// When the system gives no random numbers.
 pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
-    let mut process = [0; 8];
-    getrandom::fill(&mut process)?;
-    let api = Api(Arc::new(Shared {
-        setup,
-        late_ends: Arc::new(Semaphore::new(LATE_ENDS_MAX)),
-        process: u64::from_le_bytes(process),
-        streams: Arc::default(),
-        uploads: Arc::new(Semaphore::new(UPLOADS_AT_A_TIME)),
-        cursors: Cursors::draw()?,
-        throttle: Mutex::default(),
-        tries: Semaphore::new(TRIES_AT_A_TIME),
-        rates: Mutex::default(),
-        syncs: Mutex::default(),
-    }));
+    let api = Api::new(setup)?;
     tokio::spawn(repeat::forget_overdue(Arc::downgrade(&api.0)));
     let mut router = Router::new()
         .route("/oauth/token", post(oauth::give_token))
@@ -142,6 +129,23 @@ struct Shared {
 type Synced = (AccountId, Option<SiteId>);
 
 impl Api {
+    fn new(setup: ApiSetup) -> Result<Self, getrandom::Error> {
+        let mut process = [0; 8];
+        getrandom::fill(&mut process)?;
+        Ok(Self(Arc::new(Shared {
+            setup,
+            late_ends: Arc::new(Semaphore::new(LATE_ENDS_MAX)),
+            process: u64::from_le_bytes(process),
+            streams: Arc::default(),
+            uploads: Arc::new(Semaphore::new(UPLOADS_AT_A_TIME)),
+            cursors: Cursors::draw()?,
+            throttle: Mutex::default(),
+            tries: Semaphore::new(TRIES_AT_A_TIME),
+            rates: Mutex::default(),
+            syncs: Mutex::default(),
+        })))
+    }
+
     fn store(&self) -> &Store {
         &self.0.setup.store
     }

@@ -38,11 +38,11 @@ const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// A request that was begun under a key.
 pub(crate) struct Begun {
-    api: Api,
-    account: AccountId,
-    client: ApiClientId,
-    key: TokenHash,
-    at: Timestamp,
+    pub(crate) api: Api,
+    pub(crate) account: AccountId,
+    pub(crate) client: ApiClientId,
+    pub(crate) key: TokenHash,
+    pub(crate) at: Timestamp,
 }
 
 /// What is to be done with a request.
@@ -148,7 +148,9 @@ impl Begun {
         match answer {
             Some((status, body)) => {
                 let answer = (*status, body);
-                scope.answer_repeatable(&self.client, self.key, answer).await?;
+                scope
+                    .answer_repeatable(&self.client, self.key, self.at, answer)
+                    .await?;
             }
             None => {
                 scope.forget_repeatable(&self.client, self.key, self.at).await?;

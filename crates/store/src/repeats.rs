@@ -46,7 +46,8 @@ impl Transaction<'_> {
 }
 
 impl Scope<'_, '_> {
-    /// Looks a request of a program up by its key, and begins it where the key is not known.
+    /// Looks a request of a program up by its key, and begins it where the key is not known. Of the digest of the `request` is kept what
+    /// only the store's own key makes of it.
     ///
     /// # Errors
     ///
@@ -59,6 +60,8 @@ impl Scope<'_, '_> {
         now: Timestamp,
     ) -> Result<Repeat, StoreError> {
         self.transaction.forget_overdue_repeats(now).await?;
+        let request = self.transaction.sealer().fingerprint(request);
+        let request = request.ok_or(StoreError::WrongKey)?;
         let values = [
             self.id(),
             client.as_str().into(),
@@ -108,7 +111,8 @@ impl Scope<'_, '_> {
         })
     }
 
-    /// Keeps what a request was answered with.
+    /// Keeps what a request that was begun then was answered with. One that was begun under the same key since is not
+    /// given it: that this was answered may be known late.
     ///
     /// # Errors
     ///
@@ -117,6 +121,7 @@ impl Scope<'_, '_> {
         &mut self,
         client: &ApiClientId,
         key: TokenHash,
+        begun_at: Timestamp,
         (status, body): (u16, &Secret),
     ) -> Result<(), StoreError> {
         let sealed = self.transaction.sealer().seal(body, &belongs_to(client, key));
@@ -126,9 +131,10 @@ impl Scope<'_, '_> {
             i64::from(status).into(),
             sealed.map(Value::from).ok_or(StoreError::NoRandomness)?,
             self.id(),
+            moment(begun_at),
         ];
         let sql = "UPDATE api_repeat SET status = $3, answer = $4 WHERE client = $1 AND key = $2 \
-                   AND client IN (SELECT id FROM api_client WHERE account = $5)";
+                   AND client IN (SELECT id FROM api_client WHERE account = $5) AND at = $6";
         self.transaction.execute(sql, &values).await?;
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Passwords at rest: AES-256-GCM with a key that lies beside the database, bound to what the password belongs to. The links of the
-//! audit are made with a key that is derived from it.
+//! audit, and what tells requests from each other, are made with keys that are derived from it.
 
 use std::fmt;
 use std::fs;
@@ -11,6 +11,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::hmac;
 use model::Secret;
+use model::inventory::TokenHash;
 use zeroize::Zeroizing;
 
 /// Octets of a key.
@@ -19,10 +20,14 @@ const KEY_LENGTH: usize = 32;
 /// What the key of the audit is derived for: whoever has that key opens no password with it.
 const AUDIT: &[u8] = b"oyez audit";
 
-/// Seals and opens passwords, and links what is in the audit.
+/// What the key of the fingerprints of requests is derived for.
+const REQUESTS: &[u8] = b"oyez requests";
+
+/// Seals and opens passwords, links what is in the audit, and takes fingerprints of requests.
 pub(crate) struct Sealer {
     passwords: RandomizedNonceKey,
     audit: hmac::Key,
+    requests: hmac::Key,
 }
 
 impl fmt::Debug for Sealer {
@@ -54,8 +59,11 @@ impl Sealer {
     fn new(key: &[u8]) -> Option<Self> {
         let passwords = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
         let secret = Salt::new(HKDF_SHA256, &[]).extract(key);
-        let audit = secret.expand(&[AUDIT], hmac::HMAC_SHA256).ok()?.into();
-        Some(Self { passwords, audit })
+        Some(Self {
+            passwords,
+            audit: secret.expand(&[AUDIT], hmac::HMAC_SHA256).ok()?.into(),
+            requests: secret.expand(&[REQUESTS], hmac::HMAC_SHA256).ok()?.into(),
+        })
     }
 
     /// What only the key makes of some octets of the audit.
@@ -66,6 +74,13 @@ impl Sealer {
     /// Says whether [`Sealer::link`] makes this of the octets.
     pub(crate) fn is_link(&self, octets: &[u8], link: &[u8]) -> bool {
         hmac::verify(&self.audit, octets, link).is_ok()
+    }
+
+    /// What only the key makes of the digest of a request: a request may hold a PIN, which whoever has the database alone would find by
+    /// trying them all.
+    pub(crate) fn fingerprint(&self, request: TokenHash) -> Option<TokenHash> {
+        let made = hmac::sign(&self.requests, &request.0);
+        made.as_ref().try_into().ok().map(TokenHash)
     }
 
     /// Seals a password for what `belongs_to` names: a nonce, then what only the key opens. None where the system has no
@@ -138,6 +153,19 @@ mod tests {
         let other = Sealer::new(&[2; KEY_LENGTH]).unwrap();
         assert!(other.open_sealed(&sealed, "line 1").is_none());
         assert!(sealer.open_sealed(&sealed[..8], "line 1").is_none());
+    }
+
+    #[test]
+    fn a_fingerprint_is_made_by_the_key_alone_and_is_no_link() {
+        let sealer = Sealer::new(&[1; KEY_LENGTH]).unwrap();
+        let (one, other) = (TokenHash([1; 32]), TokenHash([2; 32]));
+        let made = sealer.fingerprint(one).unwrap();
+        assert_eq!(sealer.fingerprint(one), Some(made));
+        assert_ne!(made, one);
+        assert_ne!(sealer.fingerprint(other), Some(made));
+        assert_ne!(sealer.link(&one.0), made.0);
+        let foreign = Sealer::new(&[2; KEY_LENGTH]).unwrap();
+        assert_ne!(foreign.fingerprint(one), Some(made));
     }
 
     #[test]

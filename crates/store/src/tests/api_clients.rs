@@ -4,6 +4,7 @@ use model::inventory::{ApiClient, ApiClientId, ApiScopes};
 
 use super::audit_links::fits;
 use super::*;
+use crate::stored::Columns;
 use crate::{API_CLIENTS_MAX, API_TOKENS_MAX, AUDIT_MAX, REPEATS_MAX, Repeat};
 
 fn client(number: u128) -> ApiClient {
@@ -234,9 +235,19 @@ async fn a_request_is_known_by_its_key_for_a_day_and_so_many_of_them() {
     }
     assert_begins!(0, request, NOW, Repeat::First);
     assert_begins!(0, request, NOW, Repeat::Begun);
+    let sql = "SELECT request FROM api_repeat";
+    let row = scope.transaction.row(sql, &[]).await.unwrap().unwrap();
+    let kept = Columns::of("api_repeat", row).hash().unwrap();
+    assert_ne!(kept, request, "a PIN in it could be guessed from that");
     let claim = Secret::from("{\"code\":\"K7QX\"}");
     let answer = (201, &claim);
-    scope.answer_repeatable(&script, token(0), answer).await.unwrap();
+    for (at, is_answered) in [(NOW.0 - 1, false), (NOW.0 + 1, false), (NOW.0, true)] {
+        let (key, at) = (token(0), Timestamp(at));
+        scope.answer_repeatable(&script, key, at, answer).await.unwrap();
+        let known = scope.begin_repeatable(&script, key, request, NOW).await;
+        let is_known = matches!(known.unwrap(), Repeat::Answered { .. });
+        assert_eq!(is_known, is_answered, "{at:?}");
+    }
     let last = Timestamp(NOW.0 + 24 * 60 * 60 * 1_000 - 1);
     let again = scope.begin_repeatable(&script, token(0), request, last).await;
     let Repeat::Answered { status: 201, body } = again.unwrap() else {
@@ -266,7 +277,10 @@ async fn a_request_is_known_by_its_key_for_a_day_and_so_many_of_them() {
     assert_begins!(5, request, over, Repeat::First);
 
     let answer = (201, &claim);
-    scope.answer_repeatable(&script, token(5), answer).await.unwrap();
+    scope
+        .answer_repeatable(&script, token(5), over, answer)
+        .await
+        .unwrap();
     let mut foreign = writing.account(&id("two"));
     let known = foreign.begin_repeatable(&script, token(5), request, over).await;
     assert!(known.is_err(), "{known:?}");

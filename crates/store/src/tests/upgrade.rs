@@ -214,9 +214,8 @@ async fn what_guards_accounts_and_devices_is_there_after_the_upgrade() {
         let (key, request) = (TokenHash([15; 32]), TokenHash([16; 32]));
         let repeat = scope.begin_repeatable(&client, key, request, NOW).await.unwrap();
         match repeat {
-            Repeat::Answered { status: 201, body } if version >= 17 => {
-                assert!(body.matches("{\"id\":\"1\"}"));
-            }
+            // Its fingerprint was made without the store's key: it is not done again.
+            Repeat::Other if version >= 17 => {}
             Repeat::First if version < 17 => {}
             other => panic!("{version}: {other:?}"),
         }

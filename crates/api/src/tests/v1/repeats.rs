@@ -4,11 +4,15 @@ use std::future::Future as _;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use axum::response::IntoResponse as _;
 use store::Repeat;
+use tokio::task::JoinSet;
 
 use super::pages::begin;
 use super::*;
-use crate::repeat::{HEADER, KEY_LENGTH_MAX};
+use crate::Api;
+use crate::call::now;
+use crate::repeat::{Begun, HEADER, KEY_LENGTH_MAX, LATE_ENDS_MAX};
 
 const PAGE: &str = r#"{"extension":"701","text":"All clear"}"#;
 
@@ -232,4 +236,58 @@ async fn an_answer_is_forgotten_after_its_day_though_no_other_request_comes() {
     tokio::time::timeout(Duration::from_secs(60), forgotten)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn it_is_kept_late_what_became_of_so_many_requests_and_of_one_more_it_is_not() {
+    let program = Program::with(EVERYTHING).await;
+    let api = Api::new(program.setup()).unwrap();
+    let (client, at) = (client(1, "").id, now());
+    let keys: Vec<TokenHash> = (0..=LATE_ENDS_MAX)
+        .map(|number| hash_of(&number.to_string()))
+        .collect();
+    let begin = async |key| {
+        let mut writing = program.store.write().await.unwrap();
+        let mut scope = writing.account(&one());
+        let begun = scope.begin_repeatable(&client, key, hash_of("request"), at).await;
+        writing.commit().await.unwrap();
+        begun.unwrap()
+    };
+    for key in &keys {
+        assert!(matches!(begin(*key).await, Repeat::First));
+    }
+
+    let turn = program.store.write().await.unwrap();
+    // The wait for a turn is over as soon as nothing else is left to do.
+    tokio::time::pause();
+    let mut ends = JoinSet::new();
+    for key in &keys {
+        let begun = Begun {
+            api: api.clone(),
+            account: one(),
+            client: client.clone(),
+            key: *key,
+            at,
+        };
+        ends.spawn(begun.end(Ok(StatusCode::CREATED.into_response())));
+    }
+    while let Some(ended) = ends.join_next().await {
+        assert!(ended.unwrap().is_ok(), "whoever asked is answered");
+    }
+    tokio::time::resume();
+    assert_eq!(api.late_ends().available_permits(), 0);
+    drop(turn);
+
+    let kept = async {
+        while api.late_ends().available_permits() < LATE_ENDS_MAX {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), kept).await.unwrap();
+    let mut known = Vec::new();
+    for key in &keys {
+        known.push(begin(*key).await);
+    }
+    known.retain(|known| matches!(known, Repeat::Begun));
+    assert_eq!(known.len(), 1, "of all others the answer is known");
 }
