@@ -1,7 +1,7 @@
 //! One try at a receiver: its address judged, and that address and no other connected to; its certificate checked; nothing followed.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -11,8 +11,6 @@ use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use model::inventory::WebhookUrl;
 use net::tls::{ClientTls, TlsFailure};
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
@@ -170,20 +168,17 @@ where
         cause,
         retry_after: asked
             .and_then(|asked| asked.to_str().ok())
-            .and_then(|asked| retry_after(asked, OffsetDateTime::now_utc())),
+            .and_then(|asked| retry_after(asked, SystemTime::now())),
     })
 }
 
 /// How long a receiver asks to be left alone (RFC 9110 §10.2.3): so many seconds, or until a moment.
-fn retry_after(asked: &str, now: OffsetDateTime) -> Option<Duration> {
+fn retry_after(asked: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let form = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let until = PrimitiveDateTime::parse(asked, form).ok()?;
-    Duration::try_from(until.assume_utc() - now).ok()
+    let until = httpdate::parse_http_date(asked).ok()?;
+    until.duration_since(now).ok()
 }
 
 async fn answer(response: Response<Incoming>) -> Result<Bytes, Refused> {
@@ -224,10 +219,15 @@ mod tests {
 
     #[test]
     fn a_receiver_asks_for_time_in_seconds_or_until_a_moment() {
-        let now = OffsetDateTime::from_unix_timestamp(784_111_777).unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let asked = |text| retry_after(text, now).map(|wait| wait.as_secs());
         assert_eq!(asked("120"), Some(120));
         assert_eq!(asked("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
+        assert_eq!(
+            asked("Sunday, 06-Nov-94 08:50:37 GMT"),
+            Some(60),
+            "the older form"
+        );
         assert_eq!(asked("Sun, 06 Nov 1994 08:49:36 GMT"), None, "it is over");
         assert_eq!(asked("soon"), None);
     }
