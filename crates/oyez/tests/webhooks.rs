@@ -35,6 +35,12 @@ const MAC: MacAddress = MacAddress::new([2, 0, 0, 0, 0, 1]);
 
 /// Starts the service of a folder with a zone; receivers of the folder's own authority are believed.
 async fn service(folder: &Path, webhooks: &str) -> Service {
+    let (config, zone) = configured(folder, webhooks, "127.0.0.1:0");
+    Service::start(&config, Some(&zone)).await.unwrap()
+}
+
+/// What such a service and its zone are started with, and where it is to listen for devices that fetch their configuration.
+fn configured(folder: &Path, webhooks: &str, provisioning: &str) -> (ServiceConfig, ZoneConfig) {
     let (file, zone) = (folder.join("service.toml"), folder.join("zone.toml"));
     fs::write(
         &zone,
@@ -43,15 +49,14 @@ async fn service(folder: &Path, webhooks: &str) -> Service {
     .unwrap();
     let text = format!(
         "state = \"state\"\n[portal]\nlisten = \"127.0.0.1:0\"\naddress = \"127.0.0.1\"\n\
-         [provisioning]\nlisten = \"127.0.0.1:0\"\naddress = \"127.0.0.1\"\n\
+         [provisioning]\nlisten = \"{provisioning}\"\naddress = \"127.0.0.1\"\n\
          [account]\nid = \"acme\"\nname = \"Acme\"\ndomain = \"pbx.example.com\"\nowner = \"me@example.com\"\n\
          [webhooks]\nca = \"receivers/authority.pem\"\nretry-after = [1, 1]\nfailures-max = 4\n{webhooks}\n\
          [zone]\nconfig = \"zone.toml\"\noutbound-proxy = \"127.0.0.1\"\n"
     );
     fs::write(&file, text).unwrap();
     let config = ServiceConfig::read(&file).unwrap();
-    let zone = ZoneConfig::read(&zone).unwrap();
-    Service::start(&config, Some(&zone)).await.unwrap()
+    (config, ZoneConfig::read(&zone).unwrap())
 }
 
 const ALLOWED: &str = "allow-loopback = true";
@@ -332,4 +337,42 @@ async fn w05_nothing_goes_to_this_machine_over_plain_http_or_to_a_stranger_unles
     );
     assert!(receiver.has_nothing() && stranger.has_nothing());
     assert_eq!(forgetful.next().await.event(), "endpoint.url_validation");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_not_whole_sends_nothing_that_it_would_send_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut receiver = Receiver::start(folder.path(), SECRET).await;
+    let running = service(folder.path(), ALLOWED).await;
+    let hook = Webhook {
+        state: WebhookState::Disabled,
+        ..hook(1, &receiver.url(), &["oyez.page_ended"])
+    };
+    let mut writing = running.store().write().await.unwrap();
+    let mut scope = writing.account(&running.account().id);
+    scope.add_webhook(&hook).await.unwrap();
+    writing.commit().await.unwrap();
+    send_tests(&running, &hook.id, 1..=1).await;
+    running.stop().await;
+    let state = folder.path().join("state");
+    let store = store::Store::open(&state).await.unwrap();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&"acme".parse().unwrap());
+    scope.ask_webhook(&hook.id).await.unwrap();
+    let proved = scope.prove_webhook(&hook.id, &hook.secret, None).await;
+    assert!(proved.unwrap());
+    writing.commit().await.unwrap();
+    drop(store);
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for _ in 0..5 {
+        let (config, zone) = configured(folder.path(), ALLOWED, &address);
+        assert!(Service::start(&config, Some(&zone)).await.is_err());
+    }
+    assert!(receiver.has_nothing());
+    drop(taken);
+
+    let _running = service(folder.path(), ALLOWED).await;
+    assert_eq!(number(&receiver.next().await), 1);
 }

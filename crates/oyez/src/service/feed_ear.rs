@@ -10,20 +10,18 @@ use api::Happenings;
 use feed::{Decoder, Hearing, Message, News, SILENCE_MAX};
 use model::AccountId;
 use model::inventory::Timestamp;
-use model::status::{PageReport, ZoneEvent};
+use model::status::ZoneEvent;
 use registrations::Registrations;
-use store::{Store, StoreError, timestamp};
+use store::{Store, timestamp};
 use tokio::io::{AsyncReadExt as _, ReadHalf};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
-use webhooks::message::Frame;
 
-use super::feed::RETRY_AFTER;
 use super::guesses::Guesses;
 use super::happenings::OF_ZONES;
-use super::webhooks::{frame, tell_of};
+use super::webhooks::tell_of;
 
 /// Octets that are read of a zone at a time.
 const PIECE: usize = 16 * 1024;
@@ -232,39 +230,13 @@ impl Ear {
 
     /// Puts what has happened into the store, and waits until that takes it.
     async fn keep(&self, zone: &str, guesses: &mut Guesses, (at, event): (Timestamp, ZoneEvent)) {
-        let ZoneEvent::PageEnded { report, .. } = &event else {
-            guesses.tell(&self.store, &event).await;
-            return tell_of(&event, at, &self.store, &self.registrations).await;
-        };
-        self.keep_report(zone, at, report).await;
-        self.registrations.note_at(zone, &event, now());
-        self.happenings.note(&event, Some(zone), at);
-    }
-
-    async fn keep_report(&self, zone: &str, at: Timestamp, report: &PageReport) {
-        while let Err(error) = self.add(at, report).await {
-            let is_lasting = matches!(error, StoreError::Damaged { .. } | StoreError::Missing { .. });
-            let error = device::sentence(&error);
-            tracing::error!(zone, %error, "the report of a page cannot be kept");
-            if is_lasting {
-                return;
-            }
-            tokio::time::sleep(RETRY_AFTER).await;
+        guesses.tell(&self.store, &event).await;
+        tell_of(&event, at, &self.store, &self.registrations).await;
+        // What became of a page is shown once it is kept.
+        if matches!(event, ZoneEvent::PageEnded { .. }) {
+            self.registrations.note_at(zone, &event, now());
+            self.happenings.note(&event, Some(zone), at);
         }
-    }
-
-    async fn add(&self, at: Timestamp, report: &PageReport) -> Result<(), StoreError> {
-        let mut writing = self.store.write().await?;
-        let mut scope = writing.account(&self.account);
-        // A zone tells it again where it does not know that it was heard.
-        if scope.add_page_report_once(at, report).await? {
-            let told = Frame {
-                at,
-                ..frame(&self.account)?
-            };
-            scope.queue_webhook_message(&told.page_ended(report)).await?;
-        }
-        writing.commit().await
     }
 }
 

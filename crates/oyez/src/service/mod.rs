@@ -17,7 +17,6 @@ mod imported;
 mod own_copy;
 mod own_zone;
 mod questions;
-mod reports;
 mod resync;
 mod standby;
 mod talk;
@@ -60,7 +59,7 @@ use front::Front;
 use own_zone::OwnZone;
 use questions::{Answering, Questions};
 use standby::Standby;
-use webhooks::Webhooks;
+use webhooks::{Delivering, Webhooks};
 
 /// Connections to the provisioning server: the devices of a site come from one address, and all at once after a power cut.
 const PROVISIONING_LIMITS: Limits = Limits {
@@ -295,11 +294,7 @@ impl Rest {
             resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
         });
 
-        let mut webhooks = Webhooks::start(config, &store, &opened.account.id, &registrations)?;
-        webhooks.watch_provision(&opened.account.id, &uplink);
-        if let Some(running) = zone {
-            webhooks.hear(running.zone.subscribe());
-        }
+        let delivering = Delivering::prepare(config, &store)?;
         let heard = zone.map(|running| &running.zone);
         let (happenings, noting) = happenings::note(heard, &store, &opened.account.id);
         let authority = foundation.certificates.authority()?;
@@ -322,7 +317,7 @@ impl Rest {
         let router = pages::router(PagesSetup {
             store: Arc::clone(&store),
             registrations: Arc::clone(&registrations),
-            uplink,
+            uplink: uplink.clone(),
             provisioning_url: provisioning_url.clone(),
             talk: zone.and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
@@ -342,8 +337,9 @@ impl Rest {
         if let Some((zone, told)) = zone.zip(told) {
             let copy = foundation.copy.clone();
             let to_keep = copy.map(|copy| copy.keep(Arc::clone(&reader)));
-            zone.follow(told, &store, reader, to_keep);
+            zone.follow(told, &store, &registrations, reader, to_keep);
         }
+        let webhooks = Webhooks::start(delivering, &opened.account.id, &registrations, &uplink);
         front.open(router);
         Ok(Self {
             _audit_rounds: AuditRounds::begin(&store, &opened.account.id),

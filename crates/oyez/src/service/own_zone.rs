@@ -22,8 +22,8 @@ use super::config::ServiceConfig;
 use super::feed::{DirectoryFeed, DirectoryReader, Told};
 use super::guesses;
 use super::own_copy::ToKeep;
-use super::reports;
 use super::talk::{Booth, PortalTalker};
+use super::webhooks;
 use crate::failure::Failure;
 use crate::up::narrate;
 use crate::zone_command;
@@ -83,15 +83,17 @@ impl OwnZone {
         })
     }
 
-    /// Tells it what the reader of the directory reads from here on, and keeps in the store what becomes of its pages, as it has `told`.
+    /// Tells it what the reader of the directory reads from here on, and keeps in the store what becomes of its pages and what webhooks are
+    /// told, as it has `told`.
     pub(super) fn follow(
         &self,
         told: broadcast::Receiver<ZoneEvent>,
         store: &Arc<Store>,
+        registrations: &Arc<Registrations>,
         reader: Arc<DirectoryReader>,
         to_keep: Option<ToKeep>,
     ) {
-        tokio::spawn(reports::keep(told, Arc::clone(store)));
+        tokio::spawn(webhooks::tell(told, Arc::clone(store), Arc::clone(registrations)));
         tokio::spawn(guesses::watch(self.zone.subscribe(), Arc::clone(store)));
         let feed = DirectoryFeed::new(reader, self.members_max)
             .with_talkers(self.talkers.clone())

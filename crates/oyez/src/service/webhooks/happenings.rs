@@ -1,10 +1,12 @@
-//! What happens in zones: alerts that are raised, pages that begin and end.
+//! What happens in zones: alerts that are raised, pages that begin and end. The report of a page and what webhooks are told of it are kept
+//! together, so that each report that is there was told once.
 
 use std::sync::Arc;
 
 use model::inventory::{EmergencyAddress, Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
+use model::status::PageReport;
 use model::status::ZoneEvent;
-use model::{Extension, PageId, SipUser, SlotPosition};
+use model::{AccountId, Extension, PageId, SipUser, SlotPosition};
 use registrations::Registrations;
 use store::{Scope, Store, StoreError};
 use time::OffsetDateTime;
@@ -18,8 +20,9 @@ use super::{RETRY_AFTER, now};
 /// Events of the zone in this process that wait to be kept; past that they are lost, and that is logged.
 const WAITING_MAX: usize = 1_024;
 
-/// Tells until the zone has ended. Hearing never waits for the store: an alert is not missed because much else happens.
-pub(super) async fn tell(
+/// Keeps and tells until the zone of this process has ended. Hearing never waits for the store: nothing is missed because much else
+/// happens.
+pub(in super::super) async fn tell(
     mut events: broadcast::Receiver<ZoneEvent>,
     store: Arc<Store>,
     registrations: Arc<Registrations>,
@@ -35,13 +38,16 @@ pub(super) async fn tell(
                 ) => {
                     if heard.try_send((now(), event)).is_err() {
                         tracing::error!(
-                            "webhooks are not told of an alert or a page: too many wait for the database"
+                            "an alert, or the beginning or the report of a page, is lost: too many wait for the database"
                         );
                     }
                 }
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    tracing::warn!(missed, "webhooks may not be told of some pages");
+                    tracing::error!(
+                        missed,
+                        "the zone tells of more than is heard; alerts and reports of pages may be lost"
+                    );
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             }
@@ -55,8 +61,8 @@ pub(super) async fn tell(
     tokio::join!(hearing, keeping);
 }
 
-/// Tells of what has happened in a zone: it is tried until it is kept. What a zone tells again, for it does not know that it was heard,
-/// is kept once.
+/// Keeps and tells what has happened in a zone: it is tried until it is kept. What a zone tells again, for it does not know that it was
+/// heard, is kept once.
 pub(in super::super) async fn tell_of(
     event: &ZoneEvent,
     at: Timestamp,
@@ -64,9 +70,12 @@ pub(in super::super) async fn tell_of(
     registrations: &Registrations,
 ) {
     while let Err(error) = keep(event, at, store, registrations).await {
-        let is_lasting = matches!(error, StoreError::Damaged { .. } | StoreError::WrongKey);
+        let is_lasting = matches!(
+            error,
+            StoreError::Damaged { .. } | StoreError::Missing { .. } | StoreError::WrongKey
+        );
         let error = device::sentence(&error);
-        tracing::error!(%error, "what webhooks are to be told of cannot be kept");
+        tracing::error!(%error, "what has happened in a zone cannot be kept");
         if is_lasting {
             return;
         }
@@ -83,7 +92,7 @@ async fn keep(
     let (account, kind, of) = match event {
         ZoneEvent::AlertRaised { account, call, .. } => (account, WebhookEvent::EmergencyAlert, call),
         ZoneEvent::PageStarted { account, page, .. } => (account, WebhookEvent::PageStarted, page),
-        ZoneEvent::PageEnded { account, report } => (account, WebhookEvent::PageEnded, &report.page),
+        ZoneEvent::PageEnded { account, report } => return keep_report(account, report, at, store).await,
         _ => return Ok(()),
     };
     let mut reading = store.read().await?;
@@ -113,7 +122,6 @@ async fn keep(
             listeners,
             ..
         } => Some(frame.page_started(page, extension, talker, *listeners)),
-        ZoneEvent::PageEnded { report, .. } => Some(frame.page_ended(report)),
         _ => None,
     };
     drop(reading);
@@ -123,6 +131,25 @@ async fn keep(
         writing.commit().await?;
     }
     Ok(())
+}
+
+async fn keep_report(
+    account: &AccountId,
+    report: &PageReport,
+    at: Timestamp,
+    store: &Store,
+) -> Result<(), StoreError> {
+    let mut writing = store.write().await?;
+    let mut scope = writing.account(account);
+    if scope.add_page_report_once(at, report).await? {
+        let frame = Frame {
+            account,
+            at,
+            id: event_id(WebhookEvent::PageEnded, &report.page),
+        };
+        scope.queue_webhook_message(&frame.page_ended(report)).await?;
+    }
+    writing.commit().await
 }
 
 /// Says of an alert who raises it where; nothing of a call that ends one.
@@ -197,17 +224,28 @@ fn written(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use model::Secret;
     use model::inventory::{Account, DisplayName, Webhook, WebhookEvents, WebhookId, WebhookState};
-    use model::{AccountId, Secret};
 
     use super::*;
 
-    async fn add_receiver(store: &Store, account: &AccountId, number: u128) -> WebhookId {
-        let receiver = Webhook {
+    pub(in super::super) fn account() -> Account {
+        Account {
+            id: "acme".parse().unwrap(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        }
+    }
+
+    pub(in super::super) fn receiver(number: u128) -> Webhook {
+        let events = ["phone.emergency_alert", "oyez.page_started", "oyez.page_ended"];
+        Webhook {
             id: WebhookId::from_random(number),
             url: "https://hooks.example.com/oyez".parse().unwrap(),
-            events: WebhookEvents::new(["phone.emergency_alert", "oyez.page_started"]).unwrap(),
+            events: WebhookEvents::new(events).unwrap(),
             shows_passwords: false,
             secret: Secret::from("a secret token"),
             state: WebhookState::Active,
@@ -215,7 +253,19 @@ mod tests {
             failures: 0,
             dropped: 0,
             added_at: Timestamp(0),
-        };
+        }
+    }
+
+    async fn opened(folder: &std::path::Path) -> Store {
+        let store = Store::open(folder).await.unwrap();
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account()).await.unwrap();
+        writing.commit().await.unwrap();
+        store
+    }
+
+    async fn add_receiver(store: &Store, account: &AccountId, number: u128) -> WebhookId {
+        let receiver = receiver(number);
         let mut writing = store.write().await.unwrap();
         let mut scope = writing.account(account);
         assert!(scope.add_webhook(&receiver).await.unwrap());
@@ -226,18 +276,8 @@ mod tests {
     #[tokio::test]
     async fn what_a_zone_tells_again_is_sent_once_and_named_alike() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let account: AccountId = "acme".parse().unwrap();
-        let mut writing = store.write().await.unwrap();
-        let added = Account {
-            id: account.clone(),
-            name: DisplayName::new("Acme").unwrap(),
-            domain: "pbx.example.com".to_owned(),
-            many_extensions_before_5_5: false,
-            generic_devices: true,
-        };
-        writing.add_account(&added).await.unwrap();
-        writing.commit().await.unwrap();
+        let store = opened(folder.path()).await;
+        let account = account().id;
         let raised = ZoneEvent::AlertRaised {
             account: account.clone(),
             call: PageId::from_random(1),
@@ -272,5 +312,48 @@ mod tests {
         assert_eq!(ids[0].len(), 2);
         assert_ne!(ids[0][0], ids[0][1]);
         assert_eq!(ids[0], ids[1]);
+    }
+    #[tokio::test]
+    async fn each_report_that_is_kept_is_told_once_and_after_the_beginning_of_its_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(opened(folder.path()).await);
+        let account = account().id;
+        let receiver = add_receiver(&store, &account, 1).await;
+        let started = |page: &PageId| ZoneEvent::PageStarted {
+            account: account.clone(),
+            page: page.clone(),
+            extension: "700".parse().unwrap(),
+            talker: "desk".parse().unwrap(),
+            listeners: 0,
+        };
+        let ended = |page: &PageId| ZoneEvent::PageEnded {
+            account: account.clone(),
+            report: PageReport {
+                page: page.clone(),
+                extension: "700".parse().unwrap(),
+                talker: "desk".parse().unwrap(),
+                duration_ms: 1_500,
+                listeners: Vec::new(),
+            },
+        };
+        let (events, heard) = broadcast::channel(8);
+        let (one, other) = (PageId::from_random(1), PageId::from_random(2));
+        for event in [started(&one), ended(&one), started(&other), ended(&other)] {
+            events.send(event).unwrap();
+        }
+        events.send(ended(&one)).unwrap();
+        drop(events);
+
+        tell(heard, Arc::clone(&store), Arc::default()).await;
+
+        let mut reading = store.read().await.unwrap();
+        let mut scope = reading.account(&account);
+        let kept = scope.page_reports(None, 9).await.unwrap();
+        let pages: Vec<PageId> = kept.into_iter().map(|kept| kept.report.page).collect();
+        assert_eq!(pages, [other, one]);
+        let told = scope.webhook_deliveries(&receiver, 9).await.unwrap();
+        let events: Vec<WebhookEvent> = told.iter().rev().map(|told| told.event).collect();
+        let (started, ended) = (WebhookEvent::PageStarted, WebhookEvent::PageEnded);
+        assert_eq!(events, [started, ended, started, ended]);
     }
 }

@@ -13,12 +13,11 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::inventory::{DeliveryState, Timestamp, Uplink, WebhookId};
-use model::status::ZoneEvent;
 use model::{AccountId, Secret};
 use net::tls::{ClientTls, ClientTlsConfig};
 use registrations::Registrations;
 use store::{Store, StoreError, WebhookAttempt, WebhookTask, timestamp};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::sleep;
 use webhooks::message::{Frame, question};
@@ -29,7 +28,7 @@ use zone::toml_file::ConfigError;
 
 use super::config::ServiceConfig;
 use client::{Client, Post, Refused};
-pub(super) use happenings::tell_of;
+pub(super) use happenings::{tell, tell_of};
 
 /// Wait after the store has failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -38,91 +37,33 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// What tells; it ends with this value, and what it was about to tell is told after the next start.
 pub(super) struct Webhooks {
-    tasks: JoinSet<()>,
-    store: Arc<Store>,
-    registrations: Arc<Registrations>,
+    _tasks: JoinSet<()>,
 }
 
 impl Webhooks {
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// When the file says something that cannot be.
+    /// Starts it. A service that is started again because something else was missing would send again what it was just sending: so this
+    /// comes last.
     pub(super) fn start(
-        config: &ServiceConfig,
-        store: &Arc<Store>,
+        delivering: Delivering,
         account: &AccountId,
         registrations: &Arc<Registrations>,
-    ) -> Result<Self, ConfigError> {
-        let (trust, plan) = (config.webhook_trust()?, config.webhook_plan()?);
-        let tls = ClientTls::new(ClientTlsConfig {
-            trust,
-            ..ClientTlsConfig::default()
-        });
-        let client = Client {
-            tls: tls.map_err(|error| device::sentence(&error)),
-            addresses: config.webhooks.addresses(),
-            allows_http: config.webhooks.allow_http,
-        };
+        uplink: &Uplink,
+    ) -> Self {
+        let store = Arc::clone(&delivering.store);
         let mut tasks = JoinSet::new();
-        tasks.spawn(Delivering::new(Arc::clone(store), client, plan).run());
-        let (store, registrations) = (Arc::clone(store), Arc::clone(registrations));
+        tasks.spawn(delivering.run());
         tasks.spawn(presence::tell(
             Arc::clone(&store),
             account.clone(),
-            Arc::clone(&registrations),
+            Arc::clone(registrations),
         ));
-        Ok(Self {
-            tasks,
-            store,
-            registrations,
-        })
-    }
-
-    /// Tells of what happens in a zone of this process as well.
-    pub(super) fn hear(&mut self, events: broadcast::Receiver<ZoneEvent>) {
-        let (store, registrations) = (Arc::clone(&self.store), Arc::clone(&self.registrations));
-        self.tasks.spawn(happenings::tell(events, store, registrations));
-    }
-
-    /// Tells of what has to be typed into generic devices as well.
-    pub(super) fn watch_provision(&mut self, account: &AccountId, uplink: &Uplink) {
-        let store = Arc::clone(&self.store);
-        self.tasks
-            .spawn(provision::tell(store, account.clone(), uplink.clone()));
+        tasks.spawn(provision::tell(store, account.clone(), uplink.clone()));
+        Self { _tasks: tasks }
     }
 }
 
-/// The time, as it is stored.
-fn now() -> Timestamp {
-    timestamp(SystemTime::now())
-}
-
-/// What all messages of one thing that happens now have in common.
-pub(super) fn frame(account: &AccountId) -> Result<Frame<'_>, StoreError> {
-    Ok(Frame {
-        account,
-        at: now(),
-        id: u128::from_le_bytes(drawn()?),
-    })
-}
-
-fn drawn() -> Result<[u8; 16], StoreError> {
-    let mut octets = [0; 16];
-    getrandom::fill(&mut octets).map_err(|_| StoreError::NoRandomness)?;
-    Ok(octets)
-}
-
-/// Until a moment.
-async fn until(moment: Option<Timestamp>) {
-    let left = moment.map_or(SLEEP_MAX, |at| {
-        Duration::from_millis(at.0.saturating_sub(now().0)).min(SLEEP_MAX)
-    });
-    sleep(left).await;
-}
-
-struct Delivering {
+/// What sends, before it has begun.
+pub(super) struct Delivering {
     store: Arc<Store>,
     client: Arc<Client>,
     courier: Courier,
@@ -137,6 +78,25 @@ struct Delivering {
 }
 
 impl Delivering {
+    /// Prepares it.
+    ///
+    /// # Errors
+    ///
+    /// When the file says something that cannot be.
+    pub(super) fn prepare(config: &ServiceConfig, store: &Arc<Store>) -> Result<Self, ConfigError> {
+        let (trust, plan) = (config.webhook_trust()?, config.webhook_plan()?);
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust,
+            ..ClientTlsConfig::default()
+        });
+        let client = Client {
+            tls: tls.map_err(|error| device::sentence(&error)),
+            addresses: config.webhooks.addresses(),
+            allows_http: config.webhooks.allow_http,
+        };
+        Ok(Self::new(Arc::clone(store), client, plan))
+    }
+
     fn new(store: Arc<Store>, client: Client, plan: RetryPlan) -> Self {
         Self {
             changes: store.webhook_changes(),
@@ -363,6 +323,34 @@ impl Delivering {
     }
 }
 
+/// The time, as it is stored.
+fn now() -> Timestamp {
+    timestamp(SystemTime::now())
+}
+
+/// What all messages of one thing that happens now have in common.
+fn frame(account: &AccountId) -> Result<Frame<'_>, StoreError> {
+    Ok(Frame {
+        account,
+        at: now(),
+        id: u128::from_le_bytes(drawn()?),
+    })
+}
+
+fn drawn() -> Result<[u8; 16], StoreError> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).map_err(|_| StoreError::NoRandomness)?;
+    Ok(octets)
+}
+
+/// Until a moment.
+async fn until(moment: Option<Timestamp>) {
+    let left = moment.map_or(SLEEP_MAX, |at| {
+        Duration::from_millis(at.0.saturating_sub(now().0)).min(SLEEP_MAX)
+    });
+    sleep(left).await;
+}
+
 /// What proves a body that is sent now.
 fn signed(secret: &Secret, body: &str) -> Vec<(&'static str, String)> {
     let signed = sign(secret, now(), body);
@@ -413,6 +401,7 @@ fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
 
 #[cfg(test)]
 mod tests {
+    use model::inventory::WebhookState;
     use webhooks::address::AddressPolicy;
 
     use super::*;
@@ -429,6 +418,37 @@ mod tests {
         };
         let store = Arc::new(Store::open(folder).await.unwrap());
         Delivering::new(store, client, RetryPlan::default())
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_is_given_another_secret_while_it_is_asked_is_asked_again_for_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut delivering = delivering(folder.path()).await;
+        let account: AccountId = "acme".parse().unwrap();
+        let mut hook = happenings::tests::receiver(1);
+        hook.state = WebhookState::Checking;
+        let mut writing = delivering.store.write().await.unwrap();
+        writing.add_account(&happenings::tests::account()).await.unwrap();
+        writing.account(&account).add_webhook(&hook).await.unwrap();
+        writing.commit().await.unwrap();
+        delivering.work().await.unwrap();
+        let mut writing = delivering.store.write().await.unwrap();
+        let mut scope = writing.account(&account);
+        let next = Secret::from("another secret token");
+        scope.set_webhook_secret(&hook.id, &next).await.unwrap();
+        scope.ask_webhook(&hook.id).await.unwrap();
+        writing.commit().await.unwrap();
+
+        for right in [WebhookState::Checking, WebhookState::Unproved] {
+            let ended = delivering.tries.join_next_with_id().await.unwrap();
+            delivering.take(ended);
+            delivering.work().await.unwrap();
+
+            let mut reading = delivering.store.read().await.unwrap();
+            let kept = reading.account(&account).webhook(&hook.id).await.unwrap();
+            assert_eq!(kept.unwrap().state, right);
+        }
+        assert!(delivering.asked_by_webhook.is_empty());
     }
 
     #[tokio::test]
