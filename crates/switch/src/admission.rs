@@ -239,7 +239,7 @@ impl Admission {
             return Err(Full::Caller);
         }
         let legs_after = self.legs.saturating_add(legs);
-        if !load.is_asking() && legs_after > self.limits.legs.saturating_sub(kept_legs) {
+        if legs_after > self.limits.legs.saturating_sub(kept_legs) {
             return Err(Full::Legs);
         }
         self.legs = legs_after;

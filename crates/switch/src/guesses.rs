@@ -3,7 +3,8 @@
 //! They are counted for each source and authorization id together, and for each source. A few are free; every one past them doubles the
 //! wait, within which no answer for that id is looked at: it counts as a wrong one, so that nobody learns whether it was right, or whether
 //! the id exists. A device that holds a binding on its flow is not kept waiting, however its neighbours behave, and neither is anybody over
-//! datagrams: their source can be forged, so they are counted apart, for the alarm alone.
+//! datagrams: their source can be forged, so they are counted apart, for the alarm alone. Who has answered rightly for an id from a source
+//! lately waits for wrong answers for that id alone, so that the phones behind one address come back whatever one of them tries.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,10 +27,15 @@ pub(crate) const MEMORY: Duration = Duration::from_secs(900);
 /// What is remembered of streams, and as much of datagrams; past that those that failed longest ago are
 /// forgotten, half of them at once.
 pub(crate) const KEPT_MAX: usize = 4_096;
+/// Right answers are remembered for this time: a phone that was without power for a night is still known.
+pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// Sources and ids that are remembered for right answers: more than the extensions of a large site, some of them at two addresses. Past
+/// that those that answered longest ago are forgotten, half of them at once.
+pub(crate) const KNOWN_MAX: usize = 32_768;
 /// Octets of an id that tell it from others.
 const ID_LENGTH_MAX: usize = 64;
 
-/// Whose wrong answers they are: of a source with an id, or of a source with any.
+/// Whose answers they are: of a source with an id, or of a source with any.
 type Key = (Source, Option<Box<str>>);
 
 /// What is remembered of everybody.
@@ -37,15 +43,17 @@ type Key = (Source, Option<Box<str>>);
 pub(crate) struct Guesses {
     over_streams: Table,
     over_datagrams: Table,
+    /// Right answers over streams.
+    right: Table,
 }
 
 #[derive(Debug, Default)]
 struct Table {
-    failures_by_key: BTreeMap<Key, Failures>,
+    answers_by_key: BTreeMap<Key, Answers>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Failures {
+struct Answers {
     count: u32,
     last: Instant,
 }
@@ -54,25 +62,37 @@ impl Guesses {
     /// Says whether answers of a source for an id are not to be looked at.
     pub(crate) fn keep_waiting(&self, now: Instant, by: Transport, source: Source, id: &str) -> bool {
         let waits = |key: &Key, free, wait_max| {
-            let failures = self.over_streams.failures_by_key.get(key);
-            failures.is_some_and(|failures| failures.waits(now, free, wait_max))
+            let wrong = self.over_streams.answers_by_key.get(key);
+            wrong.is_some_and(|wrong| wrong.waits(now, free, wait_max))
         };
+        let own = key_of(source, id);
         by.is_reliable()
-            && (waits(&key_of(source, id), FREE_TRIES, WAIT_MAX)
-                || waits(&(source, None), FREE_TRIES_OF_SOURCE, WAIT_MAX_OF_SOURCE))
+            && (waits(&own, FREE_TRIES, WAIT_MAX)
+                || (waits(&(source, None), FREE_TRIES_OF_SOURCE, WAIT_MAX_OF_SOURCE)
+                    && !self.is_known(now, &own)))
+    }
+
+    /// Says whether a source has answered rightly for an id lately.
+    fn is_known(&self, now: Instant, own: &Key) -> bool {
+        let right = self.right.answers_by_key.get(own);
+        right.is_some_and(|right| now.saturating_duration_since(right.last) < KNOWN_FOR)
     }
 
     /// Notes a wrong answer that was looked at, and says whether it is the last without a wait: the one to tell somebody of.
     pub(crate) fn note_wrong(&mut self, now: Instant, by: Transport, source: Source, id: &str) -> bool {
         let table = self.table(by);
-        let own = table.note(now, key_of(source, id));
-        let of_source = table.note(now, (source, None));
+        let own = table.note(now, key_of(source, id), KEPT_MAX);
+        let of_source = table.note(now, (source, None), KEPT_MAX);
         own == FREE_TRIES || of_source == FREE_TRIES_OF_SOURCE
     }
 
-    /// Forgets the wrong answers for an id whose password the source knows.
-    pub(crate) fn forgive(&mut self, by: Transport, source: Source, id: &str) {
-        self.table(by).failures_by_key.remove(&key_of(source, id));
+    /// Notes a right answer: the wrong ones for an id whose password the source knows are forgotten.
+    pub(crate) fn note_right(&mut self, now: Instant, by: Transport, source: Source, id: &str) {
+        let own = key_of(source, id);
+        self.table(by).answers_by_key.remove(&own);
+        if by.is_reliable() {
+            self.right.note(now, own, KNOWN_MAX);
+        }
     }
 
     fn table(&mut self, by: Transport) -> &mut Table {
@@ -85,35 +105,35 @@ impl Guesses {
 }
 
 impl Table {
-    fn note(&mut self, now: Instant, key: Key) -> u32 {
-        if !self.failures_by_key.contains_key(&key) && self.failures_by_key.len() >= KEPT_MAX {
+    fn note(&mut self, now: Instant, key: Key, kept_max: usize) -> u32 {
+        if !self.answers_by_key.contains_key(&key) && self.answers_by_key.len() >= kept_max {
             self.forget_half();
         }
-        let failures = self
-            .failures_by_key
+        let answers = self
+            .answers_by_key
             .entry(key)
-            .or_insert(Failures { count: 0, last: now });
-        if failures.is_forgotten(now) {
-            failures.count = 0;
+            .or_insert(Answers { count: 0, last: now });
+        if answers.is_forgotten(now) {
+            answers.count = 0;
         }
-        failures.count = failures.count.saturating_add(1);
-        failures.last = now;
-        failures.count
+        answers.count = answers.count.saturating_add(1);
+        answers.last = now;
+        answers.count
     }
 
     /// Makes room for many, so that a flood of new keys does not have the table looked through for each.
     fn forget_half(&mut self) {
-        let mut lasts: Vec<Instant> = self.failures_by_key.values().map(|one| one.last).collect();
+        let mut lasts: Vec<Instant> = self.answers_by_key.values().map(|one| one.last).collect();
         lasts.sort_unstable();
         let half = lasts.len() / 2;
         if let Some(newest_forgotten) = half.checked_sub(1).and_then(|place| lasts.get(place).copied()) {
-            self.failures_by_key
-                .retain(|_, failures| failures.last > newest_forgotten);
+            self.answers_by_key
+                .retain(|_, answers| answers.last > newest_forgotten);
         }
     }
 }
 
-impl Failures {
+impl Answers {
     fn is_forgotten(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= MEMORY
     }
@@ -171,7 +191,7 @@ mod tests {
             "another source"
         );
         assert!(guesses.keep_waiting(now, TLS, source(1), "desk"));
-        guesses.forgive(TLS, source(1), "desk");
+        guesses.note_right(now, TLS, source(1), "desk");
         assert!(!guesses.keep_waiting(now, TLS, source(1), "desk"));
     }
 
@@ -199,6 +219,51 @@ mod tests {
     }
 
     #[test]
+    fn a01_who_answered_rightly_lately_waits_for_wrong_answers_for_its_own_id_alone() {
+        let (mut guesses, start) = (Guesses::default(), Instant::now());
+        guesses.note_right(start, TLS, source(1), "desk");
+        for (later, is_known) in [(KNOWN_FOR - Duration::from_millis(1), true), (KNOWN_FOR, false)] {
+            let now = start + later;
+            for number in 0..FREE_TRIES_OF_SOURCE {
+                guesses.note_wrong(now, TLS, source(1), &number.to_string());
+                guesses.note_wrong(now, TLS, source(2), &number.to_string());
+            }
+            assert_eq!(guesses.keep_waiting(now, TLS, source(1), "desk"), !is_known);
+            assert!(guesses.keep_waiting(now, TLS, source(1), "hall"), "another id");
+            assert!(
+                guesses.keep_waiting(now, TLS, source(2), "desk"),
+                "another source"
+            );
+        }
+        guesses.note_right(start + KNOWN_FOR, TLS, source(1), "desk");
+        for number in 1..=FREE_TRIES {
+            assert!(
+                !guesses.keep_waiting(start + KNOWN_FOR, TLS, source(1), "desk"),
+                "{number}"
+            );
+            guesses.note_wrong(start + KNOWN_FOR, TLS, source(1), "desk");
+        }
+        assert!(guesses.keep_waiting(start + KNOWN_FOR, TLS, source(1), "desk"));
+    }
+
+    #[test]
+    fn a01_so_many_are_known_and_with_one_more_the_later_half() {
+        let (mut guesses, now) = (Guesses::default(), Instant::now());
+        let at = |number: u32| now + Duration::from_micros(number.into());
+        let most = u32::try_from(KNOWN_MAX).unwrap();
+        for number in 0..most {
+            guesses.note_right(at(number), TLS, source(1), &number.to_string());
+        }
+        assert!(guesses.is_known(at(most), &key_of(source(1), "0")));
+        guesses.note_right(at(most), TLS, source(1), "desk");
+        assert_eq!(guesses.right.answers_by_key.len(), KNOWN_MAX / 2 + 1);
+        for (id, is_known) in [(0, false), (most / 2 - 1, false), (most / 2, true)] {
+            let own = key_of(source(1), &id.to_string());
+            assert_eq!(guesses.is_known(at(most), &own), is_known, "{id}");
+        }
+    }
+
+    #[test]
     fn a01_so_many_are_remembered_and_with_one_more_the_later_half() {
         let (mut guesses, now) = (Guesses::default(), Instant::now());
         let at = |number: u32| now + Duration::from_micros(number.into());
@@ -207,9 +272,9 @@ mod tests {
         for number in 0..most {
             guesses.note_wrong(at(number), TLS, source(number), &"é".repeat(100));
         }
-        assert_eq!(guesses.over_streams.failures_by_key.len(), KEPT_MAX);
+        assert_eq!(guesses.over_streams.answers_by_key.len(), KEPT_MAX);
         guesses.note_wrong(at(most), TLS, source(most), "desk");
-        let kept = &guesses.over_streams.failures_by_key;
+        let kept = &guesses.over_streams.answers_by_key;
         assert_eq!(kept.len(), KEPT_MAX / 2 + 2);
         for (number, is_kept) in [(0, false), (most / 2 - 1, false), (most / 2, true), (most, true)] {
             assert_eq!(kept.contains_key(&(source(number), None)), is_kept, "{number}");
@@ -226,11 +291,12 @@ mod tests {
         assert!(!guesses.keep_waiting(now, Transport::Udp, source(1), "desk"));
         assert!(!guesses.keep_waiting(now, TLS, source(1), "desk"));
         guesses.note_wrong(now, TLS, source(1), "desk");
-        guesses.forgive(Transport::Udp, source(1), "desk");
+        guesses.note_right(now, Transport::Udp, source(1), "desk");
         assert_eq!(
-            guesses.over_streams.failures_by_key.len(),
+            guesses.over_streams.answers_by_key.len(),
             2,
             "what is forged forgives nothing"
         );
+        assert!(guesses.right.answers_by_key.is_empty());
     }
 }

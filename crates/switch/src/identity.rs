@@ -31,7 +31,7 @@ pub(crate) struct Identity {
     key: [u8; 32],
     /// `None` until the directory has given a realm.
     authenticator: Option<Authenticator>,
-    /// Wrong answers of late.
+    /// Wrong and right answers of late.
     guesses: Guesses,
 }
 
@@ -214,7 +214,7 @@ impl Identity {
             };
             match authenticator.verify(now, answer, method, uri, &find_ha1) {
                 Verdict::Accepted { username, .. } => {
-                    guesses.forgive(by, source, &username);
+                    guesses.note_right(now, by, source, &username);
                     let user = directory
                         .credentials(&username)
                         .first()

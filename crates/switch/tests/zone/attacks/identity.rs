@@ -6,6 +6,7 @@ use model::status::{RegistrationRefusal, ZoneEvent};
 use sip::digest::{Algorithm, Challenge, ClientCredentials, Secret, answer};
 use sip::flow::{ConnectionId, Flow, Transport};
 use sip::message::{HeaderName, Message};
+use switch::Input;
 use switch::registrar::{BINDINGS_PER_REQUEST_MAX, CONTACT_LENGTH_MAX, LIFETIME_MAX, PATHS_MAX};
 
 use super::{code, register};
@@ -448,30 +449,44 @@ fn a06_no_address_of_another_domain_is_reached_and_nothing_is_told_of_it() {
     );
 }
 
+/// A dialog as a header names it (RFC 3891 §3): `own` is the tag of whoever the header is for.
+fn dialog(message: &Message, own: HeaderName<'_>, other: HeaderName<'_>) -> String {
+    let call = message.header(HeaderName::CallId).unwrap();
+    let tag = |name| message.header(name).unwrap().split_once("tag=").unwrap().1;
+    format!("{call};to-tag={};from-tag={}", tag(own), tag(other))
+}
+
 #[test]
 fn a06_no_header_reaches_into_a_call_of_others() {
-    let mut world = World::new(&["mallory", "anna", "north"]);
-    for name in ["mallory", "anna", "north"] {
-        world.register(name, Transport::Tls);
+    for number in 0..3 {
+        let mut world = World::new(&["mallory", "anna", "north"]);
+        for name in ["mallory", "anna", "north"] {
+            world.register(name, Transport::Tls);
+        }
+        world.phones[2].tap = true;
+        world.phones[1].call(world.now, "102");
+        world.settle();
+        let to_caller = world.phones[1].answers[0].clone();
+        let mut of_called = world.phones[2].tapped.iter();
+        let of_called = of_called.find(|sent| sent.starts_with("SIP/2.0 200") && sent.contains("INVITE"));
+        let of_called = Message::parse_datagram(of_called.unwrap().clone().into()).unwrap();
+        // What the zone has with the one and with the other, and what the called one has with the zone.
+        let dialogs = [
+            dialog(&to_caller, HeaderName::To, HeaderName::From),
+            dialog(&of_called, HeaderName::From, HeaderName::To),
+            dialog(&of_called, HeaderName::To, HeaderName::From),
+        ];
+        assert_no_header_reaches_into(world, &dialogs[number]);
     }
-    world.phones[1].call(world.now, "102");
-    world.settle();
-    let invite = world.phones[2].invites[0].clone();
-    let call = invite.header(HeaderName::CallId).unwrap().to_owned();
-    let tag = invite
-        .header(HeaderName::From)
-        .unwrap()
-        .split_once("tag=")
-        .unwrap()
-        .1
-        .to_owned();
-    let dialog = format!("{call};to-tag=x;from-tag={tag}");
+}
+
+fn assert_no_header_reaches_into(mut world: World, dialog: &str) {
     let joining = [
-        ("Replaces", dialog.as_str()),
-        ("Join", dialog.as_str()),
+        ("Replaces", dialog),
+        ("Join", dialog),
         ("Refer-To", "<sip:102@acme.example>"),
         ("Referred-By", "<sip:anna@acme.example>"),
-        ("Target-Dialog", dialog.as_str()),
+        ("Target-Dialog", dialog),
     ];
     let offer = world.phones[0].offer();
 
@@ -584,4 +599,28 @@ fn a01_who_is_registered_goes_on_whatever_somebody_guesses_from_the_same_address
         200,
         "it was forgiven"
     );
+}
+
+#[test]
+fn a01_a_phone_that_was_registered_comes_back_while_somebody_guesses_from_the_same_address() {
+    let mut world = World::new(&["victim", "stranger"]);
+    let known = try_password(&mut world, 9_001, "victim", "secret-victim", 1);
+    assert_eq!(code(&known), 200);
+    world.input(Input::Closed {
+        connection: ConnectionId(9_001),
+    });
+    for number in 0..100 {
+        try_password(&mut world, 9_000, &format!("nobody{number}"), "wrong", 1);
+    }
+
+    let back = try_password(&mut world, 9_002, "victim", "secret-victim", 1);
+    let stranger = try_password(&mut world, 9_003, "stranger", "secret-stranger", 1);
+    for number in 2..7 {
+        try_password(&mut world, 9_004, "victim", "wrong", number);
+    }
+    let guessed = try_password(&mut world, 9_004, "victim", "secret-victim", 7);
+
+    assert_eq!(code(&back), 200, "it is known there");
+    assert_eq!(code(&stranger), 401, "nobody else is");
+    assert_eq!(code(&guessed), 401, "wrong answers for its own id slow it down");
 }
