@@ -62,7 +62,7 @@ pub mod tones;
 mod uplink;
 
 pub use call::{CALLS_MAX, CALLS_PER_SLOT_MAX, KEYING_PER_SLOT_MAX, TONE_MAX};
-pub use caller::{Caller, CallerEvent, CallerFailure, CallerProfile};
+pub use caller::{Caller, CallerEvent, CallerFailure, CallerPin, CallerProfile};
 pub use delayed::{MESSAGE_MAX, MESSAGE_MIN, MESSAGES_MAX};
 pub use endpoint::{Counters, Endpoint, Holdings, PAGE_HEADER, Reconfigured, SLOTS_MAX};
 pub use io::{CallId, ConnectToken, Input, Output, ZonePlan};

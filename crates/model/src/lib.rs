@@ -38,7 +38,7 @@ pub mod status;
 mod utf8;
 mod validated_text;
 
-pub use asking::{ASK_HEADER, ASK_PIN, TALKER_PACKAGE};
+pub use asking::{ASK_HEADER, ASK_PIN, NO_PIN_CAUSE, TALKER_PACKAGE, WRONG_PIN_CAUSE};
 pub use attempt::{ATTEMPT_HEADER, Attempt, AttemptError};
 pub use id::{AccountId, DeviceId, PageId, SlotId};
 pub use identity::{AuthorizationId, Extension, SipUser};

@@ -85,6 +85,9 @@ pub enum SinkKind {
     Null,
 }
 
+/// Seconds after the answer at which a PIN is keyed in unasked, at most: servers give half a minute for it.
+pub const PIN_AFTER_MAX: u64 = 30;
+
 /// Arguments of `oyez page`.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE_HELP)]
@@ -97,6 +100,9 @@ pub struct PageArguments {
     /// File with the PIN of the page group in its first line, in place of OYEZ_PIN
     #[arg(long, value_name = "FILE")]
     pub pin_file: Option<PathBuf>,
+    /// Key the PIN in so many seconds after the answer, unasked: for a PBX that asks for it by a voice
+    #[arg(long, value_name = "SECONDS", requires = "server", value_parser = clap::value_parser!(u64).range(..=PIN_AFTER_MAX))]
+    pub pin_after: Option<u64>,
     /// State folder of a running `oyez up`
     #[arg(long, value_name = "FOLDER", conflicts_with = "server")]
     pub state: Option<PathBuf>,
@@ -118,6 +124,8 @@ Without --server the page goes into the zone of `oyez up` on this machine. With 
 password is taken from OYEZ_PASSWORD or --password-file.
 
 Where a page group asks for a PIN, it is taken from OYEZ_PIN or --pin-file and keyed in behind the answer, as on a telephone.
+A zone asks for it in a way that a program understands. Another server may ask by a voice alone; then --pin-after says when to key it in,
+and nobody says whether it was right.
 
 Exit code 0: everybody who gives receipts heard the page, and everybody else answered. Exit code 1: somebody did not,
 or the page failed. Without --control a zone elsewhere cannot say who heard the page; then 0 means that it was spoken.";
@@ -267,7 +275,7 @@ Exit codes: 0 signed, 1 not signed, 2 usage.";
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::Arguments;
+    use super::{Arguments, PIN_AFTER_MAX};
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -299,5 +307,19 @@ mod tests {
         assert!(!parse(&["--server", "pbx.example.com:port", "--user", "desk"]));
         assert!(!parse(&["--user", "desk"]));
         assert!(!parse(&["--password", "x"]));
+    }
+
+    #[test]
+    fn a_pin_is_keyed_in_unasked_at_other_servers_alone_and_within_half_a_minute() {
+        let parse = |more: &[&str]| {
+            let all = ["oyez", "page", "700", "x.wav"].iter().chain(more);
+            Arguments::try_parse_from(all).is_ok()
+        };
+        let after = |seconds: u64| {
+            let seconds = seconds.to_string();
+            parse(&["--server", "pbx", "--user", "desk", "--pin-after", &seconds])
+        };
+        assert!(after(0) && after(PIN_AFTER_MAX) && !after(PIN_AFTER_MAX + 1));
+        assert!(!parse(&["--pin-after", "5"]));
     }
 }

@@ -53,7 +53,7 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         None => None,
     };
     let talker = target.account.user.clone();
-    let pin = pin(arguments.pin_file.as_deref())?;
+    let pin = pin(arguments.pin_file.as_deref(), arguments.pin_after)?;
     let profile = caller_profile(
         target.account,
         &target.domain,

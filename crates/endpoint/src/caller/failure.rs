@@ -26,6 +26,14 @@ pub enum CallerFailure {
     /// The PIN is not the right one.
     #[error("The PIN is wrong. After a few wrong ones it cannot be tried again for up to a minute.")]
     WrongPin,
+    /// The server has heard no PIN in the time that it gives for it.
+    #[error(
+        "No PIN came in time, though it was keyed in: check that packets reach the server's media ports."
+    )]
+    NoPinInTime,
+    /// The server hung up, and did not say why, before it was spoken to.
+    #[error("The server hung up on the PIN: it is wrong, or it was keyed in too early or too late.")]
+    HungUpOnPin,
     /// The answer carries no keys, so that no PIN can be keyed in.
     #[error("The PIN cannot be keyed in: the server has agreed to no telephone events.")]
     NoKeys,

@@ -1,10 +1,10 @@
 //! The PIN between the answer and the first word.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::codec::Codec;
 use media::sdp::Negotiated;
-use model::{ASK_HEADER, ASK_PIN, PageId, TALKER_PACKAGE};
+use model::{ASK_HEADER, ASK_PIN, NO_PIN_CAUSE, PageId, TALKER_PACKAGE, WRONG_PIN_CAUSE};
 use sip::message::{HeaderName, Message, StatusCode};
 use sip::user_agent::SessionId;
 
@@ -18,11 +18,13 @@ pub(super) struct Keying {
     pub(super) voice: Voice,
     codec: Codec,
     is_encrypted: bool,
+    /// Nobody says whether it was right: speech follows the keys.
+    is_unasked: bool,
 }
 
 impl Caller {
-    /// The call is answered: keys the PIN in where the server asks for one, speaks otherwise. It is told to nobody who does not ask:
-    /// the keys would be heard by whoever has answered.
+    /// The call is answered: keys the PIN in where the server asks for one, speaks otherwise. It is told to nobody who does not ask,
+    /// unless the profile says so: the keys would be heard by whoever has answered.
     pub(super) fn begin_voice(
         &mut self,
         now: Instant,
@@ -35,21 +37,28 @@ impl Caller {
             voice,
             codec: negotiated.codec,
             is_encrypted: negotiated.crypto.is_some(),
+            is_unasked: !asks,
         });
-        if !asks {
-            return self.begin_talk(session, *keying, page_of(answer));
-        }
+        let page = page_of(answer);
+        // A zone that names the page has begun it, and would let the listeners hear the keys.
+        let unasked = self.profile.pin.as_ref().filter(|_| page.is_none());
+        let unasked = unasked.and_then(|pin| pin.unasked_after);
+        let wait = match (asks, unasked) {
+            (true, _) => Duration::ZERO,
+            (false, Some(wait)) => wait,
+            (false, None) => return self.begin_talk(session, *keying, page),
+        };
         let Some(pin) = &self.profile.pin else {
             return self.leave_failed(now, session, CallerFailure::PinWanted);
         };
         if negotiated.send_telephone_event.is_none() {
             return self.leave_failed(now, session, CallerFailure::NoKeys);
         }
-        keying.voice.begin_keys(now, pin);
+        keying.voice.begin_keys(now + wait, &pin.digits);
         self.state = State::Keying {
             session,
             keying,
-            deadline: now + self.profile.answer_max,
+            deadline: now + wait + self.profile.answer_max,
         };
         self.tell(CallerEvent::Keying);
     }
@@ -80,6 +89,9 @@ impl Caller {
                 bytes,
             });
         });
+        if keying.is_unasked && !keying.voice.has_keys() {
+            self.let_in(None);
+        }
     }
 
     /// What the zone says of the PIN.
@@ -114,17 +126,21 @@ impl Caller {
 /// Why a call ended before anything could be said.
 pub(super) fn refusal(bye: &Message) -> CallerFailure {
     let reasons: Vec<_> = bye.reasons().flatten().collect();
-    let status = reasons
-        .iter()
-        .find(|reason| reason.protocol().eq_ignore_ascii_case("SIP"))
-        .and_then(|reason| u16::try_from(reason.cause()?).ok())
-        .and_then(StatusCode::new);
-    match status {
-        Some(status) => CallerFailure::Refused {
+    let cause = |protocol: &str| {
+        let mut reasons = reasons.iter();
+        reasons
+            .find(|reason| reason.protocol().eq_ignore_ascii_case(protocol))?
+            .cause()
+    };
+    let status = cause("SIP").and_then(|cause| StatusCode::new(u16::try_from(cause).ok()?));
+    match (status, cause("Q.850")) {
+        (Some(status), _) => CallerFailure::Refused {
             status: status.code(),
             reason: status.reason().to_owned(),
         },
-        None => CallerFailure::WrongPin,
+        (None, Some(WRONG_PIN_CAUSE)) => CallerFailure::WrongPin,
+        (None, Some(NO_PIN_CAUSE)) => CallerFailure::NoPinInTime,
+        (None, _) => CallerFailure::HungUpOnPin,
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Where a PIN is asked for, `Keying` stands between `Calling` and `Talking`: the keys are sent in the media, and the zone says by an
-//! INFO whether they were right.
+//! INFO whether they were right. Where it is keyed in unasked, nobody says so, and speech follows the keys.
 //!
 //! It speaks the inputs and outputs of the device core, so that one shell serves both. It does not register: the server
 //! challenges the INVITE.
@@ -72,7 +72,17 @@ pub struct CallerProfile {
     /// Longest time until the call is answered.
     pub answer_max: Duration,
     /// The PIN that is keyed in where one is asked for.
-    pub pin: Option<Secret>,
+    pub pin: Option<CallerPin>,
+}
+
+/// A PIN, and how a caller keys it in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerPin {
+    /// What it is.
+    pub digits: Secret,
+    /// How long after the answer it is keyed in where the server does not ask in a way that a program understands, and may ask by a
+    /// voice; never, where there is none.
+    pub unasked_after: Option<Duration>,
 }
 
 /// How a call goes.

@@ -18,6 +18,8 @@ use crate::speech::Speech;
 const PRESSED: Duration = Duration::from_millis(100);
 /// From the beginning of one key to that of the next: its packets, the repeated ones at its end, and a pause.
 const KEY_EVERY: Duration = Duration::from_millis(260);
+/// From the beginning of the last key to the first word, where nobody says that the PIN is right: a server looks it up first.
+const SETTLES: Duration = Duration::from_secs(1);
 
 /// The media of an answered call.
 pub(super) struct Voice {
@@ -64,8 +66,8 @@ impl Voice {
         });
     }
 
-    /// Begins to key in a PIN, with `#` behind it. Silence is to be handed to [`key_in`](Self::key_in) meanwhile.
-    pub(super) fn begin_keys(&mut self, now: Instant, pin: &Secret) {
+    /// Keys in a PIN from a moment on, with `#` behind it. Silence is to be handed to [`key_in`](Self::key_in) meanwhile.
+    pub(super) fn begin_keys(&mut self, from: Instant, pin: &Secret) {
         self.keys = pin
             .reveal()
             .chars()
@@ -73,7 +75,7 @@ impl Voice {
             .filter_map(Key::from_char)
             .collect();
         // The other side has to be ready for the first one.
-        self.next_key_at = Some(now + KEY_EVERY);
+        self.next_key_at = Some(from + KEY_EVERY);
     }
 
     /// Sends silence, and the keys when their time has come; it is no speech.
@@ -81,10 +83,15 @@ impl Voice {
         if self.next_key_at.is_some_and(|at| at <= now) {
             self.next_key_at = self.keys.pop_front().map(|key| {
                 self.speech.press(key, PRESSED);
-                now + KEY_EVERY
+                now + if self.keys.is_empty() { SETTLES } else { KEY_EVERY }
             });
         }
         self.speech.say(now, silence, emit);
+    }
+
+    /// Says whether there are keys still to be pressed, or the last one has yet to settle.
+    pub(super) fn has_keys(&self) -> bool {
+        self.next_key_at.is_some()
     }
 
     /// How much speech was sent.

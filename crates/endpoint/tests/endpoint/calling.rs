@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use endpoint::{CallId, Caller, CallerEvent, CallerFailure, CallerProfile, Input, Output};
+use endpoint::{CallId, Caller, CallerEvent, CallerFailure, CallerPin, CallerProfile, Input, Output};
 use media::codec::Codec;
 use media::receive::{Received, Receiver, ReceiverConfig};
 use media::sample::SampleRate;
@@ -188,8 +188,20 @@ const PAGE: &str = "01J00000000000000000000000";
 
 /// A caller with this PIN whose server answers with these headers.
 fn asked(pin: Option<&str>, answers_with: &[(&'static str, &'static str)]) -> Line {
+    called(pin, None, answers_with)
+}
+
+/// A caller that keys this PIN in so many seconds after the answer, though it is not asked for it.
+fn called(
+    pin: Option<&str>,
+    unasked_after: Option<u64>,
+    answers_with: &[(&'static str, &'static str)],
+) -> Line {
     let profile = CallerProfile {
-        pin: pin.map(Secret::from),
+        pin: pin.map(|digits| CallerPin {
+            digits: Secret::from(digits),
+            unasked_after: unasked_after.map(Duration::from_secs),
+        }),
         ..caller_profile()
     };
     let mut line = Line::new(profile, Answer::accepting());
@@ -254,16 +266,59 @@ fn a_missing_and_a_wrong_pin_are_named() {
     assert_eq!(*line.failure(), CallerFailure::WrongPin);
     assert!(!format!("{:?}", line.events).contains("0815"));
 
-    let mut line = asked(Some("0815"), &[("Oyez-Ask", "pin")]);
-    let reason = ("Reason".to_owned(), "SIP;cause=480".to_owned());
-    line.server
-        .agent
-        .hang_up(line.now, line.server.session.unwrap(), vec![reason], None);
-    line.pump();
-    assert!(matches!(
-        line.failure(),
-        CallerFailure::Refused { status: 480, .. }
-    ));
+    for (reason, right) in [
+        (
+            "SIP;cause=480",
+            CallerFailure::Refused {
+                status: 480,
+                reason: "Temporarily Unavailable".to_owned(),
+            },
+        ),
+        ("Q.850;cause=21;text=\"wrong PIN\"", CallerFailure::WrongPin),
+        (
+            "Q.850;cause=102;text=\"no PIN in time\"",
+            CallerFailure::NoPinInTime,
+        ),
+        ("Q.850;cause=16", CallerFailure::HungUpOnPin),
+    ] {
+        let mut line = asked(Some("0815"), &[("Oyez-Ask", "pin")]);
+        let reason = ("Reason".to_owned(), reason.to_owned());
+        line.server
+            .agent
+            .hang_up(line.now, line.server.session.unwrap(), vec![reason], None);
+        line.pump();
+        assert_eq!(*line.failure(), right);
+    }
+}
+
+#[test]
+fn a_pin_is_keyed_in_unasked_when_its_time_has_come_and_speech_follows() {
+    let mut line = called(Some("4711"), Some(5), &[]);
+    line.speak(Duration::from_secs(5));
+    assert_eq!(line.server.keys, "");
+    line.speak(Duration::from_secs(2));
+    assert_eq!(line.server.keys, "4711#");
+    assert!(line.caller.is_keying());
+    line.speak(Duration::from_secs(1));
+    assert!(line.caller.is_talking());
+    let events = &line.events[2..];
+    assert!(
+        matches!(
+            events,
+            [CallerEvent::Keying, CallerEvent::Answered { page: None, .. }]
+        ),
+        "{events:?}"
+    );
+
+    let mut line = called(Some("4711"), Some(5), &[("Oyez-Ask", "pin")]);
+    line.speak(Duration::from_secs(3));
+    assert_eq!(line.server.keys, "4711#", "who asks does not wait");
+    line.speak(Duration::from_secs(3));
+    assert!(line.caller.is_keying(), "and says itself whether it is right");
+
+    let mut line = called(Some("4711"), Some(0), &[("Oyez-Page", PAGE)]);
+    line.speak(Duration::from_secs(3));
+    assert_eq!(line.server.keys, "", "a page is heard");
 }
 
 #[test]

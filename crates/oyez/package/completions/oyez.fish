@@ -43,6 +43,7 @@ complete -c oyez -n "__fish_oyez_using_subcommand up" -l once -d 'Use free ports
 complete -c oyez -n "__fish_oyez_using_subcommand up" -l json -d 'Print the report as JSON alone on standard output'
 complete -c oyez -n "__fish_oyez_using_subcommand up" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l pin-file -d 'File with the PIN of the page group in its first line, in place of OYEZ_PIN' -r -F
+complete -c oyez -n "__fish_oyez_using_subcommand page" -l pin-after -d 'Key the PIN in so many seconds after the answer, unasked: for a PBX that asks for it by a voice' -r
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l state -d 'State folder of a running `oyez up`' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l server -d 'Page through the zone at this address, over TLS' -r
 complete -c oyez -n "__fish_oyez_using_subcommand page" -l user -d 'User to page as; its domain, if the server\'s name is not the zone\'s domain' -r

@@ -3,8 +3,10 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use endpoint::CallerPin;
 use endpoint::profile::{Account, TargetProfile};
 use model::config::HostPort;
 use model::directory::{PIN_DIGITS, is_pin};
@@ -146,27 +148,36 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
     first_line("--password-file", file)
 }
 
-/// The PIN, from the first line of a file or from the environment; none where neither gives one.
+/// The PIN, from the first line of a file or from the environment; none where neither gives one. It is keyed in so many seconds `after` the
+/// answer where nobody asks for it.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or what is given is no PIN.
-pub fn pin(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
-    let (source, pin) = match file {
+/// When the file cannot be read, what is given is no PIN, or there is none and it is to be keyed in.
+pub fn pin(file: Option<&Path>, after: Option<u64>) -> Result<Option<CallerPin>, Failure> {
+    let (source, digits) = match file {
         Some(file) => ("--pin-file", first_line("--pin-file", file)?),
         None => match std::env::var(PIN) {
             Ok(pin) => (PIN, Secret::new(pin)),
+            Err(_) if after.is_some() => {
+                return Err(Failure::BadConfiguration(anyhow!(
+                    "--pin-after: there is no PIN; set {PIN}, or name a file with --pin-file"
+                )));
+            }
             Err(_) => return Ok(None),
         },
     };
-    if !is_pin(pin.reveal()) {
+    if !is_pin(digits.reveal()) {
         return Err(Failure::BadConfiguration(anyhow!(
             "{source}: not a PIN; {} to {} digits would be right",
             PIN_DIGITS.start(),
             PIN_DIGITS.end()
         )));
     }
-    Ok(Some(pin))
+    Ok(Some(CallerPin {
+        digits,
+        unasked_after: after.map(Duration::from_secs),
+    }))
 }
 
 fn first_line(option: &str, file: &Path) -> Result<Secret, Failure> {
@@ -252,16 +263,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pin");
         fs::write(&file, "4711\n").unwrap();
-        assert_eq!(pin(Some(&file)).unwrap(), Some(Secret::from("4711")));
+        for after in [None, Some(5)] {
+            let right = CallerPin {
+                digits: Secret::from("4711"),
+                unasked_after: after.map(Duration::from_secs),
+            };
+            assert_eq!(pin(Some(&file), after).unwrap(), Some(right));
+        }
         for wrong in ["471x", "471", "12345678901234567"] {
             fs::write(&file, wrong).unwrap();
-            let failure = pin(Some(&file)).unwrap_err().to_string();
+            let failure = pin(Some(&file), None).unwrap_err().to_string();
             assert!(
                 failure.contains("--pin-file") && failure.contains("4 to 16 digits"),
                 "{failure}"
             );
             assert!(!failure.contains(wrong));
         }
+        let failure = pin(None, Some(5)).unwrap_err().to_string();
+        assert!(failure.contains("--pin-after: there is no PIN"), "{failure}");
     }
 
     #[test]

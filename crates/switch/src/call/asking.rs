@@ -26,7 +26,7 @@ use media::dtmf::Key;
 use media::tone::{Note, Signal};
 use model::directory::{Decision, ExtensionRecord};
 use model::status::{CallRefusal, ZoneEvent};
-use model::{ASK_HEADER, ASK_PIN, SipUser, TALKER_PACKAGE};
+use model::{ASK_HEADER, ASK_PIN, NO_PIN_CAUSE, SipUser, TALKER_PACKAGE, WRONG_PIN_CAUSE};
 use sip::message::{Method, StatusCode};
 
 use super::announcement::PAGE_HEADER;
@@ -65,8 +65,8 @@ impl Dismissal {
     /// The value of the Reason header of the BYE (RFC 3326).
     fn reason(&self) -> String {
         match self {
-            Self::WrongPin => "Q.850;cause=21;text=\"wrong PIN\"".to_owned(),
-            Self::NoPin => "Q.850;cause=21;text=\"no PIN in time\"".to_owned(),
+            Self::WrongPin => format!("Q.850;cause={WRONG_PIN_CAUSE};text=\"wrong PIN\""),
+            Self::NoPin => format!("Q.850;cause={NO_PIN_CAUSE};text=\"no PIN in time\""),
             Self::Refused(offence) => offence.reason(),
         }
     }
