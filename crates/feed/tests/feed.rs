@@ -342,7 +342,7 @@ fn some_of(users: &[(u8, u8)], asks: bool, domain: u8) -> Snapshot {
         }
     }
     if !asks {
-        all.permissions[0].pin = None;
+        all.permissions.iter_mut().for_each(|one| one.pin = None);
     }
     if domain == 0 {
         all.domain = "else.example.com".to_owned();

@@ -32,6 +32,12 @@ struct Hash {
     ha1: Secret,
 }
 
+/// Lines, and what rotations have left good of their passwords, with hashes in the place of passwords.
+pub(crate) type Hashed = (
+    Vec<Line<CredentialSecret>>,
+    Vec<EarlierPassword<CredentialSecret>>,
+);
+
 impl Hashes {
     /// Puts hashes in the place of passwords, and keeps these and no others.
     pub(crate) fn follow(
@@ -40,13 +46,7 @@ impl Hashes {
         sealer: &Sealer,
         lines: Vec<Line<Sealed>>,
         earlier: Vec<EarlierPassword<Sealed>>,
-    ) -> Result<
-        (
-            Vec<Line<CredentialSecret>>,
-            Vec<EarlierPassword<CredentialSecret>>,
-        ),
-        StoreError,
-    > {
+    ) -> Result<Hashed, StoreError> {
         let mut before = std::mem::take(&mut self.by_password);
         let mut hash = |id: &LineId, generation, of: Made| {
             let key = (id.clone(), generation);
