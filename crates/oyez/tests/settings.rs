@@ -66,6 +66,22 @@ impl Portal {
         assert_eq!(ticked, Value::Bool(true));
     }
 
+    /// Moments are those of whoever looks, and every time zone is offered.
+    fn times(&self) {
+        self.stand_in("America/Vancouver");
+        self.press("Account Settings");
+        let count = "return document.querySelectorAll('#time_zone-list option').length";
+        let count = self.run(count, &json!([])).as_u64();
+        assert!(count.is_some_and(|count| count > 100), "{count:?}");
+        self.press("Audit");
+        let first = "const time = document.querySelector('tbody time'); return [time.title, time.dateTime, time.textContent]";
+        let first = self.run(first, &json!([]));
+        let words: Vec<&str> = (0..3).map(|place| first[place].as_str().unwrap()).collect();
+        assert!(words[0].ends_with(" UTC") && words[1].ends_with('Z'), "{words:?}");
+        assert!(words[2].contains(" GMT-"), "{words:?}");
+        self.shot("times");
+    }
+
     fn sites(&self) {
         self.press("Sites");
         self.shot("sites-empty");
@@ -172,6 +188,7 @@ fn settings_sites_templates_and_a_second_factor_are_kept_in_order() {
     portal.sign_in_first(&told(&mut program, "sign in once as the owner: "));
 
     portal.settings();
+    portal.times();
     portal.sites();
     portal.templates();
     let (secret, used, recovery) = portal.second_factor();

@@ -170,6 +170,15 @@ impl Browser {
         }
     }
 
+    /// Has the browser stand in a time zone, which it is told by its name.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such zone.
+    pub fn stand_in(&self, zone: &str) {
+        self.developer("Emulation.setTimezoneOverride", &json!({ "timezoneId": zone }));
+    }
+
     /// Says whether a CSS selector finds anything.
     pub fn has(&self, selector: &str) -> bool {
         self.found(selector).is_some()
