@@ -38,7 +38,7 @@ validated_text!(
     /// The number people dial.
     Extension,
     "an extension",
-    "1 to 16 digits or *",
+    "1 to 16 digits or asterisks",
     16,
     extension_byte
 );

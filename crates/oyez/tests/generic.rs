@@ -175,7 +175,7 @@ async fn a_phone_set_up_by_hand_pages_a_group_and_its_password_is_changed_withou
     portal.press("Phones & Devices");
     portal.press("Desk phone");
     portal.press("Extension Assignment");
-    portal.press("New password");
+    portal.press("New password…");
     portal.press("Make a new password");
     assert_rings(&stage).await;
     let second = show_credentials();

@@ -132,7 +132,7 @@ fn taken_away(site: &Site) {
     site.checks("Left behind", Verdict::Registered, "Page 1");
     site.open_device("Left behind");
     site.portal.press("Extension Assignment");
-    site.portal.press("Remove");
+    site.portal.press("Remove…");
     site.portal.press("Remove");
     drop(running);
     let _restarted = endpoint(site, "left", &configuration, "Rejected by Server");

@@ -361,7 +361,7 @@ impl Verdict {
             }
             Self::Refused => "See below why, and that its credentials are those that Provision shows.",
             Self::NotRegistered => {
-                "It is not registered: see below since when. See that it has power, and that domain, outbound proxy, TLS and SRTP are set as \
+                "It is not registered: see below what is known. See that it has power, and that domain, outbound proxy, TLS and SRTP are set as \
                  Provision shows."
             }
         }

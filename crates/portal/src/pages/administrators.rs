@@ -65,14 +65,14 @@ fn role_field() -> Field {
     Field::new(
         "role",
         "Role",
-        "Each may do what those before it may.",
+        "Viewer, operator, admin, owner: each may also do what those before it may.",
         Control::Select(choices.into()),
     )
 }
 
 const fn words(role: Role) -> &'static str {
     match role {
-        Role::Viewer => "Viewer: looks",
+        Role::Viewer => "Viewer: sees everything, changes nothing",
         Role::Operator => "Operator: pages and raises alerts, too",
         Role::Admin => "Admin: changes everything but who the administrators are",
         Role::Owner => "Owner: everything",

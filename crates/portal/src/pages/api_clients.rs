@@ -184,7 +184,7 @@ pub(super) async fn add(
     by.note(&mut writing, "add API client", detail).await?;
     writing.commit().await?;
     let page = Secret {
-        frame: Frame::new(by, client.name.as_str(), API_CLIENTS),
+        frame: Frame::new(by, format!("Secret of {}", client.name), API_CLIENTS),
         account: by.account.to_string(),
         id: client.id,
         label: "Client Secret",
@@ -212,12 +212,12 @@ pub(super) async fn make_token(
         .await?;
     writing.commit().await?;
     let page = Secret {
-        frame: Frame::new(by, client.name.as_str(), API_CLIENTS),
+        frame: Frame::new(by, format!("Token of {}", client.name), API_CLIENTS),
         account: by.account.to_string(),
         id: client.id,
         label: "Token",
         secret: token,
-        advice: "The token is shown this once, and is good for a year or until the client is removed. Send it as Authorization: Bearer.",
+        advice: "The token is shown this once, and is good for a year or until the client is removed. Send it in the header Authorization, behind the word Bearer.",
     };
     Ok(layout::page(StatusCode::OK, &page))
 }

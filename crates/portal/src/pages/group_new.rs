@@ -107,7 +107,7 @@ impl Fields {
             Field::new(
                 "urgency",
                 "Rank",
-                "What a loudspeaker does that is playing another page already.",
+                "If a loudspeaker is already playing: a priority page ends an ordinary one.",
                 Control::Select(
                     urgencies
                         .map(|(value, urgency)| Choice::new(value, urgency_text(urgency)))

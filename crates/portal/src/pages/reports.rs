@@ -253,7 +253,7 @@ fn not_heard(why: NotHeardReason) -> &'static str {
     match why {
         NotHeardReason::TooLittle => "less than 95 % of it came out",
         NotHeardReason::Muted => "it was muted, or its volume zero",
-        NotHeardReason::SinkFault => "its output failed",
+        NotHeardReason::SinkFault => "its sound output failed: see the device",
         NotHeardReason::NoReceipt => "its receipt did not come",
     }
 }

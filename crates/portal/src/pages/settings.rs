@@ -108,13 +108,13 @@ impl Fields {
             Field::new(
                 "country",
                 "Default Country/Region",
-                "Two letters, such as CA, or nothing. Stands in the form of new users and common areas; imports and programs that say nothing take it.",
+                "Two letters, such as CA, or nothing. Filled in for new users and common areas, and used where an import or a program names none.",
                 Control::Text(COUNTRIES),
             ),
             Field::new(
                 "time_zone",
                 "Default Time Zone",
-                "A name of the tz database, such as America/Vancouver, or nothing. Taken as the country is.",
+                "A name of the tz database, such as America/Vancouver, or nothing. Used in the same way.",
                 Control::Text(TIME_ZONES),
             ),
             Field::new(

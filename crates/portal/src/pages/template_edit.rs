@@ -27,7 +27,7 @@ impl Fields {
     fn new() -> Self {
         let keep = Choice::new(
             KEEP,
-            "Keep keys that an Oyez endpoint does not know: other hardware may",
+            "Keep keys that an Oyez endpoint does not know, for other hardware that does",
         );
         Self([
             Field::new("name", "Name", "What people call it.", Control::Text(&[])),

@@ -76,7 +76,7 @@ pub(super) async fn show_devices(
         }
     };
     let page = Devices {
-        frame: Frame::new(&by, format!("Devices and {}", template.name), TEMPLATES),
+        frame: Frame::new(&by, format!("Devices with {}", template.name), TEMPLATES),
         template: template.id,
         list: ListFrame::new(asked, "Name, MAC address or extension", &listed),
         rows: listed.rows,

@@ -229,7 +229,7 @@ pub(super) async fn add(
     by.note(&mut writing, "add webhook", detail).await?;
     writing.commit().await?;
     let page = Drawn {
-        frame: Frame::new(by, name_of(&hook), WEBHOOKS),
+        frame: Frame::new(by, format!("Secret token of {}", name_of(&hook)), WEBHOOKS),
         hook,
         secret,
     };

@@ -95,15 +95,16 @@ fn row(zone: ZoneState, last: Epoch, now: Timestamp) -> Row {
         None => ("none", "not known".to_owned(), String::new()),
         Some((epoch, since)) if epoch >= last => (
             "good",
-            epoch.0.to_string(),
-            format!("the last, since {}", shown(since)),
+            "Up to date".to_owned(),
+            format!("version {}, since {}", epoch.0, shown(since)),
         ),
         Some((epoch, since)) => {
             let age = now.0.saturating_sub(since.0);
             let behind = last.0.saturating_sub(epoch.0);
             let look = if age >= BEHIND_AFTER { "bad" } else { "busy" };
-            let cause = format!("since {}; {behind} behind", shown(since));
-            (look, epoch.0.to_string(), cause)
+            let changes = if behind == 1 { "1 change" } else { &format!("{behind} changes") };
+            let cause = format!("version {}, since {}", epoch.0, shown(since));
+            (look, format!("{changes} behind"), cause)
         }
     };
     Row {

@@ -300,7 +300,7 @@ fn each_wrong_cell_of_whom_and_what_is_told_with_what_would_be_right() {
         ),
         (
             vec![area(2, "Hall", "70a")],
-            "line 2, extension: \"70a\" is not an extension: 1 to 16 digits or *",
+            "line 2, extension: \"70a\" is not an extension: 1 to 16 digits or asterisks",
         ),
         (
             vec![area(2, "All", "700")],

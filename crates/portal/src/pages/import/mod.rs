@@ -136,6 +136,19 @@ const fn title(kind: RecordKind) -> &'static str {
     }
 }
 
+/// What one row of a kind is called.
+const fn title_of_one(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::User => "User",
+        RecordKind::CommonArea => "Common area",
+        RecordKind::Device => "Device",
+        RecordKind::Assignment => "Extension assignment",
+        RecordKind::PageGroup => "Page group",
+        RecordKind::GroupMember => "Member of a page group",
+        RecordKind::GroupPager => "Who may page a group",
+    }
+}
+
 fn plan_page(by: &Visitor, import: &Arc<Import>, asked: &Asked) -> Response {
     let plan = &import.plan;
     let steps = |is_added: bool| plan.steps.iter().filter(move |step| step.is_added() == is_added);
@@ -177,7 +190,7 @@ fn plan_page(by: &Visitor, import: &Arc<Import>, asked: &Asked) -> Response {
     });
     let last = (skipped + SHOWN).min(count);
     let page = Page {
-        frame: Frame::new(by, "Dry run", IMPORT),
+        frame: Frame::new(by, format!("What {} would change", import.file_name), IMPORT),
         path: import.path(),
         file_name: import.file_name.clone(),
         counts: counted.into(),
@@ -205,7 +218,7 @@ fn plan_page(by: &Visitor, import: &Arc<Import>, asked: &Asked) -> Response {
 fn row(import: &Import, step: &Step) -> Row {
     Row {
         line: step.line,
-        kind: step.kind.as_str(),
+        kind: title_of_one(step.kind),
         subject: step.change.subject(),
         differences: step.change.differences(&import.names),
     }
