@@ -39,17 +39,17 @@ pub(super) fn fields(has_pin: bool) -> [Field; 2] {
         Field::new(
             "pin-use",
             "PIN",
-            "Who pages from a telephone keys it in behind the prompt, with # at its end. Talking from the portal and by the API needs none.",
+            "Callers key it in after the prompt, then #. Talking from the portal and paging by the API need none.",
             Control::Select(choices.into()),
         )
         .filled(if has_pin { KEPT } else { UNASKED }),
         Field::new(
             "pin",
-            "Digits of the PIN",
+            "New PIN",
             if has_pin {
-                "4 to 16. They are not shown; left empty, they stay as they are."
+                "4 to 16 digits, which are not shown. Left empty, they stay as they are."
             } else {
-                "4 to 16. They are not shown again."
+                "4 to 16 digits, if it is asked for. They are not shown again."
             },
             Control::Pin,
         ),
