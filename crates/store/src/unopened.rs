@@ -91,20 +91,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_cannot_be_used_is_told_from_a_key_that_is_missing_and_from_a_full_disk() {
-        let folder = tempfile::tempdir().unwrap();
-        drop(Store::open(folder.path()).await.unwrap());
-        let (database, key) = ("service.db", "service.key");
-        let [database, key] = [database, key].map(|name| folder.path().join(name));
-        let why = async || Store::open(folder.path()).await.unwrap_err().why();
-        let kept = fs::read(&key).unwrap();
+        let [made, damaged] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        drop(Store::open(made.path()).await.unwrap());
+        let why = async |folder: &tempfile::TempDir| Store::open(folder.path()).await.unwrap_err().why();
+        let key = made.path().join("service.key");
+        fs::copy(&key, damaged.path().join("service.key")).unwrap();
+        let path = damaged.path().join("service.db");
+        fs::write(&path, [0x5a; 8_192]).unwrap();
 
         fs::remove_file(&key).unwrap();
-        assert_eq!(why().await, Unopened::Key);
-        fs::write(&key, kept).unwrap();
-        fs::write(&database, [0x5a; 8_192]).unwrap();
-        assert_eq!(why().await, Unopened::Unusable);
+        assert_eq!(why(&made).await, Unopened::Key);
+        assert_eq!(why(&damaged).await, Unopened::Unusable);
         let full = || sqlx::Error::Io(io::ErrorKind::StorageFull.into());
-        let path = database;
         assert_eq!(OpenError::Database { path, source: full() }.why(), Unopened::Full);
         assert_eq!(StoreError::Full(full()).why(), Unopened::Full);
         let (version, known) = (2, 1);
