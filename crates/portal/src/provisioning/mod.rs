@@ -73,6 +73,7 @@ type Server = ProvisioningServer;
 
 /// A claim code that was let in to be tried. It counts as a wrong one until it proves right.
 #[must_use]
+#[derive(Clone, Copy)]
 struct Guess {
     from: IpAddr,
     is_to_be_told: bool,
