@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::AccountId;
-use model::directory::{Directory, DirectoryError, Epoch, Update};
+use model::directory::{Applied, Directory, DirectoryError, Epoch, Update};
 
 use crate::{Difference, Held, Message, RECORDS_MAX, RecordError, Records};
 
@@ -139,8 +139,13 @@ impl Checked {
     /// Holds something later instead, unless that breaks a rule; the update says what that is to a switch.
     fn replace(&mut self, held: Held) -> Result<Update, Offence> {
         let update = self.held.records().update_to(held.records())?;
-        self.directory.apply(update.clone())?;
-        self.held = Arc::new(held);
+        if matches!(self.directory.apply(update.clone())?, Applied::Done { .. }) {
+            self.held = Arc::new(held);
+            return Ok(update);
+        }
+        // The difference does not lead on from what was looked at, so the whole is.
+        let (checked, update) = Self::new(held)?;
+        *self = checked;
         Ok(update)
     }
 }
@@ -404,5 +409,38 @@ impl Zone {
         let share = u32::try_from((self.random >> 33) % 1_000).unwrap_or_default();
         let until = now + whole / 2 + (whole / 2_000).saturating_mul(share);
         self.link = Link::Waiting { until };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::directory::{DigestAlgorithm, Snapshot};
+
+    use super::*;
+
+    fn held(epoch: u64) -> Held {
+        let account = "acme".parse().unwrap();
+        let mut snapshot = Snapshot::empty(
+            account,
+            "acme".to_owned(),
+            "a.b".to_owned(),
+            DigestAlgorithm::Sha256,
+        );
+        snapshot.epoch = Epoch(epoch);
+        Held::new(Records::of(&snapshot), Vec::new())
+    }
+
+    #[test]
+    fn a_directory_that_a_difference_does_not_lead_to_is_looked_at_whole() {
+        let (mut checked, _) = Checked::new(held(3)).unwrap();
+        checked.directory = Directory::new("acme".parse().unwrap());
+
+        let update = checked.replace(held(4)).unwrap();
+
+        assert!(matches!(update, Update::Snapshot(_)), "{update:?}");
+        assert_eq!(checked.directory.epoch(), Some(Epoch(4)));
+        assert_eq!(checked.held.records().epoch, Epoch(4));
+        let update = checked.replace(held(5)).unwrap();
+        assert!(matches!(update, Update::Change(_)), "{update:?}");
     }
 }
