@@ -176,10 +176,12 @@ impl Service {
         foundation: &mut Foundation<'_>,
         (store, opened): (Arc<Store>, Opened),
     ) -> Result<Self, Failure> {
-        let zone = start_zone(foundation, &store, &opened.account).await?;
+        let reader = DirectoryReader::new(Arc::clone(&store), opened.account.id.clone());
+        let zone = start_zone(foundation, &reader, &opened.account.domain).await?;
         let (_, why_not) = watch::channel(NotReady::Starting);
         let front = foundation.front(pages::not_ready(why_not)).await?;
-        let rest = Rest::build(foundation, (store, opened), zone.as_ref(), &front).await?;
+        let reader = Arc::new(reader);
+        let rest = Rest::build(foundation, (store, opened), reader, zone.as_ref(), &front).await?;
         Ok(Self {
             zone,
             rest,
@@ -282,6 +284,7 @@ impl Rest {
     async fn build(
         foundation: &mut Foundation<'_>,
         (store, opened): (Arc<Store>, Opened),
+        reader: Arc<DirectoryReader>,
         zone: Option<&OwnZone>,
         front: &Front,
     ) -> Result<Self, Failure> {
@@ -327,10 +330,6 @@ impl Rest {
         .merge(api);
         let portal_url = api_url.get_or_init(|| config.portal.url(front.address())).clone();
         let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
-        let reader = Arc::new(DirectoryReader::new(
-            Arc::clone(&store),
-            opened.account.id.clone(),
-        ));
         let feed = start_feed(config, &foundation.state, Arc::clone(&reader), ear).await?;
         let authority_file = foundation.certificates.authority_file();
         // From here on nothing fails: what is begun for good has to be begun once.
@@ -384,22 +383,16 @@ async fn start_feed(
     Ok(Some((server, state.zones())))
 }
 
-/// Starts the zone that the configuration names, with what stands in the store.
+/// Starts the zone that the configuration names, with what stands in the store; the reader goes on from there.
 async fn start_zone(
     foundation: &mut Foundation<'_>,
-    store: &Arc<Store>,
-    account: &Account,
+    reader: &DirectoryReader,
+    domain: &str,
 ) -> Result<Option<OwnZone>, Failure> {
     let Some(config) = foundation.zone_config else {
         return Ok(None);
     };
-    let tls = own_zone::tls(
-        foundation.config,
-        config,
-        &account.domain,
-        &mut foundation.certificates,
-    )?;
-    let reader = DirectoryReader::new(Arc::clone(store), account.id.clone());
+    let tls = own_zone::tls(foundation.config, config, domain, &mut foundation.certificates)?;
     let snapshot = reader.snapshot().await.map_err(|error| anyhow!(error))?;
     let zone = OwnZone::start(config, tls, Snapshot::clone(&snapshot), &foundation.registrations).await?;
     Ok(Some(zone))

@@ -1,6 +1,7 @@
 //! A service whose database is not there: its zone goes on with its copy of the directory, the portal's port says what has happened, and
 //! the database is tried until it is back and the rest of the service is there.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use portal::pages::{self, NotReady};
@@ -8,6 +9,7 @@ use store::{OpenError, StoreError};
 use tokio::sync::watch;
 
 use super::Rest;
+use super::feed::DirectoryReader;
 use super::foundation::{Emptied, Foundation};
 use super::front::Front;
 use super::own_zone::{self, OwnZone};
@@ -90,8 +92,10 @@ impl Standby {
     }
 
     async fn try_rest(&self, foundation: &mut Foundation<'_>) -> Result<Rest, Failure> {
-        let opened = foundation.database().await?;
-        Rest::build(foundation, opened, Some(&self.zone), &self.front).await
+        let (store, opened) = foundation.database().await?;
+        let reader = DirectoryReader::new(Arc::clone(&store), opened.account.id.clone());
+        let (reader, zone) = (Arc::new(reader), Some(&self.zone));
+        Rest::build(foundation, (store, opened), reader, zone, &self.front).await
     }
 }
 
