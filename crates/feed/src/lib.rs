@@ -16,6 +16,7 @@
 //! The other way a zone tells of itself, by [`Teller`] and [`Hearing`]: who is registered there, which alerts and pages
 //! begin, and what became of pages.
 
+mod given;
 mod held;
 mod history;
 mod record;
@@ -24,6 +25,7 @@ mod tell;
 mod wire;
 mod zone;
 
+pub use given::{Given, WHOLE_EVERY};
 pub use held::Held;
 pub use history::{DIFFERENCE_RECORDS_MAX, History, STEPS_MAX};
 pub use records::{Difference, Digest, RECORDS_MAX, RecordError, Recorder, Records};

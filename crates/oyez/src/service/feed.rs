@@ -1,9 +1,9 @@
 //! The directory of the store as a producer of updates, for a zone in the same process and for those elsewhere.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ::feed::{Held, Recorder, Records};
+use ::feed::{Given, Held, Recorder, Records};
 use model::AccountId;
 use model::directory::{Directory, Epoch, ExtensionRole, Snapshot, Update};
 use model::status::ZoneEvent;
@@ -157,12 +157,14 @@ impl DirectoryFeed {
         mut told: Told,
     ) {
         self.changes.mark_changed();
+        let begun_with = told.snapshot.as_ref().map(|snapshot| snapshot.epoch);
+        let mut given = Given::new(Instant::now(), begun_with);
         loop {
             tokio::select! {
                 changed = self.changes.changed() => if changed.is_err() {
                     return;
                 },
-                () = wants_everything(&mut events) => told.snapshot = None,
+                () = wants_everything(&mut events, &mut given) => told.snapshot = None,
                 () = updates.closed() => return,
             }
             match self.snapshot().await {
@@ -176,6 +178,7 @@ impl DirectoryFeed {
                     let Some(update) = told.next(snapshot, &self.talkers) else {
                         continue;
                     };
+                    given.note_given(told.epoch);
                     if updates.send(update).await.is_err() {
                         return;
                     }
@@ -206,13 +209,22 @@ impl DirectoryFeed {
     }
 }
 
-/// Waits until a zone has something else than what changes lead on from, or nobody knows whether it has.
-async fn wants_everything(events: &mut broadcast::Receiver<ZoneEvent>) {
+/// Waits until a zone has to be given everything: it has something else than what changes lead on from, or nobody knows whether it has.
+async fn wants_everything(events: &mut broadcast::Receiver<ZoneEvent>, given: &mut Given) {
     loop {
-        match events.recv().await {
-            Ok(ZoneEvent::SnapshotWanted { .. }) | Err(broadcast::error::RecvError::Lagged(_)) => return,
-            Ok(_) => {}
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        let now = Instant::now();
+        if given.take_wants_whole(now) {
+            return;
+        }
+        let event = match given.next_timeout(now) {
+            Some(due) => tokio::time::timeout_at(due.into(), events.recv()).await,
+            None => Ok(events.recv().await),
+        };
+        match event {
+            Ok(Ok(event)) => given.handle_event(&event),
+            Ok(Err(broadcast::error::RecvError::Lagged(_))) => given.handle_missed(),
+            Ok(Err(broadcast::error::RecvError::Closed)) => std::future::pending().await,
+            Err(_due) => {}
         }
     }
 }
@@ -364,6 +376,33 @@ mod tests {
             assert!(Some(update.epoch()) > last);
             assert!(matches!(directory.apply(update), Ok(Applied::Done { .. })));
         }
+        let applied = ZoneEvent::DirectoryApplied {
+            account: id(),
+            epoch: directory.epoch().unwrap(),
+        };
+        // The channel holds one: of two that come at once the first is missed.
+        for at_once in [1, 2] {
+            for _ in 0..at_once {
+                events.send(applied.clone()).unwrap();
+            }
+            while !events.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        }
+        let last = directory.epoch();
+        add(&store, 4).await;
+        let update = taken.recv().await.unwrap();
+        assert!(
+            matches!(&update, Update::Change(change) if Some(change.since) == last),
+            "it is known to have what it was told: {update:?}"
+        );
+        directory.apply(update).unwrap();
+        for _ in 0..2 {
+            events.send(applied.clone()).unwrap();
+        }
+        let update = taken.recv().await.unwrap();
+        assert!(matches!(update, Update::Snapshot(_)), "nobody knows: {update:?}");
+
         let wanted = ZoneEvent::SnapshotWanted {
             account: id(),
             epoch: None,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::feed::{Message, Output, Report, Teller, Zone};
+use ::feed::{Given, Message, Output, Report, Teller, Zone};
 use model::config::HostPort;
 use model::directory::{Snapshot, Update};
 use model::status::ZoneEvent;
@@ -64,8 +64,8 @@ pub struct ServiceDirectory {
     /// Where what is held goes to be kept, once something is.
     to_keep: Option<ToKeep>,
     link: Option<Link>,
-    /// The zone has something else than what changes lead on from, or nobody knows whether it has.
-    is_whole_wanted: bool,
+    /// What the zone was given, and whether it has that.
+    given: Given,
     /// What was lost last, so that each cause is told once.
     last_lost: Option<String>,
 }
@@ -95,7 +95,7 @@ impl ServiceDirectory {
             copy: Arc::new(copy),
             to_keep: None,
             link: None,
-            is_whole_wanted: false,
+            given: Given::new(Instant::now(), None),
             last_lost: None,
         })
     }
@@ -107,6 +107,7 @@ impl ServiceDirectory {
         }
         loop {
             if let Update::Snapshot(snapshot) = self.next().await {
+                self.given = Given::new(Instant::now(), Some(snapshot.epoch));
                 return snapshot;
             }
         }
@@ -134,6 +135,7 @@ impl ServiceDirectory {
                 () = updates.closed() => return,
             };
             tracing::info!(epoch = update.epoch().0, "the directory has changed");
+            self.given.note_given(update.epoch());
             if updates.send(update).await.is_err() {
                 return;
             }
@@ -148,13 +150,15 @@ impl ServiceDirectory {
                     return update;
                 }
             }
-            if std::mem::take(&mut self.is_whole_wanted)
+            if self.given.take_wants_whole(Instant::now())
                 && let Some(snapshot) = self.whole()
             {
                 return Update::Snapshot(snapshot);
             }
             self.call_roll().await;
-            let timeout = tokio::time::sleep_until(self.zone.next_timeout().into());
+            let whole_at = self.given.next_timeout(Instant::now());
+            let timeout = whole_at.map_or(self.zone.next_timeout(), |at| at.min(self.zone.next_timeout()));
+            let timeout = tokio::time::sleep_until(timeout.into());
             let wants_room = self.teller.has_message();
             let turn = tokio::select! {
                 event = event_of(&mut self.link, wants_room) => Turn::Event(event),
@@ -171,7 +175,7 @@ impl ServiceDirectory {
             Turn::Event(event) => self.handle(event),
             Turn::Timeout => self.zone.handle_timeout(now),
             Turn::Happened(Ok(event)) => {
-                self.is_whole_wanted |= matches!(event, ZoneEvent::SnapshotWanted { .. });
+                self.given.handle_event(&event);
                 let given_up = self.teller.handle_event(now, &event);
                 if given_up > 0 {
                     tracing::warn!(
@@ -185,7 +189,7 @@ impl ServiceDirectory {
                     missed,
                     "the zone tells of more than is taken in; the service may miss alerts and pages"
                 );
-                self.is_whole_wanted = true;
+                self.given.handle_missed();
                 self.teller.handle_missed();
             }
             Turn::Happened(Err(broadcast::error::RecvError::Closed)) => self.running = None,
@@ -373,20 +377,26 @@ mod tests {
         let own = authority(folder.path(), "own");
         let config = config(folder.path(), &own);
         put_away(&config, &own);
-        for lost in [
-            Ok(ZoneEvent::SnapshotWanted {
-                account: "acme".parse().unwrap(),
-                epoch: None,
-            }),
-            Err(broadcast::error::RecvError::Lagged(1)),
-        ] {
-            let mut directory = ServiceDirectory::open(&config).unwrap();
-            let first = directory.first().await;
+        let wanted = ZoneEvent::SnapshotWanted {
+            account: "acme".parse().unwrap(),
+            epoch: None,
+        };
+        let missed = || Turn::Happened(Err(broadcast::error::RecvError::Lagged(1)));
+        let mut directory = ServiceDirectory::open(&config).unwrap();
+        let first = directory.first().await;
+        directory.take(Turn::Happened(Ok(wanted)));
+        assert_eq!(directory.next().await, Update::Snapshot(first));
 
-            directory.take(Turn::Happened(lost));
-
-            assert_eq!(directory.next().await, Update::Snapshot(first));
-        }
+        let mut directory = ServiceDirectory::open(&config).unwrap();
+        let first = directory.first().await;
+        directory.take(missed());
+        assert!(
+            !directory.given.take_wants_whole(Instant::now()),
+            "it has begun with that"
+        );
+        directory.given.note_given(Epoch(9));
+        directory.take(missed());
+        assert_eq!(directory.next().await, Update::Snapshot(first));
     }
 
     #[tokio::test]
