@@ -4,7 +4,8 @@
 //! wait, within which no answer for that id is looked at: it counts as a wrong one, so that nobody learns whether it was right, or whether
 //! the id exists. A device that holds a binding on its flow is not kept waiting, however its neighbours behave, and neither is anybody over
 //! datagrams: their source can be forged, so they are counted apart, for the alarm alone. Who has answered rightly for an id from a source
-//! lately waits for wrong answers for that id alone, so that the phones behind one address come back whatever one of them tries.
+//! lately waits for wrong answers for that id alone, so that the phones behind one address come back whatever one of them tries; once more
+//! than the free ones are wrong for that id, it waits like everybody there. What is looked at although its source waits prolongs no wait.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -66,10 +67,13 @@ impl Guesses {
             wrong.is_some_and(|wrong| wrong.waits(now, free, wait_max))
         };
         let own = key_of(source, id);
+        let is_let_by = || {
+            let wrong = self.over_streams.answers_by_key.get(&own);
+            self.is_known(now, &own) && wrong.is_none_or(|wrong| wrong.is_free(now, FREE_TRIES))
+        };
         by.is_reliable()
             && (waits(&own, FREE_TRIES, WAIT_MAX)
-                || (waits(&(source, None), FREE_TRIES_OF_SOURCE, WAIT_MAX_OF_SOURCE)
-                    && !self.is_known(now, &own)))
+                || (waits(&(source, None), FREE_TRIES_OF_SOURCE, WAIT_MAX_OF_SOURCE) && !is_let_by()))
     }
 
     /// Says whether a source has answered rightly for an id lately.
@@ -82,8 +86,12 @@ impl Guesses {
     pub(crate) fn note_wrong(&mut self, now: Instant, by: Transport, source: Source, id: &str) -> bool {
         let table = self.table(by);
         let own = table.note(now, key_of(source, id), KEPT_MAX);
-        let of_source = table.note(now, (source, None), KEPT_MAX);
-        own == FREE_TRIES || of_source == FREE_TRIES_OF_SOURCE
+        let all = (source, None);
+        let before = table.answers_by_key.get(&all);
+        let is_waiting =
+            before.is_some_and(|wrong| wrong.waits(now, FREE_TRIES_OF_SOURCE, WAIT_MAX_OF_SOURCE));
+        let is_last_of_source = !is_waiting && table.note(now, all, KEPT_MAX) == FREE_TRIES_OF_SOURCE;
+        own == FREE_TRIES || is_last_of_source
     }
 
     /// Notes a right answer: the wrong ones for an id whose password the source knows are forgotten.
@@ -138,8 +146,12 @@ impl Answers {
         now.saturating_duration_since(self.last) >= MEMORY
     }
 
+    fn is_free(&self, now: Instant, free: u32) -> bool {
+        self.count < free || self.is_forgotten(now)
+    }
+
     fn waits(&self, now: Instant, free: u32, wait_max: Duration) -> bool {
-        if self.count < free || self.is_forgotten(now) {
+        if self.is_free(now, free) {
             return false;
         }
         let doublings = (self.count - free).min(16);
@@ -244,6 +256,44 @@ mod tests {
             guesses.note_wrong(start + KNOWN_FOR, TLS, source(1), "desk");
         }
         assert!(guesses.keep_waiting(start + KNOWN_FOR, TLS, source(1), "desk"));
+    }
+
+    /// A phone that was registered, at an address where somebody has guessed so much that all wait.
+    fn known_among_guesses(now: Instant) -> Guesses {
+        let mut guesses = Guesses::default();
+        guesses.note_right(now, TLS, source(1), "desk");
+        for number in 0..FREE_TRIES_OF_SOURCE {
+            guesses.note_wrong(now, TLS, source(1), &number.to_string());
+        }
+        guesses
+    }
+
+    #[test]
+    fn a01_what_a_known_id_is_let_try_while_its_source_waits_prolongs_that_wait_for_nobody() {
+        let now = Instant::now();
+        let mut guesses = known_among_guesses(now);
+        let almost = now + FIRST_WAIT - Duration::from_millis(1);
+        for _ in 1..FREE_TRIES {
+            assert!(!guesses.keep_waiting(almost, TLS, source(1), "desk"));
+            assert!(!guesses.note_wrong(almost, TLS, source(1), "desk"));
+        }
+        assert!(guesses.keep_waiting(almost, TLS, source(1), "new"));
+        assert!(!guesses.keep_waiting(now + FIRST_WAIT, TLS, source(1), "new"));
+    }
+
+    #[test]
+    fn a01_a_known_id_with_more_wrong_answers_than_are_free_waits_with_its_source_as_well() {
+        let start = Instant::now();
+        let mut guesses = known_among_guesses(start);
+        for _ in 0..FREE_TRIES {
+            guesses.note_wrong(start, TLS, source(1), "desk");
+        }
+        // The source waits for 2 s from then on, and the id alone for 1 s from the start.
+        let now = start + FIRST_WAIT;
+        guesses.note_wrong(now, TLS, source(1), "hall");
+        assert!(guesses.keep_waiting(now, TLS, source(1), "desk"));
+        guesses.note_right(now, TLS, source(1), "desk");
+        assert!(!guesses.keep_waiting(now, TLS, source(1), "desk"));
     }
 
     #[test]
