@@ -60,7 +60,8 @@ impl Scope<'_, '_> {
         now: Timestamp,
     ) -> Result<Repeat, StoreError> {
         self.transaction.forget_overdue_repeats(now).await?;
-        let request = self.transaction.sealer().fingerprint(request);
+        let plain = request;
+        let request = self.transaction.sealer().fingerprint(plain);
         let request = request.ok_or(StoreError::WrongKey)?;
         let values = [
             self.id(),
@@ -74,7 +75,7 @@ impl Scope<'_, '_> {
                    SELECT id, $3, $4, $5, 0 FROM api_client WHERE account = $1 AND id = $2 \
                    ON CONFLICT (client, key) DO NOTHING";
         if self.transaction.execute(sql, &values).await? == 0 {
-            return self.known_repeat(client, key, request).await;
+            return self.known_repeat(client, key, [request, plain]).await;
         }
         let sql = "DELETE FROM api_repeat WHERE client = $1 AND key <> $2 AND key NOT IN \
                    (SELECT key FROM api_repeat WHERE client = $1 AND key <> $2 ORDER BY at DESC, key LIMIT $3)";
@@ -84,11 +85,13 @@ impl Scope<'_, '_> {
         Ok(Repeat::First)
     }
 
+    /// What is known of a request, by its digest as it is kept now, or by the plain one that earlier versions kept: a program that
+    /// repeats a request across an upgrade gets its answer, and does nothing twice.
     async fn known_repeat(
         &mut self,
         client: &ApiClientId,
         key: TokenHash,
-        request: TokenHash,
+        requests: [TokenHash; 2],
     ) -> Result<Repeat, StoreError> {
         let values = [self.id(), client.as_str().into(), hash(key)];
         let sql = "SELECT request, status, answer FROM api_repeat JOIN api_client ON api_client.id = client \
@@ -96,7 +99,7 @@ impl Scope<'_, '_> {
         let row = self.transaction.row(sql, &values).await?;
         let row = row.ok_or(StoreError::Missing { what: "API client" })?;
         let mut columns = Columns::of(TABLE, row);
-        if columns.hash()? != request {
+        if !requests.contains(&columns.hash()?) {
             return Ok(Repeat::Other);
         }
         let status: u16 = columns.number()?;

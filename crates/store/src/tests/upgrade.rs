@@ -214,8 +214,10 @@ async fn what_guards_accounts_and_devices_is_there_after_the_upgrade() {
         let (key, request) = (TokenHash([15; 32]), TokenHash([16; 32]));
         let repeat = scope.begin_repeatable(&client, key, request, NOW).await.unwrap();
         match repeat {
-            // Its fingerprint was made without the store's key: it is not done again.
-            Repeat::Other if version >= 17 => {}
+            // Also where its digest was kept as it is.
+            Repeat::Answered { status: 201, body } if version >= 17 => {
+                assert!(body.matches("{\"id\":\"1\"}"));
+            }
             Repeat::First if version < 17 => {}
             other => panic!("{version}: {other:?}"),
         }
