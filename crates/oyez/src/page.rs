@@ -67,7 +67,12 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         bind: target.bind,
     };
     let progress = Progress::new(arguments.json);
+    let seconds = sound.seconds();
     let call = speak(setup, sound, &progress).await?;
+    let cut = cut_short(&call, seconds, arguments.pin_after.is_some());
+    if let (Some(cut), None) = (&cut, &lines) {
+        return Err(Failure::Failed(anyhow!("{cut}")));
+    }
     let report = match &mut lines {
         Some(lines) => Some(
             timeout(REPORT_MAX, report_on(lines, &call, &arguments.extension, &talker))
@@ -77,7 +82,24 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         None => None,
     };
     progress.clear();
-    tell(report.as_ref(), &call, &arguments)
+    tell(report.as_ref(), &call, &arguments)?;
+    cut.map_or(Ok(()), |cut| Err(Failure::Failed(anyhow!(cut))))
+}
+
+/// Says that a page was not spoken to its end, where the server has hung up before.
+fn cut_short(call: &CallOutcome, seconds: f64, has_unasked_pin: bool) -> Option<String> {
+    let sent = Duration::from_millis(call.sent_ms).as_secs_f64();
+    if !call.by_peer || sent >= seconds {
+        return None;
+    }
+    let hint = if has_unasked_pin {
+        "; the PIN that was keyed in may be wrong"
+    } else {
+        ""
+    };
+    Some(format!(
+        "the server hung up after {sent:.1} of {seconds:.1} s{hint}"
+    ))
 }
 
 /// Prints the report; without one, that nobody can say who heard the page.
@@ -285,6 +307,24 @@ mod tests {
             let said = text(&report(&[refused(why)]));
             assert!(said.contains(told), "{said}");
         }
+    }
+
+    #[test]
+    fn a_page_that_the_server_ends_before_its_last_sound_has_failed_and_an_unasked_pin_may_be_why() {
+        let call = |sent_ms, by_peer| CallOutcome {
+            began: std::time::Instant::now(),
+            answered: std::time::Instant::now(),
+            sent_ms,
+            by_peer,
+            page: None,
+        };
+        assert_eq!(cut_short(&call(2_000, false), 4.0, true), None);
+        assert_eq!(cut_short(&call(4_000, true), 4.0, true), None);
+        let cut = cut_short(&call(3_999, true), 4.0, false);
+        assert_eq!(cut.as_deref(), Some("the server hung up after 4.0 of 4.0 s"));
+        let cut = cut_short(&call(2_000, true), 4.0, true);
+        let right = "the server hung up after 2.0 of 4.0 s; the PIN that was keyed in may be wrong";
+        assert_eq!(cut.as_deref(), Some(right));
     }
 
     #[test]
