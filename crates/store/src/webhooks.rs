@@ -74,25 +74,32 @@ pub struct WebhookAttempt {
     pub not_before: Timestamp,
     /// Why nothing more is sent to the receiver, if that is so.
     pub stops: Option<String>,
+    /// Until when its other alerts rest as well.
+    pub alerts_rest: Option<Timestamp>,
 }
 
 impl Transaction<'_> {
-    /// Lists the receivers that have something to be sent, each with what comes first: of its alerts the one that may be tried
-    /// first, so that none waits for another; else the oldest message.
+    /// Lists the receivers that have something to be sent, each with what comes first: of its alerts that may be tried the one that
+    /// waits longest, so that none waits for another; else the oldest other message. Where none of these may be tried, the one that
+    /// may be first.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn webhook_turns(&mut self) -> Result<Vec<WebhookTurn>, StoreError> {
+    pub async fn webhook_turns(&mut self, now: Timestamp) -> Result<Vec<WebhookTurn>, StoreError> {
         let sql = "SELECT webhook.account, webhook.id, webhook.failures, webhook.state, \
                    COALESCE(one.id, 0), COALESCE(one.tries, 0), COALESCE(one.not_before, 0), \
                    CASE WHEN one.event = $1 THEN 1 ELSE 0 END \
-                   FROM webhook LEFT JOIN webhook_delivery AS one ON one.id = COALESCE(\
-                   (SELECT id FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting' AND event = $1 \
-                   ORDER BY not_before, id LIMIT 1), \
-                   (SELECT MIN(id) FROM webhook_delivery WHERE webhook = webhook.id AND state = 'waiting')) \
+                   FROM webhook \
+                   LEFT JOIN webhook_delivery AS alert ON alert.id = (SELECT id FROM webhook_delivery \
+                   WHERE webhook = webhook.id AND state = 'waiting' AND event = $1 ORDER BY not_before, id LIMIT 1) \
+                   LEFT JOIN webhook_delivery AS other ON other.id = (SELECT MIN(id) FROM webhook_delivery \
+                   WHERE webhook = webhook.id AND state = 'waiting' AND event <> $1) \
+                   LEFT JOIN webhook_delivery AS one ON one.id = CASE WHEN alert.not_before <= $2 THEN alert.id \
+                   WHEN other.not_before <= $2 THEN other.id WHEN alert.not_before <= other.not_before THEN alert.id \
+                   ELSE COALESCE(other.id, alert.id) END \
                    WHERE webhook.state IN ('checking', 'rechecking') OR (webhook.state = 'active' AND one.id IS NOT NULL)";
-        let rows = self.rows(sql, &[URGENT.as_str().into()]).await?;
+        let rows = self.rows(sql, &[URGENT.as_str().into(), moment(now)]).await?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of(TABLE, row);
@@ -414,6 +421,12 @@ impl Scope<'_, '_> {
         let values = [self.id(), id.as_str().into(), is_delivered.into()];
         let sql = "UPDATE webhook SET failures = CASE WHEN $3 = 1 THEN 0 ELSE failures + 1 END WHERE account = $1 AND id = $2";
         self.transaction.execute(sql, &values).await?;
+        if let Some(until) = attempt.alerts_rest {
+            let values = [id.as_str().into(), URGENT.as_str().into(), moment(until)];
+            let sql = "UPDATE webhook_delivery SET not_before = $3 \
+                       WHERE webhook = $1 AND state = 'waiting' AND event = $2 AND not_before < $3";
+            self.transaction.execute(sql, &values).await?;
+        }
         if let Some(because) = &attempt.stops {
             let values = [self.id(), id.as_str().into(), short(because)];
             let sql = "UPDATE webhook SET state = 'stopped', because = $3 WHERE account = $1 AND id = $2 AND state = 'active'";

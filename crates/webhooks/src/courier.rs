@@ -4,7 +4,7 @@
 //! and a receiver that is slow or away holds up nobody else. A message that fails is tried again by the [`RetryPlan`], then given up,
 //! and the next one follows. One that the receiver can never take is given up at once, and a receiver that is no more is sent nothing.
 //! What is more urgent may come first at any time between two tries; alerts wait for nothing else, and for each other only while one is
-//! under way.
+//! under way, or while their receiver has asked for time at one of them: then they rest together, and none of them has been tried by it.
 //!
 //! ```text
 //!             handle_first(message)          handle_timeout
@@ -88,12 +88,16 @@ impl RetryPlan {
 
     /// What follows the try of a message that was tried `tries` times before, at a receiver that has failed `failures` times in a row
     /// before.
-    fn after(&self, outcome: &Outcome, head: Head, now: Timestamp) -> (Next, bool) {
+    fn after(&self, outcome: &Outcome, head: Head, now: Timestamp) -> After {
         let Outcome::Failed {
             status, retry_after, ..
         } = outcome
         else {
-            return (Next::Done, false);
+            return After {
+                next: Next::Done,
+                stops: false,
+                alerts_rest: None,
+            };
         };
         let is_gone = *status == Some(GONE);
         let before = usize::try_from(head.tries).unwrap_or(usize::MAX);
@@ -112,7 +116,11 @@ impl RetryPlan {
         };
         // Alerts do not wait for each other, so many that fail in one moment say little of their receiver.
         let is_too_often = !head.is_urgent && head.failures.saturating_add(1) >= self.failures_max;
-        (next, is_gone || is_too_often)
+        After {
+            next,
+            stops: is_gone || is_too_often,
+            alerts_rest: retry_after.filter(|_| head.is_urgent).map(|_| later(now, asked)),
+        }
     }
 
     fn longest(&self) -> Duration {
@@ -133,6 +141,13 @@ impl Default for RetryPlan {
             failures_max: 30,
         }
     }
+}
+
+/// What follows a try.
+struct After {
+    next: Next,
+    stops: bool,
+    alerts_rest: Option<Timestamp>,
 }
 
 /// The status by which a receiver says that it is no more (RFC 9110 §15.5.11).
@@ -236,6 +251,8 @@ pub enum Output {
         next: Next,
         /// The receiver is sent no more until somebody has looked.
         stops: bool,
+        /// Until when the receiver's other alerts rest as well, because it asks for time at this one.
+        alerts_rest: Option<Timestamp>,
     },
 }
 
@@ -269,18 +286,35 @@ impl Courier {
     /// Takes what comes first for each receiver; those that are not among them have nothing to do. What is under way goes on, and is
     /// settled when it ends.
     pub fn handle_first(&mut self, first: impl IntoIterator<Item = (WebhookId, Wanted)>, now: Timestamp) {
-        self.line_by_webhook
-            .retain(|_, line| matches!(line, Line::UnderWay(_)));
+        let mut before = std::mem::take(&mut self.line_by_webhook);
         for (webhook, wanted) in first {
-            let at = match wanted {
-                Wanted::Question => now,
-                Wanted::Message(head) => self.plan.bounded(head.not_before, now),
+            let line = match before.remove(&webhook) {
+                Some(Line::UnderWay(trying)) => Line::UnderWay(trying),
+                known => Line::Due {
+                    wanted,
+                    at: self.due_at(known, wanted, now),
+                },
             };
-            self.line_by_webhook
-                .entry(webhook)
-                .or_insert(Line::Due { wanted, at });
+            self.line_by_webhook.insert(webhook, line);
         }
+        before.retain(|_, line| matches!(line, Line::UnderWay(_)));
+        self.line_by_webhook.append(&mut before);
         self.handle_timeout(now);
+    }
+
+    /// When something is due. What was due at a moment before stays so: the bound of a message does not go on with the clock.
+    fn due_at(&self, known: Option<Line>, wanted: Wanted, now: Timestamp) -> Timestamp {
+        let Wanted::Message(head) = wanted else {
+            return now;
+        };
+        let at = self.plan.bounded(head.not_before, now);
+        match known {
+            Some(Line::Due {
+                wanted: Wanted::Message(before),
+                at: before_at,
+            }) if (before.number, before.not_before) == (head.number, head.not_before) => at.min(before_at),
+            _ => at,
+        }
     }
 
     /// Starts what is due, those that have waited longest first, as far as there is room.
@@ -316,13 +350,18 @@ impl Courier {
         self.outputs.push_back(match wanted {
             Wanted::Question => Output::Proved { webhook, outcome },
             Wanted::Message(head) => {
-                let (next, stops) = self.plan.after(&outcome, head, now);
+                let After {
+                    next,
+                    stops,
+                    alerts_rest,
+                } = self.plan.after(&outcome, head, now);
                 Output::Settled {
                     webhook,
                     number: head.number,
                     outcome,
                     next,
                     stops,
+                    alerts_rest,
                 }
             }
         });

@@ -1,8 +1,8 @@
 //! The zone in the process of its service: how it is started, and what it is told and asked from then on.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use model::directory::{Epoch, Snapshot};
@@ -14,6 +14,7 @@ use sip::flow::Transport;
 use store::{Store, timestamp};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use zone::config::ZoneConfig;
 use zone::{RollCall, Zone};
 
@@ -28,6 +29,9 @@ use crate::failure::Failure;
 use crate::up::narrate;
 use crate::zone_command;
 
+/// How long it is waited at the end for a database that does not take the last reports of pages.
+const KEEPING_MAX: Duration = Duration::from_secs(5);
+
 /// A zone in the process of its service.
 pub(super) struct OwnZone {
     pub(super) zone: Zone,
@@ -38,6 +42,8 @@ pub(super) struct OwnZone {
     /// What it was started with.
     told: Told,
     hearing: JoinHandle<()>,
+    /// Keeps what becomes of its pages.
+    keeping: OnceLock<JoinHandle<()>>,
     talkers: Vec<PortalTalker>,
     members_max: usize,
 }
@@ -78,6 +84,7 @@ impl OwnZone {
             epoch,
             told,
             hearing,
+            keeping: OnceLock::new(),
             talkers,
             members_max: zone_command::members_max(config),
         })
@@ -93,7 +100,8 @@ impl OwnZone {
         reader: Arc<DirectoryReader>,
         to_keep: Option<ToKeep>,
     ) {
-        tokio::spawn(webhooks::tell(told, Arc::clone(store), Arc::clone(registrations)));
+        let keeping = webhooks::tell(told, Arc::clone(store), Arc::clone(registrations));
+        self.keeping.get_or_init(|| tokio::spawn(keeping));
         tokio::spawn(guesses::watch(self.zone.subscribe(), Arc::clone(store)));
         let feed = DirectoryFeed::new(reader, self.members_max)
             .with_talkers(self.talkers.clone())
@@ -121,6 +129,11 @@ impl OwnZone {
         self.zone.stop().await;
         // The last pages are reported while the zone ends.
         let _is_told = self.hearing.await.is_ok();
+        if let Some(keeping) = self.keeping.into_inner()
+            && timeout(KEEPING_MAX, keeping).await.is_err()
+        {
+            tracing::error!("the database does not take the last reports of pages; they are lost");
+        }
     }
 }
 

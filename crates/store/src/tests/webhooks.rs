@@ -5,7 +5,7 @@ use model::inventory::{
 };
 
 use super::*;
-use crate::{WEBHOOK_LOG_MAX, WEBHOOK_QUEUE_MAX, WEBHOOKS_MAX, WebhookAttempt, WebhookTask};
+use crate::{Transaction, WEBHOOK_LOG_MAX, WEBHOOK_QUEUE_MAX, WEBHOOKS_MAX, WebhookAttempt, WebhookTask};
 
 fn webhook(number: u8) -> Webhook {
     Webhook {
@@ -44,6 +44,7 @@ fn attempt(state: DeliveryState) -> WebhookAttempt {
         state,
         not_before: NOW.after_seconds(10),
         stops: None,
+        alerts_rest: None,
     }
 }
 
@@ -76,7 +77,7 @@ async fn a_message_waits_for_all_who_want_it_across_a_restart_and_passwords_only
 
     let store = folder.open().await.unwrap();
     let mut reading = store.read().await.unwrap();
-    let turns = reading.webhook_turns().await.unwrap();
+    let turns = reading.webhook_turns(NOW).await.unwrap();
     assert_eq!(turns.len(), 2);
     let mut scope = reading.account(&id("one"));
     assert_eq!(
@@ -108,7 +109,7 @@ async fn what_became_of_a_message_is_kept_without_what_it_said() {
         .await
         .unwrap();
 
-    let turn = writing.webhook_turns().await.unwrap().remove(0);
+    let turn = writing.webhook_turns(NOW).await.unwrap().remove(0);
     let again = WebhookTask::Message {
         number,
         tries: 1,
@@ -137,11 +138,11 @@ async fn what_became_of_a_message_is_kept_without_what_it_said() {
     // It is kept for whoever was stopped, and sent once that has been looked at.
     let next = message(WebhookEvent::PageEnded, 2);
     scope.queue_webhook_message(&next).await.unwrap();
-    assert!(writing.webhook_turns().await.unwrap().is_empty());
+    assert!(writing.webhook_turns(NOW).await.unwrap().is_empty());
     let mut scope = writing.account(&id("one"));
     scope.ask_webhook(&hook).await.unwrap();
     assert_eq!(
-        writing.webhook_turns().await.unwrap()[0].task,
+        writing.webhook_turns(NOW).await.unwrap()[0].task,
         WebhookTask::Question
     );
     let mut scope = writing.account(&id("one"));
@@ -157,7 +158,7 @@ async fn what_became_of_a_message_is_kept_without_what_it_said() {
     scope.ask_webhook(&hook).await.unwrap();
     scope.prove_webhook(&hook, &secret(), None).await.unwrap();
     assert_eq!(scope.webhook(&hook).await.unwrap().unwrap().failures, 0);
-    assert_eq!(writing.webhook_turns().await.unwrap().len(), 1);
+    assert_eq!(writing.webhook_turns(NOW).await.unwrap().len(), 1);
     let mut scope = writing.account(&id("one"));
     assert!(scope.remove_webhook(&hook).await.unwrap().is_some());
     assert!(scope.webhook_deliveries(&hook, 9).await.unwrap().is_empty());
@@ -227,7 +228,7 @@ async fn an_alert_is_sent_before_what_has_waited_longer() {
         scope.queue_webhook_test(&hook, &one).await.unwrap();
     }
     let mut sent = Vec::new();
-    while let Some(turn) = writing.webhook_turns().await.unwrap().pop() {
+    while let Some(turn) = writing.webhook_turns(NOW).await.unwrap().pop() {
         let WebhookTask::Message { number, .. } = turn.task else {
             panic!("{turn:?}");
         };
@@ -253,7 +254,7 @@ async fn an_alert_waits_for_no_other_that_is_to_be_tried_again() {
     }
     let mut tried = Vec::new();
     for wait in [20, 10, 30, 5] {
-        let turn = writing.webhook_turns().await.unwrap().remove(0);
+        let turn = writing.webhook_turns(NOW).await.unwrap().remove(0);
         let WebhookTask::Message {
             number,
             is_urgent: true,
@@ -272,6 +273,83 @@ async fn an_alert_waits_for_no_other_that_is_to_be_tried_again() {
         scope.settle_webhook_message(&hook, number, &again).await.unwrap();
     }
     assert_eq!(tried, ["event 1", "event 2", "event 3", "event 2"]);
+}
+
+/// What is tried at a moment, or when something may be.
+async fn turn(writing: &mut Transaction<'_>, now: Timestamp) -> (i64, u32, Timestamp) {
+    let turn = writing.webhook_turns(now).await.unwrap().remove(0);
+    match turn.task {
+        WebhookTask::Message {
+            number,
+            tries,
+            not_before,
+            ..
+        } => (number, tries, not_before),
+        WebhookTask::Question => panic!("{turn:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_alert_that_is_to_be_tried_again_holds_up_no_other_message_and_whichever_may_be_first_comes_next()
+{
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    for (number, event) in [
+        (1, WebhookEvent::EmergencyAlert),
+        (2, WebhookEvent::Test),
+        (3, WebhookEvent::Test),
+    ] {
+        let one = message(event, number);
+        scope.queue_webhook_test(&hook, &one).await.unwrap();
+    }
+    let deliveries = scope.webhook_deliveries(&hook, 9).await.unwrap();
+    let [younger, oldest, alert] = [0, 1, 2].map(|place: usize| deliveries[place].number);
+    let again = attempt(DeliveryState::Waiting);
+    let later = again.not_before;
+    scope.settle_webhook_message(&hook, alert, &again).await.unwrap();
+    assert_eq!(turn(&mut writing, NOW).await.0, oldest);
+    assert_eq!(turn(&mut writing, Timestamp(later.0 - 1)).await.0, oldest);
+    assert_eq!(turn(&mut writing, later).await.0, alert);
+    for (wait, first) in [(9, oldest), (11, alert)] {
+        let again = WebhookAttempt {
+            not_before: NOW.after_seconds(wait),
+            ..attempt(DeliveryState::Waiting)
+        };
+        let mut scope = writing.account(&id("one"));
+        scope.settle_webhook_message(&hook, oldest, &again).await.unwrap();
+        assert_eq!(turn(&mut writing, NOW).await.0, first, "{wait}");
+    }
+    assert!(younger > oldest, "those behind it wait");
+}
+
+#[tokio::test]
+async fn alerts_of_a_receiver_that_asks_for_time_rest_together_and_no_try_is_counted_for_the_others() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let hook = webhook(1).id;
+    let mut scope = writing.account(&id("one"));
+    scope.add_webhook(&webhook(1)).await.unwrap();
+    for number in 1..=2 {
+        let alert = message(WebhookEvent::EmergencyAlert, number);
+        scope.queue_webhook_test(&hook, &alert).await.unwrap();
+    }
+    let (first, ..) = turn(&mut writing, NOW).await;
+    let rest = NOW.after_seconds(9);
+    let limited = WebhookAttempt {
+        alerts_rest: Some(rest),
+        ..attempt(DeliveryState::Waiting)
+    };
+    let mut scope = writing.account(&id("one"));
+    scope
+        .settle_webhook_message(&hook, first, &limited)
+        .await
+        .unwrap();
+    let (next, tries, not_before) = turn(&mut writing, NOW).await;
+    assert_ne!(next, first, "it has a wait of its own, which is longer");
+    assert_eq!((tries, not_before), (0, rest));
 }
 
 #[tokio::test]

@@ -328,6 +328,49 @@ fn a_clock_that_was_set_back_puts_no_message_off_for_longer_than_the_longest_wai
     };
     courier.handle_first([(webhook(1), Wanted::Message(head))], NOW);
     assert_eq!(courier.next_timeout(), Some(NOW.after_seconds(5_400)));
+    courier.handle_first([(webhook(1), Wanted::Message(head))], NOW.after_seconds(5_399));
+    assert_eq!(courier.poll_output(), None);
+    assert_eq!(courier.next_timeout(), Some(NOW.after_seconds(5_400)));
+    courier.handle_first([(webhook(1), Wanted::Message(head))], NOW.after_seconds(5_400));
+    assert!(matches!(
+        courier.poll_output(),
+        Some(Output::Send { number: 1, .. })
+    ));
+}
+
+#[test]
+fn alerts_rest_together_as_long_as_their_receiver_asks_at_one_of_them_and_nothing_else_does() {
+    let rest_max = RetryPlan::ALERT_REST_MAX;
+    let second = Duration::from_secs(1);
+    for (is_urgent, asked, rest) in [
+        (true, None, None),
+        (true, Some(second), Some(second)),
+        (true, Some(rest_max), Some(rest_max)),
+        (true, Some(rest_max + second), Some(rest_max)),
+        (false, Some(second), None),
+    ] {
+        let mut courier = Courier::new(RetryPlan::default());
+        let head = Head {
+            number: 1,
+            tries: 0,
+            failures: 0,
+            not_before: NOW,
+            is_urgent,
+        };
+        courier.handle_first([(webhook(1), Wanted::Message(head))], NOW);
+        courier.poll_output();
+        let limited = Outcome::Failed {
+            status: Some(429),
+            cause: String::new(),
+            retry_after: asked,
+        };
+        courier.handle_answer(&webhook(1), limited, NOW);
+        let Some(Output::Settled { alerts_rest, .. }) = courier.poll_output() else {
+            panic!("it is not settled");
+        };
+        let right = rest.map(|rest| NOW.after_seconds(rest.as_secs()));
+        assert_eq!(alerts_rest, right, "{is_urgent} {asked:?}");
+    }
 }
 
 #[test]

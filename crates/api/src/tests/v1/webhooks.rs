@@ -111,6 +111,7 @@ async fn what_became_of_messages_is_told() {
         state: DeliveryState::Waiting,
         not_before: Timestamp(11_000),
         stops: None,
+        alerts_rest: None,
     };
     scope
         .settle_webhook_message(&parsed, number, &attempt)

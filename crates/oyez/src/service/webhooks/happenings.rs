@@ -70,10 +70,7 @@ pub(in super::super) async fn tell_of(
     registrations: &Registrations,
 ) {
     while let Err(error) = keep(event, at, store, registrations).await {
-        let is_lasting = matches!(
-            error,
-            StoreError::Damaged { .. } | StoreError::Missing { .. } | StoreError::WrongKey
-        );
+        let is_lasting = is_lasting(&error);
         let error = device::sentence(&error);
         tracing::error!(%error, "what has happened in a zone cannot be kept");
         if is_lasting {
@@ -81,6 +78,14 @@ pub(in super::super) async fn tell_of(
         }
         sleep(RETRY_AFTER).await;
     }
+}
+
+/// Says whether it is the same however often it is tried.
+const fn is_lasting(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Damaged { .. } | StoreError::Missing { .. } | StoreError::WrongKey
+    )
 }
 
 async fn keep(
@@ -147,7 +152,16 @@ async fn keep_report(
             at,
             id: event_id(WebhookEvent::PageEnded, &report.page),
         };
-        scope.queue_webhook_message(&frame.page_ended(report)).await?;
+        match scope.queue_webhook_message(&frame.page_ended(report)).await {
+            // The report is kept, though nobody is told of it.
+            Err(error) if is_lasting(&error) => {
+                let error = device::sentence(&error);
+                tracing::error!(%error, "webhooks are not told of a page that has ended");
+            }
+            queued => {
+                queued?;
+            }
+        }
     }
     writing.commit().await
 }

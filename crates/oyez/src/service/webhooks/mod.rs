@@ -153,7 +153,7 @@ impl Delivering {
     /// Does what is to be done, then looks for more.
     async fn work(&mut self) -> Result<(), StoreError> {
         self.carry_out().await?;
-        let turns = self.store.read().await?.webhook_turns().await?;
+        let turns = self.store.read().await?.webhook_turns(now()).await?;
         let courier = &self.courier;
         self.account_by_webhook
             .retain(|webhook, _| courier.is_under_way(webhook));
@@ -204,8 +204,12 @@ impl Delivering {
                 outcome,
                 next,
                 stops,
+                alerts_rest,
             } => {
-                let attempt = attempt(outcome, *next, *stops);
+                let attempt = WebhookAttempt {
+                    alerts_rest: *alerts_rest,
+                    ..attempt(outcome, *next, *stops)
+                };
                 self.keep(webhook, *number, &attempt).await
             }
         }
@@ -396,6 +400,7 @@ fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
         state,
         not_before,
         stops,
+        alerts_rest: None,
     }
 }
 
@@ -427,6 +432,7 @@ mod tests {
         let account: AccountId = "acme".parse().unwrap();
         let mut hook = happenings::tests::receiver(1);
         hook.state = WebhookState::Checking;
+        hook.url = "https://127.0.0.1:9/".parse().unwrap();
         let mut writing = delivering.store.write().await.unwrap();
         writing.add_account(&happenings::tests::account()).await.unwrap();
         writing.account(&account).add_webhook(&hook).await.unwrap();

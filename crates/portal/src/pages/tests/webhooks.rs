@@ -65,6 +65,7 @@ async fn a_webhook_is_added_with_a_secret_that_is_shown_once_validated_tested_an
         state: DeliveryState::Waiting,
         not_before: now().after_seconds(10),
         stops: None,
+        alerts_rest: None,
     };
     scope
         .settle_webhook_message(&hook.id, number, &failed)
