@@ -479,6 +479,7 @@ fn the_status_of_an_endpoint_is_documented() {
 fn the_events_of_a_zone_are_documented() {
     let account = || "acme".parse().unwrap();
     let text = |text: &str| text.to_owned();
+    let from = "192.0.2.1".parse().unwrap();
     let events = one_of_each![
         ZoneEvent::Registered { .. } => ZoneEvent::Registered {
             account: account(),
@@ -495,10 +496,7 @@ fn the_events_of_a_zone_are_documented() {
             from: text("192.0.2.1:5060"),
             why: RegistrationRefusal::OtherUser,
         },
-        ZoneEvent::HandshakeFailed { .. } => ZoneEvent::HandshakeFailed {
-            from: "192.0.2.1".parse().unwrap(),
-            why: HandshakeFailure::CertificateRefused,
-        },
+        ZoneEvent::HandshakeFailed { .. } => ZoneEvent::HandshakeFailed { from, why: HandshakeFailure::TlsTooOld },
         ZoneEvent::CallRefused { .. } => ZoneEvent::CallRefused {
             account: account(),
             caller: "desk".parse().unwrap(),
@@ -556,12 +554,8 @@ fn the_events_of_a_zone_are_documented() {
         HandshakeFailure::TlsTooOld => HandshakeFailure::TlsTooOld,
         HandshakeFailure::CertificateRefused => HandshakeFailure::CertificateRefused,
     ];
-    samples.extend(handshake_failures.into_iter().map(|why| {
-        json(ZoneEvent::HandshakeFailed {
-            from: "192.0.2.1".parse().unwrap(),
-            why,
-        })
-    }));
+    let failures = handshake_failures.into_iter();
+    samples.extend(failures.map(|why| json(ZoneEvent::HandshakeFailed { from, why })));
     let call_refusals = one_of_each![
         CallRefusal::UnknownExtension => CallRefusal::UnknownExtension,
         CallRefusal::NotPermitted => CallRefusal::NotPermitted,

@@ -25,6 +25,10 @@ pub fn drawn_password() -> Result<String, getrandom::Error> {
 
 /// The password of one of many that share a secret: whoever knows it learns neither the secret nor the password of another by it. It looks
 /// as one that was drawn, and is the same whenever it is made.
+///
+/// # Panics
+///
+/// Never: HMAC takes keys of any length.
 #[must_use]
 pub fn derived_password(secret: &str, of: &str) -> String {
     let mut made = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
