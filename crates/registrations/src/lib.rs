@@ -25,7 +25,7 @@ pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 
 /// Users whose last refusal is kept; past that the oldest goes: anybody can try under names that nobody has.
 pub const REFUSED_MAX: usize = 1_000;
-/// Handshakes with zones that failed of which the last is kept; past that the oldest goes: anybody can begin one.
+/// Addresses of which the last handshake with a zone that failed is kept, of each zone; past that the oldest goes: anybody can begin one.
 pub const HANDSHAKES_MAX: usize = 1_000;
 /// The name under which the zone of this process is kept; no other has an empty one.
 const OWN: &str = "";
@@ -109,8 +109,8 @@ struct Known {
     refused: BTreeMap<String, (Timestamp, Registration)>,
     /// Users of the directory whose last call found no media that both sides take, since they registered.
     without_media: BTreeMap<String, Timestamp>,
-    /// The last from an address at a zone.
-    failed_handshakes: BTreeMap<(IpAddr, String), (Timestamp, HandshakeFailure)>,
+    /// The last from an address, at each zone.
+    failed_handshakes_by_zone: BTreeMap<String, BTreeMap<IpAddr, (Timestamp, HandshakeFailure)>>,
     /// Counts connections of zones.
     connections: u64,
 }
@@ -124,7 +124,12 @@ impl Registrations {
 
     /// Takes an event of a zone elsewhere as [`Registrations::note`] does.
     pub fn note_at(&self, zone: &str, event: &ZoneEvent, now: Timestamp) {
-        self.change(|known| known.take(zone, event, now));
+        // Anybody can have a handshake fail: nobody is woken for it.
+        if let ZoneEvent::HandshakeFailed { .. } = event {
+            self.known().take(zone, event, now);
+        } else {
+            self.change(|known| known.take(zone, event, now));
+        }
     }
 
     /// Takes the whole of who is registered at the zone of this process, as it is after events of it were missed. Who is known to be
@@ -189,7 +194,7 @@ impl Registrations {
         self.change(|known| known.zone(zone).note_epoch(epoch, now));
     }
 
-    /// Tells when something has been noted, whatever it was.
+    /// Tells when something has been noted, whatever it was but a handshake that failed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -254,10 +259,10 @@ impl Registrations {
     #[must_use]
     pub fn failed_handshakes(&self, from: IpAddr) -> Vec<FailedHandshake> {
         let known = self.known();
-        let of_address = known.failed_handshakes.range((from, String::new())..);
-        of_address
-            .take_while(|((address, _), _)| *address == from)
-            .map(|((_, zone), (at, why))| FailedHandshake {
+        let zones = known.failed_handshakes_by_zone.iter();
+        zones
+            .filter_map(|(zone, failed)| Some((zone, failed.get(&from)?)))
+            .map(|(zone, (at, why))| FailedHandshake {
                 at: *at,
                 zone: known
                     .zone_by_name
@@ -316,9 +321,10 @@ impl Known {
                 self.refuse(user, now, Registration::Refused { at: now, from, why });
             }
             ZoneEvent::HandshakeFailed { from, why } => {
-                let key = (*from, zone.to_owned());
-                make_room(&mut self.failed_handshakes, &key, HANDSHAKES_MAX);
-                self.failed_handshakes.insert(key, (now, *why));
+                let failed = self.failed_handshakes_by_zone.entry(zone.to_owned());
+                let failed = failed.or_default();
+                make_room(failed, from, HANDSHAKES_MAX);
+                failed.insert(*from, (now, *why));
             }
             ZoneEvent::CallRefused {
                 caller,
@@ -522,15 +528,18 @@ mod tests {
             [kept(LATE, "campus", refused), kept(EARLY, "b", old)]
         );
         assert_eq!(registrations.failed_handshakes(address(1)), []);
-        for number in 1..HANDSHAKES_MAX - 1 {
+        let before = *registrations.changes().borrow();
+        for number in 1..HANDSHAKES_MAX {
             registrations.note(&failed(number, old), Timestamp(u64::MAX));
         }
         assert_eq!(registrations.failed_handshakes(address(0)).len(), 2);
         registrations.note(&failed(HANDSHAKES_MAX, old), Timestamp(u64::MAX));
         assert_eq!(
             registrations.failed_handshakes(address(0)),
-            [kept(LATE, "campus", refused)]
+            [kept(EARLY, "b", old)],
+            "one zone takes no room from another"
         );
+        assert_eq!(*registrations.changes().borrow(), before, "nobody is woken");
     }
 
     #[test]

@@ -156,6 +156,28 @@ impl Scope<'_, '_> {
         self.count(sql, &values).await
     }
 
+    /// Counts the hardware that has been here and was sent no password that is known, if another generation has one go that it may have.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_that_may_lose_password(&mut self) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM device WHERE account = $1 AND kind = $2 \
+                   AND EXISTS (SELECT 1 FROM attempt WHERE attempt.mac = device.mac AND proved = 1) \
+                   AND NOT EXISTS (SELECT 1 FROM given_password WHERE given_password.device = device.id) \
+                   AND EXISTS (SELECT 1 FROM device_secret WHERE device_secret.account = $1 AND generation <= \
+                   (SELECT MAX(generation) FROM device_secret WHERE account = $1) - $3 AND generation NOT IN \
+                   (SELECT generation FROM given_password JOIN device ON device.id = given_password.device \
+                   WHERE device.account = $1))";
+        let kept_besides_another = i64::from(DEVICE_SECRETS_KEPT.saturating_sub(1));
+        let values = [
+            self.id(),
+            DeviceType::Algo.as_str().into(),
+            kept_besides_another.into(),
+        ];
+        self.count(sql, &values).await
+    }
+
     fn opened(&self, row: Row) -> Result<DeviceSecret, StoreError> {
         let mut columns = Columns::of(TABLE, row);
         let (generation, made_at, is_for_all) = (columns.number()?, columns.moment()?, columns.truth()?);

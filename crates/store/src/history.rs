@@ -101,6 +101,17 @@ impl Transaction<'_> {
         self.listed(sql, &[]).await
     }
 
+    /// Says whether another device has proved to be at an address.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn is_seen_besides(&mut self, source: &str, mac: MacAddress) -> Result<bool, StoreError> {
+        let sql = "SELECT mac FROM attempt WHERE source = $1 AND proved = 1 AND mac <> $2 LIMIT 1";
+        let found = self.row(sql, &[source.into(), mac.compact().into()]).await?;
+        Ok(found.is_some())
+    }
+
     async fn listed(&mut self, sql: &'static str, values: Values<'_>) -> Result<Vec<Attempt>, StoreError> {
         let rows = self.rows(sql, values).await?;
         rows.into_iter()

@@ -1,22 +1,26 @@
 //! TLS handshakes that fail at the zone's port: which of them are told. Each is a device that shows nothing else, and anybody can make one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use model::status::{HandshakeFailure, ZoneEvent};
 use net::tls::TlsFailure;
+use sip::flow::Source;
 
 /// So long one address is told once, with one cause.
 const WHILE: Duration = Duration::from_secs(60);
 /// What is told in such a while: many sites of devices, and no flood.
 const TOLD_MAX: usize = 1_000;
+/// What is told of one source in such a while: one host with an IPv6 network of its own leaves the room to others.
+const TOLD_OF_SOURCE_MAX: usize = 16;
 
 /// What was told of late.
 #[derive(Debug, Default)]
 pub(crate) struct FailedHandshakes {
     since: Option<Instant>,
     told: BTreeSet<(IpAddr, HandshakeFailure)>,
+    told_by_source: BTreeMap<Source, usize>,
 }
 
 impl FailedHandshakes {
@@ -43,9 +47,13 @@ impl FailedHandshakes {
         if self.since.is_none_or(is_over) {
             self.since = Some(now);
             self.told.clear();
+            self.told_by_source.clear();
         }
         let from = from.to_canonical();
-        let is_told = self.told.len() < TOLD_MAX && self.told.insert((from, why));
+        let of_source = self.told_by_source.entry(Source::of(from)).or_default();
+        let has_room = *of_source < TOLD_OF_SOURCE_MAX && self.told.len() < TOLD_MAX;
+        let is_told = has_room && self.told.insert((from, why));
+        *of_source = of_source.saturating_add(usize::from(is_told));
         is_told.then_some(ZoneEvent::HandshakeFailed { from, why })
     }
 }
@@ -78,6 +86,19 @@ mod tests {
         assert!(told(soon, TlsFailure::Version).is_some());
         assert_eq!(told(soon, TlsFailure::NotTls), None);
         assert_eq!(told(WHILE, TlsFailure::ClientCertificate), Some(refused));
+    }
+
+    #[test]
+    fn so_many_are_told_of_one_network_in_a_while_and_no_room_is_taken_from_others() {
+        let (mut failed, start) = (FailedHandshakes::default(), Instant::now());
+        let network = u128::from_be_bytes([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let host = |number: usize| IpAddr::from((network + number as u128).to_be_bytes());
+        let mut is_told = |from| failed.note(start, from, &TlsFailure::Version).is_some();
+        for number in 0..TOLD_OF_SOURCE_MAX {
+            assert!(is_told(host(number)));
+        }
+        assert!(!is_told(host(TOLD_OF_SOURCE_MAX)));
+        assert!(is_told(address(7)));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Everything that a device is judged by, looked up.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use model::AccountId;
 use model::inventory::{
     Account, Attempt, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line, Standing,
-    check_place, firmware_in,
+    Timestamp, check_place, firmware_in,
 };
 use model::status::HandshakeFailure;
 use store::{Scope, StoreError, Transaction};
@@ -111,9 +111,14 @@ pub async fn examine(
             ))
         })
         .collect();
-    let at_zones = failures_at_zones(registrations, &addresses, &told);
+    let places = proved_places(&attempts, &slots);
+    let at_zones = failures_at_zones(registrations, &places, &told);
+    let at_zone = match at_zones.first() {
+        Some((address, failed)) if !reading.is_seen_besides(address, device.mac).await? => Some(failed.why),
+        Some(_) | None => None,
+    };
     let evidence = Evidence {
-        at_zone: at_zones.first().map(|(_, failed)| failed.why),
+        at_zone,
         lacks_media: !mute.is_empty(),
         attempts: &attempts,
         failures: if is_from_the_device { &failures } else { &[] },
@@ -244,17 +249,32 @@ fn since(registration: Registration, line: &FormerLine) -> Option<Registration> 
 fn addresses(attempts: &[Attempt], slots: &[(Line, Holder, Option<Registration>)]) -> BTreeSet<String> {
     let is_proved = attempts.iter().any(|attempt| attempt.proved);
     let tried = attempts.iter().filter(|attempt| attempt.proved || !is_proved);
-    let registered = slots.iter().filter_map(|(.., registration)| match registration {
+    tried
+        .map(|attempt| attempt.source.clone())
+        .chain(registered_from(slots))
+        .collect()
+}
+
+/// Where the users of the device register from.
+fn registered_from(slots: &[(Line, Holder, Option<Registration>)]) -> impl Iterator<Item = String> {
+    slots.iter().filter_map(|(.., registration)| match registration {
         Some(Registration::Registered { from, .. }) => {
             let from: SocketAddr = from.parse().ok()?;
             Some(from.ip().to_canonical().to_string())
         }
         Some(Registration::Gone { .. } | Registration::Refused { .. }) | None => None,
-    });
-    tried
-        .map(|attempt| attempt.source.clone())
-        .chain(registered)
-        .collect()
+    })
+}
+
+/// Where the device has shown to be last, and since when: what strangers try in its name says nothing of it.
+fn proved_places(
+    attempts: &[Attempt],
+    slots: &[(Line, Holder, Option<Registration>)],
+) -> BTreeMap<String, Timestamp> {
+    let proved = attempts.iter().find(|attempt| attempt.proved);
+    let proved = proved.map(|attempt| (attempt.source.clone(), attempt.at));
+    let registered = registered_from(slots).map(|address| (address, Timestamp(0)));
+    registered.chain(proved).collect()
 }
 
 /// Handshakes that failed, and whether they may be taken for the device's. A handshake tells no hardware address: of a device that
@@ -278,11 +298,11 @@ fn failures_of(
     (failures, is_from_the_device)
 }
 
-/// Handshakes with zones that failed from where the device is, the last first. What comes after them of its slots says more, and of one
-/// that is registered everywhere they are another's.
+/// Handshakes with zones that failed from where the device is, the last first. What comes after them of the device itself and of its slots
+/// says more, and of one that is registered everywhere they are another's.
 fn failures_at_zones<'a>(
     registrations: &Registrations,
-    addresses: &'a BTreeSet<String>,
+    places: &'a BTreeMap<String, Timestamp>,
     slots: &[Option<Registration>],
 ) -> Vec<(&'a str, FailedHandshake)> {
     let is_registered = |slot: &Option<Registration>| matches!(slot, Some(Registration::Registered { .. }));
@@ -294,12 +314,13 @@ fn failures_at_zones<'a>(
         Registration::Refused { at, .. } => *at,
     });
     let last = last.max();
-    let mut failed: Vec<_> = addresses
+    let mut failed: Vec<_> = places
         .iter()
-        .filter_map(|address| Some((address.as_str(), address.parse::<IpAddr>().ok()?)))
-        .flat_map(|(text, address)| {
+        .filter_map(|(text, since)| Some((text.as_str(), since, text.parse::<IpAddr>().ok()?)))
+        .flat_map(|(text, since, address)| {
             let failed = registrations.failed_handshakes(address).into_iter();
-            failed.map(move |failed| (text, failed))
+            let later = failed.filter(|failed| failed.at >= *since);
+            later.map(move |failed| (text, failed))
         })
         .filter(|(_, failed)| last.is_none_or(|last| failed.at >= last))
         .collect();
@@ -322,7 +343,7 @@ fn told_at_zone((address, failed): &(&str, FailedHandshake)) -> String {
 #[cfg(test)]
 mod tests {
     use model::directory::Epoch;
-    use model::inventory::{AttemptOutcome, Timestamp};
+    use model::inventory::AttemptOutcome;
     use model::status::ZoneEvent;
 
     use super::*;
@@ -348,16 +369,18 @@ mod tests {
         registrations.name_own("campus", Epoch(1), Timestamp(0));
         let (why, zone) = (HandshakeFailure::TlsTooOld, "campus".to_owned());
         let from = IpAddr::from([192, 0, 2, 7]);
-        registrations.note(&ZoneEvent::HandshakeFailed { from, why }, Timestamp(5));
-        let here = BTreeSet::from(["192.0.2.7".to_owned()]);
         let at = Timestamp(5);
+        registrations.note(&ZoneEvent::HandshakeFailed { from, why }, at);
+        let here = BTreeMap::from([("192.0.2.7".to_owned(), at)]);
         let expected = [("192.0.2.7", FailedHandshake { at, zone, why })];
+        let later = BTreeMap::from([("192.0.2.7".to_owned(), Timestamp(6))]);
         let gone = |since| Some(Registration::Gone { since });
         let count = |addresses, slots: &[_]| failures_at_zones(&registrations, addresses, slots).len();
 
         assert_eq!(failures_at_zones(&registrations, &here, &[None]), expected);
-        let elsewhere = BTreeSet::from(["192.0.2.8".to_owned()]);
+        let elsewhere = BTreeMap::from([("192.0.2.8".to_owned(), at)]);
         assert_eq!(count(&elsewhere, &[None]), 0);
+        assert_eq!(count(&later, &[None]), 0, "it was here since");
         assert_eq!(count(&here, &[None, gone(at)]), 1);
         assert_eq!(count(&here, &[None, gone(Timestamp(6))]), 0);
         let registered = Some(Registration::Registered {
@@ -370,6 +393,25 @@ mod tests {
         });
         assert_eq!(count(&here, &[registered.clone(), None]), 1);
         assert_eq!(count(&here, &[registered]), 0);
+    }
+
+    #[test]
+    fn a_device_is_where_it_proved_to_be_last_and_not_where_strangers_tried_in_its_name() {
+        for (tries, expected) in [
+            (vec![(3, "192.0.2.3", false)], vec![]),
+            (
+                vec![
+                    (3, "192.0.2.3", false),
+                    (2, "192.0.2.2", true),
+                    (1, "192.0.2.1", true),
+                ],
+                vec![("192.0.2.2".to_owned(), Timestamp(2))],
+            ),
+        ] {
+            let tries: Vec<Attempt> = tries.into_iter().map(attempt).collect();
+            let places: Vec<_> = proved_places(&tries, &[]).into_iter().collect();
+            assert_eq!(places, expected);
+        }
     }
 
     #[test]

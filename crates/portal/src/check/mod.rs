@@ -69,9 +69,9 @@ pub enum Verdict {
     FetchedAndRefused,
     /// It has its configuration, and has not tried to register.
     FetchedNotRegistered,
-    /// It has its configuration, and breaks off at the certificate of a zone.
+    /// It breaks off at the certificate of a zone.
     ZoneUntrusted,
-    /// It has its configuration, and speaks no version of TLS that a zone speaks.
+    /// It speaks no version of TLS that a zone speaks.
     ZoneTlsTooOld,
     /// A generic device was refused.
     Refused,
@@ -94,7 +94,7 @@ pub struct Evidence<'a> {
     pub model: Option<&'a DeviceModel>,
     /// Some of its extensions stand where it has no slot for them.
     pub has_misplaced: bool,
-    /// How the last TLS handshake with a zone failed from where it is, if that was after all that is known of its slots.
+    /// How the last TLS handshake with a zone failed from where it alone is, if that was after all else that is known of it.
     pub at_zone: Option<HandshakeFailure>,
     /// Since one of its slots registered, a call of it found no media that both sides take.
     pub lacks_media: bool,
@@ -155,17 +155,15 @@ pub fn verdict(device: &Device, evidence: Evidence<'_>) -> Verdict {
     let is_refused = slots
         .iter()
         .any(|slot| matches!(slot, Some(Registration::Refused { .. })));
-    match (registered, is_refused, is_provisioned) {
+    match (evidence.at_zone, is_refused, is_provisioned) {
         _ if slots.is_empty() => Verdict::NoExtension,
-        (1.., _, _) => Verdict::PartlyRegistered,
-        (0, true, true) => Verdict::FetchedAndRefused,
-        (0, true, false) => Verdict::Refused,
-        (0, false, _) => match (evidence.at_zone, is_provisioned) {
-            (Some(HandshakeFailure::CertificateRefused), _) => Verdict::ZoneUntrusted,
-            (Some(HandshakeFailure::TlsTooOld), _) => Verdict::ZoneTlsTooOld,
-            (None, true) => Verdict::FetchedNotRegistered,
-            (None, false) => Verdict::NotRegistered,
-        },
+        _ if registered > 0 => Verdict::PartlyRegistered,
+        (Some(HandshakeFailure::CertificateRefused), ..) => Verdict::ZoneUntrusted,
+        (Some(HandshakeFailure::TlsTooOld), ..) => Verdict::ZoneTlsTooOld,
+        (None, true, true) => Verdict::FetchedAndRefused,
+        (None, true, false) => Verdict::Refused,
+        (None, false, true) => Verdict::FetchedNotRegistered,
+        (None, false, false) => Verdict::NotRegistered,
     }
 }
 
@@ -353,7 +351,7 @@ impl Verdict {
             Self::ZoneUntrusted => {
                 "From the device's address somebody ends the connection when it sees the certificate of a zone: see below which. Install the \
                  certificate of the authority that has signed it on the device, and see that the outbound proxy stands there by a name that \
-                 the certificate has."
+                 the certificate has, and that its clock is right."
             }
             Self::ZoneTlsTooOld => {
                 "From the device's address somebody offers a zone no version of TLS that is spoken there: 1.2 at least. Update the device's \
@@ -501,7 +499,8 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_that_failed_at_a_zone_is_the_verdict_where_a_device_has_its_file_and_was_not_refused() {
+    fn a_handshake_that_failed_at_a_zone_is_the_verdict_where_a_device_has_its_file_and_says_more_than_a_refusal()
+     {
         let served = [attempt(AttemptOutcome::Served)];
         let expired = [attempt(AttemptOutcome::Expired)];
         for (why, expected) in [
@@ -510,7 +509,7 @@ mod tests {
         ] {
             for (attempts, slots, expected) in [
                 (&served, [None, None], expected),
-                (&served, [None, refused()], Verdict::FetchedAndRefused),
+                (&served, [None, refused()], expected),
                 (&served, [None, registered()], Verdict::PartlyRegistered),
                 (&expired, [None, None], Verdict::Expired),
             ] {

@@ -20,6 +20,8 @@ use super::{Site, chance, now};
 const FOR: &str = "for";
 const ALL: &str = "all";
 const EACH: &str = "each";
+/// Of how many devices whoever asks was told that their password may go.
+const LOSING: &str = "losing";
 
 #[derive(Template)]
 #[template(path = "device_password.html")]
@@ -93,19 +95,34 @@ pub(super) async fn ask_rotation(
     Query(wished): Query<Wished>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
-    let last = reading.account(&by.account).device_secret().await?;
+    let mut scope = reading.account(&by.account);
+    let last = scope.device_secret().await?;
+    let losing = scope.count_that_may_lose_password().await?;
     let is_for_all = is_for_all(&wished.whom, last.as_ref());
+    Ok(confirmation(&by, is_for_all, losing).answer())
+}
+
+fn confirmation(by: &Visitor, is_for_all: bool, losing: u64) -> Confirm {
     let mut along = vec![
         "Each device takes it with its configuration: at its next fetch, or at once by Resync on its page."
             .to_owned(),
-        "Until then it has the one that it was given, which its page says.".to_owned(),
+        "Until then it has the one that it was sent, which its page says.".to_owned(),
     ];
+    if losing > 0 {
+        along.insert(
+            0,
+            format!(
+                "Devices of which it is not known which password they have: {losing}. The oldest that is kept goes with this: have them fetch \
+                 their configuration first, by Resync on their pages."
+            ),
+        );
+    }
     if is_for_all {
         let danger = "Whoever learns it from one device, a stolen one for example, opens the pages of all.";
         along.insert(0, danger.to_owned());
     }
-    let confirm = Confirm {
-        frame: Frame::new(&by, "New device passwords", DEVICE_PASSWORD),
+    Confirm {
+        frame: Frame::new(by, "New device passwords", DEVICE_PASSWORD),
         question: if is_for_all {
             "Give the own pages of all hardware one new password?".to_owned()
         } else {
@@ -113,16 +130,18 @@ pub(super) async fn ask_rotation(
         },
         along,
         action: "/device-password/rotate".to_owned(),
-        hidden: vec![(FOR, if is_for_all { ALL } else { EACH }.to_owned())],
+        hidden: vec![
+            (FOR, if is_for_all { ALL } else { EACH }.to_owned()),
+            (LOSING, losing.to_string()),
+        ],
         button: if is_for_all {
             "Make one password"
         } else {
             "Make new passwords"
         },
-        is_danger: is_for_all,
+        is_danger: is_for_all || losing > 0,
         back: DEVICE_PASSWORD.to_owned(),
-    };
-    Ok(confirm.answer())
+    }
 }
 
 pub(super) async fn rotate(
@@ -135,6 +154,12 @@ pub(super) async fn rotate(
     let mut scope = writing.account(&by.account);
     let last = scope.device_secret().await?;
     let is_for_all = is_for_all(posted.value(FOR), last.as_ref());
+    let losing = scope.count_that_may_lose_password().await?;
+    // Who has sent the same form twice was told of none, or of fewer.
+    if losing > posted.value(LOSING).parse().unwrap_or(0) {
+        let page = confirmation(by, is_for_all, losing);
+        return Ok(layout::page(StatusCode::CONFLICT, &page));
+    }
     let made = scope.add_device_secret(&secret, is_for_all, now()).await?;
     let whom = if is_for_all {
         "one for all devices"

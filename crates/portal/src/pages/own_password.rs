@@ -1,4 +1,4 @@
-//! Device → Own Pages: which password a piece of hardware has for its own pages. It is shown when it is asked for, and that is written down.
+//! Device → Own Pages: which password a piece of hardware was sent for its own pages. It is shown when it is asked for, and that is written down.
 
 use askama::Template;
 use axum::Extension;
@@ -16,9 +16,9 @@ use super::problem::Problem;
 use super::slots;
 use crate::provisioning::device_password;
 
-/// What a device was given for its own pages, and what it will be.
+/// What a device was sent for its own pages, and what it will be.
 pub(super) struct OwnPassword {
-    /// What it was given last, and when: no secret where that is not kept any more.
+    /// What it was sent last, and when: whether it took that nobody knows.
     given: Option<(u32, String)>,
     /// The generations there are, the last first.
     secrets: Vec<DeviceSecret>,
@@ -41,46 +41,41 @@ impl OwnPassword {
         }))
     }
 
-    /// Which one it has, in words.
+    /// Which one it was sent, in words.
     pub(super) fn told(&self) -> String {
         let last = self.secrets.first().map_or(0, |last| last.generation);
         match &self.given {
-            None => format!(
-                "It has not fetched its configuration since the password of generation {last} was made: it has an earlier one, or that of its maker."
-            ),
+            None => {
+                "Which password it has is not known: one of those that are kept here, or that of its maker."
+                    .to_owned()
+            }
             Some((generation, at)) if *generation == last => {
                 format!(
-                    "It fetched its configuration {at}, and has the password of generation {generation}, the last one."
+                    "It asked for its configuration {at}, and was sent the password of generation {generation}, the last one."
                 )
             }
             Some((generation, at)) => format!(
-                "It fetched its configuration {at}, and has the password of generation {generation}; its next fetch brings that of generation {last}."
+                "It asked for its configuration {at}, and was sent the password of generation {generation}; its next fetch brings that of generation {last}."
             ),
         }
     }
 
-    /// The passwords that may open its pages, each with when it does.
+    /// The passwords that may open its pages, what it was sent first: one that did not take it has an earlier one.
     fn passwords(&self, device: &Device) -> Vec<(String, Secret)> {
-        let has = self.given.as_ref().map(|(generation, _)| *generation);
-        let of_interest = |secret: &&DeviceSecret| has.is_none_or(|has| secret.generation >= has);
-        let mut passwords: Vec<(String, Secret)> = self
-            .secrets
-            .iter()
-            .filter(of_interest)
+        let sent = self.given.as_ref().map(|(generation, _)| *generation);
+        let is_sent = |secret: &&DeviceSecret| sent == Some(secret.generation);
+        let others = self.secrets.iter().filter(|secret| !is_sent(secret));
+        let first = self.secrets.iter().filter(is_sent);
+        first
             .map(|secret| {
-                let generation = secret.generation;
-                let when = if has == Some(generation) {
-                    format!("Generation {generation}, which it has")
-                } else {
-                    format!("Generation {generation}")
-                };
-                (when, device_password(secret, device))
+                (
+                    format!("Generation {}, which it was sent", secret.generation),
+                    secret,
+                )
             })
-            .collect();
-        if has.is_some() {
-            passwords.reverse();
-        }
-        passwords
+            .chain(others.map(|secret| (format!("Generation {}", secret.generation), secret)))
+            .map(|(which, secret)| (which, device_password(secret, device)))
+            .collect()
     }
 }
 

@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use md5::{Digest as _, Md5};
 use model::inventory::{
-    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, Holder, Line, MacAddress,
-    ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in, hardware_configuration_of,
+    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, HardwareSetting, HardwareWhat,
+    Holder, Line, MacAddress, ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in,
+    hardware_configuration_of,
 };
 use model::{AccountId, Secret};
 use store::{DeviceSecret, GivenPassword, Scope, StoreError, Transaction, timestamp};
@@ -398,20 +399,23 @@ fn told_of_itself<'a>(
     }
 }
 
-/// The file of a device; of hardware it is noted which password it was given, if it is the file itself that is sent.
+/// The file of a device; of hardware it is noted which password it was sent, if it is the file itself that is sent and has one in it.
 async fn file_of(
     server: &Server,
     transaction: &mut Transaction<'_>,
     (account, device): (&AccountId, &Device),
     is_sent: bool,
 ) -> Result<String, StoreError> {
+    let mut settings = transaction.catalogue().hardware().iter();
+    let is_password = |setting: &HardwareSetting| setting.what == HardwareWhat::AdminPassword;
+    let has_key = settings.any(|setting| is_password(setting) && !setting.key.is_empty());
     let mut scope = transaction.account(account);
     let held = scope.held_lines_of_device(&device.id).await?;
     let template = scope.template_of_device(&device.id).await?;
     let password = if device.kind == DeviceType::Algo {
         let at = timestamp(server.now());
         let secret = device_secret(&mut scope, at).await?;
-        if is_sent {
+        if is_sent && has_key {
             let generation = secret.generation;
             scope
                 .note_given_password(&device.id, GivenPassword { generation, at })

@@ -100,9 +100,18 @@ async fn devices_count_as_behind_that_were_here_and_were_not_given_the_last() {
         };
         // The third has never been here.
         if number < 3 {
+            assert!(
+                !writing
+                    .is_seen_besides(&here.source, device(1).mac)
+                    .await
+                    .unwrap()
+            );
             writing.add_attempt(&here).await.unwrap();
         }
     }
+    let mut is_shared = async |source, number| writing.is_seen_besides(source, device(number).mac).await;
+    assert!(is_shared("192.0.2.1", 1).await.unwrap());
+    assert!(!is_shared("192.0.2.2", 1).await.unwrap());
     let mut scope = writing.account(&id("one"));
     assert_eq!(scope.count_without_password_of(1).await.unwrap(), 2);
     let given = GivenPassword {
@@ -112,4 +121,16 @@ async fn devices_count_as_behind_that_were_here_and_were_not_given_the_last() {
     scope.note_given_password(&device(1).id, given).await.unwrap();
     assert_eq!(scope.count_without_password_of(1).await.unwrap(), 1);
     assert_eq!(scope.count_without_password_of(2).await.unwrap(), 2);
+
+    // The first may have any; what the second was given is kept.
+    for generation in 1..DEVICE_SECRETS_KEPT {
+        begin(&mut scope, &secret(generation, false)).await;
+    }
+    assert_eq!(scope.count_that_may_lose_password().await.unwrap(), 0);
+    begin(&mut scope, &secret(DEVICE_SECRETS_KEPT, false)).await;
+    assert_eq!(scope.count_that_may_lose_password().await.unwrap(), 0);
+    begin(&mut scope, &secret(DEVICE_SECRETS_KEPT + 1, false)).await;
+    assert_eq!(scope.count_that_may_lose_password().await.unwrap(), 1);
+    scope.note_given_password(&device(2).id, given).await.unwrap();
+    assert_eq!(scope.count_that_may_lose_password().await.unwrap(), 0);
 }
