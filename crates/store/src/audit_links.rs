@@ -152,7 +152,7 @@ impl Transaction<'_> {
             for list in AuditList::ALL {
                 let mut scope = self.account(&id);
                 if let Some(bounds) = scope.bounds(list).await? {
-                    scope.note_end(list, &bounds);
+                    scope.note_end(list, &bounds.last);
                 }
             }
         }
@@ -168,6 +168,13 @@ impl Scope<'_, '_> {
             let values = [self.id(), list.number().into()];
             let row = self.transaction.row(sql, &values).await?;
             let last = row.map_or(Ok(None), |row| Columns::of("audit", row).number_or_null::<i64>())?;
+            if last.is_some() {
+                tracing::warn!(
+                    account = self.account.as_str(),
+                    ?list,
+                    "a list of the audit begins to be linked; of the entries that are there already nothing can be said"
+                );
+            }
             let bounds = Bounds {
                 unlinked_before: last.map_or(i64::MIN, |last| last.saturating_add(1)),
                 pruned: Linked::nothing(),
@@ -181,25 +188,51 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
-    /// Keeps an entry; the oldest of its list goes when there is too much. Where the bounds of the list were tampered with it gets no
-    /// link, and the list stays one that does not fit.
+    /// Keeps an entry; the oldest of its list goes when there is too much. Where the bounds of the list were tampered with the list stays
+    /// one that does not fit.
     pub(crate) async fn keep_audit(&mut self, entry: &AuditEntry, list: AuditList) -> Result<(), StoreError> {
         let Some(mut bounds) = self.bounds(list).await? else {
-            self.insert_audit(entry, list, None).await?;
-            return self.prune_without_bounds(list).await;
+            return self.keep_without_bounds(entry, list).await;
         };
-        let place = bounds.last.place.saturating_add(1);
-        let octets = self.encoded(list, (&bounds.last.link, place), entry);
-        let link = self.sealer().link(&octets);
-        bounds.last = Linked { place, link };
+        bounds.last = self.linked_after(&bounds.last, list, entry);
         self.insert_audit(entry, list, Some(&bounds.last)).await?;
         self.prune_audit(list, &mut bounds).await?;
-        self.note_end(list, &bounds);
+        self.note_end(list, &bounds.last);
         let sql = "UPDATE audit_bounds SET unlinked_before = $3, pruned = $4, pruned_link = $5, last = $6, last_link = $7, seal = $8 \
                    WHERE account = $1 AND by_program = $2";
         let values = self.bounds_values(list, bounds);
         self.transaction.execute(sql, &values).await?;
         Ok(())
+    }
+
+    /// Keeps an entry of a list whose bounds were tampered with. It is linked to the end that this process knows, and is the end from
+    /// then on: bounds that are put back fit it, and miss it once it is removed. Where no end is known it gets no link.
+    async fn keep_without_bounds(&mut self, entry: &AuditEntry, list: AuditList) -> Result<(), StoreError> {
+        tracing::error!(
+            account = self.account.as_str(),
+            ?list,
+            "where a list of the audit begins and ends was removed or changed by something else than this program"
+        );
+        let Some(known) = self.known_end(list).cloned() else {
+            self.insert_audit(entry, list, None).await?;
+            return self.prune_without_bounds(list).await;
+        };
+        let last = self.linked_after(&known, list, entry);
+        self.insert_audit(entry, list, Some(&last)).await?;
+        self.note_end(list, &last);
+        let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND place = $3";
+        let too_old = last.place.saturating_sub(AUDIT_MAX);
+        let values = [self.id(), list.number().into(), too_old.into()];
+        self.transaction.execute(sql, &values).await?;
+        Ok(())
+    }
+
+    /// The place of an entry that comes after another, and its link.
+    fn linked_after(&self, before: &Linked, list: AuditList, entry: &AuditEntry) -> Linked {
+        let place = before.place.saturating_add(1);
+        let octets = self.encoded(list, (&before.link, place), entry);
+        let link = self.sealer().link(&octets);
+        Linked { place, link }
     }
 
     async fn insert_audit(
@@ -355,9 +388,16 @@ impl Scope<'_, '_> {
         }
     }
 
-    fn note_end(&mut self, list: AuditList, bounds: &Bounds) {
+    fn note_end(&mut self, list: AuditList, last: &Linked) {
         let ends = &mut self.transaction.audit_ends;
-        ends.insert((self.account.clone(), list), bounds.last.clone());
+        ends.insert((self.account.clone(), list), last.clone());
+    }
+
+    /// Where a list ends as far as this process knows.
+    fn known_end(&self, list: AuditList) -> Option<&Linked> {
+        let of_list = (self.account.clone(), list);
+        let with_this = self.transaction.audit_ends.get(&of_list);
+        with_this.or_else(|| self.transaction.audit_ends_known.get(&of_list))
     }
 
     /// The bounds of a list; none where they are missing or their seal is not of this key. Where this process knows of a later end, that
@@ -378,10 +418,7 @@ impl Scope<'_, '_> {
         let is_sealed = self
             .sealer()
             .is_link(&self.encoded_bounds(list, &bounds), &columns.octets()?);
-        let known = self
-            .transaction
-            .audit_ends_known
-            .get(&(self.account.clone(), list));
+        let known = self.known_end(list);
         if let Some(known) = known.filter(|known| known.place > bounds.last.place) {
             bounds.last.clone_from(known);
         }

@@ -73,7 +73,7 @@ async fn what_was_kept_and_left_alone_fits() {
 }
 
 /// What somebody does in the database, and the first thing that does not fit then.
-const TAMPERED: [(&[&str], &str); 22] = [
+const TAMPERED: [(&[&str], &str); 23] = [
     // Altered.
     (&["UPDATE audit SET detail = 'Hall 9' WHERE id = 3"], "entry 3"),
     (&["UPDATE audit SET by = 'another' WHERE id = 1"], "entry 1"),
@@ -91,7 +91,7 @@ const TAMPERED: [(&[&str], &str); 22] = [
     // Removed.
     (&["DELETE FROM audit WHERE id = 3"], "entry 4"),
     (&["DELETE FROM audit WHERE id = 1"], "entry 2"),
-    // Inserted: without a link, with that of another, before and after all others, in no list.
+    // Inserted: without a link, with that of another, before and after all others, in a list without entries, in no list.
     (
         &["INSERT INTO audit (id, account, at, by, action, detail) VALUES (100, 'one', 1, 'x', 'x', 'x')"],
         "entry 100",
@@ -117,6 +117,12 @@ const TAMPERED: [(&[&str], &str); 22] = [
     (
         &[
             "INSERT INTO audit (id, account, at, by, action, detail, by_program) VALUES (100, 'one', 1, 'x', 'x', 'x', 2)",
+        ],
+        "entry 100",
+    ),
+    (
+        &[
+            "INSERT INTO audit (id, account, at, by, action, detail, by_program) VALUES (100, 'one', 1, 'x', 'x', 'x', 3)",
         ],
         "entry 100",
     ),
@@ -272,7 +278,7 @@ async fn rows(writing: &mut Transaction<'_>) -> i64 {
 
 #[tokio::test]
 async fn w08_a_full_list_loses_its_oldest_entry_where_that_fits_and_otherwise_stays_one_that_does_not_fit() {
-    let (_place, store) = opened!();
+    let (place, store) = opened!();
     fill(&store, 1..=AUDIT_MAX).await;
     let (max, next) = (AUDIT_MAX, AUDIT_MAX + 1);
     let filler = "INSERT INTO audit (id, account, at, by, action, detail, place, link) \
@@ -314,14 +320,23 @@ async fn w08_a_full_list_loses_its_oldest_entry_where_that_fits_and_otherwise_st
         .execute("DELETE FROM audit_bounds WHERE account = 'one'", &[])
         .await
         .unwrap();
-    let unlinked = "UPDATE audit SET place = NULL, link = NULL WHERE id > 1";
+    // Without bounds as many go as come, the oldest first.
+    add(&mut writing, next..=next).await;
+    assert_eq!(rows(&mut writing).await, max);
+    let first = writing.rows("SELECT id FROM audit WHERE id = 1", &[]).await;
+    assert_eq!(first.unwrap().len(), 0);
+    let unlinked = "UPDATE audit SET place = NULL, link = NULL WHERE id > 2";
     writing.execute(unlinked, &[]).await.unwrap();
-    // Without bounds as many go as come, of those that have no link.
+    writing.commit().await.unwrap();
+    drop(store);
+    // So they do where no end is known either, of those that have no link.
+    let store = place.open().await.unwrap();
+    let mut writing = store.write().await.unwrap();
     for expected in [max + 1, max + 1] {
         add(&mut writing, next..=next).await;
         assert_eq!(rows(&mut writing).await, expected);
     }
-    let first = writing.rows("SELECT id FROM audit WHERE id = 1", &[]).await;
+    let first = writing.rows("SELECT id FROM audit WHERE id = 2", &[]).await;
     assert_eq!(first.unwrap().len(), 1);
 }
 
@@ -394,6 +409,44 @@ async fn w08_an_earlier_state_that_is_put_back_with_its_bounds_is_found_by_the_p
             drop(store);
             store = place.open().await.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn w08_what_is_kept_while_the_bounds_are_away_is_missed_once_it_is_removed_and_they_are_back() {
+    for away in [
+        "DELETE FROM audit_bounds",
+        "UPDATE audit_bounds SET last = last + 1",
+    ] {
+        let (_place, store) = opened!();
+        kept(&store).await;
+        let run = async |statements: &[&'static str]| {
+            let mut writing = store.write().await.unwrap();
+            for sql in statements {
+                writing.execute(sql, &[]).await.unwrap();
+            }
+            writing.commit().await.unwrap();
+        };
+        run(&["CREATE TABLE earlier AS SELECT * FROM audit_bounds", away]).await;
+        // In one transaction, and in another.
+        for numbers in [9..=10, 11..=11] {
+            let mut writing = store.write().await.unwrap();
+            add(&mut writing, numbers).await;
+            writing.commit().await.unwrap();
+        }
+        let found = found_after(&store, &[]).await;
+        assert_eq!(named(found.as_ref()), "bounds of People", "{away}");
+        run(&[
+            "DELETE FROM audit_bounds",
+            "INSERT INTO audit_bounds SELECT * FROM earlier",
+        ])
+        .await;
+        assert_eq!(found_after(&store, &[]).await, None, "all is there: {away}");
+
+        run(&["DELETE FROM audit WHERE id > 8"]).await;
+
+        let found = found_after(&store, &[]).await;
+        assert_eq!(named(found.as_ref()), "3 missing of People", "{away}");
     }
 }
 
