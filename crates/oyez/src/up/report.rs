@@ -277,7 +277,10 @@ impl Report {
         line(text, &format!("  Trust      {}", phone.authority.display()));
         line(
             text,
-            &format!("  Dial       {} and speak after the chime", phone.dial),
+            &format!(
+                "  Dial       {} and speak as soon as it answers: the loudspeakers have had their chime by then",
+                phone.dial
+            ),
         );
     }
 }

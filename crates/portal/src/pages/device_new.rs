@@ -82,7 +82,7 @@ impl Fields {
             Field::new(
                 "mac",
                 "MAC Address",
-                "12 digits, on the product label or under Status in the device's web pages.",
+                "12 hexadecimal digits, on the product label or under Status in the device's web pages. Of a softphone, the address of its computer: it only names the phone here.",
                 text(),
             ),
             Field::new(

@@ -102,7 +102,11 @@ fn row(zone: ZoneState, last: Epoch, now: Timestamp) -> Row {
             let age = now.0.saturating_sub(since.0);
             let behind = last.0.saturating_sub(epoch.0);
             let look = if age >= BEHIND_AFTER { "bad" } else { "busy" };
-            let changes = if behind == 1 { "1 change" } else { &format!("{behind} changes") };
+            let changes = if behind == 1 {
+                "1 change"
+            } else {
+                &format!("{behind} changes")
+            };
             let cause = format!("version {}, since {}", epoch.0, shown(since));
             (look, format!("{changes} behind"), cause)
         }
