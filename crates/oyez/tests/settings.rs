@@ -76,9 +76,12 @@ impl Portal {
         self.press("Audit");
         let first = "const time = document.querySelector('tbody time'); return [time.title, time.dateTime, time.textContent]";
         let first = self.run(first, &json!([]));
-        let words: Vec<&str> = (0..3).map(|place| first[place].as_str().unwrap()).collect();
-        assert!(words[0].ends_with(" UTC") && words[1].ends_with('Z'), "{words:?}");
-        assert!(words[2].contains(" GMT-"), "{words:?}");
+        let [title, moment, shown]: [String; 3] = serde_json::from_value(first).unwrap();
+        assert!(
+            title.ends_with(" UTC") && moment.ends_with('Z'),
+            "{title} {moment}"
+        );
+        assert!(shown.contains(" GMT-"), "{shown}");
         self.shot("times");
     }
 

@@ -189,7 +189,7 @@ mod tests {
             },
             |account| account.earlier.clear(),
             |account| {
-                account.lines[1].password = line(&account.sealer, 2, "another, of no other number").password
+                account.lines[1].password = line(&account.sealer, 2, "another, of no other number").password;
             },
             |account| account.lines[1].authorization_id = "renamed".parse().unwrap(),
             |account| account.lines[2].algorithm = DigestAlgorithm::Md5,
