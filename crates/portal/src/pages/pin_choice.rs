@@ -47,7 +47,7 @@ pub(super) fn fields(has_pin: bool) -> [Field; 2] {
             "pin",
             "New PIN",
             if has_pin {
-                "4 to 16 digits, which are not shown. Left empty, they stay as they are."
+                "4 to 16 digits, which are not shown; left empty, they stay as they are."
             } else {
                 "4 to 16 digits, if it is asked for. They are not shown again."
             },
