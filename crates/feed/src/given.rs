@@ -47,7 +47,15 @@ impl Given {
                 self.applied = Some(*epoch);
                 self.is_unsure &= !self.has_what_it_was_given();
             }
-            _ => {}
+            ZoneEvent::Registered { .. }
+            | ZoneEvent::Unregistered { .. }
+            | ZoneEvent::RegistrationRefused { .. }
+            | ZoneEvent::HandshakeFailed { .. }
+            | ZoneEvent::CallRefused { .. }
+            | ZoneEvent::AlertRaised { .. }
+            | ZoneEvent::PageStarted { .. }
+            | ZoneEvent::PageEnded { .. }
+            | ZoneEvent::DirectoryRefused { .. } => {}
         }
     }
 

@@ -70,9 +70,6 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
     let seconds = sound.seconds();
     let call = speak(setup, sound, &progress).await?;
     let cut = cut_short(&call, seconds, arguments.pin_after.is_some());
-    if let (Some(cut), None) = (&cut, &lines) {
-        return Err(Failure::Failed(anyhow!("{cut}")));
-    }
     let report = match &mut lines {
         Some(lines) => Some(
             timeout(REPORT_MAX, report_on(lines, &call, &arguments.extension, &talker))
@@ -82,8 +79,13 @@ pub async fn run(arguments: PageArguments) -> Result<(), Failure> {
         None => None,
     };
     progress.clear();
-    tell(report.as_ref(), &call, &arguments)?;
-    cut.map_or(Ok(()), |cut| Err(Failure::Failed(anyhow!(cut))))
+    match (cut, &report) {
+        (Some(cut), None) => Err(Failure::Failed(anyhow!(cut))),
+        (cut, report) => {
+            let told = tell(report.as_ref(), &call, &arguments);
+            cut.map_or(told, |cut| Err(Failure::Failed(anyhow!(cut))))
+        }
+    }
 }
 
 /// Says that a page was not spoken to its end, where the server has hung up before.

@@ -7,7 +7,7 @@ use crate::provisioning::chain;
 
 /// In the audit: somebody asks for many devices and proves to be none.
 pub(crate) const PROBED: &str = "see many devices asked for without proof";
-/// In the audit: somebody guesses passwords or codes at the sign-in, or links of the first start.
+/// In the audit: somebody guesses passwords or codes of administrators, or links of the first start or of invitations.
 pub const GUESSED: &str = "see many wrong passwords";
 /// In the audit: somebody guesses the secrets of programs.
 pub const GUESSED_SECRETS: &str = "see many wrong secrets of API clients";
@@ -107,11 +107,31 @@ pub(crate) async fn of_late(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use model::inventory::{Account, DisplayName};
     use store::AUDIT_MAX;
 
     use super::*;
+
+    pub(crate) fn account() -> Account {
+        Account {
+            id: "acme".parse().unwrap(),
+            name: DisplayName::new("Acme").unwrap(),
+            domain: "pbx.example.com".to_owned(),
+            many_extensions_before_5_5: false,
+            generic_devices: true,
+        }
+    }
+
+    /// What somebody did.
+    pub(crate) fn done() -> AuditEntry {
+        AuditEntry {
+            at: Timestamp(0),
+            by: "owner@example.com".to_owned(),
+            action: "add device".to_owned(),
+            detail: "Gym".to_owned(),
+        }
+    }
 
     #[tokio::test]
     async fn an_alarm_that_cannot_be_kept_is_said_not_to_be() {
@@ -131,19 +151,7 @@ mod tests {
     async fn w08_whoever_raises_alarms_pushes_nothing_out_of_what_people_and_programs_did() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let account = Account {
-            id: "acme".parse().unwrap(),
-            name: DisplayName::new("Acme").unwrap(),
-            domain: "pbx.example.com".to_owned(),
-            many_extensions_before_5_5: false,
-            generic_devices: true,
-        };
-        let done = AuditEntry {
-            at: Timestamp(0),
-            by: "owner@example.com".to_owned(),
-            action: "add device".to_owned(),
-            detail: "Gym".to_owned(),
-        };
+        let (account, done) = (account(), done());
         let mut writing = store.write().await.unwrap();
         writing.add_account(&account).await.unwrap();
         let mut scope = writing.account(&account.id);

@@ -155,9 +155,10 @@ const fn name(list: AuditList) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use model::inventory::{Account, AuditEntry, DisplayName};
+    use model::inventory::AuditEntry;
 
     use super::*;
+    use crate::alarms::tests::{account, done};
 
     #[test]
     fn w08_what_was_put_into_the_audit_stays_in_the_line_that_tells_of_it() {
@@ -203,19 +204,7 @@ mod tests {
     async fn what_was_found_is_shown_for_a_minute_and_then_looked_for_again() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let account = Account {
-            id: "acme".parse().unwrap(),
-            name: DisplayName::new("Acme").unwrap(),
-            domain: "pbx.example.com".to_owned(),
-            many_extensions_before_5_5: false,
-            generic_devices: true,
-        };
-        let entry = AuditEntry {
-            at: Timestamp(0),
-            by: "owner@example.com".to_owned(),
-            action: "add device".to_owned(),
-            detail: "Gym".to_owned(),
-        };
+        let (account, entry) = (account(), done());
         let begun = Timestamp(1_000_000);
         let verdicts = Verdicts::default();
         let mut writing = store.write().await.unwrap();

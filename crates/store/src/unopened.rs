@@ -74,6 +74,7 @@ fn of_driver(error: &sqlx::Error, of_input: Unopened) -> Unopened {
         sqlx::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => Unopened::Full,
         sqlx::Error::Tls(_) => Unopened::Refused,
         sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed

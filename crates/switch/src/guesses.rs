@@ -5,7 +5,8 @@
 //! the id exists. A device that holds a binding on its flow is not kept waiting, however its neighbours behave, and neither is anybody over
 //! datagrams: their source can be forged, so they are counted apart, for the alarm alone. Who has answered rightly for an id from a source
 //! lately waits for wrong answers for that id alone, so that the phones behind one address come back whatever one of them tries; once more
-//! than the free ones are wrong for that id, it waits like everybody there. What is looked at although its source waits prolongs no wait.
+//! than the free ones are wrong for that id, it waits like everybody there. What is looked at although its source waits counts for its id,
+//! and prolongs the wait of the source for nobody.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

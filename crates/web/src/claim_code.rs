@@ -128,12 +128,17 @@ mod tests {
     // By Python's hmac: the letters of `hmac.new(b"a secret", b"oyez password of 0022EE0A0B0C", sha256)`, five bits of each octet.
     #[test]
     fn passwords_that_are_derived_stay_as_they_are_and_differ() {
-        let password = |secret, of| derived_password(secret, of);
-        assert_eq!(password("a secret", "0022EE0A0B0C"), "t6t8md4crw483dskj4wamjl536");
-        assert_eq!(password("a secret", "0022EE0A0B0D"), "ww39awkvhnk9mf872h6bp8f4rf");
+        assert_eq!(
+            derived_password("a secret", "0022EE0A0B0C"),
+            "t6t8md4crw483dskj4wamjl536"
+        );
+        assert_eq!(
+            derived_password("a secret", "0022EE0A0B0D"),
+            "ww39awkvhnk9mf872h6bp8f4rf"
+        );
         assert_ne!(
-            password("a secret", "0022EE0A0B0C"),
-            password("another", "0022EE0A0B0C")
+            derived_password("a secret", "0022EE0A0B0C"),
+            derived_password("another", "0022EE0A0B0C")
         );
     }
 

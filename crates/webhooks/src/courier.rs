@@ -3,8 +3,9 @@
 //! Each receiver has a queue of its own in the store, and one message of it is under way at a time: so messages come in their order,
 //! and a receiver that is slow or away holds up nobody else. A message that fails is tried again by the [`RetryPlan`], then given up,
 //! and the next one follows. One that the receiver can never take is given up at once, and a receiver that is no more is sent nothing.
-//! What is more urgent may come first at any time between two tries; alerts wait for nothing else, and for each other only while one is
-//! under way, or while their receiver has asked for time at one of them: then they rest together, and none of them has been tried by it.
+//! What is more urgent may come first at any time between two tries; alerts wait for no message that is to be tried again, only for the
+//! try that is under way, or while their receiver has asked for time at one of them: then they rest together, and none of them has been
+//! tried by it.
 //!
 //! ```text
 //!             handle_first(message)          handle_timeout

@@ -49,10 +49,12 @@ impl FailedHandshakes {
             self.told.clear();
             self.told_by_source.clear();
         }
+        if self.told.len() >= TOLD_MAX {
+            return None;
+        }
         let from = from.to_canonical();
         let of_source = self.told_by_source.entry(Source::of(from)).or_default();
-        let has_room = *of_source < TOLD_OF_SOURCE_MAX && self.told.len() < TOLD_MAX;
-        let is_told = has_room && self.told.insert((from, why));
+        let is_told = *of_source < TOLD_OF_SOURCE_MAX && self.told.insert((from, why));
         *of_source = of_source.saturating_add(usize::from(is_told));
         is_told.then_some(ZoneEvent::HandshakeFailed { from, why })
     }

@@ -241,38 +241,25 @@ pub(super) struct Told {
 impl Told {
     /// What a zone is given to begin with, without the portal's own users. A directory that a zone would refuse is told, and leaves the
     /// zone with an empty one: so it can be mended in the portal, and is taken then.
-    pub(super) fn first(snapshot: Snapshot) -> (Snapshot, Self) {
+    pub(super) fn first(snapshot: Arc<Snapshot>) -> (Snapshot, Self) {
         let epoch = snapshot.epoch;
         let mut directory = Directory::new(snapshot.account.clone());
-        match directory.apply(Update::Snapshot(snapshot.clone())) {
-            Ok(_) => {
-                let told = Some(Arc::new(snapshot.clone()));
-                (
-                    snapshot,
-                    Self {
-                        epoch,
-                        snapshot: told,
-                    },
-                )
-            }
+        let (first, has) = match directory.apply(Update::Snapshot(Snapshot::clone(&snapshot))) {
+            Ok(_) => (Snapshot::clone(&snapshot), Some(snapshot)),
             Err(error) => {
                 let error = device::sentence(&error);
                 tracing::error!(%error, "the directory cannot be used: the zone has none until it is mended");
                 let empty = Snapshot::empty(
-                    snapshot.account,
-                    snapshot.realm,
-                    snapshot.domain,
+                    snapshot.account.clone(),
+                    snapshot.realm.clone(),
+                    snapshot.domain.clone(),
                     snapshot.default_algorithm,
                 );
-                (
-                    empty,
-                    Self {
-                        epoch,
-                        snapshot: None,
-                    },
-                )
+                (empty, None)
             }
-        }
+        };
+        let told = Self { epoch, snapshot: has };
+        (first, told)
     }
 
     /// What the zone is told of the directory as it is, with the portal's own users where it is told everything; none where it has that.
@@ -355,7 +342,7 @@ mod tests {
         let talkers = PortalTalker::draw_all().unwrap();
         let feed = DirectoryFeed::new(reader(&store), 10).with_talkers(talkers.clone());
         let first = feed.snapshot().await.unwrap();
-        let (mut first, told) = Told::first(Snapshot::clone(&first));
+        let (mut first, told) = Told::first(Arc::clone(&first));
         for talker in &talkers {
             talker.join(&mut first);
         }
@@ -441,7 +428,7 @@ mod tests {
             snapshot.epoch = Epoch(epoch);
             Arc::new(snapshot)
         };
-        let (_, mut told) = Told::first(Snapshot::clone(&at(3, "one.example")));
+        let (_, mut told) = Told::first(at(3, "one.example"));
         let mut next = |snapshot| told.next(snapshot, &[]);
         assert_eq!(next(at(3, "one.example")), None, "it has begun with that");
         assert!(matches!(next(at(5, "one.example")), Some(Update::Change(_))));
@@ -457,7 +444,7 @@ mod tests {
         }
         assert!(matches!(next(at(7, "two.example")), Some(Update::Change(_))));
 
-        let (empty, mut told) = Told::first(Snapshot::clone(&at(3, "no domain")));
+        let (empty, mut told) = Told::first(at(3, "no domain"));
         assert_eq!(empty.epoch, Epoch(1));
         assert!(matches!(
             told.next(at(3, "no domain"), &[]),

@@ -294,7 +294,7 @@ impl Rest {
         let uplink = uplink(config, &opened.account, zone);
         let resyncs = zone.map(|running| {
             let account = opened.account.id.clone();
-            resync::serve(&running.zone, Arc::clone(&store), account, running.epoch)
+            resync::serve(&running.zone, Arc::clone(&store), account, running.told.epoch)
         });
 
         let delivering = Delivering::prepare(config, &store)?;
@@ -394,7 +394,7 @@ async fn start_zone(
     };
     let tls = own_zone::tls(foundation.config, config, domain, &mut foundation.certificates)?;
     let snapshot = reader.snapshot().await.map_err(|error| anyhow!(error))?;
-    let zone = OwnZone::start(config, tls, Snapshot::clone(&snapshot), &foundation.registrations).await?;
+    let zone = OwnZone::start(config, tls, snapshot, &foundation.registrations).await?;
     Ok(Some(zone))
 }
 

@@ -37,10 +37,8 @@ pub(super) struct OwnZone {
     pub(super) zone: Zone,
     /// Where the portal speaks; none where it has no TLS listener.
     pub(super) talk: Option<TalkDesk>,
-    /// The state of the directory that it was started with.
-    pub(super) epoch: Epoch,
     /// What it was started with.
-    told: Told,
+    pub(super) told: Told,
     hearing: JoinHandle<()>,
     /// Keeps what becomes of its pages.
     keeping: OnceLock<JoinHandle<()>>,
@@ -57,7 +55,7 @@ impl OwnZone {
     pub(super) async fn start(
         config: &ZoneConfig,
         tls: Option<ServerTls>,
-        snapshot: Snapshot,
+        snapshot: Arc<Snapshot>,
         registrations: &Arc<Registrations>,
     ) -> Result<Self, Failure> {
         if config.directory.is_some() {
@@ -81,7 +79,6 @@ impl OwnZone {
         Ok(Self {
             zone,
             talk,
-            epoch,
             told,
             hearing,
             keeping: OnceLock::new(),

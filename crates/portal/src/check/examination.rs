@@ -12,7 +12,7 @@ use model::inventory::{
 use model::status::HandshakeFailure;
 use store::{Scope, StoreError, Transaction};
 
-use super::{Evidence, Verdict, model_of, verdict};
+use super::{Evidence, Verdict, is_registered, model_of, verdict};
 use crate::pages::wording::{place_name, shown};
 use crate::provisioning::by_turns;
 use registrations::{FailedHandshake, Registration, Registrations};
@@ -229,9 +229,8 @@ fn misplaced(
         .iter()
         .enumerate()
         .filter_map(|(number, (line, holder, registration))| {
-            let is_registered = matches!(registration, Some(Registration::Registered { .. }));
             let error = check_place(account, device, model, line.place, number == 0).err()?;
-            (!is_registered).then(|| format!("Extension {}: {error}", holder.extension))
+            (!is_registered(registration)).then(|| format!("Extension {}: {error}", holder.extension))
         });
     judged.collect()
 }
@@ -305,7 +304,6 @@ fn failures_at_zones<'a>(
     places: &'a BTreeMap<String, Timestamp>,
     slots: &[Option<Registration>],
 ) -> Vec<(&'a str, FailedHandshake)> {
-    let is_registered = |slot: &Option<Registration>| matches!(slot, Some(Registration::Registered { .. }));
     if slots.iter().all(is_registered) {
         return Vec::new();
     }
@@ -346,6 +344,7 @@ mod tests {
     use model::inventory::AttemptOutcome;
     use model::status::ZoneEvent;
 
+    use super::super::tests::registered;
     use super::*;
 
     const DAY: u64 = 24 * 60 * 60 * 1_000;
@@ -383,16 +382,8 @@ mod tests {
         assert_eq!(count(&later, &[None]), 0, "it was here since");
         assert_eq!(count(&here, &[None, gone(at)]), 1);
         assert_eq!(count(&here, &[None, gone(Timestamp(6))]), 0);
-        let registered = Some(Registration::Registered {
-            since: Timestamp(0),
-            from: String::new(),
-            user_agent: None,
-            transport: None,
-            zone: String::new(),
-            at: None,
-        });
-        assert_eq!(count(&here, &[registered.clone(), None]), 1);
-        assert_eq!(count(&here, &[registered]), 0);
+        assert_eq!(count(&here, &[registered(), None]), 1);
+        assert_eq!(count(&here, &[registered()]), 0);
     }
 
     #[test]

@@ -401,7 +401,7 @@ mod tests {
         }
     }
 
-    fn registered() -> Option<Registration> {
+    pub(super) fn registered() -> Option<Registration> {
         Some(Registration::Registered {
             since: Timestamp(0),
             from: String::new(),

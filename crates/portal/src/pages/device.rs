@@ -29,7 +29,7 @@ struct Page {
     belongs: (Option<Place>, Option<ProvisionTemplate>),
     slots: Vec<Slot>,
     can_restart: bool,
-    /// Which password its own pages have, if it is hardware.
+    /// Which password it was sent for its own pages, for who may see that, if it is hardware.
     own_password: Option<String>,
     /// What the device was just asked for, or what was just done about it.
     asked: Option<&'static str>,

@@ -29,7 +29,7 @@ struct Page {
     frame: Frame,
     /// The last generation, and when it was made.
     last: Option<(DeviceSecret, String)>,
-    /// How many devices have an earlier one.
+    /// How many devices were not sent it.
     behind: u64,
     /// The password of all was asked for.
     is_revealed: bool,
@@ -53,7 +53,7 @@ impl Page {
     }
 
     fn is_for_all(&self) -> bool {
-        is_for_all("", self.last.as_ref().map(|(last, _)| last))
+        self.last.as_ref().is_some_and(|(last, _)| last.is_for_all)
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn reveal(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let page = Page::of(by, &mut writing.account(&by.account)).await?;
-    let is_revealed = page.last.as_ref().is_some_and(|(last, _)| last.is_for_all);
+    let is_revealed = page.is_for_all();
     if is_revealed {
         let detail = "that of all devices".to_owned();
         by.note(&mut writing, "show device password", detail).await?;

@@ -1,19 +1,22 @@
 //! Page Groups → a group: who hears it, and who may page it.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use model::DeviceId;
 use model::directory::{MEMBERS_MAX, Urgency};
-use model::inventory::{Assignment, GroupId, GroupMember, PageGroup, Pagers};
+use model::inventory::{GroupId, GroupMember, HolderId, PageGroup, Pagers};
 use store::{NamedMember, Scope};
 
 use super::Site;
 use super::gate::Visitor;
 use super::group_members::value_of;
 use super::layout::{self, Frame, PAGE_GROUPS};
-use super::line::{HEARS_NOTHING, is_paged};
+use super::line::{HEARS_NOTHING, device_hears, is_paged};
 use super::problem::Problem;
 
 #[derive(Template)]
@@ -58,7 +61,9 @@ pub(super) async fn show(
     let reached = scope.count_reached(&group.id).await?;
     let has_pin = scope.has_group_pin(&group.id).await?;
     let assignments = scope.assignments().await?;
-    let paged: Vec<&Assignment> = assignments.iter().filter(|line| is_paged(line.place)).collect();
+    let paged = || assignments.iter().filter(|line| is_paged(line.place));
+    let heard_holders = paged().map(|line| &line.holder).collect();
+    let heard_devices = paged().map(|line| &line.device).collect();
     let page = Page {
         frame: Frame::new(&by, group.name.as_str(), PAGE_GROUPS),
         path: format!("{PAGE_GROUPS}/{}", group.id),
@@ -67,7 +72,7 @@ pub(super) async fn show(
         has_pin,
         members: members
             .into_iter()
-            .map(|named| shown_member(named, &paged))
+            .map(|named| shown_member(named, &heard_holders, &heard_devices))
             .collect(),
         named: named
             .into_iter()
@@ -103,8 +108,12 @@ pub(super) const fn pagers_text(pagers: &Pagers) -> &'static str {
     }
 }
 
-/// A member, with what is paged of the account.
-fn shown_member(named: NamedMember, paged: &[&Assignment]) -> Member {
+/// A member, with the holders and devices of the account that have a page slot.
+fn shown_member(
+    named: NamedMember,
+    heard_holders: &BTreeSet<&HolderId>,
+    heard_devices: &BTreeSet<&DeviceId>,
+) -> Member {
     let NamedMember {
         member,
         name,
@@ -114,18 +123,13 @@ fn shown_member(named: NamedMember, paged: &[&Assignment]) -> Member {
     let (path, what) = match &member {
         GroupMember::Holder(holder) => {
             let mut what = format!("Extension {}", extension.unwrap_or_default());
-            if !paged.iter().any(|line| line.holder == *holder) {
+            if !heard_holders.contains(holder) {
                 what = format!("{what}: {HEARS_NOTHING}");
             }
             (None, what)
         }
         GroupMember::Device(device) => {
-            let is_heard = paged.iter().any(|line| line.device == *device);
-            let what = if is_heard {
-                "all its page slots"
-            } else {
-                HEARS_NOTHING
-            };
+            let what = device_hears(heard_devices.contains(device));
             (Some(format!("/devices/{device}")), format!("Device: {what}"))
         }
         GroupMember::Slot(device, slot) => {

@@ -403,11 +403,7 @@ async fn devices(scope: &mut Scope<'_, '_>, asked: Asked) -> Result<(ListFrame, 
         let id = device.id;
         let whole = value_of(&GroupMember::Device(id.clone()));
         let is_heard = lines.iter().any(|(line, ..)| line::is_paged(line.place));
-        let detail = if is_heard {
-            "all its page slots"
-        } else {
-            line::HEARS_NOTHING
-        };
+        let detail = line::device_hears(is_heard);
         rows.push(Row::new(whole, device.name.to_string(), detail.to_owned()));
         for (line, name, extension) in lines {
             if let LinePlace::Slot(slot) = line.place

@@ -24,6 +24,15 @@ pub(super) fn is_paged(place: LinePlace) -> bool {
 /// What is said of a member of a page group that has no page slot.
 pub(super) const HEARS_NOTHING: &str = "no page slot yet: it would hear nothing";
 
+/// What of a device hears a page group that has it as a member.
+pub(super) const fn device_hears(is_heard: bool) -> &'static str {
+    if is_heard {
+        "all its page slots"
+    } else {
+        HEARS_NOTHING
+    }
+}
+
 /// A kind of slot as it is shown.
 pub(super) const fn slot_name(kind: SlotKind) -> &'static str {
     match kind {

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use md5::{Digest as _, Md5};
 use model::inventory::{
-    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, HardwareSetting, HardwareWhat,
-    Holder, Line, MacAddress, ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in,
+    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, HardwareWhat, Holder, Line,
+    MacAddress, ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in,
     hardware_configuration_of,
 };
 use model::{AccountId, Secret};
@@ -406,9 +406,8 @@ async fn file_of(
     (account, device): (&AccountId, &Device),
     is_sent: bool,
 ) -> Result<String, StoreError> {
-    let mut settings = transaction.catalogue().hardware().iter();
-    let is_password = |setting: &HardwareSetting| setting.what == HardwareWhat::AdminPassword;
-    let has_key = settings.any(|setting| is_password(setting) && !setting.key.is_empty());
+    let hardware = transaction.catalogue().hardware();
+    let has_key = hardware.of(HardwareWhat::AdminPassword).is_some();
     let mut scope = transaction.account(account);
     let held = scope.held_lines_of_device(&device.id).await?;
     let template = scope.template_of_device(&device.id).await?;

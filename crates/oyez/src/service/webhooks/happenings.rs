@@ -1,11 +1,10 @@
 //! What happens in zones: alerts that are raised, pages that begin and end. The report of a page and what webhooks are told of it are kept
-//! together, so that each report that is there was told once.
+//! together, so that each report that is there was told once, or the log says why not.
 
 use std::sync::Arc;
 
 use model::inventory::{EmergencyAddress, Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
-use model::status::PageReport;
-use model::status::ZoneEvent;
+use model::status::{PageReport, ZoneEvent};
 use model::{AccountId, Extension, PageId, SipUser, SlotPosition};
 use registrations::Registrations;
 use store::{Scope, Store, StoreError};
@@ -327,6 +326,7 @@ pub(super) mod tests {
         assert_ne!(ids[0][0], ids[0][1]);
         assert_eq!(ids[0], ids[1]);
     }
+
     #[tokio::test]
     async fn each_report_that_is_kept_is_told_once_and_after_the_beginning_of_its_page() {
         let folder = tempfile::tempdir().unwrap();

@@ -206,10 +206,7 @@ impl Delivering {
                 stops,
                 alerts_rest,
             } => {
-                let attempt = WebhookAttempt {
-                    alerts_rest: *alerts_rest,
-                    ..attempt(outcome, *next, *stops)
-                };
+                let attempt = attempt(outcome, *next, *stops, *alerts_rest);
                 self.keep(webhook, *number, &attempt).await
             }
         }
@@ -378,7 +375,7 @@ fn failed(refused: Refused) -> Outcome {
 }
 
 /// How a try has ended, as it is kept.
-fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
+fn attempt(outcome: &Outcome, next: Next, stops: bool, alerts_rest: Option<Timestamp>) -> WebhookAttempt {
     let (status, cause) = match outcome {
         Outcome::Taken(status) => (Some(*status), String::new()),
         Outcome::Failed { status, cause, .. } => (*status, cause.clone()),
@@ -400,7 +397,7 @@ fn attempt(outcome: &Outcome, next: Next, stops: bool) -> WebhookAttempt {
         state,
         not_before,
         stops,
-        alerts_rest: None,
+        alerts_rest,
     }
 }
 

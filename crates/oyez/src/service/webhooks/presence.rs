@@ -187,21 +187,16 @@ impl Watching {
 
 #[cfg(test)]
 mod tests {
-    use model::inventory::{Account, Description, DeviceType, DisplayName, MacAddress, Timestamp};
+    use model::inventory::{Description, DeviceType, DisplayName, MacAddress, Timestamp};
 
+    use super::super::happenings::tests::account;
     use super::*;
 
     #[tokio::test]
     async fn a_device_whose_last_extension_is_gone_is_one_that_nobody_registers_for() {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path()).await.unwrap());
-        let account = Account {
-            id: "acme".parse().unwrap(),
-            name: DisplayName::new("Acme").unwrap(),
-            domain: "pbx.example.com".to_owned(),
-            many_extensions_before_5_5: false,
-            generic_devices: true,
-        };
+        let account = account();
         let device = Device {
             id: DeviceId::from_random(1),
             name: DisplayName::new("Hall").unwrap(),

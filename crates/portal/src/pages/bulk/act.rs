@@ -1,6 +1,6 @@
 //! What is done with each row.
 
-use model::inventory::{Device, DeviceType, Holder};
+use model::inventory::{Device, Holder};
 use store::{RemoveDeviceError, Scope, StoreError};
 
 use super::super::device_edit::remove_with_lines;
@@ -20,7 +20,9 @@ pub(super) async fn along(
 ) -> Result<Vec<String>, StoreError> {
     match (action, rows) {
         (Action::Remove, _) => {}
-        (Action::Resync | Action::Restart, Rows::Devices(devices)) => return Ok(left_out(devices, action)),
+        (Action::Resync | Action::Restart, Rows::Devices(devices)) => {
+            return Ok(left_out(devices, action == Action::Restart));
+        }
         _ => return Ok(Vec::new()),
     }
     let assignments = scope.assignments().await?;
@@ -51,33 +53,36 @@ pub(super) async fn along(
 }
 
 /// What becomes of devices that are asked, and which are not.
-fn left_out(devices: &[Device], action: Action) -> Vec<String> {
-    let count = |kind| devices.iter().filter(|device| device.kind == kind).count();
-    let mut along = Vec::new();
-    if action == Action::Restart {
-        along.push("They restart at once, and are silent meanwhile.".to_owned());
+fn left_out(devices: &[Device], restarts: bool) -> Vec<String> {
+    let fetchers = || devices.iter().filter(|device| device.kind.is_provisioned());
+    let generic = counted(
+        devices.len().saturating_sub(fetchers().count()),
+        "is a generic device: it fetches nothing, and is left out",
+        "are generic devices: they fetch nothing, and are left out",
+    );
+    let silent = restarts.then(|| "They restart at once, and are silent meanwhile.".to_owned());
+    let endpoints = restarts.then(|| {
+        counted(
+            fetchers()
+                .filter(|device| !resync::can_restart(device.kind))
+                .count(),
+            "is an Oyez endpoint: it restarts at its own machine only, and is left out",
+            "are Oyez endpoints: they restart at their own machine only, and are left out",
+        )
+    });
+    [silent, generic, endpoints.flatten()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What is said of some of the rows; nothing of none.
+fn counted(count: usize, one: &str, many: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 of them {one}.")),
+        count => Some(format!("{count} of them {many}.")),
     }
-    match count(DeviceType::Other) {
-        0 => {}
-        1 => along.push("1 of them is a generic device: it fetches nothing, and is left out.".to_owned()),
-        many => along.push(format!(
-            "{many} of them are generic devices: they fetch nothing, and are left out."
-        )),
-    }
-    let endpoints = match action {
-        Action::Restart => count(DeviceType::Oyez),
-        _ => 0,
-    };
-    match endpoints {
-        0 => {}
-        1 => along.push(
-            "1 of them is an Oyez endpoint: it restarts at its own machine only, and is left out.".to_owned(),
-        ),
-        many => along.push(format!(
-            "{many} of them are Oyez endpoints: they restart at their own machine only, and are left out."
-        )),
-    }
-    along
 }
 
 /// Something that is done with many rows.
