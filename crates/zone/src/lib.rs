@@ -24,7 +24,7 @@ pub mod toml_file;
 
 pub use directory::{DirectoryFile, DirectoryFileError};
 pub use inputs::Lost;
-pub use service_directory::{DirectoryCopy, FeedError, ServiceDirectory};
+pub use service_directory::{DirectoryCopy, FeedError, ServiceDirectory, keep_last};
 pub use start::{CheckSyncs, RollCall, StartError, Zone, ZoneSetup};
 
 /// Zone events kept for a subscriber that reads slowly.

@@ -28,7 +28,6 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow};
 use api::ApiSetup;
-use model::directory::Snapshot;
 use model::inventory::{Account, Uplink};
 use net::tls::ClientCertificates;
 use portal::pages::{self, NotReady, PagesSetup};

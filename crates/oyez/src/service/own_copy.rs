@@ -1,5 +1,6 @@
 //! The copy of its directory that a service keeps for the zone in its process, to start it from while there is no database.
 
+use std::io;
 use std::sync::Arc;
 
 use ::feed::{Held, Records};
@@ -40,25 +41,12 @@ impl OwnCopy {
         self.copy.read()
     }
 
-    /// Keeps what is sent from here on: beside the zone, which does not wait for the disk.
+    /// Keeps what is sent from here on.
     pub(super) fn keep(self: Arc<Self>, reader: Arc<DirectoryReader>) -> ToKeep {
-        let (sender, mut wanted) = watch::channel(None);
-        tokio::spawn(async move {
-            while wanted.changed().await.is_ok() {
-                let snapshot: Option<Arc<Snapshot>> = wanted.borrow_and_update().clone();
-                let Some(snapshot) = snapshot else { continue };
-                let (own, reader) = (Arc::clone(&self), Arc::clone(&reader));
-                let written =
-                    tokio::task::spawn_blocking(move || own.write(&snapshot, reader.records(&snapshot)))
-                        .await;
-                let written = written.unwrap_or_else(|error| Err(anyhow!(error)));
-                if let Err(error) = written {
-                    let error = device::sentence(error.as_ref());
-                    tracing::error!(%error, "the zone's copy of the directory is not written; an older one stays");
-                }
-            }
-        });
-        sender
+        zone::keep_last(move |snapshot: &Arc<Snapshot>| {
+            let written = self.write(snapshot, reader.records(snapshot));
+            written.map_err(|error| io::Error::other(device::sentence(error.as_ref())))
+        })
     }
 
     fn write(&self, snapshot: &Snapshot, records: Records) -> Result<()> {

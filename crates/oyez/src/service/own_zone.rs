@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
-use model::directory::{Epoch, Snapshot};
+use model::directory::Snapshot;
 use model::status::ZoneEvent;
 use net::tls::{ClientCertificates, ServerTls};
 use portal::talk::TalkDesk;

@@ -58,6 +58,7 @@ impl Fields {
             .into_iter()
             .filter(|kind| kind.is_provisioned() || account.generic_devices)
             .map(|kind| Choice::new(kind.as_str(), kind.label()));
+        // Whoever follows the steps of another portal chooses a model here; it is that of the type whatever is chosen.
         let models = DeviceType::ALL.map(|kind| {
             let model = model_of(kind);
             let label = match readable(model) {

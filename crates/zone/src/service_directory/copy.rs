@@ -66,22 +66,9 @@ impl DirectoryCopy {
         Ok(Some(held))
     }
 
-    /// Keeps what is sent from here on: beside the zone, which does not wait for the disk. Of several that wait the last is kept, and the
-    /// zone goes on without one that cannot be written.
+    /// Keeps what is sent from here on.
     pub(super) fn keep(self: Arc<Self>) -> ToKeep {
-        let (sender, mut wanted) = watch::channel(None);
-        tokio::spawn(async move {
-            while wanted.changed().await.is_ok() {
-                let held: Option<Arc<Held>> = wanted.borrow_and_update().clone();
-                let Some(held) = held else { continue };
-                let copy = Arc::clone(&self);
-                let written = tokio::task::spawn_blocking(move || copy.write(&held)).await;
-                if let Err(error) = written.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                    tracing::error!(%error, "this zone's copy of the directory cannot be written; the zone goes on with the older one");
-                }
-            }
-        });
-        sender
+        keep_last(move |held: &Arc<Held>| self.write(held))
     }
 
     /// Puts another in its place, so that a crash leaves the one or the other.
@@ -92,4 +79,25 @@ impl DirectoryCopy {
     pub fn write(&self, held: &Held) -> io::Result<()> {
         self.vault.write(Zeroizing::new(held.to_octets()))
     }
+}
+
+/// Has a copy of what is sent from here on written: beside the zone, which does not wait for the disk. Of several that wait the last is
+/// written, and the zone goes on without one that cannot be.
+pub fn keep_last<T: Send + Sync + 'static>(
+    write: impl Fn(&Arc<T>) -> io::Result<()> + Send + Sync + 'static,
+) -> watch::Sender<Option<Arc<T>>> {
+    let (sender, mut wanted) = watch::channel::<Option<Arc<T>>>(None);
+    let write = Arc::new(write);
+    tokio::spawn(async move {
+        while wanted.changed().await.is_ok() {
+            let last = wanted.borrow_and_update().clone();
+            let Some(last) = last else { continue };
+            let write = Arc::clone(&write);
+            let written = tokio::task::spawn_blocking(move || write(&last)).await;
+            if let Err(error) = written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                tracing::error!(%error, "this zone's copy of the directory cannot be written; the zone goes on with the older one");
+            }
+        }
+    });
+    sender
 }

@@ -18,8 +18,8 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::RollCall;
 use crate::config::ServiceFeed;
-pub use copy::DirectoryCopy;
 use copy::ToKeep;
+pub use copy::{DirectoryCopy, keep_last};
 use link::{Event, Link};
 
 /// Why a zone cannot learn its directory from a service.
