@@ -1,5 +1,7 @@
 //! What happened: tries to fetch a configuration, and what administrators did.
 
+use std::ops::RangeInclusive;
+
 use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress, Timestamp};
 
 use crate::audit_links::AuditList;
@@ -226,7 +228,7 @@ impl Scope<'_, '_> {
         self.keep_audit(entry, AuditList::Alarms).await
     }
 
-    /// Lists the entries of one action since a moment, at most `count`, the last first.
+    /// Lists the entries of one action of a time, at most `count`, the last first.
     ///
     /// # Errors
     ///
@@ -234,12 +236,13 @@ impl Scope<'_, '_> {
     pub async fn audit_of_action(
         &mut self,
         action: &str,
-        since: Timestamp,
+        time: RangeInclusive<Timestamp>,
         count: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        let sql = "SELECT at, by, action, detail FROM audit WHERE account = $1 AND at >= $2 AND action = $3 \
-                   ORDER BY id DESC LIMIT $4";
-        let values = [self.id(), moment(since), action.into(), i64::from(count).into()];
+        let sql = "SELECT at, by, action, detail FROM audit WHERE account = $1 AND at >= $2 AND at <= $3 AND action = $4 \
+                   ORDER BY id DESC LIMIT $5";
+        let (from, until) = (moment(*time.start()), moment(*time.end()));
+        let values = [self.id(), from, until, action.into(), i64::from(count).into()];
         let rows = self.transaction.rows(sql, &values).await?;
         rows.into_iter().map(audit_entry).collect()
     }

@@ -19,6 +19,8 @@ pub const WAIT_MAX: Duration = Duration::from_secs(300);
 const WAIT_MAX_OF_ALL: Duration = Duration::from_secs(5);
 /// Wrong tries are forgotten after this time.
 const MEMORY: Duration = Duration::from_secs(900);
+/// How long after somebody was told of wrong tries, or nobody could be, the next may be: of a flood nobody reads each wave.
+pub const TOLD_EVERY_MS: u64 = 60_000;
 /// Addresses remembered; past that the one that failed longest ago is forgotten.
 pub const SOURCES_MAX: usize = 1_024;
 
@@ -42,6 +44,8 @@ impl Source for IpAddr {
 pub struct Throttle<S = IpAddr> {
     failures_by_source: BTreeMap<S, Failures>,
     of_all: Failures,
+    /// When somebody was told last, or could not be.
+    raised_at: Option<Instant>,
 }
 
 impl<S> Default for Throttle<S> {
@@ -49,6 +53,7 @@ impl<S> Default for Throttle<S> {
         Self {
             failures_by_source: BTreeMap::new(),
             of_all: Failures::default(),
+            raised_at: None,
         }
     }
 }
@@ -81,7 +86,8 @@ impl<S: Source> Throttle<S> {
         }
     }
 
-    /// Notes a wrong try, and says whether somebody is to be told: from the last one without a wait on, until [`Throttle::note_told`].
+    /// Notes a wrong try, and says whether somebody is to be told: from the last one without a wait on, until
+    /// [`Throttle::note_raised`].
     pub fn note_failure(&mut self, now: Instant, from: S) -> bool {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
@@ -98,12 +104,19 @@ impl<S: Source> Throttle<S> {
         let own = self.failures_by_source.entry(from).or_default();
         own.note(now);
         self.of_all.note(now);
-        own.is_to_be_told(FREE_TRIES) || self.of_all.is_to_be_told(FREE_TRIES_OF_ALL)
+        let is_told_of =
+            |raised: Instant| now.saturating_duration_since(raised) < Duration::from_millis(TOLD_EVERY_MS);
+        !self.raised_at.is_some_and(is_told_of)
+            && (own.is_to_be_told(FREE_TRIES) || self.of_all.is_to_be_told(FREE_TRIES_OF_ALL))
     }
 
-    /// Notes that somebody was told of the wrong tries of an address, and of all together: of those that follow each other nobody is
-    /// told again.
-    pub fn note_told(&mut self, from: S) {
+    /// Notes that somebody was to be told of the wrong tries of an address, and of all together. Where that is kept, nobody is told again
+    /// of those that follow each other; where it is not, somebody is to be told with the next of them, after a while.
+    pub fn note_raised(&mut self, now: Instant, from: S, is_kept: bool) {
+        self.raised_at = Some(now);
+        if !is_kept {
+            return;
+        }
         if let Some(own) = self.failures_by_source.get_mut(&from.counted_as()) {
             own.is_told = own.count >= FREE_TRIES;
         }
@@ -114,6 +127,7 @@ impl<S: Source> Throttle<S> {
     pub fn note_success(&mut self, from: S) {
         self.forgive(from);
         self.of_all.count = self.of_all.count.saturating_sub(1);
+        self.of_all.is_told &= self.of_all.count >= FREE_TRIES_OF_ALL;
     }
 
     /// Forgets the wrong tries of an address that knows the password.
@@ -249,7 +263,7 @@ mod tests {
             for _ in 0..3 {
                 assert!(throttle.note_failure(now, address(1)), "nobody was told");
             }
-            throttle.note_told(address(1));
+            throttle.note_raised(now, address(1), true);
             for _ in 0..3 {
                 assert!(!throttle.note_failure(now, address(1)));
             }
@@ -259,7 +273,7 @@ mod tests {
             let from = address(100 + number);
             let is_to_be_told = throttle.note_failure(now, from);
             if is_to_be_told {
-                throttle.note_told(from);
+                throttle.note_raised(now, from, true);
             }
             is_to_be_told
         });
@@ -267,5 +281,50 @@ mod tests {
         let last = usize::try_from(FREE_TRIES_OF_ALL).unwrap() - 1;
         assert_eq!(told.iter().position(|told| *told), Some(last));
         assert_eq!(told.iter().filter(|told| **told).count(), 1);
+    }
+
+    #[test]
+    fn a01_w06_of_another_address_somebody_is_told_with_its_next_try_once_a_minute_is_over() {
+        let minute = Duration::from_millis(TOLD_EVERY_MS);
+        for is_kept in [true, false] {
+            let (mut throttle, now) = (Throttle::<IpAddr>::default(), Instant::now());
+            let tried = |throttle: &mut Throttle, now, from| {
+                (0..FREE_TRIES)
+                    .filter(|_| throttle.note_failure(now, from))
+                    .count()
+            };
+            assert_eq!(tried(&mut throttle, now, address(1)), 1);
+            throttle.note_raised(now, address(1), is_kept);
+            let late = now + minute - Duration::from_millis(1);
+            assert_eq!(tried(&mut throttle, late, address(2)), 0, "of one a minute");
+
+            assert!(throttle.note_failure(now + minute, address(2)));
+
+            throttle.note_raised(now + minute, address(2), true);
+            let after = now + minute * 2;
+            assert!(!throttle.note_failure(after, address(2)));
+            assert_eq!(throttle.note_failure(after, address(1)), !is_kept);
+        }
+    }
+
+    #[test]
+    fn a01_w06_of_many_together_somebody_is_told_anew_once_right_tries_have_made_them_few() {
+        let (mut throttle, mut now) = (Throttle::<IpAddr>::default(), Instant::now());
+        for number in 0..FREE_TRIES_OF_ALL {
+            throttle.note_failure(now, address(number));
+        }
+        throttle.note_raised(now, address(0), true);
+        now += Duration::from_millis(TOLD_EVERY_MS);
+        assert!(!throttle.note_failure(now, address(100)));
+        throttle.note_success(address(100));
+        assert!(
+            !throttle.note_failure(now, address(100)),
+            "they are as many as before"
+        );
+        throttle.note_success(address(100));
+
+        throttle.note_success(address(1));
+
+        assert!(throttle.note_failure(now, address(101)));
     }
 }

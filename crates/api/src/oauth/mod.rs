@@ -1,6 +1,6 @@
 //! `/oauth/token`: a program proves who it is with its secret, and gets a token for an hour.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::Json;
@@ -90,7 +90,7 @@ async fn give(
         Err(refused) => {
             let is_to_be_told = api.throttle().note_failure(Instant::now(), from.ip());
             if is_to_be_told {
-                raise(api, from);
+                raise(api, from.ip());
             }
             return Ok(Err(refused));
         }
@@ -196,15 +196,11 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     (secret.len() <= SECRET_LENGTH_MAX).then(|| (id.to_owned(), secret.to_owned()))
 }
 
-/// Has somebody told that secrets are guessed, without letting whoever guesses wait for it. Where that fails, the next wrong one has it
-/// told.
-fn raise(api: &Api, from: SocketAddr) {
-    let api = api.clone();
-    tokio::spawn(async move {
-        let detail = format!("last from {}", from.ip().to_canonical());
-        if alarms::raise(api.store(), "API", alarms::GUESSED_SECRETS, detail, now()).await {
-            api.throttle().note_told(from.ip());
-        }
+/// Has somebody told that secrets are guessed. Where that fails, a later wrong one has it told.
+fn raise(api: &Api, from: IpAddr) {
+    let (kind, counting) = (("API", alarms::GUESSED_SECRETS), api.clone());
+    alarms::raise_guessed(&api.setup().store, kind, from, move |is_kept| {
+        counting.throttle().note_raised(Instant::now(), from, is_kept);
     });
 }
 

@@ -1,7 +1,7 @@
 //! Hears what zones elsewhere tell of themselves: who is registered there goes to the portal, which alerts and pages begin to whoever is
 //! told of that, what became of pages into the store.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -34,6 +34,8 @@ pub(super) struct Ear {
     pub(super) store: Arc<Store>,
     pub(super) account: AccountId,
     pub(super) happenings: Arc<Happenings>,
+    /// Who guesses at which zone, whether that is connected or not.
+    guesses_by_zone: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Guesses>>>>,
 }
 
 /// How far a zone was heard: up to the message before the first that waits.
@@ -107,7 +109,17 @@ impl Ear {
             store: Arc::clone(store),
             account: account.clone(),
             happenings,
+            guesses_by_zone: Mutex::default(),
         }
+    }
+
+    /// Who guesses at a zone. Zones are known by certificates of the feed, so there are no more than those of its configuration.
+    fn guesses_at(&self, zone: &str) -> Arc<tokio::sync::Mutex<Guesses>> {
+        let mut by_zone = self
+            .guesses_by_zone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(by_zone.entry(zone.to_owned()).or_default())
     }
 
     /// Shows a zone as connected.
@@ -136,9 +148,8 @@ impl Ear {
         };
         let (kept, mut to_keep) = mpsc::channel(WAITING_MAX);
         let keeping = async {
-            let mut guesses = Guesses::default();
-            while let Some((at, event)) = to_keep.recv().await {
-                self.keep(zone, &mut guesses, (at, event)).await;
+            while let Some(happened) = to_keep.recv().await {
+                self.keep(zone, happened).await;
                 progress.kept();
             }
         };
@@ -229,8 +240,9 @@ impl Ear {
     }
 
     /// Puts what has happened into the store, and waits until that takes it.
-    async fn keep(&self, zone: &str, guesses: &mut Guesses, (at, event): (Timestamp, ZoneEvent)) {
-        guesses.tell(&self.store, &event).await;
+    async fn keep(&self, zone: &str, (at, event): (Timestamp, ZoneEvent)) {
+        let guesses = self.guesses_at(zone);
+        guesses.lock().await.tell(&self.store, &event, now()).await;
         tell_of(&event, at, &self.store, &self.registrations).await;
         // What became of a page is shown once it is kept.
         if matches!(event, ZoneEvent::PageEnded { .. }) {
@@ -247,4 +259,35 @@ fn before(age: Duration) -> Timestamp {
 
 fn now() -> Timestamp {
     timestamp(SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::status::RegistrationRefusal;
+
+    use super::super::guesses::tests::{opened, refused, told};
+    use super::*;
+
+    #[tokio::test]
+    async fn a01_of_whom_nobody_could_be_told_is_told_with_what_the_zone_says_over_its_next_connection() {
+        let (_folder, store, account) = opened().await;
+        let ear = Ear::new(&Arc::default(), &Arc::new(store), &account, Arc::default());
+        let happened = |user, why| (now(), refused(user, why));
+        let turn = ear.store.write().await.unwrap();
+        tokio::select! {
+            biased;
+            () = ear.keep("b", happened("desk", RegistrationRefusal::TooManyAttempts)) => panic!("another writes"),
+            // The connection goes.
+            () = tokio::task::yield_now() => {}
+        }
+        drop(turn);
+        let other = RegistrationRefusal::WrongCredentials;
+
+        ear.keep("c", happened("gate", other)).await;
+        assert_eq!(told(&ear.store, &account).await, []);
+        ear.keep("b", happened("hall", other)).await;
+
+        let told = told(&ear.store, &account).await;
+        assert_eq!(told[0].0, "as desk from 192.0.2.7:5061");
+    }
 }

@@ -398,12 +398,12 @@ mod tests {
         );
         let records = Records::of(&snapshot);
         Hub {
-            ear: Ear {
-                registrations: Arc::default(),
-                store: Arc::new(store::Store::open(folder).await.unwrap()),
-                account: snapshot.account,
-                happenings: Arc::default(),
-            },
+            ear: Ear::new(
+                &Arc::default(),
+                &Arc::new(store::Store::open(folder).await.unwrap()),
+                &snapshot.account,
+                Arc::default(),
+            ),
             changed: watch::Sender::new(records.epoch),
             history: Mutex::new(History::new(Held::new(records, Vec::new()))),
             is_behind: AtomicBool::new(false),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use model::inventory::Timestamp;
+use model::inventory::{AuditEntry, Timestamp};
 use model::status::{RegistrationRefusal, ZoneEvent};
 use portal::alarms;
 use store::{Store, timestamp};
@@ -15,7 +15,7 @@ pub(super) async fn watch(mut events: broadcast::Receiver<ZoneEvent>, store: Arc
     let mut guesses = Guesses::default();
     loop {
         match events.recv().await {
-            Ok(event) => guesses.tell(&store, &event).await,
+            Ok(event) => guesses.tell(&store, &event, timestamp(SystemTime::now())).await,
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
@@ -27,12 +27,14 @@ pub(super) async fn watch(mut events: broadcast::Receiver<ZoneEvent>, store: Arc
 pub(super) struct Guesses {
     /// The last one of whom nobody could be told.
     untold: Option<(String, Timestamp)>,
+    /// When somebody was told last, or could not be.
+    raised_at: Option<Timestamp>,
 }
 
 impl Guesses {
     /// Raises an alarm where a zone looks at no more answers of somebody for a while, and one that could not be kept with whatever the
-    /// zone tells next.
-    pub(super) async fn tell(&mut self, store: &Store, event: &ZoneEvent) {
+    /// zone tells a minute later. What is given up before it has ended can be kept by the next.
+    pub(super) async fn tell(&mut self, store: &Store, event: &ZoneEvent, now: Timestamp) {
         if let ZoneEvent::RegistrationRefused {
             user,
             from,
@@ -42,22 +44,38 @@ impl Guesses {
         {
             // What strangers call themselves stays in its line.
             let user: String = user.chars().filter(|one| !one.is_control()).collect();
-            self.untold = Some((format!("as {user} from {from}"), timestamp(SystemTime::now())));
+            self.untold = Some((format!("as {user} from {from}"), now));
         }
         let Some((detail, at)) = self.untold.clone() else {
             return;
         };
-        if alarms::raise(store, "zone", alarms::GUESSED_EXTENSION, detail, at).await {
+        // A clock that was set back silences nobody.
+        let is_just_before = |raised: Timestamp| {
+            let age = now.0.checked_sub(raised.0);
+            age.is_some_and(|age| age <= alarms::AGAIN_MS)
+        };
+        if self.raised_at.is_some_and(is_just_before) {
+            return;
+        }
+        let alarm = AuditEntry {
+            at,
+            by: "zone".to_owned(),
+            action: alarms::GUESSED_EXTENSION.to_owned(),
+            detail,
+        };
+        let is_kept = alarms::raise(store, &alarm, now).await;
+        self.raised_at = Some(now);
+        if is_kept {
             self.untold = None;
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    async fn opened() -> (tempfile::TempDir, Store, model::AccountId) {
+    pub(crate) async fn opened() -> (tempfile::TempDir, Store, model::AccountId) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let id: model::AccountId = "acme".parse().unwrap();
@@ -74,52 +92,98 @@ mod tests {
         (folder, store, id)
     }
 
-    fn refused(why: RegistrationRefusal) -> ZoneEvent {
+    pub(crate) fn refused(user: &str, why: RegistrationRefusal) -> ZoneEvent {
         ZoneEvent::RegistrationRefused {
             account: None,
-            user: "desk\r\nforged".to_owned(),
+            user: user.to_owned(),
             from: "192.0.2.7:5061".to_owned(),
             why,
         }
     }
 
+    /// What somebody was told, and when it was, the last first.
+    pub(crate) async fn told(store: &Store, id: &model::AccountId) -> Vec<(String, Timestamp)> {
+        let mut reading = store.read().await.unwrap();
+        let entries = reading.account(id).audit(9).await.unwrap();
+        entries
+            .into_iter()
+            .map(|entry| (entry.detail, entry.at))
+            .collect()
+    }
+
+    const EARLY: Timestamp = Timestamp(1_000_000);
+    /// As soon as somebody is told again.
+    const NEXT: Timestamp = Timestamp(EARLY.0 + alarms::AGAIN_MS + 1);
+
     #[tokio::test]
-    async fn a01_of_whom_nobody_could_be_told_is_told_with_what_the_zone_says_next() {
+    async fn a01_of_whom_nobody_could_be_told_is_told_with_what_the_zone_says_a_minute_later() {
         let (_folder, store, id) = opened().await;
         let mut guesses = Guesses::default();
         let turn = store.write().await.unwrap();
-        let too_many = refused(RegistrationRefusal::TooManyAttempts);
-        tokio::select! {
-            biased;
-            () = guesses.tell(&store, &too_many) => panic!("another has the turn of writers"),
-            () = std::future::ready(()) => {}
-        }
+        // Nothing but the turn of writers is waited for.
+        tokio::time::pause();
+        let too_many = refused("desk", RegistrationRefusal::TooManyAttempts);
+        guesses.tell(&store, &too_many, EARLY).await;
+        tokio::time::resume();
         drop(turn);
+        let other = refused("hall", RegistrationRefusal::WrongCredentials);
 
-        guesses
-            .tell(&store, &refused(RegistrationRefusal::WrongCredentials))
-            .await;
+        guesses.tell(&store, &other, Timestamp(NEXT.0 - 1)).await;
+        assert_eq!(told(&store, &id).await, [], "it is not tried at every word");
+        guesses.tell(&store, &other, NEXT).await;
 
-        let mut reading = store.read().await.unwrap();
-        assert_eq!(reading.account(&id).audit(9).await.unwrap().len(), 1);
+        let expected = ("as desk from 192.0.2.7:5061".to_owned(), EARLY);
+        assert_eq!(told(&store, &id).await, [expected]);
+    }
+
+    #[tokio::test]
+    async fn a01_who_guesses_within_a_minute_of_another_is_told_of_when_it_is_over() {
+        let (_folder, store, id) = opened().await;
+        let (mut here, mut there) = (Guesses::default(), Guesses::default());
+        let too_many = |user| refused(user, RegistrationRefusal::TooManyAttempts);
+        here.tell(&store, &too_many("desk"), EARLY).await;
+        there.tell(&store, &too_many("hall"), EARLY).await;
+        here.tell(&store, &too_many("gate"), EARLY).await;
+        let other = refused("yard", RegistrationRefusal::WrongCredentials);
+
+        there.tell(&store, &other, NEXT).await;
+        here.tell(&store, &other, NEXT).await;
+
+        let users: Vec<String> = told(&store, &id)
+            .await
+            .into_iter()
+            .map(|(told, _)| told)
+            .collect();
+        let expected = ["gate", "hall", "desk"].map(|user| format!("as {user} from 192.0.2.7:5061"));
+        assert_eq!(users, expected);
     }
 
     #[tokio::test]
     async fn a01_whoever_guesses_at_a_zone_is_told_of_once_a_minute() {
         let (_folder, store, id) = opened().await;
         let mut guesses = Guesses::default();
-        guesses
-            .tell(&store, &refused(RegistrationRefusal::WrongCredentials))
-            .await;
+        let named = "desk\r\nforged";
+        let wrong = refused(named, RegistrationRefusal::WrongCredentials);
+        guesses.tell(&store, &wrong, EARLY).await;
+        assert_eq!(told(&store, &id).await, []);
         for _ in 0..3 {
-            guesses
-                .tell(&store, &refused(RegistrationRefusal::TooManyAttempts))
-                .await;
+            let too_many = refused(named, RegistrationRefusal::TooManyAttempts);
+            guesses.tell(&store, &too_many, EARLY).await;
         }
 
-        let mut reading = store.read().await.unwrap();
-        let entries = reading.account(&id).audit(9).await.unwrap();
-        assert_eq!(entries.len(), 1, "{entries:?}");
-        assert_eq!(entries[0].detail, "as deskforged from 192.0.2.7:5061");
+        let expected = ("as deskforged from 192.0.2.7:5061".to_owned(), EARLY);
+        assert_eq!(told(&store, &id).await, [expected]);
+    }
+
+    #[tokio::test]
+    async fn a01_a_clock_that_was_set_back_silences_nobody() {
+        let (_folder, store, id) = opened().await;
+        let mut guesses = Guesses::default();
+        for at in [NEXT, EARLY] {
+            let too_many = refused("desk", RegistrationRefusal::TooManyAttempts);
+            guesses.tell(&store, &too_many, at).await;
+        }
+
+        assert_eq!(told(&store, &id).await.len(), 2);
     }
 }

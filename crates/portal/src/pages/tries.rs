@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use model::inventory::AdministratorId;
 
-use super::{GuessedFor, Site, now};
+use super::{GuessedFor, Site};
 use crate::alarms;
 
 /// A try that was let in. It counts as a wrong one until it proves right: others that come meanwhile are not let in on its account.
@@ -39,20 +39,17 @@ pub(super) fn admit(site: &Site, from: SocketAddr, whom: Option<&AdministratorId
 }
 
 impl Try {
-    /// Has somebody told where it is one of too many, without letting whoever guesses wait for it. Where that fails, the next wrong one
-    /// has it told.
+    /// Has somebody told where it is one of too many. Where that fails, a later wrong one has it told.
     pub(super) fn was_wrong(self, site: &Site) {
         if !self.is_to_be_told {
             return;
         }
-        let site = site.clone();
-        tokio::spawn(async move {
-            let detail = format!("last from {}", self.from.ip().to_canonical());
-            if alarms::raise(site.store(), "portal", alarms::GUESSED, detail, now()).await {
-                site.throttle().note_told(self.from.ip());
-                if let Some(id) = self.whom {
-                    site.guesses().note_told(GuessedFor(id));
-                }
+        let (store, from, counting) = (&site.setup().store, self.from.ip(), site.clone());
+        alarms::raise_guessed(store, ("portal", alarms::GUESSED), from, move |is_kept| {
+            let now = Instant::now();
+            counting.throttle().note_raised(now, from, is_kept);
+            if let Some(id) = self.whom {
+                counting.guesses().note_raised(now, GuessedFor(id), is_kept);
             }
         });
     }

@@ -13,6 +13,7 @@ use model::inventory::{Attempt, AttemptOutcome, MacAddress, TokenHash};
 use web::network;
 
 use super::review::Mismatch;
+use crate::alarms::AGAIN_MS;
 
 /// After this time a try like an earlier one is an entry of its own again.
 const WHILE: Duration = Duration::from_secs(60);
@@ -67,6 +68,8 @@ pub(super) struct Book {
     loud_before: BTreeSet<Loud>,
     /// Those of whom somebody has to be told.
     untold: BTreeSet<Loud>,
+    /// When somebody was told last.
+    told_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -153,9 +156,19 @@ impl Book {
         }
     }
 
-    /// Those of whom somebody has to be told.
-    pub(super) fn take_untold(&mut self) -> BTreeSet<Loud> {
+    /// Those of whom somebody has to be told; nobody for a while after somebody was.
+    pub(super) fn take_untold(&mut self, now: Instant) -> BTreeSet<Loud> {
+        let again = Duration::from_millis(AGAIN_MS);
+        let is_just_before = |told: Instant| now.saturating_duration_since(told) < again;
+        if self.told_at.is_some_and(is_just_before) {
+            return BTreeSet::new();
+        }
         std::mem::take(&mut self.untold)
+    }
+
+    /// Notes that somebody was told.
+    pub(super) fn note_told(&mut self, now: Instant) {
+        self.told_at = Some(now);
     }
 
     /// Takes back those of whom nobody could be told.
@@ -352,7 +365,7 @@ mod tests {
             book.note(now, from, attempt(number), None);
         }
         while !book.take_due().is_empty() {}
-        book.take_untold().into_iter().collect()
+        book.take_untold(now).into_iter().collect()
     }
 
     #[test]
@@ -380,16 +393,31 @@ mod tests {
         for number in 0..UNTOLD_MAX {
             book.note_loud(loud(number));
         }
-        let untold = book.take_untold();
+        let now = Instant::now();
+        let untold = book.take_untold(now);
         assert_eq!(untold.len(), UNTOLD_MAX);
         book.note_loud(Loud::All);
 
         book.put_back_untold(untold);
 
         book.note_loud(loud(UNTOLD_MAX));
-        let untold = book.take_untold();
+        let untold = book.take_untold(now);
         assert_eq!(untold.len(), UNTOLD_MAX);
         assert!(untold.contains(&Loud::All) && untold.contains(&loud(0)));
+    }
+
+    #[test]
+    fn p01_for_a_minute_after_somebody_was_told_nobody_is_and_then_of_those_who_wait() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let minute = Duration::from_millis(AGAIN_MS);
+        book.note_told(now);
+        book.note_loud(Loud::All);
+
+        assert!(
+            book.take_untold(now + minute - Duration::from_millis(1))
+                .is_empty()
+        );
+        assert_eq!(book.take_untold(now + minute), BTreeSet::from([Loud::All]));
     }
 
     #[test]

@@ -176,19 +176,14 @@ impl ProvisioningServer {
         Ok(Guess { from, is_to_be_told })
     }
 
-    /// Has somebody told where a wrong claim code is one of too many, without letting whoever guesses wait for it. Where that fails, the
-    /// next wrong one has it told.
+    /// Has somebody told where a wrong claim code is one of too many. Where that fails, a later wrong one has it told.
     fn tell_of(&self, guess: Guess) {
         if !guess.is_to_be_told {
             return;
         }
-        let server = self.clone();
-        tokio::spawn(async move {
-            let (store, at) = (&server.0.store, timestamp(server.now()));
-            let detail = format!("last from {}", guess.from.to_canonical());
-            if alarms::raise(store, "provisioning", alarms::GUESSED_CODES, detail, at).await {
-                server.guesses().note_told(guess.from);
-            }
+        let (kind, server) = (("provisioning", alarms::GUESSED_CODES), self.clone());
+        alarms::raise_guessed(&self.0.store, kind, guess.from, move |is_kept| {
+            server.guesses().note_raised(Instant::now(), guess.from, is_kept);
         });
     }
 
@@ -209,14 +204,14 @@ impl ProvisioningServer {
     }
 
     /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again. Who
-    /// is loud is told of with the next.
+    /// is loud and could not be told of is with what is written later.
     async fn write_book(self) {
         loop {
             let due = self.book().take_due();
             if due.is_empty() {
                 return;
             }
-            let untold = self.book().take_untold();
+            let untold = self.book().take_untold(Instant::now());
             if let Err(error) = self.write(due, &untold).await {
                 tracing::error!(error = %chain(&error), "tries to fetch a configuration cannot be kept");
                 self.book().put_back_untold(untold);
@@ -226,8 +221,11 @@ impl ProvisioningServer {
 
     async fn write(&self, due: Vec<Due>, untold: &BTreeSet<Loud>) -> Result<(), StoreError> {
         let mut transaction = self.0.store.write().await?;
+        let mut not_kept = BTreeSet::new();
         for loud in untold {
-            review::tell_of_loud(&mut transaction, *loud, timestamp(self.now())).await?;
+            if !review::tell_of_loud(&mut transaction, *loud, timestamp(self.now())).await? {
+                not_kept.insert(*loud);
+            }
         }
         let mut rows = Vec::new();
         for Due {
@@ -249,6 +247,10 @@ impl ProvisioningServer {
         }
         transaction.commit().await?;
         let mut book = self.book();
+        if !untold.is_empty() {
+            book.note_told(Instant::now());
+        }
+        book.put_back_untold(not_kept);
         for (key, row) in rows {
             book.note_row(&key, row);
         }

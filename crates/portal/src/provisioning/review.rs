@@ -199,17 +199,19 @@ async fn put_aside(
     Ok(is_new)
 }
 
-/// Writes down that somebody asks for many devices and proves to be none. Whose devices they are is not known, so every account hears of it.
+/// Writes down that somebody asks for many devices and proves to be none, and says whether that is kept. Whose devices they are is not
+/// known, so every account hears of it.
 pub(super) async fn tell_of_loud(
     transaction: &mut Transaction<'_>,
     loud: Loud,
-    at: Timestamp,
-) -> Result<(), StoreError> {
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let detail = match loud {
         Loud::Source(source) => format!("from {source}: {LOUD_SOURCE} within a minute"),
         Loud::All => format!("from many addresses: {LOUD_ALL} within a minute"),
     };
-    alarms::raise_in_all(transaction, ("provisioning", alarms::PROBED), &detail, at).await
+    let alarm = entry(now, alarms::PROBED, detail);
+    alarms::raise_in_all(transaction, &alarm, now).await
 }
 
 /// Writes something down that somebody ought to look at, in the log and in the audit.
@@ -220,13 +222,16 @@ pub(super) async fn alarm(
     detail: String,
 ) -> Result<(), StoreError> {
     tracing::warn!(action, "somebody has to look; Audit in the portal says at what");
-    let entry = AuditEntry {
+    scope.add_alarm(&entry(at, action, detail)).await
+}
+
+fn entry(at: Timestamp, action: &str, detail: String) -> AuditEntry {
+    AuditEntry {
         at,
         by: "provisioning".to_owned(),
         action: action.to_owned(),
         detail,
-    };
-    scope.add_alarm(&entry).await
+    }
 }
 
 /// How long it may be from one try to the next but one for both to count as one going on beside the other: a device that has moved

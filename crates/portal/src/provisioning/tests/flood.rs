@@ -22,7 +22,8 @@ impl Bench {
     async fn alarms(&self) -> Vec<AuditEntry> {
         let mut reading = self.store.read().await.unwrap();
         let mut scope = reading.account(&id());
-        scope.audit_of_action(PROBED, Timestamp(0), 9).await.unwrap()
+        let all = Timestamp(0)..=Timestamp(u64::MAX);
+        scope.audit_of_action(PROBED, all, 9).await.unwrap()
     }
 }
 
