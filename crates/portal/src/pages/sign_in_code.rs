@@ -84,7 +84,7 @@ pub(super) async fn prove(
     };
     note(&mut writing, &who, "sign in", detail).await?;
     writing.commit().await?;
-    tried.was_right(&site);
+    tried.was_right_after_password(&site);
     let to = match proof {
         Proof::Recovery { .. } => layout::SECOND_FACTOR,
         Proof::App | Proof::Wrong => "/",

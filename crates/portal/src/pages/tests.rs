@@ -276,12 +276,21 @@ impl Visit {
     }
 
     async fn send(&self, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {
+        self.send_from(CALLER, request, body).await
+    }
+
+    async fn send_from(
+        &self,
+        caller: ([u8; 4], u16),
+        request: axum::http::request::Builder,
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = request
             .header(header::HOST, HOST)
             .header(header::COOKIE, &self.cookie)
             .body(body.into())
             .unwrap();
-        let caller = ConnectInfo(SocketAddr::from(CALLER));
+        let caller = ConnectInfo(SocketAddr::from(caller));
         request.extensions_mut().insert(caller);
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         // A stream of events ends in minutes.

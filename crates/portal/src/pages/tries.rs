@@ -61,6 +61,12 @@ impl Try {
             site.guesses().note_success(GuessedFor(id));
         }
     }
+
+    /// The same where the password was tried before it, which counted as wrong until this proved right.
+    pub(super) fn was_right_after_password(self, site: &Site) {
+        site.throttle().note_success(self.from.ip());
+        self.was_right(site);
+    }
 }
 
 fn too_early(wait: Duration) -> String {

@@ -150,6 +150,39 @@ async fn w06_wrong_codes_are_slowed_down_however_often_the_password_is_typed() {
     assert_eq!(again.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
+/// What somebody elsewhere is answered who tries a link that is not good.
+async fn try_link(visit: &Visit, number: u32) -> StatusCode {
+    let [.., high, low] = number.to_be_bytes();
+    let form = "token=wrong&password=a+long+password&again=a+long+password";
+    let request = Request::post("/invited").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let caller = ([10, 0, high, low], 40_000);
+    visit.send_from(caller, request, form).await.status
+}
+
+#[tokio::test]
+async fn whoever_signs_in_with_a_second_factor_makes_nobody_else_wait() {
+    let mut visit = owner().await;
+    let (.., codes) = set_up(&mut visit).await;
+    // Left are the tries of one sign-in, and one more.
+    let wrong = web::FREE_TRIES_OF_ALL - 3;
+    for number in 0..wrong {
+        assert_eq!(try_link(&visit, number).await, StatusCode::FORBIDDEN);
+    }
+
+    for code in codes.iter().take(4) {
+        assert_eq!(type_password(&mut visit).await.location(), "/sign-in/code");
+        let form = format!("code={code}");
+        let signed_in = visit.post_raw("/sign-in/code", &form, &[]).await;
+        assert_eq!(signed_in.location(), "/second-factor", "{}", signed_in.text);
+    }
+
+    for number in wrong..web::FREE_TRIES_OF_ALL {
+        assert_eq!(try_link(&visit, number).await, StatusCode::FORBIDDEN);
+    }
+    let status = try_link(&visit, web::FREE_TRIES_OF_ALL).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
+
 #[tokio::test]
 async fn w06_wrong_codes_at_renewing_and_turning_off_are_slowed_down_and_in_the_audit() {
     for path in ["/second-factor/codes", "/second-factor/off"] {
