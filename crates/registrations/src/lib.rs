@@ -27,6 +27,8 @@ pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 pub const REFUSED_MAX: usize = 1_000;
 /// Addresses of which the last handshake with a zone that failed is kept, of each zone; past that the oldest goes: anybody can begin one.
 pub const HANDSHAKES_MAX: usize = 1_000;
+/// How long a zone remembers wrong answers; as long as those that it slows follow each other within it, they are slowed.
+const SLOWED_FOR_MS: u64 = 15 * 60 * 1_000;
 /// The name under which the zone of this process is kept; no other has an empty one.
 const OWN: &str = "";
 
@@ -69,6 +71,8 @@ pub enum Registration {
         from: String,
         /// Why.
         why: RegistrationRefusal,
+        /// So many answers from there were wrong that the zone looks at the next after a wait.
+        is_slowed: bool,
     },
 }
 
@@ -76,12 +80,17 @@ impl Registration {
     /// The IP address that somebody is registered from; none of whoever is not.
     #[must_use]
     pub fn address(&self) -> Option<&str> {
-        let Self::Registered { from, .. } = self else {
-            return None;
-        };
-        let host = from.rsplit_once(':').map_or(from.as_str(), |(host, _)| host);
-        Some(host.trim_matches(['[', ']']))
+        match self {
+            Self::Registered { from, .. } => Some(host(from)),
+            Self::Gone { .. } | Self::Refused { .. } => None,
+        }
     }
+}
+
+/// The address alone of one with a port.
+fn host(from: &str) -> &str {
+    let host = from.rsplit_once(':').map_or(from, |(host, _)| host);
+    host.trim_matches(['[', ']'])
 }
 
 /// A TLS handshake with a zone that failed: nobody knows whose it was.
@@ -317,8 +326,13 @@ impl Known {
                 if zones.any(|zone| zone.registered(user).is_some()) {
                     return;
                 }
-                let (from, why) = (from.clone(), *why);
-                self.refuse(user, now, Registration::Refused { at: now, from, why });
+                let refused = Registration::Refused {
+                    at: now,
+                    from: from.clone(),
+                    why: *why,
+                    is_slowed: self.is_slowed(user, from, *why, now),
+                };
+                self.refuse(user, now, refused);
             }
             ZoneEvent::HandshakeFailed { from, why } => {
                 let failed = self.failed_handshakes_by_zone.entry(zone.to_owned());
@@ -363,6 +377,30 @@ impl Known {
                     self.without_media.remove(listener.user.as_str());
                 }
             }
+        }
+    }
+
+    /// Says whether a zone that refuses a user looks at the next answer after a wait. It tells so once, and then of wrong answers alone.
+    fn is_slowed(&self, user: &str, from: &str, why: RegistrationRefusal, now: Timestamp) -> bool {
+        let is_slowed_still = |last: &Registration| match last {
+            Registration::Refused {
+                at,
+                from: before,
+                is_slowed,
+                ..
+            } => *is_slowed && host(before) == host(from) && now.0.saturating_sub(at.0) < SLOWED_FOR_MS,
+            Registration::Registered { .. } | Registration::Gone { .. } => false,
+        };
+        match why {
+            RegistrationRefusal::TooManyAttempts => true,
+            RegistrationRefusal::WrongCredentials => {
+                let last = self.refused.get(user);
+                last.is_some_and(|(_, last)| is_slowed_still(last))
+            }
+            RegistrationRefusal::OtherUser
+            | RegistrationRefusal::BadRequest
+            | RegistrationRefusal::OtherDomain
+            | RegistrationRefusal::ClearFlow => false,
         }
     }
 
@@ -480,6 +518,37 @@ mod tests {
         ] {
             registrations.note(&event, LATE);
             assert_eq!(registrations.without_media("hall"), expected, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn tries_stay_slowed_while_wrong_ones_from_the_same_address_follow_each_other() {
+        use RegistrationRefusal::{OtherUser, TooManyAttempts, WrongCredentials};
+        let registrations = Registrations::default();
+        let (here, there) = ("192.0.2.7:5061", "192.0.2.8:5061");
+        for (at, from, why, expected) in [
+            (0, here, WrongCredentials, false),
+            (1, here, TooManyAttempts, true),
+            (2, "192.0.2.7:40000", WrongCredentials, true),
+            (1 + SLOWED_FOR_MS, here, WrongCredentials, true),
+            (1 + 2 * SLOWED_FOR_MS, here, WrongCredentials, false),
+            (1 + 2 * SLOWED_FOR_MS, here, TooManyAttempts, true),
+            (2 + 2 * SLOWED_FOR_MS, there, WrongCredentials, false),
+            (3 + 2 * SLOWED_FOR_MS, here, TooManyAttempts, true),
+            (4 + 2 * SLOWED_FOR_MS, here, OtherUser, false),
+        ] {
+            let event = ZoneEvent::RegistrationRefused {
+                account: None,
+                user: "hall".to_owned(),
+                from: from.to_owned(),
+                why,
+            };
+            registrations.note(&event, Timestamp(at));
+            let told = registrations.of("hall");
+            assert!(
+                matches!(told, Some(Registration::Refused { is_slowed, .. }) if is_slowed == expected),
+                "{at} {told:?}"
+            );
         }
     }
 

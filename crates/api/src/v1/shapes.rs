@@ -181,7 +181,7 @@ impl RegistrationShown {
                 since: Some(moment(*since)),
                 ..none
             },
-            Some(Registration::Refused { at, from, why }) => Self {
+            Some(Registration::Refused { at, from, why, .. }) => Self {
                 status: RegistrationStatus::Refused,
                 since: Some(moment(*at)),
                 from: Some(from.clone()),

@@ -417,6 +417,7 @@ mod tests {
             at: Timestamp(0),
             from: String::new(),
             why: RegistrationRefusal::WrongCredentials,
+            is_slowed: false,
         })
     }
 

@@ -1,7 +1,7 @@
 //! The slots of a device as they are shown: whose extension stands there, and whether it is registered.
 
 use model::DeviceId;
-use model::inventory::{Device, Holder, Line};
+use model::inventory::{Device, Holder, Line, Timestamp};
 use model::status::RegistrationRefusal;
 use store::{Scope, StoreError};
 
@@ -9,6 +9,9 @@ use super::layout::shown;
 use super::line;
 use super::problem::Problem;
 use registrations::{RegisteredAt, Registration, Registrations};
+
+/// The longest that a zone looks at no answer of somebody after wrong ones.
+const SLOWED_MS_MAX: u64 = 60_000;
 
 /// A slot.
 pub(super) struct Slot {
@@ -140,27 +143,37 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
         Some(Registration::Gone { since }) => {
             ("bad", "Not registered", format!("gone since {}", shown(*since)))
         }
-        Some(Registration::Refused { at, from, why }) => (
-            "bad",
-            "Refused",
-            format!("{} from {from}: {}", shown(*at), refusal(*why)),
-        ),
+        Some(Registration::Refused {
+            at,
+            from,
+            why,
+            is_slowed,
+        }) => {
+            let next = Timestamp(at.0.saturating_add(SLOWED_MS_MAX));
+            let slowed = match is_slowed {
+                true => format!(
+                    "; after so many its tries are slowed: one after {} is looked at",
+                    shown(next)
+                ),
+                false => String::new(),
+            };
+            let told = format!("{} from {from}: {}{slowed}", shown(*at), refusal(*why));
+            ("bad", "Refused", told)
+        }
     }
 }
 
 /// Why a registration is refused, and what to do.
 fn refusal(why: RegistrationRefusal) -> &'static str {
     match why {
-        RegistrationRefusal::WrongCredentials => {
+        // The zone looked at the last before it looks at none for a while, and that was wrong.
+        RegistrationRefusal::WrongCredentials | RegistrationRefusal::TooManyAttempts => {
             "the authorization ID or the password is wrong (401); type them anew, or have the device fetch its configuration"
         }
         RegistrationRefusal::OtherUser => {
             "the authorization ID is another user name's (403); each slot has its own"
         }
         RegistrationRefusal::BadRequest => "the request is malformed, or asks for more than there may be",
-        RegistrationRefusal::TooManyAttempts => {
-            "too many tries came from there; correct the credentials, and wait some minutes"
-        }
         RegistrationRefusal::OtherDomain => {
             "it registers at another SIP domain than this account's (404); type the domain that Provision shows, or have the device fetch \
              its configuration"

@@ -13,6 +13,7 @@ mod hostile;
 mod import;
 mod lists;
 mod people;
+mod refused;
 mod second_factor;
 mod settings;
 mod sites;

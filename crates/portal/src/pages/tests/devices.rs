@@ -12,10 +12,10 @@ use super::Resync;
 use super::*;
 use crate::provisioning::claim_code_hash;
 
-const MAC: &str = "0022ee-0a0b0c";
+pub(super) const MAC: &str = "0022ee-0a0b0c";
 const ADDRESS: MacAddress = MacAddress::new([0, 0x22, 0xEE, 0x0A, 0x0B, 0x0C]);
 
-async fn lines(visit: &Visit, device: &str) -> Vec<Line> {
+pub(super) async fn lines(visit: &Visit, device: &str) -> Vec<Line> {
     let id: DeviceId = device.trim_start_matches("/devices/").parse().unwrap();
     let mut reading = visit.store.read().await.unwrap();
     reading.account(&one()).lines_of_device(&id).await.unwrap()
