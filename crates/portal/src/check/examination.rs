@@ -32,6 +32,8 @@ pub struct Examination {
     pub failures: Vec<Attempt>,
     /// What does not go with what it has turned out to be, in words.
     pub misplaced: Vec<String>,
+    /// Tries to register a slot by another name than its user name, in words.
+    pub misnamed: Vec<String>,
     /// What looks as if its certificate were used by two, in words.
     pub clone: Option<String>,
     /// The slots in which a call was refused since they registered, because there was no media in common, in words.
@@ -133,6 +135,7 @@ pub async fn examine(
         verdict: verdict(&judged, evidence),
         misplaced,
         mute,
+        misnamed: misnamed(registrations, &slots),
         at_zones: at_zones.iter().map(told_at_zone).collect(),
         clone: clone_evidence(&attempts),
         review,
@@ -233,6 +236,39 @@ fn misplaced(
             (!is_registered(registration)).then(|| format!("Extension {}: {error}", holder.extension))
         });
     judged.collect()
+}
+
+/// Who tried to register a slot, since the last that is known of it, by what is typed into the field beside, or by its extension. Both are
+/// nobody's user names.
+fn misnamed(registrations: &Registrations, slots: &[(Line, Holder, Option<Registration>)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (line, holder, registration) in slots {
+        let names = [
+            ("its authorization ID", line.authorization_id.as_str()),
+            ("its extension", holder.extension.as_str()),
+        ];
+        for (what, name) in names {
+            let Some(Registration::Refused { at, from, .. }) = registrations.of(name) else {
+                continue;
+            };
+            let is_over = match registration {
+                Some(Registration::Registered { .. }) => true,
+                Some(Registration::Gone { since: last } | Registration::Refused { at: last, .. }) => {
+                    *last > at
+                }
+                None => false,
+            };
+            if !is_over {
+                found.push(format!(
+                    "{}: at {} somebody from {from} registered as {name} and was refused: that is {what}; the user name is {}",
+                    place_name(line.place),
+                    shown(at),
+                    line.user
+                ));
+            }
+        }
+    }
+    found
 }
 
 /// What has happened since a line was taken away.

@@ -191,6 +191,7 @@ impl Examination {
             .chain(
                 self.misplaced
                     .iter()
+                    .chain(&self.misnamed)
                     .chain(&self.mute)
                     .chain(&self.at_zones)
                     .cloned(),

@@ -31,6 +31,8 @@ struct Page {
     former: Vec<(String, String)>,
     /// Extensions for which it has no slot, and why.
     misplaced: Vec<String>,
+    /// Tries to register by another name than that of a slot.
+    misnamed: Vec<String>,
     /// Slots in which calls are refused, and why.
     mute: Vec<String>,
     /// TLS handshakes with zones that failed from where it is.
@@ -89,6 +91,7 @@ pub(super) async fn show(
         former: former.collect(),
         slots: slots.collect(),
         misplaced: examined.misplaced,
+        misnamed: examined.misnamed,
         mute: examined.mute,
         at_zones: examined.at_zones,
         clone: examined.clone,

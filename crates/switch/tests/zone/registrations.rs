@@ -564,3 +564,20 @@ fn a_lost_connection_between_two_registers_costs_no_binding_of_another_device() 
     let left = contacts(&register(&mut world, second, &[]));
     assert!(left[0].contains("10.7.0.2"), "{left:?}");
 }
+
+#[test]
+fn who_registers_by_its_authorization_id_is_told_of_under_that_name() {
+    let mut world = World::new(&["anna"]);
+    let phone = world.add("id-anna", Transport::Tls);
+    world.phones[phone].credentials_of = Some("anna".to_owned());
+
+    let response = register(&mut world, phone, &[("Contact", "<sip:anna@h1>")]);
+
+    assert_eq!(status(&response), 403);
+    assert!(
+        matches!(world.events.as_slice(), [ZoneEvent::RegistrationRefused { user, why, .. }]
+            if user == "id-anna" && *why == RegistrationRefusal::OtherUser),
+        "{:?}",
+        world.events
+    );
+}

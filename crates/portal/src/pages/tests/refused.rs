@@ -42,3 +42,34 @@ async fn a_wrong_password_stays_the_cause_while_tries_are_slowed_and_the_time_of
         assert_eq!(told.map(|(time, _)| time), next, "{page}");
     }
 }
+
+#[tokio::test]
+async fn a_device_that_registers_as_what_is_not_its_user_name_is_told_which_it_is() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "701").await;
+    let device = visit.add_device(MAC, "other", hall.as_str()).await;
+    let line = lines(&visit, &device).await[0].clone();
+    let id = line.authorization_id.to_string();
+    for (name, what) in [(id.as_str(), "authorization ID"), ("701", "extension")] {
+        refuse(&visit, name, RegistrationRefusal::OtherUser, 2_000);
+        let told = format!(
+            "somebody from 192.0.2.77:5061 registered as {name} and was refused: that is its {what}; the user name is {}",
+            line.user
+        );
+
+        let page = visit.get(&format!("{device}/check")).await.text;
+
+        assert!(page.contains(&told), "{told}: {page}");
+    }
+    refuse(
+        &visit,
+        line.user.as_str(),
+        RegistrationRefusal::WrongCredentials,
+        2_001,
+    );
+    let page = visit.get(&format!("{device}/check")).await.text;
+    assert!(
+        !page.contains("registered as"),
+        "something later is known: {page}"
+    );
+}
