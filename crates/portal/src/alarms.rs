@@ -46,6 +46,19 @@ pub const AGAIN_MS: u64 = web::TOLD_EVERY_MS;
 /// Alarms that are shown of one kind.
 const OF_KIND_MAX: u32 = 5;
 
+/// What an alarm of guesses at a zone says: under which name, and from where.
+#[must_use]
+pub fn guessed_at_zone(user: &str, from: &str) -> String {
+    format!("as {user} from {from}")
+}
+
+/// The name under which somebody guessed at a zone.
+pub(crate) fn name_guessed(alarm: &AuditEntry) -> Option<&str> {
+    let told = Some(&alarm.detail).filter(|_| alarm.action == GUESSED_EXTENSION)?;
+    let (name, _) = told.strip_prefix("as ")?.rsplit_once(" from ")?;
+    Some(name)
+}
+
 /// Raises an alarm in every account, for whose affair it is, is not known; says whether it is kept. Where one of its kind was kept just
 /// before it is not, so that whoever comes from many addresses, or asks for many, fills no audit: it is to be raised again later.
 ///

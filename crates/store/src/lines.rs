@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use model::directory::{DigestAlgorithm, Generation};
 use model::inventory::{
-    Assignment, EarlierPassword, FormerLine, Holder, HolderId, Line, LineId, LinePlace, Timestamp,
+    Assignment, Device, EarlierPassword, FormerLine, Holder, HolderId, Line, LineId, LinePlace, Timestamp,
 };
 use model::{DeviceId, Extension, Secret};
 
@@ -240,6 +240,22 @@ impl Scope<'_, '_> {
                 })
             })
             .collect()
+    }
+
+    /// Finds the device that registers under a name: the user name of one of its lines, or the authorization ID.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn device_of_name(&mut self, name: &str) -> Result<Option<Device>, StoreError> {
+        let sql =
+            "SELECT device FROM line WHERE account = $1 AND (sip_user = $2 OR authorization_id = $2) LIMIT 1";
+        let values = [self.id(), name.into()];
+        let Some(row) = self.transaction.row(sql, &values).await? else {
+            return Ok(None);
+        };
+        let id = Columns::of(TABLE, row).parsed()?;
+        self.device(&id).await
     }
 
     /// Finds where the extension of a user or common area stands; the first place where there are several, which are of one kind.

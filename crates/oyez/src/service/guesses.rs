@@ -44,7 +44,7 @@ impl Guesses {
         {
             // What strangers call themselves stays in its line.
             let user: String = user.chars().filter(|one| !one.is_control()).collect();
-            self.untold = Some((format!("as {user} from {from}"), now));
+            self.untold = Some((alarms::guessed_at_zone(&user, from), now));
         }
         let Some((detail, at)) = self.untold.clone() else {
             return;

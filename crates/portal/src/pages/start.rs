@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{AttemptOutcome, AuditEntry, HolderKind, Role};
+use model::inventory::{AttemptOutcome, AuditEntry, Device, HolderKind, Role};
 use registrations::Registration;
 use store::{DeviceFilter, HolderFilter, KeptPageReport, LIST_ROWS_MAX, ListedDevice};
 
@@ -20,9 +20,16 @@ use crate::alarms;
 struct Page {
     frame: Frame,
     guide: Guide,
-    /// What somebody has to look at, with its time.
-    alarms: Vec<(String, AuditEntry)>,
+    alarms: Vec<Alarm>,
     figures: Vec<(&'static str, String, &'static str)>,
+}
+
+/// What somebody has to look at.
+struct Alarm {
+    at: String,
+    entry: AuditEntry,
+    /// The device whose name was guessed for, or that has another password than it should.
+    device: Option<Device>,
 }
 
 /// The part that changes while somebody looks.
@@ -62,10 +69,22 @@ pub(super) async fn show(
     Ok(layout::page(StatusCode::OK, &page))
 }
 
-async fn alarms(site: &Site, by: &Visitor) -> Result<Vec<(String, AuditEntry)>, Problem> {
+async fn alarms(site: &Site, by: &Visitor) -> Result<Vec<Alarm>, Problem> {
     let mut reading = site.store().read().await?;
-    let found = alarms::of_late(&mut reading.account(&by.account), now()).await?;
-    Ok(found.into_iter().map(|entry| (shown(entry.at), entry)).collect())
+    let mut scope = reading.account(&by.account);
+    let mut told = Vec::new();
+    for entry in alarms::of_late(&mut scope, now()).await? {
+        let device = match alarms::name_guessed(&entry) {
+            Some(name) => scope.device_of_name(name).await?,
+            None => None,
+        };
+        told.push(Alarm {
+            at: shown(entry.at),
+            entry,
+            device,
+        });
+    }
+    Ok(told)
 }
 
 /// The steps alone.
