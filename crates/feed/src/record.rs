@@ -221,6 +221,20 @@ impl Record {
     }
 }
 
+/// The kind of a record, by its key.
+pub(crate) fn kind_of(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(kind, _)| kind)
+}
+
+/// Whether a record is of a kind that this version knows. One of another is left out; what forbids something is therefore never a kind of
+/// its own.
+pub(crate) fn is_known(key: &str) -> bool {
+    matches!(
+        kind_of(key),
+        "account" | "user" | "credential" | "extension" | "permission"
+    )
+}
+
 pub(crate) fn user_key(user: &SipUser) -> String {
     format!("user/{user}")
 }

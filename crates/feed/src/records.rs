@@ -1,6 +1,6 @@
 //! A directory as records under keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +14,11 @@ use model::directory::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::record::{Part, Record, credential_key, extension_key, user_key};
+use crate::record::{Part, Record, credential_key, extension_key, is_known, kind_of, user_key};
+use crate::wire::shown;
+
+/// Kinds of records that are not known, of which the names are told.
+const UNKNOWN_KINDS_MAX: usize = 8;
 
 /// Records of a directory at most: as many as one may have of each kind, and the one of the account.
 pub const RECORDS_MAX: usize = USERS_MAX + USERS_MAX * GENERATIONS_MAX + EXTENSIONS_MAX + PERMISSIONS_MAX + 1;
@@ -23,7 +27,9 @@ pub const RECORDS_MAX: usize = USERS_MAX + USERS_MAX * GENERATIONS_MAX + EXTENSI
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// One cannot be read.
-    #[error("the record {key} cannot be read; service and zone have to be of versions that know each other")]
+    #[error(
+        "the record {key} cannot be read: a later version may have written it, and this program has to be brought up to date"
+    )]
     Unreadable {
         /// Its key.
         key: String,
@@ -208,7 +214,19 @@ impl Records {
         self.by_key.is_empty()
     }
 
-    /// The snapshot that they are.
+    /// The kinds that this version does not know, of which it leaves the records out: a few of them.
+    pub(crate) fn unknown_kinds(&self) -> BTreeSet<String> {
+        let mut unknown = BTreeSet::new();
+        for key in self.by_key.keys().filter(|key| !is_known(key)) {
+            if unknown.len() == UNKNOWN_KINDS_MAX {
+                break;
+            }
+            unknown.insert(shown(kind_of(key)));
+        }
+        unknown
+    }
+
+    /// The snapshot that they are, without records of kinds that are not known.
     ///
     /// # Errors
     ///
@@ -222,7 +240,7 @@ impl Records {
         );
         snapshot.epoch = self.epoch;
         let mut has_account = false;
-        for (key, json) in &self.by_key {
+        for (key, json) in self.by_key.iter().filter(|(key, _)| is_known(key)) {
             match Record::read(key, json)?.into_part() {
                 Part::Account {
                     realm,
@@ -273,12 +291,12 @@ impl Records {
     /// What a difference from these does to a directory; none where no edit does that.
     fn edits_of(&self, difference: &Difference) -> Result<Option<Vec<Edit>>, RecordError> {
         let mut edits = Vec::with_capacity(difference.len());
-        for key in &difference.remove {
+        for key in difference.remove.iter().filter(|key| is_known(key)) {
             if let Some(json) = self.by_key.get(key) {
                 edits.push(Record::read(key, json)?.into_part().removed());
             }
         }
-        for (key, json) in &difference.put {
+        for (key, json) in difference.put.iter().filter(|(key, _)| is_known(key)) {
             edits.push(Record::read(key, json)?.into_part().put());
         }
         Ok(edits.into_iter().collect())

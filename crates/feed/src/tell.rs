@@ -48,7 +48,7 @@ const TEXT_MAX: usize = 256;
 
 /// Something that a zone tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Told {
     /// It is there, and has the directory of an epoch.
     Here {
@@ -130,6 +130,12 @@ pub enum Told {
         is_first: bool,
         /// It is whole with this part.
         is_last: bool,
+    },
+    /// Something that a later version tells, or of which it tells more than can be read.
+    #[serde(skip)]
+    Unknown {
+        /// What that calls it.
+        kind: String,
     },
 }
 
@@ -546,6 +552,8 @@ pub enum News {
     Report(Duration, PageReport),
     /// A report of a version that is not known.
     UnknownReport,
+    /// Something else of a version that is not known, by its name there.
+    Unknown(String),
 }
 
 /// What a zone says that a service does not take.
@@ -570,6 +578,8 @@ pub struct Hearing {
     roll: Option<Vec<RegisteredUser>>,
     /// How long ago its page had ended, and what there is of it.
     report: Option<(u64, String)>,
+    /// Something was told that is not known: perhaps a part, so that the parts behind it are not out of order.
+    has_unknown: bool,
 }
 
 impl Hearing {
@@ -581,6 +591,7 @@ impl Hearing {
             last: 0,
             roll: None,
             report: None,
+            has_unknown: false,
         }
     }
 
@@ -662,6 +673,12 @@ impl Hearing {
                     Err(_) => News::UnknownReport,
                 })
             }
+            Told::Unknown { kind } => {
+                // A roll or a report without one of its parts is none.
+                (self.roll, self.report) = (None, None);
+                self.has_unknown = true;
+                Some(News::Unknown(kind))
+            }
         })
     }
 
@@ -674,7 +691,9 @@ impl Hearing {
         if is_first {
             self.roll = Some(Vec::new());
         }
-        let roll = self.roll.as_mut().ok_or(Misheard::OutOfOrder)?;
+        let Some(roll) = &mut self.roll else {
+            return self.without_its_beginning().map(|()| None);
+        };
         let registered = users.into_iter().map(|user| RegisteredUser {
             from: cut(&user.from),
             ..user
@@ -690,12 +709,19 @@ impl Hearing {
         if is_first {
             self.report = Some((age_ms, String::new()));
         }
-        let (_, json) = self.report.as_mut().ok_or(Misheard::OutOfOrder)?;
+        let Some((_, json)) = &mut self.report else {
+            return self.without_its_beginning();
+        };
         if json.len().saturating_add(part.len()) > REPORT_OCTETS_MAX {
             return Err(Misheard::TooLong);
         }
         json.push_str(part);
         Ok(())
+    }
+
+    /// A part has come of which there is no beginning.
+    fn without_its_beginning(&self) -> Result<(), Misheard> {
+        self.has_unknown.then_some(()).ok_or(Misheard::OutOfOrder)
     }
 }
 

@@ -1,7 +1,11 @@
 //! Messages of the feed: four octets of length, and JSON.
+//!
+//! Service and zone may be of different versions. Fields that are not known are left out, so a later version may add one that is no
+//! loss to whoever does not know it; a message that is not known is told as that.
 
 use model::AccountId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Difference, Digest, Told};
 
@@ -11,10 +15,12 @@ pub const FRAME_LENGTH_MAX: usize = 2 * 1024 * 1024;
 const PART_OCTETS: usize = 128 * 1024;
 /// Octets of the length.
 const HEAD: usize = 4;
+/// Characters of the name of what is not known.
+const KIND_MAX: usize = 64;
 
 /// What one side tells the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Message {
     /// The zone says what it holds: nothing, or the records of an epoch.
     Hello {
@@ -62,9 +68,39 @@ pub enum Message {
         /// Its epoch.
         epoch: u64,
     },
+    /// Something that a later version says.
+    #[serde(skip)]
+    Unknown {
+        /// What that calls it.
+        kind: String,
+    },
 }
 
 impl Message {
+    /// Reads one; of a later version's as much as has to be known.
+    fn read(json: &[u8]) -> Result<Self, WireError> {
+        serde_json::from_slice(json).or_else(|error| {
+            let value = serde_json::from_slice(json).ok();
+            let later = value.as_ref().and_then(Self::of_later_version);
+            later.ok_or(WireError::Unreadable(error))
+        })
+    }
+
+    fn of_later_version(value: &Value) -> Option<Self> {
+        let (kind, body) = tagged(value)?;
+        match kind {
+            "tell" => Some(Self::Tell {
+                number: body?.get("number")?.as_u64()?,
+                told: Told::Unknown {
+                    kind: shown(tagged(body?.get("told")?)?.0),
+                },
+            }),
+            // Nothing can be guessed of a message that has to be understood.
+            "hello" | "heard" | "begin" | "part" | "end" | "beat" => None,
+            _ => Some(Self::Unknown { kind: shown(kind) }),
+        }
+    }
+
     /// Splits a difference into messages that are no longer than they may be.
     pub(crate) fn parts(difference: &Difference) -> Vec<Self> {
         let mut parts = Vec::new();
@@ -95,6 +131,21 @@ impl Message {
         }
         parts
     }
+}
+
+/// What something is called, and what it says.
+fn tagged(value: &Value) -> Option<(&str, Option<&Value>)> {
+    if let Value::String(kind) = value {
+        return Some((kind, None));
+    }
+    let mut fields = value.as_object()?.iter();
+    let (kind, body) = fields.next()?;
+    fields.next().is_none().then_some((kind.as_str(), Some(body)))
+}
+
+/// The name of what is not known, as long as a log may have it.
+pub(crate) fn shown(kind: &str) -> String {
+    kind.chars().take(KIND_MAX).collect()
 }
 
 /// Why octets are no message.
@@ -150,7 +201,7 @@ impl Decoder {
         let Some(json) = rest.get(..length) else {
             return Ok(None);
         };
-        let message = serde_json::from_slice(json).map_err(WireError::Unreadable)?;
+        let message = Message::read(json)?;
         self.octets.drain(..HEAD.saturating_add(length));
         Ok(Some(message))
     }
@@ -213,6 +264,46 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.push(b"\0\0\0\x02{}");
         assert!(matches!(decoder.next_message(), Err(WireError::Unreadable(_))));
+    }
+
+    fn read(json: &str) -> Result<Message, WireError> {
+        let head = u32::try_from(json.len()).unwrap().to_be_bytes();
+        let mut decoder = Decoder::default();
+        decoder.push(&[head.as_slice(), json.as_bytes()].concat());
+        decoder.next_message().map(Option::unwrap)
+    }
+
+    #[test]
+    fn what_a_later_version_says_is_told_by_its_name_and_what_has_to_be_understood_is_refused() {
+        let kind = |kind: &str| kind.to_owned();
+        let unknown = |name| Message::Unknown { kind: kind(name) };
+        assert_eq!(read(r#"{"moon":{"phase":3}}"#).unwrap(), unknown("moon"));
+        assert_eq!(read(r#""bye""#).unwrap(), unknown("bye"));
+        let long = format!("\"{}\"", "a".repeat(KIND_MAX + 1));
+        assert_eq!(read(&long).unwrap(), unknown(&"a".repeat(KIND_MAX)));
+
+        let unknown = |name| Message::Tell {
+            number: 7,
+            told: Told::Unknown { kind: kind(name) },
+        };
+        let tell = |told: &str| read(&format!(r#"{{"tell":{{"number":7,"told":{told}}}}}"#)).unwrap();
+        assert_eq!(tell(r#"{"weather":{"is_fair":true}}"#), unknown("weather"));
+        assert_eq!(tell(r#""thunder""#), unknown("thunder"));
+        let why = r#"{"handshake_failed":{"from":"192.0.2.1","why":"of_a_later_cause"}}"#;
+        assert_eq!(tell(why), unknown("handshake_failed"));
+
+        let later = r#"{"beat":{"epoch":7,"of_a_later_version":true}}"#;
+        assert_eq!(read(later).unwrap(), Message::Beat { epoch: 7 });
+        for json in [
+            r#"{"begin":{"epoch":7}}"#,
+            r#"{"tell":{"told":{"weather":{}}}}"#,
+            r#"{"beat":{"epoch":7},"moon":{}}"#,
+            "[]",
+            "{}",
+            "no JSON",
+        ] {
+            assert!(matches!(read(json), Err(WireError::Unreadable(_))), "{json}");
+        }
     }
 
     #[test]

@@ -8,9 +8,11 @@
 //! ```
 //!
 //! Apart from that, what it holds becomes stale when the service has not said for [`STALE_AFTER`] that it is the last there is.
-//! A zone serves what it holds however stale it is.
+//! A zone serves what it holds however stale it is. What a later version of the service says is told of: messages and records of
+//! kinds that are not known are left out, and a directory with records that cannot be read is refused, for what they say of somebody may
+//! forbid something.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,6 +88,10 @@ pub enum Report {
     Stale(Duration),
     /// It has again.
     Fresh,
+    /// The service says something that this version does not know, by its name there.
+    UnknownMessage(String),
+    /// The directory has records of kinds that this version does not know.
+    UnknownRecords(BTreeSet<String>),
 }
 
 /// What is to be done.
@@ -115,6 +121,8 @@ pub struct Zone {
     fresh_at: Instant,
     warn_at: Instant,
     is_stale: bool,
+    /// The kinds of records that are not known, as they were told.
+    unknown_kinds: BTreeSet<String>,
     /// What jitter is drawn from.
     random: u64,
     outputs: VecDeque<Output>,
@@ -162,6 +170,8 @@ enum Link {
         silent_at: Instant,
         /// What a directory that is under way has come to.
         coming: Option<Records>,
+        /// It was told of that something was said that is not known.
+        has_unknown: bool,
     },
 }
 
@@ -181,16 +191,19 @@ impl Zone {
                 None
             }
         });
-        Self {
+        let mut zone = Self {
             held,
             link: Link::Waiting { until: now },
             failures: 0,
             fresh_at: now,
             warn_at: now + STALE_AFTER,
             is_stale: false,
+            unknown_kinds: BTreeSet::new(),
             random,
             outputs,
-        }
+        };
+        zone.tell_unknown_kinds();
+        zone
     }
 
     /// What is held.
@@ -246,6 +259,7 @@ impl Zone {
         self.link = Link::Open {
             silent_at: now + SILENCE_MAX,
             coming: None,
+            has_unknown: false,
         };
         let holds = self.held().map(|held| held.position());
         let holds = holds.map(|(epoch, digest)| (epoch.0, digest));
@@ -269,10 +283,23 @@ impl Zone {
         message: Message,
         is_signed: impl FnOnce(&[u8], &[u8]) -> bool,
     ) {
-        let Link::Open { silent_at, coming } = &mut self.link else {
+        let Link::Open {
+            silent_at,
+            coming,
+            has_unknown,
+        } = &mut self.link
+        else {
             return;
         };
         *silent_at = now + SILENCE_MAX;
+        if let Message::Unknown { kind } = message {
+            // Where it belongs to a directory, the signature of that says so.
+            if !std::mem::replace(has_unknown, true) {
+                let report = Report::UnknownMessage(kind);
+                self.outputs.push_back(Output::Report(report));
+            }
+            return;
+        }
         let coming = coming.take();
         if let Err(offence) = self.take(now, message, coming, is_signed) {
             // What is wrong with it will be so again at once.
@@ -384,8 +411,23 @@ impl Zone {
         };
         self.outputs.push_back(Output::Take(update));
         self.outputs.push_back(Output::Keep);
+        self.tell_unknown_kinds();
         self.refresh(now);
         Ok(())
+    }
+
+    /// Tells which kinds of records are left out, when they are others than before.
+    fn tell_unknown_kinds(&mut self) {
+        let unknown = self.held().map(|held| held.records().unknown_kinds());
+        let unknown = unknown.unwrap_or_default();
+        if unknown == self.unknown_kinds {
+            return;
+        }
+        self.unknown_kinds.clone_from(&unknown);
+        if !unknown.is_empty() {
+            let report = Report::UnknownRecords(unknown);
+            self.outputs.push_back(Output::Report(report));
+        }
     }
 
     fn refresh(&mut self, now: Instant) {

@@ -293,6 +293,96 @@ fn a_record_under_a_key_that_is_not_its_own_is_refused_whether_it_comes_alone_or
     }
 }
 
+/// A directory in which a later version has a kind of record that this one does not know.
+fn with_bells(epoch: u64, bells: usize) -> Held {
+    let mut records = Records::of(&snapshot(epoch, 1));
+    let mut later = feed::Difference::default();
+    for bell in 0..bells {
+        later
+            .put
+            .push((format!("bell/{bell}").into(), r#"{"bell":{"at":"08:00"}}"#.into()));
+    }
+    records.apply(later);
+    signed(records)
+}
+
+#[test]
+fn records_of_a_later_version_are_left_out_and_told_of_once() {
+    let told = |outputs: &[Output]| {
+        outputs.iter().any(|output| {
+            matches!(output, Output::Report(Report::UnknownRecords(kinds)) if kinds.iter().eq(["bell"]))
+        })
+    };
+    let first = with_bells(5, 2);
+    let mut history = History::new(first.clone());
+    let mut bench = Bench::new(None);
+    bench.next();
+    bench.connect();
+    let outputs = bench.say(history.answer(None));
+    assert!(told(&outputs), "{outputs:?}");
+    let [Output::Take(Update::Snapshot(taken)), ..] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(taken.users, snapshot(5, 1).users);
+    assert_eq!(bench.held(), Some(&first), "its signature is that of all of them");
+
+    let position = history.position();
+    history.advance(with_bells(6, 1));
+    let messages = history.answer(Some(position));
+    assert!(is_difference(&messages));
+    let Update::Change(change) = bench.took(messages) else {
+        panic!("it held most of it");
+    };
+    assert_eq!(change.edits, []);
+
+    bench.zone = Zone::new(bench.now, Some(first), 7);
+    assert!(told(&bench.outputs()), "it begins with such a copy");
+}
+
+#[test]
+fn a_message_of_a_later_version_is_left_out_and_told_of_once_for_a_connection() {
+    let mut bench = Bench::new(None);
+    bench.next();
+    let unknown = |bench: &mut Bench| {
+        let kind = "moon".to_owned();
+        bench
+            .zone
+            .handle_message(bench.now, Message::Unknown { kind }, is_signed);
+        bench.outputs()
+    };
+    for epoch in [5, 6] {
+        bench.connect();
+        let outputs = unknown(&mut bench);
+        assert!(
+            matches!(outputs.as_slice(), [Output::Report(Report::UnknownMessage(kind))] if kind == "moon"),
+            "{outputs:?}"
+        );
+        let mut messages = History::new(held(&snapshot(epoch, 1))).answer(None);
+        let end = messages.pop();
+        assert!(bench.say(messages).is_empty());
+        assert!(unknown(&mut bench).is_empty(), "in the middle of a directory");
+        bench.took(end.into_iter().collect());
+        bench.zone.handle_lost(bench.now, "it was restarted".to_owned());
+        bench.next();
+    }
+}
+
+#[test]
+fn a_known_record_that_says_more_than_is_known_is_refused_for_it_may_forbid_something() {
+    let own = held(&snapshot(5, 1));
+    let mut records = Records::of(&snapshot(9, 1));
+    let mut later = feed::Difference::default();
+    let user = r#"{"user":{"user":"user0","name":"Hall","device":"device","may_call_until":7}}"#;
+    later.put.push(("user/user0".into(), user.into()));
+    records.apply(later);
+    let mut bench = Bench::new(Some(own.clone()));
+    bench.next();
+    bench.connect();
+    let refused = refusal(&bench.say(History::new(signed(records)).answer(None)));
+    assert_eq!(refused, "the directory cannot be read");
+    assert_eq!(bench.held(), Some(&own));
+}
+
 #[test]
 fn a_copy_that_makes_no_directory_is_told_and_not_held() {
     let mut broken = snapshot(9, 1);

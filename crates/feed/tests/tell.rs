@@ -473,3 +473,33 @@ fn the_roll_of_a_zone_that_tells_no_transport_is_heard() {
     };
     assert_eq!(heard, Some(News::Roll(vec![hall])));
 }
+
+#[test]
+fn what_a_later_zone_tells_is_heard_and_a_roll_or_a_report_without_it_is_none() {
+    let mut hearing = Hearing::new(account());
+    let unknown = || Told::Unknown {
+        kind: "weather".to_owned(),
+    };
+    let roll_part = |is_first, is_last| Told::Roll {
+        users: roll(1),
+        is_first,
+        is_last,
+    };
+    let report_part = |is_first, is_last| Told::Report {
+        age_ms: 0,
+        part: String::new(),
+        is_first,
+        is_last,
+    };
+    for (parts, number) in [(roll_part as fn(bool, bool) -> Told, 1), (report_part, 6)] {
+        assert_eq!(hearing.take(number, parts(true, false)), Ok(None));
+        let news = News::Unknown("weather".to_owned());
+        assert_eq!(hearing.take(number + 1, unknown()), Ok(Some(news)));
+        assert_eq!(hearing.take(number + 2, parts(false, false)), Ok(None));
+        assert_eq!(hearing.take(number + 3, parts(false, true)), Ok(None));
+        assert!(
+            hearing.take(number + 4, parts(true, true)).unwrap().is_some(),
+            "whole again"
+        );
+    }
+}

@@ -410,6 +410,51 @@ async fn whoever_is_no_zone_of_the_file_is_told_nothing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zone_of_a_later_version_is_heard_on_behind_what_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = service(folder.path(), 0).await;
+    let address = running.feed().unwrap();
+    let file = folder.path().join("state/zones/zone-b.pem");
+    let trusted = certificates_from_file(&folder.path().join("state/zones/authority.pem")).unwrap();
+    let tls = ClientTls::new(ClientTlsConfig {
+        trust: Trust::Authorities(trusted),
+        identity: Some(Identity::from_files(&file, &file).unwrap()),
+        ..ClientTlsConfig::default()
+    });
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = address.ip().to_string().try_into().unwrap();
+    let tls = TlsConnector::from(tls.unwrap().config());
+    let mut stream = tls.connect(name, stream).await.unwrap();
+    for said in [
+        r#"{"hello":{"holds":null,"tells":true,"likes":"music"}}"#,
+        r#"{"song":{"verses":3}}"#,
+        r#"{"tell":{"number":1,"told":{"weather":{"is_fair":true}}}}"#,
+        r#"{"tell":{"number":2,"told":{"registered":{"user":"speaker1","from":"192.0.2.1:5060","user_agent":null,"mood":"good"}}}}"#,
+    ] {
+        let head = u32::try_from(said.len()).unwrap().to_be_bytes();
+        stream
+            .write_all(&[&head, said.as_bytes()].concat())
+            .await
+            .unwrap();
+    }
+    stream.flush().await.unwrap();
+
+    let (mut decoder, mut piece) = (feed::Decoder::default(), [0; 1_024]);
+    loop {
+        match decoder.next_message().unwrap() {
+            Some(feed::Message::Heard { number: 2 }) => break,
+            Some(_) => {}
+            None => {
+                let read = stream.read(&mut piece).await.unwrap();
+                assert!(read > 0, "the service has ended the connection");
+                decoder.push(&piece[..read]);
+            }
+        }
+    }
+    assert!(is_registered(&running, "speaker1"));
+}
+
 #[test]
 fn a_zone_without_its_file_is_told_which_to_copy() {
     let folder = tempfile::tempdir().unwrap();

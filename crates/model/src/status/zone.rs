@@ -60,7 +60,6 @@ impl SipTransport {
 
 /// A user who is registered at a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RegisteredUser {
     /// Who.
     pub user: SipUser,
@@ -73,7 +72,6 @@ pub struct RegisteredUser {
 
 /// A page of which the end has not been told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OngoingPage {
     /// Which page.
     pub page: PageId,

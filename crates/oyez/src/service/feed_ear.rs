@@ -78,6 +78,24 @@ impl Progress<'_> {
     }
 }
 
+/// What a zone of a later version says that is not known: told of once for a connection.
+#[derive(Default)]
+struct Unknown {
+    is_told: bool,
+}
+
+impl Unknown {
+    fn tell(&mut self, zone: &str, kind: &str) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!(
+                zone,
+                kind,
+                "a zone tells what this version of the service does not know; it goes on without that. Bring the service up to date"
+            );
+        }
+    }
+}
+
 /// A zone that is connected, until this goes.
 pub(super) struct Present {
     registrations: Arc<Registrations>,
@@ -170,21 +188,30 @@ impl Ear {
         progress: &Progress<'_>,
     ) -> io::Error {
         let mut hearing = Hearing::new(self.account.clone());
+        let mut unknown = Unknown::default();
         let mut piece = vec![0; PIECE];
         loop {
             loop {
                 match decoder.next_message() {
-                    Ok(Some(Message::Tell { number, told })) => match hearing.take(number, told) {
-                        Ok(news) => match news.and_then(|news| self.take(zone, news)) {
+                    Ok(Some(Message::Tell { number, told })) => {
+                        let news = match hearing.take(number, told) {
+                            Ok(news) => news,
+                            Err(error) => return io::Error::other(error),
+                        };
+                        if let Some(News::Unknown(kind)) = &news {
+                            unknown.tell(zone, kind);
+                        }
+                        match news.and_then(|news| self.take(zone, news)) {
                             Some(event) => {
                                 progress.waits(number);
                                 // Who takes it is there as long as this is.
                                 let _is_taken = to_keep.send(event).await.is_ok();
                             }
                             None => progress.taken(number),
-                        },
-                        Err(error) => return io::Error::other(error),
-                    },
+                        }
+                    }
+                    // Without a number it needs no answer.
+                    Ok(Some(Message::Unknown { kind })) => unknown.tell(zone, &kind),
                     Ok(Some(_)) => return io::Error::other("it says what a zone does not"),
                     Ok(None) => break,
                     Err(error) => return io::Error::other(error),
@@ -203,7 +230,7 @@ impl Ear {
     fn take(&self, zone: &str, news: News) -> Option<(Timestamp, ZoneEvent)> {
         match news {
             News::Here(Some(epoch)) => self.registrations.note_epoch(zone, epoch, now()),
-            News::Here(None) => {}
+            News::Here(None) | News::Unknown(_) => {}
             News::Roll(all) => {
                 self.registrations.restate_at(zone, &all, now());
                 self.happenings.note_gap(&self.account, &OF_ZONES);

@@ -66,8 +66,8 @@ pub struct ServiceDirectory {
     link: Option<Link>,
     /// What the zone was given, and whether it has that.
     given: Given,
-    /// What was lost last, so that each cause is told once.
-    last_lost: Option<String>,
+    /// Why the service was lost or refused last, so that each cause is told once.
+    last_trouble: Option<String>,
 }
 
 impl ServiceDirectory {
@@ -96,7 +96,7 @@ impl ServiceDirectory {
             to_keep: None,
             link: None,
             given: Given::new(Instant::now(), None),
-            last_lost: None,
+            last_trouble: None,
         })
     }
 
@@ -268,14 +268,19 @@ impl ServiceDirectory {
     fn tell(&mut self, report: Report) {
         match report {
             Report::Refused(offence) => {
-                let cause = std::error::Error::source(&offence).map(ToString::to_string);
-                tracing::error!(error = %offence, cause, "the zone refuses the directory and goes on with what it has");
+                let cause = std::error::Error::source(&offence).map(|cause| format!(": {cause}"));
+                let error = format!("{offence}{}", cause.unwrap_or_default());
+                if self.is_another_trouble(&error) {
+                    tracing::error!(
+                        error,
+                        "the zone refuses the directory and goes on with what it has"
+                    );
+                }
             }
             Report::Lost(why) => {
-                if self.last_lost.as_ref() != Some(&why) {
-                    tracing::warn!(feed = %self.feed, %why, "the service is not there; the zone goes on with what it has");
+                if self.is_another_trouble(&why) {
+                    tracing::warn!(feed = %self.feed, why, "the service is not there; the zone goes on with what it has");
                 }
-                self.last_lost = Some(why);
             }
             Report::Stale(age) => {
                 let seconds = age.as_secs();
@@ -285,10 +290,30 @@ impl ServiceDirectory {
                 );
             }
             Report::Fresh => {
-                self.last_lost = None;
+                self.last_trouble = None;
                 tracing::info!("the service has confirmed the directory");
             }
+            Report::UnknownMessage(kind) => {
+                tracing::warn!(
+                    kind,
+                    "the service says what this version of the zone does not know, and leaves out; bring the zone up to date"
+                );
+            }
+            Report::UnknownRecords(kinds) => {
+                tracing::warn!(
+                    ?kinds,
+                    "the directory has records of kinds that this version of the zone does not know, and leaves out; bring the zone up to date"
+                );
+            }
         }
+    }
+
+    fn is_another_trouble(&mut self, why: &str) -> bool {
+        let is_another = self.last_trouble.as_deref() != Some(why);
+        if is_another {
+            self.last_trouble = Some(why.to_owned());
+        }
+        is_another
     }
 }
 
