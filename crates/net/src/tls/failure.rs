@@ -60,6 +60,13 @@ pub enum TlsFailure {
 const NAMES_SHOWN_MAX: usize = 4;
 
 impl TlsFailure {
+    /// Whether it shows a server that a device has come to it, and what keeps that from speaking. Everything else is a scanner, or a
+    /// connection that was lost.
+    #[must_use]
+    pub fn is_evidence(&self) -> bool {
+        matches!(self, Self::Version | Self::ClientCertificate)
+    }
+
     /// Names the cause of an error that a handshake ended with.
     #[must_use]
     pub fn from_io(error: &io::Error) -> Self {

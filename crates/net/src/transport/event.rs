@@ -54,7 +54,8 @@ pub enum Incoming {
         /// The connection.
         flow: Flow,
     },
-    /// A peer has broken off its TLS handshake, or this side has. Where there is no room for it, it is not told.
+    /// A peer has broken off its TLS handshake, or this side has, for a reason that is evidence ([`TlsFailure::is_evidence`]). Where much
+    /// waits for the driver, it is not told.
     HandshakeFailed {
         /// The peer.
         remote: SocketAddr,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sip::flow::{ConnectionId, Flow, Transport};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -21,6 +22,9 @@ use super::socket::{self, TunedStream};
 use super::table::{Entry, next_connection_id};
 use super::{Counter, Incoming, Shared, connection};
 use crate::tls::{ServerTls, TlsFailure};
+
+/// Handshakes that failed are told while less than one part in so many of the driver's queue is taken.
+const EVIDENCE_PART: usize = 2;
 
 /// A listener to be bound.
 #[derive(Debug, Clone)]
@@ -215,15 +219,24 @@ async fn shake_hands(
             shared.counters.add(Counter::HandshakesFailed);
             let cause = TlsFailure::from_io(&error);
             tracing::debug!(%cause, "a TLS handshake failed");
-            // Evidence, which takes no room from what is to be answered.
-            let failed = Incoming::HandshakeFailed { remote, cause };
-            let _is_told = shared.incoming.try_send(failed).is_ok();
+            tell_of_failure(&shared.incoming, remote, cause);
             None
         }
         Err(_elapsed) => {
             shared.counters.add(Counter::HandshakesTimedOut);
             None
         }
+    }
+}
+
+/// Tells the driver of a handshake that failed, if that is evidence, and there is room for it: requests that come over other transports
+/// wait in the same queue, and anybody can make a handshake fail.
+fn tell_of_failure(incoming: &mpsc::Sender<Incoming>, remote: SocketAddr, cause: TlsFailure) {
+    let most = incoming.max_capacity();
+    let waiting = most.saturating_sub(incoming.capacity());
+    if cause.is_evidence() && waiting < most.div_ceil(EVIDENCE_PART) {
+        let failed = Incoming::HandshakeFailed { remote, cause };
+        let _is_told = incoming.try_send(failed).is_ok();
     }
 }
 
@@ -238,5 +251,43 @@ async fn carry<S: AsyncRead + AsyncWrite + Unpin>(stream: S, flow: Flow, shared:
         connection::carry(stream, flow, outbox, liveness, shared, None).await;
     } else {
         shared.table.remove(flow.connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 40_000);
+    const QUEUE: usize = 10;
+
+    #[test]
+    fn w07_handshakes_that_fail_take_half_of_the_queue_and_not_one_place_more() {
+        let (incoming, mut events) = mpsc::channel(QUEUE);
+        for _ in 0..QUEUE / EVIDENCE_PART {
+            tell_of_failure(&incoming, PEER, TlsFailure::Version);
+        }
+        assert_eq!(events.len(), QUEUE / EVIDENCE_PART);
+        tell_of_failure(&incoming, PEER, TlsFailure::Version);
+        assert_eq!(events.len(), QUEUE / EVIDENCE_PART, "one more");
+
+        events.try_recv().unwrap();
+        tell_of_failure(&incoming, PEER, TlsFailure::ClientCertificate);
+        assert_eq!(events.len(), QUEUE / EVIDENCE_PART);
+    }
+
+    #[test]
+    fn w07_a_handshake_that_says_nothing_of_a_device_takes_no_place_of_the_queue() {
+        let (incoming, events) = mpsc::channel(QUEUE);
+        for cause in [
+            TlsFailure::NotTls,
+            TlsFailure::Closed,
+            TlsFailure::Timeout,
+            TlsFailure::Alert("close notify".to_owned()),
+            TlsFailure::Other("a scanner".to_owned()),
+        ] {
+            tell_of_failure(&incoming, PEER, cause);
+        }
+        assert_eq!(events.len(), 0);
     }
 }
