@@ -81,7 +81,7 @@ pub struct WebhookAttempt {
 impl Transaction<'_> {
     /// Lists the receivers that have something to be sent, each with what comes first: of its alerts that may be tried the one that
     /// waits longest, so that none waits for another; else the oldest other message. Where none of these may be tried, the one that
-    /// may be first.
+    /// may be first. Those of which something cannot be read are left out: the others would wait for them.
     ///
     /// # Errors
     ///
@@ -100,30 +100,39 @@ impl Transaction<'_> {
                    ELSE COALESCE(other.id, alert.id) END \
                    WHERE webhook.state IN ('checking', 'rechecking') OR (webhook.state = 'active' AND one.id IS NOT NULL)";
         let rows = self.rows(sql, &[URGENT.as_str().into(), moment(now)]).await?;
-        rows.into_iter()
-            .map(|row| {
-                let mut columns = Columns::of(TABLE, row);
-                let (account, webhook) = (columns.parsed()?, columns.parsed()?);
-                let failures = columns.number()?;
-                let task = if columns.word(WebhookState::from_stored)?.is_asked() {
-                    WebhookTask::Question
-                } else {
-                    WebhookTask::Message {
-                        number: columns.integer()?,
-                        tries: columns.number()?,
-                        not_before: columns.moment()?,
-                        is_urgent: columns.truth()?,
-                    }
-                };
-                Ok(WebhookTurn {
-                    account,
-                    webhook,
-                    failures,
-                    task,
-                })
-            })
-            .collect()
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| readable(turn_of(row)))
+            .collect())
     }
+}
+
+fn turn_of(row: Row) -> Result<WebhookTurn, StoreError> {
+    let mut columns = Columns::of(TABLE, row);
+    let (account, webhook) = (columns.parsed()?, columns.parsed()?);
+    let failures = columns.number()?;
+    let task = if columns.word(WebhookState::from_stored)?.is_asked() {
+        WebhookTask::Question
+    } else {
+        WebhookTask::Message {
+            number: columns.integer()?,
+            tries: columns.number()?,
+            not_before: columns.moment()?,
+            is_urgent: columns.truth()?,
+        }
+    };
+    Ok(WebhookTurn {
+        account,
+        webhook,
+        failures,
+        task,
+    })
+}
+
+/// Leaves out what cannot be read, and says so.
+fn readable<T>(read: Result<T, StoreError>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(%error, "a webhook is left out"))
+        .ok()
 }
 
 impl Scope<'_, '_> {
@@ -218,6 +227,15 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn disable_webhook(&mut self, id: &WebhookId) -> Result<bool, StoreError> {
         self.move_webhook(id, |_| WebhookState::Disabled, "").await
+    }
+
+    /// Has nothing more sent to a receiver until it is asked; what waits for it waits on. Says whether there is such a receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn stop_webhook(&mut self, id: &WebhookId, because: &str) -> Result<bool, StoreError> {
+        self.move_webhook(id, WebhookState::failed, because).await
     }
 
     /// Gives a receiver another secret: what happens waits for it until it has shown that it knows that. Says whether there is such a
@@ -315,21 +333,20 @@ impl Scope<'_, '_> {
         self.queue_for_webhook(id, message, &message.body).await
     }
 
-    /// Those who are told of an event, and whether they are told passwords. Whoever has not shown that it knows its secret is none of them.
+    /// Those who are told of an event, and whether they are told passwords. Whoever has not shown that it knows its secret is none of
+    /// them, and neither is who cannot be read: the others are told all the same.
     async fn webhooks_wanting(&mut self, event: WebhookEvent) -> Result<Vec<(WebhookId, bool)>, StoreError> {
         let sql = "SELECT id, shows_passwords, events FROM webhook WHERE account = $1 AND state IN ('active', 'stopped', 'rechecking') \
                    ORDER BY added_at, id";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
-        let mut wanting = Vec::new();
-        for row in rows {
+        let wanting = |row| {
             let mut columns = Columns::of(TABLE, row);
             let found = (columns.parsed()?, columns.truth()?);
-            if columns.checked(events_of)?.has(event) {
-                wanting.push(found);
-            }
-        }
-        Ok(wanting)
+            Ok(columns.checked(events_of)?.has(event).then_some(found))
+        };
+        let rows = rows.into_iter().filter_map(|row| readable(wanting(row)));
+        Ok(rows.flatten().collect())
     }
 
     async fn queue_for_webhook(

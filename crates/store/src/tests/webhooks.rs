@@ -509,3 +509,34 @@ async fn what_was_shown_of_a_secret_says_nothing_of_the_next_one() {
     let kept = scope.webhook(&receiver.id).await.unwrap().unwrap();
     assert_eq!(kept.state, WebhookState::Active);
 }
+
+#[tokio::test]
+async fn a_receiver_that_cannot_be_read_keeps_nothing_from_the_others() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for number in [1, 2, 3] {
+        assert!(scope.add_webhook(&webhook(number)).await.unwrap());
+    }
+    let ended = message(WebhookEvent::PageEnded, 1);
+    assert_eq!(scope.queue_webhook_message(&ended).await.unwrap(), 3);
+    for (number, damage) in [
+        (1, "UPDATE webhook SET failures = -1 WHERE id = $1"),
+        (2, "UPDATE webhook SET events = 'no.such_event' WHERE id = $1"),
+    ] {
+        let values = [webhook(number).id.as_str().into()];
+        writing.execute(damage, &values).await.unwrap();
+    }
+
+    let mut scope = writing.account(&id("one"));
+    let ended = message(WebhookEvent::PageEnded, 2);
+    assert_eq!(
+        scope.queue_webhook_message(&ended).await.unwrap(),
+        2,
+        "the second is left out"
+    );
+    let turns = writing.webhook_turns(NOW).await.unwrap();
+    let turns: Vec<_> = turns.iter().map(|turn| turn.webhook.clone()).collect();
+    assert!(!turns.contains(&webhook(1).id), "{turns:?}");
+    assert!(turns.contains(&webhook(3).id), "{turns:?}");
+}

@@ -1,5 +1,6 @@
 //! One try at a receiver: its address judged, and that address and no other connected to; its certificate checked; nothing followed.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -91,7 +92,9 @@ impl Client {
                 "the address is not https://; webhooks.allow-http in service.toml would allow it",
             ));
         }
-        let stream = self.connect(url).await?;
+        let stream = self
+            .connect(url, lookup, TcpStream::connect::<SocketAddr>)
+            .await?;
         if !url.is_secure() {
             return speak(stream, post).await;
         }
@@ -104,21 +107,26 @@ impl Client {
         speak(stream, post).await
     }
 
-    /// Connects to an address of the receiver. All of them are judged before: a name that also leads where nothing may go is none that
-    /// is trusted.
-    async fn connect(&self, url: &WebhookUrl) -> Result<TcpStream, Refused> {
+    /// Connects to an address of the receiver, which is looked up once: a name may lead elsewhere the next time it is asked for. All
+    /// addresses are judged before: a name that also leads where nothing may go is none that is trusted.
+    async fn connect<S>(
+        &self,
+        url: &WebhookUrl,
+        lookup: impl AsyncFnOnce(&str, u16) -> io::Result<Vec<SocketAddr>>,
+        dial: impl AsyncFn(SocketAddr) -> io::Result<S>,
+    ) -> Result<S, Refused> {
         let host = url.server().host.as_str();
-        let found = lookup_host((host, url.port()))
+        let mut addresses = lookup(host, url.port())
             .await
             .map_err(|error| refused(format!("{host} is not found: {error}")))?;
-        let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
+        addresses.truncate(ADDRESSES_MAX);
         for address in &addresses {
             judge(address.ip(), self.addresses)
                 .map_err(|barred| refused(format!("nothing is sent to {host}: {barred}")))?;
         }
         let mut last = format!("{host} has no address");
         for address in addresses {
-            match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
+            match timeout(CONNECT_TIME, dial(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => last = format!("{address}: {error}"),
                 Err(_) => last = format!("{address} does not answer"),
@@ -126,6 +134,11 @@ impl Client {
         }
         Err(refused(last))
     }
+}
+
+/// Asks the system where a name leads.
+async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(lookup_host((host, port)).await?.collect())
 }
 
 async fn speak<S>(stream: S, post: Post) -> Result<(u16, Bytes), Refused>
@@ -215,7 +228,63 @@ fn request(post: Post) -> Result<Request<Full<Bytes>>, Refused> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+
+    const PUBLIC: &str = "192.0.2.7:443";
+    const LOOPBACK: &str = "127.0.0.1:443";
+
+    /// Connects to a name that leads elsewhere each time that it is looked up; nothing answers. Says where it was tried, and what came of
+    /// it.
+    async fn tried(lookups: &[&[&str]]) -> (Vec<SocketAddr>, String) {
+        let client = Client {
+            tls: Err(String::new()),
+            addresses: AddressPolicy::default(),
+            allows_http: false,
+        };
+        let (mut lookups, dialled) = (lookups.iter(), RefCell::new(Vec::new()));
+        let lookup = async |_: &str, _: u16| Ok(all(lookups.next().unwrap()));
+        let dial = async |address| {
+            dialled.borrow_mut().push(address);
+            Err::<(), io::Error>(io::ErrorKind::ConnectionRefused.into())
+        };
+        let url = "https://hooks.example.com/".parse().unwrap();
+        let refused = client.connect(&url, lookup, dial).await.unwrap_err();
+        (dialled.into_inner(), refused.cause)
+    }
+
+    fn all(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn w05_a_name_that_leads_elsewhere_the_next_time_is_connected_to_where_it_was_judged() {
+        let (dialled, _) = tried(&[&[PUBLIC], &[LOOPBACK]]).await;
+        assert_eq!(dialled, all(&[PUBLIC]));
+    }
+
+    #[tokio::test]
+    async fn w05_a_name_that_also_leads_where_nothing_may_go_is_connected_to_nowhere() {
+        for addresses in [[PUBLIC, LOOPBACK], [LOOPBACK, PUBLIC]] {
+            let (dialled, why) = tried(&[&addresses]).await;
+            assert_eq!(dialled, []);
+            assert!(
+                why.starts_with("nothing is sent to hooks.example.com: 127.0.0.1 is this machine"),
+                "{why}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn so_many_addresses_of_a_name_are_tried_and_not_one_more() {
+        for count in [ADDRESSES_MAX, ADDRESSES_MAX + 1] {
+            let (dialled, _) = tried(&[&vec![PUBLIC; count]]).await;
+            assert_eq!(dialled.len(), ADDRESSES_MAX);
+        }
+        let past_the_limit: Vec<&str> = [vec![PUBLIC; ADDRESSES_MAX], vec![LOOPBACK]].concat();
+        assert_eq!(tried(&[&past_the_limit]).await.0, all(&[PUBLIC; ADDRESSES_MAX]));
+    }
 
     #[test]
     fn a_receiver_asks_for_time_in_seconds_or_until_a_moment() {

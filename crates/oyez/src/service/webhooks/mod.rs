@@ -195,8 +195,14 @@ impl Delivering {
 
     async fn do_one(&mut self, output: &Output) -> Result<(), StoreError> {
         match output {
-            Output::Ask(webhook) => self.ask(webhook).await,
-            Output::Send { webhook, number } => self.send(webhook, *number).await,
+            Output::Ask(webhook) => {
+                let asked = self.ask(webhook).await;
+                self.stop_unreadable(webhook, asked).await
+            }
+            Output::Send { webhook, number } => {
+                let sent = self.send(webhook, *number).await;
+                self.stop_unreadable(webhook, sent).await
+            }
             Output::Proved { webhook, outcome } => self.keep_proof(webhook, outcome).await,
             Output::Settled {
                 webhook,
@@ -210,6 +216,32 @@ impl Delivering {
                 self.keep(webhook, *number, &attempt).await
             }
         }
+    }
+
+    /// Has nothing more sent to a receiver of which the database holds what cannot be read: all others would wait for it.
+    async fn stop_unreadable(
+        &mut self,
+        webhook: &WebhookId,
+        begun: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let error = match begun {
+            Err(error @ (StoreError::Damaged { .. } | StoreError::WrongKey)) => error,
+            begun => return begun,
+        };
+        if let Some(account) = self.account_by_webhook.get(webhook) {
+            let because = device::sentence(&error);
+            let mut writing = self.store.write().await?;
+            writing.account(account).stop_webhook(webhook, &because).await?;
+            writing.commit().await?;
+            let webhook = webhook.as_str();
+            tracing::error!(
+                webhook,
+                because,
+                "a webhook is sent no more: the database holds of it what cannot be read"
+            );
+        }
+        self.courier.handle_gone(webhook, now());
+        Ok(())
     }
 
     async fn ask(&mut self, webhook: &WebhookId) -> Result<(), StoreError> {
@@ -403,6 +435,7 @@ fn attempt(outcome: &Outcome, next: Next, stops: bool, alerts_rest: Option<Times
 
 #[cfg(test)]
 mod tests {
+    use model::PageId;
     use model::inventory::WebhookState;
     use webhooks::address::AddressPolicy;
 
@@ -452,6 +485,68 @@ mod tests {
             assert_eq!(kept.unwrap().state, right);
         }
         assert!(delivering.asked_by_webhook.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_receiver_of_which_something_cannot_be_read_is_stopped_and_holds_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let account = happenings::tests::account();
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account).await.unwrap();
+        writing.commit().await.unwrap();
+        let add = async |store: &Store, numbers: [u128; 2]| {
+            let mut writing = store.write().await.unwrap();
+            let mut scope = writing.account(&account.id);
+            for (number, state) in numbers
+                .into_iter()
+                .zip([WebhookState::Active, WebhookState::Checking])
+            {
+                let mut hook = happenings::tests::receiver(number);
+                hook.url = "https://127.0.0.1:9/".parse().unwrap();
+                hook.state = state;
+                assert!(scope.add_webhook(&hook).await.unwrap());
+            }
+            writing.commit().await.unwrap();
+        };
+        add(&store, [1, 2]).await;
+        drop(store);
+        // What was sealed before can be opened no longer.
+        let key = folder.path().join("service.key");
+        let octets: Vec<u8> = std::fs::read(&key).unwrap().iter().rev().copied().collect();
+        std::fs::write(&key, octets).unwrap();
+        let mut delivering = delivering(folder.path()).await;
+        add(&delivering.store, [3, 4]).await;
+        let mut writing = delivering.store.write().await.unwrap();
+        let page = PageId::from_random(1);
+        let (extension, talker) = ("700".parse().unwrap(), "desk".parse().unwrap());
+        let started = frame(&account.id)
+            .unwrap()
+            .page_started(&page, &extension, &talker, 1);
+        let queued = writing.account(&account.id).queue_webhook_message(&started).await;
+        assert_eq!(queued.unwrap(), 2);
+        writing.commit().await.unwrap();
+
+        delivering.work().await.unwrap();
+
+        let trying: Vec<&WebhookId> = delivering.webhook_by_try.values().collect();
+        assert_eq!(trying.len(), 2, "{trying:?}");
+        for number in [3, 4] {
+            assert!(trying.contains(&&WebhookId::from_random(number)), "{trying:?}");
+        }
+        let turns = delivering
+            .store
+            .read()
+            .await
+            .unwrap()
+            .webhook_turns(now())
+            .await
+            .unwrap();
+        assert_eq!(
+            turns.len(),
+            2,
+            "the others wait until somebody has looked: {turns:?}"
+        );
     }
 
     #[tokio::test]
