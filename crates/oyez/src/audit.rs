@@ -19,7 +19,11 @@ pub(crate) const QUESTION: &str = "audit";
 /// When no service answers, the audit cannot be read, or something in it does not fit.
 pub async fn run(arguments: AuditArguments) -> Result<(), Failure> {
     let path = StateFolder::choose(arguments.state.as_deref())?.service_control();
-    let answer: AuditAnswer = question::ask(&path, QUESTION).await?;
+    let question = match &arguments.from {
+        Some(from) => format!("{QUESTION} {from}"),
+        None => QUESTION.to_owned(),
+    };
+    let answer: AuditAnswer = question::ask(&path, &question).await?;
     let report = match answer {
         AuditAnswer::Report(report) => report,
         AuditAnswer::Problem(problem) => return Err(anyhow!(problem).into()),
@@ -28,19 +32,20 @@ pub async fn run(arguments: AuditArguments) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&report).context("the report cannot be written")?;
         console::say(&text);
     } else {
-        console::say(&text_of(&report));
+        console::say(&text_of(&report, arguments.from.is_some()));
     }
-    match report.fault {
-        None => Ok(()),
-        Some(_) => Err(Failure::Tampered),
+    match (report.fault, report.missing) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(Failure::Incomplete),
+        (Some(_), _) => Err(Failure::Tampered),
     }
 }
 
-/// The report as people read it.
-fn text_of(report: &AuditReport) -> String {
-    let mut lines = Vec::new();
-    if let Some(fault) = &report.fault {
-        lines.push(fault.clone());
+/// The report as people read it; whether a checkpoint was asked for.
+fn text_of(report: &AuditReport, is_compared: bool) -> String {
+    let mut lines: Vec<String> = report.fault.iter().chain(&report.missing).cloned().collect();
+    if is_compared && report.missing.is_none() {
+        lines.push("the checkpoint that was asked for is contained".to_owned());
     }
     let since = report.since.as_deref().map(|since| format!(" since {since}"));
     lines.push(format!(
@@ -71,8 +76,12 @@ mod tests {
             unlinked_until: None,
             checkpoint: "people 0 00".to_owned(),
             fault: None,
+            missing: None,
         };
-        assert_eq!(text_of(&report), "0 entries verified\ncheckpoint: people 0 00");
+        assert_eq!(
+            text_of(&report, false),
+            "0 entries verified\ncheckpoint: people 0 00"
+        );
         let report = AuditReport {
             entries: 12,
             since: Some("27 Nov 2026 04:00:01 UTC".to_owned()),
@@ -80,10 +89,11 @@ mod tests {
             unlinked_until: Some("26 Nov 2026 04:00:01 UTC".to_owned()),
             checkpoint: "people 12 ab".to_owned(),
             fault: Some("entry 7 does not fit".to_owned()),
+            missing: Some("entry 9 is missing".to_owned()),
         };
         assert_eq!(
-            text_of(&report),
-            "entry 7 does not fit\n12 entries verified since 27 Nov 2026 04:00:01 UTC\n\
+            text_of(&report, true),
+            "entry 7 does not fit\nentry 9 is missing\n12 entries verified since 27 Nov 2026 04:00:01 UTC\n\
              3 older entries, up to 26 Nov 2026 04:00:01 UTC, have no link: nothing can be said of them\n\
              checkpoint: people 12 ab"
         );

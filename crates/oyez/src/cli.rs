@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::config::HostPort;
+use portal::checkpoint::Checkpoint;
 
 /// Be heard, and know who heard it: paging, ringing and alerting over SIP.
 #[derive(Debug, Parser)]
@@ -226,9 +227,12 @@ pub enum ServiceCommand {
 /// Arguments of `oyez service audit`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sudo -u oyez oyez service audit --state /var/lib/oyez\n  oyez service audit --json | jq .fault\n\nExit codes: 0 every entry fits, 1 one does not or nothing can be said, 2 usage."
+    after_help = "Examples:\n  sudo -u oyez oyez service audit --state /var/lib/oyez\n  oyez service audit --json | jq .fault\n  oyez service audit --from \"people 97 5fb02d7c4e1a9088, programs 30 c11f3e0a7d52b694, alarms 1 08e7aa5310d9f26b\"\n\nExit codes: 0 every entry fits, and the checkpoint is there, 1 one is not or nothing can be said, 2 usage."
 )]
 pub struct AuditArguments {
+    /// Say as well whether the audit still has what it had at an earlier checkpoint, as the log and this command print one
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub from: Option<Checkpoint>,
     /// State folder of the running `oyez service` or `oyez up`
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,

@@ -21,13 +21,17 @@ pub enum Failure {
     NotRegistered,
     /// It ran to its end, and the result, which has been printed, is that something else has changed the audit: exit code 1.
     Tampered,
+    /// It ran to its end, and the result, which has been printed, is that the audit does not contain a checkpoint: exit code 1.
+    Incomplete,
 }
 
 impl Failure {
     /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed(_) | Self::NotHeard | Self::NotRegistered | Self::Tampered => ExitCode::from(1),
+            Self::Failed(_) | Self::NotHeard | Self::NotRegistered | Self::Tampered | Self::Incomplete => {
+                ExitCode::from(1)
+            }
             Self::BadConfiguration(_) => ExitCode::from(64),
         }
     }
@@ -53,6 +57,7 @@ impl fmt::Display for Failure {
             Self::NotHeard => write!(f, "the page was not heard by everybody"),
             Self::NotRegistered => write!(f, "the device is not registered"),
             Self::Tampered => write!(f, "the audit was tampered with"),
+            Self::Incomplete => write!(f, "the audit does not contain the checkpoint"),
         }
     }
 }

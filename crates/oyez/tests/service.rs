@@ -266,6 +266,28 @@ fn assert_audit_fits(folder: &Path) {
         (report.get("fault"), report.get("unlinked")),
         (Some(&serde_json::Value::Null), Some(&0.into()))
     );
+
+    let (_, checkpoint) = said.trim_end().split_once("checkpoint: ").unwrap();
+    let contained = audit(&["--from", checkpoint]);
+    let said = String::from_utf8_lossy(&contained.stdout).into_owned();
+    assert!(
+        contained.status.success() && said.starts_with("the checkpoint that was asked for is contained\n"),
+        "{said}"
+    );
+    let later = audit(&["--from", "people 1000000 5fb02d7c4e1a9088", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&later.stdout).unwrap();
+    let missing = report.get("missing").and_then(serde_json::Value::as_str).unwrap();
+    assert!(
+        missing.starts_with("entry 1000000 of what people did is missing"),
+        "{missing}"
+    );
+    assert_eq!(later.status.code(), Some(1));
+    let none = audit(&["--from", "yesterday"]);
+    let said = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(
+        none.status.code() == Some(2) && said.contains("`yesterday` is no place of a list"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

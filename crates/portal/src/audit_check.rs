@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use model::AccountId;
 use model::inventory::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{AuditEnd, AuditFault, AuditList, AuditVerified, Store, StoreError};
+use store::{AuditFault, AuditList, AuditVerified, Store, StoreError};
 use tokio::sync::Mutex;
 
+use crate::checkpoint::Checkpoint;
 use crate::pages::wording::shown;
 use crate::provisioning::chain;
 
 /// Longest text of an entry that is told, in characters: something else has written it.
 const TEXT_MAX: usize = 200;
-/// Octets of a link that a checkpoint has.
-const CHECKPOINT_OCTETS: usize = 8;
 /// How long a verdict is shown before the audit is gone through again: who asks for a page often has nothing done more often.
 const SHOWN_MS: u64 = 60_000;
 
@@ -44,6 +43,9 @@ pub struct AuditReport {
     pub checkpoint: String,
     /// The first thing that does not fit, in a sentence; null where everything fits.
     pub fault: Option<String>,
+    /// Why the checkpoint that was asked for is not contained, in a sentence; null where it is, or none was asked for.
+    #[serde(default)]
+    pub missing: Option<String>,
 }
 
 impl From<AuditVerified> for AuditReport {
@@ -53,23 +55,32 @@ impl From<AuditVerified> for AuditReport {
             since: verified.since.map(shown),
             unlinked: verified.unlinked,
             unlinked_until: verified.unlinked_until.map(shown),
-            checkpoint: verified.ends.iter().map(ended).collect::<Vec<_>>().join(", "),
+            checkpoint: Checkpoint::of(&verified.ends).to_string(),
             fault: verified.fault.as_ref().map(sentence),
+            missing: None,
         }
     }
 }
 
-/// Goes through the audit of an account for whoever asks the service.
-pub async fn answer(store: &Store, account: &AccountId) -> AuditAnswer {
-    match report(store, account).await {
+/// Goes through the audit of an account for whoever asks the service, and looks whether it contains an earlier checkpoint.
+pub async fn answer(store: &Store, account: &AccountId, from: Option<&Checkpoint>) -> AuditAnswer {
+    match report(store, account, from).await {
         Ok(report) => AuditAnswer::Report(report),
         Err(error) => AuditAnswer::Problem(chain(&error)),
     }
 }
 
-async fn report(store: &Store, account: &AccountId) -> Result<AuditReport, StoreError> {
+async fn report(
+    store: &Store,
+    account: &AccountId,
+    from: Option<&Checkpoint>,
+) -> Result<AuditReport, StoreError> {
     let mut reading = store.read().await?;
-    let report: AuditReport = reading.account(account).verify_audit().await?.into();
+    let mut scope = reading.account(account);
+    let mut report: AuditReport = scope.verify_audit().await?.into();
+    if let Some(from) = from {
+        report.missing = from.missing_in(&mut scope).await?;
+    }
     if let Some(fault) = &report.fault {
         tracing::warn!(fault, "the audit was changed by something else than this program");
     }
@@ -95,21 +106,10 @@ impl Verdicts {
         if let Some(fresh) = found.get(account).filter(is_fresh) {
             return Ok(fresh.clone());
         }
-        let report = report(store, account).await?;
+        let report = report(store, account, None).await?;
         found.insert(account.clone(), (now, report.clone()));
         Ok((now, report))
     }
-}
-
-/// Where a list ends, in words that are compared.
-fn ended(end: &AuditEnd) -> String {
-    let link: String = end
-        .link
-        .iter()
-        .take(CHECKPOINT_OCTETS)
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
-    format!("{} {} {link}", name(end.list), end.place)
 }
 
 fn sentence(fault: &AuditFault) -> String {
@@ -137,7 +137,8 @@ fn in_line(text: &str) -> String {
     text.chars().take(TEXT_MAX).map(tame).collect()
 }
 
-const fn of(list: AuditList) -> &'static str {
+/// A list in a sentence.
+pub(crate) const fn of(list: AuditList) -> &'static str {
     match list {
         AuditList::People => "what people did",
         AuditList::Programs => "what programs did",
@@ -145,17 +146,10 @@ const fn of(list: AuditList) -> &'static str {
     }
 }
 
-const fn name(list: AuditList) -> &'static str {
-    match list {
-        AuditList::People => "people",
-        AuditList::Programs => "programs",
-        AuditList::Alarms => "alarms",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use model::inventory::AuditEntry;
+    use store::AuditEnd;
 
     use super::*;
     use crate::alarms::tests::{account, done};

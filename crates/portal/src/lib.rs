@@ -7,6 +7,7 @@
 pub mod alarms;
 pub mod audit_check;
 pub mod check;
+pub mod checkpoint;
 mod lists;
 pub mod pages;
 pub mod provisioning;

@@ -73,6 +73,17 @@ pub struct AuditEnd {
     pub link: Vec<u8>,
 }
 
+/// What a list has at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditPlace {
+    /// An entry with this link, or one that went as the last before those that are there.
+    Link(Vec<u8>),
+    /// Nothing any more: the entry went because later ones came.
+    Gone,
+    /// Nothing: the list ends before, or the entry was removed.
+    Missing,
+}
+
 /// What does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditFault {
@@ -319,6 +330,28 @@ impl Scope<'_, '_> {
             verified.fault = of_no_list.map(|Stored { id, entry, .. }| AuditFault::Entry { id, entry });
         }
         Ok(verified)
+    }
+
+    /// What a list has at a place; whether it fits there is another question.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or holds what cannot be read.
+    pub async fn audit_place(&mut self, list: AuditList, place: i64) -> Result<AuditPlace, StoreError> {
+        let Some(bounds) = self.bounds(list).await? else {
+            return Ok(AuditPlace::Missing);
+        };
+        if place < bounds.pruned.place {
+            return Ok(AuditPlace::Gone);
+        }
+        if place == bounds.pruned.place {
+            return Ok(AuditPlace::Link(bounds.pruned.link));
+        }
+        let sql = "SELECT link FROM audit WHERE account = $1 AND by_program = $2 AND place = $3 ORDER BY id LIMIT 1";
+        let values = [self.id(), list.number().into(), place.into()];
+        let row = self.transaction.row(sql, &values).await?;
+        let link = row.map_or(Ok(None), |row| Columns::of("audit", row).octets_or_null())?;
+        Ok(link.map_or(AuditPlace::Missing, AuditPlace::Link))
     }
 
     async fn verify_list(

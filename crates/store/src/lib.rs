@@ -59,7 +59,7 @@ pub use access::SignedIn;
 pub use addresses::{ADDRESSES_MAX, AddressFilter};
 pub use alert_settings::{ALERT_SETTINGS_MAX, AlertSettingFilter};
 pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
-pub use audit_links::{AuditEnd, AuditFault, AuditList, AuditVerified};
+pub use audit_links::{AuditEnd, AuditFault, AuditList, AuditPlace, AuditVerified};
 pub use certificates::{CLAIM_USES_MAX, ClaimError};
 pub use device_password::{DEVICE_SECRETS_KEPT, DeviceSecret, GivenPassword};
 pub use devices::AddDeviceError;

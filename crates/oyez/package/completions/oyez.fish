@@ -72,6 +72,7 @@ complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subco
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -l state -d 'State folder of the running `oyez service` or `oyez up`' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -l json -d 'Print JSON alone on standard output'
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from certificate" -s h -l help -d 'Print help'
+complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -l from -d 'Say as well whether the audit still has what it had at an earlier checkpoint, as the log and this command print one' -r
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -l state -d 'State folder of the running `oyez service` or `oyez up`' -r -F
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -l json -d 'Print JSON alone on standard output'
 complete -c oyez -n "__fish_oyez_using_subcommand service; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help'

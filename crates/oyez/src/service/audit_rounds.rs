@@ -27,7 +27,7 @@ impl AuditRounds {
             times.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 times.tick().await;
-                match answer(&store, &account).await {
+                match answer(&store, &account, None).await {
                     AuditAnswer::Report(report) => {
                         let (entries, checkpoint) = (report.entries, report.checkpoint);
                         tracing::info!(entries, checkpoint, "the audit was gone through");

@@ -10,8 +10,9 @@ use model::AccountId;
 use model::inventory::MacAddress;
 use net::authority::Authority;
 use net::control::{ControlSocket, Question};
-use portal::audit_check;
+use portal::audit_check::{self, AuditAnswer};
 use portal::check::{CheckAnswer, answer};
+use portal::checkpoint::Checkpoint;
 use portal::provisioning::{IssuedByHand, NotIssued, NotKept, issue_by_hand};
 use registrations::Registrations;
 use store::{Store, StoreError};
@@ -101,13 +102,25 @@ impl Answering {
                 Err(problem) => CertificateAnswer::Problem(problem),
             };
             serde_json::to_string(&answer)
-        } else if text == audit::QUESTION {
-            serde_json::to_string(&audit_check::answer(&self.store, &self.account).await)
+        } else if let Some(from) = text.strip_prefix(audit::QUESTION) {
+            serde_json::to_string(&self.verify(from.trim()).await)
         } else {
             let problem = "ask for check or certificate, and a device, or for audit".to_owned();
             serde_json::to_string(&CheckAnswer::Problem(problem))
         };
         line.unwrap_or_default()
+    }
+
+    /// Goes through the audit; looks whether that contains a checkpoint, where one is named.
+    async fn verify(&self, from: &str) -> AuditAnswer {
+        let from = match from {
+            "" => None,
+            from => match from.parse::<Checkpoint>() {
+                Ok(from) => Some(from),
+                Err(error) => return AuditAnswer::Problem(error.to_string()),
+            },
+        };
+        audit_check::answer(&self.store, &self.account, from.as_ref()).await
     }
 
     /// Signs the request of a device of the account.
