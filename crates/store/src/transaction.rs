@@ -27,6 +27,8 @@ pub(crate) const FULL: [&str; 2] = ["13", "53100"];
 /// What PostgreSQL's errors begin with when it cannot do its part: connection exceptions, too many connections, locks that are not
 /// given, statements given up, a server that stops or starts, and a database that is not there.
 pub(crate) const LOST: [&str; 7] = ["08", "3D", "53300", "55P03", "57014", "57P0", "25P03"];
+/// What PostgreSQL says of a table, an index or a column that is there already.
+const THERE_ALREADY: [&str; 2] = ["42P07", "42701"];
 
 /// Tries to fetch a configuration that wait for who listens to them.
 const ATTEMPTS_TOLD: usize = 256;
@@ -69,6 +71,17 @@ pub enum OpenError {
         version: usize,
         /// The last one known.
         known: usize,
+    },
+    /// It has what a later version makes than the one that it says it has.
+    #[error(
+        "the database says that its version is {version}, and has what a later one makes: something else has set schema_version back; \
+         restore a copy from before"
+    )]
+    SetBack {
+        /// The version found.
+        version: usize,
+        /// What is there already.
+        source: StoreError,
     },
     /// Its tables could not be brought up to date.
     #[error("the tables of the database cannot be brought up to date")]
@@ -120,6 +133,21 @@ pub enum StoreError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     NoRandomness,
+}
+
+impl StoreError {
+    /// Something that was to be made is there already.
+    pub(crate) fn is_there_already(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(said)) = self else {
+            return false;
+        };
+        let is_known = said
+            .code()
+            .is_some_and(|code| THERE_ALREADY.contains(&code.as_ref()));
+        // SQLite has no code for it.
+        let words = said.message();
+        is_known || words.ends_with("already exists") || words.starts_with("duplicate column name")
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -33,7 +33,7 @@ impl OpenError {
             Self::Database { source, .. } => of_driver(source, Unopened::Unusable),
             Self::Server { source, .. } => of_driver(source, Unopened::Unreachable),
             Self::TooNew { .. } => Unopened::TooNew,
-            Self::Upgrade(error) => error.why(),
+            Self::Upgrade(error) | Self::SetBack { source: error, .. } => error.why(),
         }
     }
 }

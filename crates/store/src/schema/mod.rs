@@ -45,7 +45,8 @@ const AUDIT_BOUNDS: [(usize, &[AuditList]); 2] = [
 ///
 /// # Errors
 ///
-/// When it is of a later version than this program knows, or a step fails.
+/// When it is of a later version than this program knows, a step fails, or finds there already what it makes: to take up with that would
+/// have the audit begin anew.
 pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Result<(), OpenError> {
     transaction
         .script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
@@ -66,7 +67,13 @@ pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Res
         return Err(OpenError::TooNew { version, known: LAST });
     }
     for step in STEPS.iter().take(to).skip(version) {
-        transaction.script(step).await?;
+        transaction.script(step).await.map_err(|source| {
+            if source.is_there_already() {
+                OpenError::SetBack { version, source }
+            } else {
+                source.into()
+            }
+        })?;
         transaction
             .execute("UPDATE schema_version SET version = version + 1", &[])
             .await?;

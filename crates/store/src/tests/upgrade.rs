@@ -244,3 +244,32 @@ async fn a_database_of_a_later_version_is_refused_and_left_as_it_is() {
     let mut reading = store.read().await.unwrap();
     assert_eq!(reading.accounts().await.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn w08_a_database_whose_version_was_set_back_is_refused_and_its_audit_does_not_begin_anew() {
+    let (place, store) = opened!();
+    drop(store);
+    let set = async |version: usize| {
+        let store = place.connect().await;
+        let mut writing = store.write().await.unwrap();
+        let sql = "UPDATE schema_version SET version = $1";
+        let values = [i64::try_from(version).unwrap().into()];
+        writing.execute(sql, &values).await.unwrap();
+        writing.commit().await.unwrap();
+    };
+    for earlier in 0..schema::LAST {
+        set(earlier).await;
+
+        let refused = place.open().await.unwrap_err();
+
+        assert!(
+            matches!(&refused, OpenError::SetBack { version, .. } if *version == earlier),
+            "{earlier}: {refused:?}"
+        );
+    }
+    set(schema::LAST).await;
+    let store = place.open().await.unwrap();
+    let mut reading = store.read().await.unwrap();
+    let verified = reading.account(&id("one")).verify_audit().await.unwrap();
+    assert_eq!((verified.fault, verified.unlinked), (None, 0));
+}
