@@ -393,6 +393,38 @@ async fn whatever_keeps_the_rest_from_starting_the_zone_goes_on_and_the_rest_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_report_of_a_page_that_goes_on_when_the_service_ends_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = prepare(folder.path(), "").await;
+    let mut running = Running::start(&file, "portal at");
+    let ears = Ears::open(1, running.zone.ip()).unwrap();
+    listen(running.zone, &ears).await;
+    let mut desk = desk(running.zone).await;
+    let options = CallOptions {
+        security: SecurityOffer::Disabled,
+        ..CallOptions::default()
+    };
+    let _call = desk.call("701", &options).await.unwrap();
+    let store = Store::open(&folder.path().join("state")).await.unwrap();
+    let reports = async || {
+        let mut reading = store.read().await.unwrap();
+        let mut scope = reading.account(&"acme".parse().unwrap());
+        scope.page_reports(None, 10).await.unwrap().len()
+    };
+    // Nothing can be kept before the zone has ended.
+    let writing = store.write().await.unwrap();
+
+    let id = running.program.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+    running.program.wait_for(&["page to 701 ended"], PATIENCE);
+    assert_eq!(reports().await, 0);
+    drop(writing);
+
+    assert!(running.program.finish(PATIENCE));
+    assert_eq!(reports().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_whose_copy_cannot_be_kept_starts_with_its_database_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let file = prepare(folder.path(), "").await;

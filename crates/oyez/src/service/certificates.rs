@@ -168,28 +168,52 @@ pub(super) fn subject(host: &str) -> Subject {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use net::tls::{ClientTls, ClientTlsConfig, Trust};
+    use tokio::io::{AsyncRead, AsyncWrite};
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
     use super::*;
 
-    #[test]
-    fn what_a_listener_shows_is_renewed_in_its_time_and_looked_at_so_often() {
+    /// The certificate that is shown at the other end, whatever it is worth.
+    pub(in super::super) async fn shown_at(
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> CertificateDer<'static> {
+        let tls = ClientTls::new(ClientTlsConfig {
+            trust: Trust::Anyone,
+            ..ClientTlsConfig::default()
+        });
+        let connector = TlsConnector::from(tls.unwrap().config());
+        let name = ServerName::try_from("192.0.2.1").unwrap();
+        let connected = connector.connect(name, stream).await.unwrap();
+        let shown = connected.get_ref().1.peer_certificates().unwrap();
+        shown.first().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn what_a_listener_shows_is_renewed_in_its_time_and_looked_at_so_often() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateFolder::configured(folder.path());
         state.prepare().unwrap();
         let mut certificates = Certificates::open(&state).unwrap();
-        certificates
+        let tls = certificates
             .server("zone", &["192.0.2.1"], ClientCertificates::NotAsked)
             .unwrap();
-        let shown = || std::fs::read(state.authority().join("zone.pem")).unwrap();
-        let (start, first) = (Instant::now(), shown());
+        let shown = async || {
+            let (client, server) = tokio::io::duplex(64 * 1024);
+            let accepting = TlsAcceptor::from(tls.config()).accept(server);
+            tokio::join!(shown_at(client), accepting).0
+        };
+        let (start, first) = (Instant::now(), shown().await);
         let later = SystemTime::now() + Duration::from_secs(300 * 24 * 3_600);
 
         certificates.look(start, SystemTime::now());
-        assert_eq!(shown(), first);
+        assert_eq!(shown().await, first);
         certificates.look(start + LOOK_EVERY - Duration::from_millis(1), later);
-        assert_eq!(shown(), first, "it is not looked at in between");
+        assert_eq!(shown().await, first, "it is not looked at in between");
         certificates.look(start + LOOK_EVERY, later);
 
-        assert_ne!(shown(), first);
+        assert_ne!(shown().await, first);
     }
 }

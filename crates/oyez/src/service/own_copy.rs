@@ -49,7 +49,7 @@ impl OwnCopy {
         })
     }
 
-    fn write(&self, snapshot: &Snapshot, records: Records) -> Result<()> {
+    pub(super) fn write(&self, snapshot: &Snapshot, records: Records) -> Result<()> {
         // A directory that the zone would refuse is no use to it later.
         Directory::new(snapshot.account.clone())
             .apply(Update::Snapshot(snapshot.clone()))

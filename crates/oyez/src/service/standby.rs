@@ -112,3 +112,77 @@ fn cause_of(failure: &Failure) -> NotReady {
         None => NotReady::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use ::feed::Records;
+    use anyhow::anyhow;
+    use model::directory::{DigestAlgorithm, Snapshot};
+    use net::authority::{AuthorityDirectory, Purpose};
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+    use zone::config::ZoneConfig;
+
+    use super::*;
+    use crate::service::certificates::{self, tests::shown_at};
+    use crate::service::config::ServiceConfig;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Writes the files of a service with a zone.
+    fn configured(folder: &std::path::Path) -> (ServiceConfig, ZoneConfig) {
+        let zone = folder.join("zone.toml");
+        fs::write(
+            &zone,
+            "control = \"zone.sock\"\n[listen]\nudp = [\"127.0.0.1:0\"]\n",
+        )
+        .unwrap();
+        let file = folder.join("service.toml");
+        let text = "state = \"state\"\n[portal]\nlisten = \"127.0.0.1:0\"\naddress = \"127.0.0.1\"\n\
+                    [provisioning]\nlisten = \"127.0.0.1:0\"\naddress = \"127.0.0.1\"\n\
+                    [account]\nid = \"acme\"\nname = \"Acme\"\ndomain = \"pbx.example.com\"\nowner = \"me@example.com\"\n\
+                    [zone]\nconfig = \"zone.toml\"\noutbound-proxy = \"127.0.0.1:5061\"\n";
+        fs::write(&file, text).unwrap();
+        (
+            ServiceConfig::read(&file).unwrap(),
+            ZoneConfig::read(&zone).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn what_the_portals_port_shows_is_renewed_while_there_is_no_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, zone_config) = configured(folder.path());
+        let mut foundation = Foundation::lay(&config, Some(&zone_config)).unwrap();
+        let account = config.account.id.clone();
+        let domain = "pbx.example.com".to_owned();
+        let snapshot = Snapshot::empty(account, "acme".to_owned(), domain, DigestAlgorithm::Sha256);
+        let copy = foundation.copy.as_ref().unwrap();
+        copy.write(&snapshot, Records::of(&snapshot)).unwrap();
+        let why = Failure::Failed(anyhow!("there is none"));
+        let standby = Standby::start(&mut foundation, &why).await.unwrap().unwrap();
+        let address = standby.front.address();
+        let shown = async || shown_at(TcpStream::connect(address).await.unwrap()).await;
+        let first = shown().await;
+
+        // The zone has gone on for so long: what is in the file is as old.
+        let state = config.state.join("authority");
+        let authority = AuthorityDirectory::open(&state, "Test", SystemTime::now()).unwrap();
+        let long_ago = SystemTime::now() - Duration::from_secs(300 * 24 * 3_600);
+        let subjects = [certificates::subject("127.0.0.1")];
+        authority
+            .identity("portal", &subjects, Purpose::Server, long_ago)
+            .unwrap();
+        let renewed = async {
+            while shown().await == first {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = standby.rest(&mut foundation) => panic!("there is no database"),
+            renewed = timeout(PATIENCE, renewed) => renewed.unwrap(),
+        }
+    }
+}

@@ -376,12 +376,18 @@ fn told_at_zone((address, failed): &(&str, FailedHandshake)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::directory::Epoch;
-    use model::inventory::AttemptOutcome;
+    use model::directory::{DigestAlgorithm, Epoch, Generation};
+    use model::inventory::{
+        AttemptOutcome, CountryCode, Description, DisplayName, HolderId, HolderKind, LineId, LinePlace,
+        MacAddress, TimeZone,
+    };
     use model::status::ZoneEvent;
+    use model::{DeviceId, Secret, SlotPosition};
+    use store::Store;
 
     use super::super::tests::registered;
     use super::*;
+    use crate::alarms::tests::account;
 
     const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -420,6 +426,78 @@ mod tests {
         assert_eq!(count(&here, &[None, gone(Timestamp(6))]), 0);
         assert_eq!(count(&here, &[registered(), None]), 1);
         assert_eq!(count(&here, &[registered()]), 0);
+    }
+
+    fn device(number: u8) -> Device {
+        Device {
+            id: DeviceId::from_random(number.into()),
+            name: DisplayName::new("Hall").unwrap(),
+            description: Description::new("").unwrap(),
+            mac: MacAddress::new([2, 0, 0, 0, 0, number]),
+            kind: DeviceType::Oyez,
+            model: None,
+            firmware: None,
+            site: None,
+            added_at: Timestamp(0),
+        }
+    }
+
+    /// Gives a device an extension.
+    async fn add_slot(scope: &mut Scope<'_, '_>, device: &Device) {
+        let holder = Holder {
+            id: HolderId::from_random(1),
+            kind: HolderKind::CommonArea,
+            name: DisplayName::new("Hall").unwrap(),
+            extension: "701".parse().unwrap(),
+            package: String::new(),
+            country: CountryCode::new("CA").unwrap(),
+            time_zone: TimeZone::new("UTC").unwrap(),
+            site: None,
+        };
+        let line = Line {
+            id: LineId::from_random(1),
+            device: device.id.clone(),
+            place: LinePlace::Slot(SlotPosition::BASE_PAGE),
+            holder: holder.id.clone(),
+            user: "hall".parse().unwrap(),
+            authorization_id: "hall".parse().unwrap(),
+            algorithm: DigestAlgorithm::Sha256,
+            generation: Generation(1),
+            password: Secret::from("a long password"),
+        };
+        scope.add_holder(&holder).await.unwrap();
+        scope.add_line(&line).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_handshake_from_an_address_that_two_devices_share_is_told_and_is_the_verdict_on_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let account = account();
+        let from = IpAddr::from([192, 0, 2, 7]);
+        let registrations = Registrations::default();
+        registrations.name_own("campus", Epoch(1), Timestamp(0));
+        let why = HandshakeFailure::TlsTooOld;
+        registrations.note(&ZoneEvent::HandshakeFailed { from, why }, Timestamp(5));
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account).await.unwrap();
+        let mut scope = writing.account(&account.id);
+        scope.add_device(&device(1)).await.unwrap();
+        scope.add_device(&device(2)).await.unwrap();
+        add_slot(&mut scope, &device(1)).await;
+        for (number, verdict) in [(1, Verdict::ZoneTlsTooOld), (2, Verdict::FetchedNotRegistered)] {
+            let served = Attempt {
+                mac: Some(device(number).mac),
+                ..attempt((u64::from(number), "192.0.2.7", true))
+            };
+            writing.add_attempt(&served).await.unwrap();
+
+            let examined = examine(&mut writing, &account.id, &device(1), &registrations).await;
+
+            let examined = examined.unwrap();
+            assert_eq!(examined.verdict, verdict, "{number} at that address");
+            assert_eq!(examined.at_zones.len(), 1);
+        }
     }
 
     #[test]

@@ -195,6 +195,28 @@ async fn what_hardware_was_given_is_noted_when_its_file_is_sent() {
     assert_eq!((given(&text).as_str(), noted().await), ("of all", Some(2)));
 }
 
+#[tokio::test]
+async fn a_password_whose_key_the_catalogue_does_not_have_is_never_noted_as_given() {
+    let (bench, identity) = with_hardware().await;
+    let mut catalogue = model::inventory::Catalogue::built_in();
+    let without_key = "[[setting]]\nwhat = \"admin-password\"\n";
+    catalogue.extend(without_key).unwrap();
+    bench.store.set_catalogue(catalogue);
+
+    let (status, text) = bench
+        .fetch_as(bench.client(Some(identity)), HARDWARE_FILE, "algo")
+        .await;
+
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(!text.contains("admin.pwd"), "{text}");
+    let mut reading = bench.store.read().await.unwrap();
+    let mut scope = reading.account(&id());
+    assert_eq!(
+        scope.given_password(&DeviceId::from_random(7)).await.unwrap(),
+        None
+    );
+}
+
 /// Writes what the service says to hardware into its document, or sees that it stands there.
 #[test]
 fn the_document_of_hardware_keys_has_every_key_that_is_written() {
