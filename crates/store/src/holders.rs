@@ -87,17 +87,28 @@ impl Scope<'_, '_> {
         Ok(Some(free).filter(|free| *free < 10_u64.pow(digits)))
     }
 
-    /// Takes a number that nobody has.
-    pub(crate) async fn take_number(&mut self, extension: &Extension) -> Result<(), NumberTaken> {
+    /// What people call who has a number: a user, a common area or a page group; none where nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn name_of_number(&mut self, extension: &Extension) -> Result<Option<String>, StoreError> {
         let values = [self.id(), extension.as_str().into()];
         let sql = "SELECT name FROM holder WHERE account = $1 AND extension = $2 \
                    UNION ALL SELECT name FROM page_group WHERE account = $1 AND extension = $2";
-        if let Some(row) = self.transaction.row(sql, &values).await? {
+        let row = self.transaction.row(sql, &values).await?;
+        row.map(|row| Columns::of(TABLE, row).text()).transpose()
+    }
+
+    /// Takes a number that nobody has.
+    pub(crate) async fn take_number(&mut self, extension: &Extension) -> Result<(), NumberTaken> {
+        if let Some(name) = self.name_of_number(extension).await? {
             return Err(NumberTaken::By {
                 extension: extension.clone(),
-                name: Columns::of(TABLE, row).text()?,
+                name,
             });
         }
+        let values = [self.id(), extension.as_str().into()];
         let sql = "INSERT INTO extension VALUES ($1, $2)";
         self.transaction.execute(sql, &values).await?;
         Ok(())

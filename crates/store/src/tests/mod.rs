@@ -1,5 +1,6 @@
 //! What is kept is what was given, account by account.
 
+mod access;
 mod api_clients;
 mod audit_links;
 mod besides;

@@ -170,6 +170,8 @@ async fn a_pin_is_written_and_never_read() {
             .await
             .found();
         assert_eq!(answer["pin_set"], json!(pin_set), "{change}");
+        let list = program.get_v1("/page_groups").await.found();
+        assert_eq!(list["page_groups"][0]["pin_set"], json!(pin_set), "{change}");
     }
     let mut reading = program.store.read().await.unwrap();
     let entries = reading.account(&one()).audit(10).await.unwrap();

@@ -38,6 +38,8 @@ struct Row {
     name: String,
     extension: String,
     pagers: PagersShown,
+    /// A PIN is asked for before a page from a telephone.
+    pin_set: bool,
     /// How many members it has of each kind.
     holders: u64,
     devices: u64,
@@ -78,6 +80,7 @@ impl Row {
             name: group.name.to_string(),
             extension: group.extension.to_string(),
             pagers: PagersShown::of(&group.pagers),
+            pin_set: group.has_pin,
             holders: group.holders,
             devices: group.devices,
             slots: group.slots,
