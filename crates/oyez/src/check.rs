@@ -1,8 +1,9 @@
 //! `oyez check`: what keeps a device of a running service from being registered.
 
 use anyhow::{Context, anyhow};
+use model::inventory::AttemptOutcome;
 use net::control::QUESTION_LENGTH_MAX;
-use portal::check::{CheckAnswer, CheckReport, Verdict};
+use portal::check::{CheckAnswer, CheckReport, Verdict, outcome_in_words};
 
 use crate::cli::CheckArguments;
 use crate::console;
@@ -83,9 +84,14 @@ fn text_of(report: &CheckReport) -> String {
         } else {
             format!(": {}", one.detail)
         };
+        // A service of another version may know an outcome that is not known here.
+        let outcome = match AttemptOutcome::from_stored(&one.outcome) {
+            Some(outcome) => outcome_in_words(outcome),
+            None => &one.outcome,
+        };
         lines.push(format!(
-            "  {} {} {file}: {}{times}{stranger}{detail}",
-            one.at, one.source, one.outcome
+            "  {} {} {file}: {outcome}{times}{stranger}{detail}",
+            one.at, one.source
         ));
     }
     lines.join("\n")
@@ -127,7 +133,7 @@ mod tests {
         assert_eq!(
             text_of(&report),
             "Hall (00:22:EE:0A:0B:0C, 8301 5.5): No certificate\nDo this.\n  Page 1, extension 701: Not registered: never tried\n  \
-             A remark.\n  now 192.0.2.1 algom0022EE0A0B0C.conf: no_certificate (4 times), without proof: none"
+             A remark.\n  now 192.0.2.1 algom0022EE0A0B0C.conf: No certificate (4 times), without proof: none"
         );
     }
 }

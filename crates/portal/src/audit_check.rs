@@ -125,9 +125,15 @@ fn sentence(fault: &AuditFault) -> String {
             in_line(&entry.action),
             in_line(&entry.detail)
         ),
-        AuditFault::End { list, missing } => {
-            format!("the last {missing} entries of {} are missing", of(*list))
-        }
+        AuditFault::End { list, missing } => match missing {
+            // As many as were kept stand there, or more, and others.
+            0 => format!(
+                "what stands last of {} is not what was kept last: entries were exchanged, or an earlier state of the database was put back",
+                of(*list)
+            ),
+            1 => format!("the last entry of {} is missing", of(*list)),
+            missing => format!("the last {missing} entries of {} are missing", of(*list)),
+        },
     }
 }
 
@@ -172,6 +178,22 @@ mod tests {
         );
         assert!(!said.contains(char::is_control), "{said}");
         assert_eq!(sentence(&fault(TEXT_MAX + 1)), said);
+    }
+
+    #[test]
+    fn an_end_that_does_not_fit_is_told_by_what_is_missing_if_something_is() {
+        let list = AuditList::People;
+        for (missing, told) in [
+            (
+                0,
+                "what stands last of what people did is not what was kept last: ",
+            ),
+            (1, "the last entry of what people did is missing"),
+            (2, "the last 2 entries of what people did are missing"),
+        ] {
+            let said = sentence(&AuditFault::End { list, missing });
+            assert!(said.starts_with(told), "{said}");
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn each_verdict_on_certificates_and_files_is_reached_and_told_with_its_evidence(
     site.checks("By hand", Verdict::NotProvisioned, "127.0.0.10");
     add(11, "Idle", ALGO);
     device(11).fetches(Signed::Maker, SPEAKER);
-    site.checks("Idle", Verdict::NoExtension, "served");
+    site.checks("Idle", Verdict::NoExtension, "Configuration sent");
     handshakes(&site);
     taken_back(&site);
 }

@@ -227,6 +227,12 @@ const fn verdict_of(outcome: AttemptOutcome) -> Option<Verdict> {
     }
 }
 
+/// How a try to fetch a configuration ended, in a few words.
+#[must_use]
+pub fn outcome_in_words(outcome: AttemptOutcome) -> &'static str {
+    verdict_of(outcome).map_or("Configuration sent", Verdict::title)
+}
+
 impl Verdict {
     /// The verdict in a few words.
     #[must_use]

@@ -58,7 +58,7 @@ struct One {
 /// A message as it is shown.
 struct Sent {
     at: String,
-    event: &'static str,
+    event: WebhookEvent,
     state: &'static str,
     is_fine: bool,
     tries: u32,
@@ -89,7 +89,7 @@ impl Sent {
         let is_again = delivery.state == DeliveryState::Waiting && delivery.tries > 0;
         Self {
             at: shown(delivery.at),
-            event: delivery.event.as_str(),
+            event: delivery.event,
             state,
             is_fine: delivery.cause.is_empty(),
             tries: delivery.tries,
