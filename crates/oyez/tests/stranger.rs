@@ -120,7 +120,7 @@ fn a_stranger_gets_from_the_readme_to_a_page_of_their_own_that_is_heard() {
     );
     up.wait_for(&["Heard by 2 of 2"], PATIENCE);
     stopwatch.tell("oyez up has paged its loudspeakers");
-    let authority = up.told("Trust ", PATIENCE);
+    let authority = up.told("Certificate ", PATIENCE);
     let link = up.wait_for(&["/first?token="], PATIENCE).trim().to_owned();
     up.wait_for(&["What happens"], PATIENCE);
     assert!(!up.said().contains("WARN"), "{}", up.said());

@@ -138,6 +138,15 @@ async fn a_page_over_ipv6_is_heard() {
         assert_eq!(loudspeaker.receipt, "heard");
     }
     assert_eq!((report.heard, report.of), (2, 2));
+    let proxy = stage.server(Transport::Tls);
+    let told = report.to_text(false, true);
+    for words in [
+        "  SIP Domain       oyez.internal\n",
+        &format!("  Outbound Proxy   {proxy} over TLS"),
+        "  Authorization ID desk\n",
+    ] {
+        assert!(told.contains(words), "{words:?} in {told}");
+    }
     stage.stop().await;
 }
 

@@ -6,6 +6,7 @@ use model::inventory::{Account, Administrator, AdministratorId, Role};
 use store::{Store, Transaction};
 
 use super::config::ServiceConfig;
+use super::locality;
 use crate::failure::Failure;
 
 /// The account as the store has it.
@@ -14,6 +15,8 @@ pub(super) struct Opened {
     pub(super) account: Account,
     /// The token of a link by which its owner signs in; none once they have a password.
     pub(super) first_sign_in: Option<Secret>,
+    /// The e-mail address that the owner of the file signs in with; none where they are an owner no more.
+    pub(super) owner: Option<String>,
 }
 
 /// Opens the account of the store, and makes it with its owner where there is none. What the file says otherwise than the store
@@ -61,6 +64,7 @@ pub(super) async fn open(store: &Store, config: &ServiceConfig) -> Result<Opened
     Ok(Opened {
         account,
         first_sign_in: has_no_password.then(token).transpose()?,
+        owner: is_owner_known.then(|| wanted.owner.clone()),
     })
 }
 
@@ -85,7 +89,7 @@ async fn adopt_owner(transaction: &mut Transaction<'_>, account: &Account, wante
     Ok(true)
 }
 
-/// Makes the account with its owner, who has no password yet.
+/// Makes the account with its owner, who has no password yet. Country and time zone of this machine are what it takes for everybody.
 ///
 /// # Errors
 ///
@@ -111,9 +115,13 @@ pub(crate) async fn make(
         .add_account(&account)
         .await
         .map_err(|error| anyhow!(error))?;
-    transaction
-        .account(&account.id)
+    let mut scope = transaction.account(&account.id);
+    scope
         .add_administrator(&owner)
+        .await
+        .map_err(|error| anyhow!(error))?;
+    scope
+        .set_holder_defaults(&locality::of_this_machine())
         .await
         .map_err(|error| anyhow!(error))?;
     Ok(account)

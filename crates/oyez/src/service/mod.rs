@@ -14,6 +14,7 @@ mod front;
 mod guesses;
 mod happenings;
 mod imported;
+mod locality;
 mod own_copy;
 mod own_zone;
 mod questions;
@@ -227,6 +228,12 @@ impl Service {
             Some(token) => format!("{url}/first?token={}", token.reveal()),
             None => url.clone(),
         }
+    }
+
+    /// The e-mail address that the owner signs in with, as long as they are one.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.rest.opened.owner.as_deref()
     }
 
     /// Where zones elsewhere learn the directory.

@@ -26,7 +26,7 @@ pub const EXAMPLE: Example = Example {
 
 /// Extensions of the loudspeakers, one after the other.
 const FIRST_LOUDSPEAKER_EXTENSION: usize = 701;
-/// Country and time zone of everybody; the portal asks for both.
+/// Country and time zone of everybody where the account has no defaults; the portal asks for both.
 const COUNTRY: &str = "US";
 const TIME_ZONE: &str = "UTC";
 
@@ -52,6 +52,16 @@ impl Example {
     ///
     /// When the store fails.
     pub(super) async fn put(&self, scope: &mut Scope<'_, '_>) -> Result<()> {
+        let defaults = scope.holder_defaults().await.map_err(|error| anyhow!(error))?;
+        let country = match defaults.country {
+            Some(country) => country,
+            None => CountryCode::new(COUNTRY).map_err(|error| anyhow!(error))?,
+        };
+        let time_zone = match defaults.time_zone {
+            Some(time_zone) => time_zone,
+            None => TimeZone::new(TIME_ZONE).map_err(|error| anyhow!(error))?,
+        };
+        let place_of_all = (country, &time_zone);
         let mut members = Vec::new();
         for (place, (user, name)) in (0..).zip(self.loudspeakers) {
             let extension = (FIRST_LOUDSPEAKER_EXTENSION + usize::from(place)).to_string();
@@ -67,7 +77,7 @@ impl Example {
                 authorization_id: user,
                 algorithm: DigestAlgorithm::Sha256,
             };
-            members.push(common_area.put(scope).await?);
+            members.push(common_area.put(scope, place_of_all).await?);
         }
         // Many phones know no digest but MD5.
         let phones = [
@@ -93,7 +103,7 @@ impl Example {
                 authorization_id,
                 algorithm,
             };
-            phone.put(scope).await?;
+            phone.put(scope, place_of_all).await?;
         }
         let group = PageGroup {
             id: GroupId::from_random(random()?),
@@ -129,15 +139,19 @@ struct Entry<'e> {
 }
 
 impl Entry<'_> {
-    async fn put(&self, scope: &mut Scope<'_, '_>) -> Result<HolderId> {
+    async fn put(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        (country, time_zone): (CountryCode, &TimeZone),
+    ) -> Result<HolderId> {
         let holder = Holder {
             id: HolderId::from_random(random()?),
             kind: self.kind,
             name: named(self.name)?,
             extension: self.extension.parse()?,
             package: String::new(),
-            country: CountryCode::new(COUNTRY).map_err(|error| anyhow!(error))?,
-            time_zone: TimeZone::new(TIME_ZONE).map_err(|error| anyhow!(error))?,
+            country,
+            time_zone: time_zone.clone(),
             site: None,
         };
         scope.add_holder(&holder).await.map_err(|error| anyhow!(error))?;

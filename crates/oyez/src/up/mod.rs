@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use anyhow::{Context, anyhow};
 use audio::Sound;
 use endpoint::CallerEvent;
-use model::status::ZoneEvent;
+use model::status::{CallRefusal, HandshakeFailure, RegistrationRefusal, ZoneEvent};
 use sip::flow::Transport;
 use tokio::sync::{broadcast, mpsc};
 
@@ -186,14 +186,21 @@ fn portal_text(stage: &Stage) -> String {
     );
     let authority = stage.installation.authority_file.display();
     let url = stage.sign_in_url();
-    let how = if url.contains("token=") {
-        "The link is good once, and you choose your password there"
-    } else {
-        "You sign in with the password that you chose"
-    };
+    let how = how_to_sign_in(&url, stage.owner());
     format!(
         "\n{heading}\n  {url}\n  {how}. The browser warns of the certificate until it trusts {authority}."
     )
+}
+
+/// How an owner signs in at `url`: by the link that is good once or, without it, with what they have.
+fn how_to_sign_in(url: &str, owner: Option<&str>) -> String {
+    let who = owner.map_or_else(String::new, |email| format!(" with the e-mail address {email}"));
+    if url.contains("token=") {
+        format!("The link is good once: you choose your password there, and sign in{who} from then on")
+    } else {
+        let and = if who.is_empty() { " with" } else { " and" };
+        format!("You sign in{who}{and} the password that you chose")
+    }
 }
 
 /// Says what happens until the zone has ended.
@@ -224,15 +231,23 @@ fn words(event: &ZoneEvent) -> Option<String> {
     match event {
         ZoneEvent::Registered { user, from, .. } => Some(format!("{user} registered from {from}")),
         ZoneEvent::Unregistered { user, .. } => Some(format!("{user} is gone")),
-        ZoneEvent::RegistrationRefused { user, from, why, .. } => {
-            Some(format!("{user} from {from} refused: {why:?}"))
-        }
+        ZoneEvent::RegistrationRefused { user, from, why, .. } => Some(format!(
+            "{user} from {from} refused: {}",
+            registration_refusal(*why)
+        )),
         ZoneEvent::HandshakeFailed { from, why } => {
-            Some(format!("a TLS handshake from {from} failed: {why:?}"))
+            let why = match why {
+                HandshakeFailure::TlsTooOld => "it offers nothing later than TLS 1.1",
+                HandshakeFailure::CertificateRefused => "it does not trust this zone's certificate",
+            };
+            Some(format!("a TLS handshake from {from} failed: {why}"))
         }
         ZoneEvent::CallRefused {
             caller, target, why, ..
-        } => Some(format!("{caller} may not reach {target}: {why:?}")),
+        } => Some(format!(
+            "{caller} does not reach {target}: {}",
+            call_refusal(*why)
+        )),
         ZoneEvent::AlertRaised {
             caller, extension, ..
         } => Some(format!("{caller} raises the alert {extension}")),
@@ -255,11 +270,53 @@ fn words(event: &ZoneEvent) -> Option<String> {
     }
 }
 
+const fn registration_refusal(why: RegistrationRefusal) -> &'static str {
+    match why {
+        RegistrationRefusal::WrongCredentials => "the authorization ID or the password is wrong",
+        RegistrationRefusal::OtherUser => "the authorization ID is another user name's",
+        RegistrationRefusal::BadRequest => "the request is malformed, or asks for more than there may be",
+        RegistrationRefusal::TooManyAttempts => "too many tries came from there",
+        RegistrationRefusal::OtherDomain => "the SIP domain is another one",
+        RegistrationRefusal::ClearFlow => "it registers without TLS",
+    }
+}
+
+const fn call_refusal(why: CallRefusal) -> &'static str {
+    match why {
+        CallRefusal::UnknownExtension => "nothing has that number",
+        CallRefusal::NotPermitted => "it has no permission",
+        CallRefusal::WrongPin => "the PIN is wrong or missing",
+        CallRefusal::NobodyRegistered => "nobody is registered there",
+        CallRefusal::PreEmpted => "something more important sounds there",
+        CallRefusal::NoCommonMedia => "there is no codec and encryption that both sides take; is SRTP on?",
+        CallRefusal::Overloaded => "the zone has too much to do",
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use model::status::RegistrationRefusal;
-
     use super::*;
+
+    #[test]
+    fn whoever_signs_in_is_told_by_which_address() {
+        let owner = Some("owner@oyez.internal");
+        for (url, owner, told) in [
+            (
+                "https://h/first?token=1",
+                owner,
+                "and sign in with the e-mail address owner@oyez.internal from then on",
+            ),
+            (
+                "https://h",
+                owner,
+                "You sign in with the e-mail address owner@oyez.internal and the password that you chose",
+            ),
+            ("https://h", None, "You sign in with the password that you chose"),
+        ] {
+            let how = how_to_sign_in(url, owner);
+            assert!(how.ends_with(told), "{how}");
+        }
+    }
 
     #[test]
     fn w08_what_strangers_call_themselves_stays_in_its_line() {
@@ -274,7 +331,7 @@ mod tests {
 
         assert!(!told.contains(char::is_control), "{told:?}");
         assert!(
-            told.ends_with("from 192.0.2.9:5060 refused: WrongCredentials"),
+            told.ends_with("from 192.0.2.9:5060 refused: the authorization ID or the password is wrong"),
             "{told:?}"
         );
     }

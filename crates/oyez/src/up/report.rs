@@ -81,8 +81,12 @@ pub struct PhonePart {
     pub sip_port: u16,
     /// Certificate to be trusted for TLS.
     pub authority: PathBuf,
+    /// SIP domain.
+    pub domain: String,
     /// User name.
     pub user: String,
+    /// Name that it authenticates by.
+    pub authorization_id: String,
     /// Password.
     pub password: String,
     /// What to dial.
@@ -123,7 +127,7 @@ impl Report {
             })
             .collect();
         let heard = |part: &&LoudspeakerPart| part.judgement.is_heard && part.receipt == "heard";
-        let (_, password) = stage.installation.credentials(PHONE)?;
+        let (authorization_id, password) = stage.installation.credentials(PHONE)?;
         Ok(Self {
             heard: loudspeakers.iter().filter(heard).count(),
             of: loudspeakers.len(),
@@ -144,7 +148,9 @@ impl Report {
                 tls_port: stage.server(Transport::Tls).port(),
                 sip_port: stage.server(Transport::Udp).port(),
                 authority: stage.installation.authority_file.clone(),
+                domain: stage.installation.snapshot.domain.clone(),
                 user: PHONE.to_owned(),
+                authorization_id: authorization_id.to_string(),
                 password: password.reveal().to_owned(),
                 dial: ALL.to_owned(),
             },
@@ -219,7 +225,10 @@ impl Report {
             ),
         );
         if with_phone {
-            self.phone(&mut text, &bold("Try it with your own phone"));
+            self.phone(
+                &mut text,
+                &bold("Try it with your own phone, which the portal calls Desk phone"),
+            );
         }
         text
     }
@@ -265,23 +274,40 @@ impl Report {
         let server = phone.servers.first().map_or("127.0.0.1", String::as_str);
         line(text, "");
         line(text, heading);
-        line(
-            text,
-            &format!(
-                "  Server     {server}, TLS port {} with SRTP, or UDP port {}",
-                phone.tls_port, phone.sip_port
+        // The names that the portal has for the same, so that what is read here is found again there.
+        for (label, value) in [
+            ("SIP Domain", phone.domain.clone()),
+            (
+                "Outbound Proxy",
+                format!(
+                    "{} over TLS with SRTP, or {} over UDP",
+                    at(server, phone.tls_port),
+                    at(server, phone.sip_port)
+                ),
             ),
-        );
-        line(text, &format!("  User       {}", phone.user));
-        line(text, &format!("  Password   {}", phone.password));
-        line(text, &format!("  Trust      {}", phone.authority.display()));
-        line(
-            text,
-            &format!(
-                "  Dial       {} and speak as soon as it answers: the loudspeakers have had their chime by then",
-                phone.dial
+            ("User Name", phone.user.clone()),
+            ("Authorization ID", phone.authorization_id.clone()),
+            ("Password", phone.password.clone()),
+            ("Certificate", phone.authority.display().to_string()),
+            (
+                "Dial",
+                format!(
+                    "{} and speak as soon as it answers: the loudspeakers have had their chime by then",
+                    phone.dial
+                ),
             ),
-        );
+        ] {
+            line(text, &format!("  {label:<16} {value}"));
+        }
+    }
+}
+
+/// A port of a host, as both are written together.
+fn at(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 

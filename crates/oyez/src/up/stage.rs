@@ -151,6 +151,12 @@ impl Stage {
         self.service.sign_in_url()
     }
 
+    /// The e-mail address that the owner signs in with, as long as they are one.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.service.owner()
+    }
+
     /// What the service keeps.
     #[must_use]
     pub fn store(&self) -> &Store {
