@@ -1,6 +1,7 @@
 //! Reports: what became of each page, listener by listener.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
@@ -39,8 +40,10 @@ struct Page {
 
 struct Row {
     number: i64,
+    /// When it had ended.
     at: String,
-    extension: String,
+    /// What was dialled, by name where it has one.
+    target: String,
     talker: String,
     seconds: String,
     look: &'static str,
@@ -178,12 +181,23 @@ pub(super) async fn show_one(
             ..listener(report)
         });
     }
+    let row = row(&mut scope, &standing, &kept).await?;
     let page = One {
-        frame: Frame::new(&by, format!("Page to {}", kept.report.extension), REPORTS),
-        row: row(&mut scope, &standing, &kept).await?,
+        frame: Frame::new(&by, format!("Page to {}", row.target), REPORTS),
+        row,
         listeners,
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+/// What a page went to, as people know it.
+async fn target(scope: &mut Scope<'_, '_>, extension: &model::Extension) -> Result<String, StoreError> {
+    let name = scope.name_of_number(extension).await?;
+    Ok(name.map_or_else(|| extension.to_string(), |name| format!("{name} ({extension})")))
+}
+
+fn seconds(millis: u64) -> String {
+    format!("{:.1} s", Duration::from_millis(millis).as_secs_f64())
 }
 
 async fn row(
@@ -205,12 +219,9 @@ async fn row(
     Ok(Row {
         number: kept.number,
         at: shown(kept.at),
-        extension: report.extension.to_string(),
+        target: target(scope, &report.extension).await?,
         talker: standing.talker(scope, report.talker.as_str()).await?,
-        seconds: format!(
-            "{:.1} s",
-            std::time::Duration::from_millis(report.duration_ms).as_secs_f64()
-        ),
+        seconds: seconds(report.duration_ms),
         look: if all == 0 || heard + answered < all {
             "bad"
         } else {
@@ -238,7 +249,11 @@ fn listener(listener: &ListenerReport) -> Listener {
     let delay = listener
         .first_audio_ms
         .map_or_else(String::new, |delay| format!("first sound after {delay} ms"));
-    let told = [cause, delay].into_iter().filter(|text| !text.is_empty());
+    let receipt = listener.receipt.as_ref();
+    let played = receipt.map_or_else(String::new, |receipt| {
+        format!("{} of it played", seconds(receipt.played_ms))
+    });
+    let told = [cause, delay, played].into_iter().filter(|text| !text.is_empty());
     Listener {
         name: listener.name.clone(),
         device: None,

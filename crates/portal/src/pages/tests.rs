@@ -34,7 +34,7 @@ use model::inventory::{
     Account, Administrator, AdministratorId, CountryCode, DisplayName, GroupId, GroupMember, Holder,
     HolderId, HolderKind, PageGroup, Pagers, PasswordHash as Kept, Role, TimeZone, Uplink,
 };
-use model::status::{ListenerReport, MissingReason, PageReport, Verdict};
+use model::status::{ListenerReport, MissingReason, PageReport, Receipt, Verdict};
 use model::{AccountId, Secret};
 use store::{Store, Transaction};
 use tower::ServiceExt;
@@ -122,7 +122,11 @@ fn report() -> PageReport {
         duration_ms: 4_200,
         listeners: vec![
             listener("Gate", Verdict::Missing { why: refused }),
-            listener("Hall", Verdict::Heard),
+            ListenerReport {
+                first_audio_ms: Some(80),
+                receipt: Some(receipt()),
+                ..listener("Hall", Verdict::Heard)
+            },
             listener(
                 "Phone",
                 Verdict::Answered {
@@ -140,6 +144,22 @@ fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
         uplink: Uplink {
             domain: "one.example.com".to_owned(),
             outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
+/// What a listener that has heard the page says.
+fn receipt() -> Receipt {
+    Receipt {
+        page: "page1".parse().unwrap(),
+        played_ms: 4_100,
+        expected_ms: 4_200,
+        lost: 5,
+        concealed_ms: 0,
+        interrupted_ms: 0,
+        first_audio_ms: Some(80),
+        level_dbfs: None,
+        muted: false,
+        sink_healthy: true,
+    }
+}
+
             second_outbound_proxy: None,
         },
         provisioning_url: "https://portal.example:8443/".to_owned(),

@@ -60,11 +60,14 @@ async fn what_became_of_a_page_is_told_listener_by_listener() {
     let mut scope = writing.account(&one());
     scope.add_page_report(Timestamp(0), &report()).await.unwrap();
     writing.commit().await.unwrap();
+    visit.add_group(&[]).await;
 
     let list = visit.get("/reports").await.text;
 
     assert!(
-        list.contains("1 of 3 heard it, 1 answered") && list.contains("4.2 s"),
+        list.contains("1 of 3 heard it, 1 answered")
+            && list.contains("4.2 s")
+            && list.contains(">Everywhere (1900)<"),
         "{list}"
     );
     let extension = report().extension;
@@ -82,6 +85,8 @@ async fn what_became_of_a_page_is_told_listener_by_listener() {
         "it refused with 486: an alert sounds",
         "Heard",
         "it gives no receipts; 3 ‰",
+        "first sound after 80 ms; 4.1 s of it played",
+        "<h1>Page to Everywhere (1900)</h1>",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
