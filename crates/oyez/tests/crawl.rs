@@ -169,7 +169,7 @@ impl Crawler {
         for field in ticked {
             self.portal.click(field);
         }
-        self.portal.press("Save");
+        self.portal.click(".actions button");
         self.look();
     }
 

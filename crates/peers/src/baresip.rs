@@ -93,12 +93,21 @@ impl Baresip {
     ///
     /// When it cannot be started or does not get registered.
     pub fn start(account: &Account<'_>, address: IpAddr, speech: &Path) -> Self {
+        Self::with(&accounts(account), account.authority, address, speech)
+    }
+
+    /// As [`Baresip::start`], with a line of its file `accounts` and the authority that it trusts.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started or does not get registered.
+    pub fn with(line: &str, authority: Option<&Path>, address: IpAddr, speech: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         write(
             &folder.path().join("config"),
-            &config(account, address, speech, folder.path()),
+            &config(authority, address, speech, folder.path()),
         );
-        write(&folder.path().join("accounts"), &accounts(account));
+        write(&folder.path().join("accounts"), &format!("{line}\n"));
         write(&folder.path().join("contacts"), "");
         let mut program = Program::start(Command::new("baresip").arg("-v").arg("-f").arg(folder.path()));
         program.wait_for(&["registered successfully"], PATIENCE);
@@ -171,7 +180,7 @@ impl Baresip {
     }
 }
 
-fn config(account: &Account<'_>, address: IpAddr, speech: &Path, folder: &Path) -> String {
+fn config(authority: Option<&Path>, address: IpAddr, speech: &Path, folder: &Path) -> String {
     let mut text = format!(
         "poll_method epoll\nsip_listen {address}:0\naudio_player aufile,{played}\naudio_source aufile,{speech}\n\
          audio_alert aufile,{alert}\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\n\
@@ -181,7 +190,7 @@ fn config(account: &Account<'_>, address: IpAddr, speech: &Path, folder: &Path) 
         alert = folder.join("alert.wav").display(),
         speech = speech.display(),
     );
-    if let Some(authority) = account.authority {
+    if let Some(authority) = authority {
         writeln!(text, "sip_cafile {}", authority.display()).expect("a string can be written");
     }
     text
@@ -198,7 +207,7 @@ fn accounts(account: &Account<'_>) -> String {
         .unwrap_or_default();
     format!(
         "<sip:{user}@{domain};transport={transport}>;auth_user={id};auth_pass={password};regint=600;\
-         audio_codecs={codec}/{rate}/{channels}{security}{outbound}\n",
+         audio_codecs={codec}/{rate}/{channels}{security}{outbound}",
         user = account.user,
         domain = account.domain,
         transport = account.transport,

@@ -27,6 +27,13 @@ impl MacAddress {
         Self(octets)
     }
 
+    /// Makes one that no hardware has: locally administered, and of forty random bits.
+    #[must_use]
+    pub const fn made_up(random: [u8; 5]) -> Self {
+        let [a, b, c, d, e] = random;
+        Self([0x02, a, b, c, d, e])
+    }
+
     /// The twelve digits without separators, in capital letters, as file names have them: "0022EE0A0B0C".
     #[must_use]
     pub fn compact(self) -> String {

@@ -9,7 +9,7 @@ use model::inventory::{Administrator, AdministratorId, Role};
 use store::{ADMINISTRATORS_MAX, Scope};
 
 use super::confirm::Confirm;
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{self, ADMINISTRATORS, Frame};
 use super::problem::{Problem, not_yet};
@@ -100,6 +100,7 @@ impl Fields {
             back: ADMINISTRATORS.to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            button: "Make the link",
             removal: None,
         }
     }
@@ -324,6 +325,7 @@ fn role_page(by: &Visitor, somebody: &Administrator, is_last: bool, field: Field
         back: ADMINISTRATORS.to_owned(),
         hidden: Vec::new(),
         fields: vec![field],
+        button: SAVE,
         removal: (!is_last).then(|| format!("{path}/remove")),
     }
 }

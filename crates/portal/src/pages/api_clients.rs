@@ -9,7 +9,7 @@ use model::inventory::{ApiClient, ApiClientId, ApiScopes, ApiScopesError, Displa
 use store::{API_CLIENTS_MAX, Scope};
 
 use super::confirm::Confirm;
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{self, API_CLIENTS, Frame, shown};
 use super::problem::Problem;
@@ -108,6 +108,7 @@ impl Fields {
             back: API_CLIENTS.to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            button: SAVE,
             removal: None,
         }
     }

@@ -2,12 +2,18 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::inventory::MacAddress;
 use store::StoreError;
 use web::{ClaimCode, drawn_password};
 
 /// 128 bits.
 pub(super) fn bits() -> Result<u128, StoreError> {
     octets().map(u128::from_le_bytes)
+}
+
+/// The address of a device that has none of its own here.
+pub(super) fn mac() -> Result<MacAddress, StoreError> {
+    octets().map(MacAddress::made_up)
 }
 
 /// A token of 256 bits.

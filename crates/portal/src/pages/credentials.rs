@@ -5,7 +5,8 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{Device, Uplink};
+use model::inventory::{Device, Pagers, Uplink};
+use store::{ListedGroup, Scope, StoreError};
 
 use super::Site;
 use super::gate::Posted;
@@ -20,6 +21,39 @@ struct Page<'a> {
     device: Device,
     uplink: &'a Uplink,
     slots: Vec<Slot>,
+    /// A page group to try it with.
+    group: Option<ListedGroup>,
+}
+
+/// Page groups among which the one to try is looked for.
+const GROUPS_LOOKED_AT: u32 = 50;
+
+impl Page<'_> {
+    /// The line of a slot for the file `accounts` of baresip. Nothing in it needs quoting: user names, authorization IDs and passwords are
+    /// letters and digits.
+    fn baresip_account(&self, slot: &Slot) -> String {
+        let Uplink {
+            domain,
+            outbound_proxy,
+            ..
+        } = self.uplink;
+        let line = &slot.line;
+        format!(
+            "<sip:{user}@{domain};transport=tls>;auth_user={id};auth_pass={password};outbound=\"sip:{outbound_proxy};transport=tls\"\
+             ;mediaenc=srtp-mand;regint=600",
+            user = line.user,
+            id = line.authorization_id,
+            password = line.password.reveal(),
+        )
+    }
+}
+
+/// The first page group that everybody may page, or the first at all.
+async fn group_to_try(scope: &mut Scope<'_, '_>) -> Result<Option<ListedGroup>, StoreError> {
+    let mut groups = scope.list_groups("", None, GROUPS_LOOKED_AT).await?.rows;
+    let is_for_all = |group: &ListedGroup| group.pagers == Pagers::Everybody;
+    let place = groups.iter().position(is_for_all).unwrap_or(0);
+    Ok((place < groups.len()).then(|| groups.swap_remove(place)))
 }
 
 pub(super) async fn reveal(
@@ -35,6 +69,7 @@ pub(super) async fn reveal(
         return Err(Problem::Missing);
     }
     let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
+    let group = group_to_try(&mut scope).await?;
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "show credentials", detail).await?;
     writing.commit().await?;
@@ -43,6 +78,7 @@ pub(super) async fn reveal(
         device,
         uplink: &site.setup().uplink,
         slots,
+        group,
     };
     Ok(layout::page(StatusCode::OK, &page))
 }

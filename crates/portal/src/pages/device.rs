@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
+use super::next_step::{JustSaved, Saved};
 use super::own_password::OwnPassword;
 use super::problem::Problem;
 use super::slots::{self, Slot};
@@ -19,6 +20,7 @@ use super::{Site, device_new, layout::shown, resync};
 #[template(path = "device.html")]
 struct Page {
     frame: Frame,
+    saved: Option<Saved>,
     device: Device,
     /// Its model in words, where it has not told one.
     readable_model: Option<&'static str>,
@@ -53,6 +55,7 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
     Path(id): Path<String>,
     Query(told): Query<Told>,
+    Query(JustSaved { saved }): Query<JustSaved>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
@@ -62,13 +65,15 @@ pub(super) async fn show(
         None => None,
     };
     let held = scope.held_device(&device.id).await?;
+    let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
     let page = Page {
         belongs: (place, scope.template_of_device(&device.id).await?),
         frame: Frame::new(&by, device.name.as_str(), PHONES_AND_DEVICES),
         readable_model: device.model.as_deref().and_then(device_new::readable),
         added_at: shown(device.added_at),
         held_since: held.map(|held| shown(held.at)),
-        slots: slots::slots(&mut scope, &device, &site.setup().registrations).await?,
+        saved: (!saved.is_empty()).then(|| Saved::device(&device, &slots)),
+        slots,
         can_restart: resync::can_restart(device.kind),
         own_password: match by.may_change() {
             true => OwnPassword::of(&mut scope, &device).await?.map(|own| own.told()),

@@ -9,7 +9,7 @@ use store::{RemoveDeviceError, Scope, StoreError};
 use super::Site;
 use super::changed::changed;
 use super::confirm::Confirm;
-use super::form::{Control, Field, FormPage};
+use super::form::{Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
 use super::line::place_name;
@@ -94,6 +94,7 @@ impl Fields {
             back: path.clone(),
             hidden: Vec::new(),
             fields: offered(self.0),
+            button: SAVE,
             removal: Some(format!("{path}/remove")),
         }
     }
@@ -148,7 +149,7 @@ pub(super) async fn save(
     if template != offer.template {
         resync::tell_of_change(&site, &by.account, &after).await?;
     }
-    Ok(Redirect::to(&format!("/devices/{}", before.id)).into_response())
+    Ok(Redirect::to(&format!("/devices/{}?saved=1", before.id)).into_response())
 }
 
 pub(super) async fn ask_removal(

@@ -1,16 +1,17 @@
 //! Phones & Devices → Add.
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{
-    Account, Description, Device, DeviceType, DisplayName, LinePlace, MacAddress, Site as Place, TemplateId,
-    TemplateName,
+    Account, Description, Device, DeviceType, DisplayName, Holder, LinePlace, MacAddress, Site as Place,
+    TemplateId, TemplateName,
 };
 use model::{AccountId, DeviceId, SlotPosition};
+use serde::Deserialize;
 use store::{AddDeviceError, Transaction};
 
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
 use super::optional_choice::{chosen, may_have_template, offered, site_field, template_field};
@@ -83,7 +84,7 @@ impl Fields {
             Field::new(
                 "mac",
                 "MAC Address",
-                "12 hexadecimal digits, on the product label or under Status in the device's web pages. Of a softphone, the address of its computer: it only names the phone here.",
+                "12 hexadecimal digits, on the product label or under Status in the device's web pages. May be left empty for a generic device: it is then given one that begins with 02 and only names it here.",
                 text(),
             ),
             Field::new(
@@ -105,16 +106,31 @@ impl Fields {
         ])
     }
 
+    /// The form with the user or common area that the device is for.
+    fn opened_for(self, holder: &Holder) -> Self {
+        let Self([name, description, mac, kind, model, assigned, site, template]) = self;
+        let chosen = match assigned.control {
+            Control::Text(_) => holder.extension.as_str(),
+            _ => holder.id.as_str(),
+        };
+        let assigned = assigned.filled(chosen);
+        Self([name, description, mac, kind, model, assigned, site, template])
+    }
+
     fn typed(posted: &Posted, offer: Offer) -> Self {
         Self(Self::new(offer).0.map(|field| field.typed(posted)))
     }
 
-    /// Makes the device that was typed, or marks what is wrong.
-    fn device(&mut self, account: &Account, bits: u128) -> Option<Device> {
+    /// Makes the device that was typed, or marks what is wrong. A generic device of which no address was typed gets the one that was drawn.
+    fn device(&mut self, account: &Account, bits: u128, drawn: MacAddress) -> Option<Device> {
         let [name, description, mac, kind, _, _, site, _] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_description = description.take(Description::new(&description.value));
-        let parsed_mac = mac.take(mac.value.parse::<MacAddress>());
+        let parsed_mac = if mac.value.trim().is_empty() && kind.value == DeviceType::Other.as_str() {
+            Some(drawn)
+        } else {
+            mac.take(mac.value.parse::<MacAddress>())
+        };
         let known = DeviceType::from_stored(&kind.value)
             .filter(|kind| kind.is_provisioned() || account.generic_devices);
         let parsed_kind = kind.take(known.ok_or("choose one of the types"));
@@ -140,6 +156,7 @@ impl Fields {
             back: "/devices".to_owned(),
             hidden: Vec::new(),
             fields: offered(self.0),
+            button: SAVE,
             removal: None,
         }
     }
@@ -163,13 +180,30 @@ pub(super) fn readable(model: &str) -> Option<&'static str> {
     }
 }
 
+/// Whom the form is opened for.
+#[derive(Deserialize)]
+pub(super) struct OpenedFor {
+    #[serde(default)]
+    assigned: String,
+}
+
 pub(super) async fn show(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
+    Query(opened): Query<OpenedFor>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let offer = Offer::read(&mut reading, &by.account).await?;
-    Ok(Fields::new(offer).page(&by).answer())
+    let holder = match opened.assigned.parse() {
+        Ok(id) => reading.account(&by.account).holder(&id).await?,
+        Err(_) => None,
+    };
+    let fields = Fields::new(offer);
+    let fields = match &holder {
+        Some(holder) => fields.opened_for(holder),
+        None => fields,
+    };
+    Ok(fields.page(&by).answer())
 }
 
 pub(super) async fn add(
@@ -182,7 +216,7 @@ pub(super) async fn add(
     let mut scope = writing.account(&by.account);
     let account = offer.account.clone();
     let mut fields = Fields::typed(&posted, offer);
-    let device = fields.device(&account, chance::bits()?);
+    let device = fields.device(&account, chance::bits()?, chance::mac()?);
     let [.., assigned, _, template] = &mut fields.0;
     let holder = assignee::find(&mut scope, assigned).await?;
     let (Some(device), Some(given), Some(holder)) = (device, chosen::<TemplateId>(template), holder) else {
@@ -214,7 +248,7 @@ pub(super) async fn add(
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "add device", detail).await?;
     writing.commit().await?;
-    Ok(Redirect::to(&format!("/devices/{}", device.id)).into_response())
+    Ok(Redirect::to(&format!("/devices/{}?saved=1", device.id)).into_response())
 }
 
 const fn first_place(kind: DeviceType) -> LinePlace {

@@ -12,7 +12,7 @@ use model::inventory::{Assignment, Device, DisplayName, Holder, HolderKind, Line
 use store::{HolderFilter, Scope, StoreError};
 
 use super::Site;
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
 use super::line;
@@ -121,7 +121,7 @@ pub(super) async fn add(
     by.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
     resync::tell_of_change(&site, &by.account, &device).await?;
-    Ok(Redirect::to(&format!("/devices/{}/extensions", device.id)).into_response())
+    Ok(Redirect::to(&format!("/devices/{}/extensions?saved=1", device.id)).into_response())
 }
 
 async fn choose(
@@ -242,6 +242,7 @@ fn page(by: &Visitor, device: &Device, chosen: &[Holder], fields: Vec<Field>) ->
         back: format!("/devices/{}/extensions", device.id),
         hidden: hidden.collect(),
         fields,
+        button: SAVE,
         removal: None,
     }
 }

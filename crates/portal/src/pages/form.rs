@@ -150,9 +150,14 @@ pub(super) struct FormPage {
     /// Names and values that are sent unseen.
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) fields: Vec<Field>,
+    /// What its button says.
+    pub(super) button: &'static str,
     /// Where it is removed, if it is there already.
     pub(super) removal: Option<String>,
 }
+
+/// What the button of a form says that keeps what was typed.
+pub(super) const SAVE: &str = "Save";
 
 impl FormPage {
     /// The fields that are marked, each with why.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::DeviceId;
@@ -17,12 +17,14 @@ use super::gate::Visitor;
 use super::group_members::value_of;
 use super::layout::{self, Frame, PAGE_GROUPS};
 use super::line::{HEARS_NOTHING, device_hears, is_paged};
+use super::next_step::{JustSaved, Saved};
 use super::problem::Problem;
 
 #[derive(Template)]
 #[template(path = "group.html")]
 struct Page {
     frame: Frame,
+    saved: Option<Saved>,
     group: PageGroup,
     path: String,
     /// How its pages rank.
@@ -52,6 +54,7 @@ pub(super) async fn show(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
     Path(id): Path<String>,
+    Query(JustSaved { saved }): Query<JustSaved>,
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
@@ -60,12 +63,20 @@ pub(super) async fn show(
     let named = scope.named_pagers(&group.id).await?;
     let reached = scope.count_reached(&group.id).await?;
     let has_pin = scope.has_group_pin(&group.id).await?;
+    let saved = match saved.as_str() {
+        "" => None,
+        _ => {
+            let told = "The page group was saved.".to_owned();
+            Some(Saved::group(&mut scope, &group.id, &group.extension, told).await?)
+        }
+    };
     let assignments = scope.assignments().await?;
     let paged = || assignments.iter().filter(|line| is_paged(line.place));
     let heard_holders = paged().map(|line| &line.holder).collect();
     let heard_devices = paged().map(|line| &line.device).collect();
     let page = Page {
         frame: Frame::new(&by, group.name.as_str(), PAGE_GROUPS),
+        saved,
         path: format!("{PAGE_GROUPS}/{}", group.id),
         urgency: urgency_text(group.urgency),
         pagers: pagers_text(&group.pagers),

@@ -53,7 +53,7 @@ pub(super) async fn save(
     let detail = format!("{}{pin}", changes(&before, &after));
     by.note(&mut writing, "change page group", detail).await?;
     writing.commit().await?;
-    Ok(Redirect::to(&format!("{PAGE_GROUPS}/{}", after.id)).into_response())
+    Ok(Redirect::to(&format!("{PAGE_GROUPS}/{}?saved=1", after.id)).into_response())
 }
 
 pub(super) async fn ask_removal(

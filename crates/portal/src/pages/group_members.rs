@@ -17,6 +17,7 @@ use super::gate::{Posted, Visitor};
 use super::group::find;
 use super::layout::{self, Frame, PAGE_GROUPS};
 use super::list::{Asked, ListFrame, ROWS};
+use super::next_step::Saved;
 use super::problem::Problem;
 use super::{Site, line};
 
@@ -38,7 +39,7 @@ struct Page {
     /// Where the list begins, as it was asked.
     after: String,
     error: Option<String>,
-    done: Option<String>,
+    saved: Option<Saved>,
 }
 
 /// Something that can be chosen.
@@ -346,6 +347,17 @@ async fn page(
         Ends::Members => format!("Add members to {}", group.name),
         Ends::Pagers => format!("Who may page {}", group.name),
     };
+    let told = asked.added.map(|count| match count {
+        0 => "Nothing was added: tick what is to be.".to_owned(),
+        1 => "One was added.".to_owned(),
+        count => format!("{count} were added."),
+    });
+    let saved = match told {
+        Some(told) if ends == Ends::Members && asked.added != Some(0) => {
+            Some(Saved::group(scope, &group.id, &group.extension, told).await?)
+        }
+        told => told.map(|told| Saved { told, next: None }),
+    };
     Ok(Page {
         frame: Frame::new(by, title, PAGE_GROUPS),
         path: format!("{path}/{}", ends.path()),
@@ -356,11 +368,7 @@ async fn page(
         rows,
         after: asked.after,
         error: None,
-        done: asked.added.map(|count| match count {
-            0 => "Nothing was added: tick what is to be.".to_owned(),
-            1 => "One was added.".to_owned(),
-            count => format!("{count} were added."),
-        }),
+        saved,
     })
 }
 

@@ -8,7 +8,7 @@ use model::directory::Urgency;
 use model::inventory::{DisplayName, GroupId, GroupMember, HolderId, PageGroup, Pagers};
 use store::{GroupError, NumberTaken, Scope};
 
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::group::{pagers_text, urgency_text};
 use super::layout::{Frame, PAGE_GROUPS};
@@ -68,6 +68,7 @@ impl Fields {
             frame: Frame::new(by, format!("Change {}", group.name), PAGE_GROUPS),
             action: format!("{path}/edit"),
             back: path.clone(),
+            button: SAVE,
             removal: Some(format!("{path}/remove")),
             ..self.page(by)
         }
@@ -129,6 +130,7 @@ impl Fields {
             back: PAGE_GROUPS.to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            button: SAVE,
             removal: None,
         }
     }

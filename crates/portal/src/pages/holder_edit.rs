@@ -10,7 +10,7 @@ use super::Site;
 use super::changed::changed;
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
-use super::holder_new::{Fields, list_of};
+use super::holder_new::{Fields, list_of, saved};
 use super::layout::{Frame, USERS_AND_ROOMS};
 use super::line;
 use super::optional_choice::{label_of, site_field};
@@ -64,7 +64,7 @@ pub(super) async fn save(
     by.note(&mut writing, &action, changes(&sites, &before, &after))
         .await?;
     writing.commit().await?;
-    Ok(Redirect::to(list_of(before.kind)).into_response())
+    Ok(Redirect::to(&saved(&after)).into_response())
 }
 
 pub(super) async fn ask_removal(

@@ -4,35 +4,18 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
-use model::inventory::{
-    CountryCode, DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, TimeZone,
-};
+use model::inventory::{DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, TimeZone};
 
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::holder_edit::path_of;
 use super::layout::{Frame, USERS_AND_ROOMS};
 use super::optional_choice::{chosen, offered, site_field};
 use super::problem::{Problem, taken};
-use super::{Site, chance};
+use super::{Site, chance, countries};
 
 /// The packages there are: a service of one's own has nothing to sell.
 const PACKAGES: &[&str] = &["Standard"];
-pub(super) const COUNTRIES: &[(&str, &str)] = &[
-    ("AU", "Australia"),
-    ("AT", "Austria"),
-    ("CA", "Canada"),
-    ("FR", "France"),
-    ("DE", "Germany"),
-    ("IN", "India"),
-    ("IE", "Ireland"),
-    ("JP", "Japan"),
-    ("NL", "Netherlands"),
-    ("NZ", "New Zealand"),
-    ("CH", "Switzerland"),
-    ("GB", "United Kingdom"),
-    ("US", "United States"),
-];
 pub(super) const TIME_ZONES: &[(&str, &str)] = &[
     ("America/Vancouver", ""),
     ("America/Denver", ""),
@@ -57,7 +40,7 @@ impl Fields {
             name.filled(holder.name.as_str()),
             extension.filled(holder.extension.as_str()),
             package.filled(&holder.package),
-            country.filled(&holder.country.to_string()),
+            country.filled(&countries::name_of(holder.country)),
             time_zone.filled(holder.time_zone.as_str()),
             site.filled(holder.site.as_ref().map_or("", |site| site.as_str())),
         ])
@@ -88,8 +71,8 @@ impl Fields {
             Field::new(
                 "country",
                 "Country/Region",
-                "Two letters, such as CA. A default for all is set under Account Settings.",
-                Control::Text(COUNTRIES),
+                "A name of the list, or its two letters, such as CA. A default for all is set under Account Settings.",
+                Control::Text(countries::offered()),
             ),
             Field::new(
                 "time_zone",
@@ -134,7 +117,7 @@ impl Fields {
             package.refuse("choose one of the packages");
             return None;
         }
-        let parsed_country = country.take(CountryCode::new(&country.value));
+        let parsed_country = country.take(countries::read(&country.value));
         let parsed_zone = time_zone.take(TimeZone::new(&time_zone.value));
         let chosen_site = chosen(site);
         Some(Holder {
@@ -166,6 +149,7 @@ impl Fields {
             back: list_of(kind).to_owned(),
             hidden: Vec::new(),
             fields: offered(self.0),
+            button: SAVE,
             removal: None,
         }
     }
@@ -180,6 +164,7 @@ impl Fields {
             back: list_of(holder.kind).to_owned(),
             hidden: Vec::new(),
             fields: offered(self.0),
+            button: SAVE,
             removal: Some(format!("{path}/remove")),
         }
     }
@@ -192,9 +177,14 @@ pub(super) const fn list_of(kind: HolderKind) -> &'static str {
     }
 }
 
+/// The list, which says that one of it was saved.
+pub(super) fn saved(holder: &Holder) -> String {
+    format!("{}?saved={}", list_of(holder.kind), holder.id)
+}
+
 /// Country and time zone as they are typed, empty where there is none.
 pub(super) fn words_of(defaults: &HolderDefaults) -> (String, String) {
-    let country = defaults.country.map(|country| country.to_string());
+    let country = defaults.country.map(countries::name_of);
     let zone = defaults.time_zone.as_ref().map(ToString::to_string);
     (country.unwrap_or_default(), zone.unwrap_or_default())
 }
@@ -253,5 +243,5 @@ async fn add(site: &Site, posted: &Posted, kind: HolderKind) -> Result<Response,
     let detail = format!("{} ({})", holder.name, holder.extension);
     by.note(&mut writing, action, detail).await?;
     writing.commit().await?;
-    Ok(Redirect::to(list_of(kind)).into_response())
+    Ok(Redirect::to(&saved(&holder)).into_response())
 }

@@ -12,6 +12,7 @@ use super::gate::Visitor;
 use super::holder_edit::path_of;
 use super::layout::{self, Frame, USERS_AND_ROOMS};
 use super::list::{Asked, ListFrame, ROWS};
+use super::next_step::{JustSaved, Saved};
 use super::problem::Problem;
 use super::{Site, bulk, line};
 
@@ -19,6 +20,7 @@ use super::{Site, bulk, line};
 #[template(path = "holders.html")]
 struct Page {
     frame: Frame,
+    saved: Option<Saved>,
     is_users: bool,
     list: ListFrame,
     rows: Vec<Row>,
@@ -38,19 +40,27 @@ pub(super) async fn show_users(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
     Query(asked): Query<Asked>,
+    Query(saved): Query<JustSaved>,
 ) -> Result<Response, Problem> {
-    page(&site, &by, HolderKind::User, asked).await
+    page(&site, &by, HolderKind::User, asked, &saved.saved).await
 }
 
 pub(super) async fn show_common_areas(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
     Query(asked): Query<Asked>,
+    Query(saved): Query<JustSaved>,
 ) -> Result<Response, Problem> {
-    page(&site, &by, HolderKind::CommonArea, asked).await
+    page(&site, &by, HolderKind::CommonArea, asked, &saved.saved).await
 }
 
-async fn page(site: &Site, by: &Visitor, kind: HolderKind, asked: Asked) -> Result<Response, Problem> {
+async fn page(
+    site: &Site,
+    by: &Visitor,
+    kind: HolderKind,
+    asked: Asked,
+    saved: &str,
+) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let filter = HolderFilter {
@@ -61,6 +71,7 @@ async fn page(site: &Site, by: &Visitor, kind: HolderKind, asked: Asked) -> Resu
     let listed = scope.list_holders(&filter, asked.after().as_ref(), ROWS).await?;
     let page = Page {
         frame: Frame::new(by, "Users & Rooms", USERS_AND_ROOMS),
+        saved: Saved::holder(&mut scope, saved).await?,
         is_users: kind == HolderKind::User,
         list: ListFrame::new(asked, "Name or extension", &listed),
         rows: listed.rows.into_iter().map(row).collect(),

@@ -10,7 +10,7 @@ use model::inventory::AuditEntry;
 use store::SignedIn;
 use web::is_from_own_site;
 
-use super::form::{Control, Field, FormPage};
+use super::form::{Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, OWN_TABS};
 use super::password_choice::{self, Asked, Choice, Page, hashed};
@@ -110,6 +110,7 @@ fn own_page(by: &Visitor, fields: [Field; 3]) -> FormPage {
         back: "/".to_owned(),
         hidden: Vec::new(),
         fields: fields.into(),
+        button: SAVE,
         removal: None,
     }
 }

@@ -3,18 +3,18 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Account, CountryCode, DisplayName, HolderDefaults, Role, TimeZone};
+use model::inventory::{Account, DisplayName, HolderDefaults, Role, TimeZone};
 
 use model::AccountId;
 use store::Transaction;
 
 use super::changed::changed;
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
-use super::holder_new::{COUNTRIES, TIME_ZONES, words_of};
+use super::holder_new::{TIME_ZONES, words_of};
 use super::layout::{Frame, SETTINGS};
 use super::problem::Problem;
-use super::{Site, line};
+use super::{Site, countries, line};
 
 /// What an account may allow.
 struct Allowance {
@@ -107,8 +107,8 @@ impl Fields {
             Field::new(
                 "country",
                 "Default Country/Region",
-                "Two letters, such as CA, or nothing. Filled in for new users and common areas, and used where an import or a program names none.",
-                Control::Text(COUNTRIES),
+                "A name of the list, or its two letters, such as CA, or nothing. Filled in for new users and common areas, and used where an import or a program names none.",
+                Control::Text(countries::offered()),
             ),
             Field::new(
                 "time_zone",
@@ -152,7 +152,7 @@ impl Fields {
     fn settings(&mut self, before: &Settings, posted: &Posted) -> Option<Settings> {
         let [name, _, _, country, time_zone, ..] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
-        let parsed_country = optional(country, CountryCode::new);
+        let parsed_country = optional(country, countries::read);
         let parsed_zone = optional(time_zone, TimeZone::new);
         let is_ticked = |value: &str| posted.values("allows").any(|ticked| ticked == value);
         let account = Account {
@@ -189,6 +189,7 @@ impl Fields {
             back: "/".to_owned(),
             hidden: Vec::new(),
             fields,
+            button: SAVE,
             removal: None,
         }
     }

@@ -9,7 +9,7 @@ use model::inventory::{Site as Place, SiteId, SiteTitle};
 use store::{Scope, SiteError, SiteMembers};
 
 use super::changed::changed;
-use super::form::{Control, Field, FormPage};
+use super::form::{Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, SITES};
 use super::optional_choice::{chosen, label_of, site_field};
@@ -34,6 +34,7 @@ fn add_page(by: &Visitor, name: Field) -> FormPage {
         back: SITES.to_owned(),
         hidden: Vec::new(),
         fields: vec![name],
+        button: SAVE,
         removal: None,
     }
 }
@@ -45,6 +46,7 @@ fn edit_page(by: &Visitor, site: &Place, name: Field) -> FormPage {
         introduction: "What belongs to it stays where it is.",
         action: format!("{path}/edit"),
         back: path.clone(),
+        button: SAVE,
         removal: Some(format!("{path}/remove")),
         ..add_page(by, name)
     }

@@ -27,6 +27,16 @@ pub(super) struct Slot {
     pub(super) has_earlier_password: bool,
 }
 
+impl Slot {
+    /// A device has registered there.
+    pub(super) fn is_registered(&self) -> bool {
+        self.state == REGISTERED
+    }
+}
+
+/// The state of a slot at which a device has registered.
+const REGISTERED: &str = "Registered";
+
 /// Finds a device by what stands in a path.
 pub(super) async fn device(scope: &mut Scope<'_, '_>, id: &str) -> Result<Device, Problem> {
     let id: DeviceId = id.parse().map_err(|_| Problem::Missing)?;
@@ -122,17 +132,17 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
             });
             let told = format!("since {} from {from}{by}{agent}", shown(*since));
             match at {
-                None => ("good", "Registered", told),
+                None => ("good", REGISTERED, told),
                 Some(RegisteredAt {
                     zone,
                     lost_since: None,
-                }) => ("good", "Registered", format!("{told}, at zone {zone}")),
+                }) => ("good", REGISTERED, format!("{told}, at zone {zone}")),
                 Some(RegisteredAt {
                     zone,
                     lost_since: Some(lost),
                 }) => (
                     "busy",
-                    "Registered",
+                    REGISTERED,
                     format!(
                         "{told}, as zone {zone} told last: it has not been connected since {}",
                         shown(*lost)

@@ -11,6 +11,7 @@ use store::{DeviceFilter, HolderFilter, KeptPageReport, LIST_ROWS_MAX, ListedDev
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, shown};
+use super::next_step::{ADD_DEVICE, PAGE, PROVISION, SEE_REGISTERED};
 use super::problem::Problem;
 use super::{Site, now};
 use crate::alarms;
@@ -178,24 +179,24 @@ async fn guide(site: &Site, by: &Visitor) -> Result<Guide, Problem> {
                 ("/common-areas/add".to_owned(), "Add a common area"),
             ),
             Step::new(
-                "Add the device that hangs there",
+                ADD_DEVICE,
                 device.is_some(),
                 "With its MAC address, assigned to the common area.",
                 ("/devices/add".to_owned(), "Add a device"),
             ),
             Step::new(
-                "Provision it",
+                PROVISION,
                 served || registered.is_some(),
                 "The device fetches its configuration from this service.",
                 (format!("{path}/provision"), "Provision"),
             ),
             Step::new(
-                "See it registered",
+                SEE_REGISTERED,
                 registered.is_some(),
                 "Check says what is missing, if something is.",
                 (format!("{path}/check"), "Check"),
             ),
-            Step::new("Page it", heard.is_some(), &to_page, page_way),
+            Step::new(PAGE, heard.is_some(), &to_page, page_way),
         ]
         .into_iter()
         .zip([

@@ -11,7 +11,7 @@ use store::{LIST_ROWS_MAX, TemplateStoreError};
 
 use super::changed::changed;
 use super::confirm::Confirm;
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{Frame, TEMPLATES};
 use super::problem::Problem;
@@ -112,6 +112,7 @@ impl Fields {
             back: TEMPLATES.to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            button: SAVE,
             removal: None,
         }
     }
@@ -123,6 +124,7 @@ impl Fields {
             introduction: "Registered devices that have it are asked to fetch it when it is saved; the others fetch it by themselves later.",
             action: path.clone(),
             back: format!("{path}/devices"),
+            button: SAVE,
             removal: Some(format!("{path}/remove")),
             ..self.page(by)
         }

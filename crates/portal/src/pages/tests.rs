@@ -8,10 +8,12 @@ mod changing;
 mod choosing;
 mod device_certificate;
 mod devices;
+mod generic_device;
 mod groups;
 mod hostile;
 mod import;
 mod lists;
+mod next_step;
 mod people;
 mod refused;
 mod second_factor;
@@ -72,6 +74,11 @@ impl Answer {
     fn location(&self) -> &str {
         let location = self.headers.get(header::LOCATION);
         location.map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Where it leads, without what is told there.
+    fn path(&self) -> &str {
+        self.location().split('?').next().unwrap()
     }
 
     /// Says whether the page marks a field, with what would be right.
@@ -137,13 +144,6 @@ fn report() -> PageReport {
     }
 }
 
-fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
-    PagesSetup {
-        store: Arc::clone(store),
-        registrations: Arc::clone(registrations),
-        uplink: Uplink {
-            domain: "one.example.com".to_owned(),
-            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
 /// What a listener that has heard the page says.
 fn receipt() -> Receipt {
     Receipt {
@@ -160,6 +160,13 @@ fn receipt() -> Receipt {
     }
 }
 
+fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
+    PagesSetup {
+        store: Arc::clone(store),
+        registrations: Arc::clone(registrations),
+        uplink: Uplink {
+            domain: "one.example.com".to_owned(),
+            outbound_proxy: "zone-a.example.com:5061".parse().unwrap(),
             second_outbound_proxy: None,
         },
         provisioning_url: "https://portal.example:8443/".to_owned(),
@@ -449,6 +456,6 @@ impl Visit {
             format!("name=Hall+speaker&description=&mac={mac}&type={kind}&model={model}&assigned={assigned}");
         let answer = self.post("/devices/add", &form).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-        answer.location().to_owned()
+        answer.path().to_owned()
     }
 }

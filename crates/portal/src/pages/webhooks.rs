@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use webhooks::message::Frame as MessageFrame;
 
 use super::confirm::Confirm;
-use super::form::{Choice, Control, Field, FormPage};
+use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, WEBHOOKS, shown};
 use super::problem::Problem;
@@ -148,6 +148,7 @@ impl Fields {
             back: WEBHOOKS.to_owned(),
             hidden: Vec::new(),
             fields: self.0.into(),
+            button: SAVE,
             removal: None,
         }
     }

@@ -27,7 +27,7 @@ async fn a_common_area_is_changed_and_what_was_wrong_is_marked() {
         .post(&path, &AREA.replace("1001", "1002").replace("Hall", "Great+hall"))
         .await;
 
-    assert_eq!(answer.location(), "/common-areas");
+    assert_eq!(answer.path(), "/common-areas");
     let list = visit.get("/common-areas").await.text;
     assert!(list.contains("Great hall") && list.contains("1002") && !list.contains("1001"));
     assert_eq!(visit.audit().await, ["change common area"]);
@@ -71,7 +71,7 @@ async fn a_device_is_changed_and_removed_once_nothing_is_assigned_to_it() {
     let answer = visit
         .post(&edit, "name=North+speaker&description=by+the+door")
         .await;
-    assert_eq!(answer.location(), device);
+    assert_eq!(answer.path(), device);
     let page = visit.get(&device).await.text;
     assert!(page.contains("North speaker") && page.contains("by the door"));
 

@@ -161,7 +161,7 @@ async fn who_may_page_is_named() {
     let answer = visit
         .post(&edit, "name=Gates&extension=1901&pagers=named&urgency=priority")
         .await;
-    assert_eq!(answer.location(), group);
+    assert_eq!(answer.path(), group);
     let detail = visit.last_detail().await;
     assert!(
         detail.contains("Who May Page \"Everybody\" → \"Those who are named\""),
@@ -268,7 +268,7 @@ async fn a_pin_is_set_changed_and_removed_and_never_shown() {
         ("pin-use=asked&pin=1234567890123456", "; PIN set"),
     ] {
         let answer = visit.post(&edit, &form(pin)).await;
-        assert_eq!(answer.location(), group);
+        assert_eq!(answer.path(), group);
         let detail = visit.last_detail().await;
         assert!(detail.ends_with(told), "{detail}");
         assert!(!detail.contains("4711") && !detail.contains("0815"), "{detail}");
@@ -311,12 +311,12 @@ async fn a_form_that_nobody_touched_keeps_the_pin_that_another_has_set_or_remove
     visit
         .post(&edit, &format!("{GROUP}&pin-use=asked&pin=4711"))
         .await;
-    assert_eq!(visit.post(&edit, &opened).await.location(), group);
+    assert_eq!(visit.post(&edit, &opened).await.path(), group);
     assert!(pins().await[&id].matches("4711"));
 
     let opened = untouched().await;
     visit.post(&edit, &format!("{GROUP}&pin-use=none&pin=")).await;
-    assert_eq!(visit.post(&edit, &opened).await.location(), group);
+    assert_eq!(visit.post(&edit, &opened).await.path(), group);
     assert!(pins().await.is_empty());
 }
 

@@ -65,7 +65,7 @@ async fn a_device_with_old_firmware_takes_a_second_extension_once_the_settings_l
 
     let assigned = visit.post(&path, &form).await;
     assert_eq!(
-        assigned.location(),
+        assigned.path(),
         format!("{device}/extensions"),
         "{}",
         assigned.text
@@ -136,12 +136,12 @@ async fn a_new_common_area_is_offered_the_country_and_time_zone_of_the_account()
 
     assert_eq!(
         visit.last_detail().await,
-        "One Ltd: Default Country/Region \"\" → \"CA\", Default Time Zone \"\" → \"America/Vancouver\""
+        "One Ltd: Default Country/Region \"\" → \"Canada\", Default Time Zone \"\" → \"America/Vancouver\""
     );
     for path in ["/settings", "/common-areas/add", "/users/add"] {
         let page = visit.get(path).await.text;
         for text in [
-            "value=\"CA\" autocomplete",
+            "value=\"Canada\" autocomplete",
             "value=\"America/Vancouver\" autocomplete",
         ] {
             assert!(page.contains(text), "{path}, {text}: {page}");

@@ -78,7 +78,7 @@ async fn a_device_is_given_a_template_and_its_file_is_shown_without_passwords() 
     assert!(gone.marks("template", "choose another"), "{}", gone.text);
 
     let chosen = format!("name=Hall+speaker&description=&template={}", id(&loud));
-    assert_eq!(visit.post(&edit, &chosen).await.location(), device);
+    assert_eq!(visit.post(&edit, &chosen).await.path(), device);
 
     assert!(
         visit
