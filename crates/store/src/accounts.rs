@@ -2,7 +2,9 @@
 
 use model::AccountId;
 use model::directory::{CredentialSecret, Epoch, Snapshot};
-use model::inventory::{Account, DisplayName, EarlierPassword, Inventory, Line, directory_of};
+use model::inventory::{
+    Account, DisplayName, EarlierPassword, Inventory, Line, ListedDevice, ListedHolder, directory_of,
+};
 
 use crate::audit_links::AuditList;
 use crate::engine::Row;
@@ -115,14 +117,47 @@ impl Scope<'_, '_> {
         let epoch = self.epoch().await?;
         let inventory = Inventory {
             account,
-            holders: self.holders(None).await?,
-            devices: self.devices().await?,
+            holders: self.listed_holders().await?,
+            devices: self.listed_devices().await?,
             lines,
             earlier_passwords,
             groups: self.groups().await?,
             pins: self.group_pins().await?,
         };
         Ok(Some(directory_of(&inventory, epoch)))
+    }
+
+    async fn listed_holders(&mut self) -> Result<Vec<ListedHolder>, StoreError> {
+        let sql = "SELECT id, name, extension, site FROM holder WHERE account = $1 ORDER BY LENGTH(extension), extension";
+        let id = self.id();
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("holder", row);
+                Ok(ListedHolder {
+                    id: columns.parsed()?,
+                    name: columns.checked(DisplayName::new)?,
+                    extension: columns.parsed()?,
+                    site: columns.parsed_or_null()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn listed_devices(&mut self) -> Result<Vec<ListedDevice>, StoreError> {
+        let id = self.id();
+        let sql = "SELECT id, name, site FROM device WHERE account = $1";
+        let rows = self.transaction.rows(sql, &[id]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("device", row);
+                Ok(ListedDevice {
+                    id: columns.parsed()?,
+                    name: columns.checked(DisplayName::new)?,
+                    site: columns.parsed_or_null()?,
+                })
+            })
+            .collect()
     }
 }
 

@@ -100,6 +100,22 @@ impl Scope<'_, '_> {
             .collect()
     }
 
+    /// Lists the ids of the devices, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn device_ids(&mut self) -> Result<Vec<DeviceId>, StoreError> {
+        let id = self.id();
+        let rows = self
+            .transaction
+            .rows("SELECT id FROM device WHERE account = $1", &[id])
+            .await?;
+        rows.into_iter()
+            .map(|row| Columns::of(TABLE, row).parsed())
+            .collect()
+    }
+
     /// Finds a device.
     ///
     /// # Errors

@@ -6,16 +6,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
 use super::{
-    Account, Device, EarlierPassword, GroupId, GroupMember, Holder, HolderId, Line, LineId, LinePlace,
+    Account, DisplayName, EarlierPassword, GroupId, GroupMember, HolderId, Line, LineId, LinePlace,
     PageGroup, SiteId,
 };
 use crate::directory::{
     Credential, CredentialSecret, DigestAlgorithm, Epoch, ExtensionRecord, ExtensionRole, MEMBERS_MAX,
     Snapshot, Urgency, User, UserKind,
 };
-use crate::{DeviceId, Secret, SipUser, SlotKind};
+use crate::{DeviceId, Extension, Secret, SipUser, SlotKind};
 
 use permissions::permissions;
+
+/// A user or common area, as far as its zones have to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedHolder {
+    /// Which.
+    pub id: HolderId,
+    /// What it is called.
+    pub name: DisplayName,
+    /// Its number.
+    pub extension: Extension,
+    /// Where it is.
+    pub site: Option<SiteId>,
+}
+
+/// A device, as far as its zones have to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedDevice {
+    /// Which.
+    pub id: DeviceId,
+    /// What it is called.
+    pub name: DisplayName,
+    /// Where it is.
+    pub site: Option<SiteId>,
+}
 
 /// Everything of an account that its zones have to know of; of the passwords of its lines, what `P` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +47,9 @@ pub struct Inventory<P = Secret> {
     /// The account.
     pub account: Account,
     /// Its users and common areas.
-    pub holders: Vec<Holder>,
+    pub holders: Vec<ListedHolder>,
     /// Its devices.
-    pub devices: Vec<Device>,
+    pub devices: Vec<ListedDevice>,
     /// What stands in their slots.
     pub lines: Vec<Line<P>>,
     /// What rotations have left good of their passwords.
@@ -159,18 +183,18 @@ fn credentials<P: Clone + Into<CredentialSecret>>(
 /// A line whose device and holder are there.
 struct KnownLine<'a, P> {
     line: &'a Line<P>,
-    device: &'a Device,
-    holder: &'a Holder,
+    device: &'a ListedDevice,
+    holder: &'a ListedHolder,
 }
 
 impl<'a, P> KnownLine<'a, P> {
     fn all(inventory: &'a Inventory<P>) -> Vec<Self> {
-        let devices: BTreeMap<&DeviceId, &Device> = inventory
+        let devices: BTreeMap<&DeviceId, &ListedDevice> = inventory
             .devices
             .iter()
             .map(|device| (&device.id, device))
             .collect();
-        let holders: BTreeMap<&HolderId, &Holder> = inventory
+        let holders: BTreeMap<&HolderId, &ListedHolder> = inventory
             .holders
             .iter()
             .map(|holder| (&holder.id, holder))

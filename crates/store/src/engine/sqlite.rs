@@ -13,6 +13,9 @@ use sqlx::{Executor as _, Row as _, SqlSafeStr, TypeInfo as _, ValueRef as _};
 use super::held::{Held, Plain};
 use super::{Kind, READERS, Row, TURN_WITHIN, Value, Values, kind_of};
 
+/// Rows that are read ahead of whoever takes them. Each time it is full or empty a thread waits for another, and a whole directory has
+/// tens of thousands.
+const ROWS_AHEAD: usize = 1_000;
 /// For the owner alone.
 const FILE_MODE: u32 = 0o600;
 
@@ -45,7 +48,8 @@ impl Sqlite {
             .filename(file)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            .row_buffer_size(ROWS_AHEAD);
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)

@@ -1,34 +1,21 @@
 use super::*;
 use crate::directory::Permission;
 use crate::directory::{Action, Decision, Directory, Generation, Update};
-use crate::inventory::{
-    CountryCode, Description, DeviceType, DisplayName, GroupId, HolderKind, MacAddress, Pagers, TimeZone,
-    Timestamp,
-};
+use crate::inventory::{DisplayName, GroupId, Pagers};
 use crate::{Secret, SlotPosition};
 
 fn inventory() -> Inventory {
     let name = |text: &str| DisplayName::new(text).unwrap();
-    let holder = |number: u16, text: &str| Holder {
+    let holder = |number: u16, text: &str| ListedHolder {
         id: HolderId::from_random(number.into()),
-        kind: HolderKind::CommonArea,
         name: name(text),
         extension: number.to_string().parse().unwrap(),
-        package: "basic".to_owned(),
-        country: CountryCode::new("CA").unwrap(),
-        time_zone: TimeZone::new("UTC").unwrap(),
         site: None,
     };
-    let device = |number: u8, kind: DeviceType| Device {
+    let device = |number: u8| ListedDevice {
         id: DeviceId::from_random(number.into()),
         name: name("Loudspeaker"),
-        description: Description::new("").unwrap(),
-        mac: MacAddress::new([0, 0, 0, 0, 0, number]),
-        kind,
-        model: None,
-        firmware: None,
         site: None,
-        added_at: Timestamp(0),
     };
     let line = |number: u8, device: u8, place: LinePlace, holder: u16| Line {
         id: LineId::from_random(number.into()),
@@ -57,11 +44,7 @@ fn inventory() -> Inventory {
             holder(200, "Desk"),
             holder(299, "Nobody"),
         ],
-        devices: vec![
-            device(1, DeviceType::Oyez),
-            device(2, DeviceType::Algo),
-            device(3, DeviceType::Other),
-        ],
+        devices: (1..=3).map(device).collect(),
         lines: vec![
             line(1, 1, slot(SlotKind::Page, 1), 701),
             line(2, 2, slot(SlotKind::Page, 1), 701),

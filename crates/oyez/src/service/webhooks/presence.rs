@@ -120,9 +120,8 @@ impl Watching {
         let mut reading = self.store.read().await?;
         let mut scope = reading.account(&self.account);
         // A device whose last extension was taken away goes down as one that is unplugged does.
-        let devices = scope.devices().await?.into_iter();
-        let mut users: BTreeMap<DeviceId, Vec<String>> =
-            devices.map(|device| (device.id, Vec::new())).collect();
+        let devices = scope.device_ids().await?.into_iter();
+        let mut users: BTreeMap<DeviceId, Vec<String>> = devices.map(|device| (device, Vec::new())).collect();
         for assignment in scope.assignments().await? {
             users
                 .entry(assignment.device)
