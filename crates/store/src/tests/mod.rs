@@ -134,6 +134,14 @@ async fn everything_of_a_device_comes_back_as_it_was_given() {
     assert_eq!(scope.groups().await.unwrap(), [group]);
     let held = scope.held_lines_of_device(&speaker.id).await.unwrap();
     assert_eq!(held, [(line.clone(), hall.clone())]);
+    for (name, expected) in [
+        (line.user.as_str(), Some(&speaker)),
+        (line.authorization_id.as_str(), Some(&speaker)),
+        (hall.extension.as_str(), None),
+    ] {
+        let found = scope.device_of_name(name).await.unwrap();
+        assert_eq!(found.as_ref(), expected, "{name}");
+    }
     let assigned = Assignment {
         device: speaker.id.clone(),
         place: line.place,
