@@ -19,17 +19,16 @@ pub(super) struct Try {
 /// Lets a try be made; what is to be told where it is too early. Whoever knows a password guesses codes from many addresses, so those are
 /// counted for each administrator, too.
 pub(super) fn admit(site: &Site, from: SocketAddr, whom: Option<&AdministratorId>) -> Result<Try, String> {
-    let mut throttle = site.throttle();
-    throttle.admit(Instant::now(), from.ip()).map_err(too_early)?;
-    let mut is_to_be_told = throttle.note_failure(Instant::now(), from.ip());
-    drop(throttle);
-    if let Some(id) = whom {
-        let mut guesses = site.guesses();
-        let guessed = GuessedFor(id.clone());
-        guesses
-            .admit(Instant::now(), guessed.clone())
-            .map_err(too_early)?;
-        is_to_be_told |= guesses.note_failure(Instant::now(), guessed);
+    let (mut throttle, mut guesses, now) = (site.throttle(), site.guesses(), Instant::now());
+    let guessed = whom.map(|id| GuessedFor(id.clone()));
+    throttle.admit(now, from.ip()).map_err(too_early)?;
+    if let Some(guessed) = &guessed {
+        guesses.admit(now, guessed.clone()).map_err(too_early)?;
+    }
+    // Whoever has to wait for what others guessed has tried nothing.
+    let mut is_to_be_told = throttle.note_failure(now, from.ip());
+    if let Some(guessed) = guessed {
+        is_to_be_told |= guesses.note_failure(now, guessed);
     }
     Ok(Try {
         from,

@@ -184,6 +184,27 @@ async fn whoever_signs_in_with_a_second_factor_makes_nobody_else_wait() {
 }
 
 #[tokio::test]
+async fn whoever_waits_since_others_guess_the_codes_is_not_counted_among_them() {
+    let mut visit = owner().await;
+    set_up(&mut visit).await;
+    type_password(&mut visit).await;
+    let try_code = async |caller| {
+        let request =
+            Request::post("/sign-in/code").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        visit.send_from(caller, request, "code=000000").await.status
+    };
+    for number in 0..5 {
+        let caller = ([10, 0, 0, number], 40_000);
+        assert_eq!(try_code(caller).await, StatusCode::UNAUTHORIZED);
+    }
+    for _ in 0..web::FREE_TRIES {
+        assert_eq!(try_code(CALLER).await, StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    assert_eq!(type_password(&mut visit).await.location(), "/sign-in/code");
+}
+
+#[tokio::test]
 async fn w06_wrong_codes_at_renewing_and_turning_off_are_slowed_down_and_in_the_audit() {
     for path in ["/second-factor/codes", "/second-factor/off"] {
         let mut visit = owner().await;
