@@ -148,12 +148,17 @@ async fn a_change_comes_to_a_zone_elsewhere_which_serves_on_and_starts_without_t
     let feed = running.feed().unwrap();
     let mut zone = Zone::start(folder.path(), feed);
     assert!(!zone.takes("speaker1", "a long password 1").await);
+    let copy = || fs::read(folder.path().join("directory.sealed")).ok();
+    until("there is a copy", async || copy().is_some()).await;
+    let before = copy();
 
     add_speaker(&running, 1).await;
     while !zone.takes("speaker1", "a long password 1").await {
         zone.changed();
     }
     assert!(!zone.takes("speaker1", "another password").await);
+    // It is written once the change is live.
+    until("the copy has the change", async || copy() != before).await;
 
     running.stop().await;
     zone.program.wait_for(&["the service is not there"], PATIENCE);
