@@ -578,8 +578,10 @@ pub struct Hearing {
     roll: Option<Vec<RegisteredUser>>,
     /// How long ago its page had ended, and what there is of it.
     report: Option<(u64, String)>,
-    /// Something was told that is not known: perhaps a part, so that the parts behind it are not out of order.
-    has_unknown: bool,
+    /// A part of a roll could not be read: the parts behind it are not out of order.
+    lacks_roll: bool,
+    /// A part of a report could not be read.
+    lacks_report: bool,
 }
 
 impl Hearing {
@@ -591,7 +593,8 @@ impl Hearing {
             last: 0,
             roll: None,
             report: None,
-            has_unknown: false,
+            lacks_roll: false,
+            lacks_report: false,
         }
     }
 
@@ -674,9 +677,12 @@ impl Hearing {
                 })
             }
             Told::Unknown { kind } => {
-                // A roll or a report without one of its parts is none.
-                (self.roll, self.report) = (None, None);
-                self.has_unknown = true;
+                // A roll or a report without one of its parts is none; what is of another kind is no part of either.
+                match kind.as_str() {
+                    "roll" => (self.roll, self.lacks_roll) = (None, true),
+                    "report" => (self.report, self.lacks_report) = (None, true),
+                    _ => {}
+                }
                 Some(News::Unknown(kind))
             }
         })
@@ -692,7 +698,7 @@ impl Hearing {
             self.roll = Some(Vec::new());
         }
         let Some(roll) = &mut self.roll else {
-            return self.without_its_beginning().map(|()| None);
+            return without_its_beginning(self.lacks_roll).map(|()| None);
         };
         let registered = users.into_iter().map(|user| RegisteredUser {
             from: cut(&user.from),
@@ -710,7 +716,7 @@ impl Hearing {
             self.report = Some((age_ms, String::new()));
         }
         let Some((_, json)) = &mut self.report else {
-            return self.without_its_beginning();
+            return without_its_beginning(self.lacks_report);
         };
         if json.len().saturating_add(part.len()) > REPORT_OCTETS_MAX {
             return Err(Misheard::TooLong);
@@ -718,11 +724,11 @@ impl Hearing {
         json.push_str(part);
         Ok(())
     }
+}
 
-    /// A part has come of which there is no beginning.
-    fn without_its_beginning(&self) -> Result<(), Misheard> {
-        self.has_unknown.then_some(()).ok_or(Misheard::OutOfOrder)
-    }
+/// A part has come of which there is no beginning: that may be where one could not be read.
+fn without_its_beginning(lacks_part: bool) -> Result<(), Misheard> {
+    lacks_part.then_some(()).ok_or(Misheard::OutOfOrder)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -155,7 +155,7 @@ pub enum WireError {
     #[error("a message has {0} octets, more than the {FRAME_LENGTH_MAX} that one may have")]
     TooLong(usize),
     /// It cannot be read.
-    #[error("a message cannot be read; service and zone have to be of versions that know each other")]
+    #[error("a message cannot be read; bring the older of service and zone up to date")]
     Unreadable(#[source] serde_json::Error),
 }
 

@@ -475,11 +475,7 @@ fn the_roll_of_a_zone_that_tells_no_transport_is_heard() {
 }
 
 #[test]
-fn what_a_later_zone_tells_is_heard_and_a_roll_or_a_report_without_it_is_none() {
-    let mut hearing = Hearing::new(account());
-    let unknown = || Told::Unknown {
-        kind: "weather".to_owned(),
-    };
+fn what_a_later_zone_tells_is_heard_and_a_roll_or_a_report_is_whole_without_it_unless_it_is_a_part_of_that() {
     let roll_part = |is_first, is_last| Told::Roll {
         users: roll(1),
         is_first,
@@ -491,15 +487,33 @@ fn what_a_later_zone_tells_is_heard_and_a_roll_or_a_report_without_it_is_none() 
         is_first,
         is_last,
     };
-    for (parts, number) in [(roll_part as fn(bool, bool) -> Told, 1), (report_part, 6)] {
-        assert_eq!(hearing.take(number, parts(true, false)), Ok(None));
-        let news = News::Unknown("weather".to_owned());
-        assert_eq!(hearing.take(number + 1, unknown()), Ok(Some(news)));
-        assert_eq!(hearing.take(number + 2, parts(false, false)), Ok(None));
-        assert_eq!(hearing.take(number + 3, parts(false, true)), Ok(None));
-        assert!(
-            hearing.take(number + 4, parts(true, true)).unwrap().is_some(),
-            "whole again"
+    for (parts, own, other) in [
+        (roll_part as fn(bool, bool) -> Told, "roll", "report"),
+        (report_part, "report", "roll"),
+    ] {
+        let mut hearing = Hearing::new(account());
+        let mut numbers = 1..;
+        let mut take = |told| hearing.take(numbers.next().unwrap(), told);
+        let unknown = |kind: &str| Told::Unknown {
+            kind: kind.to_owned(),
+        };
+        assert_eq!(take(parts(true, false)), Ok(None));
+        for kind in ["weather", other] {
+            assert_eq!(take(unknown(kind)), Ok(Some(News::Unknown(kind.to_owned()))));
+        }
+        assert!(take(parts(false, true)).unwrap().is_some(), "{own}: whole");
+        assert_eq!(take(parts(true, false)), Ok(None));
+        assert_eq!(take(unknown(own)), Ok(Some(News::Unknown(own.to_owned()))));
+        assert_eq!(take(parts(false, false)), Ok(None));
+        assert_eq!(take(parts(false, true)), Ok(None));
+        assert!(take(parts(true, true)).unwrap().is_some(), "{own}: whole again");
+
+        let mut hearing = Hearing::new(account());
+        assert!(hearing.take(1, unknown("weather")).is_ok());
+        assert_eq!(
+            hearing.take(2, parts(false, true)),
+            Err(Misheard::OutOfOrder),
+            "{own}"
         );
     }
 }

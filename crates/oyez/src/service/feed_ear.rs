@@ -32,8 +32,8 @@ const WAITING_MAX: usize = 32;
 pub(super) struct Ear {
     pub(super) registrations: Arc<Registrations>,
     pub(super) store: Arc<Store>,
-    pub(super) account: AccountId,
-    pub(super) happenings: Arc<Happenings>,
+    account: AccountId,
+    happenings: Arc<Happenings>,
     /// Who guesses at which zone, whether that is connected or not.
     guesses_by_zone: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Guesses>>>>,
 }
@@ -259,7 +259,7 @@ impl Ear {
             News::UnknownReport => {
                 tracing::error!(
                     zone,
-                    "the report of a page cannot be read; service and zone have to be of versions that know each other"
+                    "the report of a page cannot be read; bring the older of service and zone up to date"
                 );
             }
         }
