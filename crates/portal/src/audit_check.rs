@@ -43,7 +43,7 @@ pub struct AuditReport {
     pub checkpoint: String,
     /// The first thing that does not fit, in a sentence; null where everything fits.
     pub fault: Option<String>,
-    /// Why the checkpoint that was asked for is not contained, in a sentence; null where it is, or none was asked for.
+    /// Why the checkpoint that was asked for is not contained, in a sentence; null where it is, none was asked for, or something does not fit.
     #[serde(default)]
     pub missing: Option<String>,
 }
@@ -78,7 +78,10 @@ async fn report(
     let mut reading = store.read().await?;
     let mut scope = reading.account(account);
     let mut report: AuditReport = scope.verify_audit().await?.into();
-    if let Some(from) = from {
+    // Of entries that do not fit nothing more can be said.
+    if let Some(from) = from
+        && report.fault.is_none()
+    {
         report.missing = from.missing_in(&mut scope).await?;
     }
     if let Some(fault) = &report.fault {

@@ -51,7 +51,12 @@ impl Checkpoint {
 
     /// Says why the audit of an account does not contain it; none where it does.
     pub(crate) async fn missing_in(&self, scope: &mut Scope<'_, '_>) -> Result<Option<String>, StoreError> {
+        let mut gone = None;
         for Place { list, place, link } in &self.0 {
+            // Before its first entry each list is the same.
+            if *place == 0 {
+                continue;
+            }
             let what = of(*list);
             let why = match scope.audit_place(*list, *place).await? {
                 AuditPlace::Link(found) if beginning(&found) == *link => continue,
@@ -62,13 +67,19 @@ impl Checkpoint {
                 AuditPlace::Missing => format!(
                     "entry {place} of {what} is missing: an earlier state was put back, or the checkpoint is of another service"
                 ),
-                AuditPlace::Gone => format!(
-                    "entry {place} of {what} is older than what is kept, so that nothing can be said: compare with a later checkpoint"
-                ),
+                // Another list may say more than that.
+                AuditPlace::Gone => {
+                    gone.get_or_insert_with(|| {
+                        format!(
+                            "entry {place} of {what} is older than what is kept, so that nothing can be said: compare with a later checkpoint"
+                        )
+                    });
+                    continue;
+                }
             };
             return Ok(Some(why));
         }
-        Ok(None)
+        Ok(gone)
     }
 }
 
@@ -128,7 +139,7 @@ fn place_of(part: &str) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use model::inventory::AuditEntry;
-    use store::Store;
+    use store::{AUDIT_MAX, Store};
 
     use super::*;
     use crate::alarms::tests::{account, done};
@@ -210,6 +221,41 @@ mod tests {
         assert!(
             another.starts_with("entry 4 of what people did is another"),
             "{another}"
+        );
+    }
+
+    #[tokio::test]
+    async fn w08_a_checkpoint_older_than_what_is_kept_says_nothing_unless_another_list_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let account = account();
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&account).await.unwrap();
+        let mut scope = writing.account(&account.id);
+        let mut checkpoints = Vec::new();
+        for place in 0..AUDIT_MAX + 2 {
+            if place <= 2 {
+                let ends = scope.verify_audit().await.unwrap().ends;
+                checkpoints.push(Checkpoint::of(&ends));
+            }
+            scope.add_audit(&done()).await.unwrap();
+        }
+        let [begun, gone, last_gone] = checkpoints.as_slice() else {
+            panic!("{checkpoints:?}");
+        };
+
+        for contained in [begun, last_gone] {
+            let missing = contained.missing_in(&mut scope).await.unwrap();
+            assert_eq!(missing, None, "{contained}");
+        }
+        let why = gone.missing_in(&mut scope).await.unwrap().unwrap();
+        assert!(why.starts_with("entry 1 of what people did is older"), "{why}");
+        let worse = format!("people 1 0000000000000000, alarms 7 {:016x}", 7);
+        let worse: Checkpoint = worse.parse().unwrap();
+        let why = worse.missing_in(&mut scope).await.unwrap().unwrap();
+        assert!(
+            why.starts_with("entry 7 of") && why.contains("is missing"),
+            "{why}"
         );
     }
 }
