@@ -91,6 +91,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_evidence_is_told_and_nothing_else() {
+        let text = String::new;
+        let name = TlsFailure::Name {
+            expected: text(),
+            presented: text(),
+        };
+        for cause in [
+            TlsFailure::Version,
+            TlsFailure::NotTls,
+            TlsFailure::Expired,
+            TlsFailure::NotYetValid,
+            TlsFailure::Untrusted,
+            name,
+            TlsFailure::Revoked,
+            TlsFailure::Certificate(text()),
+            TlsFailure::ClientCertificate,
+            TlsFailure::ServerName(text()),
+            TlsFailure::Timeout,
+            TlsFailure::Closed,
+            TlsFailure::Alert(text()),
+            TlsFailure::Other(text()),
+        ] {
+            let told = FailedHandshakes::default().note(Instant::now(), address(7), &cause);
+            assert_eq!(told.is_some(), cause.is_evidence(), "{cause:?}");
+        }
+    }
+
+    #[test]
     fn so_many_are_told_of_one_network_in_a_while_and_no_room_is_taken_from_others() {
         let (mut failed, start) = (FailedHandshakes::default(), Instant::now());
         let network = u128::from_be_bytes([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);

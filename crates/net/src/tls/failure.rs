@@ -64,7 +64,21 @@ impl TlsFailure {
     /// connection that was lost.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
-        matches!(self, Self::Version | Self::ClientCertificate)
+        match self {
+            Self::Version | Self::ClientCertificate => true,
+            Self::NotTls
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::Untrusted
+            | Self::Name { .. }
+            | Self::Revoked
+            | Self::Certificate(_)
+            | Self::ServerName(_)
+            | Self::Timeout
+            | Self::Closed
+            | Self::Alert(_)
+            | Self::Other(_) => false,
+        }
     }
 
     /// Names the cause of an error that a handshake ended with.

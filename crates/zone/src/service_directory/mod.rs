@@ -250,7 +250,11 @@ impl ServiceDirectory {
                 self.link = None;
                 self.teller.handle_lost();
             }
-            Output::Take(update) => return Some(update),
+            Output::Take(update) => {
+                // A refusal of what comes after it is another trouble, even where it says the same.
+                self.last_trouble = None;
+                return Some(update);
+            }
             Output::Keep => self.keep(),
             Output::Report(report) => self.tell(report),
         }
@@ -422,6 +426,23 @@ mod tests {
         directory.given.note_given(Epoch(9));
         directory.take(missed());
         assert_eq!(directory.next().await, Update::Snapshot(first));
+    }
+
+    #[tokio::test]
+    async fn a_trouble_is_told_once_and_again_after_a_directory_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = authority(folder.path(), "own");
+        let config = config(folder.path(), &own);
+        put_away(&config, &own);
+        let mut directory = ServiceDirectory::open(&config).unwrap();
+        let first = directory.first().await;
+        let why = "it breaks a rule";
+        assert!(directory.is_another_trouble(why));
+        assert!(!directory.is_another_trouble(why));
+
+        directory.act(Output::Take(Update::Snapshot(first)));
+
+        assert!(directory.is_another_trouble(why));
     }
 
     #[tokio::test]
