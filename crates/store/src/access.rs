@@ -30,19 +30,20 @@ impl Transaction<'_> {
         row.map(signed_in).transpose()
     }
 
-    /// Finds the owner of an account in which no owner has chosen a password, and rather one whom nobody has invited: who was comes in by
-    /// that link.
+    /// Finds the owner of an account in which no owner has chosen a password, and rather the one of an address, then one whom nobody has invited:
+    /// who was comes in by that link.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn owner_without_password(&mut self) -> Result<Option<SignedIn>, StoreError> {
+    pub async fn owner_without_password(&mut self, rather: &str) -> Result<Option<SignedIn>, StoreError> {
         let sql = "SELECT account, id, email, role, password FROM administrator \
                    WHERE role = 'owner' AND password IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM administrator AS other WHERE other.account = administrator.account \
                    AND other.role = 'owner' AND other.password IS NOT NULL) \
-                   ORDER BY account, (SELECT COUNT(*) FROM invitation WHERE invitation.administrator = administrator.id), id LIMIT 1";
-        let row = self.row(sql, &[]).await?;
+                   ORDER BY account, CASE WHEN email = $1 THEN 0 ELSE 1 END, \
+                   (SELECT COUNT(*) FROM invitation WHERE invitation.administrator = administrator.id), id LIMIT 1";
+        let row = self.row(sql, &[rather.into()]).await?;
         row.map(signed_in).transpose()
     }
 

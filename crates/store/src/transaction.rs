@@ -75,12 +75,22 @@ pub enum OpenError {
     /// It has what a later version makes than the one that it says it has.
     #[error(
         "the database says that its version is {version}, and has what a later one makes: something else has set schema_version back; \
-         restore a copy from before"
+         restore a copy from before into an empty database"
     )]
     SetBack {
         /// The version found.
         version: usize,
         /// What is there already.
+        source: StoreError,
+    },
+    /// It has no version, and has what the first one makes.
+    #[error(
+        "the database is not empty and belongs to something else ({what}); name another one, that is empty"
+    )]
+    Foreign {
+        /// What the database says is there.
+        what: String,
+        /// The same.
         source: StoreError,
     },
     /// Its tables could not be brought up to date.
@@ -136,17 +146,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Something that was to be made is there already.
-    pub(crate) fn is_there_already(&self) -> bool {
+    /// Something that was to be made is there already: says what, in the words of the database.
+    pub(crate) fn is_there_already(&self) -> Option<&str> {
         let Self::Database(sqlx::Error::Database(said)) = self else {
-            return false;
+            return None;
         };
         let is_known = said
             .code()
             .is_some_and(|code| THERE_ALREADY.contains(&code.as_ref()));
         // SQLite has no code for it.
         let words = said.message();
-        is_known || words.ends_with("already exists") || words.starts_with("duplicate column name")
+        let is_there =
+            is_known || words.ends_with("already exists") || words.starts_with("duplicate column name");
+        is_there.then_some(words)
     }
 }
 

@@ -33,7 +33,9 @@ impl OpenError {
             Self::Database { source, .. } => of_driver(source, Unopened::Unusable),
             Self::Server { source, .. } => of_driver(source, Unopened::Unreachable),
             Self::TooNew { .. } => Unopened::TooNew,
-            Self::Upgrade(error) | Self::SetBack { source: error, .. } => error.why(),
+            Self::Upgrade(error)
+            | Self::SetBack { source: error, .. }
+            | Self::Foreign { source: error, .. } => error.why(),
         }
     }
 }

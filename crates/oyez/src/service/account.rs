@@ -71,7 +71,7 @@ pub(super) async fn open(store: &Store, config: &ServiceConfig) -> Result<Opened
 /// Says whether the owner has yet to choose a password. Until then nobody has signed in, and the address may still be put right in the file.
 async fn adopt_owner(transaction: &mut Transaction<'_>, account: &Account, wanted: &str) -> Result<bool> {
     let found = transaction
-        .owner_without_password()
+        .owner_without_password(wanted)
         .await
         .map_err(|error| anyhow!(error))?;
     let Some(owner) = found.filter(|owner| owner.account == account.id) else {

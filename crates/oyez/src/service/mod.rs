@@ -330,6 +330,7 @@ impl Rest {
             provisioning_url: provisioning_url.clone(),
             talk: zone.and_then(|running| running.talk.clone()),
             first_sign_in: opened.first_sign_in.clone(),
+            owner: opened.owner.clone().unwrap_or_default(),
             resyncs,
             authority,
         })

@@ -55,7 +55,7 @@ pub(super) async fn choose(
 /// Sets the password, and signs the owner in; none where they have one.
 async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem> {
     let mut writing = site.store().write().await?;
-    let Some(owner) = writing.owner_without_password().await? else {
+    let Some(owner) = writing.owner_without_password(&site.setup().owner).await? else {
         return Ok(None);
     };
     let (id, email) = (&owner.administrator.id, owner.administrator.email.clone());
@@ -103,6 +103,7 @@ fn not_good() -> Response {
 
 /// The page for the owner; none where they have a password.
 async fn page(site: &Site, token: String) -> Result<Option<Page>, Problem> {
-    let owner = site.store().read().await?.owner_without_password().await?;
+    let mut reading = site.store().read().await?;
+    let owner = reading.owner_without_password(&site.setup().owner).await?;
     Ok(owner.map(|owner| Page::new("/first", WELCOME, token, owner.administrator.email)))
 }

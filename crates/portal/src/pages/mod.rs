@@ -124,6 +124,8 @@ pub struct PagesSetup {
     pub talk: Option<TalkDesk>,
     /// The token of the one-time link by which the first owner signs in and chooses a password; none once somebody has one.
     pub first_sign_in: Option<Secret>,
+    /// The e-mail address of the owner whom that link is for, if there is one.
+    pub owner: String,
     /// Where requests to have devices fetch their configuration go; none where no zone can ask them.
     pub resyncs: Option<mpsc::Sender<Resync>>,
     /// The service's own authority, whose certificate devices and browsers are to trust. It signs what is vouched for by hand.

@@ -172,6 +172,7 @@ fn setup(store: &Arc<Store>, registrations: &Arc<Registrations>) -> PagesSetup {
         provisioning_url: "https://portal.example:8443/".to_owned(),
         talk: None,
         first_sign_in: Some(Secret::from(LINK)),
+        owner: "owner@one.example".to_owned(),
         resyncs: None,
         authority: Arc::clone(&AUTHORITY),
     }

@@ -54,6 +54,7 @@ pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Res
     let found = transaction
         .rows("SELECT version FROM schema_version", &[])
         .await?;
+    let had_version = !found.is_empty();
     let version = match found.into_iter().next() {
         Some(row) => version_of(row)?,
         None => {
@@ -68,10 +69,13 @@ pub(crate) async fn upgrade(transaction: &mut Transaction<'_>, to: usize) -> Res
     }
     for step in STEPS.iter().take(to).skip(version) {
         transaction.script(step).await.map_err(|source| {
-            if source.is_there_already() {
+            let Some(what) = source.is_there_already().map(str::to_owned) else {
+                return source.into();
+            };
+            if had_version {
                 OpenError::SetBack { version, source }
             } else {
-                source.into()
+                OpenError::Foreign { what, source }
             }
         })?;
         transaction

@@ -13,7 +13,11 @@ fn owner(number: u128) -> Administrator {
 }
 
 async fn found(transaction: &mut Transaction<'_>) -> Option<AdministratorId> {
-    let owner = transaction.owner_without_password().await.unwrap();
+    found_rather(transaction, "nobody@example.com").await
+}
+
+async fn found_rather(transaction: &mut Transaction<'_>, rather: &str) -> Option<AdministratorId> {
+    let owner = transaction.owner_without_password(rather).await.unwrap();
     owner.map(|owner| owner.administrator.id)
 }
 
@@ -27,7 +31,7 @@ async fn with_owners(store: &Store) -> Transaction<'_> {
 }
 
 #[tokio::test]
-async fn an_invited_owner_is_not_the_first_one() {
+async fn an_invited_owner_is_not_the_first_one_unless_its_address_is_asked_for() {
     let (_folder, store) = opened!();
     let [first, second] = [1, 2].map(|number| owner(number).id);
     let mut writing = with_owners(&store).await;
@@ -35,6 +39,10 @@ async fn an_invited_owner_is_not_the_first_one() {
         let mut scope = writing.account(&id("one"));
         scope.invite(invited, TokenHash([7; 32]), NOW).await.unwrap();
         assert_eq!(found(&mut writing).await.as_ref(), Some(other));
+        for named in [1, 2].map(owner) {
+            let named_first = found_rather(&mut writing, &named.email).await;
+            assert_eq!(named_first, Some(named.id));
+        }
         writing
             .account(&id("one"))
             .end_invitations(invited)

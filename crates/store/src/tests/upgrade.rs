@@ -273,3 +273,19 @@ async fn w08_a_database_whose_version_was_set_back_is_refused_and_its_audit_does
     let verified = reading.account(&id("one")).verify_audit().await.unwrap();
     assert_eq!((verified.fault, verified.unlinked), (None, 0));
 }
+
+#[tokio::test]
+async fn a_database_of_something_else_is_refused_and_what_is_there_is_named() {
+    let (place, store) = opened!();
+    drop(store);
+    let store = place.connect().await;
+    let mut writing = store.write().await.unwrap();
+    writing.execute("DROP TABLE schema_version", &[]).await.unwrap();
+    writing.commit().await.unwrap();
+    drop(store);
+
+    let refused = place.open().await.unwrap_err();
+
+    assert!(matches!(refused, OpenError::Foreign { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("account"), "{refused}");
+}
