@@ -3,7 +3,7 @@
 use model::AccountId;
 use model::directory::{CredentialSecret, Epoch, Snapshot};
 use model::inventory::{
-    Account, DisplayName, EarlierPassword, Inventory, Line, ListedDevice, ListedHolder, directory_of,
+    Account, DirectoryDevice, DirectoryHolder, DisplayName, EarlierPassword, Inventory, Line, directory_of,
 };
 
 use crate::audit_links::AuditList;
@@ -117,8 +117,8 @@ impl Scope<'_, '_> {
         let epoch = self.epoch().await?;
         let inventory = Inventory {
             account,
-            holders: self.listed_holders().await?,
-            devices: self.listed_devices().await?,
+            holders: self.directory_holders().await?,
+            devices: self.directory_devices().await?,
             lines,
             earlier_passwords,
             groups: self.groups().await?,
@@ -127,14 +127,14 @@ impl Scope<'_, '_> {
         Ok(Some(directory_of(&inventory, epoch)))
     }
 
-    async fn listed_holders(&mut self) -> Result<Vec<ListedHolder>, StoreError> {
+    async fn directory_holders(&mut self) -> Result<Vec<DirectoryHolder>, StoreError> {
         let sql = "SELECT id, name, extension, site FROM holder WHERE account = $1 ORDER BY LENGTH(extension), extension";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("holder", row);
-                Ok(ListedHolder {
+                Ok(DirectoryHolder {
                     id: columns.parsed()?,
                     name: columns.checked(DisplayName::new)?,
                     extension: columns.parsed()?,
@@ -144,14 +144,14 @@ impl Scope<'_, '_> {
             .collect()
     }
 
-    async fn listed_devices(&mut self) -> Result<Vec<ListedDevice>, StoreError> {
+    async fn directory_devices(&mut self) -> Result<Vec<DirectoryDevice>, StoreError> {
         let id = self.id();
         let sql = "SELECT id, name, site FROM device WHERE account = $1";
         let rows = self.transaction.rows(sql, &[id]).await?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("device", row);
-                Ok(ListedDevice {
+                Ok(DirectoryDevice {
                     id: columns.parsed()?,
                     name: columns.checked(DisplayName::new)?,
                     site: columns.parsed_or_null()?,

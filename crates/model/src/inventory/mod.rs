@@ -43,7 +43,7 @@ pub use id::{
     WebhookId,
 };
 pub use mac::{MacAddress, MacError};
-pub use projection::{Inventory, ListedDevice, ListedHolder, directory_of};
+pub use projection::{DirectoryDevice, DirectoryHolder, Inventory, directory_of};
 pub use provisioning::{
     Attempt, AttemptOutcome, ClaimCode, FormerLine, HeldDevice, IssuedCertificate, ShownCertificate, Standing,
 };

@@ -19,7 +19,7 @@ use permissions::permissions;
 
 /// A user or common area, as far as its zones have to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedHolder {
+pub struct DirectoryHolder {
     /// Which.
     pub id: HolderId,
     /// What it is called.
@@ -32,7 +32,7 @@ pub struct ListedHolder {
 
 /// A device, as far as its zones have to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedDevice {
+pub struct DirectoryDevice {
     /// Which.
     pub id: DeviceId,
     /// What it is called.
@@ -47,9 +47,9 @@ pub struct Inventory<P = Secret> {
     /// The account.
     pub account: Account,
     /// Its users and common areas.
-    pub holders: Vec<ListedHolder>,
+    pub holders: Vec<DirectoryHolder>,
     /// Its devices.
-    pub devices: Vec<ListedDevice>,
+    pub devices: Vec<DirectoryDevice>,
     /// What stands in their slots.
     pub lines: Vec<Line<P>>,
     /// What rotations have left good of their passwords.
@@ -183,18 +183,18 @@ fn credentials<P: Clone + Into<CredentialSecret>>(
 /// A line whose device and holder are there.
 struct KnownLine<'a, P> {
     line: &'a Line<P>,
-    device: &'a ListedDevice,
-    holder: &'a ListedHolder,
+    device: &'a DirectoryDevice,
+    holder: &'a DirectoryHolder,
 }
 
 impl<'a, P> KnownLine<'a, P> {
     fn all(inventory: &'a Inventory<P>) -> Vec<Self> {
-        let devices: BTreeMap<&DeviceId, &ListedDevice> = inventory
+        let devices: BTreeMap<&DeviceId, &DirectoryDevice> = inventory
             .devices
             .iter()
             .map(|device| (&device.id, device))
             .collect();
-        let holders: BTreeMap<&HolderId, &ListedHolder> = inventory
+        let holders: BTreeMap<&HolderId, &DirectoryHolder> = inventory
             .holders
             .iter()
             .map(|holder| (&holder.id, holder))

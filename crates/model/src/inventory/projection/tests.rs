@@ -6,13 +6,13 @@ use crate::{Secret, SlotPosition};
 
 fn inventory() -> Inventory {
     let name = |text: &str| DisplayName::new(text).unwrap();
-    let holder = |number: u16, text: &str| ListedHolder {
+    let holder = |number: u16, text: &str| DirectoryHolder {
         id: HolderId::from_random(number.into()),
         name: name(text),
         extension: number.to_string().parse().unwrap(),
         site: None,
     };
-    let device = |number: u8| ListedDevice {
+    let device = |number: u8| DirectoryDevice {
         id: DeviceId::from_random(number.into()),
         name: name("Loudspeaker"),
         site: None,
