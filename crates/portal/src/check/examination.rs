@@ -238,8 +238,8 @@ fn misplaced(
     judged.collect()
 }
 
-/// Who tried to register a slot, since the last that is known of it, by what is typed into the field beside, or by its extension. Both are
-/// nobody's user names.
+/// Who tried to register a slot, since the last that is known of it, by what is typed into the field beside, or by its extension, where that
+/// is not its user name as well.
 fn misnamed(registrations: &Registrations, slots: &[(Line, Holder, Option<Registration>)]) -> Vec<String> {
     let mut found = Vec::new();
     for (line, holder, registration) in slots {
@@ -247,7 +247,8 @@ fn misnamed(registrations: &Registrations, slots: &[(Line, Holder, Option<Regist
             ("its authorization ID", line.authorization_id.as_str()),
             ("its extension", holder.extension.as_str()),
         ];
-        for (what, name) in names {
+        let is_another = |(_, name): &(&str, &str)| *name != line.user.as_str();
+        for (what, name) in names.into_iter().filter(is_another) {
             let Some(Registration::Refused { at, from, .. }) = registrations.of(name) else {
                 continue;
             };
@@ -381,7 +382,7 @@ mod tests {
         AttemptOutcome, CountryCode, Description, DisplayName, HolderId, HolderKind, LineId, LinePlace,
         MacAddress, TimeZone,
     };
-    use model::status::ZoneEvent;
+    use model::status::{RegistrationRefusal, ZoneEvent};
     use model::{DeviceId, Secret, SlotPosition};
     use store::Store;
 
@@ -442,8 +443,8 @@ mod tests {
         }
     }
 
-    /// Gives a device an extension.
-    async fn add_slot(scope: &mut Scope<'_, '_>, device: &Device) {
+    /// An extension and its slot, whose authorization ID is its user name.
+    fn slot(device: &Device) -> (Line, Holder) {
         let holder = Holder {
             id: HolderId::from_random(1),
             kind: HolderKind::CommonArea,
@@ -465,6 +466,33 @@ mod tests {
             generation: Generation(1),
             password: Secret::from("a long password"),
         };
+        (line, holder)
+    }
+
+    #[test]
+    fn a_user_name_that_is_the_authorization_id_or_the_extension_as_well_is_no_wrong_name() {
+        let registrations = Registrations::default();
+        for name in ["hall", "701"] {
+            let refused = ZoneEvent::RegistrationRefused {
+                account: None,
+                user: name.to_owned(),
+                from: "192.0.2.7:5061".to_owned(),
+                why: RegistrationRefusal::WrongCredentials,
+            };
+            registrations.note(&refused, Timestamp(5));
+        }
+        for (user, id, told) in [("hall", "hall", 1), ("701", "x", 0), ("door", "hall", 2)] {
+            let (mut line, holder) = slot(&device(1));
+            line.user = user.parse().unwrap();
+            line.authorization_id = id.parse().unwrap();
+            let slots = [(line, holder, registrations.of(user))];
+            assert_eq!(misnamed(&registrations, &slots).len(), told, "{user} {id}");
+        }
+    }
+
+    /// Gives a device an extension.
+    async fn add_slot(scope: &mut Scope<'_, '_>, device: &Device) {
+        let (line, holder) = slot(device);
         scope.add_holder(&holder).await.unwrap();
         scope.add_line(&line).await.unwrap();
     }
