@@ -15,7 +15,7 @@ use model::directory::Epoch;
 use model::inventory::Timestamp;
 use model::status::{
     CallRefusal, HandshakeFailure, MissingReason, PageReport, RegisteredUser, RegistrationRefusal,
-    SipTransport, Verdict, ZoneEvent,
+    SipTransport, Verdict, WRONG_ANSWERS_KEPT_MS, ZoneEvent,
 };
 use tokio::sync::watch;
 
@@ -27,8 +27,6 @@ pub use zone::{GONE_MAX, REGISTERED_MAX, RegisteredAt, ZoneLink, ZoneState};
 pub const REFUSED_MAX: usize = 1_000;
 /// Addresses of which the last handshake with a zone that failed is kept, of each zone; past that the oldest goes: anybody can begin one.
 pub const HANDSHAKES_MAX: usize = 1_000;
-/// How long a zone remembers wrong answers; as long as those that it slows follow each other within it, they are slowed.
-const SLOWED_FOR_MS: u64 = 15 * 60 * 1_000;
 /// The name under which the zone of this process is kept; no other has an empty one.
 const OWN: &str = "";
 
@@ -388,7 +386,9 @@ impl Known {
                 from: before,
                 is_slowed,
                 ..
-            } => *is_slowed && host(before) == host(from) && now.0.saturating_sub(at.0) < SLOWED_FOR_MS,
+            } => {
+                *is_slowed && host(before) == host(from) && now.0.saturating_sub(at.0) < WRONG_ANSWERS_KEPT_MS
+            }
             Registration::Registered { .. } | Registration::Gone { .. } => false,
         };
         match why {
@@ -530,12 +530,12 @@ mod tests {
             (0, here, WrongCredentials, false),
             (1, here, TooManyAttempts, true),
             (2, "192.0.2.7:40000", WrongCredentials, true),
-            (1 + SLOWED_FOR_MS, here, WrongCredentials, true),
-            (1 + 2 * SLOWED_FOR_MS, here, WrongCredentials, false),
-            (1 + 2 * SLOWED_FOR_MS, here, TooManyAttempts, true),
-            (2 + 2 * SLOWED_FOR_MS, there, WrongCredentials, false),
-            (3 + 2 * SLOWED_FOR_MS, here, TooManyAttempts, true),
-            (4 + 2 * SLOWED_FOR_MS, here, OtherUser, false),
+            (1 + WRONG_ANSWERS_KEPT_MS, here, WrongCredentials, true),
+            (1 + 2 * WRONG_ANSWERS_KEPT_MS, here, WrongCredentials, false),
+            (1 + 2 * WRONG_ANSWERS_KEPT_MS, here, TooManyAttempts, true),
+            (2 + 2 * WRONG_ANSWERS_KEPT_MS, there, WrongCredentials, false),
+            (3 + 2 * WRONG_ANSWERS_KEPT_MS, here, TooManyAttempts, true),
+            (4 + 2 * WRONG_ANSWERS_KEPT_MS, here, OtherUser, false),
         ] {
             let event = ZoneEvent::RegistrationRefused {
                 account: None,

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use model::status::{WRONG_ANSWERS_KEPT_MS, WRONG_ANSWERS_WAIT_MAX_MS};
 use sip::flow::{Source, Transport};
 
 /// Wrong answers for one id from one source without a wait.
@@ -21,11 +22,11 @@ pub(crate) const FREE_TRIES_OF_SOURCE: u32 = 100;
 /// The first wait; each further wrong answer doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait for one id: a phone that was set right has to come back soon.
-pub(crate) const WAIT_MAX: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_MAX: Duration = Duration::from_millis(WRONG_ANSWERS_WAIT_MAX_MS);
 /// The longest wait of a whole source.
 const WAIT_MAX_OF_SOURCE: Duration = Duration::from_secs(5);
 /// Wrong answers are forgotten after this time.
-pub(crate) const MEMORY: Duration = Duration::from_secs(900);
+pub(crate) const MEMORY: Duration = Duration::from_millis(WRONG_ANSWERS_KEPT_MS);
 /// What is remembered of streams, and as much of datagrams; past that those that failed longest ago are
 /// forgotten, half of them at once.
 pub(crate) const KEPT_MAX: usize = 4_096;

@@ -23,5 +23,5 @@ pub use signals::{RelayEvents, STROBE_MODELS, Signals, Strobe, StrobeColour, Str
 pub use sounding::{SoundClass, SoundOrigin, Sounding, StopReason};
 pub use zone::{
     AccountStatus, CallRefusal, HandshakeFailure, OngoingPage, RegisteredUser, RegistrationRefusal,
-    SipTransport, ZoneEvent, ZoneStatus,
+    SipTransport, WRONG_ANSWERS_KEPT_MS, WRONG_ANSWERS_WAIT_MAX_MS, ZoneEvent, ZoneStatus,
 };

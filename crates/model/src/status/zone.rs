@@ -8,6 +8,11 @@ use super::PageReport;
 use crate::directory::Epoch;
 use crate::{AccountId, Extension, PageId, SipUser};
 
+/// The longest that a zone looks at no answer for an authorization id after wrong ones from the same source.
+pub const WRONG_ANSWERS_WAIT_MAX_MS: u64 = 60_000;
+/// How long a zone remembers wrong answers; as long as those that it slows follow each other within it, they are slowed.
+pub const WRONG_ANSWERS_KEPT_MS: u64 = 15 * 60 * 1_000;
+
 /// State of a zone or node at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneStatus {

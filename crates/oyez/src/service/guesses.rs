@@ -1,5 +1,6 @@
 //! Whoever guesses at a zone: somebody is told.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,6 +10,9 @@ use portal::alarms;
 use store::{Store, timestamp};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+
+/// Those who guess that wait until somebody can be told; whoever comes past these is not named.
+const UNTOLD_MAX: usize = 20;
 
 /// Watches the zone of this process until it has ended. What is missed meanwhile is told with the next.
 pub(super) async fn watch(mut events: broadcast::Receiver<ZoneEvent>, store: Arc<Store>) {
@@ -25,8 +29,8 @@ pub(super) async fn watch(mut events: broadcast::Receiver<ZoneEvent>, store: Arc
 /// Who guesses at a zone.
 #[derive(Default)]
 pub(super) struct Guesses {
-    /// The last one of whom nobody could be told.
-    untold: Option<(String, Timestamp)>,
+    /// Those of whom nobody could be told yet, and since when, the first in front.
+    untold: VecDeque<(String, Timestamp)>,
     /// When somebody was told last, or could not be.
     raised_at: Option<Timestamp>,
 }
@@ -44,9 +48,9 @@ impl Guesses {
         {
             // What strangers call themselves stays in its line.
             let user: String = user.chars().filter(|one| !one.is_control()).collect();
-            self.untold = Some((alarms::guessed_at_zone(&user, from), now));
+            self.note(alarms::guessed_at_zone(&user, from), now);
         }
-        let Some((detail, at)) = self.untold.clone() else {
+        let Some((detail, at)) = self.untold.front().cloned() else {
             return;
         };
         // A clock that was set back silences nobody.
@@ -66,7 +70,16 @@ impl Guesses {
         let is_kept = alarms::raise(store, &alarm, now).await;
         self.raised_at = Some(now);
         if is_kept {
-            self.untold = None;
+            self.untold.pop_front();
+        }
+    }
+
+    /// Has somebody told of a name and where it comes from. Another port of the same address is no other.
+    fn note(&mut self, guessed: String, now: Timestamp) {
+        let without_port = |text: &str| text.rsplit_once(':').map(|(before, _)| before.to_owned());
+        let is_there = |(other, _): &(String, Timestamp)| without_port(other) == without_port(&guessed);
+        if self.untold.len() < UNTOLD_MAX && !self.untold.iter().any(is_there) {
+            self.untold.push_back((guessed, now));
         }
     }
 }
@@ -156,6 +169,41 @@ pub(super) mod tests {
             .collect();
         let expected = ["gate", "hall", "desk"].map(|user| format!("as {user} from 192.0.2.7:5061"));
         assert_eq!(users, expected);
+    }
+
+    #[test]
+    fn a01_so_many_who_guess_wait_each_once_and_not_one_more() {
+        let mut guesses = Guesses::default();
+        for number in 0..=UNTOLD_MAX {
+            for port in [5061, 5062] {
+                guesses.note(format!("as desk{number} from 192.0.2.7:{port}"), EARLY);
+            }
+        }
+
+        let names: Vec<String> = guesses.untold.into_iter().map(|(told, _)| told).collect();
+        let expected = (0..UNTOLD_MAX).map(|number| format!("as desk{number} from 192.0.2.7:5061"));
+        assert_eq!(names, expected.collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a01_of_many_who_guess_within_a_minute_one_is_told_of_each_minute() {
+        let (_folder, store, id) = opened().await;
+        let mut guesses = Guesses::default();
+        for user in ["desk", "hall", "gate"] {
+            let too_many = refused(user, RegistrationRefusal::TooManyAttempts);
+            guesses.tell(&store, &too_many, EARLY).await;
+        }
+        let other = refused("yard", RegistrationRefusal::WrongCredentials);
+        let mut counts = Vec::new();
+        for minutes in 0..3 {
+            let at = Timestamp(EARLY.0 + minutes * (alarms::AGAIN_MS + 1));
+            guesses.tell(&store, &other, at).await;
+            counts.push(told(&store, &id).await.len());
+        }
+
+        assert_eq!(counts, [1, 2, 3]);
+        let expected = ["gate", "hall", "desk"].map(|user| (format!("as {user} from 192.0.2.7:5061"), EARLY));
+        assert_eq!(told(&store, &id).await, expected);
     }
 
     #[tokio::test]

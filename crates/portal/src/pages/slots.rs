@@ -2,16 +2,13 @@
 
 use model::DeviceId;
 use model::inventory::{Device, Holder, Line, Timestamp};
-use model::status::RegistrationRefusal;
+use model::status::{RegistrationRefusal, WRONG_ANSWERS_WAIT_MAX_MS};
 use store::{Scope, StoreError};
 
 use super::layout::shown;
 use super::line;
 use super::problem::Problem;
 use registrations::{RegisteredAt, Registration, Registrations};
-
-/// The longest that a zone looks at no answer of somebody after wrong ones.
-const SLOWED_MS_MAX: u64 = 60_000;
 
 /// A slot.
 pub(super) struct Slot {
@@ -159,10 +156,10 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
             why,
             is_slowed,
         }) => {
-            let next = Timestamp(at.0.saturating_add(SLOWED_MS_MAX));
+            let next = Timestamp(at.0.saturating_add(WRONG_ANSWERS_WAIT_MAX_MS));
             let slowed = match is_slowed {
                 true => format!(
-                    "; after so many its tries are slowed: one after {} is looked at",
+                    "; after so many its tries over TLS or TCP are slowed: one after {} is looked at",
                     shown(next)
                 ),
                 false => String::new(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use model::inventory::{Attempt, AttemptOutcome, MacAddress, TokenHash};
+use model::inventory::{Attempt, AttemptOutcome, MacAddress, Timestamp, TokenHash};
 use web::network;
 
 use super::review::Mismatch;
@@ -30,7 +30,7 @@ pub(super) const LOUD_SOURCE: usize = 100;
 /// The same of all addresses together.
 pub(super) const LOUD_ALL: usize = 1_000;
 
-/// Those who are loud that wait until somebody can be told; whoever comes past these is not named.
+/// Addresses that are loud and wait until somebody can be told; whoever comes past these is not named.
 const UNTOLD_MAX: usize = 100;
 
 /// What makes tries alike.
@@ -43,13 +43,13 @@ pub(super) struct Key {
     shown: Option<TokenHash>,
 }
 
-/// Somebody who asks for many devices and proves to be none.
+/// Somebody who asks for many devices and proves to be none, in the order in which somebody is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Loud {
-    /// One address, or network of IPv6.
-    Source(IpAddr),
     /// Many together.
     All,
+    /// One address, or network of IPv6.
+    Source(IpAddr),
 }
 
 /// What was tried of late.
@@ -66,8 +66,8 @@ pub(super) struct Book {
     /// Who is loud; those who were in the while before were told of then.
     loud: BTreeSet<Loud>,
     loud_before: BTreeSet<Loud>,
-    /// Those of whom somebody has to be told.
-    untold: BTreeSet<Loud>,
+    /// Those of whom somebody has to be told, and when they became loud.
+    untold: BTreeMap<Loud, Timestamp>,
     /// When somebody was told last.
     told_at: Option<Instant>,
 }
@@ -126,10 +126,10 @@ impl Book {
             self.suspects.extend(key.shown);
             self.entries_by_source.insert(key.source, of_source + 1);
             if of_source + 1 >= LOUD_SOURCE {
-                self.note_loud(Loud::Source(key.source));
+                self.note_loud(Loud::Source(key.source), attempt.at);
             }
             if self.entries.len() + 1 >= LOUD_ALL {
-                self.note_loud(Loud::All);
+                self.note_loud(Loud::All, attempt.at);
             }
             let entry = Entry {
                 attempt,
@@ -149,32 +149,32 @@ impl Book {
     }
 
     /// Has somebody told of who is loud, once as long as it goes on.
-    fn note_loud(&mut self, loud: Loud) {
-        let is_new = self.loud.insert(loud) && !self.loud_before.contains(&loud);
-        if is_new && self.untold.len() < UNTOLD_MAX {
-            self.untold.insert(loud);
+    fn note_loud(&mut self, loud: Loud, at: Timestamp) {
+        if self.loud.insert(loud) && !self.loud_before.contains(&loud) {
+            self.have_told(loud, at);
         }
     }
 
-    /// Those of whom somebody has to be told; nobody for a while after somebody was.
-    pub(super) fn take_untold(&mut self, now: Instant) -> BTreeSet<Loud> {
+    /// Has somebody told of who became loud at a time, or puts back one of whom nobody could be told.
+    pub(super) fn have_told(&mut self, loud: Loud, at: Timestamp) {
+        if loud == Loud::All || self.untold.len() < UNTOLD_MAX {
+            self.untold.entry(loud).or_insert(at);
+        }
+    }
+
+    /// Takes the first of whom somebody has to be told, and when it became loud; nobody for a while after somebody was.
+    pub(super) fn take_untold(&mut self, now: Instant) -> Option<(Loud, Timestamp)> {
         let again = Duration::from_millis(AGAIN_MS);
         let is_just_before = |told: Instant| now.saturating_duration_since(told) < again;
         if self.told_at.is_some_and(is_just_before) {
-            return BTreeSet::new();
+            return None;
         }
-        std::mem::take(&mut self.untold)
+        self.untold.pop_first()
     }
 
     /// Notes that somebody was told.
     pub(super) fn note_told(&mut self, now: Instant) {
         self.told_at = Some(now);
-    }
-
-    /// Takes back those of whom nobody could be told.
-    pub(super) fn put_back_untold(&mut self, untold: BTreeSet<Loud>) {
-        let left = UNTOLD_MAX.saturating_sub(self.untold.len());
-        self.untold.extend(untold.into_iter().take(left));
     }
 
     /// Everything that has to be written; whoever gets nothing has written all.
@@ -220,8 +220,6 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use model::inventory::Timestamp;
-
     use super::super::proof::{Proved, SignedBy};
     use super::*;
 
@@ -365,7 +363,7 @@ mod tests {
             book.note(now, from, attempt(number), None);
         }
         while !book.take_due().is_empty() {}
-        book.take_untold(now).into_iter().collect()
+        book.take_untold(now).into_iter().map(|(loud, _)| loud).collect()
     }
 
     #[test]
@@ -386,38 +384,57 @@ mod tests {
         );
     }
 
-    #[test]
-    fn p01_so_many_wait_until_somebody_can_be_told_of_them_and_not_one_more() {
-        let mut book = Book::default();
-        let loud = |number: usize| Loud::Source(IpAddr::from([10, 0, 1, u8::try_from(number).unwrap()]));
-        for number in 0..UNTOLD_MAX {
-            book.note_loud(loud(number));
-        }
-        let now = Instant::now();
-        let untold = book.take_untold(now);
-        assert_eq!(untold.len(), UNTOLD_MAX);
-        book.note_loud(Loud::All);
+    const EARLY: Timestamp = Timestamp(1);
+    const LATE: Timestamp = Timestamp(2);
 
-        book.put_back_untold(untold);
-
-        book.note_loud(loud(UNTOLD_MAX));
-        let untold = book.take_untold(now);
-        assert_eq!(untold.len(), UNTOLD_MAX);
-        assert!(untold.contains(&Loud::All) && untold.contains(&loud(0)));
+    fn loud(number: usize) -> Loud {
+        Loud::Source(IpAddr::from([10, 0, 1, u8::try_from(number).unwrap()]))
     }
 
     #[test]
-    fn p01_for_a_minute_after_somebody_was_told_nobody_is_and_then_of_those_who_wait() {
+    fn p01_so_many_addresses_wait_until_somebody_can_be_told_of_them_and_not_one_more() {
+        let mut book = Book::default();
+        for number in 0..=UNTOLD_MAX {
+            book.note_loud(loud(number), EARLY);
+        }
+        assert_eq!(book.untold.len(), UNTOLD_MAX);
+        assert!(!book.untold.contains_key(&loud(UNTOLD_MAX)));
+        let first = book.take_untold(Instant::now());
+        assert_eq!(first, Some((loud(0), EARLY)));
+        book.note_loud(loud(UNTOLD_MAX + 1), LATE);
+
+        book.have_told(loud(0), EARLY);
+
+        assert_eq!(book.untold.len(), UNTOLD_MAX);
+        book.note_loud(Loud::All, LATE);
+        assert!(
+            book.untold.contains_key(&Loud::All),
+            "many together, however many addresses wait"
+        );
+    }
+
+    #[test]
+    fn p01_of_those_who_wait_somebody_is_told_one_a_minute_first_of_many_together() {
         let (mut book, now) = (Book::default(), Instant::now());
         let minute = Duration::from_millis(AGAIN_MS);
-        book.note_told(now);
-        book.note_loud(Loud::All);
+        book.note_loud(loud(1), EARLY);
+        book.note_loud(loud(2), EARLY);
+        book.note_loud(Loud::All, LATE);
 
-        assert!(
-            book.take_untold(now + minute - Duration::from_millis(1))
-                .is_empty()
-        );
-        assert_eq!(book.take_untold(now + minute), BTreeSet::from([Loud::All]));
+        for (minutes, expected) in [
+            (0, Some((Loud::All, LATE))),
+            (1, Some((loud(1), EARLY))),
+            (2, Some((loud(2), EARLY))),
+            (3, None),
+        ] {
+            let now = now + minute * minutes;
+            if minutes > 0 {
+                let just_before = now.checked_sub(Duration::from_millis(1)).unwrap();
+                assert_eq!(book.take_untold(just_before), None);
+            }
+            assert_eq!(book.take_untold(now), expected, "{minutes}");
+            book.note_told(now);
+        }
     }
 
     #[test]

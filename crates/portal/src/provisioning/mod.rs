@@ -15,7 +15,6 @@ mod names;
 mod proof;
 mod review;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +25,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
-use model::inventory::{Attempt, AttemptOutcome, TokenHash, Uplink};
+use model::inventory::{Attempt, AttemptOutcome, Timestamp, TokenHash, Uplink};
 use net::authority::Authority;
 use net::tls::{ServerTlsError, TlsFailure};
 use sha2::{Digest, Sha256};
@@ -212,21 +211,21 @@ impl ProvisioningServer {
                 return;
             }
             let untold = self.book().take_untold(Instant::now());
-            if let Err(error) = self.write(due, &untold).await {
+            if let Err(error) = self.write(due, untold).await {
                 tracing::error!(error = %chain(&error), "tries to fetch a configuration cannot be kept");
-                self.book().put_back_untold(untold);
+                if let Some((loud, at)) = untold {
+                    self.book().have_told(loud, at);
+                }
             }
         }
     }
 
-    async fn write(&self, due: Vec<Due>, untold: &BTreeSet<Loud>) -> Result<(), StoreError> {
+    async fn write(&self, due: Vec<Due>, untold: Option<(Loud, Timestamp)>) -> Result<(), StoreError> {
         let mut transaction = self.0.store.write().await?;
-        let mut not_kept = BTreeSet::new();
-        for loud in untold {
-            if !review::tell_of_loud(&mut transaction, *loud, timestamp(self.now())).await? {
-                not_kept.insert(*loud);
-            }
-        }
+        let is_kept = match untold {
+            Some(loud) => review::tell_of_loud(&mut transaction, loud, timestamp(self.now())).await?,
+            None => true,
+        };
         let mut rows = Vec::new();
         for Due {
             key,
@@ -247,10 +246,12 @@ impl ProvisioningServer {
         }
         transaction.commit().await?;
         let mut book = self.book();
-        if !untold.is_empty() {
+        if let Some((loud, at)) = untold {
             book.note_told(Instant::now());
+            if !is_kept {
+                book.have_told(loud, at);
+            }
         }
-        book.put_back_untold(not_kept);
         for (key, row) in rows {
             book.note_row(&key, row);
         }

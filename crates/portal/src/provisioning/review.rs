@@ -203,14 +203,14 @@ async fn put_aside(
 /// known, so every account hears of it.
 pub(super) async fn tell_of_loud(
     transaction: &mut Transaction<'_>,
-    loud: Loud,
+    (loud, at): (Loud, Timestamp),
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let detail = match loud {
         Loud::Source(source) => format!("from {source}: {LOUD_SOURCE} within a minute"),
         Loud::All => format!("from many addresses: {LOUD_ALL} within a minute"),
     };
-    let alarm = entry(now, alarms::PROBED, detail);
+    let alarm = entry(at, alarms::PROBED, detail);
     alarms::raise_in_all(transaction, &alarm, now).await
 }
 

@@ -38,7 +38,7 @@ async fn a_wrong_password_stays_the_cause_while_tries_are_slowed_and_the_time_of
             page.contains("Registration refused") && page.contains(cause),
             "{page}"
         );
-        let slowed = page.split_once("its tries are slowed: one after 01 Jan 1970 ");
+        let slowed = page.split_once("its tries over TLS or TCP are slowed: one after 01 Jan 1970 ");
         let told = slowed.and_then(|(_, rest)| rest.split_once(" UTC is looked at"));
         assert_eq!(told.map(|(time, _)| time), next, "{page}");
     }
@@ -81,7 +81,9 @@ async fn a01_an_alarm_of_guesses_at_a_zone_leads_to_check_of_the_device_whose_na
     let hall = visit.add_area(1, "Hall", "701").await;
     let device = visit.add_device(MAC, "other", hall.as_str()).await;
     let line = lines(&visit, &device).await[0].clone();
-    let way = format!("that is Hall speaker; <a href=\"{device}/check\">Check</a>");
+    let way = format!(
+        "whoever it was called itself by a name of Hall speaker; <a href=\"{device}/check\">Check</a>"
+    );
     let (user, id) = (line.user.to_string(), line.authorization_id.to_string());
     for (number, (name, is_known)) in [
         ("stranger", false),
@@ -108,6 +110,9 @@ async fn a01_an_alarm_of_guesses_at_a_zone_leads_to_check_of_the_device_whose_na
         let (_, told) = page.split_once(&alarm.detail).unwrap();
         let (told, _) = told.split_once("</li>").unwrap();
         assert_eq!(told.contains(&way), is_known, "{told}");
-        assert!(page.contains("Each stands here for 24 hours"), "{page}");
+        assert!(
+            page.contains("Here stand the last five of each kind from the last 24 hours"),
+            "{page}"
+        );
     }
 }
