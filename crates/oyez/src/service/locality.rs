@@ -11,6 +11,11 @@ const ZONEINFO: &str = "zoneinfo/";
 /// The clock of the world, which the tz database has under several names.
 const WORLD: &str = "UTC";
 
+/// The country of the locale that many systems come with, wherever they stand.
+const COMES_WITH_SYSTEMS: &str = "US";
+/// How time zones begin where that country may be meant.
+const ITS_ZONES: [&str; 3] = ["America/", "Pacific/", "US/"];
+
 /// What a machine says of itself.
 #[derive(Clone, Copy, Debug, Default)]
 struct Said<'s> {
@@ -36,17 +41,25 @@ pub(super) fn of_this_machine() -> HolderDefaults {
 
 fn defaults(said: Said<'_>) -> HolderDefaults {
     let tz = said.tz.filter(|tz| !tz.is_empty());
+    // `TZ` counts instead of the link, also where it is a rule and no name.
+    let time_zone = match tz {
+        Some(tz) => time_zone(tz.strip_prefix(':').unwrap_or(tz)),
+        None => said
+            .localtime
+            .filter(|target| target.contains(ZONEINFO))
+            .and_then(time_zone),
+    };
+    let country = said.locales.into_iter().flatten().find_map(country);
     HolderDefaults {
-        country: said.locales.into_iter().flatten().find_map(country),
-        // `TZ` counts instead of the link, also where it is a rule and no name.
-        time_zone: match tz {
-            Some(tz) => time_zone(tz.strip_prefix(':').unwrap_or(tz)),
-            None => said
-                .localtime
-                .filter(|target| target.contains(ZONEINFO))
-                .and_then(time_zone),
-        },
+        country: country.filter(|country| is_meant(*country, time_zone.as_ref())),
+        time_zone,
     }
+}
+
+/// Says whether a locale tells where the machine is, and not what its system came with.
+fn is_meant(country: CountryCode, time_zone: Option<&TimeZone>) -> bool {
+    let zone = time_zone.map_or("", TimeZone::as_str);
+    country.to_string() != COMES_WITH_SYSTEMS || ITS_ZONES.iter().any(|begin| zone.starts_with(begin))
 }
 
 /// The country of a locale such as `en_CA.UTF-8`.
@@ -125,6 +138,29 @@ mod tests {
             .time_zone;
             let found = found.as_ref().map_or("", TimeZone::as_str);
             assert_eq!(found, expected, "{tz:?} {localtime:?}");
+        }
+    }
+
+    #[test]
+    fn the_locale_that_systems_come_with_counts_where_the_time_zone_may_be_its_country_s() {
+        for (locale, zone, expected) in [
+            ("en_US.UTF-8", "America/Chicago", "US"),
+            ("en_US.UTF-8", "Pacific/Honolulu", "US"),
+            ("en_US.UTF-8", "US/Eastern", "US"),
+            ("en_US.UTF-8", "Europe/Berlin", ""),
+            ("en_US.UTF-8", "UTC", ""),
+            ("en_US.UTF-8", "", ""),
+            ("de_DE.UTF-8", "UTC", "DE"),
+        ] {
+            let found = defaults(Said {
+                tz: Some(zone),
+                locales: [None, Some(locale)],
+                ..Said::default()
+            });
+            let found = found
+                .country
+                .map_or_else(String::new, |country| country.to_string());
+            assert_eq!(found, expected, "{locale} {zone}");
         }
     }
 
