@@ -30,9 +30,14 @@ pub(super) fn name_of(country: CountryCode) -> String {
     found.map_or(letters, |(name, _)| (*name).to_owned())
 }
 
-/// The country of a name or of two letters, in any case. Letters from X on are nobody's in ISO 3166-1, for others to use.
-pub(super) fn read(text: &str) -> Result<CountryCode, &'static str> {
+/// The country of a name or of two letters, in any case. What is stored is taken as it stands there: an import or a locale may have told
+/// letters that are none of the list. Of the letters that ISO 3166-1 leaves to others (AA, QM to QZ, XA to XZ, ZZ), those with an X in
+/// front are taken.
+pub(super) fn read(text: &str, stored: Option<CountryCode>) -> Result<CountryCode, &'static str> {
     let text = text.trim();
+    if let Some(stored) = stored.filter(|stored| stored.to_string().eq_ignore_ascii_case(text)) {
+        return Ok(stored);
+    }
     let is_it = |(name, code): &&(&str, &str)| {
         code.eq_ignore_ascii_case(text) || name.to_lowercase() == text.to_lowercase()
     };
@@ -59,7 +64,7 @@ mod tests {
                 format!(" {} ", name.to_uppercase()),
                 code.to_lowercase(),
             ] {
-                assert_eq!(read(&text), Ok(country), "{text}");
+                assert_eq!(read(&text, None), Ok(country), "{text}");
             }
         }
     }
@@ -67,9 +72,16 @@ mod tests {
     #[test]
     fn what_is_no_country_is_refused_and_letters_that_are_left_to_others_are_taken() {
         for text in ["", "UK", "Vancouver", "C", "CAN", "X", "XYZ"] {
-            assert_eq!(read(text), Err(RIGHT), "{text}");
+            assert_eq!(read(text, None), Err(RIGHT), "{text}");
         }
-        let others = read("xk").unwrap();
+        let others = read("xk", None).unwrap();
         assert_eq!(name_of(others), "XK");
+    }
+
+    #[test]
+    fn what_is_stored_is_taken_though_it_is_no_country_of_the_list() {
+        let stored = CountryCode::new("UK").unwrap();
+        assert_eq!(read(&name_of(stored), Some(stored)), Ok(stored));
+        assert_eq!(read("UX", Some(stored)), Err(RIGHT));
     }
 }

@@ -48,12 +48,27 @@ impl Page<'_> {
     }
 }
 
-/// The first page group that everybody may page, or the first at all.
-async fn group_to_try(scope: &mut Scope<'_, '_>) -> Result<Option<ListedGroup>, StoreError> {
-    let mut groups = scope.list_groups("", None, GROUPS_LOOKED_AT).await?.rows;
-    let is_for_all = |group: &ListedGroup| group.pagers == Pagers::Everybody;
-    let place = groups.iter().position(is_for_all).unwrap_or(0);
-    Ok((place < groups.len()).then(|| groups.swap_remove(place)))
+/// The first page group that has members and may be paged from one of the slots.
+async fn group_to_try(scope: &mut Scope<'_, '_>, slots: &[Slot]) -> Result<Option<ListedGroup>, StoreError> {
+    let groups = scope.list_groups("", None, GROUPS_LOOKED_AT).await?.rows;
+    let has_members =
+        |group: &ListedGroup| [group.holders, group.devices, group.slots, group.sites] != [0, 0, 0, 0];
+    for group in groups.into_iter().filter(has_members) {
+        // Of those who are named, none stands in a list.
+        let pagers = match group.pagers {
+            Pagers::Named(_) => scope.group(&group.id).await?.map(|group| group.pagers),
+            Pagers::Everybody | Pagers::Portal => Some(group.pagers.clone()),
+        };
+        let may_page = match pagers {
+            Some(Pagers::Everybody) => true,
+            Some(Pagers::Named(named)) => slots.iter().any(|slot| named.contains(&slot.line.holder)),
+            Some(Pagers::Portal) | None => false,
+        };
+        if may_page {
+            return Ok(Some(group));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) async fn reveal(
@@ -69,7 +84,7 @@ pub(super) async fn reveal(
         return Err(Problem::Missing);
     }
     let slots = slots::slots(&mut scope, &device, &site.setup().registrations).await?;
-    let group = group_to_try(&mut scope).await?;
+    let group = group_to_try(&mut scope, &slots).await?;
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "show credentials", detail).await?;
     writing.commit().await?;

@@ -6,15 +6,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::{Holder, HolderId, HolderKind, Site as Place, SiteId};
 use store::{Scope, StoreError};
 
-use super::Site;
 use super::changed::changed;
 use super::confirm::Confirm;
 use super::gate::{Posted, Visitor};
 use super::holder_new::{Fields, list_of, saved};
 use super::layout::{Frame, USERS_AND_ROOMS};
-use super::line;
 use super::optional_choice::{label_of, site_field};
 use super::problem::{Problem, taken};
+use super::{Site, countries, line};
 
 /// Where it is changed.
 pub(super) fn path_of(holder: &Holder) -> String {
@@ -53,7 +52,7 @@ pub(super) async fn save(
     let before = find(&mut scope, &id).await?;
     let sites = scope.sites().await?;
     let mut fields = Fields::typed(&sites, &posted);
-    let Some(after) = fields.holder(before.kind, before.id.clone()) else {
+    let Some(after) = fields.holder(before.kind, before.id.clone(), Some(before.country)) else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_holder(&after).await {
@@ -151,8 +150,8 @@ fn changes(sites: &[Place], before: &Holder, after: &Holder) -> String {
         ("Package", before.package.clone(), after.package.clone()),
         (
             "Country/Region",
-            before.country.to_string(),
-            after.country.to_string(),
+            countries::name_of(before.country),
+            countries::name_of(after.country),
         ),
         (
             "Time Zone",

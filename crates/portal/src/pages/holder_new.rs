@@ -4,7 +4,9 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
-use model::inventory::{DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, TimeZone};
+use model::inventory::{
+    CountryCode, DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, TimeZone,
+};
 
 use super::form::{Choice, Control, Field, FormPage, SAVE};
 use super::gate::{Posted, Visitor};
@@ -108,8 +110,13 @@ impl Fields {
         extension.refuse(why);
     }
 
-    /// Makes what was typed, or marks what is wrong.
-    pub(super) fn holder(&mut self, kind: HolderKind, id: HolderId) -> Option<Holder> {
+    /// Makes what was typed, or marks what is wrong; the country may stay what stood there.
+    pub(super) fn holder(
+        &mut self,
+        kind: HolderKind,
+        id: HolderId,
+        stood_there: Option<CountryCode>,
+    ) -> Option<Holder> {
         let [name, extension, package, country, time_zone, site] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
@@ -117,7 +124,7 @@ impl Fields {
             package.refuse("choose one of the packages");
             return None;
         }
-        let parsed_country = country.take(countries::read(&country.value));
+        let parsed_country = country.take(countries::read(&country.value, stood_there));
         let parsed_zone = time_zone.take(TimeZone::new(&time_zone.value));
         let chosen_site = chosen(site);
         Some(Holder {
@@ -229,7 +236,8 @@ async fn add(site: &Site, posted: &Posted, kind: HolderKind) -> Result<Response,
     let mut writing = site.store().write().await?;
     let sites = writing.account(&by.account).sites().await?;
     let mut fields = Fields::typed(&sites, posted);
-    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?)) else {
+    let stood_there = writing.account(&by.account).holder_defaults().await?.country;
+    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?), stood_there) else {
         return Ok(fields.page(by, kind).answer());
     };
     if let Err(error) = writing.account(&by.account).add_holder(&holder).await {

@@ -14,7 +14,7 @@ use super::layout::{self, Frame, USERS_AND_ROOMS};
 use super::list::{Asked, ListFrame, ROWS};
 use super::next_step::{JustSaved, Saved};
 use super::problem::Problem;
-use super::{Site, bulk, line};
+use super::{Site, bulk, countries, line};
 
 #[derive(Template)]
 #[template(path = "holders.html")]
@@ -34,6 +34,7 @@ struct Row {
     path: String,
     /// Path, name and slot of each device on which it stands.
     places: Vec<(String, String)>,
+    country: String,
 }
 
 pub(super) async fn show_users(
@@ -88,6 +89,7 @@ fn row(ListedHolder { holder, lines, .. }: ListedHolder) -> Row {
     Row {
         path: path_of(&holder),
         places: lines.into_iter().map(place).collect(),
+        country: countries::name_of(holder.country),
         holder,
     }
 }

@@ -42,7 +42,7 @@ struct Row {
     number: i64,
     /// When it had ended.
     at: String,
-    /// What was dialled, by name where it has one.
+    /// What was dialled, and who has that number now.
     target: String,
     talker: String,
     seconds: String,
@@ -190,10 +190,13 @@ pub(super) async fn show_one(
     Ok(layout::page(StatusCode::OK, &page))
 }
 
-/// What a page went to, as people know it.
+/// What a page went to, with the name that the number has today.
 async fn target(scope: &mut Scope<'_, '_>, extension: &model::Extension) -> Result<String, StoreError> {
     let name = scope.name_of_number(extension).await?;
-    Ok(name.map_or_else(|| extension.to_string(), |name| format!("{name} ({extension})")))
+    Ok(name.map_or_else(
+        || extension.to_string(),
+        |name| format!("{extension} (now {name})"),
+    ))
 }
 
 fn seconds(millis: u64) -> String {

@@ -152,7 +152,7 @@ impl Fields {
     fn settings(&mut self, before: &Settings, posted: &Posted) -> Option<Settings> {
         let [name, _, _, country, time_zone, ..] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
-        let parsed_country = optional(country, countries::read);
+        let parsed_country = optional(country, |text| countries::read(text, before.defaults.country));
         let parsed_zone = optional(time_zone, TimeZone::new);
         let is_ticked = |value: &str| posted.values("allows").any(|ticked| ticked == value);
         let account = Account {

@@ -44,14 +44,41 @@ async fn a_generic_device_rings_as_line_1_and_shows_its_credentials_on_request()
         assert!(shown.contains(text), "{text}: {shown}");
     }
     assert_eq!(visit.audit().await, ["show credentials", "add device"]);
-    visit.add_group(&[]).await;
-    let shown = visit.post(&format!("{device}/credentials"), "").await.text;
-    assert!(
-        shown.contains("Dial <strong>1900</strong> to page Everywhere."),
-        "{shown}"
-    );
     let status = visit.post(&format!("{device}/claim-code"), "").await.status;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn credentials_name_a_page_group_that_has_members_and_that_the_phone_may_page() {
+    let visit = Visit::of(Role::Admin).await;
+    let desk = visit.add_area(1, "Front desk", "1001").await;
+    let hall = visit.add_area(2, "Hall", "1002").await;
+    let device = visit.add_device(MAC, "other", desk.as_str()).await;
+    let group = visit.add_group(&[]).await;
+    let mut group = {
+        let id = group.rsplit_once('/').unwrap().1.parse().unwrap();
+        let mut reading = visit.store.read().await.unwrap();
+        reading.account(&one()).group(&id).await.unwrap().unwrap()
+    };
+    let member = GroupMember::Holder(hall.clone());
+    for (members, pagers, is_named) in [
+        (vec![], Pagers::Everybody, false),
+        (vec![member.clone()], Pagers::Everybody, true),
+        (vec![member.clone()], Pagers::Named(vec![hall.clone()]), false),
+        (vec![member.clone()], Pagers::Named(vec![hall, desk]), true),
+        (vec![member], Pagers::Portal, false),
+    ] {
+        (group.members, group.pagers) = (members, pagers);
+        let mut writing = visit.store.write().await.unwrap();
+        writing.account(&one()).update_group(&group).await.unwrap();
+        writing.commit().await.unwrap();
+
+        let shown = visit.post(&format!("{device}/credentials"), "").await.text;
+
+        let told = "Dial <strong>1900</strong> to page Everywhere. Speak as soon as it answers";
+        assert_eq!(shown.contains(told), is_named, "{group:?}: {shown}");
+        assert_eq!(shown.contains("There is no page group yet"), !is_named, "{shown}");
+    }
 }
 
 #[tokio::test]

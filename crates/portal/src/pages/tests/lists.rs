@@ -67,7 +67,7 @@ async fn what_became_of_a_page_is_told_listener_by_listener() {
     assert!(
         list.contains("1 of 3 heard it, 1 answered")
             && list.contains("4.2 s")
-            && list.contains(">Everywhere (1900)<"),
+            && list.contains(">1900 (now Everywhere)<"),
         "{list}"
     );
     let extension = report().extension;
@@ -86,7 +86,7 @@ async fn what_became_of_a_page_is_told_listener_by_listener() {
         "Heard",
         "it gives no receipts; 3 ‰",
         "first sound after 80 ms; 4.1 s of it played",
-        "<h1>Page to Everywhere (1900)</h1>",
+        "<h1>Page to 1900 (now Everywhere)</h1>",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }

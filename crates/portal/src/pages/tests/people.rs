@@ -19,7 +19,7 @@ async fn a_common_area_is_added_as_the_form_says_and_listed() {
 
     assert_eq!(answer.path(), "/common-areas");
     let list = visit.get("/common-areas").await.text;
-    for text in ["Hall", "1001", "Standard", "CA", "America/Vancouver"] {
+    for text in ["Hall", "1001", "Standard", "Canada", "America/Vancouver"] {
         assert!(list.contains(text), "{text}");
     }
     assert!(!visit.get("/users").await.text.contains("1001"));
