@@ -160,7 +160,7 @@ async fn furnish_inventory(scope: &mut Scope<'_, '_>, account: &Account) {
         url: "https://hooks.example.com/oyez".parse().unwrap(),
         events: WebhookEvents::new(["oyez.device_down"]).unwrap(),
         shows_passwords: false,
-        secret: Secret::from("a secret token"),
+        secret: Some(Secret::from("a secret token")),
         state: WebhookState::Unproved,
         because: String::new(),
         failures: 0,

@@ -211,7 +211,7 @@ async fn add_webhook(service: &Service) {
         events: WebhookEvents::new(["oyez.page_ended", "oyez.page_started", "phone.emergency_alert"])
             .unwrap(),
         shows_passwords: false,
-        secret: Secret::from("a secret token"),
+        secret: Some(Secret::from("a secret token")),
         state: WebhookState::Stopped,
         because: String::new(),
         failures: 0,

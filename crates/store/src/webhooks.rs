@@ -1,6 +1,7 @@
 //! Programs that are told of what happens, what waits for them, and what has become of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use model::inventory::{
     DeliveryState, Timestamp, Webhook, WebhookDelivery, WebhookEvent, WebhookEvents, WebhookId,
@@ -27,6 +28,21 @@ pub const WEBHOOK_QUEUE_MAX: i64 = 5_000;
 pub const WEBHOOK_LOG_MAX: i64 = 100;
 /// Characters of a cause at most.
 pub const WEBHOOK_CAUSE_MAX: usize = 300;
+/// Receivers that are named as left out, in one process.
+const NAMED_MAX: usize = 1_000;
+
+/// Those that were named: each look at them would name them again.
+static NAMED: Mutex<Named> = Mutex::new(Named(BTreeSet::new()));
+
+/// Who was named as left out.
+struct Named(BTreeSet<String>);
+
+impl Named {
+    /// Says whether one is to be named now.
+    fn is_first(&mut self, id: &str) -> bool {
+        self.0.len() < NAMED_MAX && self.0.insert(id.to_owned())
+    }
+}
 
 /// What a receiver is to be sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +118,7 @@ impl Transaction<'_> {
         let rows = self.rows(sql, &[URGENT.as_str().into(), moment(now)]).await?;
         Ok(rows
             .into_iter()
-            .filter_map(|row| readable(turn_of(row)))
+            .filter_map(|row| readable(row, 1, turn_of))
             .collect())
     }
 }
@@ -129,10 +145,19 @@ fn turn_of(row: Row) -> Result<WebhookTurn, StoreError> {
     })
 }
 
-/// Leaves out what cannot be read, and says so.
-fn readable<T>(read: Result<T, StoreError>) -> Option<T> {
-    read.inspect_err(|error| tracing::error!(%error, "a webhook is left out"))
-        .ok()
+/// Reads a row that has the id of a receiver in a column. One that cannot be read is left out, and named once.
+fn readable<T>(row: Row, column: usize, read: impl FnOnce(Row) -> Result<T, StoreError>) -> Option<T> {
+    let webhook = match row.0.get(column) {
+        Some(Value::Text(text)) => text.chars().take(WEBHOOK_CAUSE_MAX).collect(),
+        _ => String::new(),
+    };
+    let say = |error: &StoreError| {
+        let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.is_first(&webhook) {
+            tracing::error!(webhook, %error, "a webhook is left out");
+        }
+    };
+    read(row).inspect_err(say).ok()
 }
 
 impl Scope<'_, '_> {
@@ -140,15 +165,16 @@ impl Scope<'_, '_> {
     ///
     /// # Errors
     ///
-    /// When the database fails.
+    /// When the database fails, or the receiver has no secret.
     pub async fn add_webhook(&mut self, webhook: &Webhook) -> Result<bool, StoreError> {
+        let secret = webhook.secret.as_ref().ok_or(StoreError::WrongKey)?;
         let values = [
             webhook.id.as_str().into(),
             self.id(),
             webhook.url.as_str().into(),
             webhook.events.to_string().into(),
             webhook.shows_passwords.into(),
-            self.seal(&webhook.secret, &webhook.id)?,
+            self.seal(secret, &webhook.id)?,
             webhook.state.as_str().into(),
             short(&webhook.because),
             i64::from(webhook.failures).into(),
@@ -162,24 +188,26 @@ impl Scope<'_, '_> {
         Ok(self.transaction.execute(sql, &values).await? > 0)
     }
 
-    /// Lists the receivers, the first that was added first.
+    /// Lists the receivers, the first that was added first. Those that cannot be read are left out, and one whose secret cannot be opened
+    /// is there without it.
     ///
     /// # Errors
     ///
-    /// When the database fails, or a secret cannot be opened.
+    /// When the database fails.
     pub async fn webhooks(&mut self) -> Result<Vec<Webhook>, StoreError> {
         let sql = "SELECT id, url, events, shows_passwords, secret, state, because, failures, dropped, added_at \
                    FROM webhook WHERE account = $1 ORDER BY added_at, id";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
-        rows.into_iter().map(|row| self.webhook_of(row)).collect()
+        let readable = |row| readable(row, 0, |row| self.webhook_of(row));
+        Ok(rows.into_iter().filter_map(readable).collect())
     }
 
-    /// Finds a receiver.
+    /// Finds a receiver, without its secret where that cannot be opened.
     ///
     /// # Errors
     ///
-    /// When the database fails, or its secret cannot be opened.
+    /// When the database fails, or holds of it what cannot be read.
     pub async fn webhook(&mut self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
         let sql = "SELECT id, url, events, shows_passwords, secret, state, because, failures, dropped, added_at \
                    FROM webhook WHERE account = $1 AND id = $2";
@@ -202,7 +230,7 @@ impl Scope<'_, '_> {
     ///
     /// # Errors
     ///
-    /// When the database fails, or its secret cannot be opened.
+    /// When the database fails, or holds of it what cannot be read.
     pub async fn prove_webhook(
         &mut self,
         id: &WebhookId,
@@ -210,7 +238,8 @@ impl Scope<'_, '_> {
         failure: Option<&str>,
     ) -> Result<bool, StoreError> {
         let found = self.webhook(id).await?;
-        if !found.is_some_and(|found| found.secret.matches(asked.reveal())) {
+        let secret = found.and_then(|found| found.secret);
+        if !secret.is_some_and(|secret| secret.matches(asked.reveal())) {
             return Ok(false);
         }
         match failure {
@@ -278,20 +307,16 @@ impl Scope<'_, '_> {
         Ok(true)
     }
 
-    /// Takes a receiver away with all that waits for it; gives what it was.
+    /// Takes a receiver away with all that waits for it; says whether there was such a receiver.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn remove_webhook(&mut self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
-        let Some(webhook) = self.webhook(id).await? else {
-            return Ok(None);
-        };
+    pub async fn remove_webhook(&mut self, id: &WebhookId) -> Result<bool, StoreError> {
         let values = [self.id(), id.as_str().into()];
         let sql = "DELETE FROM webhook WHERE account = $1 AND id = $2";
-        self.transaction.execute(sql, &values).await?;
         self.transaction.change_webhooks();
-        Ok(Some(webhook))
+        Ok(self.transaction.execute(sql, &values).await? > 0)
     }
 
     /// Says whether anybody is to be told of an event.
@@ -340,12 +365,12 @@ impl Scope<'_, '_> {
                    ORDER BY added_at, id";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
-        let wanting = |row| {
+        let wanting = |row: Row| {
             let mut columns = Columns::of(TABLE, row);
             let found = (columns.parsed()?, columns.truth()?);
             Ok(columns.checked(events_of)?.has(event).then_some(found))
         };
-        let rows = rows.into_iter().filter_map(|row| readable(wanting(row)));
+        let rows = rows.into_iter().filter_map(|row| readable(row, 0, wanting));
         Ok(rows.flatten().collect())
     }
 
@@ -575,7 +600,7 @@ impl Scope<'_, '_> {
             url: columns.checked(str::parse::<WebhookUrl>)?,
             events: columns.checked(events_of)?,
             shows_passwords: columns.truth()?,
-            secret: self.open(&columns.octets()?, &id)?,
+            secret: self.open(&columns.octets()?, &id).ok(),
             state: columns.word(WebhookState::from_stored)?,
             because: columns.text()?,
             failures: columns.number()?,
@@ -622,4 +647,20 @@ fn short(text: &str) -> Value {
 
 fn count(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_named_once_and_so_many_are_and_not_one_more() {
+        let mut named = Named(BTreeSet::new());
+        for number in 1..NAMED_MAX {
+            assert!(named.is_first(&number.to_string()));
+        }
+        assert!(!named.is_first("1"));
+        assert!(named.is_first("last"));
+        assert!(!named.is_first("one more"));
+    }
 }

@@ -338,8 +338,8 @@ pub struct Webhook {
     pub events: WebhookEvents,
     /// It is told the passwords of generic devices.
     pub shows_passwords: bool,
-    /// What messages to it are signed with.
-    pub secret: Secret,
+    /// What messages to it are signed with; none where the key of the database does not open it.
+    pub secret: Option<Secret>,
     /// Whether it is sent anything.
     pub state: WebhookState,
     /// Why it is in that state, where somebody has to know.

@@ -100,6 +100,9 @@ impl Sent {
 }
 
 fn state_of(hook: &Webhook) -> &'static str {
+    if hook.secret.is_none() {
+        return "Its secret token cannot be read: nothing is sent";
+    }
     match hook.state {
         WebhookState::Unproved => "Not validated: nothing is sent",
         WebhookState::Checking | WebhookState::Rechecking => "Being validated",
@@ -211,7 +214,7 @@ pub(super) async fn add(
         url,
         events,
         shows_passwords,
-        secret: Secret::from(secret.as_str()),
+        secret: Some(Secret::from(secret.as_str())),
         state: WebhookState::Unproved,
         because: String::new(),
         failures: 0,

@@ -26,7 +26,7 @@ impl Program {
         let mut writing = self.store.write().await.unwrap();
         let mut scope = writing.account(&one());
         let hook = scope.webhook(&id.parse().unwrap()).await.unwrap().unwrap();
-        let proved = scope.prove_webhook(&hook.id, &hook.secret, None).await;
+        let proved = scope.prove_webhook(&hook.id, &hook.secret.unwrap(), None).await;
         assert!(proved.unwrap());
         writing.commit().await.unwrap();
     }
@@ -66,7 +66,7 @@ async fn a_webhook_is_added_validated_disabled_given_another_secret_and_removed(
     let parsed: WebhookId = id.parse().unwrap();
     let mut reading = program.store.read().await.unwrap();
     let kept = reading.account(&one()).webhook(&parsed).await.unwrap().unwrap();
-    assert_eq!(json!(kept.secret.reveal()), rotated["secret_token"]);
+    assert_eq!(json!(kept.secret.unwrap().reveal()), rotated["secret_token"]);
     drop(reading);
 
     let path = format!("/webhooks/{id}");

@@ -64,12 +64,13 @@ pub(crate) async fn add(call: Call, _: Nothing, Json(asked): Json<Asked>) -> Res
         let error = "passwords are told over https:// alone: give such an address, or leave passwords out";
         return Err(Refusal::invalid_field("url", error));
     }
+    let secret = password()?;
     let hook = Webhook {
         id: WebhookId::from_random(bits()?),
         url,
         events,
         shows_passwords: asked.shows_passwords,
-        secret: password()?,
+        secret: Some(secret.clone()),
         state: WebhookState::Unproved,
         because: String::new(),
         failures: 0,
@@ -84,7 +85,7 @@ pub(crate) async fn add(call: Call, _: Nothing, Json(asked): Json<Asked>) -> Res
         )));
     }
     let detail = format!("{}: {}", name_of(&hook), hook.events);
-    let (id, secret_token) = (hook.id.to_string(), hook.secret.reveal().to_owned());
+    let (id, secret_token) = (hook.id.to_string(), secret.reveal().to_owned());
     let webhook = Shown::of(&mut scope, hook).await?;
     call.note(&mut writing, "add webhook", detail).await?;
     writing.commit().await?;

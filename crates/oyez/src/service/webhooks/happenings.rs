@@ -260,7 +260,7 @@ pub(super) mod tests {
             url: "https://hooks.example.com/oyez".parse().unwrap(),
             events: WebhookEvents::new(events).unwrap(),
             shows_passwords: false,
-            secret: Secret::from("a secret token"),
+            secret: Some(Secret::from("a secret token")),
             state: WebhookState::Active,
             because: String::new(),
             failures: 0,

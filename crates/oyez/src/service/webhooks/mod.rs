@@ -6,7 +6,7 @@ mod happenings;
 mod presence;
 mod provision;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -71,6 +71,8 @@ pub(super) struct Delivering {
     account_by_webhook: BTreeMap<WebhookId, AccountId>,
     /// The secrets that receivers are asked for.
     asked_by_webhook: BTreeMap<WebhookId, Secret>,
+    /// Receivers whose secrets the key of the store does not open, as long as they have something to be sent: that is no fault of theirs.
+    left_out: BTreeSet<WebhookId>,
     tries: JoinSet<Outcome>,
     webhook_by_try: HashMap<task::Id, WebhookId>,
     /// What could not be done yet. Before it is, nothing is sent: a try that is not kept would be made again at once.
@@ -105,6 +107,7 @@ impl Delivering {
             courier: Courier::new(plan),
             account_by_webhook: BTreeMap::new(),
             asked_by_webhook: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             tries: JoinSet::new(),
             webhook_by_try: HashMap::new(),
             undone: None,
@@ -153,7 +156,10 @@ impl Delivering {
     /// Does what is to be done, then looks for more.
     async fn work(&mut self) -> Result<(), StoreError> {
         self.carry_out().await?;
-        let turns = self.store.read().await?.webhook_turns(now()).await?;
+        let mut turns = self.store.read().await?.webhook_turns(now()).await?;
+        self.left_out
+            .retain(|webhook| turns.iter().any(|turn| turn.webhook == *webhook));
+        turns.retain(|turn| !self.left_out.contains(&turn.webhook));
         let courier = &self.courier;
         self.account_by_webhook
             .retain(|webhook, _| courier.is_under_way(webhook));
@@ -218,14 +224,27 @@ impl Delivering {
         }
     }
 
-    /// Has nothing more sent to a receiver of which the database holds what cannot be read: all others would wait for it.
+    /// Has nothing more sent to a receiver of which the database holds what cannot be read: all others would wait for it. Where its secret
+    /// alone cannot be opened, that is for this process, and until it has another: a database with the wrong key changes no state.
     async fn stop_unreadable(
         &mut self,
         webhook: &WebhookId,
         begun: Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let error = match begun {
-            Err(error @ (StoreError::Damaged { .. } | StoreError::WrongKey)) => error,
+            Err(error @ StoreError::Damaged { .. }) => error,
+            Err(error @ StoreError::WrongKey) => {
+                let because = device::sentence(&error);
+                let name = webhook.as_str();
+                tracing::error!(
+                    webhook = name,
+                    because,
+                    "a webhook is sent nothing: its secret cannot be opened"
+                );
+                self.left_out.insert(webhook.clone());
+                self.courier.handle_gone(webhook, now());
+                return Ok(());
+            }
             begun => return begun,
         };
         if let Some(account) = self.account_by_webhook.get(webhook) {
@@ -253,21 +272,21 @@ impl Delivering {
             self.courier.handle_gone(webhook, now());
             return Ok(());
         };
+        let secret = found.secret.ok_or(StoreError::WrongKey)?;
         let plain = URL_SAFE_NO_PAD.encode(drawn()?);
         let body = question(&plain, now());
         let post = Post {
-            headers: signed(&found.secret, &body),
+            headers: signed(&secret, &body),
             url: found.url,
             body,
             shows_passwords: found.shows_passwords,
             wants_answer: true,
         };
         let client = Arc::clone(&self.client);
-        self.asked_by_webhook
-            .insert(webhook.clone(), found.secret.clone());
+        self.asked_by_webhook.insert(webhook.clone(), secret.clone());
         self.start(webhook, async move {
             match client.send(post).await {
-                Ok((status, answer)) => match judge_answer(&found.secret, &plain, &answer) {
+                Ok((status, answer)) => match judge_answer(&secret, &plain, &answer) {
                     Ok(()) => Outcome::Taken(status),
                     Err(not_proved) => Outcome::Failed {
                         status: Some(status),
@@ -282,20 +301,34 @@ impl Delivering {
     }
 
     async fn send(&mut self, webhook: &WebhookId, number: i64) -> Result<(), StoreError> {
-        let found = match self.account_by_webhook.get(webhook) {
-            Some(account) => {
-                let mut reading = self.store.read().await?;
-                let mut scope = reading.account(account);
-                let message = scope.webhook_message(webhook, number).await?;
-                scope.webhook(webhook).await?.zip(message)
-            }
-            None => None,
-        };
-        let Some((found, (event_id, body))) = found else {
+        let Some(account) = self.account_by_webhook.get(webhook) else {
             self.courier.handle_gone(webhook, now());
             return Ok(());
         };
-        let mut headers = signed(&found.secret, body.reveal());
+        let mut reading = self.store.read().await?;
+        let mut scope = reading.account(account);
+        let found = scope.webhook(webhook).await?;
+        let message = scope.webhook_message(webhook, number).await;
+        drop(reading);
+        let Some(found) = found else {
+            self.courier.handle_gone(webhook, now());
+            return Ok(());
+        };
+        let secret = found.secret.ok_or(StoreError::WrongKey)?;
+        let message = match message {
+            // Its receiver can be read: the others of its messages follow.
+            Err(error @ (StoreError::Damaged { .. } | StoreError::WrongKey)) => {
+                let given_up = given_up(&error);
+                self.keep(webhook, number, &given_up).await?;
+                None
+            }
+            message => message?,
+        };
+        let Some((event_id, body)) = message else {
+            self.courier.handle_gone(webhook, now());
+            return Ok(());
+        };
+        let mut headers = signed(&secret, body.reveal());
         headers.push((EVENT_ID_HEADER, event_id));
         let post = Post {
             url: found.url,
@@ -406,6 +439,20 @@ fn failed(refused: Refused) -> Outcome {
     }
 }
 
+/// What is kept of a message that cannot be read.
+fn given_up(error: &StoreError) -> WebhookAttempt {
+    let at = now();
+    WebhookAttempt {
+        at,
+        status: None,
+        cause: format!("it was not sent: {}", device::sentence(error)),
+        state: DeliveryState::GivenUp,
+        not_before: at,
+        stops: None,
+        alerts_rest: None,
+    }
+}
+
 /// How a try has ended, as it is kept.
 fn attempt(outcome: &Outcome, next: Next, stops: bool, alerts_rest: Option<Timestamp>) -> WebhookAttempt {
     let (status, cause) = match outcome {
@@ -488,7 +535,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_receiver_of_which_something_cannot_be_read_is_stopped_and_holds_up_no_other() {
+    async fn what_the_key_does_not_open_holds_up_no_other_and_a_message_of_a_receiver_that_is_read_is_given_up()
+     {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let account = happenings::tests::account();
@@ -510,6 +558,16 @@ mod tests {
             writing.commit().await.unwrap();
         };
         add(&store, [1, 2]).await;
+        let unreadable = WebhookId::from_random(1);
+        let page = PageId::from_random(1);
+        let (extension, talker) = ("700".parse().unwrap(), "desk".parse().unwrap());
+        let started = frame(&account.id)
+            .unwrap()
+            .page_started(&page, &extension, &talker, 1);
+        let mut writing = store.write().await.unwrap();
+        let queued = writing.account(&account.id).queue_webhook_message(&started).await;
+        assert_eq!(queued.unwrap(), 1);
+        writing.commit().await.unwrap();
         drop(store);
         // What was sealed before can be opened no longer.
         let key = folder.path().join("service.key");
@@ -518,11 +576,6 @@ mod tests {
         let mut delivering = delivering(folder.path()).await;
         add(&delivering.store, [3, 4]).await;
         let mut writing = delivering.store.write().await.unwrap();
-        let page = PageId::from_random(1);
-        let (extension, talker) = ("700".parse().unwrap(), "desk".parse().unwrap());
-        let started = frame(&account.id)
-            .unwrap()
-            .page_started(&page, &extension, &talker, 1);
         let queued = writing.account(&account.id).queue_webhook_message(&started).await;
         assert_eq!(queued.unwrap(), 2);
         writing.commit().await.unwrap();
@@ -534,19 +587,42 @@ mod tests {
         for number in [3, 4] {
             assert!(trying.contains(&&WebhookId::from_random(number)), "{trying:?}");
         }
-        let turns = delivering
-            .store
-            .read()
-            .await
-            .unwrap()
-            .webhook_turns(now())
-            .await
-            .unwrap();
+        let mut reading = delivering.store.read().await.unwrap();
+        let kept = reading.account(&account.id).webhook(&unreadable).await.unwrap();
         assert_eq!(
-            turns.len(),
-            2,
-            "the others wait until somebody has looked: {turns:?}"
+            kept.unwrap().state,
+            WebhookState::Active,
+            "that is no fault of it"
         );
+        drop(reading);
+
+        let secret = Secret::from("another secret token");
+        let mut writing = delivering.store.write().await.unwrap();
+        let mut scope = writing.account(&account.id);
+        scope.set_webhook_secret(&unreadable, &secret).await.unwrap();
+        writing.commit().await.unwrap();
+        delivering.work().await.unwrap();
+        let mut writing = delivering.store.write().await.unwrap();
+        let mut scope = writing.account(&account.id);
+        scope.ask_webhook(&unreadable).await.unwrap();
+        scope.prove_webhook(&unreadable, &secret, None).await.unwrap();
+        writing.commit().await.unwrap();
+
+        delivering.work().await.unwrap();
+
+        let mut reading = delivering.store.read().await.unwrap();
+        let mut scope = reading.account(&account.id);
+        let kept = scope.webhook(&unreadable).await.unwrap().unwrap();
+        assert_eq!(kept.state, WebhookState::Active);
+        let sent = scope.webhook_deliveries(&unreadable, 1).await.unwrap();
+        assert_eq!(sent[0].state, DeliveryState::GivenUp);
+        assert!(sent[0].cause.starts_with("it was not sent: "), "{sent:?}");
+        let waiting = delivering
+            .left_out
+            .iter()
+            .map(WebhookId::clone)
+            .collect::<Vec<_>>();
+        assert_eq!(waiting, [WebhookId::from_random(2)]);
     }
 
     #[tokio::test]
