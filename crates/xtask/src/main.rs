@@ -43,7 +43,7 @@ enum Chore {
   cargo xtask bench page -- --help")]
     Bench {
         /// Which benchmark
-        #[arg(value_parser = ["registrar", "page", "endpoint", "quality", "delay", "parse"])]
+        #[arg(value_parser = ["registrar", "page", "endpoint", "quality", "delay", "portal", "parse"])]
         name: String,
         /// Options of the benchmark; `-- --help` lists them
         #[arg(last = true)]
