@@ -236,12 +236,11 @@ async fn start(folder: &Path) -> Result<(Server, SocketAddr)> {
         .stderr(Stdio::null());
     let mut server = Server::start(&mut command).context("cannot start the service")?;
     let end = Instant::now() + READY_MAX;
+    let look = async || Visitor::connect(portal).await?.get("/devices").await;
     loop {
-        match Visitor::connect(portal).await {
-            Ok(mut visitor) => {
-                visitor.get("/devices").await?;
-                return Ok((server, portal));
-            }
+        match look().await {
+            Ok(_) => return Ok((server, portal)),
+            // Until the service is whole its port says so.
             Err(error) if !server.is_running() || Instant::now() > end => {
                 return Err(error.context("the portal does not answer"));
             }
