@@ -166,7 +166,7 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn taken_back(&mut self, device: &DeviceId) -> Result<Vec<TokenHash>, StoreError> {
         let sql = "SELECT fingerprint FROM certificate WHERE device = $2 AND revoked_at IS NOT NULL \
-                   AND device IN (SELECT id FROM device WHERE account = $1) ORDER BY fingerprint";
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2) ORDER BY fingerprint";
         let values = [self.id(), device.as_str().into()];
         let rows = self.transaction.rows(sql, &values).await?;
         let hash = |row| Columns::of("certificate", row).hash();

@@ -98,7 +98,7 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn former_lines(&mut self, device: &DeviceId) -> Result<Vec<FormerLine>, StoreError> {
         let sql = "SELECT kind, port, sip_user, removed_at FROM former_line WHERE device = $2 \
-                   AND device IN (SELECT id FROM device WHERE account = $1) ORDER BY removed_at DESC, sip_user";
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2) ORDER BY removed_at DESC, sip_user";
         let values = [self.id(), device.as_str().into()];
         let rows = self.transaction.rows(sql, &values).await?;
         rows.into_iter()

@@ -25,7 +25,7 @@ impl Scope<'_, '_> {
         device: &DeviceId,
     ) -> Result<Vec<ShownCertificate>, StoreError> {
         let sql = "SELECT fingerprint, standing, first_at, last_at, source FROM shown_certificate WHERE device = $2 \
-                   AND device IN (SELECT id FROM device WHERE account = $1) ORDER BY last_at DESC, fingerprint";
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2) ORDER BY last_at DESC, fingerprint";
         let values = [self.id(), device.as_str().into()];
         let rows = self.transaction.rows(sql, &values).await?;
         rows.into_iter().map(shown).collect()
@@ -83,7 +83,7 @@ impl Scope<'_, '_> {
         standing: Standing,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE shown_certificate SET standing = $4 WHERE device = $2 AND fingerprint = $3 \
-                   AND device IN (SELECT id FROM device WHERE account = $1)";
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2)";
         let values = [
             self.id(),
             device.as_str().into(),
@@ -117,7 +117,7 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn held_device(&mut self, device: &DeviceId) -> Result<Option<HeldDevice>, StoreError> {
         let sql = "SELECT at, why FROM held_device WHERE device = $2 \
-                   AND device IN (SELECT id FROM device WHERE account = $1)";
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2)";
         let values = [self.id(), device.as_str().into()];
         let row = self.transaction.row(sql, &values).await?;
         row.map(|row| {
@@ -137,7 +137,7 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn held_devices(&mut self) -> Result<BTreeSet<DeviceId>, StoreError> {
         let sql = "SELECT device FROM held_device \
-                   WHERE device IN (SELECT id FROM device WHERE account = $1)";
+                   WHERE EXISTS (SELECT 1 FROM device WHERE id = held_device.device AND account = $1)";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
         let held = |row| Columns::of("held_device", row).parsed();
@@ -151,7 +151,7 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn release_device(&mut self, device: &DeviceId) -> Result<bool, StoreError> {
         let sql = "DELETE FROM held_device WHERE device = $2 \
-                   AND device IN (SELECT id FROM device WHERE account = $1)";
+                   AND device IN (SELECT id FROM device WHERE account = $1 AND id = $2)";
         let values = [self.id(), device.as_str().into()];
         Ok(self.transaction.execute(sql, &values).await? > 0)
     }
