@@ -36,6 +36,8 @@ const ACCOUNT: &str = "bench";
 const TOKEN: &str = "a token of the benchmark alone";
 /// Connections of browsers.
 const CONNECTIONS: usize = 8;
+/// What the service does once, when it has begun, is told apart from what goes on, in seconds.
+const FIRST_SECONDS: u32 = 5;
 /// Longest time until the portal answers.
 const READY_MAX: Duration = Duration::from_secs(60);
 /// Pause between two looks.
@@ -70,6 +72,19 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     say(&format!(
         "memory after the start: {:.1} MB",
         megabytes(server.memory()?)
+    ));
+    let first = Arguments {
+        seconds: FIRST_SECONDS,
+        ..*arguments
+    };
+    let asked = load(portal, &first, &|at| Page::List.path(at, &devices)).await?;
+    let most = asked
+        .times
+        .iter()
+        .max()
+        .map_or(f64::NAN, |time| time.as_secs_f64() * 1e3);
+    say(&format!(
+        "list in the first {FIRST_SECONDS} s after the start: {most:.1} ms at most"
     ));
     let mut table = Table::new(&["page", "requests", "octets", "p50 ms", "p99 ms", "most ms"]);
     for page in [Page::List, Page::Search, Page::Device] {
