@@ -104,6 +104,14 @@ async fn listen(zone: SocketAddr, ears: &Ears) {
     tokio::spawn(async move { listener.serve(&Tally::new(1)).await });
 }
 
+/// A call without SRTP.
+fn unencrypted() -> CallOptions {
+    CallOptions {
+        security: SecurityOffer::Disabled,
+        ..CallOptions::default()
+    }
+}
+
 /// Who speaks at the desk.
 async fn desk(zone: SocketAddr) -> Talker {
     let mut talker = Talker::connect(TalkerSetup {
@@ -365,10 +373,6 @@ async fn whatever_keeps_the_rest_from_starting_the_zone_goes_on_and_the_rest_is_
     let ears = Ears::open(1, running.zone.ip()).unwrap();
     listen(running.zone, &ears).await;
     let mut desk = desk(running.zone).await;
-    let options = CallOptions {
-        security: SecurityOffer::Disabled,
-        ..CallOptions::default()
-    };
 
     // Between two tries, so that none finds a database that is half moved.
     running.program.wait_for(&["the service is not whole"], PATIENCE);
@@ -383,7 +387,7 @@ async fn whatever_keeps_the_rest_from_starting_the_zone_goes_on_and_the_rest_is_
     running
         .program
         .wait_for(&["feed.listen: cannot be listened on"], PATIENCE);
-    let _call = desk.call("701", &options).await.unwrap();
+    let _call = desk.call("701", &unencrypted()).await.unwrap();
     drop(taken);
     running.program.wait_for(&["portal at"], PATIENCE);
 
@@ -400,11 +404,7 @@ async fn the_report_of_a_page_that_goes_on_when_the_service_ends_is_waited_for()
     let ears = Ears::open(1, running.zone.ip()).unwrap();
     listen(running.zone, &ears).await;
     let mut desk = desk(running.zone).await;
-    let options = CallOptions {
-        security: SecurityOffer::Disabled,
-        ..CallOptions::default()
-    };
-    let _call = desk.call("701", &options).await.unwrap();
+    let _call = desk.call("701", &unencrypted()).await.unwrap();
     let store = Store::open(&folder.path().join("state")).await.unwrap();
     let reports = async || {
         let mut reading = store.read().await.unwrap();

@@ -181,7 +181,8 @@ pub(crate) mod tests {
         }
     }
 
-    async fn opened() -> (tempfile::TempDir, Store) {
+    /// A store with [`account`].
+    pub(crate) async fn opened() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let mut writing = store.write().await.unwrap();

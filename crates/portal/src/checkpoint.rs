@@ -139,10 +139,10 @@ fn place_of(part: &str) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use model::inventory::AuditEntry;
-    use store::{AUDIT_MAX, Store};
+    use store::AUDIT_MAX;
 
     use super::*;
-    use crate::alarms::tests::{account, done};
+    use crate::alarms::tests::{account, done, opened};
 
     const TEXT: &str = "people 97 5fb02d7c4e1a9088, programs 30 c11f3e0a7d52b694, alarms 0 0000000000000000";
 
@@ -178,11 +178,8 @@ mod tests {
 
     #[tokio::test]
     async fn w08_an_earlier_checkpoint_is_contained_and_one_of_a_state_that_is_there_no_more_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let account = account();
+        let ((_folder, store), account) = (opened().await, account());
         let mut writing = store.write().await.unwrap();
-        writing.add_account(&account).await.unwrap();
         let mut scope = writing.account(&account.id);
         let mut checkpoints = Vec::new();
         for _ in 0..3 {
@@ -226,11 +223,8 @@ mod tests {
 
     #[tokio::test]
     async fn w08_a_checkpoint_older_than_what_is_kept_says_nothing_unless_another_list_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let account = account();
+        let ((_folder, store), account) = (opened().await, account());
         let mut writing = store.write().await.unwrap();
-        writing.add_account(&account).await.unwrap();
         let mut scope = writing.account(&account.id);
         let mut checkpoints = Vec::new();
         for place in 0..AUDIT_MAX + 2 {

@@ -17,6 +17,7 @@ use crate::engine::sqlite::Sqlite;
 use crate::engine::{Engine, EngineTransaction, Row, TURN_WITHIN, Values};
 use crate::schema;
 use crate::seal::Sealer;
+use crate::webhooks::Named;
 
 /// Name of the database in its folder.
 const DATABASE: &str = "service.db";
@@ -197,6 +198,8 @@ pub struct Store {
     catalogue: OnceLock<Catalogue>,
     /// What this process knows of the audit.
     audit_ends: Mutex<Arc<AuditEnds>>,
+    /// Receivers of what happens that were named because they cannot be read.
+    webhooks_named: Mutex<Named>,
 }
 
 impl Store {
@@ -252,6 +255,7 @@ impl Store {
             attempts: broadcast::Sender::new(ATTEMPTS_TOLD),
             catalogue: OnceLock::new(),
             audit_ends: Mutex::default(),
+            webhooks_named: Mutex::default(),
         }
     }
 
@@ -421,6 +425,10 @@ impl<'s> Transaction<'s> {
     /// Notes that receivers of what happens, or what waits for them, change with this transaction.
     pub(crate) fn change_webhooks(&mut self) {
         self.changes_webhooks = true;
+    }
+
+    pub(crate) fn webhooks_named(&self) -> &'s Mutex<Named> {
+        &self.store.webhooks_named
     }
 
     pub(crate) fn sealer(&self) -> &'s Sealer {

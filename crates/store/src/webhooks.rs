@@ -1,7 +1,7 @@
 //! Programs that are told of what happens, what waits for them, and what has become of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use model::inventory::{
     DeliveryState, Timestamp, Webhook, WebhookDelivery, WebhookEvent, WebhookEvents, WebhookId,
@@ -28,14 +28,12 @@ pub const WEBHOOK_QUEUE_MAX: i64 = 5_000;
 pub const WEBHOOK_LOG_MAX: i64 = 100;
 /// Characters of a cause at most.
 pub const WEBHOOK_CAUSE_MAX: usize = 300;
-/// Receivers that are named as left out, in one process.
+/// Receivers that are named as left out, as long as the store is open.
 const NAMED_MAX: usize = 1_000;
 
-/// Those that were named: each look at them would name them again.
-static NAMED: Mutex<Named> = Mutex::new(Named(BTreeSet::new()));
-
-/// Who was named as left out.
-struct Named(BTreeSet<String>);
+/// Receivers that were named as left out: each look at them would name them again.
+#[derive(Debug, Default)]
+pub(crate) struct Named(BTreeSet<String>);
 
 impl Named {
     /// Says whether one is to be named now.
@@ -118,8 +116,31 @@ impl Transaction<'_> {
         let rows = self.rows(sql, &[URGENT.as_str().into(), moment(now)]).await?;
         Ok(rows
             .into_iter()
-            .filter_map(|row| readable(row, 1, turn_of))
+            .filter_map(|row| self.readable(row, 1, turn_of))
             .collect())
+    }
+
+    /// Reads a row that has the id of a receiver in a column. One that cannot be read is left out, and named once.
+    fn readable<T>(
+        &self,
+        row: Row,
+        column: usize,
+        read: impl FnOnce(Row) -> Result<T, StoreError>,
+    ) -> Option<T> {
+        let webhook = match row.0.get(column) {
+            Some(Value::Text(text)) => text.chars().take(WEBHOOK_CAUSE_MAX).collect(),
+            _ => String::new(),
+        };
+        let say = |error: &StoreError| {
+            let mut named = self
+                .webhooks_named()
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if named.is_first(&webhook) {
+                tracing::error!(webhook, %error, "a webhook is left out");
+            }
+        };
+        read(row).inspect_err(say).ok()
     }
 }
 
@@ -143,21 +164,6 @@ fn turn_of(row: Row) -> Result<WebhookTurn, StoreError> {
         failures,
         task,
     })
-}
-
-/// Reads a row that has the id of a receiver in a column. One that cannot be read is left out, and named once.
-fn readable<T>(row: Row, column: usize, read: impl FnOnce(Row) -> Result<T, StoreError>) -> Option<T> {
-    let webhook = match row.0.get(column) {
-        Some(Value::Text(text)) => text.chars().take(WEBHOOK_CAUSE_MAX).collect(),
-        _ => String::new(),
-    };
-    let say = |error: &StoreError| {
-        let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
-        if named.is_first(&webhook) {
-            tracing::error!(webhook, %error, "a webhook is left out");
-        }
-    };
-    read(row).inspect_err(say).ok()
 }
 
 impl Scope<'_, '_> {
@@ -199,7 +205,7 @@ impl Scope<'_, '_> {
                    FROM webhook WHERE account = $1 ORDER BY added_at, id";
         let id = self.id();
         let rows = self.transaction.rows(sql, &[id]).await?;
-        let readable = |row| readable(row, 0, |row| self.webhook_of(row));
+        let readable = |row| self.transaction.readable(row, 0, |row| self.webhook_of(row));
         Ok(rows.into_iter().filter_map(readable).collect())
     }
 
@@ -370,7 +376,9 @@ impl Scope<'_, '_> {
             let found = (columns.parsed()?, columns.truth()?);
             Ok(columns.checked(events_of)?.has(event).then_some(found))
         };
-        let rows = rows.into_iter().filter_map(|row| readable(row, 0, wanting));
+        let rows = rows
+            .into_iter()
+            .filter_map(|row| self.transaction.readable(row, 0, wanting));
         Ok(rows.flatten().collect())
     }
 
@@ -655,7 +663,7 @@ mod tests {
 
     #[test]
     fn one_is_named_once_and_so_many_are_and_not_one_more() {
-        let mut named = Named(BTreeSet::new());
+        let mut named = Named::default();
         for number in 1..NAMED_MAX {
             assert!(named.is_first(&number.to_string()));
         }

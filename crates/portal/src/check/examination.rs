@@ -384,11 +384,10 @@ mod tests {
     };
     use model::status::{RegistrationRefusal, ZoneEvent};
     use model::{DeviceId, Secret, SlotPosition};
-    use store::Store;
 
     use super::super::tests::registered;
     use super::*;
-    use crate::alarms::tests::account;
+    use crate::alarms::tests::{account, opened};
 
     const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -499,16 +498,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_handshake_from_an_address_that_two_devices_share_is_told_and_is_the_verdict_on_neither() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let account = account();
+        let ((_folder, store), account) = (opened().await, account());
         let from = IpAddr::from([192, 0, 2, 7]);
         let registrations = Registrations::default();
         registrations.name_own("campus", Epoch(1), Timestamp(0));
         let why = HandshakeFailure::TlsTooOld;
         registrations.note(&ZoneEvent::HandshakeFailed { from, why }, Timestamp(5));
         let mut writing = store.write().await.unwrap();
-        writing.add_account(&account).await.unwrap();
         let mut scope = writing.account(&account.id);
         scope.add_device(&device(1)).await.unwrap();
         scope.add_device(&device(2)).await.unwrap();

@@ -167,7 +167,8 @@ pub fn verdict(device: &Device, evidence: Evidence<'_>) -> Verdict {
     }
 }
 
-fn is_registered(slot: &Option<Registration>) -> bool {
+/// Says whether a device has registered there.
+pub(crate) fn is_registered(slot: &Option<Registration>) -> bool {
     matches!(slot, Some(Registration::Registered { .. }))
 }
 

@@ -68,7 +68,6 @@ impl Fields {
             frame: Frame::new(by, format!("Change {}", group.name), PAGE_GROUPS),
             action: format!("{path}/edit"),
             back: path.clone(),
-            button: SAVE,
             removal: Some(format!("{path}/remove")),
             ..self.page(by)
         }

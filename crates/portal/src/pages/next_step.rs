@@ -57,7 +57,7 @@ impl Saved {
         let path = format!("/devices/{}", device.id);
         let next = if slots.is_empty() {
             Some((format!("{path}/extensions/add"), "Assign an extension"))
-        } else if slots.iter().any(Slot::is_registered) {
+        } else if slots.iter().any(|slot| slot.is_registered) {
             None
         } else {
             Some((format!("{path}/provision"), PROVISION))
@@ -71,7 +71,7 @@ impl Saved {
     /// Of the extensions of a device: one that is registered fetches them by itself.
     pub(super) fn assignment(device: &Device, slots: &[Slot]) -> Self {
         let path = format!("/devices/{}", device.id);
-        let next = if slots.iter().any(Slot::is_registered) {
+        let next = if slots.iter().any(|slot| slot.is_registered) {
             (format!("{path}/check"), SEE_REGISTERED)
         } else {
             (format!("{path}/provision"), PROVISION)

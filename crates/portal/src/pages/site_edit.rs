@@ -46,7 +46,6 @@ fn edit_page(by: &Visitor, site: &Place, name: Field) -> FormPage {
         introduction: "What belongs to it stays where it is.",
         action: format!("{path}/edit"),
         back: path.clone(),
-        button: SAVE,
         removal: Some(format!("{path}/remove")),
         ..add_page(by, name)
     }

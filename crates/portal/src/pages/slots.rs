@@ -8,6 +8,7 @@ use store::{Scope, StoreError};
 use super::layout::shown;
 use super::line;
 use super::problem::Problem;
+use crate::check::is_registered;
 use registrations::{RegisteredAt, Registration, Registrations};
 
 /// A slot.
@@ -18,21 +19,13 @@ pub(super) struct Slot {
     pub(super) extension: String,
     pub(super) look: &'static str,
     pub(super) state: &'static str,
+    /// A device has registered there.
+    pub(super) is_registered: bool,
     /// Since when, from where, or why not.
     pub(super) cause: String,
     /// A rotation has left the password before good.
     pub(super) has_earlier_password: bool,
 }
-
-impl Slot {
-    /// A device has registered there.
-    pub(super) fn is_registered(&self) -> bool {
-        self.state == REGISTERED
-    }
-}
-
-/// The state of a slot at which a device has registered.
-const REGISTERED: &str = "Registered";
 
 /// Finds a device by what stands in a path.
 pub(super) async fn device(scope: &mut Scope<'_, '_>, id: &str) -> Result<Device, Problem> {
@@ -83,6 +76,7 @@ pub(super) fn slot(
         line,
         look,
         state,
+        is_registered: is_registered(&registration),
         cause,
         has_earlier_password: false,
     }
@@ -129,17 +123,17 @@ pub(crate) fn told(registration: Option<&Registration>) -> (&'static str, &'stat
             });
             let told = format!("since {} from {from}{by}{agent}", shown(*since));
             match at {
-                None => ("good", REGISTERED, told),
+                None => ("good", "Registered", told),
                 Some(RegisteredAt {
                     zone,
                     lost_since: None,
-                }) => ("good", REGISTERED, format!("{told}, at zone {zone}")),
+                }) => ("good", "Registered", format!("{told}, at zone {zone}")),
                 Some(RegisteredAt {
                     zone,
                     lost_since: Some(lost),
                 }) => (
                     "busy",
-                    REGISTERED,
+                    "Registered",
                     format!(
                         "{told}, as zone {zone} told last: it has not been connected since {}",
                         shown(*lost)

@@ -124,7 +124,6 @@ impl Fields {
             introduction: "Registered devices that have it are asked to fetch it when it is saved; the others fetch it by themselves later.",
             action: path.clone(),
             back: format!("{path}/devices"),
-            button: SAVE,
             removal: Some(format!("{path}/remove")),
             ..self.page(by)
         }

@@ -36,7 +36,7 @@ use model::inventory::{
     Account, Administrator, AdministratorId, CountryCode, DisplayName, GroupId, GroupMember, Holder,
     HolderId, HolderKind, PageGroup, Pagers, PasswordHash as Kept, Role, TimeZone, Uplink,
 };
-use model::status::{ListenerReport, MissingReason, PageReport, Receipt, Verdict};
+use model::status::{ListenerReport, MissingReason, PageReport, Receipt, Verdict, ZoneEvent};
 use model::{AccountId, Secret};
 use store::{Store, Transaction};
 use tower::ServiceExt;
@@ -302,6 +302,20 @@ impl Visit {
         let owner = AdministratorId::from_random(1);
         writing.account(&one()).set_password(&owner, &hash).await.unwrap();
         writing.commit().await.unwrap();
+    }
+
+    /// Has the first line register.
+    async fn register(&self) {
+        let mut reading = self.store.read().await.unwrap();
+        let line = reading.account(&one()).lines().await.unwrap().remove(0);
+        let registered = ZoneEvent::Registered {
+            account: one(),
+            user: line.user,
+            from: "192.0.2.1:5061".to_owned(),
+            user_agent: None,
+            transport: None,
+        };
+        self.registrations.note(&registered, Timestamp(0));
     }
 
     async fn send(&self, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {

@@ -126,17 +126,9 @@ async fn the_guide_leads_step_by_step_to_a_heard_page() {
     };
     let mut writing = visit.store.write().await.unwrap();
     writing.add_attempt(&attempt).await.unwrap();
-    let line = writing.account(&one()).lines().await.unwrap().remove(0);
     writing.commit().await.unwrap();
     assert_eq!(next().await, "See it registered");
-    let registered = ZoneEvent::Registered {
-        account: one(),
-        user: line.user,
-        from: "192.0.2.1:5061".to_owned(),
-        user_agent: None,
-        transport: None,
-    };
-    visit.registrations.note(&registered, Timestamp(0));
+    visit.register().await;
     assert_eq!(next().await, "Page it");
     let unheard = PageReport {
         listeners: report().listeners.into_iter().take(1).collect(),

@@ -1,7 +1,5 @@
 //! What is said where something was saved: the step that follows.
 
-use model::inventory::Timestamp;
-use model::status::ZoneEvent;
 
 use super::*;
 
@@ -21,20 +19,6 @@ async fn told(visit: &Visit, location: &str) -> (String, String) {
         format!("{said} {}", title.trim_end_matches("</a>")),
         way.to_owned(),
     )
-}
-
-/// Has the only line register.
-async fn register(visit: &Visit) {
-    let mut reading = visit.store.read().await.unwrap();
-    let line = reading.account(&one()).lines().await.unwrap().remove(0);
-    let registered = ZoneEvent::Registered {
-        account: one(),
-        user: line.user,
-        from: "192.0.2.1:5061".to_owned(),
-        user_agent: None,
-        transport: None,
-    };
-    visit.registrations.note(&registered, Timestamp(0));
 }
 
 #[tokio::test]
@@ -65,7 +49,7 @@ async fn who_was_added_leads_to_a_device_for_them_and_the_device_to_its_configur
     let edit = format!("/common-areas/{id}");
     let (said, _) = told(&visit, visit.post(&edit, AREA).await.location()).await;
     assert_eq!(said, "Hall (1001) was saved.");
-    register(&visit).await;
+    visit.register().await;
     let again = visit.post(&format!("{}/edit", saved.path()), DEVICE).await;
     assert_eq!(told(&visit, again.location()).await.0, "The device was saved.");
 }
@@ -103,7 +87,7 @@ async fn a_device_without_an_extension_leads_to_one_and_an_assignment_to_the_con
     let (said, way) = told(&visit, saved.location()).await;
     assert_eq!(said, "The assignment was saved. Next: Provision it");
     assert_eq!(way, format!("{device}/provision"));
-    register(&visit).await;
+    visit.register().await;
     let (said, way) = told(&visit, saved.location()).await;
     assert_eq!(said, "The assignment was saved. Next: See it registered");
     assert_eq!(way, format!("{device}/check"));
