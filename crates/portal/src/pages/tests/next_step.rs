@@ -1,6 +1,5 @@
 //! What is said where something was saved: the step that follows.
 
-
 use super::*;
 
 const AREA: &str = "name=Hall&extension=1001&package=Standard&country=ca&time_zone=UTC";
