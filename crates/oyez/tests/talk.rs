@@ -18,6 +18,7 @@ use oyez::up::listening::Listening;
 use oyez::up::spoken_page;
 use oyez::up::stage::{Stage, StageSetup};
 use peers::{BROWSER_PROGRAMS, Browser, available};
+use serde_json::json;
 use tokio::time::timeout;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.wav");
@@ -84,12 +85,17 @@ async fn what_is_spoken_played_and_read_out_in_the_browser_is_heard_and_its_talk
 
     // The microphone hears the page over and over: two rounds hold a whole one.
     browser.fill_in("To the extension", "700");
+    // The last minute is counted down; here it is nearly all there is.
+    let limit = "document.getElementById('talk').dataset.secondsMax = arguments[0]";
+    browser.run(limit, &json!([59]));
     browser.click("#speak");
-    browser.wait_for_text("#state", "You are heard now.");
+    browser.wait_for_text("#state", "You are heard now. 2 listeners are called.");
+    browser.wait_for_text("#left", "You are cut off in");
     browser.pictures("portal-talk-speaking");
     recorded(&state, 1, 16).await;
     browser.click("#stop");
     browser.wait_for_text("#state", "heard by 2 of 2");
+    browser.run(limit, &json!([600]));
     let spoken = correlation(&state);
     browser.assert_fits_a_phone();
     browser.pictures("portal-talk-heard");
@@ -123,8 +129,21 @@ async fn what_is_spoken_played_and_read_out_in_the_browser_is_heard_and_its_talk
 
     browser.fill_in("To the extension", "799");
     browser.click("#read");
-    browser.wait_for_text("#state", "The call to 799 failed");
+    browser.wait_for_text("#state", "Extension 799 is neither a page group's");
     browser.pictures("portal-talk-failed");
+
+    // Where what was spoken is shorter than the file, or was cut off, that is said.
+    let told = "report({ seconds: arguments[0], listeners: [] }, arguments[1])";
+    for (seconds, length, words) in [
+        (12.0, 30.0, "The sound is 30.0 s long: the rest was not heard"),
+        (600.0, 600.0, "It was ended because nobody can speak longer"),
+    ] {
+        browser.run(told, &json!([seconds, length]));
+        browser.wait_for_text("#state", words);
+    }
+    browser.run(told, &json!([29.9, 30.0]));
+    let said = browser.wait_for_text("#state", "Spoken for 29.9 s");
+    assert!(said.ends_with("heard by 0 of 0."), "{said}");
     stage.stop().await;
     assert!(
         played >= 0.95 && spoken >= 0.8,

@@ -5,7 +5,10 @@ const RATE = 16000;
 // Sound that may wait in the browser, in octets: half a second.
 const AHEAD = RATE;
 const FILE_PIECE = 1600;
-const FILE_SECONDS_MAX = 600;
+// At its end how much longer somebody may speak is counted down.
+const SECONDS_COUNTED = 60;
+// What is sent is a little longer or shorter than the sound.
+const SECONDS_OFF = 2;
 
 const part = (id) => document.getElementById(id);
 const form = part("talk");
@@ -16,13 +19,22 @@ const WORDS = {
   speak: "You are heard now.",
 };
 
+const secondsMax = () => Number(form.dataset.secondsMax);
+
 function show(text) {
   part("state").textContent = text;
 }
 
-function report(told) {
+// `seconds` says how long the sound is, where that is known and nobody has stopped it.
+function report(told, seconds) {
   const heard = told.listeners.filter((listener) => listener.heard).length;
-  show(`Spoken for ${told.seconds.toFixed(1)} s, heard by ${heard} of ${told.listeners.length}.`);
+  let text = `Spoken for ${told.seconds.toFixed(1)} s, heard by ${heard} of ${told.listeners.length}.`;
+  if (told.seconds >= secondsMax() - SECONDS_OFF) {
+    text += " It was ended because nobody can speak longer at a time.";
+  } else if (seconds !== undefined && told.seconds < seconds - SECONDS_OFF) {
+    text += ` The sound is ${seconds.toFixed(1)} s long: the rest was not heard, because the page was ended by its listeners or by one that goes before it.`;
+  }
+  show(text);
   const rows = told.listeners.map((listener) => {
     const row = document.createElement("tr");
     const name = document.createElement("th");
@@ -37,18 +49,40 @@ function report(told) {
   part("listeners").hidden = false;
 }
 
-// One talk. `opening` says what is spoken; `began` is called with the talk once it is, and `ended` at its end, whatever it was.
+// Counts down the last minute of what may be spoken, and gives what ends that.
+function countDown() {
+  const end = Date.now() + secondsMax() * 1000;
+  const count = () => {
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    part("left").hidden = left > SECONDS_COUNTED;
+    part("left").textContent = `You are cut off in ${left} s.`;
+  };
+  count();
+  const counting = setInterval(count, 500);
+  return () => {
+    clearInterval(counting);
+    part("left").hidden = true;
+  };
+}
+
+// One talk. `opening` says what is spoken; `began` is called with the talk once it is, and `ended` at its end, whatever it was; `seconds` is the length
+// of a sound.
 let talk = null;
-function begin(opening, began, ended) {
+function begin(opening, began, ended, seconds) {
   if (talk || !form.reportValidity()) return;
   part("listeners").hidden = true;
   const extension = encodeURIComponent(part("extension").value);
   const socket = new WebSocket(`wss://${location.host}/talk/live?extension=${extension}`);
   socket.binaryType = "arraybuffer";
+  const isLive = opening.speak === "sound" && !opening.file;
   let isTold = false;
+  let state = "calling";
+  let called = "";
+  let endCount = () => {};
   talk = {
     socket,
     stop() {
+      seconds = undefined;
       if (socket.readyState === WebSocket.OPEN) socket.send("stop");
       else socket.close();
       ended();
@@ -60,14 +94,22 @@ function begin(opening, began, ended) {
   socket.onmessage = (message) => {
     const told = JSON.parse(message.data);
     isTold = told.state === "ended" || told.state === "failed";
-    if (told.state === "ended") report(told);
+    if (told.state === "ended") report(told, seconds);
     else if (told.state === "failed") show(told.why);
-    else show(opening.speak === "sound" && !opening.file ? WORDS[told.state] : WORDS[told.state].replace("You are", "It is"));
-    if (told.state === "speak") began(talk);
+    else {
+      if (told.state === "begun") called = told.listeners === 1 ? " One listener is called." : ` ${told.listeners} listeners are called.`;
+      else state = told.state;
+      show((isLive ? WORDS[state] : WORDS[state].replace("You are", "It is")) + called);
+    }
+    if (told.state === "speak") {
+      if (isLive) endCount = countDown();
+      began(talk);
+    }
   };
   socket.onclose = () => {
     if (!isTold) show("The connection broke off. Load the page again: you may have been signed out.");
     ended();
+    endCount();
     talk = null;
     busy(false);
   };
@@ -133,8 +175,8 @@ async function play() {
     show("The browser cannot play this file. Convert it to WAV or MP3.");
     return;
   }
-  if (sound.duration > FILE_SECONDS_MAX) {
-    show("The file is longer than ten minutes, and no page is: cut it into parts.");
+  if (sound.duration > secondsMax()) {
+    show(`The file is longer than ${secondsMax() / 60} minutes, and no page is: cut it into parts.`);
     return;
   }
   const channels = Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
@@ -146,7 +188,7 @@ async function play() {
       if (!isOver) socket.send(mixed.slice(at, at + FILE_PIECE));
     }
     if (!isOver) socket.send("end");
-  }, () => { isOver = true; });
+  }, () => { isOver = true; }, sound.duration);
 }
 
 if (form) {

@@ -12,6 +12,18 @@ pub const TALK_RATE: u32 = 16_000;
 pub const TALKER_PREFIX: &str = "portal-";
 /// Characters of a text that is read out: some two minutes.
 pub const TEXT_LENGTH_MAX: usize = 1_000;
+/// How long somebody may speak at a time.
+pub const TALK_TIME_MAX: Duration = Duration::from_secs(600);
+/// What the audit calls it when the zone has begun a page that the portal or the API has asked for.
+pub const BEGIN_PAGE: &str = "begin page";
+/// What is said of an extension to which nothing is spoken.
+pub const NO_TARGET: &str = "neither a page group's, nor one that stands in a page slot of a device";
+
+/// What the audit says of a page that has begun; its report is found by this.
+#[must_use]
+pub fn begun_detail(extension: &Extension, page: &PageId) -> String {
+    format!("{page} to {extension}")
+}
 
 /// Where requests to speak are taken.
 #[derive(Clone, Debug)]
@@ -76,8 +88,13 @@ pub fn speakable(text: &str) -> Result<String, String> {
 pub enum TalkEvent {
     /// The call is on its way.
     Calling,
-    /// The zone has begun the page, which is known by this id.
-    Begun(PageId),
+    /// The zone has begun the page.
+    Begun {
+        /// By which it is known.
+        page: PageId,
+        /// How many are called.
+        listeners: u64,
+    },
     /// Loudspeakers play their tone.
     Chime,
     /// From here on what is said is heard.

@@ -42,6 +42,7 @@ mod on_postgres;
 #[path = "tests/mod.rs"]
 mod on_sqlite;
 mod page_reports;
+mod paging_targets;
 mod removal;
 mod repeats;
 mod review;

@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::Assignment;
+use model::inventory::{Assignment, Timestamp};
 use model::status::{ListenerReport, MissingReason, NotHeardReason, Verdict};
 use serde::Deserialize;
 use store::{KeptPageReport, Scope, StoreError};
@@ -18,13 +18,17 @@ use super::gate::Visitor;
 use super::layout::{self, Frame, REPORTS, shown};
 use super::line::place_name;
 use super::problem::Problem;
-use crate::talk::TALKER_PREFIX;
+use crate::talk::{BEGIN_PAGE, TALKER_PREFIX, begun_detail};
 
 /// Reports on one page of the list.
 const ROWS: usize = 50;
 /// Reports that are read at once: a page and one more, or many where some of them are looked for.
 const ALL_AT_ONCE: u32 = 51;
 const SOME_AT_ONCE: u32 = 200;
+/// How long before its report a page has begun at most, in milliseconds: what is spoken lasts ten minutes, and receipts come soon.
+const BEGUN_BEFORE_MS: u64 = 20 * 60 * 1_000;
+/// Pages that begin in that time, of which whose they are is looked for: more than can be spoken.
+const ENTRIES_MAX: u32 = 2_000;
 
 #[derive(Template)]
 #[template(path = "reports.html")]
@@ -181,13 +185,28 @@ pub(super) async fn show_one(
             ..listener(report)
         });
     }
-    let row = row(&mut scope, &standing, &kept).await?;
+    let mut row = row(&mut scope, &standing, &kept).await?;
+    if kept.report.talker.as_str().starts_with(TALKER_PREFIX)
+        && let Some(by) = asked_by(&mut scope, &kept).await?
+    {
+        row.talker = format!("{}, for {by}", row.talker);
+    }
     let page = One {
         frame: Frame::new(&by, format!("Page to {}", row.target), REPORTS),
         row,
         listeners,
     };
     Ok(layout::page(StatusCode::OK, &page))
+}
+
+/// Who has asked for a page that was spoken from the portal or by the API, as the audit tells it.
+async fn asked_by(scope: &mut Scope<'_, '_>, kept: &KeptPageReport) -> Result<Option<String>, StoreError> {
+    let KeptPageReport { at, report, .. } = kept;
+    let begun = Timestamp(at.0.saturating_sub(BEGUN_BEFORE_MS))..=*at;
+    let detail = begun_detail(&report.extension, &report.page);
+    let entries = scope.audit_of_action(BEGIN_PAGE, begun, ENTRIES_MAX).await?;
+    let found = entries.into_iter().find(|entry| entry.detail == detail);
+    Ok(found.map(|entry| entry.by))
 }
 
 /// What a page went to, with the name that the number has today.

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
 use web::is_from_own_site;
@@ -21,7 +22,8 @@ use super::gate::{Posted, Visitor};
 use super::layout::{self, Frame, TALK};
 use super::problem::{Problem, failure, foreign_form};
 use crate::talk::{
-    NO_ZONE, Speech, TEXT_LENGTH_MAX, TalkDesk, TalkEvent, TalkReport, TalkRequest, speakable,
+    BEGIN_PAGE, NO_TARGET, NO_ZONE, Speech, TALK_TIME_MAX, TEXT_LENGTH_MAX, TalkDesk, TalkEvent, TalkReport,
+    TalkRequest, begun_detail, speakable,
 };
 
 /// Browsers that may talk, or be about to, at once.
@@ -36,7 +38,7 @@ const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
 const SOUND_KEPT: usize = 50;
 /// Events kept for a page that reads slowly: there are only so many.
 const EVENTS_KEPT: usize = 8;
-/// Page groups offered to choose from; other extensions are typed.
+/// Page groups offered to choose from, and as many users and common areas; other extensions are typed.
 const OFFERED_MAX: u32 = 200;
 /// How long a page without scripts waits for the report. It is shorter than a change may take.
 const REPORT_TIME: Duration = Duration::from_secs(110);
@@ -48,6 +50,7 @@ struct Page {
     can_talk: bool,
     reads_text: bool,
     text_max: usize,
+    seconds_max: u64,
     extension: String,
     text: String,
     targets: Vec<(String, String)>,
@@ -88,17 +91,20 @@ async fn page(site: &Site, by: &Visitor, extension: String, text: String) -> Res
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let groups = scope.list_groups("", None, OFFERED_MAX).await?.rows;
+    let groups = groups.into_iter().map(|group| (group.extension, group.name));
+    let holders = scope.page_slot_holders(OFFERED_MAX).await?;
     let desk = site.setup().talk.as_ref();
     Ok(Page {
         frame: Frame::new(by, "Talk", TALK),
         can_talk: desk.is_some(),
         reads_text: desk.is_some_and(|desk| desk.reads_text),
         text_max: TEXT_LENGTH_MAX,
+        seconds_max: TALK_TIME_MAX.as_secs(),
         extension,
         text,
         targets: groups
-            .into_iter()
-            .map(|group| (group.extension.to_string(), group.name.to_string()))
+            .chain(holders)
+            .map(|(extension, name)| (extension.to_string(), name.to_string()))
             .collect(),
         error: String::new(),
         report: None,
@@ -132,7 +138,7 @@ pub(super) async fn read_text(
             match events.recv().await {
                 Some(TalkEvent::Ended(report)) => return Ok(report),
                 Some(TalkEvent::Failed(why)) => return Err(why),
-                Some(TalkEvent::Calling | TalkEvent::Begun(_) | TalkEvent::Chime | TalkEvent::Speak) => {}
+                Some(TalkEvent::Calling | TalkEvent::Begun { .. } | TalkEvent::Chime | TalkEvent::Speak) => {}
                 None => return Err("The zone has ended.".to_owned()),
             }
         }
@@ -286,15 +292,14 @@ fn samples_of(octets: &[u8]) -> Vec<i16> {
 }
 
 async fn tell(socket: &mut WebSocket, event: &TalkEvent) {
-    let Some(told) = told(event) else { return };
-    let text = told.to_string();
+    let text = told(event).to_string();
     let _is_there = socket.send(Message::Text(text.into())).await.is_ok();
 }
 
 /// What a browser is told; it follows a page by its call, not by its id.
-fn told(event: &TalkEvent) -> Option<Value> {
-    Some(match event {
-        TalkEvent::Begun(_) => return None,
+fn told(event: &TalkEvent) -> Value {
+    match event {
+        TalkEvent::Begun { listeners, .. } => json!({ "state": "begun", "listeners": listeners }),
         TalkEvent::Calling => json!({ "state": "calling" }),
         TalkEvent::Chime => json!({ "state": "chime" }),
         TalkEvent::Speak => json!({ "state": "speak" }),
@@ -309,7 +314,7 @@ fn told(event: &TalkEvent) -> Option<Value> {
                 "listeners": listeners.collect::<Vec<_>>(),
             })
         }
-    })
+    }
 }
 
 /// Writes down who speaks to whom, and asks for it; why not, where it is not done.
@@ -328,17 +333,68 @@ async fn ask(
         ));
     };
     let mut writing = site.store().write().await?;
+    if !writing.account(&by.account).can_be_paged(&extension).await? {
+        return Ok(Err(format!(
+            "Extension {extension} is {NO_TARGET}: choose one that is offered."
+        )));
+    }
     by.note(&mut writing, "talk", format!("to {extension}")).await?;
     writing.commit().await?;
-    let (told, events) = mpsc::channel(EVENTS_KEPT);
+    let (told, happened) = mpsc::channel(EVENTS_KEPT);
     let (stop, stopped) = oneshot::channel();
     let request = TalkRequest {
-        extension,
+        extension: extension.clone(),
         speech,
         stopped,
         told,
     };
-    Ok(hand_over(desk, request).map(|()| Talk { events, stop }))
+    Ok(hand_over(desk, request).map(|()| Talk {
+        events: noted(site, by, extension, happened),
+        stop,
+    }))
+}
+
+/// Hands on what happens, and writes down whose page it is that the zone has begun: also when whoever asked has gone by then.
+fn noted(
+    site: &Site,
+    by: &Visitor,
+    extension: model::Extension,
+    mut happened: mpsc::Receiver<TalkEvent>,
+) -> mpsc::Receiver<TalkEvent> {
+    let (told, events) = mpsc::channel(EVENTS_KEPT);
+    let (site, by) = (site.clone(), by.clone());
+    tokio::spawn(async move {
+        let mut noting = None;
+        while let Some(event) = happened.recv().await {
+            match &event {
+                // Whoever speaks is not kept waiting for the database.
+                TalkEvent::Begun { page, .. } => {
+                    let detail = begun_detail(&extension, page);
+                    noting = Some(tokio::spawn(note_begun(site.clone(), by.clone(), detail)));
+                }
+                TalkEvent::Ended(_) | TalkEvent::Failed(_) => {
+                    if let Some(noting) = noting.take() {
+                        let _has_ended = noting.await.is_ok();
+                    }
+                }
+                TalkEvent::Calling | TalkEvent::Chime | TalkEvent::Speak => {}
+            }
+            let _is_there = told.send(event).await.is_ok();
+        }
+    });
+    events
+}
+
+async fn note_begun(site: Site, by: Visitor, detail: String) {
+    let noted = async {
+        let mut writing = site.store().write().await?;
+        by.note(&mut writing, BEGIN_PAGE, detail).await?;
+        writing.commit().await
+    };
+    let noted: Result<(), StoreError> = noted.await;
+    if let Err(error) = noted {
+        tracing::error!(%error, "the audit does not say who has begun a page");
+    }
 }
 
 fn hand_over(desk: &TalkDesk, request: TalkRequest) -> Result<(), String> {

@@ -10,6 +10,7 @@ mod groups;
 mod listing;
 mod many;
 mod page_reports;
+mod paging_targets;
 mod removal;
 mod review;
 mod second_factor;

@@ -88,7 +88,8 @@ pub(super) async fn begin(asked: &mut mpsc::Receiver<TalkRequest>, number: u128)
     let request = asked.recv().await.unwrap();
     request.told.send(TalkEvent::Calling).await.unwrap();
     let page = PageId::from_random(number);
-    request.told.send(TalkEvent::Begun(page)).await.unwrap();
+    let begun = TalkEvent::Begun { page, listeners: 1 };
+    request.told.send(begun).await.unwrap();
     request
 }
 
@@ -147,7 +148,12 @@ async fn a_text_is_spoken_and_its_page_read_while_it_goes_on_and_once_it_has_end
         request.told.try_reserve().is_ok(),
         "it goes on though the answer was given"
     );
-    assert_eq!(program.audit().await[0].1, "page extension");
+    let audit = program.audit().await;
+    assert_eq!(
+        (audit[0].1.as_str(), audit[1].1.as_str()),
+        ("begin page", "page extension")
+    );
+    assert_eq!(program.last_detail().await, format!("{page} to 701"));
 
     let started = ZoneEvent::PageStarted {
         account: one(),

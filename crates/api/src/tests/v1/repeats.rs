@@ -77,7 +77,10 @@ async fn a_page_goes_on_though_whoever_asked_has_gone_before_it_began() {
     assert_eq!(program.post_as("k", path, PAGE).await.problem(), 409);
 
     let page = model::PageId::from_random(7);
-    let begun = portal::talk::TalkEvent::Begun(page.clone());
+    let begun = portal::talk::TalkEvent::Begun {
+        page: page.clone(),
+        listeners: 1,
+    };
     request.told.send(begun).await.unwrap();
 
     let answer = loop {

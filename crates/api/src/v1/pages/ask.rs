@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use audio::Sound;
 use axum::body::Bytes;
-use model::inventory::{GroupId, LinePlace};
-use model::{Extension, PageId, SlotKind};
-use portal::talk::{NO_ZONE, Speech, TALK_RATE, TalkDesk, TalkEvent, TalkRequest, speakable};
+use model::inventory::GroupId;
+use model::{Extension, PageId};
+use portal::talk::{
+    BEGIN_PAGE, NO_TARGET, NO_ZONE, Speech, TALK_RATE, TalkDesk, TalkEvent, TalkRequest, begun_detail,
+    speakable,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use store::Scope;
+use store::{Scope, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -119,10 +122,21 @@ async fn page(call: Call, target: &Target, speech: Speech) -> Result<AcceptedAs<
         .await?;
     writing.commit().await?;
     let page = begin(desk, request, events, stop).await?;
+    if let Err(error) = note_begun(&call, begun_detail(&extension, &page)).await {
+        // It is being spoken, and that is what is answered.
+        tracing::error!(%error, "the audit does not say who has begun a page");
+    }
     Ok(AcceptedAs(Begun {
         id: page.to_string(),
         extension: extension.to_string(),
     }))
+}
+
+/// Writes down whose page it is that the zone has begun.
+async fn note_begun(call: &Call, detail: String) -> Result<(), StoreError> {
+    let mut writing = call.store().write().await?;
+    call.note(&mut writing, BEGIN_PAGE, detail).await?;
+    writing.commit().await
 }
 
 async fn begin(
@@ -136,7 +150,7 @@ async fn begin(
     let begun = async {
         loop {
             match events.recv().await {
-                Some(TalkEvent::Begun(page)) => return Ok(page),
+                Some(TalkEvent::Begun { page, .. }) => return Ok(page),
                 Some(TalkEvent::Failed(why)) => return Err(why),
                 Some(TalkEvent::Calling | TalkEvent::Chime | TalkEvent::Speak) => {}
                 Some(TalkEvent::Ended(_)) | None => return Err("The zone has told of no page.".to_owned()),
@@ -179,22 +193,11 @@ impl Target {
                 let extension: Extension = text
                     .parse()
                     .map_err(|error| Refusal::invalid_field("extension", error))?;
-                if can_be_paged(scope, &extension).await? {
+                if scope.can_be_paged(&extension).await? {
                     return Ok(extension);
                 }
-                let error = "neither a page group's, nor one that stands in a page slot of a device";
-                Err(Refusal::invalid_field("extension", error))
+                Err(Refusal::invalid_field("extension", NO_TARGET))
             }
         }
     }
-}
-
-async fn can_be_paged(scope: &mut Scope<'_, '_>, extension: &Extension) -> Result<bool, Refusal> {
-    if scope.group_of_number(extension).await?.is_some() {
-        return Ok(true);
-    }
-    let Some(place) = scope.place_of_extension(extension).await? else {
-        return Ok(false);
-    };
-    Ok(matches!(place, LinePlace::Slot(slot) if slot.kind() == SlotKind::Page))
 }

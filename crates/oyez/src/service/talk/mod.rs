@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use audio::Sound;
-use device::{CallError, CallOutcome, CallSetup, place_live_call};
+use device::{CallError, CallOutcome, CallSetup, LIVE_MAX, place_live_call};
 use endpoint::CallerEvent;
 use endpoint::profile::Account;
 use model::directory::{
@@ -19,7 +19,8 @@ use model::{AuthorizationId, Extension, Secret, SipUser};
 use net::resolver::Resolver;
 use net::tls::{ClientTls, ClientTlsConfig, MinimumVersion, Trust};
 use portal::talk::{
-    Speech, TALK_RATE, TALKER_PREFIX, TalkDesk, TalkEvent, TalkListener, TalkReport, TalkRequest,
+    Speech, TALK_RATE, TALK_TIME_MAX, TALKER_PREFIX, TalkDesk, TalkEvent, TalkListener, TalkReport,
+    TalkRequest,
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
@@ -265,10 +266,15 @@ async fn report_on(
     let mut begun = None;
     loop {
         match events.recv().await {
-            Ok(ZoneEvent::PageStarted { page, talker, .. }) if talker == *by => {
+            Ok(ZoneEvent::PageStarted {
+                page,
+                talker,
+                listeners,
+                ..
+            }) if talker == *by => {
+                begun = Some(page.clone());
                 // There is room for what little happens before; the call waits for nobody.
-                let _is_told = told.try_send(TalkEvent::Begun(page.clone())).is_ok();
-                begun = Some(page);
+                let _is_told = told.try_send(TalkEvent::Begun { page, listeners }).is_ok();
             }
             Ok(ZoneEvent::PageEnded { report, .. }) if Some(&report.page) == begun.as_ref() => {
                 return Ok(report);
@@ -364,6 +370,10 @@ fn reached_at(bound: SocketAddr) -> SocketAddr {
 
 const _: () = assert!(TALK_RATE == 16_000, "the rate of the call's input");
 
+const _: () = assert!(
+    TALK_TIME_MAX.as_millis() == LIVE_MAX.as_millis(),
+    "what the pages say"
+);
 #[cfg(test)]
 mod tests {
     use super::*;

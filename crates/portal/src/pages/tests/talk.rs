@@ -10,14 +10,20 @@ use super::*;
 use crate::pages::talk::{MESSAGE_MAX, TALKERS_MAX};
 use crate::talk::{Speech, TEXT_LENGTH_MAX, TalkEvent, TalkListener, TalkReport, TalkRequest};
 
-/// Somebody who may talk, and who takes what they ask for: one request may wait.
+/// Somebody who may talk to page group 1900, and who takes what they ask for: one request may wait.
 async fn operator() -> (Visit, mpsc::Receiver<TalkRequest>) {
+    talker(Role::Operator).await
+}
+
+async fn talker(role: Role) -> (Visit, mpsc::Receiver<TalkRequest>) {
     let (requests, asked) = mpsc::channel(1);
     let desk = TalkDesk {
         requests,
         reads_text: true,
     };
-    (Visit::of_with(Role::Operator, Some(desk)).await, asked)
+    let visit = Visit::of_with(role, Some(desk)).await;
+    visit.add_group(&[]).await;
+    (visit, asked)
 }
 
 #[tokio::test]
@@ -30,7 +36,7 @@ async fn without_a_zone_the_page_says_what_else_can_be_done() {
             .text
             .contains("Call the extension with a phone")
     );
-    let answer = visit.post("/talk", "extension=700&text=All+clear").await;
+    let answer = visit.post("/talk", "extension=1900&text=All+clear").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
@@ -54,13 +60,22 @@ async fn a_text_is_handed_over_and_its_report_shown() {
                 listener("Yard", false, "it did not answer"),
             ],
         };
-        for event in [TalkEvent::Calling, TalkEvent::Speak, TalkEvent::Ended(report)] {
+        let begun = TalkEvent::Begun {
+            page: "page1".parse().unwrap(),
+            listeners: 2,
+        };
+        for event in [
+            TalkEvent::Calling,
+            begun,
+            TalkEvent::Speak,
+            TalkEvent::Ended(report),
+        ] {
             request.told.send(event).await.unwrap();
         }
         (request.extension, text)
     });
 
-    let answer = visit.post("/talk", "extension=+700+&text=All+clear").await;
+    let answer = visit.post("/talk", "extension=+1900+&text=All+clear").await;
 
     assert_eq!(answer.status, StatusCode::OK);
     for words in [
@@ -71,8 +86,74 @@ async fn a_text_is_handed_over_and_its_report_shown() {
         assert!(answer.text.contains(words), "{words}: {}", answer.text);
     }
     let (extension, text) = serving.await.unwrap();
-    assert_eq!((extension.as_str(), text.as_str()), ("700", "All clear"));
-    assert_eq!(visit.audit().await, ["talk"]);
+    assert_eq!((extension.as_str(), text.as_str()), ("1900", "All clear"));
+    assert_eq!(visit.audit().await, ["begin page", "talk"]);
+    assert_eq!(visit.last_detail().await, "page1 to 1900");
+}
+
+#[tokio::test]
+async fn what_is_no_page_group_and_stands_in_no_page_slot_is_refused_before_anybody_is_called() {
+    let (visit, mut asked) = operator().await;
+    visit.add_area(1, "Fire alert", "1911").await;
+    for extension in ["1911", "799"] {
+        let form = format!("extension={extension}&text=All+clear");
+        let answer = visit.post("/talk", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let words = format!("Extension {extension} is neither a page group");
+        assert!(answer.text.contains(&words), "{}", answer.text);
+    }
+    assert!(asked.try_recv().is_err() && visit.audit().await.is_empty());
+}
+
+#[tokio::test]
+async fn page_groups_and_whoever_has_a_page_slot_are_offered() {
+    let (visit, _asked) = talker(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    visit.add_area(2, "Store room", "1002").await;
+    visit.add_device("0022EE0A0B0C", "algo", hall.as_str()).await;
+
+    let page = visit.get("/talk").await.text;
+
+    for offered in ["<option value=\"1900\">Everywhere", "<option value=\"1001\">Hall"] {
+        assert!(page.contains(offered), "{offered}: {page}");
+    }
+    assert!(!page.contains("1002"), "it has no page slot: {page}");
+}
+
+#[tokio::test]
+async fn a_browser_is_told_how_many_are_called_and_the_audit_keeps_whose_page_it_was_though_the_browser_has_gone()
+ {
+    let (visit, mut asked) = operator().await;
+    let server = serve(&visit).await;
+    let mut live = Live::open(&visit, server).await;
+    live.send(TEXT, br#"{"speak":"text","text":"All clear"}"#).await;
+    let request = asked.recv().await.unwrap();
+    let begun = TalkEvent::Begun {
+        page: "page1".parse().unwrap(),
+        listeners: 3,
+    };
+    request.told.send(TalkEvent::Calling).await.unwrap();
+    live.wait_for("calling").await;
+    request.told.send(begun.clone()).await.unwrap();
+    live.wait_for(r#"{"listeners":3,"state":"begun"}"#).await;
+    live.send(CLOSE, b"").await;
+    live.end().await;
+    assert!(request.stopped.await.is_err());
+    while visit.audit().await[0] != "begin page" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(visit.last_detail().await, "page1 to 1900");
+
+    let mut writing = visit.store.write().await.unwrap();
+    let report = model::status::PageReport {
+        talker: "portal-1".parse().unwrap(),
+        ..report()
+    };
+    let mut scope = writing.account(&one());
+    scope.add_page_report(now(), &report).await.unwrap();
+    writing.commit().await.unwrap();
+    let page = visit.get("/reports/1").await.text;
+    assert!(page.contains("the portal, for somebody@one.example"), "{page}");
 }
 
 #[tokio::test]
@@ -81,9 +162,9 @@ async fn what_cannot_be_spoken_is_named_and_what_was_typed_stays() {
     let longest = "a".repeat(TEXT_LENGTH_MAX);
     let too_long = format!("{longest}b");
     for (extension, text, words) in [
-        ("700", "", "Type what is to be read out"),
+        ("1900", "", "Type what is to be read out"),
         ("7-0", "All clear", "Choose or type an extension"),
-        ("700", too_long.as_str(), "cut it into parts"),
+        ("1900", too_long.as_str(), "cut it into parts"),
     ] {
         let answer = visit
             .post("/talk", &format!("extension={extension}&text={text}"))
@@ -100,7 +181,7 @@ async fn what_cannot_be_spoken_is_named_and_what_was_typed_stays() {
         request.told.send(why).await.unwrap();
     });
     let answer = visit
-        .post("/talk", &format!("extension=700&text={longest}"))
+        .post("/talk", &format!("extension=1900&text={longest}"))
         .await;
     serving.await.unwrap();
     assert!(answer.text.contains("nobody has that number"), "{}", answer.text);
@@ -114,16 +195,17 @@ async fn a_request_that_finds_no_room_is_told_so() {
         reads_text: true,
     };
     let visit = Visit::of_with(Role::Operator, Some(desk)).await;
+    visit.add_group(&[]).await;
     let (told, _events) = mpsc::channel(1);
     let waiting = TalkRequest {
-        extension: "700".parse().unwrap(),
+        extension: "1900".parse().unwrap(),
         speech: Speech::Text(String::new()),
         stopped: tokio::sync::oneshot::channel().1,
         told,
     };
     requests.try_send(waiting).unwrap();
 
-    let answer = visit.post("/talk", "extension=700&text=All+clear").await;
+    let answer = visit.post("/talk", "extension=1900&text=All+clear").await;
 
     assert!(
         answer.text.contains("Too much is being spoken"),
@@ -136,7 +218,7 @@ async fn a_request_that_finds_no_room_is_told_so() {
 async fn w02_a_page_of_another_site_opens_no_connection_to_talk() {
     let (visit, _asked) = operator().await;
     let upgrade = |origin: &str| {
-        Request::get("/talk/live?extension=700")
+        Request::get("/talk/live?extension=1900")
             .header(header::ORIGIN, origin)
             .header(header::CONNECTION, "upgrade")
             .header(header::UPGRADE, "websocket")
@@ -165,7 +247,7 @@ impl Live {
     async fn open(visit: &Visit, server: SocketAddr) -> Self {
         let mut stream = TcpStream::connect(server).await.unwrap();
         let request = format!(
-            "GET /talk/live?extension=700 HTTP/1.1\r\nHost: {HOST}\r\nOrigin: https://{HOST}\r\nCookie: {}\r\n\
+            "GET /talk/live?extension=1900 HTTP/1.1\r\nHost: {HOST}\r\nOrigin: https://{HOST}\r\nCookie: {}\r\n\
              Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
             visit.cookie
@@ -190,6 +272,14 @@ impl Live {
         frame.extend([0; 4]);
         frame.extend(octets);
         self.stream.write_all(&frame).await.unwrap();
+    }
+
+    /// Reads on until something has been told.
+    async fn wait_for(&mut self, words: &str) {
+        let mut told = Vec::new();
+        while !String::from_utf8_lossy(&told).contains(words) {
+            told.push(self.stream.read_u8().await.unwrap());
+        }
     }
 
     /// What is told until the connection is closed. Then its place is free.
