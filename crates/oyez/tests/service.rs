@@ -58,6 +58,27 @@ fn a_start_says_where_everything_is_and_the_link_of_the_owner() {
 }
 
 #[test]
+fn a_voice_that_the_reading_program_does_not_list_is_refused_at_the_start() {
+    if !peers::available(&["espeak-ng"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path());
+    let text = fs::read_to_string(&file).unwrap();
+    let voice = example("toml", "[talk]").replace("en-us", "xx");
+    fs::write(&file, format!("{text}{voice}")).unwrap();
+
+    let output = service(&file).output().unwrap();
+
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.contains("talk.voice: espeak-ng has no voice `xx`"), "{said}");
+    assert!(!folder.path().join("state").exists());
+    let config = ServiceConfig::read(&file).unwrap();
+    assert_eq!(config.talk.voice.as_deref(), Some("xx"));
+}
+
+#[test]
 fn what_is_wrong_with_the_files_is_told_with_its_line_and_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let file = written(folder.path());

@@ -1,6 +1,7 @@
 //! The configuration file of a service: one TOML file, read and checked before anything is made or bound.
 
 mod provisioning;
+mod talk;
 mod webhooks;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use net::tls::{Identity, Trust};
 use super::database::StoreConfig;
 use super::imported::ImportedFiles;
 pub use provisioning::{ManufacturerConfig, ProvisioningConfig};
+pub use talk::TalkConfig;
 pub use webhooks::WebhooksConfig;
 
 /// What would be right for each key, as it would stand in the file.
@@ -67,6 +69,7 @@ const RIGHT: Right = &[
     ("feed.listen", "listen = \"0.0.0.0:8445\""),
     ("feed.address", "address = \"oyez.example.com\""),
     ("feed.zones", "zones = [\"b\"]"),
+    ("talk.voice", "voice = \"en-us\""),
     ("webhooks.ca", "ca = \"receivers.pem\""),
     ("webhooks.allow-loopback", "allow-loopback = false"),
     ("webhooks.allow-link-local", "allow-link-local = false"),
@@ -108,6 +111,9 @@ pub struct ServiceConfig {
     pub account: AccountConfig,
     /// What zones elsewhere learn the directory from.
     pub feed: Option<FeedConfig>,
+    /// How texts are read out.
+    #[serde(default)]
+    pub talk: TalkConfig,
     /// How other programs are told of what happens.
     #[serde(default)]
     pub webhooks: WebhooksConfig,

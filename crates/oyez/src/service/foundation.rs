@@ -21,6 +21,7 @@ use super::database;
 use super::front::Front;
 use super::imported::ImportedFiles;
 use super::own_copy::OwnCopy;
+use super::talk::Reader;
 use crate::failure::Failure;
 use crate::state::StateFolder;
 
@@ -52,6 +53,8 @@ pub(super) struct Foundation<'c> {
     /// The zone's copy of its directory; none where its key cannot be had.
     pub(super) copy: Option<Arc<OwnCopy>>,
     pub(super) provisioning_files: Option<(ImportedFiles, Identity)>,
+    /// What reads texts out, if something does.
+    pub(super) reader: Option<Reader>,
     portal_files: Option<(ImportedFiles, Identity)>,
     catalogue: Catalogue,
 }
@@ -68,6 +71,8 @@ impl<'c> Foundation<'c> {
     ) -> Result<Self, Failure> {
         let (manufacturers, catalogue) = (config.manufacturers()?, config.catalogue()?);
         let (portal_files, provisioning_files) = config.imported()?;
+        let reader = Reader::installed(config.talk.voice.as_deref());
+        let reader = reader.map_err(|what| config.wrong("talk.voice", &what))?;
         let state = StateFolder::configured(&config.state);
         state.prepare()?;
         let certificates = Certificates::open(&state)?;
@@ -84,6 +89,7 @@ impl<'c> Foundation<'c> {
             manufacturers,
             copy: copy.ok().map(Arc::new),
             provisioning_files,
+            reader,
             portal_files,
             catalogue,
         })

@@ -401,7 +401,14 @@ async fn start_zone(
     };
     let tls = own_zone::tls(foundation.config, config, domain, &mut foundation.certificates)?;
     let snapshot = reader.snapshot().await.map_err(|error| anyhow!(error))?;
-    let zone = OwnZone::start(config, tls, snapshot, &foundation.registrations).await?;
+    let zone = OwnZone::start(
+        config,
+        tls,
+        snapshot,
+        &foundation.registrations,
+        foundation.reader.clone(),
+    )
+    .await?;
     Ok(Some(zone))
 }
 

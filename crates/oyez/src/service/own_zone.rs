@@ -23,7 +23,7 @@ use super::config::ServiceConfig;
 use super::feed::{DirectoryFeed, DirectoryReader, Told};
 use super::guesses;
 use super::own_copy::ToKeep;
-use super::talk::{Booth, PortalTalker};
+use super::talk::{Booth, PortalTalker, Reader};
 use super::webhooks;
 use crate::failure::Failure;
 use crate::up::narrate;
@@ -47,7 +47,7 @@ pub(super) struct OwnZone {
 }
 
 impl OwnZone {
-    /// Starts it with a directory, whether that comes from the store or from its own copy.
+    /// Starts it with a directory, whether that comes from the store or from its own copy, and with what reads texts out.
     ///
     /// # Errors
     ///
@@ -57,6 +57,7 @@ impl OwnZone {
         tls: Option<ServerTls>,
         snapshot: Arc<Snapshot>,
         registrations: &Arc<Registrations>,
+        reader: Option<Reader>,
     ) -> Result<Self, Failure> {
         if config.directory.is_some() {
             let what = "is not used: the zone of a service has the directory of its portal";
@@ -73,8 +74,8 @@ impl OwnZone {
         registrations.name_own(&config.name, epoch, timestamp(SystemTime::now()));
         let registrations = Arc::clone(registrations);
         let hearing = tokio::spawn(hear(zone.subscribe(), zone.roll_call(), registrations));
-        let booth =
-            tls_listener(&zone).map(|tls| Booth::new(talkers.clone(), &domain, tls, zone.subscribe()));
+        let booth = tls_listener(&zone)
+            .map(|tls| Booth::new(talkers.clone(), &domain, tls, zone.subscribe(), reader));
         let talk = booth.transpose()?.map(Booth::open);
         Ok(Self {
             zone,

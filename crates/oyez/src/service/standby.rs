@@ -55,7 +55,14 @@ impl Standby {
             &snapshot.domain,
             &mut foundation.certificates,
         )?;
-        let zone = OwnZone::start(zone_config, tls, Arc::new(snapshot), &foundation.registrations).await?;
+        let zone = OwnZone::start(
+            zone_config,
+            tls,
+            Arc::new(snapshot),
+            &foundation.registrations,
+            foundation.reader.clone(),
+        )
+        .await?;
         let (said, why_not) = watch::channel(cause_of(why));
         let front = foundation.front(pages::not_ready(why_not)).await?;
         zone_command::say_where(&zone.zone);

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use super::account::random;
 use crate::up::report;
 use crate::up::stage::{caller_profile, target};
-use reader::Reader;
+pub(super) use reader::Reader;
 
 /// Pages spoken from the portal at once.
 pub(super) const TALKS_MAX: usize = 8;
@@ -127,6 +127,7 @@ impl Booth {
         domain: &str,
         server: SocketAddr,
         events: broadcast::Receiver<ZoneEvent>,
+        reader: Option<Reader>,
     ) -> Result<Self> {
         let tls = ClientTls::new(ClientTlsConfig {
             trust: Trust::ThisProcess,
@@ -141,7 +142,7 @@ impl Booth {
             server: reached_at(server),
             tls,
             events,
-            reader: Reader::installed(),
+            reader,
         })
     }
 
@@ -369,11 +370,11 @@ fn reached_at(bound: SocketAddr) -> SocketAddr {
 }
 
 const _: () = assert!(TALK_RATE == 16_000, "the rate of the call's input");
-
 const _: () = assert!(
     TALK_TIME_MAX.as_millis() == LIVE_MAX.as_millis(),
     "what the pages say"
 );
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,7 +384,7 @@ mod tests {
         let talkers = PortalTalker::draw_all().unwrap();
         let server = SocketAddr::from(([127, 0, 0, 1], 5_061));
         let (_zone, events) = broadcast::channel(1);
-        let booth = Booth::new(talkers, "one.example.com", server, events).unwrap();
+        let booth = Booth::new(talkers, "one.example.com", server, events, None).unwrap();
         let mut turns: Vec<_> = (0..TALKS_MAX).map(|_| booth.turn().unwrap()).collect();
         let mut users: Vec<_> = turns.iter().map(|turn| turn.talker.user.clone()).collect();
         users.sort();

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{self, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -23,14 +23,65 @@ pub(super) struct Reader {
     program: PathBuf,
     /// It is flite, which writes a file only; else espeak-ng.
     is_flite: bool,
+    /// The voice it is told to read with; its own without one.
+    voice: Option<String>,
 }
 
 impl Reader {
-    /// The first one on the path.
-    pub(super) fn installed() -> Option<Self> {
-        let path = env::var_os("PATH")?;
+    /// The first one on the path, with a voice: the one that is wanted, or else that of the machine's language, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// When it has no such voice.
+    pub(in crate::service) fn installed(wanted: Option<&str>) -> Result<Option<Self>, String> {
+        let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-        Self::among(&folders)
+        let Some(reader) = Self::among(&folders) else {
+            if wanted.is_some() {
+                tracing::warn!("talk.voice has no effect: neither espeak-ng nor flite is installed");
+            }
+            return Ok(None);
+        };
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
+        let mut locale = locale.filter_map(|name| env::var(name).ok());
+        let locale = locale.find(|locale| !locale.is_empty());
+        let voices = reader.voices();
+        reader
+            .with_voice(&voices, wanted, &locale.unwrap_or_default())
+            .map(Some)
+    }
+
+    fn with_voice(self, voices: &[String], wanted: Option<&str>, locale: &str) -> Result<Self, String> {
+        let voice = match wanted {
+            Some(voice) if voices.iter().any(|listed| listed == voice) => Some(voice.to_owned()),
+            Some(voice) => {
+                let (name, how) = self.list_command();
+                return Err(format!(
+                    "{name} has no voice `{voice}`; right would be one that `{name} {how}` lists"
+                ));
+            }
+            None => of_locale(locale).into_iter().find(|voice| voices.contains(voice)),
+        };
+        Ok(Self { voice, ..self })
+    }
+
+    const fn list_command(&self) -> (&'static str, &'static str) {
+        if self.is_flite {
+            ("flite", "-lv")
+        } else {
+            ("espeak-ng", "--voices")
+        }
+    }
+
+    /// The voices that it lists; none where it fails.
+    fn voices(&self) -> Vec<String> {
+        let (_, how) = self.list_command();
+        let listed = process::Command::new(&self.program)
+            .arg(how)
+            .stdin(Stdio::null())
+            .output();
+        let listed = listed.map(|listed| listed.stdout).unwrap_or_default();
+        listed_voices(&String::from_utf8_lossy(&listed), self.is_flite)
     }
 
     fn among(folders: &[PathBuf]) -> Option<Self> {
@@ -42,6 +93,7 @@ impl Reader {
             Some(Self {
                 program,
                 is_flite: name == "flite",
+                voice: None,
             })
         })
     }
@@ -109,8 +161,31 @@ impl Reader {
         } else {
             command.args(["--stdin", "--stdout"]);
         }
+        if let Some(voice) = &self.voice {
+            command.args([if self.is_flite { "-voice" } else { "-v" }, voice]);
+        }
         command
     }
+}
+
+/// The voices of a list: of espeak-ng the languages, which stand in the second column under its head; of flite the words behind a colon.
+fn listed_voices(listed: &str, is_flite: bool) -> Vec<String> {
+    if is_flite {
+        let (_, voices) = listed.split_once(':').unwrap_or_default();
+        return voices.split_whitespace().map(str::to_owned).collect();
+    }
+    let languages = listed.lines().skip(1);
+    let languages = languages.filter_map(|line| line.split_whitespace().nth(1));
+    languages.map(str::to_owned).collect()
+}
+
+/// The voices that would do for a locale such as `de_AT.UTF-8`, the closest first.
+fn of_locale(locale: &str) -> Vec<String> {
+    let name = locale.split(['.', '@']).next().unwrap_or_default();
+    let language = name.split('_').next().unwrap_or_default();
+    [name, language]
+        .map(|name| name.to_lowercase().replace('_', "-"))
+        .into()
 }
 
 #[cfg(test)]
@@ -119,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_text_becomes_a_sound() {
-        let Some(reader) = Reader::installed() else {
+        let Some(reader) = Reader::installed(None).unwrap() else {
             peers::skip("no program that reads texts is installed");
             return;
         };
@@ -146,11 +221,66 @@ mod tests {
             let reader = Reader {
                 program: program.into(),
                 is_flite: false,
+                voice: None,
             };
             let error = reader.read("All clear.").await.unwrap_err();
             let said = format!("{error:#}");
             assert!(words.split('|').any(|words| said.contains(words)), "{said}");
         }
+    }
+
+    fn arguments(reader: &Reader) -> Vec<String> {
+        let command = reader.command(Path::new("out.wav"));
+        let arguments = command.as_std().get_args();
+        arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_text_is_read_with_the_voice_that_is_wanted_or_that_of_the_machine() {
+        let list = "Pty Language       Age/Gender VoiceName          File                 Other Languages\n \
+                    5  de              --/M      German             gmw/de               \n \
+                    2  en-us           --/M      English_(America)  gmw/en-US            (en 3)";
+        let voices = listed_voices(list, false);
+        let espeak = Reader {
+            program: "espeak-ng".into(),
+            is_flite: false,
+            voice: None,
+        };
+        for (wanted, locale, voice) in [
+            (Some("de"), "en_US.UTF-8", Some("de")),
+            (None, "de_AT.UTF-8", Some("de")),
+            (None, "en_US@euro", Some("en-us")),
+            (None, "C.UTF-8", None),
+            (None, "", None),
+        ] {
+            let reader = espeak.clone().with_voice(&voices, wanted, locale).unwrap();
+            assert_eq!(reader.voice.as_deref(), voice, "{wanted:?} {locale}");
+        }
+        let reader = espeak.clone().with_voice(&voices, Some("de"), "").unwrap();
+        assert_eq!(arguments(&reader), ["--stdin", "--stdout", "-v", "de"]);
+        for unknown in ["xx", "Language", "--help", ""] {
+            let error = espeak
+                .clone()
+                .with_voice(&voices, Some(unknown), "de")
+                .unwrap_err();
+            assert!(
+                error.contains(&format!("espeak-ng has no voice `{unknown}`"))
+                    && error.contains("`espeak-ng --voices` lists"),
+                "{error}"
+            );
+        }
+
+        let voices = listed_voices("Voices available: kal awb_time slt ", true);
+        let flite = Reader {
+            is_flite: true,
+            ..espeak
+        };
+        let error = flite.clone().with_voice(&voices, Some("de"), "").unwrap_err();
+        assert!(error.contains("`flite -lv` lists"), "{error}");
+        let reader = flite.with_voice(&voices, Some("slt"), "de_DE").unwrap();
+        assert_eq!(arguments(&reader), ["-f", "-", "-o", "out.wav", "-voice", "slt"]);
     }
 
     #[test]
