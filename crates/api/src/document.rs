@@ -13,7 +13,7 @@ use crate::{phone, repeat, v1};
 const REFUSALS: [(u16, &[u32]); 5] = [
     (400, &[INVALID, 400, SCOPE_MISSING]),
     (401, &[INVALID_TOKEN]),
-    (408, &[]),
+    (408, &[408]),
     (429, &[429]),
     (503, &[503]),
 ];
@@ -87,6 +87,11 @@ pub fn v1_document() -> Value {
 /// Shows the document of `/api/v1` to anybody: it tells nothing of what the service keeps.
 pub(crate) async fn show_v1() -> Json<Value> {
     Json(v1_document())
+}
+
+/// Shows the document of the phone API, likewise.
+pub(crate) async fn show_phone() -> Json<Value> {
+    Json(phone_document())
 }
 
 fn document(api: &Described, operations: Vec<Operation>) -> Value {
@@ -244,7 +249,7 @@ fn refusal(status: u16, words: Words, failure: &Value) -> Value {
         401 => "The token is missing, wrong, or over.",
         403 => "None of the scopes that open it was given.",
         404 => "There is no such thing.",
-        408 => "The request took too long to arrive.",
+        408 => "The request took too long to arrive or to be carried out.",
         409 => "It does not go with what is there.",
         429 => "Too much was asked at a time.",
         _ => "The service cannot read or write its database.",
@@ -258,10 +263,8 @@ fn refusal(status: u16, words: Words, failure: &Value) -> Value {
         if let Some(codes) = codes {
             refusal.insert("x-error-codes".to_owned(), codes);
         }
-        if status != 408 {
-            let content = json!({ kind: { "schema": failure } });
-            refusal.insert("content".to_owned(), content);
-        }
+        let content = json!({ kind: { "schema": failure } });
+        refusal.insert("content".to_owned(), content);
     }
     refusal
 }

@@ -54,18 +54,37 @@ pub(crate) async fn pass(
 
 /// What no operation of the phone API answers.
 pub(crate) async fn unknown(State(api): State<Api>, headers: HeaderMap) -> Response {
-    no_operation(&api, &headers).await.told(Words::Codes)
+    told_if_known(&api, &headers, Refusal::no_operation())
+        .await
+        .told(Words::Codes)
 }
 
 /// What no operation of `/api/v1` answers.
 pub(crate) async fn unknown_v1(State(api): State<Api>, headers: HeaderMap) -> Response {
-    no_operation(&api, &headers).await.told(Words::Problems)
+    told_if_known(&api, &headers, Refusal::no_operation())
+        .await
+        .told(Words::Problems)
 }
 
-async fn no_operation(api: &Api, headers: &HeaderMap) -> Refusal {
+/// What a path of the phone API answers to a method that none of its operations has.
+pub(crate) async fn other_method(State(api): State<Api>, headers: HeaderMap) -> Response {
+    told_if_known(&api, &headers, Refusal::other_method())
+        .await
+        .told(Words::Codes)
+}
+
+/// What a path of `/api/v1` answers to a method that none of its operations has.
+pub(crate) async fn other_method_v1(State(api): State<Api>, headers: HeaderMap) -> Response {
+    told_if_known(&api, &headers, Refusal::other_method())
+        .await
+        .told(Words::Problems)
+}
+
+/// The refusal, or that nobody is known by what was sent.
+async fn told_if_known(api: &Api, headers: &HeaderMap, refusal: Refusal) -> Refusal {
     match bearer(api, headers).await {
-        Ok(_) => Refusal::no_operation(),
-        Err(refusal) => refusal,
+        Ok(_) => refusal,
+        Err(nobody) => nobody,
     }
 }
 

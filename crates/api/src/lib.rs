@@ -30,7 +30,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use model::AccountId;
 use model::inventory::{SiteId, Uplink};
@@ -45,7 +48,7 @@ pub use happenings::{HAPPENINGS_MAX, HappeningKind, Happenings};
 
 use cursor::Cursors;
 use rate::Rates;
-use refusal::Words;
+use refusal::{Refusal, Words};
 use repeat::LATE_ENDS_MAX;
 use v1::Streams;
 
@@ -84,23 +87,52 @@ pub struct ApiSetup {
 pub fn router(setup: ApiSetup) -> Result<Router, getrandom::Error> {
     let api = Api::new(setup)?;
     tokio::spawn(repeat::forget_overdue(Arc::downgrade(&api.0)));
-    let mut router = Router::new()
+    let tokens = Router::new()
         .route("/oauth/token", post(oauth::give_token))
-        .route("/v2/{*path}", any(gate::unknown))
-        .route("/api/v1/openapi.json", get(document::show_v1))
-        .route("/api/v1/{*path}", any(gate::unknown_v1));
+        .method_not_allowed_fallback(oauth::other_method)
+        .layer(from_fn(in_time_of_codes));
+    let mut phone = Router::new()
+        .route("/v2/openapi.json", get(document::show_phone))
+        .route("/v2/{*path}", any(gate::unknown));
     for operation in phone::operations() {
         let path = format!("{}{}", phone::BASE, operation.path);
-        router = router.route(&path, operation.route(Words::Codes));
+        phone = phone.route(&path, operation.route(Words::Codes));
     }
+    let mut v1 = Router::new()
+        .route("/api/v1/openapi.json", get(document::show_v1))
+        .route("/api/v1/{*path}", any(gate::unknown_v1));
     for operation in v1::operations() {
         let path = format!("{}{}", v1::BASE, operation.path);
-        router = router.route(&path, operation.route(Words::Problems));
+        v1 = v1.route(&path, operation.route(Words::Problems));
     }
-    Ok(router
-        .layer(from_fn(bound))
+    let phone = phone
+        .method_not_allowed_fallback(gate::other_method)
+        .layer(from_fn(in_time_of_codes));
+    let v1 = v1
+        .method_not_allowed_fallback(gate::other_method_v1)
+        .layer(from_fn(in_time_of_problems));
+    Ok(phone
+        .merge(v1)
+        .merge(tokens)
         .layer(from_fn(harden))
         .with_state(api))
+}
+
+async fn in_time_of_codes(request: Request, next: Next) -> Response {
+    in_time(Words::Codes, request, next).await
+}
+
+async fn in_time_of_problems(request: Request, next: Next) -> Response {
+    in_time(Words::Problems, request, next).await
+}
+
+/// Says in the words of an API that a request has taken too long.
+async fn in_time(words: Words, request: Request, next: Next) -> Response {
+    let response = bound(request, next).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
+        return Refusal::late().told(words);
+    }
+    response
 }
 
 /// What every operation has at hand.

@@ -5,11 +5,12 @@ use std::error::Error;
 use std::fmt::Display;
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{NumberTaken, StoreError};
+use web::CHANGE_TIME;
 
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,9 @@ impl Problem {
     pub(crate) const CONTENT: &str = "application/problem+json";
 }
 
+/// How a program makes itself known.
+const CHALLENGE: &str = "Bearer realm=\"Oyez API\"";
+
 /// Codes that are no HTTP status.
 pub(crate) const INVALID_TOKEN: u32 = 124;
 pub(crate) const INVALID: u32 = 300;
@@ -81,9 +85,13 @@ impl Refusal {
 
     /// Nobody knows whether it was done.
     pub(crate) fn uncertain(message: impl Display) -> Self {
+        Self::uncertain_at(StatusCode::SERVICE_UNAVAILABLE, 503, message)
+    }
+
+    fn uncertain_at(status: StatusCode, code: u32, message: impl Display) -> Self {
         Self {
             is_uncertain: true,
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, 503, message)
+            ..Self::new(status, code, message)
         }
     }
 
@@ -184,6 +192,27 @@ impl Refusal {
         Self::new(StatusCode::TOO_MANY_REQUESTS, 429, message)
     }
 
+    /// The path is that of operations with other methods.
+    pub(crate) fn other_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            405,
+            "This path does not take that method. Allow names those that it takes.",
+        )
+    }
+
+    /// It took too long to arrive, or to be carried out.
+    pub(crate) fn late() -> Self {
+        let seconds = CHANGE_TIME.as_secs();
+        Self::uncertain_at(
+            StatusCode::REQUEST_TIMEOUT,
+            408,
+            format_args!(
+                "It was not done within {seconds} s. It may be yet, if the request has arrived: read what is there before it is repeated."
+            ),
+        )
+    }
+
     /// There is no such operation.
     pub(crate) fn no_operation() -> Self {
         Self::new(StatusCode::NOT_FOUND, 404, "There is no such operation.")
@@ -245,10 +274,18 @@ impl From<NumberTaken> for Refusal {
 impl Refusal {
     /// The answer in the words of an API.
     pub(crate) fn told(self, words: Words) -> Response {
-        match words {
+        //= https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
+        //# The server generating a 401 response MUST send a WWW-Authenticate header field
+        let challenge = (self.status == StatusCode::UNAUTHORIZED).then_some(CHALLENGE);
+        let mut response = match words {
             Words::Codes => self.into_response(),
             Words::Problems => self.problem(),
+        };
+        if let Some(challenge) = challenge {
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        response
     }
 
     fn problem(self) -> Response {

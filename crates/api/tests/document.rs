@@ -28,7 +28,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 const STATUSES_OF_ALL: [&str; 5] = ["400", "401", "408", "429", "503"];
 
 /// Codes that the published document leaves out: those of its text on errors and tokens, and those of a service that cannot answer.
-const CODES_OF_ALL: [u64; 6] = [124, 300, 400, 429, 503, 4711];
+const CODES_OF_ALL: [u64; 7] = [124, 300, 400, 408, 429, 503, 4711];
 
 /// Further codes of one operation.
 const FURTHER_CODES: &[(&str, u64, &str)] = &[

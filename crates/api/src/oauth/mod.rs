@@ -73,6 +73,16 @@ pub(crate) async fn give_token(
     }
 }
 
+/// What is answered to a method by which no token is given.
+pub(crate) async fn other_method() -> Response {
+    let refused = NoToken::bad("invalid_request", "a token is asked for with POST");
+    let refused = NoToken {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        ..refused
+    };
+    refused.into_response()
+}
+
 async fn give(
     api: &Api,
     from: SocketAddr,
@@ -242,7 +252,10 @@ impl IntoResponse for NoToken {
         let mut response = (self.status, Json(text)).into_response();
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+            //= https://www.rfc-editor.org/rfc/rfc7617#section-2
+            //# The authentication parameter 'realm' is REQUIRED
+            let challenge = HeaderValue::from_static("Basic realm=\"Oyez API\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.wait_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());

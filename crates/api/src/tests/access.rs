@@ -62,6 +62,9 @@ async fn whoever_asks_wrongly_gets_no_token_and_is_told_why() {
         let answer = program.ask_token(query, "", credentials).await;
         assert_eq!(answer.status.as_u16(), status, "{query} {}", answer.text);
         assert_eq!(answer.json()["error"], json!(error));
+        let challenge = answer.headers.get(header::WWW_AUTHENTICATE);
+        let expected = (status == 401).then_some("Basic realm=\"Oyez API\"");
+        assert_eq!(challenge.map(|value| value.to_str().unwrap()), expected);
     }
 }
 
@@ -133,7 +136,60 @@ async fn what_is_no_operation_is_told_only_to_those_who_are_known() {
     let mut program = Program::with(EVERYTHING).await;
     assert_eq!(program.get("/nothing").await.refusal(), (404, 404));
     program.token.clear();
-    assert_eq!(program.get("/nothing").await.refusal(), (401, 124));
+    let refused = program.get("/nothing").await;
+    assert_eq!(refused.refusal(), (401, 124));
+    assert_eq!(
+        refused.headers[header::WWW_AUTHENTICATE],
+        "Bearer realm=\"Oyez API\""
+    );
+    let request = Request::get("/v2/openapi.json");
+    let document = program.send(request, String::new()).await;
+    assert_eq!(document.json(), crate::phone_document());
+}
+
+#[tokio::test]
+async fn another_method_of_a_known_path_is_refused_in_the_words_of_its_api_with_those_that_it_takes() {
+    let mut program = Program::with(EVERYTHING).await;
+    let refused = program.put("/common_areas", json!({})).await;
+    assert_eq!(refused.refusal(), (405, 405));
+    assert_eq!(refused.headers[header::ALLOW], "GET,HEAD,POST");
+    let refused = program.ask_v1(Method::PUT, "/account", "{}").await;
+    assert_eq!(refused.problem(), 405);
+    assert_eq!(refused.headers[header::ALLOW], "GET,HEAD");
+    let refused = program.send(Request::get("/oauth/token"), String::new()).await;
+    assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.json()["error"], json!("invalid_request"));
+    program.token.clear();
+    assert_eq!(
+        program.put("/common_areas", json!({})).await.refusal(),
+        (401, 124)
+    );
+    let refused = program.ask_v1(Method::PUT, "/account", "{}").await;
+    assert_eq!(refused.problem(), 401);
+    assert!(refused.headers.contains_key(header::WWW_AUTHENTICATE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_is_told_in_the_words_of_its_api() {
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+
+    let late = || post(std::future::pending::<StatusCode>);
+    let router = Router::new()
+        .route("/codes", late().layer(from_fn(crate::in_time_of_codes)))
+        .route("/problems", late().layer(from_fn(crate::in_time_of_problems)));
+    for (path, field, code, kind) in [
+        ("/codes", "code", 408, "application/json"),
+        ("/problems", "status", 408, "application/problem+json"),
+    ] {
+        let request = Request::post(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], kind);
+        let octets = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let told: Value = serde_json::from_slice(&octets).unwrap();
+        assert_eq!(told[field], json!(code));
+    }
 }
 
 #[tokio::test]
