@@ -153,7 +153,10 @@ async fn a_text_is_spoken_and_its_page_read_while_it_goes_on_and_once_it_has_end
         (audit[0].1.as_str(), audit[1].1.as_str()),
         ("begin page", "page extension")
     );
-    assert_eq!(program.last_detail().await, format!("{page} to 701"));
+    let mut reading = program.store.read().await.unwrap();
+    let last = reading.account(&one()).audit(1).await.unwrap();
+    assert_eq!(last[0].detail, format!("{page} to 701"));
+    drop(reading);
 
     let started = ZoneEvent::PageStarted {
         account: one(),

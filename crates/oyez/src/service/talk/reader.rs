@@ -19,7 +19,7 @@ const SOUND_MAX: u64 = 32 * 1_024 * 1_024;
 
 /// A program that reads texts out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reader {
+pub(in crate::service) struct Reader {
     program: PathBuf,
     /// It is flite, which writes a file only; else espeak-ng.
     is_flite: bool,
