@@ -41,6 +41,7 @@ pub struct Page {
     /// When the talker's first audio came.
     first_audio: Option<Instant>,
     listener_by_user: BTreeMap<SipUser, Listener>,
+    is_broken_off: bool,
     end: Option<End>,
 }
 
@@ -109,6 +110,7 @@ impl Page {
             talker,
             first_audio: None,
             listener_by_user: BTreeMap::new(),
+            is_broken_off: false,
             end: None,
         }
     }
@@ -204,6 +206,11 @@ impl Page {
         Ok(())
     }
 
+    /// The last listener has left while the talker had more to say: nobody has heard the page, however much of it they have played.
+    pub fn break_off(&mut self) {
+        self.is_broken_off |= self.end.is_none();
+    }
+
     /// The talker has finished; `audio` is the length of what it sent. Listeners that have not answered are missing.
     pub fn ended(&mut self, now: Instant, audio: Duration) {
         if self.end.is_some() {
@@ -242,10 +249,12 @@ impl Page {
     #[must_use]
     pub fn report(&self) -> PageReport {
         let audio_ms = self.end.map_or(0, |end| end.audio_ms);
+        // How long the whole of it would have been is not known; it is more than anybody has played.
+        let whole_ms = if self.is_broken_off { u64::MAX } else { audio_ms };
         let listeners = self
             .listener_by_user
             .iter()
-            .map(|(user, listener)| listener.report(user, audio_ms, self.first_audio));
+            .map(|(user, listener)| listener.report(user, whole_ms, self.first_audio));
         PageReport {
             page: self.page.clone(),
             extension: self.extension.clone(),

@@ -12,6 +12,26 @@ const LEG: LegNumber = LegNumber(1);
 const OTHER_LEG: LegNumber = LegNumber(2);
 
 #[test]
+fn nobody_has_heard_a_page_that_was_broken_off_and_after_its_end_none_is() {
+    let began = Instant::now();
+    for (ends_first, expected) in [(false, 0), (true, 1)] {
+        let mut page = page();
+        assert!(page.invite(user("hall"), LEG, "Hall".to_owned()));
+        page.answered(began, &user("hall"), LEG, true);
+        page.receive(&user("hall"), LEG, receipt(5_000)).unwrap();
+
+        if ends_first {
+            page.ended(began, Duration::from_secs(5));
+        }
+        page.break_off();
+        page.ended(began, Duration::from_secs(5));
+
+        let report = page.report();
+        assert_eq!((report.duration_ms, report.heard_count()), (5_000, expected));
+    }
+}
+
+#[test]
 fn a_page_reports_who_heard_it_and_when_it_was_first_audible() {
     let began = Instant::now();
     let at = |milliseconds| began + Duration::from_millis(milliseconds);

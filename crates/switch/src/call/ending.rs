@@ -17,6 +17,7 @@ impl Switch {
     /// The dialog of a leg is over.
     pub(crate) fn handle_ended(&mut self, now: Instant, session: SessionId, cause: EndCause) {
         let known = self.calls.leg_of(session).map(|(id, leg)| (id, leg.call));
+        let is_broken_off = matches!(&cause, EndCause::Bye { message, .. } if breaks_off(message));
         let is_done_with = matches!(&cause, EndCause::Bye { message, .. } if !says_it_moves(message));
         let (answered, why) = match cause {
             EndCause::Bye { transaction, message } => {
@@ -43,7 +44,21 @@ impl Switch {
         if is_caller {
             self.end_call(now, call, StatusCode::TEMPORARILY_UNAVAILABLE);
         } else {
+            if is_broken_off {
+                self.note_broken_off(call);
+            }
             self.end_if_alone(now, call);
+        }
+    }
+
+    /// Tells the ledger of a page whose last listener has left before its talker.
+    fn note_broken_off(&mut self, id: CallId) {
+        if let Some(call) = self.calls.call_by_id.get_mut(&id)
+            && call.called.is_empty()
+            && !matches!(call.phase, Phase::Ending)
+            && let Some(page) = &mut call.page
+        {
+            page.break_off();
         }
     }
 
@@ -255,4 +270,14 @@ fn says_it_moves(bye: &Message) -> bool {
     bye.reasons()
         .flatten()
         .any(|reason| reason.protocol().eq_ignore_ascii_case("SIP") && reason.cause() == Some(200))
+}
+
+/// Whether a device that hangs up says that it leaves whoever may still speak: the longest time that it gives a page is over (Q.850
+/// cause 31), something more important sounds (RFC 4411 section 5.1), or it shuts down.
+fn breaks_off(bye: &Message) -> bool {
+    bye.reasons().flatten().any(|reason| {
+        let of = |protocol: &str| reason.protocol().eq_ignore_ascii_case(protocol);
+        let cause = reason.cause();
+        of("preemption") || (of("Q.850") && cause == Some(31)) || (of("SIP") && cause == Some(480))
+    })
 }

@@ -161,6 +161,31 @@ fn a_receipt_from_the_talker_is_not_believed() {
 }
 
 #[test]
+fn a_page_whose_last_listener_leaves_its_talker_was_heard_by_nobody() {
+    for (reason, heard) in [
+        ("Q.850;cause=31;text=\"longest page time reached\"", 0),
+        ("preemption;cause=1", 0),
+        ("SIP;cause=480", 0),
+        ("Q.850;cause=41;text=\"no media received\"", 2),
+    ] {
+        let mut world = hall(&["north", "south"]);
+        page(&mut world);
+
+        for listener in [1, 2] {
+            let session = *world.phones[listener].incoming.last().unwrap();
+            let receipt = world.phones[listener].receipt.as_ref().map(receipt_body);
+            let headers = vec![("Reason".to_owned(), reason.to_owned())];
+            let now = world.now;
+            let agent = &mut world.phones[listener].agent;
+            agent.hang_up(now, session, headers, receipt);
+            world.settle();
+        }
+
+        assert_eq!(world.report().heard_count(), heard, "{reason}");
+    }
+}
+
+#[test]
 fn a_receipt_is_read_up_to_its_limit_and_not_beyond() {
     for (length, taken) in [(RECEIPT_LENGTH_MAX, 1), (RECEIPT_LENGTH_MAX + 1, 0)] {
         let mut world = hall(&["north"]);
