@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use audio::Sound;
 use endpoint::{Caller, CallerEvent, CallerFailure, CallerProfile, Output};
 use model::PageId;
+use model::inventory::NOTICE_LENGTH_MAX;
 use net::deadline::until;
 use net::resolver::Resolver;
 use net::tls::ClientTls;
@@ -19,8 +20,8 @@ use crate::player::PERIOD;
 
 /// Longest time for which a live talker may say nothing at all: after that nobody is there any more.
 pub const LIVE_PAUSE_MAX: Duration = Duration::from_secs(10);
-/// Longest live speech: as long as the longest sound file.
-pub const LIVE_MAX: Duration = Duration::from_secs(600);
+/// Longest live speech: as long as the longest sound file, and as what the service has its devices play.
+pub const LIVE_MAX: Duration = NOTICE_LENGTH_MAX;
 
 /// Everything a call is made of.
 pub struct CallSetup {

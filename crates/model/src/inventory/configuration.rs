@@ -1,10 +1,16 @@
 //! The configuration file of a device, by what stands in its slots.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::{Device, DisplayName, HardwareSettings, HardwareWhat, Line, LinePlace, SlotPart};
 use crate::config::{HostPort, SlotKeys, TEXT_LENGTH_MAX};
 use crate::{Secret, SlotKind, SlotPosition};
+
+/// Longest notice that is spoken in the portal or given to the API as a sound: what is longer would be cut by devices.
+pub const NOTICE_LENGTH_MAX: Duration = Duration::from_secs(600);
+/// What an endpoint gives a page beyond that: it counts from its answer, and what it hears begins later.
+const NOTICE_MARGIN: Duration = Duration::from_secs(30);
 
 /// Where the devices of an account register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +40,8 @@ pub fn configuration_of(device: &Device, lines: &[(&Line, &DisplayName)], uplink
     file.set("sip.srtp", "standard");
     file.set("sip.srtp.suite", "all");
     file.set("oyez.tls.validate", "1");
+    let longest = NOTICE_LENGTH_MAX.saturating_add(NOTICE_MARGIN);
+    file.set("phone.timeout.inbound", &longest.as_secs().to_string());
     for kind in SlotKind::ALL {
         for position in SlotPosition::all(kind) {
             let line = lines
@@ -80,7 +88,8 @@ pub fn hardware_configuration_of(
             | HardwareWhat::ValidateServer
             | HardwareWhat::TlsVersion
             | HardwareWhat::LocalSurvivability
-            | HardwareWhat::SurvivabilityProxy => setting.value.clone().unwrap_or_default(),
+            | HardwareWhat::SurvivabilityProxy
+            | HardwareWhat::LongestPage => setting.value.clone().unwrap_or_default(),
         };
         file.set(&setting.key, &value);
     }
@@ -243,6 +252,10 @@ mod tests {
         assert_eq!(config.server.transport, TransportChoice::Tls);
         assert_eq!(config.security.srtp, SrtpOffer::Standard);
         assert!(config.security.validates_server);
+        assert!(
+            config.page.length_max > NOTICE_LENGTH_MAX,
+            "it hears the longest notice to its end"
+        );
     }
 
     #[test]
@@ -309,6 +322,7 @@ mod tests {
             "sip.alert1.use = 0",
             "ann.ext10 = user-alert-10",
             "cancel.ext = user-alert-11",
+            "phone.timeout.inbound = 600",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}: {text}");
         }

@@ -39,6 +39,8 @@ pub enum HardwareWhat {
     AdminPassword,
     /// What it is called in calls.
     DisplayName,
+    /// How long a page may take.
+    LongestPage,
     /// Something of a slot.
     Slot(SlotGroup, SlotPart),
 }
@@ -107,7 +109,7 @@ impl SlotPart {
 }
 
 impl HardwareWhat {
-    const WORDS: [(Self, &'static str); 12] = [
+    const WORDS: [(Self, &'static str); 13] = [
         (Self::Domain, "domain"),
         (Self::Transport, "transport"),
         (Self::OutboundProxy, "outbound-proxy"),
@@ -120,6 +122,7 @@ impl HardwareWhat {
         (Self::SurvivabilityProxy, "survivability-proxy"),
         (Self::AdminPassword, "admin-password"),
         (Self::DisplayName, "display-name"),
+        (Self::LongestPage, "longest-page"),
     ];
 
     /// Everything that is set, with its word in a file.
@@ -152,7 +155,13 @@ impl HardwareWhat {
                 | Self::TlsVersion
                 | Self::LocalSurvivability
                 | Self::SurvivabilityProxy
+                | Self::LongestPage
         )
+    }
+
+    /// Templates may set it, too.
+    const fn is_for_templates(self) -> bool {
+        matches!(self, Self::LongestPage)
     }
 
     const fn is_numbered(self) -> bool {
@@ -260,14 +269,14 @@ impl HardwareSettings {
         self.0.iter().filter(|_| !setting.key.is_empty()).find(is_other)
     }
 
-    /// Says whether a key is one of these, for whichever slot.
+    /// Says whether a key is one of these that no template may set, for whichever slot.
     #[must_use]
     pub fn has_key(&self, key: &str) -> bool {
         let key = key.to_ascii_lowercase();
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
         self.0
             .iter()
-            .filter(|setting| !setting.key.is_empty())
+            .filter(|setting| !setting.key.is_empty() && !setting.what.is_for_templates())
             .any(|setting| {
                 let known = setting.key.to_ascii_lowercase();
                 match known.split_once(NUMBER) {

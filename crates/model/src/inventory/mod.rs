@@ -28,7 +28,7 @@ pub use alert_setting::{
 pub use api::{ApiClient, ApiScope, ApiScopes, ApiScopesError};
 pub use assignment::{AssignmentError, Firmware, check_assignment, check_place};
 pub use catalogue::{Catalogue, CatalogueError, DeviceModel, MODELS_MAX, firmware_in};
-pub use configuration::{Uplink, configuration_of, hardware_configuration_of};
+pub use configuration::{NOTICE_LENGTH_MAX, Uplink, configuration_of, hardware_configuration_of};
 pub use device::{Assignment, Device, DeviceType, EarlierPassword, Line, LinePlace};
 pub use group::{GroupMember, PageGroup, Pagers};
 pub use hardware::{

@@ -132,6 +132,21 @@ impl TemplateContent {
             .fold(String::new(), |text, (_, line)| text + line + "\n")
     }
 
+    /// The file of a device with these settings: what the service suggests in it and they say as well stands there once, as they say it.
+    #[must_use]
+    pub fn laid_over(&self, file: &str, hardware: &HardwareSettings) -> String {
+        let appended = self.appended(hardware);
+        let key_of = |line: &str| match line.split_once('=') {
+            Some((key, _)) if !line.starts_with('#') => Some(key.trim().to_owned()),
+            Some(_) | None => None,
+        };
+        let said: BTreeSet<String> = appended.lines().filter_map(key_of).collect();
+        let kept = file
+            .lines()
+            .filter(|line| key_of(line).is_none_or(|key| !said.contains(&key)));
+        kept.fold(String::new(), |text, line| text + line + "\n") + &appended
+    }
+
     /// Lists the keys that mean nothing to an endpoint of ours.
     #[must_use]
     pub fn unknown_keys(&self) -> Vec<UnknownKey> {
@@ -294,7 +309,10 @@ mod tests {
             added_at: Timestamp(0),
         };
         let written = configuration_of(&device, &[], &uplink);
-        let settings = written.lines().filter(|line| !line.starts_with('#'));
+        let suggested = "phone.timeout.inbound = 630";
+        let settings = written
+            .lines()
+            .filter(|line| !line.starts_with('#') && *line != suggested);
         for line in settings.clone() {
             let error = TemplateContent::new(line, &HardwareSettings::default()).unwrap_err();
             assert!(
@@ -304,10 +322,33 @@ mod tests {
         }
         let kept = format!("x = 1\n{written}audio.page.vol = loud\nno setting\n# end");
         let appended = TemplateContent::from_stored(&kept).appended(&HardwareSettings::default());
-        assert_eq!(appended, "x = 1\n# Hall (00:00:00:00:00:00)\n# end\n");
-        let whole = format!("{written}{appended}");
+        assert_eq!(
+            appended,
+            format!("x = 1\n# Hall (00:00:00:00:00:00)\n{suggested}\n# end\n")
+        );
+        let whole = TemplateContent::from_stored(&kept).laid_over(&written, &HardwareSettings::default());
         let document = Document::parse(&whole).unwrap();
         assert_eq!(document.unknown_keys().len(), 1);
+    }
+
+    #[test]
+    fn what_the_service_suggests_is_as_the_template_says_it_and_stands_there_once() {
+        let catalogue = crate::inventory::Catalogue::built_in();
+        let file = "# Hall = here\nsip.proxy = one\nphone.timeout.inbound = 600\nsip.transp = tls\n";
+        for (text, expected) in [
+            ("", file.to_owned()),
+            (
+                "# phone.timeout.inbound = 1",
+                format!("{file}# phone.timeout.inbound = 1\n"),
+            ),
+            (
+                "phone.timeout.inbound=240",
+                "# Hall = here\nsip.proxy = one\nsip.transp = tls\nphone.timeout.inbound=240\n".to_owned(),
+            ),
+        ] {
+            let template = TemplateContent::new(text, catalogue.hardware()).unwrap();
+            assert_eq!(template.laid_over(file, catalogue.hardware()), expected);
+        }
     }
 
     #[test]
