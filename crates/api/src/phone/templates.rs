@@ -2,14 +2,15 @@
 
 use axum::http::Method;
 use model::inventory::{
-    Description, ProvisionTemplate, TemplateContent, TemplateError, TemplateId, TemplateName,
+    Description, Device, ProvisionTemplate, TemplateContent, TemplateError, TemplateId, TemplateName,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Scope, TemplateStoreError};
+use store::{LIST_ROWS_MAX, Scope, TemplateStoreError};
 
 use super::{READ, WRITE};
 use crate::answer::{Created, Done, Found};
+use crate::asking::tell_in_turn;
 use crate::call::{Call, bits};
 use crate::operation::{Json, Nothing, Operation};
 use crate::rate::Rate;
@@ -165,6 +166,7 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     let (mut template, _) = of_path(&call, &mut scope).await?;
+    let before = template.content.clone();
     if let Some(text) = &body.name {
         template.name = name(text)?;
     }
@@ -175,9 +177,14 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
         template.content = content(&call, text)?;
     }
     scope.update_template(&template).await.map_err(refused)?;
+    let having = match template.content == before {
+        true => Vec::new(),
+        false => having(&mut scope, &template.id).await?,
+    };
     call.note(&mut writing, "change template", template.name.to_string())
         .await?;
     writing.commit().await?;
+    tell_in_turn(&call, &having).await?;
     Ok(Done)
 }
 
@@ -185,11 +192,18 @@ async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     let (template, _) = of_path(&call, &mut scope).await?;
+    let having = having(&mut scope, &template.id).await?;
     scope.remove_template(&template.id).await?;
     call.note(&mut writing, "remove template", template.name.to_string())
         .await?;
     writing.commit().await?;
+    tell_in_turn(&call, &having).await?;
     Ok(Done)
+}
+
+/// The devices that have a template, as many as are told of a change.
+async fn having(scope: &mut Scope<'_, '_>, id: &TemplateId) -> Result<Vec<Device>, Refusal> {
+    Ok(scope.devices_of_template(id, None, LIST_ROWS_MAX).await?.rows)
 }
 
 async fn of_path(call: &Call, scope: &mut Scope<'_, '_>) -> Result<(ProvisionTemplate, u64), Refusal> {

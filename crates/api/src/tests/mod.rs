@@ -4,6 +4,7 @@ mod access;
 mod devices;
 mod others;
 mod rooms;
+mod telling;
 mod v1;
 
 use std::net::SocketAddr;

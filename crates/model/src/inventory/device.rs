@@ -88,7 +88,7 @@ pub struct Device {
     pub mac: MacAddress,
     /// What it is said to be.
     pub kind: DeviceType,
-    /// Its model, once it is known.
+    /// Its model: until it has told which it is, the one that its type has.
     pub model: Option<String>,
     /// The firmware it runs, once it is known.
     pub firmware: Option<String>,
@@ -96,6 +96,16 @@ pub struct Device {
     pub site: Option<SiteId>,
     /// When it was added.
     pub added_at: Timestamp,
+}
+
+impl Device {
+    /// The model that it has told of itself; none while all that is known is what an administrator can name.
+    #[must_use]
+    pub fn told_model(&self) -> Option<&str> {
+        self.model
+            .as_deref()
+            .filter(|model| Some(*model) != self.kind.model())
+    }
 }
 
 /// Where a line stands on its device.
@@ -108,8 +118,8 @@ pub enum LinePlace {
 }
 
 impl LinePlace {
-    /// Lines of a phone.
-    pub const PHONE_LINES_MAX: u8 = 16;
+    /// Lines of a phone: as many as anybody wants, while the number of each fits in an octet.
+    pub const PHONE_LINES_MAX: u8 = 250;
 
     /// The assignment type as it is stored.
     #[must_use]
@@ -211,8 +221,8 @@ mod tests {
         assert_eq!(LinePlace::first_free(DeviceType::Oyez, &[page(1)]), Some(page(2)));
         let lines: Vec<LinePlace> = (1..=LinePlace::PHONE_LINES_MAX).map(LinePlace::Phone).collect();
         assert_eq!(
-            LinePlace::first_free(DeviceType::Other, &lines[..15]),
-            Some(lines[15])
+            LinePlace::first_free(DeviceType::Other, &lines[..249]),
+            Some(lines[249])
         );
         assert_eq!(LinePlace::first_free(DeviceType::Other, &lines), None);
     }

@@ -191,16 +191,24 @@ fn shown_as(
     slots: &[(Line, Holder, Option<Registration>)],
 ) -> Device {
     let mut judged = device.clone();
-    if device.kind != DeviceType::Algo || device.model.is_some() {
+    if device.kind != DeviceType::Algo {
         return judged;
     }
     let agent = slots.iter().find_map(|(.., registration)| match registration {
         Some(Registration::Registered { user_agent, .. }) => user_agent.as_deref(),
         Some(Registration::Gone { .. } | Registration::Refused { .. }) | None => None,
     });
-    if let Some((agent, model)) = agent.and_then(|agent| Some((agent, catalogue.find(agent)?))) {
+    let Some(agent) = agent else {
+        return judged;
+    };
+    if judged.told_model().is_none()
+        && let Some(model) = catalogue.find(agent)
+    {
         judged.model = Some(model.name.clone());
-        judged.firmware = judged.firmware.or_else(|| firmware_in(agent).map(str::to_owned));
+    }
+    // The version of what is no model that is known may be that of anything.
+    if judged.told_model().is_some() && judged.firmware.is_none() {
+        judged.firmware = firmware_in(agent).map(str::to_owned);
     }
     judged
 }
@@ -466,6 +474,40 @@ mod tests {
             password: Secret::from("a long password"),
         };
         (line, holder)
+    }
+
+    #[test]
+    fn what_a_device_has_not_told_of_itself_is_taken_from_what_its_slots_register_as() {
+        let catalogue = Catalogue::built_in();
+        let unnamed = DeviceType::Algo.model().unwrap();
+        for (model, agent, expected) in [
+            (unnamed, "Algo 8301/5.4", ("8301", Some("5.4"))),
+            ("8301", "Algo 8301/5.4", ("8301", Some("5.4"))),
+            ("8061", "Algo 3.2.2", ("8061", Some("3.2.2"))),
+            ("8061", "Algo 8301", ("8061", None)),
+            (unnamed, "phone/1.0", (unnamed, None)),
+        ] {
+            let hardware = Device {
+                kind: DeviceType::Algo,
+                model: Some(model.to_owned()),
+                ..device(1)
+            };
+            let (line, holder) = slot(&hardware);
+            let registration = Registration::Registered {
+                since: Timestamp(0),
+                from: String::new(),
+                user_agent: Some(agent.to_owned()),
+                transport: None,
+                zone: String::new(),
+                at: None,
+            };
+            let slots = [(line, holder, Some(registration))];
+
+            let judged = shown_as(&catalogue, &hardware, &slots);
+
+            let told = (judged.model.as_deref().unwrap(), judged.firmware.as_deref());
+            assert_eq!(told, expected, "{agent}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ use super::slots;
 
 /// Extensions that are assigned at once: as many as a device has slots.
 const CHOSEN_MAX: usize = 72;
+/// What is said where more are chosen.
+const TOO_MANY: &str = "At most 72 extensions are added at a time. The first 72 that were chosen are ticked below: add these, and the others after them.";
 
 #[derive(Template)]
 #[template(path = "extension_choose.html")]
@@ -60,10 +62,12 @@ pub(super) async fn show(
         fields.map(|(_, value)| value.as_str())
     };
     let text = |name| values(name).next_back().unwrap_or_default().to_owned();
-    let chosen = holders(&mut scope, values("holder")).await?;
+    let (chosen, are_too_many) = holders(&mut scope, values("holder")).await?;
     let is_next = values("next").next().is_some();
-    if chosen.is_empty() || !is_next {
-        let error = if is_next {
+    if chosen.is_empty() || are_too_many || !is_next {
+        let error = if are_too_many {
+            TOO_MANY
+        } else if is_next {
             "Choose at least one user or common area."
         } else {
             ""
@@ -101,7 +105,15 @@ pub(super) async fn add(
     let account = line::account_of(&mut writing, &by.account).await?;
     let mut scope = writing.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
-    let chosen = holders(&mut scope, posted.values("holder")).await?;
+    let (chosen, are_too_many) = holders(&mut scope, posted.values("holder")).await?;
+    if are_too_many {
+        let looked = Looked {
+            chosen,
+            kind: String::new(),
+            asked: Asked::at("", ""),
+        };
+        return choose(by, &mut scope, device, looked, TOO_MANY).await;
+    }
     let mut fields = Vec::new();
     let mut done = Vec::new();
     for holder in &chosen {
@@ -176,28 +188,36 @@ async fn choose(
     Ok(layout::page(status, &choose))
 }
 
-/// Those of the account that are named, each once.
+/// Those of the account that are named, each once and [`CHOSEN_MAX`] at most; says whether there are more.
 async fn holders<'n>(
     scope: &mut Scope<'_, '_>,
     named: impl Iterator<Item = &'n str>,
-) -> Result<Vec<Holder>, StoreError> {
+) -> Result<(Vec<Holder>, bool), StoreError> {
     let mut seen = BTreeSet::new();
     let mut holders = Vec::new();
-    for id in named.take(CHOSEN_MAX).filter(|id| seen.insert(*id)) {
+    for id in named {
+        if !seen.insert(id) {
+            continue;
+        }
+        if seen.len() > CHOSEN_MAX {
+            return Ok((holders, true));
+        }
         if let Ok(id) = id.parse() {
             holders.extend(scope.holder(&id).await?);
         }
     }
-    Ok(holders)
+    Ok((holders, false))
 }
 
 /// Assignment type and port number for one extension.
-fn fields_of(device: &Device, holder: &Holder) -> [Field; 2] {
+pub(super) fn fields_of(device: &Device, holder: &Holder) -> [Field; 2] {
     let slots = SlotKind::ALL.map(|kind| Choice::new(kind.as_str(), line::slot_name(kind)));
     let mut kinds: Vec<Choice> = slots.into();
+    let mut ports = 1;
     if !device.kind.is_provisioned() {
         let phone = LinePlace::Phone(1).kind();
         kinds.insert(0, Choice::new(phone, "Phone line"));
+        ports = LinePlace::PHONE_LINES_MAX;
     }
     let kind = Field::new(
         format!("type-{}", holder.id),
@@ -209,14 +229,14 @@ fn fields_of(device: &Device, holder: &Holder) -> [Field; 2] {
         format!("port-{}", holder.id),
         "Port number",
         "Page 1 is the base extension, 2 to 51 are zones; ring has 1 to 10; alert has 1 to 10, and 11 cancels.",
-        Control::Number(SlotKind::Page.port_max()),
+        Control::Number(ports.max(SlotKind::Page.port_max())),
     );
     let heading = format!("{} ({})", holder.name, holder.extension);
     [kind.headed(heading), port]
 }
 
 /// The place that two fields name, or marks the port.
-fn place_of(kind: &Field, port: &mut Field) -> Option<LinePlace> {
+pub(super) fn place_of(kind: &Field, port: &mut Field) -> Option<LinePlace> {
     let number = port.value.trim().parse().ok();
     let place = number.and_then(|number| LinePlace::from_stored(&kind.value, number));
     if place.is_none() {

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Holder, HolderId, HolderKind, Site as Place, SiteId};
+use model::inventory::{Device, Holder, HolderId, HolderKind, Site as Place, SiteId};
 use store::{Scope, StoreError};
 
 use super::changed::changed;
@@ -13,7 +13,7 @@ use super::holder_new::{Fields, list_of, saved};
 use super::layout::{Frame, USERS_AND_ROOMS};
 use super::optional_choice::{label_of, site_field};
 use super::problem::{Problem, taken};
-use super::{Site, countries, line};
+use super::{Site, countries, line, resync};
 
 /// Where it is changed.
 pub(super) fn path_of(holder: &Holder) -> String {
@@ -60,9 +60,15 @@ pub(super) async fn save(
         return Ok(fields.edit_page(by, &before).answer());
     }
     let action = format!("change {}", kind_name(before.kind));
+    // Its name stands in the files of its devices.
+    let renamed = match before.name == after.name {
+        true => Vec::new(),
+        false => devices_of(&mut scope, &after).await?,
+    };
     by.note(&mut writing, &action, changes(&sites, &before, &after))
         .await?;
     writing.commit().await?;
+    resync::tell_in_turn(&site, &by.account, renamed);
     Ok(Redirect::to(&saved(&after)).into_response())
 }
 
@@ -102,6 +108,7 @@ pub(super) async fn remove(
     let mut scope = writing.account(&by.account);
     let holder = find(&mut scope, &id).await?;
     let along = along(&mut scope, &holder).await?;
+    let devices = devices_of(&mut scope, &holder).await?;
     scope.remove_holder(&holder.id).await?;
     let action = format!("remove {}", kind_name(holder.kind));
     let mut detail = format!("{} ({})", holder.name, holder.extension);
@@ -111,12 +118,22 @@ pub(super) async fn remove(
     }
     by.note(&mut writing, &action, detail).await?;
     writing.commit().await?;
+    resync::tell_in_turn(&site, &by.account, devices);
     Ok(Redirect::to(list_of(holder.kind)).into_response())
 }
 
 async fn find(scope: &mut Scope<'_, '_>, id: &str) -> Result<Holder, Problem> {
     let id: HolderId = id.parse().map_err(|_| Problem::Missing)?;
     scope.holder(&id).await?.ok_or(Problem::Missing)
+}
+
+/// The devices that it has a place at; one where it has several is there as often.
+async fn devices_of(scope: &mut Scope<'_, '_>, holder: &Holder) -> Result<Vec<Device>, StoreError> {
+    let mut devices = Vec::new();
+    for held in scope.lines_of_holder(&holder.id).await? {
+        devices.extend(scope.device(&held.device).await?);
+    }
+    Ok(devices)
 }
 
 /// What goes when it is removed.

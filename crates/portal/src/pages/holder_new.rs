@@ -166,7 +166,7 @@ impl Fields {
         let path = path_of(holder);
         FormPage {
             frame: Frame::new(by, format!("Change {}", holder.name), USERS_AND_ROOMS),
-            introduction: "A new number is what people dial from then on; devices need not be told.",
+            introduction: "A new number is what people dial from then on, and devices need not be told; a new name they fetch.",
             action: path.clone(),
             back: list_of(holder.kind).to_owned(),
             hidden: Vec::new(),

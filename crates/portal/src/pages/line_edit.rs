@@ -158,6 +158,7 @@ fn end_first(by: &Visitor, device: &Device) -> Response {
     not_yet(frame, text, (&extensions_of(device), "To its extensions"))
 }
 
-fn extensions_of(device: &Device) -> String {
+/// Where the extensions of a device are listed.
+pub(super) fn extensions_of(device: &Device) -> String {
     format!("/devices/{}/extensions", device.id)
 }

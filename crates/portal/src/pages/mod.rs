@@ -41,6 +41,7 @@ mod invited;
 mod layout;
 mod line;
 mod line_edit;
+mod line_move;
 mod list;
 mod live;
 mod next_step;

@@ -16,6 +16,7 @@ use super::gate::{Posted, Visitor};
 use super::layout::{Frame, PHONES_AND_DEVICES};
 use super::problem::{Problem, not_yet};
 use super::slots;
+use crate::provisioning::chain;
 
 /// Says whether devices of that type restart when they are told to.
 pub(super) const fn can_restart(kind: DeviceType) -> bool {
@@ -89,28 +90,30 @@ pub(super) async fn tell_of_change(
     account: &AccountId,
     device: &Device,
 ) -> Result<(), StoreError> {
-    tell_together(site, account, std::slice::from_ref(device)).await
-}
-
-/// Has devices fetch what was changed for them by one request, as [`tell_of_change`] does.
-pub(super) async fn tell_together(
-    site: &Site,
-    account: &AccountId,
-    devices: &[Device],
-) -> Result<(), StoreError> {
-    let Some(resyncs) = &site.setup().resyncs else {
+    let Some(resyncs) = site
+        .setup()
+        .resyncs
+        .as_ref()
+        .filter(|_| device.kind.is_provisioned())
+    else {
         return Ok(());
     };
     let mut reading = site.store().read().await?;
-    let mut scope = reading.account(account);
-    let mut told = Vec::new();
-    for device in devices.iter().filter(|device| device.kind.is_provisioned()) {
-        told.extend(users(&mut scope, device).await?);
-    }
+    let told = users(&mut reading.account(account), device).await?;
     if !told.is_empty() {
         Resync::tell(resyncs, told);
     }
     Ok(())
+}
+
+/// Has many devices fetch what was changed for them, as [`tell_of_changes`] does; nobody waits for it.
+pub(super) fn tell_in_turn(site: &Site, account: &AccountId, devices: Vec<Device>) {
+    let (site, account) = (site.clone(), account.clone());
+    tokio::spawn(async move {
+        if let Err(error) = tell_of_changes(&site, &account, &devices).await {
+            tracing::warn!(error = %chain(&error), "devices are not told of a change");
+        }
+    });
 }
 
 /// Why one of many devices cannot be asked, whatever its zone says.
@@ -156,6 +159,9 @@ pub(super) async fn tell_of_changes(
         let mut reading = site.store().read().await?;
         let users = users(&mut reading.account(account), device).await?;
         drop(reading);
+        if users.is_empty() {
+            continue;
+        }
         let (asked, _) = oneshot::channel();
         let request = Resync {
             users,

@@ -9,9 +9,9 @@ use super::{
     Site, administrator_factor, administrators, api_clients, audit, authority, check, claim_code,
     configuration, credentials, device, device_certificate, device_edit, device_new, device_password,
     devices, extension_new, extensions, group, group_edit, group_members, group_new, groups, holder_edit,
-    holder_new, holders, invited, line_edit, live, own_password, provision, reports, resync, review,
-    second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit, templates, webhooks,
-    zones,
+    holder_new, holders, invited, line_edit, line_move, live, own_password, provision, reports, resync,
+    review, second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit, templates,
+    webhooks, zones,
 };
 use super::{bulk, export, import, work};
 
@@ -142,6 +142,8 @@ fn devices() -> Vec<Route> {
             "/devices/{id}/lines/{line}/end-earlier",
             line_edit::end_earlier,
         ),
+        get(Admin, "/devices/{id}/lines/{line}/move", line_move::show),
+        post(Admin, "/devices/{id}/lines/{line}/move", line_move::save),
         get(Admin, "/devices/{id}/lines/{line}/remove", line_edit::ask_removal),
         post(Admin, "/devices/{id}/lines/{line}/remove", line_edit::remove),
     ]

@@ -230,7 +230,7 @@ pub(super) async fn save(
     by.note(&mut writing, "change template", detail).await?;
     writing.commit().await?;
     if before.content != after.content {
-        resync::tell_together(&site, &by.account, &having.rows).await?;
+        resync::tell_in_turn(&site, &by.account, having.rows);
     }
     Ok(Redirect::to(&format!("{}/devices", path_of(&after.id))).into_response())
 }
@@ -291,6 +291,6 @@ pub(super) async fn remove(
     by.note(&mut writing, "remove template", template.name.to_string())
         .await?;
     writing.commit().await?;
-    resync::tell_together(&site, &by.account, &having.rows).await?;
+    resync::tell_in_turn(&site, &by.account, having.rows);
     Ok(Redirect::to(TEMPLATES).into_response())
 }

@@ -13,6 +13,7 @@ mod groups;
 mod hostile;
 mod import;
 mod lists;
+mod moving;
 mod next_step;
 mod people;
 mod refused;

@@ -169,7 +169,7 @@ impl Asking<'_> {
             .device_of_mac(proved.mac)
             .await?;
         let of_unknown_model =
-            found.filter(|(_, device)| device.kind == DeviceType::Algo && device.model.is_none());
+            found.filter(|(_, device)| device.kind == DeviceType::Algo && device.told_model().is_none());
         if let Some((account, device)) = of_unknown_model {
             let mut transaction = self.server.0.store.write().await?;
             let mut scope = transaction.account(&account);
@@ -448,10 +448,10 @@ pub(crate) fn composed(
     } else {
         configuration_of(device, &lines, uplink)
     };
-    let appended = template.map_or_else(String::new, |template| {
-        template.content.appended(catalogue.hardware())
-    });
-    file + &appended
+    match template {
+        Some(template) => template.content.laid_over(&file, catalogue.hardware()),
+        None => file,
+    }
 }
 
 /// What the passwords of the account's hardware are made of; the first that fetches its file has it made.

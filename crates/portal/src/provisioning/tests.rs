@@ -276,7 +276,7 @@ fn device(number: u128, mac: MacAddress, kind: DeviceType) -> Device {
         description: Description::new("").unwrap(),
         mac,
         kind,
-        model: None,
+        model: kind.model().map(str::to_owned),
         firmware: None,
         site: None,
         added_at: Timestamp(0),

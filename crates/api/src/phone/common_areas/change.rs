@@ -9,8 +9,10 @@ use store::Scope;
 use super::super::shapes::{Named, Policy};
 use super::super::sites;
 use super::read::Language;
+use super::settings::devices_of;
 use super::{area, country, name, number, time_zone};
 use crate::answer::{Created, Done};
+use crate::asking::tell_in_turn;
 use crate::call::{Call, bits};
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -124,6 +126,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     let mut area = area(&call, &mut scope, 404).await?;
+    let before = area.name.clone();
     if let Some(text) = &body.display_name {
         area.name = name(text)?;
     }
@@ -151,8 +154,14 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
     let profile = profile(&mut scope, &area, &body).await?;
     scope.set_holder_profile(&area.id, &profile).await?;
     let detail = format!("{} ({})", area.name, area.extension);
+    // Its name stands in the files of its devices.
+    let renamed = match area.name == before {
+        true => Vec::new(),
+        false => devices_of(&mut scope, &area).await?,
+    };
     call.note(&mut writing, "change common area", detail).await?;
     writing.commit().await?;
+    tell_in_turn(&call, &renamed).await?;
     Ok(Done)
 }
 
@@ -160,10 +169,12 @@ pub(crate) async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, R
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     let area = area(&call, &mut scope, 404).await?;
+    let devices = devices_of(&mut scope, &area).await?;
     scope.remove_holder(&area.id).await?;
     let detail = format!("{} ({})", area.name, area.extension);
     call.note(&mut writing, "remove common area", detail).await?;
     writing.commit().await?;
+    tell_in_turn(&call, &devices).await?;
     Ok(Done)
 }
 

@@ -13,6 +13,7 @@ use super::hours::{
     NewHolidays, ToldCustomHours,
 };
 use crate::answer::{Created, Done, Found};
+use crate::asking::tell_of_change;
 use crate::call::{Call, password};
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -205,7 +206,8 @@ pub(crate) async fn add(
     }
     let device = desk_phone(&mut scope, body.device_id.as_deref()).await?;
     let phones = devices_of(&mut scope, &area).await?;
-    if !phones.iter().any(|known| known.id == device.id) {
+    let is_added = !phones.iter().any(|known| known.id == device.id);
+    if is_added {
         if phones.len() >= DESK_PHONES_MAX {
             return Err(Refusal::too_many("desk_phones", DESK_PHONES_MAX));
         }
@@ -220,6 +222,9 @@ pub(crate) async fn add(
     let detail = format!("{}: {}", device.name, area.extension);
     call.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
+    if is_added {
+        tell_of_change(&call, &device).await?;
+    }
     let phone = |device: &Device| AddedPhone {
         id: device.id.to_string(),
         display_name: device.name.to_string(),
@@ -298,6 +303,7 @@ pub(crate) async fn delete(call: Call, asked: Removal, _: Nothing) -> Result<Don
     let detail = format!("{}: {}", device.name, area.extension);
     call.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
+    tell_of_change(&call, &device).await?;
     Ok(Done)
 }
 
@@ -311,7 +317,7 @@ async fn desk_phone(scope: &mut Scope<'_, '_>, id: Option<&str>) -> Result<Devic
 }
 
 /// The devices that have a line of a common area, each once.
-async fn devices_of(scope: &mut Scope<'_, '_>, area: &Holder) -> Result<Vec<Device>, Refusal> {
+pub(super) async fn devices_of(scope: &mut Scope<'_, '_>, area: &Holder) -> Result<Vec<Device>, Refusal> {
     let mut devices: Vec<Device> = Vec::new();
     for line in scope.lines_of_holder(&area.id).await? {
         if !devices.iter().any(|known| known.id == line.device) {

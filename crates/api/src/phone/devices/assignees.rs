@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::super::shapes::holder_of;
 use super::{assign, device};
 use crate::answer::{CreatedSilently, Done};
+use crate::asking::tell_of_change;
 use crate::call::Call;
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -49,6 +50,9 @@ pub(crate) async fn add(
     let detail = format!("{}: {}", device.name, done.join(", "));
     call.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
+    if !done.is_empty() {
+        tell_of_change(&call, &device).await?;
+    }
     Ok(CreatedSilently)
 }
 
@@ -72,5 +76,6 @@ pub(crate) async fn remove(call: Call, _: Nothing, _: Nothing) -> Result<Done, R
     let detail = format!("{}: {extension}", device.name);
     call.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
+    tell_of_change(&call, &device).await?;
     Ok(Done)
 }

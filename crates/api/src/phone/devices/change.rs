@@ -7,6 +7,7 @@ use store::RemoveDeviceError;
 use super::super::shapes::holder_of;
 use super::{assign, device, name, set_template};
 use crate::answer::Done;
+use crate::asking::tell_of_change;
 use crate::call::{Call, password};
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -33,8 +34,10 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
         device.name = name(text)?;
         scope.update_device(&device).await?;
     }
+    let mut has_other_file = false;
     if let Some(template) = &body.provision_template_id {
         set_template(&mut scope, &device, template, 300).await?;
+        has_other_file = true;
     }
     if let Some(id) = body.assigned_to.as_deref().filter(|id| !id.is_empty()) {
         let holder = holder_of(&mut scope, id).await?;
@@ -58,11 +61,15 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
                 }
             };
             assigned.map_err(|error| Refusal::invalid_field("assigned_to", error))?;
+            has_other_file = true;
         }
     }
     let detail = format!("{} ({})", device.name, device.mac);
     call.note(&mut writing, "change device", detail).await?;
     writing.commit().await?;
+    if has_other_file {
+        tell_of_change(&call, &device).await?;
+    }
     Ok(Done)
 }
 
@@ -97,5 +104,6 @@ pub(crate) async fn choose_template(
     call.note(&mut writing, "change template of device", detail)
         .await?;
     writing.commit().await?;
+    tell_of_change(&call, &device).await?;
     Ok(Done)
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::shapes::number_of;
 use super::device;
 use crate::answer::{Done, Found};
+use crate::asking::tell_of_change;
 use crate::call::Call;
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -132,6 +133,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Moves>) -> R
     let detail = format!("{} ({})", device.name, device.mac);
     call.note(&mut writing, "move extensions", detail).await?;
     writing.commit().await?;
+    tell_of_change(&call, &device).await?;
     Ok(Done)
 }
 
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_place_has_an_index_of_its_own() {
-        for (kind, count) in [(DeviceType::Algo, 72), (DeviceType::Other, 16)] {
+        for (kind, count) in [(DeviceType::Algo, 72), (DeviceType::Other, 250)] {
             for index in 1..=count {
                 let place = place_of(kind, index).unwrap();
                 assert_eq!(index_of(place), index);

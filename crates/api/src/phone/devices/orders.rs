@@ -9,12 +9,12 @@ use registrations::{Resync, Unasked};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scope;
-use tokio::sync::mpsc;
 
 use super::super::shapes::{Presence, presence_of};
 use super::super::sites;
 use super::device;
 use crate::answer::{Accepted, Done};
+use crate::asking::ask_each;
 use crate::call::Call;
 use crate::operation::{Json, Nothing};
 use crate::refusal::Refusal;
@@ -125,15 +125,4 @@ async fn users_by_device(
         }
     }
     Ok(users)
-}
-
-/// Asks device after device and waits for each, so that what others ask finds room in the queue.
-async fn ask_each(resyncs: mpsc::Sender<Resync>, devices: Vec<Vec<SipUser>>) {
-    for users in devices {
-        // A device that is not asked fetches by itself later; a zone that has ended is asked for none of the others.
-        let asked = Resync::ask_in_turn(&resyncs, users).await;
-        if asked == Err(Unasked::Ended) {
-            return;
-        }
-    }
 }

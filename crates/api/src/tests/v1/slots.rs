@@ -123,6 +123,56 @@ async fn passwords_are_shown_under_their_scope_alone_and_of_generic_devices_alon
 }
 
 #[tokio::test]
+async fn an_extension_is_moved_to_another_slot_with_the_credentials_it_has() {
+    let mut program = Program::with(EVERYTHING).await;
+    let (hall, yard) = (
+        program.add_area("Hall", 701).await,
+        program.add_area("Yard", 702).await,
+    );
+    let device = program.add_device("00:22:EE:0A:0B:0C", "oyez").await;
+    let path = format!("/devices/{device}/slots");
+    let place = |port: u8| json!({ "assignment_type": "page", "port": port });
+    let mut ids = Vec::new();
+    for (holder, port) in [(&hall, 1), (&yard, 2)] {
+        let body = json!({ "holder_id": holder, "assignment_type": "page", "port": port });
+        ids.push(program.post_v1(&path, body).await.id());
+    }
+    let before = program.get_v1(&path).await.found()["slots"][0].clone();
+    let slot = format!("{path}/{}", ids[0]);
+    let mut orders = program.give_resyncs();
+
+    let taken = program.ask_v1(Method::PATCH, &slot, &place(2).to_string()).await;
+    let wrong = program.ask_v1(Method::PATCH, &slot, &place(52).to_string()).await;
+    let moved = program
+        .ask_v1(Method::PATCH, &slot, &place(7).to_string())
+        .await
+        .found();
+    assert_eq!(orders.recv().await.unwrap().users.len(), 2);
+    let again = program
+        .ask_v1(Method::PATCH, &slot, &place(7).to_string())
+        .await
+        .found();
+
+    assert!(
+        taken.problem() == 409 && taken.text.contains("has extension 702"),
+        "{}",
+        taken.text
+    );
+    assert_eq!((wrong.problem(), &wrong.json()["field"]), (400, &json!("port")));
+    assert_eq!((&moved["port"], &moved["user"]), (&json!(7), &before["user"]));
+    assert_eq!(again, moved);
+    assert!(orders.try_recv().is_err());
+    let audit = program.audit().await;
+    assert_eq!(
+        audit
+            .iter()
+            .filter(|(_, action)| action == "move extension")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
 async fn a_device_is_asked_to_fetch_through_its_zone() {
     let mut program = Program::with(EVERYTHING).await;
     let hall = program.add_area("Hall", 701).await;

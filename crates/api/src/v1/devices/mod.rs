@@ -78,6 +78,10 @@ fn assigning() -> Vec<Operation> {
             .summary("Put an extension in a slot; one that stands there already is answered in the same way")
             .scopes(WRITE, WRITE_DEVICES)
             .refuses(NOT_FOR_IT),
+        Operation::new(Method::PATCH, SLOT, "moveExtension", assign::change)
+            .summary("Put an extension in another slot of its device, with the credentials it has")
+            .scopes(WRITE, WRITE_DEVICES)
+            .refuses(NOT_FOR_IT),
         Operation::new(Method::DELETE, SLOT, "unassign", assign::remove)
             .summary("Take an extension away from a device")
             .scopes(WRITE, WRITE_DEVICES)

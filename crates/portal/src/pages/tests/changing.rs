@@ -1,6 +1,8 @@
 //! Changing and removing what is there: each asks first, says what goes along, and is written down.
 
 use model::inventory::GroupMember;
+use registrations::Resync;
+use tokio::sync::mpsc;
 
 use super::*;
 
@@ -58,6 +60,35 @@ async fn a_common_area_is_removed_with_what_the_page_before_said() {
     assert!(visit.get("/devices/unassigned").await.text.contains(&device));
     assert_eq!(visit.audit().await[0], "remove common area");
     assert!(visit.last_detail().await.contains("Page 1 at Hall speaker"));
+}
+
+#[tokio::test]
+async fn the_devices_of_whoever_is_removed_or_called_otherwise_are_asked_to_fetch() {
+    let mut visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let gate = visit.add_area(2, "Gate", "1003").await;
+    let device = visit.add_device("0022EE0A0B0C", "algo", hall.as_str()).await;
+    let form = format!("holder={gate}&type-{gate}=page&port-{gate}=2");
+    visit.post(&format!("{device}/extensions/add"), &form).await;
+    let path = format!("/common-areas/{hall}");
+    let mut reading = visit.store.read().await.unwrap();
+    let mut lines = reading.account(&one()).lines().await.unwrap();
+    drop(reading);
+    lines.sort_by_key(|line| line.place);
+    let users: Vec<_> = lines.into_iter().map(|line| line.user).collect();
+    let (resyncs, mut requests) = mpsc::channel::<Resync>(8);
+    visit.give_resyncs(resyncs);
+
+    visit.post(&path, &AREA.replace("1001", "1002")).await;
+    visit.post(&path, &AREA.replace("Hall", "Great+hall")).await;
+    assert_eq!(requests.recv().await.unwrap().users.len(), 2);
+    visit.post(&format!("{path}/remove"), "").await;
+    assert_eq!(requests.recv().await.unwrap().users, users[1..]);
+    drop(visit);
+    assert!(
+        requests.recv().await.is_none(),
+        "another number is nothing to a device"
+    );
 }
 
 #[tokio::test]

@@ -3,11 +3,15 @@
 use super::*;
 
 async fn crowded() -> (Visit, String) {
+    crowded_by(60).await
+}
+
+async fn crowded_by(count: u32) -> (Visit, String) {
     let visit = Visit::of(Role::Admin).await;
     let device = visit.add_device("0022EE0A0B0C", "oyez", "").await;
     let mut writing = visit.store.write().await.unwrap();
     let mut scope = writing.account(&one());
-    for number in 0..60_u32 {
+    for number in 0..count {
         let holder = Holder {
             id: HolderId::from_random(u128::from(number) + 1),
             kind: if number == 59 {
@@ -116,4 +120,35 @@ async fn whom_a_device_is_for_is_typed_where_there_are_many() {
         wrong.contains("Common area: Room 5 (1005)"),
         "who was chosen stays: {wrong}"
     );
+}
+
+#[tokio::test]
+async fn as_many_as_a_device_has_slots_are_added_at_once_and_of_more_it_is_said() {
+    let (visit, path) = crowded_by(73).await;
+    let chosen = |count: u128| {
+        (0..count)
+            .map(|number| format!("holder={}&", id(number)))
+            .collect::<String>()
+    };
+
+    let ports = visit.get(&format!("{path}?{}next=1", chosen(72))).await;
+    let refused = visit.get(&format!("{path}?{}next=1", chosen(73))).await;
+    let posted = visit.post(&path, &chosen(73)).await;
+
+    assert_eq!(ports.status, StatusCode::OK);
+    assert_eq!(
+        ports.text.matches("Port number</label>").count(),
+        72,
+        "{}",
+        ports.text
+    );
+    for refused in [refused, posted] {
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            refused.text.contains("At most 72 extensions are added at a time"),
+            "{}",
+            refused.text
+        );
+        assert_eq!(refused.text.matches(" checked> ").count(), 72);
+    }
 }

@@ -84,6 +84,23 @@ async fn files_come_with_their_checksums_and_the_file_of_a_model_names_it() {
 }
 
 #[tokio::test]
+async fn hardware_that_tells_its_model_by_the_name_of_a_file_alone_is_judged_by_it() {
+    let (bench, identity) = with_hardware().await;
+    let client = bench.client(Some(identity));
+    let fetch = |file: &'static str| bench.fetch_as(Arc::clone(&client), file, "algo");
+    assert_eq!(fetch("algop8061.conf").await.0, "HTTP/1.1 200 OK");
+
+    let (status, text) = fetch(HARDWARE_FILE).await;
+
+    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert!(text.contains("neither TLS nor SRTP"), "{text}");
+    assert_eq!(
+        bench.attempts(HARDWARE).await[0].outcome,
+        AttemptOutcome::ModelCannot
+    );
+}
+
+#[tokio::test]
 async fn models_and_firmware_that_cannot_register_are_told_so_and_the_cause_is_kept() {
     for (agent, outcome, words) in [
         (
