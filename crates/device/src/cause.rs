@@ -29,7 +29,7 @@ fn tls_cause(failure: &TlsFailure, server: &str) -> Cause {
         TlsFailure::Name { .. } | TlsFailure::ServerName(_) => Cause::TlsName {
             expected: server.to_owned(),
         },
-        TlsFailure::ClientCertificate => Cause::TlsClientCertificate,
+        TlsFailure::ClientCertificate | TlsFailure::ClientKey(_) => Cause::TlsClientCertificate,
         TlsFailure::NotTls
         | TlsFailure::Timeout
         | TlsFailure::Closed

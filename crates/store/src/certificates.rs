@@ -118,15 +118,18 @@ impl Transaction<'_> {
         rows.into_iter().map(certificate).collect()
     }
 
-    /// Lists the certificates that were taken back, the last first.
+    /// Lists the certificates that were issued at a time or later, and taken back, the last first.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn revoked_certificates(&mut self) -> Result<Vec<IssuedCertificate>, StoreError> {
+    pub async fn revoked_certificates(
+        &mut self,
+        issued_since: Timestamp,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
         let sql = "SELECT fingerprint, key, device, issued_at, revoked_at, serial FROM certificate \
-                   WHERE revoked_at IS NOT NULL ORDER BY revoked_at DESC, fingerprint";
-        let rows = self.rows(sql, &[]).await?;
+                   WHERE revoked_at IS NOT NULL AND issued_at >= $1 ORDER BY revoked_at DESC, fingerprint";
+        let rows = self.rows(sql, &[moment(issued_since)]).await?;
         rows.into_iter().map(certificate).collect()
     }
 

@@ -17,7 +17,7 @@ pub use answer::{cookie, forget_cookie, page, set_cookie};
 pub use assets::Asset;
 pub use claim_code::{ClaimCode, derived_password, drawn_password};
 pub use hardening::{CHANGE_TIME, bound, harden, is_from_own_site};
-pub use listener::{Limits, Listener, ListenerError, OnHandshakeFailure, Peer};
+pub use listener::{Limits, Listener, ListenerError, OnHandshakeFailure, Peer, Remembered};
 pub use one_time::{CODE_SECONDS, OneTimeSecret, drawn_recovery_code, typed_recovery_code};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordHash};
 pub use stalls::WRITE_STALL_MAX;

@@ -1,10 +1,12 @@
 //! The HTTPS listener: what a client may cost, and how a site is served.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -53,6 +55,26 @@ pub struct Peer {
     pub certificates: Arc<[CertificateDer<'static>]>,
     /// The version of TLS that was agreed on.
     pub version: Option<rustls::ProtocolVersion>,
+    /// What the site remembers of the connection from one request to the next.
+    pub remembered: Remembered,
+}
+
+/// One value of a type that the site chooses.
+#[derive(Clone, Default)]
+pub struct Remembered(Arc<OnceLock<Box<dyn Any + Send + Sync>>>);
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Remembered")
+    }
+}
+
+impl Remembered {
+    /// The value, which begins as its default; nothing if an earlier request has made it one of another type.
+    #[must_use]
+    pub fn value<T: Any + Default + Send + Sync>(&self) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(T::default())).downcast_ref()
+    }
 }
 
 /// Is told of each TLS handshake that failed: from where, and why.
@@ -186,6 +208,7 @@ async fn serve(stream: TcpStream, from: SocketAddr, site: Site, place: Place) {
         address: from,
         certificates: session.peer_certificates().unwrap_or_default().into(),
         version: session.protocol_version(),
+        remembered: Remembered::default(),
     };
     speak(stream, peer, site.router).await;
     drop(place);
@@ -334,6 +357,7 @@ mod tests {
             address: SocketAddr::from(([192, 0, 2, 1], 1)),
             certificates: Arc::default(),
             version: None,
+            remembered: Remembered::default(),
         };
         tokio::spawn(speak(there, peer, router));
         here

@@ -37,6 +37,7 @@ impl FailedHandshakes {
             | TlsFailure::Name { .. }
             | TlsFailure::Revoked
             | TlsFailure::Certificate(_)
+            | TlsFailure::ClientKey(_)
             | TlsFailure::ServerName(_)
             | TlsFailure::Timeout
             | TlsFailure::Closed
@@ -106,6 +107,7 @@ mod tests {
             name,
             TlsFailure::Revoked,
             TlsFailure::Certificate(text()),
+            TlsFailure::ClientKey(text()),
             TlsFailure::ClientCertificate,
             TlsFailure::ServerName(text()),
             TlsFailure::Timeout,

@@ -57,14 +57,18 @@ const PASSWORD: &str = "the password of the pages of devices is in no template";
 const HARDWARE: &str = "the service writes it itself: the catalogue names it";
 
 /// What keys that the service writes itself begin with.
-const RESERVED: [(&str, &str); 13] = [
+const RESERVED: [(&str, &str); 17] = [
     ("sip.proxy", REGISTERING),
     ("sip.obproxy", REGISTERING),
     ("sip.transp", REGISTERING),
+    ("sip.registrar", REGISTERING),
+    ("sip.register", REGISTERING),
+    ("sip.outbound", REGISTERING),
     ("sip.bkproxy", REGISTERING),
     ("sip.ssr", REGISTERING),
     ("oyez.obproxy", REGISTERING),
     ("sip.srtp", PROTECTION),
+    ("sip.sips", PROTECTION),
     ("oyez.tls", PROTECTION),
     ("sip.u", EXTENSIONS),
     ("sip.alert", EXTENSIONS),
@@ -241,6 +245,10 @@ mod tests {
         for line in [
             "sip.proxy = x",
             "SIP.Proxy=x",
+            "sip.registrar = x",
+            "sip.register.use = 0",
+            "sip.outbound = 1",
+            "sip.sips = 1",
             " prov.use = 0",
             "admin.pwd = x",
             "sip.u1.pwd = x",

@@ -12,10 +12,14 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
 };
+use x509_parser::public_key::PublicKey;
 
+use super::chain::{ChainOffence, OneWay};
 use super::{ServerTlsError, provider};
+use crate::authority::{RSA_BITS_MAX, RSA_BITS_MIN};
 
 /// Takes any certificate whose key the client has.
 #[derive(Debug)]
@@ -48,7 +52,9 @@ impl ClientCertVerifier for AnyCertificate {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.0.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
+            .or_else(|error| self.verify_bare_by_pkcs1(error, message, certificate, signature))
             .or_else(|error| self.verify_bare(error, message, certificate, signature))
+            .map_err(|error| named(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -60,6 +66,7 @@ impl ClientCertVerifier for AnyCertificate {
         let algorithms = &self.0.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
             .or_else(|error| self.verify_bare(error, message, certificate, signature))
+            .map_err(|error| named(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -87,6 +94,80 @@ impl AnyCertificate {
         let algorithms = &self.0.signature_verification_algorithms;
         verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
     }
+
+    /// Proves the same by a signature that TLS 1.3 has no more: RSA with PKCS #1, with the hashes that are taken of other certificates.
+    fn verify_bare_by_pkcs1(
+        &self,
+        error: Error,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let is_by_pkcs1 = matches!(
+            signature.scheme,
+            SignatureScheme::RSA_PKCS1_SHA256
+                | SignatureScheme::RSA_PKCS1_SHA384
+                | SignatureScheme::RSA_PKCS1_SHA512
+        );
+        let is_bad = matches!(error, Error::InvalidCertificate(CertificateError::BadSignature));
+        if !is_by_pkcs1 || is_bad {
+            return Err(error);
+        }
+        let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
+            return Err(error);
+        };
+        let Ok(PublicKey::RSA(_)) = parsed.public_key().parsed() else {
+            return Err(error);
+        };
+        let mappings = self.0.signature_verification_algorithms.mapping.iter();
+        let mut of_scheme = mappings.filter(|(scheme, _)| *scheme == signature.scheme);
+        let Some(algorithm) = of_scheme.find_map(|(_, algorithms)| algorithms.first()) else {
+            return Err(error);
+        };
+        let key = &parsed.public_key().subject_public_key.data;
+        match algorithm.verify_signature(key, message, signature.signature()) {
+            Ok(()) => Ok(HandshakeSignatureValid::assertion()),
+            Err(_) => Err(CertificateError::BadSignature.into()),
+        }
+    }
+}
+
+/// Why the key of a client proves nothing, whatever it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum KeyOffence {
+    /// It is too short, or longer than is taken.
+    #[error(
+        "its certificate's key is too weak or old: RSA of {0} bits, where {RSA_BITS_MIN} to {RSA_BITS_MAX} are taken"
+    )]
+    RsaBits(usize),
+    /// It is of another kind than RSA and the usual curves, or signs in a way that is not safe.
+    #[error("its certificate's key is too weak or old, or of a kind that is not taken here")]
+    Kind,
+}
+
+/// Names the key where that is why a signature proves nothing.
+fn named(error: Error, certificate: &CertificateDer<'_>) -> Error {
+    use CertificateError as Because;
+    let Error::InvalidCertificate(because) = &error else {
+        return error;
+    };
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
+        return error;
+    };
+    let bits = match parsed.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => Some(key.key_size()),
+        Ok(_) | Err(_) => None,
+    };
+    let offence = match (bits, because) {
+        (Some(bits), _) if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) => KeyOffence::RsaBits(bits),
+        (
+            _,
+            Because::UnsupportedSignatureAlgorithmContext { .. }
+            | Because::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        ) => KeyOffence::Kind,
+        _ => return error,
+    };
+    Because::Other(OtherError(Arc::new(offence))).into()
 }
 
 /// What an authority says of a certificate.
@@ -122,10 +203,15 @@ impl ClientAuthorities {
         for authority in authorities {
             roots.add(authority.clone()).map_err(ServerTlsError::Authority)?;
         }
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
-            .map(Self)
-            .map_err(ServerTlsError::Authorities)
+            .map_err(ServerTlsError::Authorities)?;
+        Ok(Self(Arc::new(OneWay(judge))))
+    }
+
+    /// What judges in the handshake: whoever it does not trust gets no further.
+    pub(super) fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
+        Arc::clone(&self.0)
     }
 
     /// Judges a chain, the client's own certificate first, at a time.
@@ -164,6 +250,9 @@ fn verdict_of(error: &CertificateError) -> ClientVerdict {
         Because::UnsupportedSignatureAlgorithmContext { .. }
         | Because::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "it is signed in a way that is not safe, such as SHA-1, or with a key that is too short"
+        }
+        Because::Other(OtherError(other)) if other.is::<ChainOffence>() => {
+            return ClientVerdict::Untrusted(other.to_string());
         }
         other if other.to_string().contains("UnsupportedCertVersion") => {
             "it is not made as a certificate of version 3 is"

@@ -4,6 +4,8 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error};
 
+use super::client_authorities::KeyOffence;
+
 /// Why a TLS handshake failed; each is one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFailure {
@@ -39,6 +41,9 @@ pub enum TlsFailure {
     /// The server wants a client certificate, or another one than it was shown.
     #[error("the server does not accept this side's client certificate, or wants one")]
     ClientCertificate,
+    /// The client's certificate has a key by which it proves nothing: too weak, too old, or of a kind that is not taken.
+    #[error("{0}")]
+    ClientKey(String),
     /// The name to check the certificate against is neither a host name nor an IP address.
     #[error("{0} is neither a host name nor an IP address, so no certificate can be checked against it")]
     ServerName(String),
@@ -73,6 +78,7 @@ impl TlsFailure {
             | Self::Name { .. }
             | Self::Revoked
             | Self::Certificate(_)
+            | Self::ClientKey(_)
             | Self::ServerName(_)
             | Self::Timeout
             | Self::Closed
@@ -154,6 +160,9 @@ impl TlsFailure {
                 expected: expected.to_str().into_owned(),
                 presented: shorten(presented),
             },
+            CertificateError::Other(other) if other.0.is::<KeyOffence>() => {
+                Self::ClientKey(other.to_string())
+            }
             other => Self::Certificate(other.to_string()),
         }
     }

@@ -4,6 +4,7 @@
 //! The cryptography is aws-lc-rs, given to each configuration, so no process-wide default has to be
 //! installed and none can be installed wrongly.
 
+mod chain;
 mod client;
 mod client_authorities;
 mod clock;
@@ -11,6 +12,7 @@ mod failure;
 mod identity;
 mod server;
 
+pub use chain::{CHAIN_LENGTH_MAX, ChainOffence};
 pub use client::{ClientTls, ClientTlsConfig, Trust, TrustError};
 pub use client_authorities::{ClientAuthorities, ClientVerdict};
 pub use clock::{CertificateClock, ClockVerdict, FAR_AHEAD, certificate_time};

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
 
-use super::client_authorities::AnyCertificate;
+use super::client_authorities::{AnyCertificate, ClientAuthorities};
 use super::{Identity, MinimumVersion, provider};
 
 /// What a server asks of its clients.
@@ -58,14 +58,7 @@ impl ServerTls {
         let builder = match clients {
             ClientCertificates::NotAsked => builder.with_no_client_auth(),
             ClientCertificates::Required(authorities) => {
-                let mut roots = RootCertStore::empty();
-                for authority in authorities {
-                    roots.add(authority).map_err(ServerTlsError::Authority)?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-                    .build()
-                    .map_err(ServerTlsError::Authorities)?;
-                builder.with_client_cert_verifier(verifier)
+                builder.with_client_cert_verifier(ClientAuthorities::new(&authorities)?.verifier())
             }
             ClientCertificates::Requested => {
                 builder.with_client_cert_verifier(Arc::new(AnyCertificate(provider())))

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use net::authority::{Authority, CERTIFICATE_VALIDITY};
+use net::authority::{Authority, CERTIFICATE_VALIDITY, Purpose, Subject};
 use net::tls::{
-    CertificateClock, ClientCertificates, ClientTls, ClientTlsConfig, ClockVerdict, MinimumVersion,
+    CertificateClock, ClientCertificates, ClientTls, ClientTlsConfig, ClockVerdict, Identity, MinimumVersion,
     ServerTls, TlsFailure, Trust,
 };
 use net::transport::{Channel, CloseCause, ConnectFailure, Incoming, ListenerKind};
@@ -254,6 +254,40 @@ async fn a_server_that_wants_certificates_lets_in_who_has_one() {
         .await;
     assert_eq!(
         unknown.closed().await,
+        CloseCause::Tls(TlsFailure::ClientCertificate)
+    );
+}
+
+#[tokio::test]
+async fn p12_a_server_that_wants_certificates_follows_no_chain_with_more_than_one_way() {
+    let authority = authority();
+    let clients = ClientCertificates::Required(vec![authority.certificate().clone()]);
+    let server_identity = identity(&authority, &["zone.example.com"], SystemTime::now());
+    let server = listening(ServerTls::new(&server_identity, LOWEST, clients).unwrap());
+    let subject = Subject::Name("feed.example.com".to_owned());
+    let issued = authority
+        .issue(&[subject], Purpose::Client, SystemTime::now())
+        .unwrap();
+    let twice = authority.certificate_pem().repeat(2);
+    let chain = format!("{}{twice}", issued.certificate_pem);
+    let config = ClientTlsConfig {
+        trust: Trust::Authorities(vec![authority.certificate().clone()]),
+        minimum: LOWEST,
+        identity: Some(Identity::from_pem(chain.as_bytes(), issued.key_pem.as_bytes()).unwrap()),
+        ..ClientTlsConfig::default()
+    };
+
+    let mut client = Side::client();
+    client
+        .connected(tls(
+            server.local(),
+            "zone.example.com",
+            &ClientTls::new(config).unwrap(),
+        ))
+        .await;
+
+    assert_eq!(
+        client.closed().await,
         CloseCause::Tls(TlsFailure::ClientCertificate)
     );
 }

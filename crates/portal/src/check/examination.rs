@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use model::AccountId;
 use model::inventory::{
-    Account, Attempt, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line, Standing,
-    Timestamp, check_place, firmware_in,
+    Account, Attempt, AttemptOutcome, Catalogue, Device, DeviceModel, DeviceType, FormerLine, Holder, Line,
+    Standing, Timestamp, check_place, firmware_in,
 };
 use model::status::HandshakeFailure;
 use store::{Scope, StoreError, Transaction};
@@ -86,7 +86,7 @@ pub async fn examine(
     let attempts = reading.attempts(device.mac).await?;
     let addresses = addresses(&attempts, &slots);
     let nameless = reading.nameless_attempts().await?;
-    let (failures, is_from_the_device) = failures_of(nameless, device, &addresses);
+    let (failures, judging) = failures_of(nameless, device, &addresses);
 
     let judged = shown_as(reading.catalogue(), device, &slots);
     let model = model_of(reading.catalogue(), &judged);
@@ -123,7 +123,7 @@ pub async fn examine(
         at_zone,
         lacks_media: !mute.is_empty(),
         attempts: &attempts,
-        failures: if is_from_the_device { &failures } else { &[] },
+        failures: &judging,
         slots: &told,
         former: &taken,
         model,
@@ -321,13 +321,13 @@ fn proved_places(
     registered.chain(proved).collect()
 }
 
-/// Handshakes that failed, and whether they may be taken for the device's. A handshake tells no hardware address: of a device that
-/// was never seen they are, if they all came from one address.
+/// Handshakes that failed, and those of them that the device may be judged by. A handshake tells no hardware address: of a device that was
+/// never seen they are those that show why some device came no further, if these all came from one address.
 fn failures_of(
     nameless: Vec<Attempt>,
     device: &Device,
     addresses: &BTreeSet<String>,
-) -> (Vec<Attempt>, bool) {
+) -> (Vec<Attempt>, Vec<Attempt>) {
     let was_seen = !addresses.is_empty();
     let is_of_interest = |attempt: &Attempt| {
         if was_seen {
@@ -337,9 +337,35 @@ fn failures_of(
         }
     };
     let failures: Vec<Attempt> = nameless.into_iter().filter(is_of_interest).collect();
-    let sources: BTreeSet<&str> = failures.iter().map(|attempt| attempt.source.as_str()).collect();
-    let is_from_the_device = was_seen || sources.len() == 1;
-    (failures, is_from_the_device)
+    if was_seen {
+        return (failures.clone(), failures);
+    }
+    let evidence: Vec<Attempt> = failures.iter().filter(|one| is_evidence(one)).cloned().collect();
+    let sources: BTreeSet<&str> = evidence.iter().map(|attempt| attempt.source.as_str()).collect();
+    let is_from_one = sources.len() == 1;
+    (failures, if is_from_one { evidence } else { Vec::new() })
+}
+
+/// Whether a try that names no device shows that one has come, and what keeps it from speaking. Whoever comes as far as to ask for a file
+/// asks for its own as well, which names it; everything else is a scanner, or a connection that was lost.
+fn is_evidence(nameless: &Attempt) -> bool {
+    nameless.file.is_empty()
+        && match nameless.outcome {
+            AttemptOutcome::TlsTooOld | AttemptOutcome::ServerUntrusted | AttemptOutcome::Untrusted => true,
+            AttemptOutcome::Served
+            | AttemptOutcome::NoCertificate
+            | AttemptOutcome::Expired
+            | AttemptOutcome::Revoked
+            | AttemptOutcome::OtherDevice
+            | AttemptOutcome::UnknownDevice
+            | AttemptOutcome::NotProvisioned
+            | AttemptOutcome::UnknownFile
+            | AttemptOutcome::FirmwareTooOld
+            | AttemptOutcome::ModelCannot
+            | AttemptOutcome::HandshakeFailed
+            | AttemptOutcome::Held
+            | AttemptOutcome::SecondCertificate => false,
+        }
 }
 
 /// Handshakes with zones that failed from where the device is, the last first. What comes after them of the device itself and of its slots
@@ -387,8 +413,7 @@ fn told_at_zone((address, failed): &(&str, FailedHandshake)) -> String {
 mod tests {
     use model::directory::{DigestAlgorithm, Epoch, Generation};
     use model::inventory::{
-        AttemptOutcome, CountryCode, Description, DisplayName, HolderId, HolderKind, LineId, LinePlace,
-        MacAddress, TimeZone,
+        CountryCode, Description, DisplayName, HolderId, HolderKind, LineId, LinePlace, MacAddress, TimeZone,
     };
     use model::status::{RegistrationRefusal, ZoneEvent};
     use model::{DeviceId, Secret, SlotPosition};
@@ -563,6 +588,72 @@ mod tests {
             let examined = examined.unwrap();
             assert_eq!(examined.verdict, verdict, "{number} at that address");
             assert_eq!(examined.at_zones.len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_device_that_was_never_seen_is_judged_by_what_shows_that_a_device_came_and_not_by_scanners() {
+        let ((_folder, store), account) = (opened().await, account());
+        let mut writing = store.write().await.unwrap();
+        let mut scope = writing.account(&account.id);
+        scope.add_device(&device(1)).await.unwrap();
+        let registrations = Registrations::default();
+        for (at, source, file, outcome, verdict) in [
+            (
+                1,
+                "192.0.2.1",
+                "",
+                AttemptOutcome::HandshakeFailed,
+                Verdict::NeverSeen,
+            ),
+            (
+                2,
+                "192.0.2.1",
+                "index.html",
+                AttemptOutcome::UnknownFile,
+                Verdict::NeverSeen,
+            ),
+            // Whoever this was has asked for its own file as well.
+            (
+                3,
+                "192.0.2.2",
+                "algopoyez.conf",
+                AttemptOutcome::NoCertificate,
+                Verdict::NeverSeen,
+            ),
+            (4, "192.0.2.2", "", AttemptOutcome::TlsTooOld, Verdict::TlsTooOld),
+            (5, "192.0.2.2", "", AttemptOutcome::Untrusted, Verdict::Untrusted),
+            (
+                6,
+                "192.0.2.1",
+                "",
+                AttemptOutcome::HandshakeFailed,
+                Verdict::Untrusted,
+            ),
+            (
+                7,
+                "192.0.2.3",
+                "",
+                AttemptOutcome::ServerUntrusted,
+                Verdict::NeverSeen,
+            ),
+        ] {
+            let nameless = Attempt {
+                outcome,
+                file: file.to_owned(),
+                ..attempt((at, source, false))
+            };
+            writing.add_attempt(&nameless).await.unwrap();
+
+            let examined = examine(&mut writing, &account.id, &device(1), &registrations).await;
+
+            let examined = examined.unwrap();
+            assert_eq!(examined.verdict, verdict, "{at}");
+            assert_eq!(
+                examined.failures.len(),
+                usize::try_from(at).unwrap(),
+                "all are shown"
+            );
         }
     }
 

@@ -303,7 +303,8 @@ impl Verdict {
             Self::Untrusted => {
                 "Neither this service's authority has signed its certificate, nor a manufacturer's that it knows. Have an Oyez endpoint \
                  fetch another with a claim code. For other hardware have whoever runs this service name its maker's authority under \
-                 provisioning.manufacturer, or add the device as a generic one and type its credentials."
+                 provisioning.manufacturer, or add the device as a generic one and type its credentials. A key that is too weak or old needs \
+                 another certificate."
             }
             Self::Expired => {
                 "See the clock of the device, and that of this service; else it needs another certificate."

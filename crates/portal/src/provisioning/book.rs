@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use model::inventory::{Attempt, AttemptOutcome, MacAddress, Timestamp, TokenHash};
 use web::network;
 
+use super::enrolment::FILE as ENROLMENT;
 use super::review::Mismatch;
 use crate::alarms::AGAIN_MS;
 
@@ -24,6 +25,9 @@ const ENTRIES_MAX: usize = 2_000;
 /// Certificates of other devices that are taken in past those: what they put under suspicion is not crowded out by those who show
 /// nothing. Each has proved to be of a device of a known maker.
 const SUSPECTS_MAX: usize = 100;
+/// Entries of devices that have proved to be it and get nothing all the same: strangers do not crowd them out, and they make no address loud,
+/// for a whole site may come before its devices are added.
+const PROVED_MAX: usize = 1_000;
 /// Tries of one address, for that many devices or causes, that somebody is told of: no site has so many devices without a certificate
 /// by mistake and not by a mistake that is worth knowing.
 pub(super) const LOUD_SOURCE: usize = 100;
@@ -39,6 +43,10 @@ pub(super) struct Key {
     source: IpAddr,
     mac: Option<MacAddress>,
     outcome: AttemptOutcome,
+    /// It has proved to be the device.
+    proved: bool,
+    /// It has asked for a certificate, and not for a file.
+    is_enrolment: bool,
     /// The certificate that was shown, where it is another device's.
     shown: Option<TokenHash>,
 }
@@ -57,7 +65,10 @@ pub(super) enum Loud {
 pub(super) struct Book {
     since: Option<Instant>,
     entries: BTreeMap<Key, Entry>,
+    /// Those that have proved nothing.
     entries_by_source: BTreeMap<IpAddr, usize>,
+    /// How many have proved to be their device.
+    proved: usize,
     /// Certificates of other devices that were shown.
     suspects: BTreeSet<TokenHash>,
     /// What has to be written.
@@ -108,6 +119,8 @@ impl Book {
             source: network(from),
             mac: attempt.mac,
             outcome: attempt.outcome,
+            proved: attempt.proved,
+            is_enrolment: attempt.file == ENROLMENT,
             shown: mismatch.map(|mismatch| mismatch.fingerprint),
         };
         if let Some(entry) = self.entries.get_mut(&key) {
@@ -117,19 +130,13 @@ impl Book {
                 return false;
             }
         } else {
-            let of_source = self.entries_by_source.get(&key.source).copied();
-            let of_source = of_source.unwrap_or_default();
-            let is_full = self.entries.len() >= ENTRIES_MAX || of_source >= ENTRIES_PER_SOURCE_MAX;
-            if is_full && !self.is_suspect(&key) {
+            let has_room = if key.proved {
+                self.take_proved()
+            } else {
+                self.take_unproved(&key, attempt.at)
+            };
+            if !has_room {
                 return false;
-            }
-            self.suspects.extend(key.shown);
-            self.entries_by_source.insert(key.source, of_source + 1);
-            if of_source + 1 >= LOUD_SOURCE {
-                self.note_loud(Loud::Source(key.source), attempt.at);
-            }
-            if self.entries.len() + 1 >= LOUD_ALL {
-                self.note_loud(Loud::All, attempt.at);
             }
             let entry = Entry {
                 attempt,
@@ -140,6 +147,33 @@ impl Book {
         }
         self.due.insert(key);
         !std::mem::replace(&mut self.is_being_written, true)
+    }
+
+    /// Takes room for an entry of a device that has proved to be it.
+    fn take_proved(&mut self) -> bool {
+        let has_room = self.proved < PROVED_MAX;
+        self.proved = self.proved.saturating_add(usize::from(has_room));
+        has_room
+    }
+
+    /// Takes room for an entry of somebody who has proved nothing.
+    fn take_unproved(&mut self, key: &Key, at: Timestamp) -> bool {
+        let of_source = self.entries_by_source.get(&key.source).copied();
+        let of_source = of_source.unwrap_or_default();
+        let of_all = self.entries.len().saturating_sub(self.proved);
+        let is_full = of_all >= ENTRIES_MAX || of_source >= ENTRIES_PER_SOURCE_MAX;
+        if is_full && !self.is_suspect(key) {
+            return false;
+        }
+        self.suspects.extend(key.shown);
+        self.entries_by_source.insert(key.source, of_source + 1);
+        if of_source + 1 >= LOUD_SOURCE {
+            self.note_loud(Loud::Source(key.source), at);
+        }
+        if of_all + 1 >= LOUD_ALL {
+            self.note_loud(Loud::All, at);
+        }
+        true
     }
 
     /// Says whether it shows a certificate of another device that was not shown yet.
@@ -212,7 +246,8 @@ impl Book {
         let due = &self.due;
         self.entries.retain(|key, _| due.contains(key));
         self.entries_by_source.clear();
-        for key in self.entries.keys() {
+        self.proved = self.entries.keys().filter(|key| key.proved).count();
+        for key in self.entries.keys().filter(|key| !key.proved) {
             *self.entries_by_source.entry(key.source).or_default() += 1;
         }
     }
@@ -277,10 +312,20 @@ mod tests {
         let (mut book, now) = (Book::default(), Instant::now());
         let mut other = attempt(1);
         other.outcome = AttemptOutcome::Untrusted;
-        for (from, attempt) in [(1, attempt(1)), (1, attempt(2)), (2, attempt(1)), (1, other)] {
+        let enrolment = Attempt {
+            file: ENROLMENT.to_owned(),
+            ..attempt(1)
+        };
+        for (from, attempt) in [
+            (1, attempt(1)),
+            (1, attempt(2)),
+            (2, attempt(1)),
+            (1, other),
+            (1, enrolment),
+        ] {
             book.note(now, source(from), attempt, None);
         }
-        assert_eq!(written(&mut book).len(), 4);
+        assert_eq!(written(&mut book).len(), 5);
     }
 
     #[test]
@@ -315,6 +360,30 @@ mod tests {
         book.note(now, source(200), attempt(0), None);
         assert_eq!(written(&mut book).len(), ENTRIES_MAX);
         assert!(!book.entries_by_source.contains_key(&source(200)));
+    }
+
+    #[test]
+    fn p12_devices_that_have_proved_to_be_it_have_room_of_their_own_so_much_and_not_more_and_make_nobody_loud()
+     {
+        let (mut book, now) = (Book::default(), Instant::now());
+        for number in 0..ENTRIES_PER_SOURCE_MAX {
+            book.note(now, source(1), attempt(number), None);
+        }
+        book.take_due();
+        book.take_untold(now);
+        for number in 0..=PROVED_MAX {
+            let proved = Attempt {
+                proved: true,
+                ..attempt(number)
+            };
+            book.note(now, source(1), proved, None);
+        }
+        assert_eq!(written(&mut book).len(), PROVED_MAX);
+        book.note(now, source(2), attempt(0), None);
+        assert_eq!(written(&mut book).len(), 1, "others have their own");
+        assert_eq!(book.loud, BTreeSet::from([Loud::Source(source(1))]), "of before");
+        book.note(now + WHILE, source(1), attempt(0), None);
+        assert_eq!(book.proved, 0);
     }
 
     fn mismatch(number: u8) -> Mismatch {

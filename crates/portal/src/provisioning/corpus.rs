@@ -6,7 +6,8 @@ use model::inventory::{AttemptOutcome, MacAddress};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, Issuer, KeyPair, KeyUsagePurpose, OtherNameValue, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
-    PKCS_RSA_SHA256, RsaKeySize, SanType, SignatureAlgorithm, SigningKey as _, date_time_ymd,
+    PKCS_RSA_SHA256, PublicKeyData as _, RsaKeySize, SanType, SignatureAlgorithm, SigningKey as _,
+    date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 
@@ -463,11 +464,41 @@ fn p03_a_chain_is_followed_so_far_and_no_further() {
 }
 
 #[test]
+fn p03_a_chain_in_layers_whose_authorities_share_their_names_is_not_followed() {
+    let root = Maker::new();
+    let chain = |layers: usize, of_each: usize| {
+        let mut chain = Vec::new();
+        let mut last = root.between("0", |_| {});
+        for layer in 1..layers {
+            chain.insert(0, last.certificate.clone());
+            let name = layer.to_string();
+            let mut twins: Vec<Maker> = (0..of_each).map(|_| last.between(&name, |_| {})).collect();
+            last = twins.pop().unwrap();
+            chain.splice(0..0, twins.into_iter().map(|twin| twin.certificate));
+        }
+        chain.insert(0, last.certificate.clone());
+        chain.insert(0, last.device(|_| {}));
+        chain
+    };
+    assert_eq!(
+        judge(&root, &chain(3, 1)).map_err(|refusal| refusal.detail),
+        Ok(MAC)
+    );
+    for (layers, of_each, words) in [(3, 2, "have the same name"), (20, 7, "at most are looked at")] {
+        let judged = judge(&root, &chain(layers, of_each));
+        refused(judged, AttemptOutcome::Untrusted, words);
+    }
+}
+
+#[test]
 fn p03_certificates_of_version_1_and_signatures_by_sha_1_are_told_as_what_they_are() {
     let maker = Maker::new();
     let own = key(&PKCS_ECDSA_P256_SHA256);
+    let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    let (own, rsa) = (own.subject_public_key_info(), rsa.subject_public_key_info());
     for (bare, words) in [
         (bare(&maker, &own, SHA256, false), "version 3"),
+        (bare(&maker, &rsa, SHA256, false), "version 3"),
         (bare(&maker, &own, SHA1, true), "SHA-1"),
     ] {
         refused(judge(&maker, &[bare]), AttemptOutcome::Untrusted, words);
@@ -476,10 +507,32 @@ fn p03_certificates_of_version_1_and_signatures_by_sha_1_are_told_as_what_they_a
 
 /// A certificate of version 1 that nobody has signed who is believed, and its key in DER.
 pub(super) fn version_1() -> (CertificateDer<'static>, Vec<u8>) {
-    let own = key(&PKCS_ECDSA_P256_SHA256);
-    let certificate = bare(&Maker::new(), &own, SHA256, false);
+    of_version_1(&key(&PKCS_ECDSA_P256_SHA256))
+}
+
+/// The same with a key of RSA.
+pub(super) fn version_1_of_rsa() -> (CertificateDer<'static>, Vec<u8>) {
+    of_version_1(&KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap())
+}
+
+fn of_version_1(own: &KeyPair) -> (CertificateDer<'static>, Vec<u8>) {
+    let certificate = bare(&Maker::new(), &own.subject_public_key_info(), SHA256, false);
     (certificate, own.serialize_der())
 }
+
+/// A certificate whose key is RSA of so many octets.
+pub(super) fn with_rsa_of(octets: usize) -> CertificateDer<'static> {
+    let modulus = [&[0][..], &vec![0xC5; octets]].concat();
+    let numbers = [tagged(0x02, &modulus), tagged(0x02, &[1, 0, 1])].concat();
+    let bits = [&[0][..], &tagged(0x30, &numbers)].concat();
+    let key = tagged(0x30, &[RSA.to_vec(), tagged(0x03, &bits)].concat());
+    bare(&Maker::new(), &key, SHA256, true)
+}
+
+/// rsaEncryption, as an algorithm identifier.
+const RSA: &[u8] = &[
+    0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00,
+];
 
 /// ecdsa-with-SHA256 and ecdsa-with-SHA1, as algorithm identifiers.
 const SHA256: &[u8] = &[
@@ -488,8 +541,7 @@ const SHA256: &[u8] = &[
 const SHA1: &[u8] = &[0x30, 0x09, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x01];
 
 /// A certificate without extensions, of version 1 or 3, that says it is signed in that way.
-fn bare(maker: &Maker, own: &KeyPair, algorithm: &[u8], is_version_3: bool) -> CertificateDer<'static> {
-    use rcgen::PublicKeyData as _;
+fn bare(maker: &Maker, own: &[u8], algorithm: &[u8], is_version_3: bool) -> CertificateDer<'static> {
     let issuer = subject_of(&maker.certificate);
     let utf8 = tagged(0x0C, TEXT.as_bytes());
     let attribute = tagged(0x30, &[&[0x06, 0x03, 0x55, 0x04, 0x03][..], &utf8].concat());
@@ -510,7 +562,7 @@ fn bare(maker: &Maker, own: &KeyPair, algorithm: &[u8], is_version_3: bool) -> C
         issuer,
         validity,
         subject,
-        own.subject_public_key_info(),
+        own.to_vec(),
     ];
     let signed = tagged(0x30, &parts.concat());
     let signature = [&[0][..], &maker.issuer.key().sign(&signed).unwrap()].concat();

@@ -1,14 +1,17 @@
 //! Certificates for claim codes, as docs/enrolment.md describes the exchange.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use axum::body::Bytes;
 use axum::extract::{Json, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, extract::rejection::JsonRejection};
 use model::DeviceId;
-use model::inventory::{ClaimCode, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash};
-use net::authority::{CertificateFacts, Revoked};
+use model::inventory::{
+    AttemptOutcome, ClaimCode, Device, IssuedCertificate, MacAddress, Timestamp, TokenHash,
+};
+use net::authority::{CERTIFICATE_VALIDITY, CertificateFacts, LIST_VALIDITY, Revoked};
 use serde::Deserialize;
 use serde_json::json;
 use store::{ClaimError, Scope, StoreError, timestamp};
@@ -17,6 +20,7 @@ use web::Peer;
 use super::file::chain;
 use super::issuing::{self, NotKept, Signed, keep};
 use super::proof::SignedBy;
+use super::visit::Visit;
 use super::{Server, sha256};
 
 /// Longest claim code, in octets.
@@ -24,6 +28,9 @@ const CODE_LENGTH_MAX: usize = 256;
 
 /// How often one certificate is renewed: an answer can be lost, and a device that asks for ever must not fill the store.
 const RENEWALS_MAX: usize = 10;
+
+/// What is asked for, in the tries that are kept.
+pub(super) const FILE: &str = "enrol";
 
 /// Who has certificates made that devices ask for, in the audit.
 const BY: &str = "provisioning";
@@ -39,7 +46,7 @@ pub(super) struct Asked {
 
 /// Why no certificate was issued.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(super) enum Refusal {
     /// Wrong, used up, too old, or of a device that is not there: which, is not told.
     #[error(
         "the claim code is not good for this device: it is wrong, used up or too old; make another in the portal"
@@ -105,22 +112,38 @@ pub(super) async fn enrol(
     Extension(peer): Extension<Peer>,
     asked: Result<Json<Asked>, JsonRejection>,
 ) -> Response {
-    let from = peer.address.ip();
     let asked = match asked {
         Ok(Json(asked)) => asked,
         Err(rejection) => return Refusal::Malformed(rejection.body_text()).into_response(),
     };
-    if asked.claim_code.trim().is_empty() {
-        return match renew(&server, &peer, &asked).await {
-            Ok(certificate) => Json(json!({ "certificate": certificate })).into_response(),
-            Err(refusal) => refusal.into_response(),
-        };
-    }
-    let guess = match server.begin_guess(from) {
-        Ok(guess) => guess,
-        Err(wait) => return Refusal::Wait(wait.as_secs().saturating_add(1)).into_response(),
+    let visit = Visit {
+        server: &server,
+        peer: &peer,
+        file: FILE,
+        now: server.now(),
     };
-    match issue(&server, &asked).await {
+    let granted = if asked.claim_code.trim().is_empty() {
+        renew(visit, &asked).await
+    } else {
+        claim(visit, &asked).await
+    };
+    match granted {
+        Ok(certificate) => Json(json!({ "certificate": certificate })).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Lets a claim code be tried.
+async fn claim(visit: Visit<'_>, asked: &Asked) -> Result<String, Refusal> {
+    let Visit { server, peer, .. } = visit;
+    let from = peer.address.ip();
+    let tried = match server.begin_guess(from) {
+        Ok(guess) => issue(server, asked)
+            .await
+            .map_err(|refusal| (refusal, Some(guess))),
+        Err(wait) => Err((Refusal::Wait(wait.as_secs().saturating_add(1)), None)),
+    };
+    match tried {
         Ok(Granted {
             certificate,
             is_first,
@@ -129,15 +152,26 @@ pub(super) async fn enrol(
             if is_first {
                 server.guesses().note_success(from);
             }
-            Json(json!({ "certificate": certificate })).into_response()
+            Ok(certificate)
         }
-        Err(refusal) => {
-            if matches!(refusal, Refusal::NotGood) {
+        Err((refusal, guess)) => {
+            if let (Refusal::NotGood, Some(guess)) = (&refusal, guess) {
                 server.tell_of(guess);
             }
-            refusal.into_response()
+            if let Ok(mac) = mac_of(asked)
+                && !matches!(refusal, Refusal::Store(_))
+            {
+                note(visit, mac, AttemptOutcome::NoCertificate, &refusal.to_string());
+            }
+            Err(refusal)
         }
     }
+}
+
+/// Keeps that a device was given no certificate. What it has fetched with another one says more of it, so that this is no proof.
+fn note(visit: Visit<'_>, mac: MacAddress, outcome: AttemptOutcome, why: &str) {
+    let detail = format!("it asked for a certificate and got none: {why}");
+    visit.note(visit.attempt(Some(mac), outcome, detail));
 }
 
 /// A certificate that was issued.
@@ -177,27 +211,46 @@ async fn issue(server: &Server, asked: &Asked) -> Result<Granted, Refusal> {
 }
 
 /// Signs the request of a device that shows a certificate of this service, while that is good and has but a third of its time left.
-async fn renew(server: &Server, peer: &Peer, asked: &Asked) -> Result<String, Refusal> {
+async fn renew(visit: Visit<'_>, asked: &Asked) -> Result<String, Refusal> {
+    let Visit {
+        server, peer, now, ..
+    } = visit;
     let not_proved = |text: &str| Refusal::NotProved(text.to_owned());
     let mac = mac_of(asked)?;
-    let now = server.now();
+    let noted = |outcome, text: &str| {
+        note(visit, mac, outcome, text);
+        not_proved(text)
+    };
     // A signature costs more than to see who asks for it.
-    let proved = server.0.authorities.prove(&peer.certificates, mac, now);
-    let proved = proved.map_err(|refusal| Refusal::NotProved(refusal.detail))?;
+    let proved = match visit.prove(mac) {
+        Ok(proved) => proved,
+        Err(refusal) => {
+            let detail = refusal.detail.clone();
+            visit.note_unproved(mac, refusal);
+            return Err(Refusal::NotProved(detail));
+        }
+    };
     let (SignedBy::Own, Some(own)) = (proved.signed_by, peer.certificates.first()) else {
-        return Err(not_proved("this service renews its own certificates alone"));
+        let text = "this service renews its own certificates alone";
+        return Err(noted(AttemptOutcome::Untrusted, text));
     };
     let mut transaction = server.0.store.write().await?;
     let found = transaction.device_of_mac(mac).await?;
     let issued = transaction.certificate(sha256(own)).await?;
     let (Some((account, device)), Some(issued)) = (found, issued) else {
-        return Err(not_proved("the certificate is not known here any more"));
+        return Err(noted(
+            AttemptOutcome::Revoked,
+            "the certificate is not known here any more",
+        ));
     };
     if issued.device != device.id || issued.revoked_at.is_some() {
-        return Err(not_proved("the certificate was taken back"));
+        return Err(noted(AttemptOutcome::Revoked, "the certificate was taken back"));
     }
     if is_under_review(&mut transaction.account(&account), &device, &issued).await? {
-        return Err(not_proved("an administrator has to look at the device first"));
+        return Err(noted(
+            AttemptOutcome::Held,
+            "an administrator has to look at the device first",
+        ));
     }
     if !CertificateFacts::read(own).is_ok_and(|facts| facts.renewal_is_due(now)) {
         return Err(Refusal::NotDue);
@@ -244,17 +297,41 @@ fn sign(server: &Server, asked: &Asked) -> Result<Signed, Refusal> {
     signed.map_err(|error| Refusal::Malformed(error.to_string()))
 }
 
+/// The list of certificates that were taken back, and when it was signed.
+pub(super) struct SignedList(Instant, Bytes);
+
+/// For how long a signed list is given to whoever asks: anybody may, and the next is signed no sooner.
+const LIST_IS_KEPT: Duration = Duration::from_secs(60);
+
 /// Answers with the list of certificates that were taken back: anybody may have it, and it says nothing but their numbers.
 pub(super) async fn revoked(State(server): State<Server>) -> Response {
-    match list(&server).await {
+    match list(&server, Instant::now()).await {
         Ok(list) => ([(header::CONTENT_TYPE, "application/pkix-crl")], list).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn list(server: &Server) -> Result<Vec<u8>, Refusal> {
+/// The list that was signed of late, or one that is signed for all who wait for it.
+pub(super) async fn list(server: &Server, now: Instant) -> Result<Bytes, Refusal> {
+    let mut kept = server.0.revoked.lock().await;
+    match &*kept {
+        Some(SignedList(at, list)) if now.saturating_duration_since(*at) < LIST_IS_KEPT => {
+            return Ok(list.clone());
+        }
+        Some(_) | None => {}
+    }
+    let list = Bytes::from(signed_list(server).await?);
+    *kept = Some(SignedList(now, list.clone()));
+    Ok(list)
+}
+
+async fn signed_list(server: &Server) -> Result<Vec<u8>, Refusal> {
     let now = server.now();
-    let revoked = server.0.store.read().await?.revoked_certificates().await?;
+    // What has ended stands in a list that was signed after its end once more (RFC 5280 §3.3), and then no more.
+    let since = now.checked_sub(CERTIFICATE_VALIDITY + LIST_VALIDITY);
+    let since = timestamp(since.unwrap_or(SystemTime::UNIX_EPOCH));
+    let mut reading = server.0.store.read().await?;
+    let revoked = reading.revoked_certificates(since).await?;
     let entry = |certificate: IssuedCertificate| {
         let serial = octets(&certificate.serial)?;
         let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(certificate.revoked_at?.0))?;

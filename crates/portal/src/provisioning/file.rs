@@ -1,24 +1,23 @@
 //! Serving a device its file.
 
-use std::time::SystemTime;
-
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use md5::{Digest as _, Md5};
 use model::inventory::{
-    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, HardwareWhat, Holder, Line,
-    MacAddress, ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in,
+    Attempt, AttemptOutcome, AuditEntry, Catalogue, Device, DeviceType, HardwareWhat, Holder,
+    IssuedCertificate, Line, MacAddress, ProvisionTemplate, Timestamp, Uplink, configuration_of, firmware_in,
     hardware_configuration_of,
 };
 use model::{AccountId, Secret};
-use store::{DeviceSecret, GivenPassword, Scope, StoreError, Transaction, timestamp};
+use store::{DeviceSecret, GivenPassword, Scope, Store, StoreError, Transaction, timestamp};
 use web::{Peer, derived_password, drawn_password};
 
-use super::names::{NAME_LENGTH_MAX, Part, Wanted, address_in};
+use super::names::{Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
-use super::review::{self, Doubt, Mismatch, ShownNow};
+use super::review::{self, Doubt, ShownNow};
+use super::visit::Visit;
 use super::{Server, sha256};
 use crate::{alarms, check};
 
@@ -41,20 +40,21 @@ pub(super) async fn serve(
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok());
     let asking = Asking {
-        server: &server,
-        peer: &peer,
-        name: &name,
+        visit: Visit {
+            server: &server,
+            peer: &peer,
+            file: &name,
+            now: server.now(),
+        },
         agent,
-        now: server.now(),
     };
-    let authorities = &server.0.authorities;
     let answered = match Wanted::of(&name) {
-        Wanted::Device(mac, part) => match authorities.prove(&peer.certificates, mac, asking.now) {
+        Wanted::Device(mac, part) => match asking.visit.prove(mac) {
             Ok(_) if part == Part::Incremental => Ok(told(AttemptOutcome::UnknownFile)),
             Ok(proved) => asking.answer(proved, part).await,
             Err(refusal) => Ok(asking.refuse(mac, refusal)),
         },
-        Wanted::Model(model, part) => match authorities.identify(&peer.certificates, asking.now) {
+        Wanted::Model(model, part) => match asking.visit.identified() {
             Ok(proved) => asking.answer_for_model(proved, &model, part).await,
             Err(refusal) => Ok(asking.refuse_model(refusal)),
         },
@@ -66,87 +66,73 @@ pub(super) async fn serve(
     })
 }
 
-/// A request.
+/// A request, and what asks.
 struct Asking<'a> {
-    server: &'a Server,
-    peer: &'a Peer,
-    name: &'a str,
+    visit: Visit<'a>,
     agent: Option<&'a str>,
-    now: SystemTime,
+}
+
+/// What is known of a device that has proved to be it, as long as nothing is written.
+enum Known {
+    /// It gets nothing.
+    Refused(Doubt),
+    /// It may have its file.
+    Good(AccountId, Device),
+    /// Something has to be written down before that is known.
+    Open,
 }
 
 impl Asking<'_> {
-    fn attempt(&self, mac: Option<MacAddress>, outcome: AttemptOutcome, detail: String) -> Attempt {
-        Attempt {
-            at: timestamp(self.now),
-            mac,
-            source: self.peer.address.ip().to_canonical().to_string(),
-            file: self.name.chars().take(NAME_LENGTH_MAX).collect(),
-            outcome,
-            proved: false,
-            times: 1,
-            detail,
-        }
-    }
-
-    fn note(&self, attempt: Attempt) {
-        self.server.note(attempt, self.peer.address.ip());
+    fn store(&self) -> &Store {
+        &self.visit.server.0.store
     }
 
     /// Answers whoever has not proved to be the device. The answer and what it costs are the same whether the device is known or not.
     fn refuse(&self, mac: MacAddress, refusal: Refusal) -> Response {
-        let Refusal {
+        let outcome = refusal.outcome;
+        self.visit.note_unproved(mac, refusal);
+        told(outcome)
+    }
+
+    /// Answers a device that has proved to be it and gets nothing all the same.
+    fn refuse_proved(&self, mac: MacAddress, doubt: Doubt) -> Response {
+        let Doubt {
             outcome,
             detail,
-            is,
-            holder,
-        } = refusal;
-        let own = self.peer.certificates.first().zip(holder);
-        let mismatch = own.map(|(own, holder)| Mismatch {
-            holder,
-            fingerprint: sha256(own),
-        });
-        if let Some(other) = is.filter(|is| *is != mac) {
-            let asked = format!("with the certificate of {other} somebody asked for the file of {mac}");
-            self.note(self.attempt(Some(other), outcome, asked));
-        }
-        let attempt = self.attempt(Some(mac), outcome, detail);
-        let proved = is == Some(mac);
-        let from = self.peer.address.ip();
-        self.server
-            .note_with(Attempt { proved, ..attempt }, from, mismatch);
+            is_proof: proved,
+        } = doubt;
+        let attempt = self.visit.attempt(Some(mac), outcome, detail);
+        self.visit.note(Attempt { proved, ..attempt });
         told(outcome)
     }
 
     /// Answers whoever asks for a file that there is not: to devices it looks the same whoever they are.
     fn refuse_unknown_file(&self) -> Response {
-        let identified = self
-            .server
-            .0
-            .authorities
-            .identify(&self.peer.certificates, self.now);
-        let proved = identified.ok().map(|proved| proved.mac);
+        let proved = self.visit.identified().ok().map(|proved| proved.mac);
         let detail = "there is no such file: a device fetches algom<MAC>.conf, twelve digits without colons";
-        let mac = proved.or_else(|| address_in(self.name));
-        let attempt = self.attempt(mac, AttemptOutcome::UnknownFile, detail.to_owned());
-        self.note(Attempt {
+        let mac = proved.or_else(|| address_in(self.visit.file));
+        let attempt = self
+            .visit
+            .attempt(mac, AttemptOutcome::UnknownFile, detail.to_owned());
+        self.visit.note(Attempt {
             proved: proved.is_some(),
             ..attempt
         });
         told(AttemptOutcome::UnknownFile)
     }
 
-    /// Answers whoever asks for the file of a model and proves nothing: of which device it is, is not known then.
+    /// Answers whoever asks for the file of a model and proves nothing: of which device it is, is not known then. It is told that there is
+    /// no such file, for then it goes on and asks for its own, whose name says which device it is.
     fn refuse_model(&self, refusal: Refusal) -> Response {
         let Refusal {
             outcome, detail, is, ..
         } = refusal;
-        let attempt = self.attempt(is, outcome, detail);
-        self.note(Attempt {
+        let attempt = self.visit.attempt(is, outcome, detail);
+        self.visit.note(Attempt {
             proved: is.is_some(),
             ..attempt
         });
-        told(outcome)
+        told(AttemptOutcome::UnknownFile)
     }
 
     /// Answers a device that asks for the file of its model, and learns which one that is.
@@ -156,47 +142,63 @@ impl Asking<'_> {
         model: &str,
         part: Part,
     ) -> Result<Response, StoreError> {
-        let known = self.server.0.store.catalogue().find(model);
-        let Some(known) = known.filter(|_| part != Part::Incremental) else {
+        let known = self.store().catalogue().find(model);
+        let Some(model) = known.filter(|_| part != Part::Incremental) else {
             return Ok(told(AttemptOutcome::UnknownFile));
         };
-        let found = self
-            .server
-            .0
-            .store
-            .read()
-            .await?
-            .device_of_mac(proved.mac)
-            .await?;
-        let of_unknown_model =
-            found.filter(|(_, device)| device.kind == DeviceType::Algo && device.told_model().is_none());
-        if let Some((account, device)) = of_unknown_model {
-            let mut transaction = self.server.0.store.write().await?;
+        let mut reading = self.store().read().await?;
+        let known = self.known(&mut reading, proved).await?;
+        drop(reading);
+        let (account, device) = match known {
+            Known::Refused(doubt) => return Ok(self.refuse_proved(proved.mac, doubt)),
+            Known::Good(account, device) => (account, device),
+            Known::Open => {
+                let mut transaction = self.store().write().await?;
+                let admitted = self.admit(&mut transaction, proved).await?;
+                transaction.commit().await?;
+                match admitted {
+                    Ok(admitted) => admitted,
+                    Err(doubt) => return Ok(self.refuse_proved(proved.mac, doubt)),
+                }
+            }
+        };
+        if device.kind == DeviceType::Algo && device.told_model().is_none() {
+            let mut transaction = self.store().write().await?;
             let mut scope = transaction.account(&account);
-            scope.note_device(&device.id, Some(&known.name), None).await?;
+            scope.note_device(&device.id, Some(&model.name), None).await?;
             transaction.commit().await?;
         }
         Ok(sent(MODEL_FILE.to_owned(), part))
     }
 
-    /// Answers the device itself, and keeps the try. The checksum of a file is asked for besides it, and is no try of its own.
+    /// Answers the device itself, and keeps the try. The checksum of a file is asked for besides it, and is no try of its own unless it is
+    /// refused.
     async fn answer(&self, proved: Proved, part: Part) -> Result<Response, StoreError> {
-        let mut transaction = self.server.0.store.write().await?;
-        let found = match self.find(&mut transaction, proved).await? {
-            Ok((account, device)) => self.review(&mut transaction, account, device).await?,
-            Err(refused) => Err(refused),
-        };
-        let found = match found {
+        let mut reading = self.store().read().await?;
+        match self.known(&mut reading, proved).await? {
+            Known::Refused(doubt) => return Ok(self.refuse_proved(proved.mac, doubt)),
+            Known::Good(account, device) if part == Part::Checksum => {
+                if let Some(text) = self.unchanged(&mut reading, &account, &device).await? {
+                    return Ok(sent(text, part));
+                }
+            }
+            Known::Good(..) | Known::Open => {}
+        }
+        drop(reading);
+        let mut transaction = self.store().write().await?;
+        let found = match self.admit(&mut transaction, proved).await? {
             Ok((account, device)) => self.learn(&mut transaction, account, device).await?,
             Err(refused) => Err(refused),
         };
+        let is_refused = found.is_err();
         let (outcome, detail, is_proof, response) = match found {
             Ok((account, device)) => {
                 if part == Part::Whole {
                     self.watch(&mut transaction, &account, &device).await?;
                 }
                 let is_sent = part != Part::Checksum;
-                let text = file_of(self.server, &mut transaction, (&account, &device), is_sent).await?;
+                let of = (&account, &device);
+                let text = file_of(self.visit.server, &mut transaction, of, is_sent).await?;
                 let detail = self.agent.unwrap_or_default().to_owned();
                 let response = sent(text, part);
                 (AttemptOutcome::Served, detail, true, response)
@@ -207,8 +209,8 @@ impl Asking<'_> {
                 is_proof,
             }) => (outcome, detail, is_proof, told(outcome)),
         };
-        if part == Part::Whole {
-            let attempt = self.attempt(Some(proved.mac), outcome, detail);
+        if part == Part::Whole || is_refused {
+            let attempt = self.visit.attempt(Some(proved.mac), outcome, detail);
             transaction
                 .add_attempt(&Attempt {
                     proved: is_proof,
@@ -218,6 +220,75 @@ impl Asking<'_> {
         }
         transaction.commit().await?;
         Ok(response)
+    }
+
+    /// What is known of a device. Writers take turns, so whoever asks often must not have to wait for one.
+    async fn known(&self, reading: &mut Transaction<'_>, proved: Proved) -> Result<Known, StoreError> {
+        let (account, device) = match self.find(reading, proved).await? {
+            Ok(found) => found,
+            Err(doubt) => return Ok(Known::Refused(doubt)),
+        };
+        let issued = reading.certificates_of_device(&device.id).await?;
+        let source = self.source();
+        let Some(shown) = self.shown(&source, &issued) else {
+            return Ok(Known::Open);
+        };
+        let mut scope = reading.account(&account);
+        let suspicion = self.visit.server.0.suspicion;
+        let judged = review::judged(&mut scope, &device, suspicion, shown).await?;
+        let is_good = judged.is_settled() && scope.held_device(&device.id).await?.is_none();
+        Ok(if is_good {
+            Known::Good(account, device)
+        } else {
+            Known::Open
+        })
+    }
+
+    /// The file of a device of which nothing has to be written down before.
+    async fn unchanged(
+        &self,
+        reading: &mut Transaction<'_>,
+        account: &AccountId,
+        device: &Device,
+    ) -> Result<Option<String>, StoreError> {
+        let catalogue = reading.catalogue();
+        let can_register = check::can_register(device, check::model_of(catalogue, device)).is_ok();
+        if !can_register || self.news(catalogue, device).is_some() {
+            return Ok(None);
+        }
+        let mut scope = reading.account(account);
+        if device.kind == DeviceType::Algo && scope.device_secret().await?.is_none() {
+            return Ok(None);
+        }
+        let text = file_of(self.visit.server, reading, (account, device), false).await?;
+        Ok(Some(text))
+    }
+
+    /// The device that a certificate proves, unless that or the device is under review.
+    async fn admit(
+        &self,
+        transaction: &mut Transaction<'_>,
+        proved: Proved,
+    ) -> Result<Result<(AccountId, Device), Doubt>, StoreError> {
+        match self.find(transaction, proved).await? {
+            Ok((account, device)) => self.review(transaction, account, device).await,
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    fn source(&self) -> String {
+        self.visit.peer.address.ip().to_canonical().to_string()
+    }
+
+    /// What it shows, beside what was issued for it.
+    fn shown<'a>(&self, source: &'a str, issued: &'a [IssuedCertificate]) -> Option<ShownNow<'a>> {
+        let own = self.visit.peer.certificates.first()?;
+        Some(ShownNow {
+            fingerprint: sha256(own),
+            at: timestamp(self.visit.now),
+            source,
+            issued,
+        })
     }
 
     /// The device that a certificate proves, if it may have its file.
@@ -233,7 +304,7 @@ impl Asking<'_> {
                 is_proof,
             }))
         };
-        let issued = match self.peer.certificates.first() {
+        let issued = match self.visit.peer.certificates.first() {
             Some(own) => transaction.certificate(sha256(own)).await?,
             None => None,
         };
@@ -282,19 +353,13 @@ impl Asking<'_> {
         account: AccountId,
         device: Device,
     ) -> Result<Result<(AccountId, Device), Doubt>, StoreError> {
-        let Some(own) = self.peer.certificates.first() else {
+        let issued = transaction.certificates_of_device(&device.id).await?;
+        let source = self.source();
+        let Some(shown) = self.shown(&source, &issued) else {
             return Ok(Ok((account, device)));
         };
-        let issued = transaction.certificates_of_device(&device.id).await?;
         let mut scope = transaction.account(&account);
-        let source = self.peer.address.ip().to_canonical().to_string();
-        let shown = ShownNow {
-            fingerprint: sha256(own),
-            at: timestamp(self.now),
-            source: &source,
-            issued: &issued,
-        };
-        let doubt = review::doubt(&mut scope, &device, self.server.0.suspicion, shown).await?;
+        let doubt = review::doubt(&mut scope, &device, self.visit.server.0.suspicion, shown).await?;
         if let Some(doubt) = doubt {
             return Ok(Err(doubt));
         }
@@ -317,7 +382,9 @@ impl Asking<'_> {
     ) -> Result<(), StoreError> {
         let attempt = Attempt {
             proved: true,
-            ..self.attempt(Some(device.mac), AttemptOutcome::Served, String::new())
+            ..self
+                .visit
+                .attempt(Some(device.mac), AttemptOutcome::Served, String::new())
         };
         let before = transaction.attempts(device.mac).await?;
         if review::begins_turns(&before, &attempt) {
@@ -328,6 +395,18 @@ impl Asking<'_> {
         Ok(())
     }
 
+    /// The model and firmware that it says that it has, where that is something else than before.
+    fn news<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        device: &Device,
+    ) -> Option<(Option<&'a str>, Option<&'a str>)> {
+        let (model, firmware) = told_of_itself(catalogue, device.kind, self.agent);
+        let is_news = model.is_some_and(|model| device.model.as_deref() != Some(model))
+            || firmware.is_some_and(|firmware| device.firmware.as_deref() != Some(firmware));
+        is_news.then_some((model, firmware))
+    }
+
     /// Notes what a device says that it is, and refuses one that cannot register.
     async fn learn(
         &self,
@@ -336,10 +415,7 @@ impl Asking<'_> {
         mut device: Device,
     ) -> Result<Result<(AccountId, Device), Doubt>, StoreError> {
         let catalogue = transaction.catalogue();
-        let (model, firmware) = told_of_itself(catalogue, device.kind, self.agent);
-        let is_news = model.is_some_and(|model| device.model.as_deref() != Some(model))
-            || firmware.is_some_and(|firmware| device.firmware.as_deref() != Some(firmware));
-        if is_news {
+        if let Some((model, firmware)) = self.news(catalogue, &device) {
             let mut scope = transaction.account(&account);
             scope.note_device(&device.id, model, firmware).await?;
             device.model = model.map(str::to_owned).or(device.model);

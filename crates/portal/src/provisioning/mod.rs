@@ -14,6 +14,7 @@ mod manufacturer;
 mod names;
 mod proof;
 mod review;
+mod visit;
 
 use std::fmt;
 use std::io;
@@ -33,6 +34,7 @@ use store::{Store, StoreError, timestamp};
 use web::{Throttle, bound, harden};
 
 use self::book::{Book, Due, Loud};
+use self::enrolment::SignedList;
 use self::proof::Authorities;
 use self::review::Mismatch;
 use crate::alarms;
@@ -94,6 +96,7 @@ impl ProvisioningServer {
             uplink: setup.uplink,
             guesses: Mutex::default(),
             book: Mutex::default(),
+            revoked: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -104,6 +107,7 @@ impl ProvisioningServer {
             .route("/enrol", post(enrolment::enrol))
             .route("/revoked.crl", get(enrolment::revoked))
             .layer(DefaultBodyLimit::max(REQUEST_LENGTH_MAX))
+            .layer(from_fn(visit::close_after_refusals))
             .layer(from_fn(bound))
             .layer(from_fn(harden))
             .with_state(self.clone())
@@ -121,6 +125,7 @@ impl ProvisioningServer {
                 let detail = "it ended the handshake at the certificate of this server";
                 (AttemptOutcome::ServerUntrusted, detail.to_owned())
             }
+            TlsFailure::ClientKey(why) => (AttemptOutcome::Untrusted, why.clone()),
             TlsFailure::NotTls => (
                 AttemptOutcome::HandshakeFailed,
                 "it does not speak TLS".to_owned(),
@@ -153,6 +158,8 @@ struct Shared {
     guesses: Mutex<Throttle>,
     /// Tries of those who proved nothing: each is answered, but only so many are written down.
     book: Mutex<Book>,
+    /// The list of what was taken back, as it was signed last.
+    revoked: tokio::sync::Mutex<Option<SignedList>>,
 }
 
 impl fmt::Debug for ProvisioningServer {

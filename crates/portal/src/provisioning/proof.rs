@@ -81,28 +81,6 @@ impl Authorities {
         Ok(Self(believed))
     }
 
-    /// Judges the chain that was shown, for the device whose file is asked for.
-    pub(super) fn prove(
-        &self,
-        chain: &[CertificateDer<'_>],
-        mac: MacAddress,
-        now: SystemTime,
-    ) -> Result<Proved, Refusal> {
-        let (is, holder) = match self.identify(chain, now) {
-            Ok(proved) if proved.mac == mac => return Ok(proved),
-            Ok(proved) => (Some(proved.mac), Some(proved)),
-            Err(refusal) if refusal.is.is_none_or(|is| is == mac) => return Err(refusal),
-            Err(refusal) => (refusal.is, None),
-        };
-        let detail = is.map_or_else(String::new, |is| format!("the certificate is for {is}"));
-        Err(Refusal {
-            outcome: AttemptOutcome::OtherDevice,
-            detail,
-            is,
-            holder,
-        })
-    }
-
     /// Says which device has shown the chain.
     pub(super) fn identify(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<Proved, Refusal> {
         let refused = |outcome, detail: String, is| Refusal {
@@ -145,6 +123,23 @@ impl Authorities {
         }
         Err(why.unwrap_or_else(|| refused(AttemptOutcome::Untrusted, String::new(), None)))
     }
+}
+
+/// Whether it is the device that it asks for.
+pub(super) fn is_for(mac: MacAddress, identified: Result<Proved, Refusal>) -> Result<Proved, Refusal> {
+    let (is, holder) = match identified {
+        Ok(proved) if proved.mac == mac => return Ok(proved),
+        Ok(proved) => (Some(proved.mac), Some(proved)),
+        Err(refusal) if refusal.is.is_none_or(|is| is == mac) => return Err(refusal),
+        Err(refusal) => (refusal.is, None),
+    };
+    let detail = is.map_or_else(String::new, |is| format!("the certificate is for {is}"));
+    Err(Refusal {
+        outcome: AttemptOutcome::OtherDevice,
+        detail,
+        is,
+        holder,
+    })
 }
 
 /// What one of those who are believed says of a chain.

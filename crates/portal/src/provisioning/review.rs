@@ -51,16 +51,17 @@ pub(super) struct Doubt {
     pub(super) is_proof: bool,
 }
 
-/// Notes that a device has shown a certificate, and says what speaks against it.
-pub(super) async fn doubt(
+/// Says how a certificate that a device shows stands.
+pub(super) async fn judged(
     scope: &mut Scope<'_, '_>,
     device: &Device,
     suspicion: Suspicion,
     shown: ShownNow<'_>,
-) -> Result<Option<Doubt>, StoreError> {
+) -> Result<Judged, StoreError> {
     let before = scope.shown_certificates(&device.id).await?;
     let known = before.iter().find(|known| known.fingerprint == shown.fingerprint);
-    let standing = match known.map(|known| known.standing) {
+    let known = known.map(|known| known.standing);
+    let standing = match known {
         Some(standing @ (Standing::Accepted | Standing::Held | Standing::Blocked)) => standing,
         Some(Standing::Good) | None if suspicion == Suspicion::Note => Standing::Good,
         found @ (Some(Standing::Good) | None) => {
@@ -68,32 +69,67 @@ pub(super) async fn doubt(
             if is_second { Standing::Held } else { Standing::Good }
         }
     };
-    let is_news = standing == Standing::Held && known.is_none_or(|known| known.standing != Standing::Held);
+    Ok(Judged {
+        known,
+        standing,
+        has_good: before.iter().any(|other| other.standing.is_good()),
+    })
+}
+
+/// How a certificate stands that a device shows.
+#[derive(Clone, Copy)]
+pub(super) struct Judged {
+    /// How it stood when it was shown before.
+    known: Option<Standing>,
+    standing: Standing,
+    /// The device has shown one that is good.
+    has_good: bool,
+}
+
+impl Judged {
+    /// Says whether it is good, and was shown before as such: nothing has to be written down then.
+    pub(super) fn is_settled(self) -> bool {
+        self.standing.is_good() && self.known == Some(self.standing)
+    }
+
+    fn doubt(self) -> Option<Doubt> {
+        match self.standing {
+            Standing::Good | Standing::Accepted => None,
+            Standing::Held => Some(Doubt {
+                outcome: AttemptOutcome::SecondCertificate,
+                detail: "another certificate has proved to be the device: one of the two may be a copy's, see Provision".to_owned(),
+                is_proof: false,
+            }),
+            Standing::Blocked => Some(Doubt {
+                outcome: AttemptOutcome::Revoked,
+                detail: "the certificate was blocked under Provision".to_owned(),
+                is_proof: !self.has_good,
+            }),
+        }
+    }
+}
+
+/// Notes that a device has shown a certificate, and says what speaks against it.
+pub(super) async fn doubt(
+    scope: &mut Scope<'_, '_>,
+    device: &Device,
+    suspicion: Suspicion,
+    shown: ShownNow<'_>,
+) -> Result<Option<Doubt>, StoreError> {
+    let judged = judged(scope, device, suspicion, shown).await?;
     let kept = ShownCertificate {
         fingerprint: shown.fingerprint,
-        standing,
+        standing: judged.standing,
         first_at: shown.at,
         last_at: shown.at,
         source: shown.source.to_owned(),
     };
     scope.set_shown_certificate(&device.id, &kept).await?;
-    if is_news {
+    if judged.standing == Standing::Held && judged.known != Some(Standing::Held) {
         let detail = format!("{} ({}), shown from {}", device.name, device.mac, shown.source);
         alarm(scope, shown.at, alarms::SECOND_CERTIFICATE, detail).await?;
     }
-    Ok(match standing {
-        Standing::Good | Standing::Accepted => None,
-        Standing::Held => Some(Doubt {
-            outcome: AttemptOutcome::SecondCertificate,
-            detail: "another certificate has proved to be the device: one of the two may be a copy's, see Provision".to_owned(),
-            is_proof: false,
-        }),
-        Standing::Blocked => Some(Doubt {
-            outcome: AttemptOutcome::Revoked,
-            detail: "the certificate was blocked under Provision".to_owned(),
-            is_proof: !before.iter().any(|other| other.standing.is_good()),
-        }),
-    })
+    Ok(judged.doubt())
 }
 
 /// A certificate that a device shows.

@@ -1,5 +1,6 @@
 //! The server with endpoints of ours as its clients.
 
+mod causes;
 mod flood;
 mod hardware;
 mod renewal;
@@ -19,10 +20,6 @@ use model::inventory::{
 use model::{AccountId, DeviceId, Secret, SlotPosition};
 use net::authority::{Authority, CertificateFacts, Issued, Purpose, Subject};
 use net::tls::{ClientCertificates, ClientTls, ClientTlsConfig, Identity, MinimumVersion, ServerTls, Trust};
-use rustls::SignatureScheme;
-use rustls::client::ResolvesClientCert;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::sign::CertifiedKey;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -43,6 +40,7 @@ struct Bench {
     store: Arc<Store>,
     authority: Arc<Authority>,
     maker: Authority,
+    server: ProvisioningServer,
     listener: Listener,
 }
 
@@ -99,6 +97,7 @@ impl Bench {
             store,
             authority,
             maker,
+            server,
             listener,
         };
         bench.fill().await;
@@ -150,11 +149,16 @@ impl Bench {
             .unwrap()
             .request(&MAC.compact())
             .unwrap();
+        self.ask_to_enrol(Some(identity), "", &request).await
+    }
+
+    /// Asks for a certificate, and gives everything that was said.
+    async fn ask_to_enrol(&self, identity: Option<&Identity>, code: &str, request: &str) -> String {
         let body =
-            serde_json::json!({ "claim_code": "", "mac": MAC.to_string(), "request": request }).to_string();
+            serde_json::json!({ "claim_code": code, "mac": MAC.to_string(), "request": request }).to_string();
         let address = self.listener.address();
         let stream = TcpStream::connect(address).await.unwrap();
-        let connector = TlsConnector::from(self.client(Some(identity.clone())));
+        let connector = TlsConnector::from(self.client(identity.cloned()));
         let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
         let head = format!(
             "POST /enrol HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -564,37 +568,6 @@ async fn a_device_that_does_not_trust_the_server_is_kept_as_such() {
     let connector = TlsConnector::from(tls.config());
     assert!(connector.connect(address.ip().into(), stream).await.is_err());
     assert_eq!(bench.failures().await[0].outcome, AttemptOutcome::ServerUntrusted);
-}
-
-/// Shows a certificate that no TLS library would show by itself.
-#[derive(Debug)]
-struct Shown(Arc<CertifiedKey>);
-
-impl ResolvesClientCert for Shown {
-    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
-
-    fn has_certs(&self) -> bool {
-        true
-    }
-}
-
-#[tokio::test]
-async fn p03_a_certificate_of_version_1_gets_as_far_as_its_verdict() {
-    let bench = Bench::start().await;
-    let (certificate, key) = super::corpus::version_1();
-    let key = PrivateKeyDer::try_from(key).unwrap();
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let key = provider.key_provider.load_private_key(key).unwrap();
-    let mut client = rustls::ClientConfig::clone(&bench.client(None));
-    client.client_auth_cert_resolver = Arc::new(Shown(Arc::new(CertifiedKey::new(vec![certificate], key))));
-
-    let (status, text) = bench.fetch_by(Arc::new(client), "algom0022EE0A0B0C.conf").await;
-
-    assert_eq!(status, "HTTP/1.1 403 Forbidden");
-    assert_eq!(text, "the device certificate is not trusted");
-    assert!(bench.attempts(MAC).await[0].detail.contains("version 3"));
 }
 
 /// Waits for all of them at once.

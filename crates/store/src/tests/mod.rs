@@ -419,7 +419,7 @@ async fn certificates_are_found_by_their_fingerprint() {
     let found = writing.certificate(issued.fingerprint).await.unwrap();
     assert_eq!(found, Some(issued));
     assert_eq!(writing.certificate(TokenHash([6; 32])).await.unwrap(), None);
-    assert_eq!(writing.revoked_certificates().await.unwrap(), []);
+    assert_eq!(writing.revoked_certificates(Timestamp(0)).await.unwrap(), []);
     let other = writing
         .account(&id("two"))
         .revoke_certificates_of_device(&device(1).id, NOW)
@@ -430,10 +430,16 @@ async fn certificates_are_found_by_their_fingerprint() {
         .revoke_certificates_of_device(&device(1).id, NOW)
         .await;
     assert_eq!(own.unwrap(), 1);
-    let revoked = writing.revoked_certificates().await.unwrap();
+    let revoked = writing.revoked_certificates(NOW).await.unwrap();
     assert_eq!(
         (revoked[0].revoked_at, revoked[0].serial.as_str()),
         (Some(NOW), "0a")
+    );
+    let later = Timestamp(NOW.0 + 1);
+    assert_eq!(
+        writing.revoked_certificates(later).await.unwrap(),
+        [],
+        "issued before"
     );
 }
 

@@ -153,6 +153,7 @@ pub(super) async fn connect(
             | TlsFailure::Revoked
             | TlsFailure::Certificate(_)
             | TlsFailure::ClientCertificate
+            | TlsFailure::ClientKey(_)
             | TlsFailure::ServerName(_)
             | TlsFailure::Alert(_)
             | TlsFailure::Other(_) => ProvisioningStep::Certificate,

@@ -2,10 +2,13 @@
 
 use model::inventory::AuditEntry;
 
-use super::hardware::{HARDWARE, hardware_certificate};
+use web::{Peer, Remembered};
+
+use super::hardware::{HARDWARE, HARDWARE_FILE, hardware_certificate, with_hardware};
 use super::*;
 use crate::alarms::PROBED;
 use crate::provisioning::book::LOUD_SOURCE;
+use crate::provisioning::visit::{REFUSALS_MAX, Visit};
 
 const KNOWN: &str = "algom0022EE0A0B0C.conf";
 const UNKNOWN: &str = "algom0022EE0A0BFF.conf";
@@ -113,4 +116,114 @@ async fn p12_a_burst_of_requests_is_answered_and_a_device_among_them_is_served()
     for asking in burst {
         asking.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn p12_what_a_device_asks_for_often_is_answered_while_others_write() {
+    const AGENT: &str = "Algo-8301/5.5.1";
+    let (bench, identity) = with_hardware().await;
+    let unknown = hardware_certificate(&bench, MacAddress::new([0, 0x22, 0xEE, 0, 0, 99]));
+    let client = bench.client(Some(identity));
+    bench.fetch_as(Arc::clone(&client), HARDWARE_FILE, AGENT).await;
+    let _writer = bench.store.write().await.unwrap();
+
+    for file in [&format!("{HARDWARE_FILE}.md5"), "algop8301.conf"] {
+        let (status, text) = bench.fetch_as(Arc::clone(&client), file, AGENT).await;
+        assert_eq!(status, "HTTP/1.1 200 OK", "{file}: {text}");
+    }
+    for file in [
+        "algom0022EE000063.conf",
+        "algom0022EE000063.conf.md5",
+        "algop8301.conf",
+    ] {
+        let (status, text) = bench.fetch(Some(unknown.clone()), file).await;
+        assert_eq!(status, "HTTP/1.1 403 Forbidden", "{file}: {text}");
+        assert_eq!(text, "the device was not added");
+    }
+}
+
+#[tokio::test]
+async fn p12_a_burst_of_requests_of_devices_that_have_proved_to_be_it_leaves_the_others_their_files() {
+    let (bench, identity) = with_hardware().await;
+    let unknown = hardware_certificate(&bench, MacAddress::new([0, 0x22, 0xEE, 0, 0, 99]));
+    let bench = Arc::new(bench);
+    let burst: Vec<_> = (0..PER_SOURCE_MAX / 4)
+        .map(|_| {
+            let (bench, unknown) = (Arc::clone(&bench), unknown.clone());
+            tokio::spawn(async move {
+                for file in [
+                    "algom0022EE000063.conf",
+                    "algom0022EE000063.conf.md5",
+                    "algop8301.conf",
+                ] {
+                    let said = bench.said(Some(&unknown), file).await;
+                    assert!(said.starts_with("HTTP/1.1 403"), "{said}");
+                }
+            })
+        })
+        .collect();
+
+    let (status, text) = bench.fetch(Some(identity), HARDWARE_FILE).await;
+
+    assert_eq!(status, "HTTP/1.1 200 OK", "{text}");
+    for asking in burst {
+        asking.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn p12_a_chain_is_judged_once_for_all_requests_of_a_connection() {
+    let (bench, identity) = with_hardware().await;
+    let now = SystemTime::now();
+    let late = now + 2 * net::authority::CERTIFICATE_VALIDITY;
+    let peer = Peer {
+        address: SocketAddr::from(([192, 0, 2, 1], 1)),
+        certificates: identity.chain().into(),
+        version: None,
+        remembered: Remembered::default(),
+    };
+    let identified = |peer: &Peer, now| {
+        let visit = Visit {
+            server: &bench.server,
+            peer,
+            file: HARDWARE_FILE,
+            now,
+        };
+        visit.identified()
+    };
+
+    assert!(identified(&peer, now).is_ok());
+    assert!(identified(&peer, late).is_ok(), "as it was judged first");
+    let another = Peer {
+        remembered: Remembered::default(),
+        ..peer
+    };
+    let refused = identified(&another, late).unwrap_err();
+    assert_eq!(refused.outcome, AttemptOutcome::Expired);
+}
+
+#[tokio::test]
+async fn p01_a_connection_is_closed_after_so_many_refusals_and_not_before() {
+    let bench = Bench::start().await;
+    let address = bench.listener.address();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(bench.client(None));
+    let mut stream = connector.connect(address.ip().into(), stream).await.unwrap();
+    let request = format!("GET /{KNOWN} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for number in 1..=REFUSALS_MAX {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(b"a device certificate is needed") {
+            said.push(stream.read_u8().await.unwrap());
+        }
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 403"), "{said}");
+        assert_eq!(
+            said.contains("connection: close"),
+            number == REFUSALS_MAX,
+            "{number}"
+        );
+    }
+    let _is_sent = stream.write_all(request.as_bytes()).await.is_ok();
+    assert!(stream.read_u8().await.is_err(), "closed");
 }

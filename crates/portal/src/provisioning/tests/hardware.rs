@@ -75,7 +75,7 @@ async fn files_come_with_their_checksums_and_the_file_of_a_model_names_it() {
     );
 
     let (status, _) = bench.fetch(None, "algop8301.conf").await;
-    assert_eq!(status, "HTTP/1.1 403 Forbidden");
+    assert_eq!(status, "HTTP/1.1 404 Not Found", "so that it asks for its own");
     let kept = &bench.failures().await[0];
     assert_eq!(
         (kept.outcome, kept.file.as_str()),

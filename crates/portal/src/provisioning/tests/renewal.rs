@@ -177,3 +177,56 @@ async fn what_was_taken_back_stands_in_the_list_that_anybody_may_have() {
 
     assert!(list.windows(own.serial.len()).any(|octets| octets == own.serial));
 }
+
+impl Bench {
+    /// Keeps a certificate that was issued at a time, and taken back.
+    async fn take_back(&self, number: u8, issued_at: SystemTime) {
+        let kept = model::inventory::IssuedCertificate {
+            fingerprint: TokenHash([number; 32]),
+            key: TokenHash([number; 32]),
+            serial: format!("{number:02x}").repeat(8),
+            device: DeviceId::from_random(1),
+            issued_at: store::timestamp(issued_at),
+            revoked_at: None,
+        };
+        let mut writing = self.store.write().await.unwrap();
+        writing.add_certificate(&kept).await.unwrap();
+        writing
+            .revoke_certificate(kept.fingerprint, Timestamp(1))
+            .await
+            .unwrap();
+        writing.commit().await.unwrap();
+    }
+
+    /// Which of the certificates are in the list.
+    async fn listed(&self, at: Instant) -> Vec<u8> {
+        let list = super::super::enrolment::list(&self.server, at).await.unwrap();
+        let has = |number: &u8| list.windows(8).any(|octets| octets == [*number; 8]);
+        (1..10).filter(has).collect()
+    }
+}
+
+#[tokio::test]
+async fn p12_the_list_of_what_was_taken_back_is_signed_once_a_minute() {
+    let (bench, at) = (Bench::start().await, Instant::now());
+    let minute = Duration::from_secs(60);
+    bench.take_back(1, SystemTime::now()).await;
+    assert_eq!(bench.listed(at).await, [1]);
+    bench.take_back(2, SystemTime::now()).await;
+    assert_eq!(bench.listed(at + minute - Duration::from_millis(1)).await, [1]);
+    assert_eq!(bench.listed(at + minute).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn what_has_ended_stands_in_the_list_for_as_long_as_one_is_good_and_no_longer() {
+    use net::authority::{CERTIFICATE_VALIDITY, LIST_VALIDITY};
+    let bench = Bench::start().await;
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    bench
+        .take_back(1, now - CERTIFICATE_VALIDITY - LIST_VALIDITY - hour)
+        .await;
+    bench
+        .take_back(2, now - CERTIFICATE_VALIDITY - LIST_VALIDITY + hour)
+        .await;
+    assert_eq!(bench.listed(Instant::now()).await, [2]);
+}

@@ -223,6 +223,62 @@ async fn p02_what_is_held_blocked_or_of_nobody_s_device_has_no_other_device_held
 }
 
 #[tokio::test]
+async fn p02_a_certificate_that_asks_to_renew_another_s_has_both_devices_held() {
+    let bench = Bench::start().await;
+    let state = tempfile::tempdir().unwrap();
+    bench.enrol(state.path(), MAC, CODE).await.unwrap();
+    bench.enrol(state.path(), OTHER, "").await.unwrap_err();
+
+    let holder = bench.until_held(MAC).await;
+    bench.until_held(OTHER).await;
+
+    assert!(holder.why.contains(&OTHER.to_string()), "{}", holder.why);
+    let kept = &bench.attempts(OTHER).await[0];
+    assert_eq!(
+        (kept.outcome, kept.file.as_str()),
+        (AttemptOutcome::OtherDevice, "enrol")
+    );
+}
+
+#[tokio::test]
+async fn p02_who_is_held_blocked_or_not_added_gets_no_file_of_its_model_and_the_cause_is_kept() {
+    const MODEL: &str = "algop8301.conf";
+    let (bench, hardware) = with_hardware().await;
+    let unknown = MacAddress::new([0, 0x22, 0xEE, 0, 0, 99]);
+    let of_unknown = hardware_certificate(&bench, unknown);
+    assert_eq!(bench.status(&of_unknown, MODEL).await, REFUSED);
+    assert_eq!(bench.status(&hardware, MODEL).await, SERVED);
+    let mut writing = bench.store.write().await.unwrap();
+    let (account, device) = writing.device_of_mac(HARDWARE).await.unwrap().unwrap();
+    let held = HeldDevice {
+        at: Timestamp(1),
+        why: "somebody has to look".to_owned(),
+    };
+    writing
+        .account(&account)
+        .hold_device(&device.id, &held)
+        .await
+        .unwrap();
+    writing.commit().await.unwrap();
+    assert_eq!(bench.status(&hardware, MODEL).await, REFUSED);
+    bench.release(HARDWARE).await;
+    assert_eq!(bench.status(&hardware, MODEL).await, SERVED);
+    bench.judge(HARDWARE, &hardware, Standing::Blocked).await;
+    assert_eq!(bench.status(&hardware, MODEL).await, REFUSED);
+
+    for (mac, outcome) in [
+        (unknown, AttemptOutcome::UnknownDevice),
+        (HARDWARE, AttemptOutcome::Held),
+        (HARDWARE, AttemptOutcome::Revoked),
+    ] {
+        let is_kept = |kept: &Attempt| kept.outcome == outcome && kept.proved && kept.file == MODEL;
+        while !bench.attempts(mac).await.iter().any(is_kept) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn p02_it_can_be_set_that_the_one_who_asks_alone_is_held() {
     let (bench, hardware) = with_hardware_and(Suspicion::HoldHolder).await;
     assert_eq!(bench.status(&hardware, FILE).await, REFUSED);
