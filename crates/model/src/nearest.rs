@@ -10,8 +10,10 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         return None;
     }
     let tolerable = (word.len() / 4).clamp(1, 3);
+    // A word that much longer or shorter takes as many insertions or deletions.
     let compared = candidates
         .into_iter()
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= tolerable)
         .map(|candidate| (distance(word, candidate), candidate));
     compared
         .filter(|(distance, _)| *distance <= tolerable)

@@ -7,6 +7,7 @@ mod api;
 mod assignment;
 mod catalogue;
 mod configuration;
+pub mod countries;
 mod device;
 mod group;
 mod hardware;
@@ -19,6 +20,7 @@ mod provisioning;
 mod template;
 mod text;
 mod time;
+pub mod time_zones;
 mod webhook;
 
 pub use access::{Administrator, AuditEntry, PasswordHash, Role, Session, TokenHash};

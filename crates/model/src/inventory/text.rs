@@ -74,7 +74,7 @@ typed_text!(
     Remark, "the text", "at most 255 characters, on one line", 0..=255
 );
 
-/// A country by its two letters (ISO 3166-1 alpha-2).
+/// A country by its two letters (ISO 3166-1 alpha-2). Whether there is one, [`countries::read`](super::countries::read) says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountryCode([u8; 2]);
 
@@ -111,7 +111,7 @@ impl fmt::Debug for CountryCode {
     }
 }
 
-/// A time zone by its name in the tz database; whether the database has it is not checked here.
+/// A time zone by its name in the tz database. Whether the database has it, [`time_zones::read`](super::time_zones::read) says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeZone(Box<str>);
 

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::directory::{EXTENSIONS_MAX, USERS_MAX};
 use crate::inventory::{
-    CountryCode, Description, Device, DeviceType, DisplayName, Holder, HolderDefaults, HolderId, HolderKind,
-    MacAddress, PageGroup, Remark, SiteId, TemplateId, TimeZone, Timestamp,
+    Description, Device, DeviceType, DisplayName, Holder, HolderDefaults, HolderId, HolderKind, MacAddress,
+    PageGroup, Remark, SiteId, TemplateId, Timestamp, countries, time_zones,
 };
 use crate::nearest::nearest;
 use crate::{DeviceId, Extension};
@@ -146,11 +146,14 @@ impl<'p> Planner<'p> {
             None => &self.present.defaults,
         };
         let country = known.map(|known| known.country).or(defaults.country);
-        let parse = |text: &str| or_default(text, CountryCode::new, defaults.country);
+        let read = |text: &str| countries::read(text, country);
+        let parse = |text: &str| or_default(text, read, defaults.country);
         let country = field(faults, row, Column::Country, parse, country);
         let zone = known.map(|known| known.time_zone.clone());
         let zone = zone.or_else(|| defaults.time_zone.clone());
-        let parse = |text: &str| or_default(text, TimeZone::new, defaults.time_zone.clone());
+        let stored = zone.clone();
+        let read = |text: &str| time_zones::read(text, stored.as_ref());
+        let parse = |text: &str| or_default(text, read, defaults.time_zone.clone());
         let zone = field(faults, row, Column::TimeZone, parse, zone);
         if let Some(known) = known.filter(|known| known.kind != kind) {
             let (is, word) = (kind_of(known.kind), kind_of(known.kind).as_str());

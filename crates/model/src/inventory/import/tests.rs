@@ -104,6 +104,16 @@ fn area(line: u64, name: &str, extension: &str) -> Row {
     row(line, RecordKind::CommonArea, &cells)
 }
 
+fn placed(line: u64, extension: &str, country: &str, zone: &str) -> Row {
+    let cells = [
+        (Column::Name, "Roof"),
+        (Column::Extension, extension),
+        (Column::Country, country),
+        (Column::TimeZone, zone),
+    ];
+    row(line, RecordKind::CommonArea, &cells)
+}
+
 fn equipment(line: u64, name: &str, mac: &str, kind: &str) -> Row {
     let cells = [(Column::Name, name), (Column::Mac, mac), (Column::Type, kind)];
     row(line, RecordKind::Device, &cells)
@@ -236,6 +246,19 @@ fn whoever_is_added_without_a_country_and_a_time_zone_has_those_of_the_account()
 }
 
 #[test]
+fn a_country_and_a_time_zone_that_are_stored_are_taken_though_no_table_has_them() {
+    let mut present = present();
+    let hall = &mut present.holders[0];
+    hall.name = DisplayName::new("Roof").unwrap();
+    hall.country = CountryCode::new("UK").unwrap();
+    hall.time_zone = TimeZone::new("Europe/Berln").unwrap();
+    let plan = planned(&[placed(2, "701", "UK", "Europe/Berln")], &present);
+    assert_eq!((plan.faults.count, plan.steps.len()), (0, 0));
+    let plan = planned(&[placed(2, "701", "QQ", "Europe/Berl")], &present);
+    assert_eq!(plan.faults.count, 2);
+}
+
+#[test]
 fn a_cell_that_is_not_stated_leaves_what_is_there_and_an_empty_one_empties_it() {
     let mut present = present();
     let north = Some(SiteId::from_random(1));
@@ -325,6 +348,14 @@ fn each_wrong_cell_of_whom_and_what_is_told_with_what_would_be_right() {
                 ],
             )],
             "line 2, country: a user needs it",
+        ),
+        (
+            vec![placed(2, "703", "UK", "UTC")],
+            "line 2, country: the country must have a name of the list, or two letters of ISO 3166-1",
+        ),
+        (
+            vec![placed(2, "703", "CA", "Europe/Berln")],
+            "line 2, time_zone: the time zone must have a name of the tz database, such as America/Vancouver; did you mean Europe/Berlin?",
         ),
         (
             vec![row(
