@@ -12,7 +12,7 @@ mod webhooks;
 use super::*;
 
 impl Program {
-    async fn ask_v1(&self, method: Method, path: &str, body: &str) -> Answer {
+    pub(super) async fn ask_v1(&self, method: Method, path: &str, body: &str) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
