@@ -39,7 +39,7 @@ impl Answer {
     }
 
     /// The status of a refusal, which is told as a problem.
-    fn problem(&self) -> u16 {
+    pub(super) fn problem(&self) -> u16 {
         let content = self.headers.get(header::CONTENT_TYPE).unwrap();
         assert_eq!(content, "application/problem+json", "{}", self.text);
         assert_eq!(self.json()["status"], json!(self.status.as_u16()));
