@@ -1,23 +1,35 @@
 //! Every operation of both documents, asked by a foreign program with what fits the document and with what does not: no answer that is not
 //! documented, none of another form than documented, and no failure of the service.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod known;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use api::ApiSetup;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use model::AccountId;
 use model::inventory::{
     Account, ApiClient, ApiClientId, ApiScopes, CountryCode, Description, Device, DeviceType, DisplayName,
     Holder, HolderId, HolderKind, MacAddress, Site, SiteId, SiteTitle, TimeZone, Timestamp, TokenHash,
     Uplink, Webhook, WebhookEvents, WebhookId, WebhookState,
 };
-use model::{DeviceId, Secret};
-use registrations::Registrations;
+use model::status::PageReport;
+use model::{DeviceId, PageId, Secret};
+use portal::talk::{TalkDesk, TalkEvent, TalkReport, TalkRequest};
+use registrations::{Registrations, Resync};
 use sha2::{Digest, Sha256};
 use store::{Scope, Store};
+use tokio::sync::mpsc;
+
+use known::Known;
 
 /// What is tried of each operation in each phase.
 const EXAMPLES: &str = "12";
@@ -26,9 +38,13 @@ const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 /// How fast it is asked; each of the tests has a service of its own.
 const RATE: &str = "90/s";
-/// How octets are sent.
-const HOOKS: &str = "import schemathesis\n\n\n@schemathesis.serializer(\"audio/wav\")\ndef octets(ctx, value):\n    \
-                     return value if isinstance(value, bytes) else str(value).encode()\n";
+/// How octets are sent, and that each operation is asked what it can meet besides what is drawn.
+const HOOKS: &str = include_str!("known/hooks.py");
+/// Operations that are met by nothing here; each with its reason.
+const NEVER_MET: &[(&str, &str)] = &[(
+    "rebootPhoneDevice",
+    "it wants a device that is registered at a zone, and there is none",
+)];
 const TOKEN: &str = "a token for the one who asks";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,12 +68,16 @@ async fn ask_everything(document: &str, base: &str) {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path()).await.unwrap());
     furnish(&store).await;
-    let router = api::router(setup(store));
+    let router = api::router(setup(store)).unwrap();
+    let known = Known::furnish(&router).await;
+    let met = Met::default();
+    let router = router.layer(from_fn_with_state(Arc::clone(&met), note));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn(axum::serve(listener, router.unwrap()).into_future());
+    let serving = tokio::spawn(axum::serve(listener, router).into_future());
     let config = folder.path().join("schemathesis.toml");
-    std::fs::write(&config, known_ids()).unwrap();
+    std::fs::write(&config, known.config()).unwrap();
+    std::fs::write(folder.path().join("known.json"), known.requests()).unwrap();
     let hooks = folder.path().join("hooks.py");
     std::fs::write(&hooks, HOOKS).unwrap();
     let mut asking = Command::new(program);
@@ -89,9 +109,84 @@ async fn ask_everything(document: &str, base: &str) {
         "{said}\n{}",
         String::from_utf8_lossy(&asked.stderr)
     );
+    let unmet = unmet(document, base, &met.lock().unwrap());
+    assert!(unmet.is_empty(), "{}\n{said}", unmet.join("\n"));
+}
+
+/// What was met, by method and path.
+type Met = Arc<Mutex<BTreeSet<(String, String)>>>;
+
+async fn note(State(met): State<Met>, request: Request, next: Next) -> Response {
+    let operation = (request.method().to_string(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    if response.status().is_success() {
+        met.lock().unwrap().insert(operation);
+    }
+    response
+}
+
+/// The operations of a document that were never met, and exceptions that are none.
+fn unmet(document: &str, base: &str, met: &BTreeSet<(String, String)>) -> Vec<String> {
+    let document = match document {
+        "phone" => api::phone_document(),
+        _ => api::v1_document(),
+    };
+    let mut unmet = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = format!("{base}{path}");
+        for (method, operation) in methods.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            let is_met = met
+                .iter()
+                .any(|(by, of)| by.eq_ignore_ascii_case(method) && is_of(&path, of));
+            let is_excepted = NEVER_MET.iter().any(|(excepted, _)| *excepted == id);
+            if is_met == is_excepted {
+                unmet.push(format!("{id}: {method} {path}"));
+            }
+        }
+    }
+    unmet
+}
+
+/// Says whether a path is one of those that a document writes with names in braces.
+fn is_of(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    let mut parts = template.iter().zip(&path);
+    template.len() == path.len() && parts.all(|(name, part)| name.starts_with('{') || name == part)
+}
+
+/// A zone that takes whatever it is asked: every page begins and ends, and every device is reached.
+fn zone() -> (TalkDesk, mpsc::Sender<Resync>) {
+    let (requests, mut asked) = mpsc::channel::<TalkRequest>(4);
+    tokio::spawn(async move {
+        let mut number = 0;
+        while let Some(request) = asked.recv().await {
+            number += 1;
+            let page = PageId::from_random(number);
+            let report = TalkReport {
+                duration: Duration::from_secs(1),
+                listeners: Vec::new(),
+            };
+            for event in [TalkEvent::Begun { page, listeners: 1 }, TalkEvent::Ended(report)] {
+                let _is_told = request.told.send(event).await.is_ok();
+            }
+        }
+    });
+    let (resyncs, mut orders) = mpsc::channel::<Resync>(4);
+    tokio::spawn(async move {
+        while let Some(order) = orders.recv().await {
+            let _is_told = order.asked.send(1).is_ok();
+        }
+    });
+    let desk = TalkDesk {
+        requests,
+        reads_text: true,
+    };
+    (desk, resyncs)
 }
 
 fn setup(store: Arc<Store>) -> ApiSetup {
+    let (talk, resyncs) = zone();
     ApiSetup {
         store,
         registrations: Arc::new(Registrations::default()),
@@ -102,20 +197,10 @@ fn setup(store: Arc<Store>) -> ApiSetup {
         },
         provisioning_url: "https://prov.example:8444".to_owned(),
         url: Arc::default(),
-        resyncs: None,
-        talk: None,
+        resyncs: Some(resyncs),
+        talk: Some(talk),
         happenings: Arc::default(),
     }
-}
-
-/// Ids that are there, so that operations on one thing find it.
-fn known_ids() -> String {
-    let id = HolderId::from_random(1);
-    format!(
-        "[parameters]\n\"path.device_id\" = \"{id}\"\n\"query.max_seconds\" = 1\n\"path.deviceId\" = \"{id}\"\n\"path.commonAreaId\" = \"{id}\"\n\"path.webhook_id\" = \"{id}\"\n\"path.siteId\" = \"{id}\"\n\
-         \"path.userId\" = \"{}\"\n",
-        HolderId::from_random(2)
-    )
 }
 
 async fn furnish(store: &Store) {
@@ -195,6 +280,14 @@ async fn furnish_inventory(scope: &mut Scope<'_, '_>, account: &Account) {
         site: None,
         added_at: Timestamp(0),
     };
+    let report = PageReport {
+        page: "page1".parse().unwrap(),
+        extension: "701".parse().unwrap(),
+        talker: "desk".parse().unwrap(),
+        duration_ms: 1_000,
+        listeners: Vec::new(),
+    };
+    scope.add_page_report(Timestamp(0), &report).await.unwrap();
     scope.add_holder(&area).await.unwrap();
     scope.add_holder(&user).await.unwrap();
     scope.add_device(&device).await.unwrap();

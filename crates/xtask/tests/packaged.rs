@@ -17,12 +17,10 @@ fn installed(name: &str) -> BTreeMap<PathBuf, PathBuf> {
     let folder = crates().join(name);
     let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
-    let mut table = &manifest["package"];
-    for key in ["metadata", "deb", "assets"] {
-        table = &table[key];
-    }
-    let assets = table.as_array().unwrap().iter();
-    let assets = assets.map(|asset| (asset[0].as_str().unwrap(), asset[1].as_str().unwrap()));
+    let assets = manifest.get("package").unwrap().get("metadata").unwrap();
+    let assets = assets.get("deb").unwrap().get("assets").unwrap();
+    let assets = assets.as_array().unwrap().iter();
+    let assets = assets.map(|asset| (text(asset, 0), text(asset, 1)));
     assets
         .filter(|(from, _)| from.starts_with("../../docs/"))
         .flat_map(|(from, to)| {
@@ -40,6 +38,10 @@ fn installed(name: &str) -> BTreeMap<PathBuf, PathBuf> {
             })
         })
         .collect()
+}
+
+fn text(asset: &toml::Value, place: usize) -> &str {
+    asset.get(place).unwrap().as_str().unwrap()
 }
 
 /// The files of a path whose name may be an asterisk and an ending.
