@@ -512,6 +512,8 @@ mod tests {
             extension: "700".parse().unwrap(),
             talker: "desk".parse().unwrap(),
             duration_ms: 1,
+            since_start_ms: None,
+            since_end_ms: None,
             listeners: Vec::new(),
         };
         ZoneEvent::PageEnded {

@@ -65,6 +65,8 @@ fn report(page: &str, characters: usize) -> PageReport {
         extension: "700".parse().unwrap(),
         talker: "desk".parse().unwrap(),
         duration_ms: 4_200,
+        since_start_ms: None,
+        since_end_ms: None,
         listeners: vec![ListenerReport {
             user: "hall".parse().unwrap(),
             name: "€".repeat(characters),
@@ -459,6 +461,34 @@ fn the_beginning_of_a_page_is_given_up_with_its_report() {
     let begun = News::Happened(Duration::ZERO, started(3));
     let told_of = News::Report(Duration::ZERO, of(3, REPORT_OCTETS_MAX / 5));
     assert_eq!(told, [News::Here(None), begun, told_of]);
+}
+
+#[test]
+fn a_report_of_a_zone_that_tells_no_times_is_heard_and_one_with_times_keeps_them() {
+    let untold = report("p", 1);
+    let mut part = serde_json::to_value(&untold).unwrap();
+    let fields = part.as_object_mut().unwrap();
+    fields.retain(|name, _| !name.starts_with("since_"));
+    let told = Told::Report {
+        age_ms: 0,
+        part: part.to_string(),
+        is_first: true,
+        is_last: true,
+    };
+    let heard = Hearing::new(account()).take(1, told).unwrap();
+    assert_eq!(heard, Some(News::Report(Duration::ZERO, untold.clone())));
+
+    let timed = PageReport {
+        since_start_ms: Some(9_000),
+        since_end_ms: Some(5_000),
+        ..untold
+    };
+    let now = Instant::now();
+    let mut teller = Teller::default();
+    teller.handle_connected();
+    teller.handle_event(now, &ended(&timed));
+    let told = carry(&mut teller, &mut Hearing::new(account()), now);
+    assert!(told.contains(&News::Report(Duration::ZERO, timed)));
 }
 
 #[test]

@@ -187,6 +187,8 @@ fn report() -> PageReport {
         extension: "700".parse().unwrap(),
         talker: "desk".parse().unwrap(),
         duration_ms: 1,
+        since_start_ms: None,
+        since_end_ms: None,
         listeners: listeners.collect(),
     }
 }

@@ -14,6 +14,8 @@ use model::status::{PageReport, Verdict, ZoneEvent};
 use model::{PageId, SipUser};
 use net::control::{EventLines, subscribe};
 use net::resolver::Resolver;
+use time::OffsetDateTime;
+use time::macros::format_description;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -109,7 +111,11 @@ fn tell(report: Option<&PageReport>, call: &CallOutcome, arguments: &PageArgumen
     if arguments.json {
         console::say(&serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?);
     } else {
-        console::say(&report.map_or_else(|| unreported(call, &arguments.extension), text));
+        let said = report.map_or_else(
+            || unreported(call, &arguments.extension),
+            |report| text(report, OffsetDateTime::now_utc()),
+        );
+        console::say(&said);
     }
     match report {
         Some(report) if !is_done(report) => Err(Failure::NotHeard),
@@ -194,7 +200,8 @@ fn is_of(report: &PageReport, page: Option<&PageId>, extension: &str, talker: &S
     }
 }
 
-fn text(page: &PageReport) -> String {
+/// The report in words, which was made just now.
+fn text(page: &PageReport, now: OffsetDateTime) -> String {
     let heard = page.heard_count();
     let answered = page
         .listeners
@@ -211,6 +218,7 @@ fn text(page: &PageReport) -> String {
         Duration::from_millis(page.duration_ms).as_secs_f64(),
         page.listeners.len()
     )];
+    lines.extend(times(page, now));
     for listener in &page.listeners {
         let first = listener
             .first_audio_ms
@@ -230,6 +238,17 @@ fn text(page: &PageReport) -> String {
     lines.join("\n")
 }
 
+/// When the page started and ended; nothing of a zone that does not tell it.
+fn times(page: &PageReport, now: OffsetDateTime) -> Option<String> {
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    let before = |millis: Option<u64>| {
+        let since = Duration::from_millis(millis?);
+        now.checked_sub(since.try_into().ok()?)?.format(form).ok()
+    };
+    let (started, ended) = (before(page.since_start_ms)?, before(page.since_end_ms)?);
+    Some(format!("  started {started}, ended {ended}"))
+}
+
 #[cfg(test)]
 mod tests {
     use model::status::{ListenerReport, MissingReason, NotHeardReason};
@@ -242,6 +261,8 @@ mod tests {
             extension: "700".parse().unwrap(),
             talker: "desk".parse().unwrap(),
             duration_ms: 1_500,
+            since_start_ms: None,
+            since_end_ms: None,
             listeners: verdicts
                 .iter()
                 .map(|verdict| ListenerReport {
@@ -306,7 +327,7 @@ mod tests {
                 "it refused with 488 Not Acceptable Here: no media (sip.srtp is disabled)",
             ),
         ] {
-            let said = text(&report(&[refused(why)]));
+            let said = text(&report(&[refused(why)]), OffsetDateTime::UNIX_EPOCH);
             assert!(said.contains(told), "{said}");
         }
     }
@@ -332,10 +353,28 @@ mod tests {
     #[test]
     fn the_text_tells_who_answered_without_receipts() {
         let answered = Verdict::Answered { loss_permille: None };
-        let said = text(&report(&[Verdict::Heard, answered]));
+        let said = text(&report(&[Verdict::Heard, answered]), OffsetDateTime::UNIX_EPOCH);
         assert!(
             said.starts_with("Paged 700: 1.5 s, heard by 1 of 2 (1 without receipts answered)."),
             "{said}"
         );
+    }
+
+    #[test]
+    fn the_text_tells_when_the_page_started_and_ended_if_the_zone_does() {
+        let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let unknown = report(&[Verdict::Heard]);
+        let known = PageReport {
+            since_start_ms: Some(12_000),
+            since_end_ms: Some(2_000),
+            ..unknown.clone()
+        };
+        let second = |page| text(page, now).lines().nth(1).map(str::to_owned);
+        assert_eq!(
+            second(&known).as_deref(),
+            Some("  started 2027-01-15T07:59:48Z, ended 2027-01-15T07:59:58Z")
+        );
+        let listener = second(&unknown).unwrap();
+        assert!(listener.starts_with("  Hall"), "{listener}");
     }
 }

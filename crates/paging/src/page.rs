@@ -38,6 +38,7 @@ pub struct Page {
     page: PageId,
     extension: Extension,
     talker: SipUser,
+    started: Instant,
     /// When the talker's first audio came.
     first_audio: Option<Instant>,
     listener_by_user: BTreeMap<SipUser, Listener>,
@@ -47,6 +48,7 @@ pub struct Page {
 
 #[derive(Clone, Copy, Debug)]
 struct End {
+    at: Instant,
     receipts_until: Instant,
     audio_ms: u64,
 }
@@ -101,13 +103,14 @@ pub enum ReceiptRefusal {
 }
 
 impl Page {
-    /// Opens the ledger of a page.
+    /// Opens the ledger of a page, which starts with that.
     #[must_use]
-    pub fn new(page: PageId, extension: Extension, talker: SipUser) -> Self {
+    pub fn new(now: Instant, page: PageId, extension: Extension, talker: SipUser) -> Self {
         Self {
             page,
             extension,
             talker,
+            started: now,
             first_audio: None,
             listener_by_user: BTreeMap::new(),
             is_broken_off: false,
@@ -216,8 +219,9 @@ impl Page {
         if self.end.is_some() {
             return;
         }
-        let audio_ms = u64::try_from(audio.as_millis()).unwrap_or(u64::MAX);
+        let audio_ms = millis(audio);
         self.end = Some(End {
+            at: now,
             receipts_until: now + RECEIPT_WAIT,
             audio_ms,
         });
@@ -260,7 +264,20 @@ impl Page {
             extension: self.extension.clone(),
             talker: self.talker.clone(),
             duration_ms: audio_ms,
+            since_start_ms: None,
+            since_end_ms: None,
             listeners: listeners.collect(),
+        }
+    }
+
+    /// The report as [`Page::report`] makes it, with how long ago the page started and ended.
+    #[must_use]
+    pub fn report_at(&self, now: Instant) -> PageReport {
+        let since = |then| millis(now.saturating_duration_since(then));
+        PageReport {
+            since_start_ms: Some(since(self.started)),
+            since_end_ms: self.end.map(|end| since(end.at)),
+            ..self.report()
         }
     }
 
@@ -388,8 +405,12 @@ impl Device {
     fn first_audio_ms(&self, talker: Option<Instant>) -> Option<u64> {
         let from_answer = Duration::from_millis(self.receipt.as_ref()?.first_audio_ms?);
         let audible = self.answer()?.checked_add(from_answer)?;
-        u64::try_from(audible.saturating_duration_since(talker?).as_millis()).ok()
+        Some(millis(audible.saturating_duration_since(talker?)))
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -24,15 +24,41 @@ pub struct KeptPageReport {
     pub report: PageReport,
 }
 
+impl KeptPageReport {
+    /// The report of a number, which was made at a time.
+    #[must_use]
+    pub fn made_at(made: Timestamp, number: i64, report: PageReport) -> Self {
+        Self {
+            number,
+            at: ended_at(made, &report),
+            report,
+        }
+    }
+
+    /// When the page started, if its zone has told.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        let since_end = self.report.since_end_ms.unwrap_or_default();
+        let lasted = self.report.since_start_ms?.saturating_sub(since_end);
+        Some(Timestamp(self.at.0.saturating_sub(lasted)))
+    }
+}
+
+/// When a page had ended of which the report was made at a time.
+fn ended_at(made: Timestamp, report: &PageReport) -> Timestamp {
+    Timestamp(made.0.saturating_sub(report.since_end_ms.unwrap_or_default()))
+}
+
 impl Scope<'_, '_> {
-    /// Keeps what became of a page; the oldest goes when there are too many.
+    /// Keeps what became of a page, told by a report that was made at a time; the oldest goes when there are too many.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn add_page_report(&mut self, at: Timestamp, report: &PageReport) -> Result<(), StoreError> {
+    pub async fn add_page_report(&mut self, made: Timestamp, report: &PageReport) -> Result<(), StoreError> {
         let damaged = |_| StoreError::Damaged { table: TABLE };
         let text = serde_json::to_string(report).map_err(damaged)?;
+        let at = ended_at(made, report);
         let values = [self.id(), moment(at), text.into(), report.page.as_str().into()];
         let sql = "INSERT INTO page_report (account, at, report, page) VALUES ($1, $2, $3, $4)";
         self.transaction.execute(sql, &values).await?;
@@ -50,13 +76,13 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn add_page_report_once(
         &mut self,
-        at: Timestamp,
+        made: Timestamp,
         report: &PageReport,
     ) -> Result<bool, StoreError> {
         if self.page_report_of(&report.page).await?.is_some() {
             return Ok(false);
         }
-        self.add_page_report(at, report).await?;
+        self.add_page_report(made, report).await?;
         Ok(true)
     }
 

@@ -155,6 +155,7 @@ fn report() -> Value {
         json!({
             "page": text(), "extension": text(), "talker": text(),
             "duration_ms": number("Milliseconds that the talker sent."),
+            "since_start_ms": or_null("integer"), "since_end_ms": or_null("integer"),
             "listeners": { "type": "array", "items": listener },
         }),
         &[],

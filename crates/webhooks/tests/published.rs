@@ -302,6 +302,8 @@ fn own_messages() -> Vec<WebhookMessage> {
         extension,
         talker,
         duration_ms: 2_000,
+        since_start_ms: Some(3_000),
+        since_end_ms: None,
         listeners: listeners.into(),
     };
     messages.push(frame.page_ended(&report));

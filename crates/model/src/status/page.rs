@@ -47,6 +47,12 @@ pub struct PageReport {
     pub talker: SipUser,
     /// Milliseconds of audio the talker sent.
     pub duration_ms: u64,
+    /// Milliseconds from the start of the page, when its listeners were called, to this report; `None` if a zone does not tell.
+    #[serde(default)]
+    pub since_start_ms: Option<u64>,
+    /// Milliseconds from the end of the page to this report; `None` if a zone does not tell.
+    #[serde(default)]
+    pub since_end_ms: Option<u64>,
     /// One entry for each member, in the order of their names.
     pub listeners: Vec<ListenerReport>,
 }

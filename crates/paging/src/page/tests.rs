@@ -342,6 +342,22 @@ fn the_number_of_listeners_is_limited_and_each_is_entered_once() {
 }
 
 /// A page of one second that has ended, and whose listener `a` answered with two devices.
+#[test]
+fn a_report_tells_how_long_ago_its_page_started_and_ended() {
+    let started = Instant::now();
+    let at = |milliseconds| started + Duration::from_millis(milliseconds);
+    let mut page = page_at(started);
+    let told = |page: &Page, now| {
+        let report = page.report_at(now);
+        (report.since_start_ms, report.since_end_ms)
+    };
+    assert_eq!(told(&page, at(700)), (Some(700), None), "it goes on");
+    page.ended(at(2_000), Duration::from_millis(1_200));
+    page.ended(at(4_000), Duration::ZERO);
+    assert_eq!(told(&page, at(7_000)), (Some(7_000), Some(5_000)));
+    assert_eq!(page.report_at(at(7_000)).duration_ms, 1_200);
+}
+
 fn two_devices() -> Page {
     let began = Instant::now();
     let mut page = page();
@@ -354,7 +370,16 @@ fn two_devices() -> Page {
 }
 
 fn page() -> Page {
-    Page::new("page-1".parse().unwrap(), "700".parse().unwrap(), user("talker"))
+    page_at(Instant::now())
+}
+
+fn page_at(started: Instant) -> Page {
+    Page::new(
+        started,
+        "page-1".parse().unwrap(),
+        "700".parse().unwrap(),
+        user("talker"),
+    )
 }
 
 fn user(name: &str) -> SipUser {

@@ -128,6 +128,8 @@ fn report() -> PageReport {
         extension: "1900".parse().unwrap(),
         talker: "desk".parse().unwrap(),
         duration_ms: 4_200,
+        since_start_ms: None,
+        since_end_ms: None,
         listeners: vec![
             listener("Gate", Verdict::Missing { why: refused }),
             ListenerReport {

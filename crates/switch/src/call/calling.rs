@@ -36,7 +36,7 @@ impl Switch {
         self.calls.deadlines.set(id, now + patience);
         if call.manner == Manner::Page {
             let talker = self.calls.leg_by_id.get(&call.caller).map(|leg| leg.user.clone());
-            call.page = talker.map(|talker| Page::new(page_id.clone(), call.extension.clone(), talker));
+            call.page = talker.map(|talker| Page::new(now, page_id.clone(), call.extension.clone(), talker));
         }
         let mut listeners = 0;
         for invitee in invitees {

@@ -244,7 +244,7 @@ impl Switch {
             let account = self.config.account.clone();
             self.emit(ZoneEvent::PageEnded {
                 account,
-                report: page.report(),
+                report: page.report_at(now),
             });
         }
     }

@@ -70,6 +70,8 @@ fn a_page_is_answered_bridged_ended_and_reported() {
         ("700", "talker", 4_000)
     );
     assert_eq!(report.heard_count(), 3);
+    let (since_start, since_end) = (report.since_start_ms.unwrap(), report.since_end_ms.unwrap());
+    assert!(since_start - since_end >= 4_000, "{since_start} {since_end}");
     assert_eq!(world.open_ports(), 0);
     assert_eq!(world.zone.status(world.now).accounts[0].pages, 0);
     assert_eq!(world.zone.counters().calls.receipts, 3);

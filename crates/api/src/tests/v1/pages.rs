@@ -111,6 +111,8 @@ fn report(number: u128, user: &SipUser) -> PageReport {
         extension: "701".parse().unwrap(),
         talker: "desk".parse().unwrap(),
         duration_ms: 2_000,
+        since_start_ms: Some(3_000),
+        since_end_ms: Some(1_000),
         listeners: vec![ListenerReport {
             user: user.clone(),
             name: "Hall (Hall speaker)".to_owned(),
@@ -187,6 +189,8 @@ async fn a_text_is_spoken_and_its_page_read_while_it_goes_on_and_once_it_has_end
     program.keep(&report(7, &user)).await;
     let kept = program.get_v1(&path).await.found();
     assert_eq!(before_kept["receipts"], kept["receipts"]);
+    let times = ["started_at", "ended_at"].map(|name| kept[name].as_str().unwrap());
+    assert_eq!(times, ["1970-01-01T00:00:01Z", "1970-01-01T00:00:03Z"]);
     let receipt = &kept["receipts"][0];
     assert_eq!(
         (&receipt["assignment_type"], &receipt["port"], &receipt["cause"]),

@@ -42,9 +42,11 @@ pub(super) struct PageShown {
     extension: String,
     /// The SIP user who speaks; the service speaks by users of its own.
     talker: String,
+    /// When its listeners were called; it is missing once the page has ended in a zone that does not tell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     started_at: Option<String>,
+    /// When whoever speaks has hung up.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     ended_at: Option<String>,
@@ -96,7 +98,7 @@ impl PageShown {
             state: State::Ended,
             extension: report.extension.to_string(),
             talker: report.talker.to_string(),
-            started_at: None,
+            started_at: kept.started_at().map(moment),
             ended_at: Some(moment(kept.at)),
             duration_ms: Some(report.duration_ms),
             heard: u64::try_from(report.heard_count()).ok(),

@@ -112,12 +112,8 @@ pub(crate) async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Sho
                 }));
             }
             page => {
-                let (at, report) = page.ended.ok_or_else(missing)?;
-                KeptPageReport {
-                    number: 0,
-                    at,
-                    report,
-                }
+                let (made, report) = page.ended.ok_or_else(missing)?;
+                KeptPageReport::made_at(made, 0, report)
             }
         },
     };

@@ -347,6 +347,8 @@ pub(super) mod tests {
                 extension: "700".parse().unwrap(),
                 talker: "desk".parse().unwrap(),
                 duration_ms: 1_500,
+                since_start_ms: None,
+                since_end_ms: None,
                 listeners: Vec::new(),
             },
         };
