@@ -34,6 +34,7 @@ mod lines;
 mod listing;
 mod many;
 mod moment;
+mod names;
 #[cfg(test)]
 #[path = "tests/mod.rs"]
 mod on_postgres;
@@ -78,7 +79,11 @@ pub use listing::{
 };
 pub use many::Placing;
 pub use moment::timestamp;
-pub use page_reports::{KeptPageReport, PAGE_REPORTS_MAX};
+pub use names::NamedUser;
+pub use page_reports::{
+    FoundPageReports, KeptPageReport, LISTENERS_LOOKED_AT_MAX, PAGE_REPORTS_MAX, PageReportFilter,
+    REPORTS_LOOKED_AT_MAX,
+};
 pub use removal::{RemoveDeviceError, RotateLineError};
 pub use repeats::{REPEATS_MAX, Repeat};
 pub use review::SHOWN_CERTIFICATES_MAX;

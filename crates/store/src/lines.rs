@@ -337,7 +337,7 @@ fn line(row: Row) -> Result<Line<Sealed>, StoreError> {
 }
 
 /// Reads kind and port.
-fn place(columns: &mut Columns) -> Result<LinePlace, StoreError> {
+pub(crate) fn place(columns: &mut Columns) -> Result<LinePlace, StoreError> {
     let kind = columns.text()?;
     let port = columns.number()?;
     LinePlace::from_stored(&kind, port).ok_or_else(|| columns.damaged())

@@ -7,7 +7,7 @@ use model::inventory::{
 use model::{DeviceId, Secret, SlotKind};
 
 use crate::assignment::drawn_line;
-use crate::engine::Value;
+use crate::engine::{Row, Value};
 use crate::groups::{EVERY_PORT, pagers_word, urgency_word};
 use crate::lines::word_of;
 use crate::stored::moment;
@@ -17,11 +17,11 @@ use crate::transaction::{Scope, StoreError};
 const ROWS_AT_ONCE: usize = 200;
 
 /// A statement over rows that are given with it, as a table `given`; `scope` has the account.
-struct Statement {
+pub(crate) struct Statement {
     /// The columns of the given rows.
-    columns: &'static [&'static str],
+    pub(crate) columns: &'static [&'static str],
     /// What is done with them.
-    sql: &'static str,
+    pub(crate) sql: &'static str,
 }
 
 impl Statement {
@@ -172,14 +172,33 @@ impl Scope<'_, '_> {
     async fn given(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<u64, StoreError> {
         let mut touched = 0;
         for some in rows.chunks(ROWS_AT_ONCE) {
-            let mut values = Vec::with_capacity(1 + some.len() * statement.columns.len());
-            values.push(self.id());
-            values.extend(some.iter().flatten().cloned());
-            let transaction = &self.transaction;
-            let sql = statement.for_rows(some.len(), |sql, number| transaction.write_place(sql, number));
+            let (sql, values) = self.made(statement, some);
             touched += self.transaction.execute_made(sql, &values).await?;
         }
         Ok(touched)
+    }
+
+    /// Reads by a statement over rows.
+    pub(crate) async fn read_given(
+        &mut self,
+        statement: &Statement,
+        rows: &[Vec<Value>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut found = Vec::new();
+        for some in rows.chunks(ROWS_AT_ONCE) {
+            let (sql, values) = self.made(statement, some);
+            found.extend(self.transaction.rows_made(sql, &values).await?);
+        }
+        Ok(found)
+    }
+
+    fn made(&self, statement: &Statement, rows: &[Vec<Value>]) -> (String, Vec<Value>) {
+        let mut values = Vec::with_capacity(1 + rows.len() * statement.columns.len());
+        values.push(self.id());
+        values.extend(rows.iter().flatten().cloned());
+        let transaction = &self.transaction;
+        let sql = statement.for_rows(rows.len(), |sql, number| transaction.write_place(sql, number));
+        (sql, values)
     }
 
     /// Runs a statement that touches as many rows as it is given.

@@ -1,17 +1,26 @@
 //! What became of pages.
 
-use model::PageId;
+use std::ops::Range;
+
 use model::inventory::Timestamp;
-use model::status::PageReport;
+use model::status::{HeardBy, PageReport};
+use model::{PageId, SipUser};
 
 use crate::engine::Row;
-use crate::listing::escaped;
+use crate::listing::{SEARCH_TEXT_MAX, escaped};
+use crate::names::FoundNames;
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError};
 
 const TABLE: &str = "page_report";
 /// Reports of one account that are kept.
 pub const PAGE_REPORTS_MAX: i64 = 2_000;
+/// Reports that one search looks at: then it says where it goes on, so that it takes its time however many are kept.
+pub const REPORTS_LOOKED_AT_MAX: usize = 2_000;
+/// Listeners in those reports, in which the time is spent; the reports that were read together are looked at to their end.
+pub const LISTENERS_LOOKED_AT_MAX: usize = 50_000;
+/// Reports that are read together: those of pages to a whole directory have 100 kB and more each.
+const LOOKED_AT_TOGETHER: u32 = 100;
 
 /// A report with its number and its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +56,75 @@ impl KeptPageReport {
 /// When a page had ended of which the report was made at a time.
 fn ended_at(made: Timestamp, report: &PageReport) -> Timestamp {
     Timestamp(made.0.saturating_sub(report.since_end_ms.unwrap_or_default()))
+}
+
+/// What a list of reports is narrowed to; by default to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageReportFilter {
+    /// Pages to or by whoever has this text in a name of today, or a number that begins with it; or with a listener who has, whose device
+    /// has it in its name, or who was called by such a name then.
+    pub text: String,
+    /// Pages by users that begin with this are found as well: people know those by a name that the store does not.
+    pub talkers: Option<&'static str>,
+    /// Only those that so many have heard.
+    pub heard_by: Option<HeardBy>,
+    /// Only those that have ended in this time.
+    pub ended: Range<Timestamp>,
+}
+
+impl Default for PageReportFilter {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            talkers: None,
+            heard_by: None,
+            ended: Timestamp(0)..Timestamp(u64::MAX),
+        }
+    }
+}
+
+/// A page of a list of reports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundPageReports {
+    /// Its reports, the last first.
+    pub reports: Vec<KeptPageReport>,
+    /// Before which number the list goes on, if it does.
+    pub next: Option<i64>,
+    /// So much was looked at that nobody knows whether anything comes from there on.
+    pub is_cut: bool,
+}
+
+/// What is looked for in a report.
+struct Wanted<'f> {
+    filter: &'f PageReportFilter,
+    /// In small letters; empty for anything.
+    text: String,
+    /// SIP users are drawn as numbers that nobody knows: no number is looked for in them.
+    is_number: bool,
+    names: FoundNames,
+}
+
+impl Wanted<'_> {
+    fn has(&self, report: &PageReport) -> bool {
+        let is_heard = self.filter.heard_by.is_none_or(|by| report.heard_by() == by);
+        is_heard && (self.text.is_empty() || self.is_named_in(report))
+    }
+
+    fn is_named_in(&self, report: &PageReport) -> bool {
+        let has_text = |text: &str| text.to_ascii_lowercase().contains(&self.text);
+        let is_user =
+            |user: &SipUser| self.names.users.contains(user) || (!self.is_number && has_text(user.as_str()));
+        let speaks = |prefix: &str| report.talker.as_str().starts_with(prefix);
+        let extension = report.extension.as_str().to_ascii_lowercase();
+        extension.starts_with(&self.text)
+            || self.names.numbers.contains(&report.extension)
+            || is_user(&report.talker)
+            || self.filter.talkers.is_some_and(speaks)
+            || report
+                .listeners
+                .iter()
+                .any(|listener| self.names.users.contains(&listener.user) || has_text(&listener.name))
+    }
 }
 
 impl Scope<'_, '_> {
@@ -96,15 +174,96 @@ impl Scope<'_, '_> {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<KeptPageReport>, StoreError> {
+        let always = PageReportFilter::default().ended;
+        self.page_reports_in(&always, before, limit).await
+    }
+
+    async fn page_reports_in(
+        &mut self,
+        ended: &Range<Timestamp>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<KeptPageReport>, StoreError> {
         let values = [
             self.id(),
             before.unwrap_or(i64::MAX).into(),
+            moment(ended.start),
+            moment(ended.end),
             i64::from(limit).into(),
         ];
-        let sql =
-            "SELECT id, at, report FROM page_report WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+        let sql = "SELECT id, at, report FROM page_report WHERE account = $1 AND id < $2 AND at >= $3 AND at < $4 \
+                   ORDER BY id DESC LIMIT $5";
         let rows = self.transaction.rows(sql, &values).await?;
         rows.into_iter().map(kept).collect()
+    }
+
+    /// Lists what became of pages that a filter has, the last first, from before the report of a number: at most `limit`. It looks at
+    /// [`REPORTS_LOOKED_AT_MAX`] reports at most.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn find_page_reports(
+        &mut self,
+        filter: &PageReportFilter,
+        mut before: Option<i64>,
+        limit: u32,
+    ) -> Result<FoundPageReports, StoreError> {
+        let mut found = FoundPageReports {
+            reports: Vec::new(),
+            next: None,
+            is_cut: false,
+        };
+        let text = filter.text.trim().to_ascii_lowercase();
+        if text.chars().count() > SEARCH_TEXT_MAX || text.contains('\0') {
+            return Ok(found);
+        }
+        let names = if text.is_empty() {
+            FoundNames::default()
+        } else {
+            self.names_found_by(&text).await?
+        };
+        let is_narrow = !text.is_empty() || filter.heard_by.is_some();
+        let together = if is_narrow {
+            LOOKED_AT_TOGETHER
+        } else {
+            limit.saturating_add(1).min(LOOKED_AT_TOGETHER)
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let wanted = Wanted {
+            filter,
+            text,
+            is_number,
+            names,
+        };
+        let (mut reports, mut listeners) = (0_usize, 0_usize);
+        while reports < REPORTS_LOOKED_AT_MAX && listeners < LISTENERS_LOOKED_AT_MAX {
+            let left = u32::try_from(REPORTS_LOOKED_AT_MAX.saturating_sub(reports)).unwrap_or(u32::MAX);
+            let some = self
+                .page_reports_in(&filter.ended, before, together.min(left))
+                .await?;
+            let Some(last) = some.last() else {
+                return Ok(found);
+            };
+            before = Some(last.number);
+            reports = reports.saturating_add(some.len());
+            for kept in some {
+                listeners = listeners.saturating_add(kept.report.listeners.len());
+                if !wanted.has(&kept.report) {
+                    continue;
+                }
+                if found.reports.len() >= limit {
+                    found.next = found.reports.last().map(|last| last.number);
+                    return Ok(found);
+                }
+                found.reports.push(kept);
+            }
+        }
+        if !self.page_reports_in(&filter.ended, before, 1).await?.is_empty() {
+            (found.next, found.is_cut) = (before, true);
+        }
+        Ok(found)
     }
 
     /// Finds a report.

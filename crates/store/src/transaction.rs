@@ -469,6 +469,16 @@ impl<'s> Transaction<'s> {
         self.noted(touched)
     }
 
+    /// Reads by a statement that was made of texts of this program alone.
+    pub(crate) async fn rows_made(
+        &mut self,
+        sql: String,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = self.inner.rows(sqlx::AssertSqlSafe(sql), values).await;
+        self.noted(rows)
+    }
+
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), StoreError> {
         let done = self.inner.script(sql).await;
         self.noted(done)

@@ -15,7 +15,7 @@ pub use device::{
     DeviceEvent, DeviceStatus, MessagesStatus, MicrophoneStatus, SinkHealth, SinkStatus, SlotStatus,
 };
 pub use multicast::{MulticastCodec, MulticastMode, MulticastStatus, ZoneReception, ZoneStream};
-pub use page::{ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
+pub use page::{HeardBy, ListenerReport, MissingReason, NotHeardReason, PageReport, Receipt, Verdict};
 pub use registration::{
     Cause, CertificateFault, ProvisioningStep, RegistrationStatus, Shown, Target, TargetRole,
 };

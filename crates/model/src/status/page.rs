@@ -66,6 +66,42 @@ impl PageReport {
             .filter(|listener| listener.verdict == Verdict::Heard)
             .count()
     }
+
+    /// By how many of its listeners the page is known to have been heard.
+    #[must_use]
+    pub fn heard_by(&self) -> HeardBy {
+        match self.heard_count() {
+            0 => HeardBy::Nobody,
+            heard if heard == self.listeners.len() => HeardBy::Everybody,
+            _ => HeardBy::Some,
+        }
+    }
+}
+
+/// How many of its listeners are known to have heard a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeardBy {
+    /// All of them.
+    Everybody,
+    /// One at least, and not all.
+    Some,
+    /// None, be it that there are none.
+    Nobody,
+}
+
+impl HeardBy {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Everybody, Self::Some, Self::Nobody];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Everybody => "everybody",
+            Self::Some => "some",
+            Self::Nobody => "nobody",
+        }
+    }
 }
 
 /// What became of a page at one listener.

@@ -222,17 +222,30 @@ impl CsvWriter {
 
     /// Some rows.
     pub(crate) fn rows(&mut self, records: &[Record]) -> Vec<u8> {
-        let mut writer = writer();
-        for (kind, cells) in records {
+        let rows = records.iter().map(|(kind, cells)| {
             let said = Column::ALL.map(|column| {
                 let cell = cells.iter().find(|(of, _)| *of == column);
-                cell.map_or_else(String::new, |(_, text)| guarded(text))
+                cell.map_or("", |(_, text)| text.as_str())
             });
-            let row = std::iter::once(kind.as_str()).chain(said.iter().map(String::as_str));
-            let _is_written = writer.write_record(row).is_ok();
-        }
-        writer.into_inner().unwrap_or_default()
+            std::iter::once(kind.as_str()).chain(said)
+        });
+        guarded_rows(rows)
     }
+}
+
+/// Rows of a file, in which nothing is a formula.
+pub(crate) fn guarded_rows<R, C>(rows: impl IntoIterator<Item = R>) -> Vec<u8>
+where
+    R: IntoIterator<Item = C>,
+    C: AsRef<str>,
+{
+    let mut writer = writer();
+    for row in rows {
+        let cells = row.into_iter().map(|cell| guarded(cell.as_ref()));
+        // It is written to memory.
+        let _is_written = writer.write_record(cells).is_ok();
+    }
+    writer.into_inner().unwrap_or_default()
 }
 
 fn writer() -> Writer<Vec<u8>> {

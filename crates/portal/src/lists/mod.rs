@@ -5,7 +5,7 @@ mod csv_file;
 mod json_file;
 mod present;
 
-pub(crate) use csv_file::CsvWriter;
+pub(crate) use csv_file::{CsvWriter, guarded_rows};
 pub(crate) use json_file::JsonWriter;
 pub(crate) use present::present;
 

@@ -53,6 +53,8 @@ mod password_choice;
 mod pin_choice;
 mod problem;
 mod provision;
+mod report_files;
+mod report_names;
 mod reports;
 mod resync;
 mod review;

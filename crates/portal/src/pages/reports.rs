@@ -1,6 +1,6 @@
 //! Reports: what became of each page, listener by listener.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use askama::Template;
@@ -8,44 +8,43 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{Assignment, Timestamp};
-use model::status::{ListenerReport, MissingReason, NotHeardReason, Verdict};
+use model::inventory::Timestamp;
+use model::status::{HeardBy, ListenerReport, MissingReason, NotHeardReason, Verdict};
 use serde::Deserialize;
-use store::{KeptPageReport, Scope, StoreError};
+use store::{KeptPageReport, PageReportFilter};
+use time::Date;
+use time::macros::format_description;
 
 use super::Site;
+use super::form::Choice;
 use super::gate::Visitor;
 use super::layout::{self, Frame, REPORTS, shown};
 use super::line::place_name;
+use super::list::ROWS;
 use super::problem::Problem;
-use crate::talk::{BEGIN_PAGE, TALKER_PREFIX, begun_detail};
-
-/// Reports on one page of the list.
-const ROWS: usize = 50;
-/// Reports that are read at once: a page and one more, or many where some of them are looked for.
-const ALL_AT_ONCE: u32 = 51;
-const SOME_AT_ONCE: u32 = 200;
-/// How long before its report a page has begun at most, in milliseconds: what is spoken lasts ten minutes, and receipts come soon.
-const BEGUN_BEFORE_MS: u64 = 20 * 60 * 1_000;
-/// Pages that begin in that time, of which whose they are is looked for: more than can be spoken.
-const ENTRIES_MAX: u32 = 2_000;
+use super::report_names::{Names, PORTAL};
+use crate::talk::TALKER_PREFIX;
 
 #[derive(Template)]
 #[template(path = "reports.html")]
 struct Page {
     frame: Frame,
-    /// The extension whose pages are shown; empty for all.
-    q: String,
+    wanted: Wanted,
+    /// Why nothing can be looked for.
+    fault: Option<String>,
     rows: Vec<Row>,
     /// Where the list goes on.
     next: Option<i64>,
+    /// So much was looked at that nobody knows whether anything comes from there on.
+    is_cut: bool,
     is_first: bool,
 }
 
 struct Row {
     number: i64,
-    /// When it had ended.
-    at: String,
+    /// Where its zone has told.
+    started: Option<String>,
+    ended: String,
     /// What was dialled, and who has that number now.
     target: String,
     talker: String,
@@ -62,21 +61,80 @@ struct One {
     listeners: Vec<Listener>,
 }
 
-struct Listener {
-    name: String,
+/// What became of a page at a listener, in words.
+pub(super) struct Listener {
+    pub(super) name: String,
     /// The device, and what leads to it; none where the extension stands nowhere any more.
-    device: Option<(String, String)>,
-    slot: String,
+    pub(super) device: Option<(String, String)>,
+    pub(super) slot: String,
     look: &'static str,
     verdict: &'static str,
-    cause: String,
+    pub(super) cause: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
     #[serde(default)]
     q: String,
+    #[serde(default)]
+    heard: String,
+    #[serde(default)]
+    day: String,
     before: Option<i64>,
+}
+
+/// What is looked for, as it was asked.
+pub(super) struct Wanted {
+    /// A name or number; empty for any.
+    q: String,
+    heard_by: Option<HeardBy>,
+    /// A day in UTC; empty for any.
+    day: String,
+}
+
+impl Wanted {
+    /// By how many a page may have been heard, and what is chosen of it.
+    fn choices(&self) -> Vec<Choice> {
+        let choice = |by: HeardBy| Choice {
+            is_chosen: self.heard_by == Some(by),
+            ..Choice::new(by.as_str(), format!("Heard by {}", by.as_str()))
+        };
+        HeardBy::ALL.map(choice).into()
+    }
+
+    fn is_all(&self) -> bool {
+        self.q.is_empty() && self.heard_by.is_none() && self.day.is_empty()
+    }
+}
+
+impl Asked {
+    /// What is looked for, and the filter that finds it, or what is wrong with what was asked.
+    pub(super) fn read(&self) -> (Wanted, Result<PageReportFilter, String>) {
+        let q = self.q.trim().to_owned();
+        let heard_by = HeardBy::ALL.into_iter().find(|by| by.as_str() == self.heard);
+        let day = self.day.trim().to_owned();
+        let ended = if day.is_empty() {
+            Ok(PageReportFilter::default().ended)
+        } else {
+            day_of(&day).ok_or_else(|| format!("“{day}” is no day; write it as 2026-08-31."))
+        };
+        let is_portal = !q.is_empty() && PORTAL.contains(&q.to_ascii_lowercase());
+        let filter = ended.map(|ended| PageReportFilter {
+            text: q.clone(),
+            talkers: is_portal.then_some(TALKER_PREFIX),
+            heard_by,
+            ended,
+        });
+        (Wanted { q, heard_by, day }, filter)
+    }
+}
+
+/// The time that a day takes in UTC.
+fn day_of(text: &str) -> Option<Range<Timestamp>> {
+    let form = format_description!("[year]-[month]-[day]");
+    let start = Date::parse(text, form).ok()?.midnight().assume_utc();
+    let start = Timestamp(u64::try_from(start.unix_timestamp()).ok()?.checked_mul(1_000)?);
+    Some(start..start.after_seconds(24 * 60 * 60))
 }
 
 pub(super) async fn show(
@@ -84,82 +142,30 @@ pub(super) async fn show(
     Extension(by): Extension<Visitor>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    let mut reading = site.store().read().await?;
-    let mut scope = reading.account(&by.account);
-    let q = asked.q.trim().to_owned();
-    let kept = find(&mut scope, &q, asked.before).await?;
-    let next = kept.get(ROWS - 1).filter(|_| kept.len() > ROWS);
-    let next = next.map(|last| last.number);
-    let standing = Standing::of(&mut scope, kept.is_empty()).await?;
-    let mut rows = Vec::new();
-    for report in kept.iter().take(ROWS) {
-        rows.push(row(&mut scope, &standing, report).await?);
-    }
-    let page = Page {
+    let (wanted, filter) = asked.read();
+    let mut page = Page {
         frame: Frame::new(&by, "Reports", REPORTS),
-        q,
-        rows,
-        next,
+        wanted,
+        fault: None,
+        rows: Vec::new(),
+        next: None,
+        is_cut: false,
         is_first: asked.before.is_none(),
     };
-    Ok(layout::page(StatusCode::OK, &page))
-}
-
-/// The reports of a page of the list, and one more if there is one; of one extension alone where one is looked for.
-async fn find(
-    scope: &mut Scope<'_, '_>,
-    extension: &str,
-    mut before: Option<i64>,
-) -> Result<Vec<KeptPageReport>, StoreError> {
-    let at_once = if extension.is_empty() {
-        ALL_AT_ONCE
-    } else {
-        SOME_AT_ONCE
+    let filter = match filter {
+        Ok(filter) => filter,
+        Err(fault) => {
+            page.fault = Some(fault);
+            return Ok(layout::page(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        }
     };
-    let mut found = Vec::new();
-    loop {
-        let some = scope.page_reports(before, at_once).await?;
-        let Some(last) = some.last() else {
-            return Ok(found);
-        };
-        before = Some(last.number);
-        let is_wanted =
-            |kept: &KeptPageReport| extension.is_empty() || kept.report.extension.as_str() == extension;
-        found.extend(some.into_iter().filter(is_wanted));
-        if found.len() > ROWS {
-            found.truncate(ROWS + 1);
-            return Ok(found);
-        }
-    }
-}
-
-/// What stands where, by the user it registers as.
-struct Standing(BTreeMap<String, Assignment>);
-
-impl Standing {
-    async fn of(scope: &mut Scope<'_, '_>, is_unneeded: bool) -> Result<Self, StoreError> {
-        if is_unneeded {
-            return Ok(Self(BTreeMap::new()));
-        }
-        let assignments = scope.assignments().await?.into_iter();
-        let by_user = assignments.map(|assignment| (assignment.user.to_string(), assignment));
-        Ok(Self(by_user.collect()))
-    }
-
-    /// Who has spoken, as people know them.
-    async fn talker(&self, scope: &mut Scope<'_, '_>, user: &str) -> Result<String, StoreError> {
-        if user.starts_with(TALKER_PREFIX) {
-            return Ok("the portal".to_owned());
-        }
-        let holder = match self.0.get(user) {
-            Some(assignment) => scope.holder(&assignment.holder).await?,
-            None => None,
-        };
-        Ok(holder.map_or_else(
-            || user.to_owned(),
-            |holder| format!("{} ({})", holder.name, holder.extension),
-        ))
-    }
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let found = scope.find_page_reports(&filter, asked.before, ROWS).await?;
+    let names = Names::of_rows(&mut scope, &found.reports).await?;
+    page.rows = found.reports.iter().map(|kept| row(&names, kept)).collect();
+    (page.next, page.is_cut) = (found.next, found.is_cut);
+    Ok(layout::page(StatusCode::OK, &page))
 }
 
 pub(super) async fn show_one(
@@ -167,82 +173,63 @@ pub(super) async fn show_one(
     Extension(by): Extension<Visitor>,
     Path(number): Path<String>,
 ) -> Result<Response, Problem> {
-    let number = number.parse().map_err(|_| Problem::Missing)?;
-    let mut reading = site.store().read().await?;
-    let mut scope = reading.account(&by.account);
-    let kept = scope.page_report(number).await?.ok_or(Problem::Missing)?;
-    let standing = Standing::of(&mut scope, false).await?;
-    let mut listeners = Vec::new();
-    for report in &kept.report.listeners {
-        let assignment = standing.0.get(report.user.as_str());
-        let device = match assignment {
-            Some(assignment) => scope.device(&assignment.device).await?,
-            None => None,
-        };
-        listeners.push(Listener {
-            device: device.map(|device| (device.name.to_string(), format!("/devices/{}", device.id))),
-            slot: assignment.map_or_else(String::new, |assignment| place_name(assignment.place)),
-            ..listener(report)
-        });
-    }
-    let mut row = row(&mut scope, &standing, &kept).await?;
-    if kept.report.talker.as_str().starts_with(TALKER_PREFIX)
-        && let Some(by) = asked_by(&mut scope, &kept).await?
-    {
-        row.talker = format!("{}, for {by}", row.talker);
-    }
+    let (kept, names) = one(&site, &by, &number).await?;
+    let row = row(&names, &kept);
     let page = One {
         frame: Frame::new(&by, format!("Page to {}", row.target), REPORTS),
         row,
-        listeners,
+        listeners: listeners(&names, &kept),
     };
     Ok(layout::page(StatusCode::OK, &page))
 }
 
-/// Who has asked for a page that was spoken from the portal or by the API, as the audit tells it.
-async fn asked_by(scope: &mut Scope<'_, '_>, kept: &KeptPageReport) -> Result<Option<String>, StoreError> {
-    let KeptPageReport { at, report, .. } = kept;
-    let begun = Timestamp(at.0.saturating_sub(BEGUN_BEFORE_MS))..=*at;
-    let detail = begun_detail(&report.extension, &report.page);
-    let entries = scope.audit_of_action(BEGIN_PAGE, begun, ENTRIES_MAX).await?;
-    let found = entries.into_iter().find(|entry| entry.detail == detail);
-    Ok(found.map(|entry| entry.by))
+/// The report of a number, and the names of those whom it names.
+pub(super) async fn one(site: &Site, by: &Visitor, number: &str) -> Result<(KeptPageReport, Names), Problem> {
+    let number = number.parse().map_err(|_| Problem::Missing)?;
+    let mut reading = site.store().read().await?;
+    let mut scope = reading.account(&by.account);
+    let kept = scope.page_report(number).await?.ok_or(Problem::Missing)?;
+    let names = Names::of_one(&mut scope, &kept).await?;
+    Ok((kept, names))
 }
 
-/// What a page went to, with the name that the number has today.
-async fn target(scope: &mut Scope<'_, '_>, extension: &model::Extension) -> Result<String, StoreError> {
-    let name = scope.name_of_number(extension).await?;
-    Ok(name.map_or_else(
-        || extension.to_string(),
-        |name| format!("{extension} (now {name})"),
-    ))
+/// What became of a page at each of its listeners.
+pub(super) fn listeners(names: &Names, kept: &KeptPageReport) -> Vec<Listener> {
+    let listeners = kept.report.listeners.iter().map(|report| {
+        let standing = names.user(&report.user);
+        Listener {
+            device: standing.map(|one| (one.device_name.clone(), format!("/devices/{}", one.device))),
+            slot: standing.map_or_else(String::new, |one| place_name(one.place)),
+            ..listener(report)
+        }
+    });
+    listeners.collect()
 }
 
 fn seconds(millis: u64) -> String {
     format!("{:.1} s", Duration::from_millis(millis).as_secs_f64())
 }
 
-async fn row(
-    scope: &mut Scope<'_, '_>,
-    standing: &Standing,
-    kept: &KeptPageReport,
-) -> Result<Row, StoreError> {
+/// How many listeners have answered and give no receipts.
+pub(super) fn answered(kept: &KeptPageReport) -> usize {
+    let listeners = kept.report.listeners.iter();
+    let answered = listeners.filter(|listener| matches!(listener.verdict, Verdict::Answered { .. }));
+    answered.count()
+}
+
+fn row(names: &Names, kept: &KeptPageReport) -> Row {
     let report = &kept.report;
-    let answered = report
-        .listeners
-        .iter()
-        .filter(|listener| matches!(listener.verdict, Verdict::Answered { .. }))
-        .count();
-    let (heard, all) = (report.heard_count(), report.listeners.len());
+    let (heard, answered, all) = (report.heard_count(), answered(kept), report.listeners.len());
     let mut outcome = format!("{heard} of {all} heard it");
     if answered > 0 {
         outcome.push_str(&format!(", {answered} answered"));
     }
-    Ok(Row {
+    Row {
         number: kept.number,
-        at: shown(kept.at),
-        target: target(scope, &report.extension).await?,
-        talker: standing.talker(scope, report.talker.as_str()).await?,
+        started: kept.started_at().map(shown),
+        ended: shown(kept.at),
+        target: names.target(&report.extension),
+        talker: names.talker(&report.talker),
         seconds: seconds(report.duration_ms),
         look: if all == 0 || heard + answered < all {
             "bad"
@@ -250,10 +237,9 @@ async fn row(
             "good"
         },
         outcome,
-    })
+    }
 }
 
-/// What became of a page at a listener, in words.
 fn listener(listener: &ListenerReport) -> Listener {
     let (look, verdict, cause) = match &listener.verdict {
         Verdict::Heard => ("good", "Heard", String::new()),

@@ -9,9 +9,9 @@ use super::{
     Site, administrator_factor, administrators, api_clients, audit, authority, check, claim_code,
     configuration, credentials, device, device_certificate, device_edit, device_new, device_password,
     devices, extension_new, extensions, group, group_edit, group_members, group_new, groups, holder_edit,
-    holder_new, holders, invited, line_edit, line_move, live, own_password, provision, reports, resync,
-    review, second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit, templates,
-    webhooks, zones,
+    holder_new, holders, invited, line_edit, line_move, live, own_password, provision, report_files, reports,
+    resync, review, second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit,
+    templates, webhooks, zones,
 };
 use super::{bulk, export, import, work};
 
@@ -177,7 +177,11 @@ fn groups_and_pages() -> Vec<Route> {
         get(Viewer, "/zones", zones::show),
         get(Viewer, "/zones/live", zones::live),
         get(Viewer, "/reports", reports::show),
+        get(Viewer, "/reports/export.csv", report_files::csv),
+        get(Viewer, "/reports/export.json", report_files::json),
         get(Viewer, "/reports/{number}", reports::show_one),
+        get(Viewer, "/reports/{number}/export.csv", report_files::one_csv),
+        get(Viewer, "/reports/{number}/export.json", report_files::one_json),
     ]
 }
 

@@ -17,6 +17,7 @@ mod moving;
 mod next_step;
 mod people;
 mod refused;
+mod reports;
 mod second_factor;
 mod settings;
 mod sites;

@@ -110,7 +110,7 @@ impl Engine {
 impl EngineTransaction {
     pub(crate) async fn rows(
         &mut self,
-        sql: &'static str,
+        sql: impl SqlSafeStr,
         values: Values<'_>,
     ) -> Result<Vec<Row>, sqlx::Error> {
         match self {

@@ -149,7 +149,7 @@ impl Plain for sqlx::Postgres {
 
 pub(crate) async fn rows(
     transaction: &mut PostgresTransaction,
-    sql: &'static str,
+    sql: impl SqlSafeStr,
     values: Values<'_>,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let rows = transaction.ask(async |connection| connection.fetch_all(bound(sql, values)).await);

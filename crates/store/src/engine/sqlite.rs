@@ -73,7 +73,7 @@ impl Sqlite {
 
 pub(crate) async fn rows(
     transaction: &mut SqliteTransaction,
-    sql: &'static str,
+    sql: impl SqlSafeStr,
     values: Values<'_>,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let rows = transaction.ask(async |connection| connection.fetch_all(bound(sql, values)).await);

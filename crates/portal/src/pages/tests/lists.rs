@@ -75,7 +75,7 @@ async fn what_became_of_a_page_is_told_listener_by_listener() {
     assert!(found.contains("1 of 3 heard it"), "{found}");
     let others = visit.get(&format!("/reports?q={extension}9")).await.text;
     assert!(
-        others.contains("No page to") && !others.contains("1 of 3 heard it"),
+        others.contains("No page is found") && !others.contains("1 of 3 heard it"),
         "{others}"
     );
     let path = list.split_once("href=\"/reports/").unwrap().1;
