@@ -4,8 +4,13 @@
 //!              Connect                  connected: Hello
 //!   (waiting) ─────────▶ (connecting) ──────────────────▶ (open) ─┐ Begin, Part…, End: Take, Keep
 //!       ▲                     │ lost, too late               │ ▲──┘ Beat
-//!       └─────────────────────┴── lost, silent, an offence ──┘
+//!       ├─────────────────────┴── lost, silent ──────────────┤
+//!       │                                                    │ an offence
+//!       └── lost, silent ── (refusing) ◀─────────────────────┘
+//!                               └─▶ Disconnect, Connect, after a while
 //! ```
+//!
+//! A zone that refuses a directory stays connected, for what it tells the service, until it asks for a directory again.
 //!
 //! Apart from that, what it holds becomes stale when the service has not said for [`STALE_AFTER`] that it is the last there is.
 //! A zone serves what it holds however stale it is. What a later version of the service says is told of: messages and records of
@@ -173,6 +178,11 @@ enum Link {
         /// It was told of that something was said that is not known.
         has_unknown: bool,
     },
+    /// A directory was refused: nothing that the service says is taken over this connection.
+    Refusing {
+        silent_at: Instant,
+        again_at: Instant,
+    },
 }
 
 impl Zone {
@@ -223,6 +233,7 @@ impl Zone {
         let link = match &self.link {
             Link::Waiting { until } | Link::Connecting { until } => *until,
             Link::Open { silent_at, .. } => *silent_at,
+            Link::Refusing { silent_at, again_at } => *silent_at.min(again_at),
         };
         link.min(self.warn_at)
     }
@@ -236,22 +247,28 @@ impl Zone {
             self.outputs.push_back(Output::Report(Report::Stale(age)));
         }
         match &self.link {
-            Link::Waiting { until } if *until <= now => {
-                self.link = Link::Connecting {
-                    until: now + CONNECT_WITHIN,
-                };
-                self.outputs.push_back(Output::Connect);
+            Link::Waiting { until } if *until <= now => self.connect(now),
+            Link::Refusing { again_at, .. } if *again_at <= now => {
+                self.outputs.push_back(Output::Disconnect);
+                self.connect(now);
             }
             Link::Connecting { until } if *until <= now => {
                 self.outputs.push_back(Output::Disconnect);
                 self.handle_lost(now, "there was no connection in time".to_owned());
             }
-            Link::Open { silent_at, .. } if *silent_at <= now => {
+            Link::Open { silent_at, .. } | Link::Refusing { silent_at, .. } if *silent_at <= now => {
                 self.outputs.push_back(Output::Disconnect);
                 self.handle_lost(now, "it has fallen silent".to_owned());
             }
-            Link::Waiting { .. } | Link::Connecting { .. } | Link::Open { .. } => {}
+            Link::Waiting { .. } | Link::Connecting { .. } | Link::Open { .. } | Link::Refusing { .. } => {}
         }
+    }
+
+    fn connect(&mut self, now: Instant) {
+        self.link = Link::Connecting {
+            until: now + CONNECT_WITHIN,
+        };
+        self.outputs.push_back(Output::Connect);
     }
 
     /// The connection is there.
@@ -269,10 +286,12 @@ impl Zone {
 
     /// The connection has gone, or never came.
     pub fn handle_lost(&mut self, now: Instant, why: String) {
-        if matches!(self.link, Link::Waiting { .. }) {
-            return;
-        }
-        self.wait(now);
+        let until = match self.link {
+            Link::Waiting { .. } => return,
+            Link::Refusing { again_at, .. } => again_at,
+            Link::Connecting { .. } | Link::Open { .. } => self.next_try(now),
+        };
+        self.link = Link::Waiting { until };
         self.outputs.push_back(Output::Report(Report::Lost(why)));
     }
 
@@ -283,15 +302,21 @@ impl Zone {
         message: Message,
         is_signed: impl FnOnce(&[u8], &[u8]) -> bool,
     ) {
-        let Link::Open {
-            silent_at,
-            coming,
-            has_unknown,
-        } = &mut self.link
-        else {
-            return;
+        let (coming, has_unknown) = match &mut self.link {
+            Link::Open {
+                silent_at,
+                coming,
+                has_unknown,
+            } => {
+                *silent_at = now + SILENCE_MAX;
+                (coming, has_unknown)
+            }
+            Link::Refusing { silent_at, .. } => {
+                *silent_at = now + SILENCE_MAX;
+                return;
+            }
+            Link::Waiting { .. } | Link::Connecting { .. } => return,
         };
-        *silent_at = now + SILENCE_MAX;
         if let Message::Unknown { kind } = message {
             // Where it belongs to a directory, the signature of that says so.
             if !std::mem::replace(has_unknown, true) {
@@ -304,8 +329,10 @@ impl Zone {
         if let Err(offence) = self.take(now, message, coming, is_signed) {
             // What is wrong with it will be so again at once.
             self.failures = u32::MAX;
-            self.wait(now);
-            self.outputs.push_back(Output::Disconnect);
+            self.link = Link::Refusing {
+                silent_at: now + SILENCE_MAX,
+                again_at: self.next_try(now),
+            };
             self.outputs.push_back(Output::Report(Report::Refused(offence)));
         }
     }
@@ -439,8 +466,8 @@ impl Zone {
         }
     }
 
-    /// Waits for the next attempt: between a half and the whole of a time that doubles with each failure.
-    fn wait(&mut self, now: Instant) {
+    /// When the next attempt is made: after between a half and the whole of a time that doubles with each failure.
+    fn next_try(&mut self, now: Instant) -> Instant {
         let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         let whole = RETRY_FIRST.saturating_mul(doubled).min(RETRY_LAST);
         self.failures = self.failures.saturating_add(1);
@@ -449,8 +476,7 @@ impl Zone {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let share = u32::try_from((self.random >> 33) % 1_000).unwrap_or_default();
-        let until = now + whole / 2 + (whole / 2_000).saturating_mul(share);
-        self.link = Link::Waiting { until };
+        now + whole / 2 + (whole / 2_000).saturating_mul(share)
     }
 }
 

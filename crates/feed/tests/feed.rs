@@ -156,7 +156,7 @@ impl Bench {
 
 fn refusal(outputs: &[Output]) -> String {
     match outputs {
-        [Output::Disconnect, Output::Report(Report::Refused(offence))] => offence.to_string(),
+        [Output::Report(Report::Refused(offence))] => offence.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -268,6 +268,65 @@ fn what_is_not_later_not_signed_or_anothers_is_refused_and_changes_nothing() {
         bench.took(later.answer(None));
         assert_eq!(bench.held(), Some(&held(&snapshot(10, 2))));
     }
+}
+
+#[test]
+fn a_zone_that_refuses_a_directory_stays_connected_until_it_asks_again_and_takes_nothing_meanwhile() {
+    let own = held(&snapshot(5, 1));
+    let mut bench = Bench::new(Some(own.clone()));
+    bench.next();
+    bench.connect();
+    refusal(&bench.say(History::new(held(&snapshot(4, 1))).answer(None)));
+    let begun = bench.now;
+
+    let later = History::new(held(&snapshot(10, 2)));
+    let outputs = loop {
+        assert!(bench.say(later.answer(None)).is_empty());
+        assert!(bench.say(vec![Message::Beat { epoch: 5 }]).is_empty());
+        let beat_at = bench.now + BEAT_EVERY;
+        if bench.zone.next_timeout() <= beat_at {
+            break bench.next();
+        }
+        bench.now = beat_at;
+    };
+
+    assert!(
+        matches!(outputs.as_slice(), [Output::Disconnect, Output::Connect]),
+        "{outputs:?}"
+    );
+    assert!(bench.now >= begun + RETRY_LAST / 2 && bench.now <= begun + RETRY_LAST);
+    assert_eq!(bench.held(), Some(&own));
+    bench.connect();
+    bench.took(later.answer(None));
+}
+
+#[test]
+fn a_connection_that_is_lost_after_a_refusal_is_tried_when_it_would_have_been_asked_again() {
+    let refusing = || {
+        let mut bench = Bench::new(Some(held(&snapshot(5, 1))));
+        bench.next();
+        bench.connect();
+        refusal(&bench.say(History::new(held(&snapshot(4, 1))).answer(None)));
+        bench
+    };
+    let mut bench = refusing();
+    let begun = bench.now;
+    bench.zone.handle_lost(bench.now, "it was restarted".to_owned());
+    assert!(matches!(
+        bench.outputs().as_slice(),
+        [Output::Report(Report::Lost(_))]
+    ));
+    assert!(matches!(bench.next().as_slice(), [Output::Connect]));
+    assert!(bench.now >= begun + RETRY_LAST / 2 && bench.now <= begun + RETRY_LAST);
+
+    let mut bench = refusing();
+    let begun = bench.now;
+    let outputs = bench.next();
+    assert!(
+        matches!(outputs.as_slice(), [Output::Disconnect, Output::Report(Report::Lost(why))] if why.contains("silent")),
+        "{outputs:?}"
+    );
+    assert_eq!(bench.now, begun + SILENCE_MAX);
 }
 
 #[test]

@@ -347,7 +347,7 @@ mod tests {
     use std::path::Path;
     use std::time::SystemTime;
 
-    use ::feed::{Held, Records};
+    use ::feed::{Held, Records, Told};
     use model::directory::{DigestAlgorithm, Epoch};
     use net::authority::{AuthorityDirectory, Purpose, Subject};
 
@@ -443,6 +443,49 @@ mod tests {
         directory.act(Output::Take(Update::Snapshot(first)));
 
         assert!(directory.is_another_trouble(why));
+    }
+
+    #[tokio::test]
+    async fn the_service_is_told_of_an_alert_while_its_directory_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = authority(folder.path(), "own");
+        let config = config(folder.path(), &own);
+        put_away(&config, &own);
+        let mut directory = ServiceDirectory::open(&config).unwrap();
+        directory.first().await;
+        directory.handle(Event::Connected);
+        directory.handle(Event::Said(Message::Begin {
+            account: "another".parse().unwrap(),
+            epoch: 9,
+            since: None,
+        }));
+        let mut is_refused = false;
+        while let Some(output) = directory.zone.poll_output() {
+            is_refused |= matches!(output, Output::Report(Report::Refused(_)));
+            directory.act(output);
+        }
+        assert!(is_refused);
+        let now = Instant::now();
+        while directory.teller.poll_message(now).is_some() {}
+
+        directory.take(Turn::Happened(Ok(ZoneEvent::AlertRaised {
+            account: "acme".parse().unwrap(),
+            call: "call".parse().unwrap(),
+            extension: "911".parse().unwrap(),
+            caller: "desk".parse().unwrap(),
+        })));
+
+        let told = directory.teller.poll_message(now);
+        assert!(
+            matches!(
+                told,
+                Some(Message::Tell {
+                    told: Told::Alert { .. },
+                    ..
+                })
+            ),
+            "{told:?}"
+        );
     }
 
     #[tokio::test]
