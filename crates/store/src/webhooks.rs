@@ -201,12 +201,33 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails.
     pub async fn webhooks(&mut self) -> Result<Vec<Webhook>, StoreError> {
+        let rows = self.webhook_rows().await?;
+        let readable = |row| self.transaction.readable(row, 0, |row| self.webhook_of(row));
+        Ok(rows.into_iter().filter_map(readable).collect())
+    }
+
+    /// Lists the receivers that cannot be read and have an id that can: they can be removed.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn unreadable_webhooks(&mut self) -> Result<Vec<WebhookId>, StoreError> {
+        let rows = self.webhook_rows().await?;
+        let unreadable = |row: Row| {
+            let id = match row.0.first() {
+                Some(Value::Text(id)) => id.parse().ok()?,
+                _ => return None,
+            };
+            self.webhook_of(row).is_err().then_some(id)
+        };
+        Ok(rows.into_iter().filter_map(unreadable).collect())
+    }
+
+    async fn webhook_rows(&mut self) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT id, url, events, shows_passwords, secret, state, because, failures, dropped, added_at \
                    FROM webhook WHERE account = $1 ORDER BY added_at, id";
         let id = self.id();
-        let rows = self.transaction.rows(sql, &[id]).await?;
-        let readable = |row| self.transaction.readable(row, 0, |row| self.webhook_of(row));
-        Ok(rows.into_iter().filter_map(readable).collect())
+        self.transaction.rows(sql, &[id]).await
     }
 
     /// Finds a receiver, without its secret where that cannot be opened.
@@ -490,7 +511,7 @@ impl Scope<'_, '_> {
         Ok(())
     }
 
-    /// Lists what was sent to a receiver and what waits for it, the last first, at most `limit`.
+    /// Lists what was sent to a receiver and what waits for it, the last first, at most `limit`. What cannot be read is left out.
     ///
     /// # Errors
     ///
@@ -505,7 +526,7 @@ impl Scope<'_, '_> {
                    one.cause FROM webhook_delivery AS one JOIN webhook ON webhook.id = one.webhook \
                    WHERE account = $1 AND one.webhook = $2 ORDER BY one.id DESC LIMIT $3";
         let rows = self.transaction.rows(sql, &values).await?;
-        rows.into_iter().map(delivery).collect()
+        Ok(rows.into_iter().filter_map(|row| delivery(row).ok()).collect())
     }
 
     /// Counts what waits for a receiver.

@@ -12,7 +12,7 @@ use model::Secret;
 use model::inventory::{
     DeliveryState, Webhook, WebhookDelivery, WebhookEvent, WebhookEvents, WebhookId, WebhookState, WebhookUrl,
 };
-use store::{Scope, WEBHOOKS_MAX};
+use store::{Scope, StoreError, WEBHOOKS_MAX};
 use tokio::time::timeout;
 use webhooks::message::Frame as MessageFrame;
 
@@ -33,6 +33,7 @@ const PROOF_TIME: Duration = Duration::from_secs(12);
 struct Page {
     frame: Frame,
     rows: Vec<Row>,
+    unreadable: Vec<WebhookId>,
 }
 
 struct Row {
@@ -191,6 +192,7 @@ pub(super) async fn show(
     let page = Page {
         frame: Frame::new(&by, "Webhooks", WEBHOOKS),
         rows,
+        unreadable: scope.unreadable_webhooks().await?,
     };
     Ok(layout::page(StatusCode::OK, &page))
 }
@@ -321,15 +323,28 @@ pub(super) async fn ask_removal(
 ) -> Result<Response, Problem> {
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
-    let hook = find(&mut scope, &id).await?;
-    let waiting = scope.count_webhook_queue(&hook.id).await?;
-    let frame = Frame::new(&by, format!("Remove {}", name_of(&hook)), WEBHOOKS);
-    let question = format!("Remove the webhook to {}? It is told nothing more.", hook.url);
+    let (id, hook) = find_to_remove(&mut scope, &id).await?;
+    let waiting = scope.count_webhook_queue(&id).await?;
     let along = match waiting {
         0 => Vec::new(),
         _ => vec![format!("{waiting} messages that wait for it")],
     };
-    let page = Confirm::removal(frame, question, along, format!("{WEBHOOKS}/{}", hook.id));
+    let frame = Frame::new(
+        &by,
+        format!("Remove {}", name_to_remove(&id, hook.as_ref())),
+        WEBHOOKS,
+    );
+    let path = format!("{WEBHOOKS}/{id}");
+    let page = match hook {
+        Some(hook) => {
+            let question = format!("Remove the webhook to {}? It is told nothing more.", hook.url);
+            Confirm::removal(frame, question, along, path)
+        }
+        None => {
+            let question = format!("Remove the webhook {id}, which cannot be read? It is told nothing more.");
+            Confirm::removal(frame, question, along, path).back_to(WEBHOOKS)
+        }
+    };
     Ok(page.answer())
 }
 
@@ -341,11 +356,28 @@ pub(super) async fn remove(
     let by = &posted.by;
     let mut writing = site.store().write().await?;
     let mut scope = writing.account(&by.account);
-    let hook = find(&mut scope, &id).await?;
-    scope.remove_webhook(&hook.id).await?;
-    by.note(&mut writing, "remove webhook", name_of(&hook)).await?;
+    let (id, hook) = find_to_remove(&mut scope, &id).await?;
+    scope.remove_webhook(&id).await?;
+    let name = name_to_remove(&id, hook.as_ref());
+    by.note(&mut writing, "remove webhook", name).await?;
     writing.commit().await?;
     Ok(Redirect::to(WEBHOOKS).into_response())
+}
+
+/// One that can be removed, whether it can be read or not.
+async fn find_to_remove(
+    scope: &mut Scope<'_, '_>,
+    id: &str,
+) -> Result<(WebhookId, Option<Webhook>), Problem> {
+    let id: WebhookId = id.parse().map_err(|_| Problem::Missing)?;
+    match scope.webhook(&id).await {
+        Err(StoreError::Damaged { .. }) => Ok((id, None)),
+        found => Ok((id, Some(found?.ok_or(Problem::Missing)?))),
+    }
+}
+
+fn name_to_remove(id: &WebhookId, hook: Option<&Webhook>) -> String {
+    hook.map_or_else(|| id.to_string(), name_of)
 }
 
 /// Its server: path and query of an address may have something in it that nobody else should know.

@@ -536,9 +536,18 @@ async fn a_receiver_that_cannot_be_read_keeps_nothing_from_the_others() {
         "the second is left out"
     );
     assert_eq!(scope.webhooks().await.unwrap(), [webhook(3)]);
+    let unreadable = [webhook(1).id, webhook(2).id];
+    assert_eq!(scope.unreadable_webhooks().await.unwrap(), unreadable);
     assert!(scope.remove_webhook(&webhook(2).id).await.unwrap());
     let turns = writing.webhook_turns(NOW).await.unwrap();
     let turns: Vec<_> = turns.iter().map(|turn| turn.webhook.clone()).collect();
     assert!(!turns.contains(&webhook(1).id), "{turns:?}");
     assert!(turns.contains(&webhook(3).id), "{turns:?}");
+
+    let damage = "UPDATE webhook_delivery SET event = 'no.such_event' WHERE webhook = $1 AND event_id = $2";
+    let values = [webhook(3).id.as_str().into(), ended.id.as_str().into()];
+    writing.execute(damage, &values).await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let listed = scope.webhook_deliveries(&webhook(3).id, 9).await.unwrap();
+    assert_eq!(listed.len(), 1, "the first message alone: {listed:?}");
 }

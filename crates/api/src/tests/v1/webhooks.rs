@@ -1,6 +1,7 @@
 //! Webhooks that programs manage.
 
 use model::inventory::{DeliveryState, WebhookId};
+use sqlx::{Connection as _, SqliteConnection};
 use store::{WEBHOOKS_MAX, WebhookAttempt};
 
 use super::*;
@@ -155,4 +156,27 @@ async fn an_account_has_so_many_webhooks_and_other_scopes_open_none() {
     assert_eq!(program.get_v1("/webhooks").await.problem(), 403);
     program.go_on_with(3, "two", "oyez:webhooks").await;
     assert_eq!(program.get_v1("/webhooks").await.found()["webhooks"], json!([]));
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_read_is_listed_by_its_id_and_can_be_removed() {
+    let program = Program::with("oyez:webhooks").await;
+    let id = program.add_hook().await.id();
+    let database = program._folder.path().join("service.db");
+    let mut damaging = SqliteConnection::connect(database.to_str().unwrap())
+        .await
+        .unwrap();
+    let damage = sqlx::query("UPDATE webhook SET url = 'damaged'");
+    damage.execute(&mut damaging).await.unwrap();
+
+    let listed = program.get_v1("/webhooks").await;
+    assert_eq!(listed.found(), json!({ "webhooks": [], "unreadable": [id] }));
+
+    let path = format!("/webhooks/{id}");
+    for status in [204, 404] {
+        let removed = program.ask_v1(Method::DELETE, &path, "").await;
+        assert_eq!(removed.status.as_u16(), status, "{}", removed.text);
+    }
+    let listed = program.get_v1("/webhooks").await;
+    assert_eq!(listed.found()["unreadable"], json!([]));
 }

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use model::inventory::{Webhook, WebhookEvents, WebhookId, WebhookState, WebhookUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::WEBHOOKS_MAX;
+use store::{StoreError, WEBHOOKS_MAX};
 use webhooks::message::Frame;
 
 use super::list::Shown;
-use super::{find, name_of};
+use super::{asked_id, find, missing, name_of};
 use crate::answer::{Accepted, Created, Done, Found};
 use crate::call::{Call, bits, now, password};
 use crate::operation::{Json, Nothing};
@@ -150,9 +150,14 @@ pub(crate) async fn rotate(call: Call, _: Nothing, _: Nothing) -> Result<Found<R
 pub(crate) async fn remove(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
-    let hook = find(&call, &mut scope).await?;
-    scope.remove_webhook(&hook.id).await?;
-    call.note(&mut writing, "remove webhook", name_of(&hook)).await?;
+    let id = asked_id(&call)?;
+    let name = match scope.webhook(&id).await {
+        // One that cannot be read can be removed all the same.
+        Err(StoreError::Damaged { .. }) => id.to_string(),
+        found => name_of(&found?.ok_or_else(missing)?),
+    };
+    scope.remove_webhook(&id).await?;
+    call.note(&mut writing, "remove webhook", name).await?;
     writing.commit().await?;
     Ok(Done)
 }

@@ -1,6 +1,6 @@
 //! `GET /webhooks`, one of them, and its deliveries.
 
-use model::inventory::{DeliveryState, Webhook, WebhookDelivery, WebhookState};
+use model::inventory::{DeliveryState, Webhook, WebhookDelivery, WebhookId, WebhookState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Scope;
@@ -19,6 +19,8 @@ const DELIVERIES_MAX: u32 = 100;
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Listed {
     webhooks: Vec<Shown>,
+    /// Ids of those that cannot be read: nothing is sent to them, and they can be removed.
+    unreadable: Vec<String>,
 }
 
 /// A webhook.
@@ -114,7 +116,11 @@ pub(crate) async fn list(call: Call, _: Nothing, _: Nothing) -> Result<Found<Lis
     for hook in scope.webhooks().await? {
         webhooks.push(Shown::of(&mut scope, hook).await?);
     }
-    Ok(Found(Listed { webhooks }))
+    let unreadable = scope.unreadable_webhooks().await?;
+    Ok(Found(Listed {
+        webhooks,
+        unreadable: unreadable.iter().map(WebhookId::to_string).collect(),
+    }))
 }
 
 pub(crate) async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Shown>, Refusal> {

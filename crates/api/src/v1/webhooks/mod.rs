@@ -87,9 +87,15 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 async fn find(call: &Call, scope: &mut Scope<'_, '_>) -> Result<Webhook, Refusal> {
-    let missing = || Refusal::none("webhook");
-    let id: WebhookId = call.id("webhook_id").ok_or_else(missing)?;
-    scope.webhook(&id).await?.ok_or_else(missing)
+    scope.webhook(&asked_id(call)?).await?.ok_or_else(missing)
+}
+
+fn asked_id(call: &Call) -> Result<WebhookId, Refusal> {
+    call.id("webhook_id").ok_or_else(missing)
+}
+
+fn missing() -> Refusal {
+    Refusal::none("webhook")
 }
 
 /// Its server: path and query of an address may have something in it that the audit should not.

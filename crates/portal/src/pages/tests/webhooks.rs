@@ -1,6 +1,7 @@
 //! Programs that are told of what happens.
 
 use model::inventory::{DeliveryState, Webhook, WebhookState};
+use sqlx::{Connection as _, SqliteConnection};
 use store::WebhookAttempt;
 
 use super::*;
@@ -142,4 +143,38 @@ async fn what_is_wrong_is_marked_and_what_was_typed_stays() {
         let added = visit.post("/webhooks/add", FORM).await;
         assert_eq!(added.marks("url", "remove one first"), number == 20);
     }
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_read_is_shown_as_that_and_can_be_removed() {
+    let visit = Visit::of(Role::Admin).await;
+    visit.post("/webhooks/add", FORM).await;
+    let id = only(&visit).await.id;
+    let database = visit._folder.path().join("service.db");
+    let mut damaging = SqliteConnection::connect(database.to_str().unwrap())
+        .await
+        .unwrap();
+    let damage = sqlx::query("UPDATE webhook SET url = 'damaged'");
+    damage.execute(&mut damaging).await.unwrap();
+
+    let remove = format!("/webhooks/{id}/remove");
+    let listed = visit.get("/webhooks").await.text;
+    assert!(
+        listed.contains("It cannot be read") && listed.contains(&format!("href=\"{remove}\"")),
+        "{listed}"
+    );
+    let asked = visit.get(&remove).await.text;
+    assert!(
+        asked.contains(&format!("the webhook {id}, which cannot be read?")),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("href=\"/webhooks\""),
+        "its own page cannot be shown: {asked}"
+    );
+    assert_eq!(visit.post(&remove, "").await.location(), "/webhooks");
+
+    let listed = visit.get("/webhooks").await.text;
+    assert!(listed.contains("press Validate"), "{listed}");
+    assert_eq!(visit.audit().await[0], "remove webhook");
 }
