@@ -1,7 +1,7 @@
 //! Addresses for emergency services, and what is kept of users and common areas besides.
 
 use model::inventory::{
-    AddressId, AddressLine, CountryCode, EmergencyAddress, HolderId, HolderProfile, Remark, SiteId,
+    AddressId, AddressLine, CountryCode, EmergencyAddress, Holder, HolderId, HolderProfile, Remark, SiteId,
 };
 
 use crate::engine::{Row, Value};
@@ -120,6 +120,31 @@ impl Scope<'_, '_> {
         row.map(address).transpose()
     }
 
+    /// Where emergency services are sent for a user or a common area: the address that was chosen for it, else its own default, else
+    /// that of its site, else that of the account; none where there is none of these.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn address_of(&mut self, holder: &Holder) -> Result<Option<EmergencyAddress>, StoreError> {
+        let profile = self.holder_profile(&holder.id).await?;
+        if let Some(chosen) = profile.and_then(|profile| profile.address) {
+            return self.address(&chosen).await;
+        }
+        let sql = "SELECT id, line1, line2, city, state_code, zip, country, is_default, site, holder FROM emergency_address \
+                   WHERE account = $1 AND holder = $2 AND is_default = 1 ORDER BY id LIMIT 1";
+        let values = [self.id(), holder.id.as_str().into()];
+        if let Some(own) = self.transaction.row(sql, &values).await? {
+            return address(own).map(Some);
+        }
+        if holder.site.is_some()
+            && let Some(of_site) = self.default_address(holder.site.as_ref()).await?
+        {
+            return Ok(Some(of_site));
+        }
+        self.default_address(None).await
+    }
+
     /// Keeps an address, in place of the one of its id if there is one. One that is the default takes that from the others of its
     /// site or of its user. Says whether there was room for it.
     ///
@@ -148,7 +173,7 @@ impl Scope<'_, '_> {
         ];
         if address.is_default {
             let sql = "UPDATE emergency_address SET is_default = 0 \
-                       WHERE account = $1 AND COALESCE(site, '') = $2 AND COALESCE(holder, '') = $3";
+                       WHERE account = $1 AND COALESCE(holder, '') = $3 AND ($3 <> '' OR COALESCE(site, '') = $2)";
             self.transaction.execute(sql, &owners).await?;
         }
         let [account, site, holder] = owners;

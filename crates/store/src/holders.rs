@@ -77,7 +77,11 @@ impl Scope<'_, '_> {
         let values = [self.id(), length.into()];
         let mut free = first;
         for row in self.transaction.rows(sql, &values).await? {
-            let number: u64 = Columns::of("extension", row).parsed()?;
+            let number = Columns::of("extension", row).text()?;
+            // Numbers with asterisks are in nobody's way.
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
             if number == free {
                 free += 1;
             } else if number > free {

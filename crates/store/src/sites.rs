@@ -232,7 +232,8 @@ impl Scope<'_, '_> {
         for sql in [
             "UPDATE holder SET site = NULLIF($3, '') WHERE account = $1 AND site = $2",
             "UPDATE device SET site = NULLIF($3, '') WHERE account = $1 AND site = $2",
-            "UPDATE emergency_address SET site = NULLIF($3, ''), is_default = 0 WHERE account = $1 AND site = $2",
+            "UPDATE emergency_address SET site = NULLIF($3, ''), is_default = CASE WHEN holder IS NULL THEN 0 ELSE is_default END \
+             WHERE account = $1 AND site = $2",
             "INSERT INTO page_group_site SELECT page_group, $3 FROM page_group_site AS gone \
              JOIN page_group ON page_group.id = gone.page_group WHERE account = $1 AND gone.site = $2 AND $3 <> '' \
              AND NOT EXISTS (SELECT 1 FROM page_group_site AS has WHERE has.page_group = gone.page_group AND has.site = $3)",

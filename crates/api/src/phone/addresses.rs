@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ADDRESSES_MAX, AddressFilter, Scope};
 
-use super::shapes::{SiteName, holder_of, number_of, site_filter};
+use super::shapes::{SiteName, country, holder_of, number_of, site_filter};
 use super::{READ, WRITE, sites};
 use crate::answer::{Created, Done, Found};
 use crate::call::{Call, bits};
@@ -241,7 +241,7 @@ async fn add(
         state_code: body.state_code,
         zip: body.zip,
     }
-    .address(AddressId::from_random(bits()?))?;
+    .address(AddressId::from_random(bits()?), None)?;
     address.is_default = body.is_default.unwrap_or_default();
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
@@ -273,7 +273,7 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Foun
         state_code: text(body.state_code, before.state_code.as_str()),
         zip: text(body.zip, before.zip.as_str()),
     }
-    .address(before.id.clone())?;
+    .address(before.id.clone(), Some(before.country))?;
     address.is_default = body.is_default.unwrap_or(before.is_default);
     if !address.is_default {
         may_cease(&before)?;
@@ -309,7 +309,7 @@ async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
 
 /// Refuses to leave a site without its default address.
 fn may_cease(address: &EmergencyAddress) -> Result<(), Refusal> {
-    if address.is_default && address.site.is_some() {
+    if address.is_default && address.site.is_some() && address.holder.is_none() {
         let message =
             "Validation failed. It is the default address of its site; make another the default first.";
         return Err(Refusal::invalid(message));
@@ -418,8 +418,12 @@ impl ShortAddress {
 }
 
 impl AddressBody {
-    /// Makes the address, or says which line is wrong.
-    pub(super) fn address(&self, id: AddressId) -> Result<EmergencyAddress, Refusal> {
+    /// Makes the address, or says which line is wrong; the country may stay what is stored.
+    pub(super) fn address(
+        &self,
+        id: AddressId,
+        stored: Option<CountryCode>,
+    ) -> Result<EmergencyAddress, Refusal> {
         let line =
             |field, text: &str| AddressLine::new(text).map_err(|error| Refusal::invalid_field(field, error));
         let line2 = self.address_line2.as_deref().unwrap_or_default();
@@ -430,7 +434,7 @@ impl AddressBody {
             city: line("city", &self.city)?,
             state_code: line("state_code", &self.state_code)?,
             zip: line("zip", &self.zip)?,
-            country: CountryCode::new(&self.country)
+            country: country(&self.country, stored)
                 .map_err(|error| Refusal::invalid_field("country", error))?,
             is_default: false,
             site: None,

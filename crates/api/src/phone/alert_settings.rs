@@ -220,7 +220,7 @@ async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refus
     let filter = AlertSettingFilter {
         module: asked.module,
         rule: asked.rule,
-        is_active: asked.status.map(|status| status == 1),
+        is_active: activity(asked.status)?,
     };
     let mut reading = call.store().read().await?;
     let mut scope = reading.account(&call.account);
@@ -307,7 +307,7 @@ async fn add(call: Call, _: Nothing, Json(body): Json<NewSetting>) -> Result<Cre
             .into_iter()
             .map(channel)
             .collect(),
-        is_active: body.status.unwrap_or(1) == 1,
+        is_active: activity(body.status)?.unwrap_or(true),
     };
     setting.check().map_err(refused)?;
     let mut writing = call.store().write().await?;
@@ -355,9 +355,7 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
             keep_token(channel, &before);
         }
     }
-    if let Some(status) = body.status {
-        setting.is_active = status == 1;
-    }
+    setting.is_active = activity(body.status)?.unwrap_or(setting.is_active);
     setting.check().map_err(refused)?;
     check_targets(&mut scope, &setting).await?;
     scope.set_alert_setting(&setting).await?;
@@ -388,6 +386,16 @@ async fn of_path(call: &Call, scope: &mut Scope<'_, '_>) -> Result<AlertSetting,
         let message = format!("The alert setting does not exist, alertSettingId:{id}.");
         Refusal::not_found(UNKNOWN, message)
     })
+}
+
+/// Whether a setting is active, if a status says so.
+fn activity(status: Option<u8>) -> Result<Option<bool>, Refusal> {
+    match status {
+        None => Ok(None),
+        Some(0) => Ok(Some(false)),
+        Some(1) => Ok(Some(true)),
+        Some(_) => Err(Refusal::invalid_field("status", "0 for inactive, 1 for active")),
+    }
 }
 
 fn condition(condition: Condition) -> AlertCondition {

@@ -77,27 +77,11 @@ struct Row {
 
 async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refusal> {
     let part = call.part(asked.page_size, asked.next_page_token.as_deref(), PAGE_SIZE_MAX)?;
-    let today = moment(now());
-    let (from, to) = match (&asked.from, &asked.to) {
-        // What is being done in this second is told too.
-        (None, None) => (today - LATEST, today + Duration::seconds(1)),
-        (Some(from), Some(to)) => {
-            let last = date("to", to)?.midnight().assume_utc() + LATEST;
-            (date("from", from)?.midnight().assume_utc(), last)
-        }
-        (None, Some(_)) => return Err(Refusal::invalid_field("from", "needed where `to` is given")),
-        (Some(_), None) => return Err(Refusal::invalid_field("to", "needed where `from` is given")),
-    };
-    if to < from || to - from > RANGE_MAX + LATEST {
-        return Err(Refusal::invalid_field(
-            "from",
-            "before `to`, and at most a month before it",
-        ));
-    }
+    let span = Span::of(asked.from.as_deref(), asked.to.as_deref(), moment(now()))?;
     let category = asked.category_type.unwrap_or_default();
     let filter = AuditFilter {
-        from: stored(from),
-        to: stored(to),
+        from: stored(span.begin),
+        to: stored(span.end),
         object: if category == ALL {
             String::new()
         } else {
@@ -118,10 +102,48 @@ async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refus
         next_page_token: call.next_page_token(next.as_deref()),
         page_size: part.size,
         total_records,
-        from: from.date().to_string(),
-        to: to.date().to_string(),
+        from: span.begin.date().to_string(),
+        to: span.last_day.to_string(),
         operation_logs: rows.into_iter().map(|(_, entry)| Row::of(entry)).collect(),
     }))
+}
+
+/// What is told of the audit.
+struct Span {
+    begin: OffsetDateTime,
+    /// The first moment behind it.
+    end: OffsetDateTime,
+    last_day: Date,
+}
+
+impl Span {
+    /// The days that are asked for, the last one whole; the latest entries where none are.
+    fn of(from: Option<&str>, to: Option<&str>, now: OffsetDateTime) -> Result<Self, Refusal> {
+        let (first, last) = match (from, to) {
+            (None, None) => {
+                return Ok(Self {
+                    begin: now - LATEST,
+                    // What is being done in this second is told too.
+                    end: now + Duration::seconds(1),
+                    last_day: now.date(),
+                });
+            }
+            (Some(from), Some(to)) => (date("from", from)?, date("to", to)?),
+            (None, Some(_)) => return Err(Refusal::invalid_field("from", "needed where `to` is given")),
+            (Some(_), None) => return Err(Refusal::invalid_field("to", "needed where `from` is given")),
+        };
+        if last < first || last - first > RANGE_MAX {
+            return Err(Refusal::invalid_field(
+                "from",
+                "not after `to`, and at most 31 days before it",
+            ));
+        }
+        Ok(Self {
+            begin: first.midnight().assume_utc(),
+            end: last.midnight().assume_utc() + LATEST,
+            last_day: last,
+        })
+    }
 }
 
 impl Row {
@@ -182,6 +204,34 @@ mod tests {
             ("ADD", "Common Area")
         );
         assert_eq!(row.time, "1970-01-02T00:00:00Z");
+    }
+
+    #[test]
+    fn the_days_that_are_asked_for_are_whole_and_told_as_they_were_asked() {
+        let now = moment(Timestamp(1_767_225_599_000));
+        for (from, to, is_taken) in [
+            ("2026-01-01", "2026-01-01", true),
+            ("2026-01-01", "2026-02-01", true),
+            ("2026-01-01", "2026-02-02", false),
+            ("2026-01-02", "2026-01-01", false),
+        ] {
+            let Ok(span) = Span::of(Some(from), Some(to), now) else {
+                assert!(!is_taken, "{from} {to}");
+                continue;
+            };
+            assert!(is_taken, "{from} {to}");
+            assert_eq!(span.begin.date().to_string(), from);
+            assert_eq!(span.last_day.to_string(), to);
+            assert_eq!(span.end, span.last_day.midnight().assume_utc() + LATEST);
+        }
+        let Ok(latest) = Span::of(None, None, now) else {
+            panic!("no days are the latest");
+        };
+        assert_eq!(
+            (latest.begin.date().to_string(), latest.last_day.to_string()),
+            ("2025-12-30".to_owned(), "2025-12-31".to_owned())
+        );
+        assert!(latest.end > now);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What several resources have in their answers and bodies.
 
 use model::Extension;
-use model::inventory::{CountryCode, Device, Holder, HolderId, HolderKind, Site, SiteId};
+use model::inventory::{CountryCode, Device, Holder, HolderId, HolderKind, Site, SiteId, countries};
 use registrations::{Registration, Registrations};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -139,9 +139,15 @@ impl SiteName {
     }
 }
 
-/// The number of an extension. Leading zeros are lost: clients know it as a number.
+/// The number of an extension, for clients know it as one: leading zeros are lost, and what has asterisks is told as 0.
 pub(super) fn number_of(extension: &Extension) -> i64 {
     extension.as_str().parse().unwrap_or_default()
+}
+
+/// Reads a country of two letters; what is stored is taken as it stands there.
+pub(super) fn country(text: &str, stored: Option<CountryCode>) -> Result<CountryCode, String> {
+    CountryCode::new(text).map_err(|error| error.to_string())?;
+    countries::read(text, stored).map_err(str::to_owned)
 }
 
 /// Manufacturer and model in one text.

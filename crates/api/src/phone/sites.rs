@@ -290,7 +290,7 @@ async fn add(call: Call, _: Nothing, Json(body): Json<NewSite>) -> Result<Create
         short_length: short_length(body.short_extension.and_then(|short| short.length))?,
         caller_id_name: remark("caller_id_name", "")?,
     };
-    let address = address(&site.id, &body.default_emergency_address)?;
+    let address = address(&site.id, &body.default_emergency_address, None)?;
     let mut writing = call.store().write().await?;
     let mut scope = writing.account(&call.account);
     scope.add_site(&site).await.map_err(refused)?;
@@ -338,8 +338,9 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
     }
     scope.set_site_profile(&site.id, &profile).await?;
     if let Some(body) = &body.default_emergency_address {
-        let mut address = address(&site.id, body)?;
-        if let Some(before) = scope.default_address(Some(&site.id)).await? {
+        let before = scope.default_address(Some(&site.id)).await?;
+        let mut address = address(&site.id, body, before.as_ref())?;
+        if let Some(before) = before {
             address.id = before.id;
         }
         super::addresses::keep(&mut scope, &address).await?;
@@ -429,8 +430,13 @@ fn short_length(length: Option<i32>) -> Result<Option<u8>, Refusal> {
         .transpose()
 }
 
-fn address(site: &SiteId, body: &AddressBody) -> Result<EmergencyAddress, Refusal> {
-    let mut address = body.address(AddressId::from_random(bits()?))?;
+fn address(
+    site: &SiteId,
+    body: &AddressBody,
+    before: Option<&EmergencyAddress>,
+) -> Result<EmergencyAddress, Refusal> {
+    let stored = before.map(|before| before.country);
+    let mut address = body.address(AddressId::from_random(bits()?), stored)?;
     address.site = Some(site.clone());
     address.is_default = true;
     Ok(address)

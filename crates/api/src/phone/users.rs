@@ -217,10 +217,7 @@ async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Shown>, Refusa
             Refusal::unknown_extension(format_args!("User does not exist: {short}."))
         })?;
     let profile = scope.holder_profile(&user.id).await?;
-    let address = match profile.as_ref().and_then(|profile| profile.address.as_ref()) {
-        Some(id) => scope.address(id).await?,
-        None => scope.default_address(user.site.as_ref()).await?,
-    };
+    let address = scope.address_of(&user).await?;
     let (department, cost_center) = texts(profile.as_ref());
     Ok(Found(Shown {
         calling_plans: Vec::new(),

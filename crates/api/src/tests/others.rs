@@ -4,6 +4,27 @@ use model::inventory::{CountryCode, Holder, HolderId, HolderKind, TimeZone};
 
 use super::*;
 
+fn ada() -> Holder {
+    Holder {
+        id: HolderId::from_random(7),
+        kind: HolderKind::User,
+        name: DisplayName::new("Ada").unwrap(),
+        extension: "702".parse().unwrap(),
+        package: "Standard".to_owned(),
+        country: CountryCode::new("CA").unwrap(),
+        time_zone: TimeZone::new("UTC").unwrap(),
+        site: None,
+    }
+}
+
+impl Program {
+    async fn add_user(&self, user: &Holder) {
+        let mut writing = self.store.write().await.unwrap();
+        writing.account(&one()).add_holder(user).await.unwrap();
+        writing.commit().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_template_takes_nothing_that_is_the_service_s() {
     let program = Program::with(EVERYTHING).await;
@@ -57,15 +78,51 @@ async fn an_emergency_address_is_kept_and_changes_are_told() {
     assert_eq!(page["total_records"], json!(1));
     let page = program.get("/emergency_addresses?level=1").await.json();
     assert_eq!(page["total_records"], json!(0));
-    let mut nowhere = body.clone();
-    nowhere["country"] = json!("Canada");
-    assert_eq!(
-        program.post("/emergency_addresses", nowhere).await.refusal(),
-        (400, 300)
-    );
+    for country in ["Canada", "UK"] {
+        let mut nowhere = body.clone();
+        nowhere["country"] = json!(country);
+        assert_eq!(
+            program.post("/emergency_addresses", nowhere).await.refusal(),
+            (400, 300)
+        );
+    }
     assert!(is_silent(&program.delete(&path).await));
     assert_eq!(program.get(&path).await.refusal(), (400, 400));
     assert_eq!(program.delete(&path).await.refusal(), (400, 300));
+}
+
+#[tokio::test]
+async fn a_user_s_own_default_address_is_where_services_are_sent_and_may_go() {
+    let program = Program::with(EVERYTHING).await;
+    let site = program.add_site("West").await;
+    let ada = Holder {
+        site: Some(site.parse().unwrap()),
+        ..ada()
+    };
+    program.add_user(&ada).await;
+    let user = format!("/users/{}", ada.id);
+    let city = async |path: &str| {
+        let shown = program.get(path).await.json();
+        shown["emergency_address"]["city"].clone()
+    };
+    assert_eq!(city(&user).await, json!("Vancouver"));
+    let mut body = json!({
+        "address_line1": "2 Main Street", "city": "Burnaby", "state_code": "BC", "zip": "V5K", "country": "CA",
+        "is_default": true, "user_id": ada.id, "site_id": site,
+    });
+
+    let own = program.post("/emergency_addresses", body.clone()).await.id();
+
+    assert_eq!(city(&user).await, json!("Burnaby"));
+    assert!(is_silent(
+        &program.delete(&format!("/emergency_addresses/{own}")).await
+    ));
+    assert_eq!(city(&user).await, json!("Vancouver"));
+    body["user_id"] = json!("");
+    body["site_id"] = json!("");
+    program.post("/emergency_addresses", body).await.id();
+    let area = program.add_area("Hall", 701).await;
+    assert_eq!(city(&format!("/common_areas/{area}")).await, json!("Burnaby"));
 }
 
 fn alert() -> Value {
@@ -89,6 +146,7 @@ async fn an_alert_setting_is_kept_and_refused_with_its_codes() {
         ("target_type", json!(4), 13013),
         ("email_recipients", json!(vec!["a@b"; 11]), 13007),
         ("time_frame_from", json!("noon"), 13018),
+        ("status", json!(2), 300),
     ] {
         let mut body = alert();
         body[field] = value;
@@ -108,6 +166,13 @@ async fn an_alert_setting_is_kept_and_refused_with_its_codes() {
     assert!(is_silent(&program.patch(&path, json!({ "status": 0 })).await));
     let shown = program.get(&path).await.json();
     assert_eq!((&shown["status"], &shown["rule"]), (&json!(0), &json!(10)));
+    for refused in [
+        program.patch(&path, json!({ "status": 5 })).await,
+        program.get("/alert_settings?status=5").await,
+    ] {
+        assert_eq!(refused.refusal(), (400, 300));
+        assert!(refused.text.contains("0 for inactive"), "{}", refused.text);
+    }
     let page = program.get("/alert_settings?status=0&module=3").await.json();
     assert_eq!(page["alert_settings"].as_array().unwrap().len(), 1);
     assert!(is_silent(&program.delete(&path).await));
@@ -158,19 +223,8 @@ async fn p06_a_chat_token_is_told_under_the_scope_of_passwords_and_kept_where_it
 async fn users_are_told_beside_common_areas() {
     let program = Program::with(EVERYTHING).await;
     let area = program.add_area("Hall", 701).await;
-    let user = Holder {
-        id: HolderId::from_random(7),
-        kind: HolderKind::User,
-        name: DisplayName::new("Ada").unwrap(),
-        extension: "702".parse().unwrap(),
-        package: "Standard".to_owned(),
-        country: CountryCode::new("CA").unwrap(),
-        time_zone: TimeZone::new("UTC").unwrap(),
-        site: None,
-    };
-    let mut writing = program.store.write().await.unwrap();
-    writing.account(&one()).add_holder(&user).await.unwrap();
-    writing.commit().await.unwrap();
+    let user = ada();
+    program.add_user(&user).await;
 
     let page = program.get("/users?keyword=ad").await.json();
     assert_eq!(page["users"][0]["extension_number"], json!(702));
@@ -228,5 +282,8 @@ async fn what_was_done_is_told_the_last_first_page_by_page() {
         .get("/reports/operationlogs?from=2020-01-01&to=2020-01-31")
         .await
         .json();
-    assert_eq!(past["total_records"], json!(0));
+    assert_eq!(
+        (&past["total_records"], &past["from"], &past["to"]),
+        (&json!(0), &json!("2020-01-01"), &json!("2020-01-31"))
+    );
 }

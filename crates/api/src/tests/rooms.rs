@@ -73,10 +73,16 @@ async fn a_common_area_that_is_wrong_is_refused_as_clients_know_it() {
             json!("Nowhere in space"),
             "Timezone not found in the system.",
         ),
+        ("timezone", json!("Europe/Berln"), "did you mean Europe/Berlin?"),
         (
             "country_iso_code",
             json!("CAN"),
             "This country is not supported by Zoom Phone.",
+        ),
+        (
+            "country_iso_code",
+            json!("UK"),
+            "two letters of ISO 3166-1, such as CA",
         ),
         ("site_id", json!("x"), "Site does not exist: x."),
         ("template_id", json!("x"), "the template does not exist:x."),
@@ -141,6 +147,60 @@ async fn a_common_area_without_a_number_gets_one_that_is_free() {
         .id();
     let shown = program.get(&format!("/common_areas/{id}")).await.json();
     assert_eq!(shown["extension_number"], json!(1002));
+}
+
+#[tokio::test]
+async fn a_number_that_comes_back_as_it_was_told_changes_no_extension() {
+    let program = Program::with(EVERYTHING).await;
+    for (extension, told, title) in [("0701", 701, "Hall"), ("*700", 0, "Gate")] {
+        let id = program.add_area(title, 999).await;
+        let mut writing = program.store.write().await.unwrap();
+        let mut scope = writing.account(&one());
+        let id = id.parse().unwrap();
+        let mut area = scope.holder(&id).await.unwrap().unwrap();
+        area.extension = extension.parse().unwrap();
+        scope.update_holder(&area).await.unwrap();
+        writing.commit().await.unwrap();
+        let path = format!("/common_areas/{id}");
+        let shown = program.get(&path).await.json();
+        assert_eq!(shown["extension_number"], json!(told));
+
+        let back = json!({ "display_name": title, "extension_number": shown["extension_number"] });
+        assert!(is_silent(&program.patch(&path, back).await));
+
+        let mut reading = program.store.read().await.unwrap();
+        let kept = reading.account(&one()).holder(&id).await.unwrap().unwrap();
+        assert_eq!(kept.extension.as_str(), extension);
+    }
+    let id = program
+        .post("/common_areas", json!({ "display_name": "Yard" }))
+        .await
+        .id();
+    let shown = program.get(&format!("/common_areas/{id}")).await.json();
+    assert_eq!(shown["extension_number"], json!(1001));
+}
+
+#[tokio::test]
+async fn a_country_and_a_time_zone_that_are_stored_are_taken_though_no_table_has_them() {
+    let program = Program::with(EVERYTHING).await;
+    let id = program.add_area("Hall", 701).await;
+    let mut writing = program.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    let mut area = scope.holder(&id.parse().unwrap()).await.unwrap().unwrap();
+    area.country = CountryCode::new("UK").unwrap();
+    area.time_zone = TimeZone::new("Europe/Berln").unwrap();
+    scope.update_holder(&area).await.unwrap();
+    writing.commit().await.unwrap();
+    let path = format!("/common_areas/{id}");
+
+    let same = json!({ "country_iso_code": "UK", "timezone": "Europe/Berln" });
+    assert!(is_silent(&program.patch(&path, same).await));
+    for other in [
+        json!({ "country_iso_code": "QQ" }),
+        json!({ "timezone": "Europe/Berl" }),
+    ] {
+        assert_eq!(program.patch(&path, other).await.refusal(), (400, 300));
+    }
 }
 
 #[tokio::test]

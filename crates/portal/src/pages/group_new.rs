@@ -91,7 +91,7 @@ impl Fields {
             Field::new(
                 "extension",
                 "Extension Number",
-                "What people dial to page all members: up to 16 digits.",
+                "What people dial to page all members: up to 16 digits or asterisks (*).",
                 Control::Text(&[]),
             ),
             Field::new(

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Device, Holder, HolderId, HolderKind, Site as Place, SiteId};
+use model::inventory::{Device, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, SiteId};
 use store::{Scope, StoreError};
 
 use super::changed::changed;
@@ -52,7 +52,11 @@ pub(super) async fn save(
     let before = find(&mut scope, &id).await?;
     let sites = scope.sites().await?;
     let mut fields = Fields::typed(&sites, &posted);
-    let Some(after) = fields.holder(before.kind, before.id.clone(), Some(before.country)) else {
+    let stood_there = HolderDefaults {
+        country: Some(before.country),
+        time_zone: Some(before.time_zone.clone()),
+    };
+    let Some(after) = fields.holder(before.kind, before.id.clone(), &stood_there) else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_holder(&after).await {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
 use model::inventory::{
-    CountryCode, DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, TimeZone,
+    DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, time_zones,
 };
 
 use super::form::{Choice, Control, Field, FormPage, SAVE};
@@ -61,7 +61,7 @@ impl Fields {
             Field::new(
                 "extension",
                 "Extension Number",
-                "What people dial: up to 16 digits.",
+                "What people dial: up to 16 digits or asterisks (*).",
                 Control::Text(&[]),
             ),
             Field::new(
@@ -110,12 +110,12 @@ impl Fields {
         extension.refuse(why);
     }
 
-    /// Makes what was typed, or marks what is wrong; the country may stay what stood there.
+    /// Makes what was typed, or marks what is wrong; country and time zone may stay what stood there.
     pub(super) fn holder(
         &mut self,
         kind: HolderKind,
         id: HolderId,
-        stood_there: Option<CountryCode>,
+        stood_there: &HolderDefaults,
     ) -> Option<Holder> {
         let [name, extension, package, country, time_zone, site] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
@@ -124,8 +124,8 @@ impl Fields {
             package.refuse("choose one of the packages");
             return None;
         }
-        let parsed_country = country.take(countries::read(&country.value, stood_there));
-        let parsed_zone = time_zone.take(TimeZone::new(&time_zone.value));
+        let parsed_country = country.take(countries::read(&country.value, stood_there.country));
+        let parsed_zone = time_zone.take(time_zones::read(&time_zone.value, stood_there.time_zone.as_ref()));
         let chosen_site = chosen(site);
         Some(Holder {
             id,
@@ -236,8 +236,8 @@ async fn add(site: &Site, posted: &Posted, kind: HolderKind) -> Result<Response,
     let mut writing = site.store().write().await?;
     let sites = writing.account(&by.account).sites().await?;
     let mut fields = Fields::typed(&sites, posted);
-    let stood_there = writing.account(&by.account).holder_defaults().await?.country;
-    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?), stood_there) else {
+    let stood_there = writing.account(&by.account).holder_defaults().await?;
+    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?), &stood_there) else {
         return Ok(fields.page(by, kind).answer());
     };
     if let Err(error) = writing.account(&by.account).add_holder(&holder).await {

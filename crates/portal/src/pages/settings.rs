@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Account, DisplayName, HolderDefaults, Role, TimeZone};
+use model::inventory::{Account, DisplayName, HolderDefaults, Role, time_zones};
 
 use model::AccountId;
 use store::Transaction;
@@ -152,8 +152,11 @@ impl Fields {
     fn settings(&mut self, before: &Settings, posted: &Posted) -> Option<Settings> {
         let [name, _, _, country, time_zone, ..] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
-        let parsed_country = optional(country, |text| countries::read(text, before.defaults.country));
-        let parsed_zone = optional(time_zone, TimeZone::new);
+        let stored = &before.defaults;
+        let parsed_country = optional(country, |text| countries::read(text, stored.country));
+        let parsed_zone = optional(time_zone, |text| {
+            time_zones::read(text, stored.time_zone.as_ref())
+        });
         let is_ticked = |value: &str| posted.values("allows").any(|ticked| ticked == value);
         let account = Account {
             name: parsed_name?,

@@ -138,6 +138,21 @@ async fn the_lowest_free_number_is_found_until_there_is_none() {
 }
 
 #[tokio::test]
+async fn numbers_with_asterisks_and_leading_zeros_are_in_no_free_number_s_way() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    for (id, number) in [(1, "*700"), (2, "1*01"), (3, "0701"), (4, "1001")] {
+        let holder = Holder {
+            extension: number.parse().unwrap(),
+            ..holder(id)
+        };
+        scope.add_holder(&holder).await.unwrap();
+    }
+    assert_eq!(scope.free_number(4).await.unwrap(), Some(1002));
+}
+
+#[tokio::test]
 async fn lines_change_places_with_the_credentials_they_have() {
     let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();

@@ -159,6 +159,70 @@ async fn one_address_of_a_site_is_the_default_and_a_common_area_can_have_its_own
 }
 
 #[tokio::test]
+async fn services_are_sent_to_the_chosen_address_else_the_own_default_else_the_site_s_else_the_account_s() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    let mut scope = writing.account(&id("one"));
+    let (west, east) = (site(1, "West"), site(2, "East"));
+    scope.add_site(&west).await.unwrap();
+    scope.add_site(&east).await.unwrap();
+    let ann = Holder {
+        kind: HolderKind::User,
+        site: Some(west.id.clone()),
+        ..holder(701)
+    };
+    scope.add_holder(&ann).await.unwrap();
+    let own = |number, site| EmergencyAddress {
+        holder: Some(ann.id.clone()),
+        ..address(number, Some(site))
+    };
+    let not_default = EmergencyAddress {
+        is_default: false,
+        ..own(4, &west)
+    };
+    assert_eq!(scope.address_of(&ann).await.unwrap(), None);
+    for (added, sent_to) in [
+        (not_default, None),
+        (address(1, None), Some(1)),
+        (address(2, Some(&west)), Some(2)),
+        (own(9, &east), Some(9)),
+        // One of all that are a user's own is the default, wherever they are.
+        (own(8, &west), Some(8)),
+        (own(9, &east), Some(9)),
+    ] {
+        assert!(scope.set_address(&added).await.unwrap());
+        let found = scope.address_of(&ann).await.unwrap();
+        assert_eq!(
+            found.map(|found| found.id),
+            sent_to.map(AddressId::from_random),
+            "{:?}",
+            added.id
+        );
+    }
+    let of_west = scope.default_address(Some(&west.id)).await.unwrap().unwrap();
+    assert_eq!(of_west.id, AddressId::from_random(2));
+    assert!(scope.remove_site(&east.id, Some(&west.id)).await.unwrap());
+    let found = scope.address_of(&ann).await.unwrap().unwrap();
+    assert_eq!(
+        found.id,
+        AddressId::from_random(9),
+        "it is the user's wherever it is"
+    );
+
+    let text = |text| Remark::new(text).unwrap();
+    let profile = HolderProfile {
+        department: text(""),
+        cost_center: text(""),
+        area_code: text(""),
+        language: text(""),
+        address: Some(AddressId::from_random(4)),
+    };
+    scope.set_holder_profile(&ann.id, &profile).await.unwrap();
+    let found = scope.address_of(&ann).await.unwrap().unwrap();
+    assert_eq!(found.id, AddressId::from_random(4));
+}
+
+#[tokio::test]
 async fn an_address_is_found_by_letters_and_signs_as_they_stand() {
     let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();

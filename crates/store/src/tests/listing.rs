@@ -144,6 +144,40 @@ async fn devices_are_found_by_name_address_and_extension() {
 }
 
 #[tokio::test]
+async fn devices_are_found_by_the_name_and_the_number_of_whom_their_lines_are_for() {
+    let (_folder, store) = opened!();
+    let mut writing = store.write().await.unwrap();
+    for account in ["one", "two"] {
+        let mut scope = writing.account(&id(account));
+        let number = if account == "one" { 1 } else { 2 };
+        let gate = Holder {
+            id: HolderId::from_random(number.into()),
+            name: DisplayName::new("Main Gate 5%").unwrap(),
+            extension: "*701".parse().unwrap(),
+            ..holder(701)
+        };
+        scope.add_holder(&gate).await.unwrap();
+        for device in [named(number, "Speaker"), named(number + 10, "Horn")] {
+            scope.add_device(&device).await.unwrap();
+        }
+        let speaker = named(number, "Speaker");
+        scope.add_line(&line_of(number, &speaker, &gate)).await.unwrap();
+    }
+    for (text, found) in [
+        ("main gate", ["Speaker"].as_slice()),
+        ("5%", &["Speaker"]),
+        ("*70", &["Speaker"]),
+        ("701", &[]),
+        ("mainXgate", &[]),
+        ("", &["Horn", "Speaker"]),
+    ] {
+        assert_eq!(names(&mut writing, &searching(text)).await, found, "{text:?}");
+        let counted = writing.account(&id("one")).count_devices(&searching(text)).await;
+        assert_eq!(counted.unwrap(), found.len() as u64, "{text:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_text_as_long_as_is_searched_for_is_found_and_a_longer_one_is_not() {
     let (_folder, store) = opened!();
     let mut writing = store.write().await.unwrap();

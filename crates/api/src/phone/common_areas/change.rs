@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scope;
 
-use super::super::shapes::{Named, Policy};
+use super::super::shapes::{Named, Policy, number_of};
 use super::super::sites;
 use super::read::Language;
 use super::settings::devices_of;
@@ -98,12 +98,14 @@ pub(crate) async fn add(
         extension,
         package: PACKAGE.to_owned(),
         country: match stated(body.country_iso_code.as_deref()) {
-            Some(text) => country(text)?,
-            None => defaults.country.map_or_else(|| country(COUNTRY), Ok)?,
+            Some(text) => country(text, defaults.country)?,
+            None => defaults.country.map_or_else(|| country(COUNTRY, None), Ok)?,
         },
         time_zone: match stated(body.timezone.as_deref()) {
-            Some(text) => time_zone(text)?,
-            None => defaults.time_zone.map_or_else(|| time_zone(TIME_ZONE), Ok)?,
+            Some(text) => time_zone(text, defaults.time_zone.as_ref())?,
+            None => defaults
+                .time_zone
+                .map_or_else(|| time_zone(TIME_ZONE, None), Ok)?,
         },
         site,
     };
@@ -130,14 +132,18 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
     if let Some(text) = &body.display_name {
         area.name = name(text)?;
     }
-    if let Some(chosen) = body.extension_number {
+    // What comes back as it was told changes nothing, also where a number does not tell all of an extension.
+    if let Some(chosen) = body
+        .extension_number
+        .filter(|chosen| *chosen != number_of(&area.extension))
+    {
         area.extension = number(chosen)?;
     }
     if let Some(text) = &body.country_iso_code {
-        area.country = country(text)?;
+        area.country = country(text, Some(area.country))?;
     }
     if let Some(text) = &body.timezone {
-        area.time_zone = time_zone(text)?;
+        area.time_zone = time_zone(text, Some(&area.time_zone))?;
     }
     if body.site_id.is_some() {
         area.site = sites::chosen(&mut scope, body.site_id.as_deref()).await?;

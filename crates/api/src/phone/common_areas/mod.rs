@@ -8,7 +8,7 @@ mod settings;
 
 use axum::http::Method;
 use model::Extension;
-use model::inventory::{CountryCode, DisplayName, Holder, HolderKind, TimeZone};
+use model::inventory::{CountryCode, DisplayName, Holder, HolderKind, TimeZone, time_zones};
 use store::Scope;
 
 use super::{READ, WRITE, shapes};
@@ -122,16 +122,16 @@ fn name(text: &str) -> Result<DisplayName, Refusal> {
     DisplayName::new(text).map_err(|error| Refusal::invalid_field("display_name", error))
 }
 
-fn country(text: &str) -> Result<CountryCode, Refusal> {
-    CountryCode::new(text).map_err(|error| {
+fn country(text: &str, stored: Option<CountryCode>) -> Result<CountryCode, Refusal> {
+    shapes::country(text, stored).map_err(|error| {
         Refusal::invalid(format_args!(
             "This country is not supported by Zoom Phone. country_iso_code: {error}"
         ))
     })
 }
 
-fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
-    TimeZone::new(text).map_err(|error| {
+fn time_zone(text: &str, stored: Option<&TimeZone>) -> Result<TimeZone, Refusal> {
+    time_zones::read(text, stored).map_err(|error| {
         Refusal::invalid(format_args!(
             "Timezone not found in the system. timezone: {error}"
         ))

@@ -99,11 +99,7 @@ pub(crate) async fn read(call: Call, _: Nothing, _: Nothing) -> Result<Found<Sho
         Some(site) => scope.site(site).await?,
         None => None,
     };
-    let address = profile.as_ref().and_then(|profile| profile.address.as_ref());
-    let address = match address {
-        Some(id) => scope.address(id).await?,
-        None => scope.default_address(area.site.as_ref()).await?,
-    };
+    let address = scope.address_of(&area).await?;
     let text = |text: Option<&model::inventory::Remark>| {
         text.map_or_else(String::new, |text| text.as_str().to_owned())
     };

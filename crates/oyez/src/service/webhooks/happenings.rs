@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::inventory::{EmergencyAddress, Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
+use model::inventory::{Holder, LinePlace, Timestamp, WebhookEvent, WebhookMessage};
 use model::status::{PageReport, ZoneEvent};
 use model::{AccountId, Extension, PageId, SipUser, SlotPosition};
 use registrations::Registrations;
@@ -189,7 +189,7 @@ async fn raised(
         None => None,
     };
     let emergency = match caller {
-        Some(caller) => emergency_address(scope, caller).await?,
+        Some(caller) => scope.address_of(caller).await?,
         None => None,
     };
     let started = written(frame.at);
@@ -203,23 +203,6 @@ async fn raised(
         emergency: emergency.as_ref(),
         started: &started,
     })))
-}
-
-/// Where emergency services are sent for an extension: its own address, else that of its site, else that of the account.
-async fn emergency_address(
-    scope: &mut Scope<'_, '_>,
-    caller: &Holder,
-) -> Result<Option<EmergencyAddress>, StoreError> {
-    let profile = scope.holder_profile(&caller.id).await?;
-    if let Some(own) = profile.and_then(|profile| profile.address) {
-        return scope.address(&own).await;
-    }
-    if caller.site.is_some()
-        && let Some(address) = scope.default_address(caller.site.as_ref()).await?
-    {
-        return Ok(Some(address));
-    }
-    scope.default_address(None).await
 }
 
 /// The IP address that somebody is registered from.

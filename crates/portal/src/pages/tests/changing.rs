@@ -43,6 +43,26 @@ async fn a_common_area_is_changed_and_what_was_wrong_is_marked() {
 }
 
 #[tokio::test]
+async fn a_country_and_a_time_zone_that_are_stored_may_stay_though_no_table_has_them() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "1001").await;
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    let mut stored = scope.holder(&hall).await.unwrap().unwrap();
+    stored.country = CountryCode::new("UK").unwrap();
+    stored.time_zone = TimeZone::new("Europe/Berln").unwrap();
+    scope.update_holder(&stored).await.unwrap();
+    writing.commit().await.unwrap();
+    let form = AREA
+        .replace("country=ca", "country=UK")
+        .replace("America%2FVancouver", "Europe%2FBerln");
+
+    let answer = visit.post(&format!("/common-areas/{hall}"), &form).await;
+
+    assert_eq!(answer.path(), "/common-areas");
+}
+
+#[tokio::test]
 async fn a_common_area_is_removed_with_what_the_page_before_said() {
     let visit = Visit::of(Role::Admin).await;
     let hall = visit.add_area(1, "Hall", "1001").await;

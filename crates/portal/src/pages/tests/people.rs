@@ -51,8 +51,14 @@ async fn a_wrong_field_is_marked_and_what_was_typed_stays() {
             "extension 1000 is Lobby",
         ),
         ("package=Standard", "package=Gold", "package", "choose one"),
-        ("country=ca", "country=Kanada", "country", "name of the list"),
-        ("America%2FVancouver", "in+Vancouver", "time_zone", "tz database"),
+        ("country=ca", "country=Kanada", "country", "usual English name"),
+        ("country=ca", "country=UK", "country", "ISO 3166-1"),
+        (
+            "America%2FVancouver",
+            "Europe%2FVancouver",
+            "time_zone",
+            "did you mean America/Vancouver?",
+        ),
     ] {
         let answer = visit.post("/common-areas/add", &AREA.replace(right, wrong)).await;
         assert!(answer.marks(field, told), "{wrong}: {}", answer.text);
