@@ -60,8 +60,8 @@ impl SiteProfile {
     pub const CALLER_ID_NAME_MAX: usize = 15;
 }
 
-/// What is kept of a user or common area besides, for programs that ask for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is kept of a user or common area besides, for programs that ask for it; by default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HolderProfile {
     /// The department.
     pub department: Remark,

@@ -74,6 +74,13 @@ typed_text!(
     Remark, "the text", "at most 255 characters, on one line", 0..=255
 );
 
+impl Default for Remark {
+    /// The empty text.
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
 /// A country by its two letters (ISO 3166-1 alpha-2). Whether there is one, [`countries::read`](super::countries::read) says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountryCode([u8; 2]);

@@ -3,7 +3,9 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::inventory::{Device, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, SiteId};
+use model::inventory::{
+    Device, Holder, HolderDefaults, HolderId, HolderKind, HolderProfile, Site as Place, SiteId,
+};
 use store::{Scope, StoreError};
 
 use super::changed::changed;
@@ -36,7 +38,8 @@ pub(super) async fn show(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let holder = find(&mut scope, &id).await?;
-    Ok(Fields::of(&scope.sites().await?, &holder)
+    let profile = scope.holder_profile(&holder.id).await?.unwrap_or_default();
+    Ok(Fields::of(&scope.sites().await?, &holder, &profile)
         .edit_page(&by, &holder)
         .answer())
 }
@@ -56,12 +59,18 @@ pub(super) async fn save(
         country: Some(before.country),
         time_zone: Some(before.time_zone.clone()),
     };
-    let Some(after) = fields.holder(before.kind, before.id.clone(), &stood_there) else {
+    let kept = scope.holder_profile(&before.id).await?.unwrap_or_default();
+    let after = fields.holder(before.kind, before.id.clone(), &stood_there);
+    let profile = fields.profile(kept.clone());
+    let (Some(after), Some(profile)) = (after, profile) else {
         return Ok(fields.edit_page(by, &before).answer());
     };
     if let Err(error) = scope.update_holder(&after).await {
         fields.refuse_extension(&taken(error)?);
         return Ok(fields.edit_page(by, &before).answer());
+    }
+    if profile != kept {
+        scope.set_holder_profile(&before.id, &profile).await?;
     }
     let action = format!("change {}", kind_name(before.kind));
     // Its name stands in the files of its devices.
@@ -69,8 +78,8 @@ pub(super) async fn save(
         true => Vec::new(),
         false => devices_of(&mut scope, &after).await?,
     };
-    by.note(&mut writing, &action, changes(&sites, &before, &after))
-        .await?;
+    let detail = changes(&sites, (&before, &kept), (&after, &profile));
+    by.note(&mut writing, &action, detail).await?;
     writing.commit().await?;
     resync::tell_in_turn(&site, &by.account, renamed);
     Ok(Redirect::to(&saved(&after)).into_response())
@@ -158,7 +167,11 @@ async fn along(scope: &mut Scope<'_, '_>, holder: &Holder) -> Result<Vec<String>
 }
 
 /// What is different, in words.
-fn changes(sites: &[Place], before: &Holder, after: &Holder) -> String {
+fn changes(
+    sites: &[Place],
+    (before, kept): (&Holder, &HolderProfile),
+    (after, profile): (&Holder, &HolderProfile),
+) -> String {
     let sites = site_field(sites);
     let site = |holder: &Holder| label_of(&sites, holder.site.as_ref().map(SiteId::as_str));
     let fields = [
@@ -180,6 +193,16 @@ fn changes(sites: &[Place], before: &Holder, after: &Holder) -> String {
             after.time_zone.to_string(),
         ),
         ("Site", site(before), site(after)),
+        (
+            "Department",
+            kept.department.to_string(),
+            profile.department.to_string(),
+        ),
+        (
+            "Cost Center",
+            kept.cost_center.to_string(),
+            profile.cost_center.to_string(),
+        ),
     ];
     changed(&format!("{} ({})", before.name, before.extension), &fields)
 }

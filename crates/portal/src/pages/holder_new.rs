@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Extension as Number;
 use model::inventory::{
-    DisplayName, Holder, HolderDefaults, HolderId, HolderKind, Site as Place, time_zones,
+    DisplayName, Holder, HolderDefaults, HolderId, HolderKind, HolderProfile, Remark, Site as Place,
+    time_zones,
 };
 
 use super::form::{Choice, Control, Field, FormPage, SAVE};
@@ -32,12 +33,23 @@ pub(super) const TIME_ZONES: &[(&str, &str)] = &[
 ];
 
 /// The fields of the form, in the order in which they stand.
-pub(super) struct Fields([Field; 6]);
+pub(super) struct Fields([Field; 8]);
 
 impl Fields {
     /// What stands there.
-    pub(super) fn of(sites: &[Place], holder: &Holder) -> Self {
-        let Self([name, extension, package, country, time_zone, site]) = Self::new(sites);
+    pub(super) fn of(sites: &[Place], holder: &Holder, profile: &HolderProfile) -> Self {
+        let Self(
+            [
+                name,
+                extension,
+                package,
+                country,
+                time_zone,
+                site,
+                department,
+                cost_center,
+            ],
+        ) = Self::new(sites);
         Self([
             name.filled(holder.name.as_str()),
             extension.filled(holder.extension.as_str()),
@@ -45,6 +57,8 @@ impl Fields {
             country.filled(&countries::name_of(holder.country)),
             time_zone.filled(holder.time_zone.as_str()),
             site.filled(holder.site.as_ref().map_or("", |site| site.as_str())),
+            department.filled(profile.department.as_str()),
+            cost_center.filled(profile.cost_center.as_str()),
         ])
     }
 
@@ -83,21 +97,33 @@ impl Fields {
                 Control::Text(TIME_ZONES),
             ),
             site_field(sites),
+            Field::new(
+                "department",
+                "Department",
+                "Optional: the phone API tells it, and narrows lists of users by it.",
+                Control::Text(&[]),
+            ),
+            Field::new(
+                "cost_center",
+                "Cost Center",
+                "Optional: likewise.",
+                Control::Text(&[]),
+            ),
         ])
     }
 
     /// What holds for the account stands there already.
     fn with_defaults(self, defaults: &HolderDefaults) -> Self {
-        let Self([name, extension, package, country, time_zone, site]) = self;
+        let Self(mut fields) = self;
         let (default_country, default_zone) = words_of(defaults);
-        Self([
-            name,
-            extension,
-            package,
-            country.filled(&default_country),
-            time_zone.filled(&default_zone),
-            site,
-        ])
+        for field in &mut fields {
+            match field.name.as_str() {
+                "country" => field.value.clone_from(&default_country),
+                "time_zone" => field.value.clone_from(&default_zone),
+                _ => {}
+            }
+        }
+        Self(fields)
     }
 
     pub(super) fn typed(sites: &[Place], posted: &Posted) -> Self {
@@ -117,7 +143,7 @@ impl Fields {
         id: HolderId,
         stood_there: &HolderDefaults,
     ) -> Option<Holder> {
-        let [name, extension, package, country, time_zone, site] = &mut self.0;
+        let [name, extension, package, country, time_zone, site, ..] = &mut self.0;
         let parsed_name = name.take(DisplayName::new(&name.value));
         let parsed_extension = extension.take(extension.value.trim().parse::<Number>());
         if !PACKAGES.contains(&package.value.as_str()) {
@@ -136,6 +162,18 @@ impl Fields {
             country: parsed_country?,
             time_zone: parsed_zone?,
             site: chosen_site?,
+        })
+    }
+
+    /// Makes what is kept besides, with all that the form does not ask for as it was; or marks what is wrong.
+    pub(super) fn profile(&mut self, before: HolderProfile) -> Option<HolderProfile> {
+        let [.., department, cost_center] = &mut self.0;
+        let parsed_department = department.take(Remark::new(&department.value));
+        let parsed_center = cost_center.take(Remark::new(&cost_center.value));
+        Some(HolderProfile {
+            department: parsed_department?,
+            cost_center: parsed_center?,
+            ..before
         })
     }
 
@@ -237,12 +275,20 @@ async fn add(site: &Site, posted: &Posted, kind: HolderKind) -> Result<Response,
     let sites = writing.account(&by.account).sites().await?;
     let mut fields = Fields::typed(&sites, posted);
     let stood_there = writing.account(&by.account).holder_defaults().await?;
-    let Some(holder) = fields.holder(kind, HolderId::from_random(chance::bits()?), &stood_there) else {
+    let holder = fields.holder(kind, HolderId::from_random(chance::bits()?), &stood_there);
+    let profile = fields.profile(HolderProfile::default());
+    let (Some(holder), Some(profile)) = (holder, profile) else {
         return Ok(fields.page(by, kind).answer());
     };
     if let Err(error) = writing.account(&by.account).add_holder(&holder).await {
         fields.refuse_extension(&taken(error)?);
         return Ok(fields.page(by, kind).answer());
+    }
+    if profile != HolderProfile::default() {
+        writing
+            .account(&by.account)
+            .set_holder_profile(&holder.id, &profile)
+            .await?;
     }
     let action = match kind {
         HolderKind::User => "add user",

@@ -1,5 +1,7 @@
 //! Users, common areas, page groups and the audit.
 
+use model::inventory::Remark;
+
 use super::*;
 
 const AREA: &str = "name=Hall&extension=1001&package=Standard&country=ca&time_zone=America%2FVancouver";
@@ -35,6 +37,55 @@ async fn a_user_is_added_and_listed() {
     assert_eq!(answer.path(), "/users");
     assert!(visit.get("/users").await.text.contains("Ada Byron"));
     assert_eq!(visit.audit().await, ["add user"]);
+}
+
+#[tokio::test]
+async fn a_user_has_a_department_and_a_cost_center_which_are_changed_and_taken_away() {
+    let visit = Visit::of(Role::Admin).await;
+    let ada = AREA.replace("Hall", "Ada+Byron");
+    let long = format!("{ada}&department={}&cost_center=", "d".repeat(256));
+    let wrong = visit.post("/users/add", &long).await;
+    assert!(
+        wrong.marks("department", "at most 255 characters"),
+        "{}",
+        wrong.text
+    );
+    visit
+        .post("/users/add", &format!("{ada}&department=Works&cost_center=4711"))
+        .await;
+    let mut reading = visit.store.read().await.unwrap();
+    let user = reading.account(&one()).holders(None).await.unwrap().remove(0);
+    drop(reading);
+    let kept = async || {
+        let mut reading = visit.store.read().await.unwrap();
+        let kept = reading.account(&one()).holder_profile(&user.id).await.unwrap();
+        kept.map(|kept| format!("{}/{}/{}", kept.department, kept.cost_center, kept.area_code))
+    };
+    assert_eq!(kept().await.as_deref(), Some("Works/4711/"));
+    let mut writing = visit.store.write().await.unwrap();
+    let mut scope = writing.account(&one());
+    let mut profile = scope.holder_profile(&user.id).await.unwrap().unwrap();
+    profile.area_code = Remark::new("604").unwrap();
+    scope.set_holder_profile(&user.id, &profile).await.unwrap();
+    writing.commit().await.unwrap();
+    let path = format!("/users/{}", user.id);
+    let form = visit.get(&path).await.text;
+    assert!(
+        form.contains("value=\"Works\"") && form.contains("value=\"4711\""),
+        "{form}"
+    );
+
+    visit
+        .post(&path, &format!("{ada}&department=&cost_center=4712"))
+        .await;
+
+    assert_eq!(kept().await.as_deref(), Some("/4712/604"));
+    assert!(
+        visit
+            .last_detail()
+            .await
+            .contains("Department \"Works\" → \"\", Cost Center \"4711\" → \"4712\"")
+    );
 }
 
 #[tokio::test]
