@@ -37,6 +37,8 @@ use axum::response::Response;
 use axum::routing::{any, get, post};
 use model::AccountId;
 use model::inventory::{SiteId, Uplink};
+use portal::alarm_queue::AlarmQueue;
+use portal::alarms::GUESSED_SECRETS;
 use portal::talk::TalkDesk;
 use registrations::{Registrations, Resync};
 use store::Store;
@@ -151,6 +153,8 @@ struct Shared {
     cursors: Cursors,
     /// Wrong tries to get a token.
     throttle: Mutex<Throttle>,
+    /// Who is told of them.
+    alarms: AlarmQueue,
     /// Tries to get a token that are being looked at; the others wait for their turn.
     tries: Semaphore,
     rates: Mutex<Rates>,
@@ -165,6 +169,7 @@ impl Api {
         let mut process = [0; 8];
         getrandom::fill(&mut process)?;
         Ok(Self(Arc::new(Shared {
+            alarms: AlarmQueue::new(&setup.store, "API", GUESSED_SECRETS),
             setup,
             late_ends: Arc::new(Semaphore::new(LATE_ENDS_MAX)),
             process: u64::from_le_bytes(process),
@@ -192,6 +197,10 @@ impl Api {
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alarms(&self) -> &AlarmQueue {
+        &self.0.alarms
     }
 
     /// Says whether an order to fetch is taken.

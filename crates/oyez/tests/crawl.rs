@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use endpoint::CallerEvent;
 use model::Secret;
 use model::inventory::{
-    Administrator, AdministratorId, HeldDevice, PasswordHash, Role, ShownCertificate, Standing, Timestamp,
-    TokenHash,
+    Administrator, AdministratorId, AuditEntry, HeldDevice, PasswordHash, Role, ShownCertificate, Standing,
+    Timestamp, TokenHash,
 };
 use model::status::ZoneEvent;
 use oyez::cli::SinkKind;
@@ -369,7 +369,8 @@ fn step() -> u64 {
     now.as_secs() / web::CODE_SECONDS
 }
 
-/// Puts what does not come of forms into the account: somebody else with a second factor, and a device that is held.
+/// Puts what does not come of forms into the account: somebody else with a second factor, and a device that is held, which
+/// somebody has to look at.
 async fn furnish(stage: &Stage) {
     let mut writing = stage.store().write().await.unwrap();
     let mut scope = writing.account(stage.account());
@@ -393,6 +394,15 @@ async fn furnish(stage: &Stage) {
         why: "a second certificate proves to be it".to_owned(),
     };
     scope.hold_device(&device.id, &held).await.unwrap();
+    for detail in ["a second certificate", "a third certificate"] {
+        let alarm = AuditEntry {
+            at: store::timestamp(SystemTime::now()),
+            by: "provisioning".to_owned(),
+            action: "hold device".to_owned(),
+            detail: detail.to_owned(),
+        };
+        scope.add_alarm(&alarm, Some(&device.id)).await.unwrap();
+    }
     for (number, standing) in [(1, Standing::Good), (2, Standing::Held), (3, Standing::Blocked)] {
         let shown = ShownCertificate {
             fingerprint: TokenHash([number; 32]),

@@ -1,11 +1,10 @@
-//! What somebody has to look at: written into the audit once for each burst, and shown on the first page for a day.
+//! What somebody has to look at: written into the audit once for each burst, and shown on the first page for a day, or until somebody
+//! dismisses it.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::ops::RangeInclusive;
 
 use model::inventory::{AuditEntry, Timestamp};
-use store::{Scope, Store, StoreError, Transaction, timestamp};
+use store::{Scope, StandingAlarm, Store, StoreError, Transaction};
 
 use crate::provisioning::chain;
 
@@ -27,47 +26,24 @@ pub(crate) const SECOND_CERTIFICATE: &str = "hold second certificate";
 /// In the audit: a certificate is used from two addresses by turns.
 pub(crate) const TWO_ADDRESSES: &str = "see certificate at two addresses";
 
-/// Everything in the audit that somebody has to look at.
-const ALL: [&str; 8] = [
-    PROBED,
-    GUESSED,
-    GUESSED_SECRETS,
-    GUESSED_CODES,
-    GUESSED_EXTENSION,
-    HELD,
-    SECOND_CERTIFICATE,
-    TWO_ADDRESSES,
-];
-
 /// How long an alarm is shown.
 const SHOWN_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How long after an alarm the next of its kind is kept.
-pub const AGAIN_MS: u64 = web::TOLD_EVERY_MS;
+pub(crate) const AGAIN_MS: u64 = 60_000;
 /// Alarms that are shown of one kind.
 const OF_KIND_MAX: u32 = 5;
 
-/// What an alarm of guesses at a zone says: under which name, and from where.
-#[must_use]
-pub fn guessed_at_zone(user: &str, from: &str) -> String {
-    format!("as {user} from {from}")
-}
-
-/// The name under which somebody guessed at a zone.
-pub(crate) fn name_guessed(alarm: &AuditEntry) -> Option<&str> {
-    let told = Some(&alarm.detail).filter(|_| alarm.action == GUESSED_EXTENSION)?;
-    let (name, _) = told.strip_prefix("as ")?.rsplit_once(" from ")?;
-    Some(name)
-}
-
-/// Raises an alarm in every account, for whose affair it is, is not known; says whether it is kept. Where one of its kind was kept just
-/// before it is not, so that whoever comes from many addresses, or asks for many, fills no audit: it is to be raised again later.
+/// Raises an alarm in every account, for whose affair it is, is not known; says whether it is kept. It is about the device whose name
+/// somebody has used, where there is one. Where one of its kind was kept just before it is not, so that whoever comes from many addresses,
+/// or asks for many, fills no audit: it is to be raised again later. Whether that one was dismissed makes no difference.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub(crate) async fn raise_in_all(
+async fn raise_in_all(
     transaction: &mut Transaction<'_>,
     alarm: &AuditEntry,
+    name: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let (mut is_kept, mut is_left_out) = (false, false);
@@ -76,7 +52,13 @@ pub(crate) async fn raise_in_all(
         if is_told(&mut scope, &alarm.action, now).await? {
             is_left_out = true;
         } else {
-            scope.add_alarm(alarm).await?;
+            let device = match name {
+                Some(name) => scope.device_of_name(name).await?,
+                None => None,
+            };
+            scope
+                .add_alarm(alarm, device.as_ref().map(|device| &device.id))
+                .await?;
             is_kept = true;
         }
     }
@@ -93,13 +75,12 @@ async fn is_told(scope: &mut Scope<'_, '_>, action: &str, now: Timestamp) -> Res
     Ok(!scope.audit_of_action(action, since..=now, 1).await?.is_empty())
 }
 
-/// Raises an alarm in every account, and says whether it is kept: where it is not, it is to be raised again at the next occasion that is
-/// [`AGAIN_MS`] later.
-#[must_use]
-pub async fn raise(store: &Store, alarm: &AuditEntry, now: Timestamp) -> bool {
+/// Raises an alarm in every account, about the device whose name somebody has used, and says whether it is kept: where it is not, it is to
+/// be raised again [`AGAIN_MS`] later.
+pub(crate) async fn raise(store: &Store, alarm: &AuditEntry, name: Option<&str>, now: Timestamp) -> bool {
     let raised = async {
         let mut writing = store.write().await?;
-        let is_kept = raise_in_all(&mut writing, alarm, now).await?;
+        let is_kept = raise_in_all(&mut writing, alarm, name, now).await?;
         writing.commit().await?;
         Ok::<_, StoreError>(is_kept)
     };
@@ -110,38 +91,47 @@ pub async fn raise(store: &Store, alarm: &AuditEntry, now: Timestamp) -> bool {
     })
 }
 
-/// Raises an alarm of wrong tries, the last from an address, and has it noted whether it is kept. Who is answered does not wait for it,
-/// so that the time of an answer tells nothing.
-pub fn raise_guessed(
-    store: &Arc<Store>,
-    (by, action): (&str, &str),
-    from: IpAddr,
-    note: impl FnOnce(bool) + Send + 'static,
-) {
-    let (store, now) = (Arc::clone(store), timestamp(SystemTime::now()));
-    let alarm = AuditEntry {
-        at: now,
-        by: by.to_owned(),
-        action: action.to_owned(),
-        detail: format!("last from {}", from.to_canonical()),
-    };
-    tokio::spawn(async move { note(raise(&store, &alarm, now).await) });
+/// The time of the alarms that are shown: the last day. One that is dated later was raised before the clock was set back; past a day nobody
+/// knows when.
+fn shown_time(now: Timestamp) -> RangeInclusive<Timestamp> {
+    Timestamp(now.0.saturating_sub(SHOWN_MS))..=Timestamp(now.0.saturating_add(SHOWN_MS))
 }
 
-/// The alarms of the last day, the last first. One that is dated later was raised before the clock was set back; past a day nobody knows
-/// when.
+/// The alarms of the last day that nobody has dismissed, the last first.
 pub(crate) async fn of_late(
     scope: &mut Scope<'_, '_>,
     now: Timestamp,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let since = Timestamp(now.0.saturating_sub(SHOWN_MS));
-    let until = Timestamp(now.0.saturating_add(SHOWN_MS));
-    let mut found = Vec::new();
-    for action in ALL {
-        found.extend(scope.audit_of_action(action, since..=until, OF_KIND_MAX).await?);
-    }
-    found.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-    Ok(found)
+) -> Result<Vec<StandingAlarm>, StoreError> {
+    scope.standing_alarms(shown_time(now), OF_KIND_MAX).await
+}
+
+/// What is dismissed with an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dismissed {
+    /// It alone.
+    Alone,
+    /// All of its kind that were raised before it as well; those that came since nobody has seen.
+    WithEarlier,
+}
+
+/// Dismisses what of these is shown, and gives it, the last first; none where there is no such alarm.
+pub(crate) async fn dismiss(
+    scope: &mut Scope<'_, '_>,
+    number: i64,
+    what: Dismissed,
+    now: Timestamp,
+) -> Result<Option<Vec<AuditEntry>>, StoreError> {
+    let Some(alarm) = scope.alarm(number).await? else {
+        return Ok(None);
+    };
+    let numbers = match what {
+        Dismissed::Alone => number..=number,
+        Dismissed::WithEarlier => i64::MIN..=number,
+    };
+    let dismissed = scope
+        .dismiss_alarms(&alarm.action, numbers, shown_time(now))
+        .await?;
+    Ok(Some(dismissed))
 }
 
 #[cfg(test)]
@@ -194,7 +184,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn an_alarm_that_cannot_be_kept_is_said_not_to_be() {
         let (_folder, store) = opened().await;
-        let raised = async |at| raise(&store, &alarm(GUESSED, at), at).await;
+        let raised = async |at| raise(&store, &alarm(GUESSED, at), None, at).await;
         assert!(raised(Timestamp(0)).await);
         let _turn = store.write().await.unwrap();
 
@@ -214,12 +204,12 @@ pub(crate) mod tests {
             (GUESSED_CODES, AGAIN_MS),
             (GUESSED, AGAIN_MS + 1),
         ] {
-            kept.push(raise(&store, &alarm(action, Timestamp(at)), Timestamp(at)).await);
+            kept.push(raise(&store, &alarm(action, Timestamp(at)), None, Timestamp(at)).await);
         }
         assert_eq!(kept, [true, false, true, true]);
         // One that could not be told before keeps its time.
         let late = Timestamp(9 * AGAIN_MS);
-        assert!(raise(&store, &alarm(GUESSED, Timestamp(AGAIN_MS)), late).await);
+        assert!(raise(&store, &alarm(GUESSED, Timestamp(AGAIN_MS)), None, late).await);
     }
 
     #[tokio::test]
@@ -227,16 +217,92 @@ pub(crate) mod tests {
         let (_folder, store) = opened().await;
         let later = [SHOWN_MS + 1_000, 3 * SHOWN_MS].map(Timestamp);
         for at in later {
-            assert!(raise(&store, &alarm(GUESSED, at), at).await);
+            assert!(raise(&store, &alarm(GUESSED, at), None, at).await);
         }
         let now = Timestamp(1_000);
 
-        assert!(raise(&store, &alarm(GUESSED, now), now).await);
+        assert!(raise(&store, &alarm(GUESSED, now), None, now).await);
 
         let mut reading = store.read().await.unwrap();
         let shown = of_late(&mut reading.account(&account().id), now).await.unwrap();
-        let shown: Vec<_> = shown.into_iter().map(|entry| entry.at).collect();
+        let shown: Vec<_> = shown.into_iter().map(|alarm| alarm.entry.at).collect();
         assert_eq!(shown, [later[0], now]);
+    }
+
+    /// The moments of the alarms that are shown.
+    async fn shown(store: &Store, now: Timestamp) -> Vec<u64> {
+        let mut reading = store.read().await.unwrap();
+        let shown = of_late(&mut reading.account(&account().id), now).await.unwrap();
+        shown.into_iter().map(|alarm| alarm.entry.at.0).collect()
+    }
+
+    /// Dismisses the first alarm that is shown and what goes with it; how many went.
+    async fn dismiss_first(store: &Store, what: Dismissed, now: Timestamp) -> usize {
+        let mut writing = store.write().await.unwrap();
+        let mut scope = writing.account(&account().id);
+        let first = of_late(&mut scope, now).await.unwrap()[0].number;
+        let dismissed = dismiss(&mut scope, first, what, now).await.unwrap();
+        writing.commit().await.unwrap();
+        dismissed.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn a01_a_dismissed_alarm_silences_the_next_for_a_minute_and_no_longer() {
+        let (_folder, store) = opened().await;
+        let raised = async |at| raise(&store, &alarm(GUESSED, Timestamp(at)), None, Timestamp(at)).await;
+        assert!(raised(1).await);
+        assert_eq!(
+            dismiss_first(&store, Dismissed::WithEarlier, Timestamp(1)).await,
+            1
+        );
+
+        assert!(!raised(1 + AGAIN_MS).await, "whoever guesses on fills no list");
+        assert_eq!(shown(&store, Timestamp(1 + AGAIN_MS)).await, []);
+
+        assert!(raised(2 + AGAIN_MS).await);
+        assert_eq!(shown(&store, Timestamp(2 + AGAIN_MS)).await, [2 + AGAIN_MS]);
+    }
+
+    #[tokio::test]
+    async fn all_of_a_kind_are_dismissed_beside_those_of_other_kinds_and_of_later() {
+        let (_folder, store) = opened().await;
+        let at = |minute: u64| Timestamp(minute * (AGAIN_MS + 1));
+        for minute in 0..=u64::from(OF_KIND_MAX) {
+            assert!(raise(&store, &alarm(GUESSED, at(minute)), None, at(minute)).await);
+        }
+        let beside = at(19);
+        assert!(raise(&store, &alarm(GUESSED_CODES, beside), None, beside).await);
+        let other = at(20);
+        assert!(raise(&store, &alarm(PROBED, other), None, other).await);
+        assert_eq!(dismiss_first(&store, Dismissed::Alone, other).await, 1);
+        let all = 1 + usize::try_from(OF_KIND_MAX).unwrap();
+        assert_eq!(
+            shown(&store, other).await.len(),
+            all,
+            "five of six, and one beside them"
+        );
+        let seen = {
+            let mut reading = store.read().await.unwrap();
+            let mut scope = reading.account(&account().id);
+            of_late(&mut scope, other).await.unwrap()[1].number
+        };
+        assert!(raise(&store, &alarm(GUESSED, other), None, other).await);
+        let mut writing = store.write().await.unwrap();
+        let mut scope = writing.account(&account().id);
+
+        let dismissed = dismiss(&mut scope, seen, Dismissed::WithEarlier, other).await;
+
+        assert_eq!(
+            dismissed.unwrap().unwrap().len(),
+            all,
+            "also those that are not shown"
+        );
+        writing.commit().await.unwrap();
+        assert_eq!(shown(&store, other).await, [other.0, beside.0]);
+        let mut writing = store.write().await.unwrap();
+        let mut scope = writing.account(&account().id);
+        let missing = dismiss(&mut scope, 0, Dismissed::Alone, other).await;
+        assert_eq!(missing.unwrap(), None);
     }
 
     #[tokio::test]
@@ -251,7 +317,7 @@ pub(crate) mod tests {
         for number in 1..=most + 1 {
             let at = Timestamp(number * (AGAIN_MS + 1));
             let alarm = alarm(GUESSED_EXTENSION, at);
-            assert!(raise_in_all(&mut writing, &alarm, at).await.unwrap());
+            assert!(raise_in_all(&mut writing, &alarm, None, at).await.unwrap());
         }
 
         let all = writing.account(&account.id).audit(20_000).await.unwrap();

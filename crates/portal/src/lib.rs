@@ -4,6 +4,7 @@
 //! What this crate deliberately does not do: it carries no call. A zone takes the directory that the store makes, and goes on
 //! without the service.
 
+pub mod alarm_queue;
 pub mod alarms;
 pub mod audit_check;
 pub mod check;

@@ -36,7 +36,7 @@ impl AuditList {
     pub const ALL: [Self; 3] = [Self::People, Self::Programs, Self::Alarms];
 
     /// What stands for it in the column `by_program`, and in what is linked.
-    const fn number(self) -> i64 {
+    pub(crate) const fn number(self) -> i64 {
         match self {
             Self::People => 0,
             Self::Programs => 1,
@@ -131,11 +131,31 @@ impl Linked {
     }
 }
 
+/// What is kept of an entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub(crate) entry: &'a AuditEntry,
+    /// The device that an alarm is about.
+    pub(crate) device: Option<&'a str>,
+}
+
 /// An entry as it stands in the database.
-struct Stored {
-    id: i64,
-    entry: AuditEntry,
+pub(crate) struct Stored {
+    pub(crate) id: i64,
+    pub(crate) entry: AuditEntry,
+    device: Option<String>,
     link: Option<Linked>,
+    /// What only the key makes of an alarm that was dismissed.
+    dismissed: Option<Vec<u8>>,
+}
+
+impl Stored {
+    fn content(&self) -> Content<'_> {
+        Content {
+            entry: &self.entry,
+            device: self.device.as_deref(),
+        }
+    }
 }
 
 /// Octets that can be of one sequence of values alone.
@@ -153,6 +173,13 @@ impl Encoding {
             .extend(u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.extend(octets);
         self
+    }
+
+    fn entry(self, entry: &AuditEntry) -> Self {
+        self.number(i64::try_from(entry.at.0).unwrap_or(i64::MAX))
+            .octets(entry.by.as_bytes())
+            .octets(entry.action.as_bytes())
+            .octets(entry.detail.as_bytes())
     }
 }
 
@@ -201,12 +228,16 @@ impl Scope<'_, '_> {
 
     /// Keeps an entry; the oldest of its list goes when there is too much. Where the bounds of the list were tampered with the list stays
     /// one that does not fit.
-    pub(crate) async fn keep_audit(&mut self, entry: &AuditEntry, list: AuditList) -> Result<(), StoreError> {
+    pub(crate) async fn keep_audit(
+        &mut self,
+        content: Content<'_>,
+        list: AuditList,
+    ) -> Result<(), StoreError> {
         let Some(mut bounds) = self.bounds(list).await? else {
-            return self.keep_without_bounds(entry, list).await;
+            return self.keep_without_bounds(content, list).await;
         };
-        bounds.last = self.linked_after(&bounds.last, list, entry);
-        self.insert_audit(entry, list, Some(&bounds.last)).await?;
+        bounds.last = self.linked_after(&bounds.last, list, content);
+        self.insert_audit(content, list, Some(&bounds.last)).await?;
         self.prune_audit(list, &mut bounds).await?;
         self.note_end(list, &bounds.last);
         let sql = "UPDATE audit_bounds SET unlinked_before = $3, pruned = $4, pruned_link = $5, last = $6, last_link = $7, seal = $8 \
@@ -218,18 +249,18 @@ impl Scope<'_, '_> {
 
     /// Keeps an entry of a list whose bounds were tampered with. It is linked to the end that this process knows, and is the end from
     /// then on: bounds that are put back fit it, and miss it once it is removed. Where no end is known it gets no link.
-    async fn keep_without_bounds(&mut self, entry: &AuditEntry, list: AuditList) -> Result<(), StoreError> {
+    async fn keep_without_bounds(&mut self, content: Content<'_>, list: AuditList) -> Result<(), StoreError> {
         tracing::error!(
             account = self.account.as_str(),
             ?list,
             "where a list of the audit begins and ends was removed or changed by something else than this program"
         );
         let Some(known) = self.known_end(list).cloned() else {
-            self.insert_audit(entry, list, None).await?;
+            self.insert_audit(content, list, None).await?;
             return self.prune_without_bounds(list).await;
         };
-        let last = self.linked_after(&known, list, entry);
-        self.insert_audit(entry, list, Some(&last)).await?;
+        let last = self.linked_after(&known, list, content);
+        self.insert_audit(content, list, Some(&last)).await?;
         self.note_end(list, &last);
         let sql = "DELETE FROM audit WHERE account = $1 AND by_program = $2 AND place = $3";
         let too_old = last.place.saturating_sub(AUDIT_MAX);
@@ -239,21 +270,21 @@ impl Scope<'_, '_> {
     }
 
     /// The place of an entry that comes after another, and its link.
-    fn linked_after(&self, before: &Linked, list: AuditList, entry: &AuditEntry) -> Linked {
+    fn linked_after(&self, before: &Linked, list: AuditList, content: Content<'_>) -> Linked {
         let place = before.place.saturating_add(1);
-        let octets = self.encoded(list, (&before.link, place), entry);
+        let octets = self.encoded(list, (&before.link, place), content);
         let link = self.sealer().link(&octets);
         Linked { place, link }
     }
 
     async fn insert_audit(
         &mut self,
-        entry: &AuditEntry,
+        Content { entry, device }: Content<'_>,
         list: AuditList,
         linked: Option<&Linked>,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO audit (account, at, by, action, detail, by_program, place, link) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let sql = "INSERT INTO audit (account, at, by, action, detail, by_program, place, link, device) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let values = [
             self.id(),
             moment(entry.at),
@@ -263,6 +294,7 @@ impl Scope<'_, '_> {
             list.number().into(),
             linked.map_or(Value::Null(Kind::Integer), |linked| linked.place.into()),
             linked.map_or(Value::Null(Kind::Octets), |linked| linked.link.clone().into()),
+            device.into(),
         ];
         self.transaction.execute(sql, &values).await?;
         Ok(())
@@ -283,7 +315,7 @@ impl Scope<'_, '_> {
         if oldest > too_old {
             return Ok(());
         }
-        let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
+        let sql = "SELECT id, at, by, action, detail, device, place, link, dismissed FROM audit \
                    WHERE account = $1 AND by_program = $2 AND place = $3 ORDER BY id LIMIT 1";
         let values = [self.id(), list.number().into(), oldest.into()];
         // What cannot be read was not written by this program.
@@ -323,7 +355,7 @@ impl Scope<'_, '_> {
             verified.fault = verified.fault.or(fault);
         }
         if verified.fault.is_none() {
-            let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
+            let sql = "SELECT id, at, by, action, detail, device, place, link, dismissed FROM audit \
                        WHERE account = $1 AND by_program NOT IN (0, 1, 2) ORDER BY id LIMIT 1";
             let row = self.transaction.row(sql, &[self.id()]).await?;
             let of_no_list = row.map(stored).transpose()?;
@@ -364,7 +396,7 @@ impl Scope<'_, '_> {
         };
         let Linked { place, link } = bounds.last.clone();
         verified.ends.push(AuditEnd { list, place, link });
-        let sql = "SELECT id, at, by, action, detail, place, link FROM audit \
+        let sql = "SELECT id, at, by, action, detail, device, place, link, dismissed FROM audit \
                    WHERE account = $1 AND by_program = $2 AND id >= $3 ORDER BY id LIMIT $4";
         let part = i64::try_from(PART).unwrap_or(i64::MAX);
         let mut before = bounds.pruned.clone();
@@ -404,6 +436,13 @@ impl Scope<'_, '_> {
 
     /// Judges an entry by the link before it.
     fn next_of(&self, list: AuditList, bounds: &Bounds, before: &Linked, stored: &Stored) -> Next {
+        let is_dismissed_by_another = stored.dismissed.as_ref().is_some_and(|mark| {
+            let octets = self.encoded_dismissal(stored);
+            !self.sealer().is_link(&octets, mark)
+        });
+        if is_dismissed_by_another {
+            return Next::Misfit;
+        }
         let Some(linked) = &stored.link else {
             let is_of_before = stored.id < bounds.unlinked_before;
             return if is_of_before {
@@ -412,7 +451,7 @@ impl Scope<'_, '_> {
                 Next::Misfit
             };
         };
-        let octets = self.encoded(list, (&before.link, linked.place), &stored.entry);
+        let octets = self.encoded(list, (&before.link, linked.place), stored.content());
         let is_next = before.place.checked_add(1) == Some(linked.place);
         if is_next && self.sealer().is_link(&octets, &linked.link) {
             Next::Linked(linked.clone())
@@ -482,15 +521,25 @@ impl Scope<'_, '_> {
             .0
     }
 
-    fn encoded(&self, list: AuditList, (before, place): (&[u8], i64), entry: &AuditEntry) -> Vec<u8> {
-        self.encoding(b"entry", list)
-            .octets(before)
-            .number(place)
-            .number(i64::try_from(entry.at.0).unwrap_or(i64::MAX))
-            .octets(entry.by.as_bytes())
-            .octets(entry.action.as_bytes())
-            .octets(entry.detail.as_bytes())
-            .0
+    fn encoded(&self, list: AuditList, (before, place): (&[u8], i64), content: Content<'_>) -> Vec<u8> {
+        let Content { entry, device } = content;
+        let encoded = self.encoding(b"entry", list).octets(before).number(place);
+        let encoded = encoded.entry(entry);
+        match device {
+            Some(device) => encoded.octets(device.as_bytes()).0,
+            None => encoded.0,
+        }
+    }
+
+    /// What only the key makes of an alarm that was dismissed.
+    pub(crate) fn dismissal(&self, alarm: &Stored) -> Vec<u8> {
+        self.sealer().link(&self.encoded_dismissal(alarm))
+    }
+
+    fn encoded_dismissal(&self, alarm: &Stored) -> Vec<u8> {
+        let link = alarm.link.as_ref().map_or(&[][..], |linked| &linked.link);
+        let encoded = self.encoding(b"dismissed", AuditList::Alarms).octets(link);
+        encoded.entry(&alarm.entry).0
     }
 
     fn encoding(&self, what: &[u8], list: AuditList) -> Encoding {
@@ -512,12 +561,15 @@ enum Next {
     Misfit,
 }
 
-fn stored(row: Row) -> Result<Stored, StoreError> {
+/// The columns `id`, `at`, `by`, `action`, `detail`, `device`, `place`, `link` and `dismissed`.
+pub(crate) fn stored(row: Row) -> Result<Stored, StoreError> {
     let mut columns = Columns::of("audit", row);
     Ok(Stored {
         id: columns.integer()?,
         entry: audit_columns(&mut columns)?,
+        device: columns.text_or_null()?,
         link: linked_or_null(&mut columns)?,
+        dismissed: columns.octets_or_null()?,
     })
 }
 

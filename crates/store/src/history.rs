@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use model::inventory::{Attempt, AttemptOutcome, AuditEntry, MacAddress, Timestamp};
 
-use crate::audit_links::AuditList;
+use crate::audit_links::{AuditList, Content};
 use crate::engine::{Row, Value, Values};
 use crate::stored::{Columns, moment};
 use crate::transaction::{Scope, StoreError, Transaction};
@@ -207,7 +207,8 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails.
     pub async fn add_audit(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.keep_audit(entry, AuditList::People).await
+        let content = Content { entry, device: None };
+        self.keep_audit(content, AuditList::People).await
     }
 
     /// Keeps what a program did; the oldest that programs did goes when there is too much, and nothing of what people did.
@@ -216,16 +217,8 @@ impl Scope<'_, '_> {
     ///
     /// When the database fails.
     pub async fn add_audit_of_program(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.keep_audit(entry, AuditList::Programs).await
-    }
-
-    /// Keeps what somebody has to look at; the oldest of these goes when there is too much, and nothing of what people or programs did.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub async fn add_alarm(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.keep_audit(entry, AuditList::Alarms).await
+        let content = Content { entry, device: None };
+        self.keep_audit(content, AuditList::Programs).await
     }
 
     /// Lists the entries of one action of a time, at most `count`, the last first.

@@ -9,6 +9,7 @@
 mod access;
 mod accounts;
 mod addresses;
+mod alarms;
 mod alert_settings;
 mod api_clients;
 mod assignment;
@@ -59,6 +60,7 @@ mod webhooks;
 
 pub use access::SignedIn;
 pub use addresses::{ADDRESSES_MAX, AddressFilter};
+pub use alarms::StandingAlarm;
 pub use alert_settings::{ALERT_SETTINGS_MAX, AlertSettingFilter};
 pub use api_clients::{API_CLIENTS_MAX, API_TOKENS_MAX};
 pub use audit_links::{AuditEnd, AuditFault, AuditList, AuditPlace, AuditVerified};

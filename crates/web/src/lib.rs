@@ -21,6 +21,4 @@ pub use listener::{Limits, Listener, ListenerError, OnHandshakeFailure, Peer, Re
 pub use one_time::{CODE_SECONDS, OneTimeSecret, drawn_recovery_code, typed_recovery_code};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordHash};
 pub use stalls::WRITE_STALL_MAX;
-pub use throttle::{
-    FREE_TRIES, FREE_TRIES_OF_ALL, SOURCES_MAX, Source, TOLD_EVERY_MS, Throttle, WAIT_MAX, network,
-};
+pub use throttle::{FREE_TRIES, FREE_TRIES_OF_ALL, SOURCES_MAX, Source, Throttle, WAIT_MAX, network};

@@ -19,8 +19,6 @@ pub const WAIT_MAX: Duration = Duration::from_secs(300);
 const WAIT_MAX_OF_ALL: Duration = Duration::from_secs(5);
 /// Wrong tries are forgotten after this time.
 const MEMORY: Duration = Duration::from_secs(900);
-/// How long after somebody was told of wrong tries, or nobody could be, the next may be: of a flood nobody reads each wave.
-pub const TOLD_EVERY_MS: u64 = 60_000;
 /// Addresses remembered; past that the one that failed longest ago is forgotten.
 pub const SOURCES_MAX: usize = 1_024;
 
@@ -44,8 +42,6 @@ impl Source for IpAddr {
 pub struct Throttle<S = IpAddr> {
     failures_by_source: BTreeMap<S, Failures>,
     of_all: Failures,
-    /// When somebody was told last, or could not be.
-    raised_at: Option<Instant>,
 }
 
 impl<S> Default for Throttle<S> {
@@ -53,7 +49,6 @@ impl<S> Default for Throttle<S> {
         Self {
             failures_by_source: BTreeMap::new(),
             of_all: Failures::default(),
-            raised_at: None,
         }
     }
 }
@@ -86,9 +81,8 @@ impl<S: Source> Throttle<S> {
         }
     }
 
-    /// Notes a wrong try, and says whether somebody is to be told: from the last one without a wait on, until
-    /// [`Throttle::note_raised`].
-    pub fn note_failure(&mut self, now: Instant, from: S) -> bool {
+    /// Notes a wrong try.
+    pub fn note_failure(&mut self, now: Instant, from: S) {
         self.failures_by_source
             .retain(|_, failures| !failures.is_forgotten(now));
         let from = from.counted_as();
@@ -101,26 +95,16 @@ impl<S: Source> Throttle<S> {
                 self.failures_by_source.remove(&oldest);
             }
         }
-        let own = self.failures_by_source.entry(from).or_default();
-        own.note(now);
+        self.failures_by_source.entry(from).or_default().note(now);
         self.of_all.note(now);
-        let is_told_of =
-            |raised: Instant| now.saturating_duration_since(raised) < Duration::from_millis(TOLD_EVERY_MS);
-        !self.raised_at.is_some_and(is_told_of)
-            && (own.is_to_be_told(FREE_TRIES) || self.of_all.is_to_be_told(FREE_TRIES_OF_ALL))
     }
 
-    /// Notes that somebody was to be told of the wrong tries of an address, and of all together. Where that is kept, nobody is told again
-    /// of those that follow each other; where it is not, somebody is to be told with the next of them, after a while.
-    pub fn note_raised(&mut self, now: Instant, from: S, is_kept: bool) {
-        self.raised_at = Some(now);
-        if !is_kept {
-            return;
-        }
-        if let Some(own) = self.failures_by_source.get_mut(&from.counted_as()) {
-            own.is_told = own.count >= FREE_TRIES;
-        }
-        self.of_all.is_told = self.of_all.count >= FREE_TRIES_OF_ALL;
+    /// Says whether somebody has to be told of the wrong tries of an address, or of all together: there are as many as are without a wait,
+    /// and nobody was told of them. Whoever asks tells.
+    pub fn begin_telling(&mut self, from: S) -> bool {
+        let of_all = self.of_all.begin_telling(FREE_TRIES_OF_ALL);
+        let own = self.failures_by_source.get_mut(&from.counted_as());
+        own.is_some_and(|own| own.begin_telling(FREE_TRIES)) || of_all
     }
 
     /// Takes back a failure that was noted in advance, and forgets the earlier ones of the address.
@@ -145,8 +129,8 @@ impl Failures {
         self.last = Some(now);
     }
 
-    fn is_to_be_told(&self, free: u32) -> bool {
-        self.count >= free && !self.is_told
+    fn begin_telling(&mut self, free: u32) -> bool {
+        self.count >= free && !std::mem::replace(&mut self.is_told, true)
     }
 
     fn is_forgotten(&self, now: Instant) -> bool {
@@ -253,30 +237,31 @@ mod tests {
         assert_eq!(throttle.admit(now + MEMORY, address(2)), Ok(()));
     }
 
+    /// Notes a wrong try, and says whether somebody has to be told.
+    fn is_told(throttle: &mut Throttle, now: Instant, from: IpAddr) -> bool {
+        throttle.note_failure(now, from);
+        throttle.begin_telling(from)
+    }
+
     #[test]
-    fn a01_w06_somebody_is_told_from_the_last_try_without_a_wait_on_until_it_was_done_and_then_not_again() {
+    fn a01_w06_somebody_is_told_at_the_last_try_without_a_wait_and_then_not_again() {
         let (mut throttle, mut now) = (Throttle::<IpAddr>::default(), Instant::now());
         for _ in 0..2 {
             for _ in 1..FREE_TRIES {
-                assert!(!throttle.note_failure(now, address(1)));
+                assert!(!is_told(&mut throttle, now, address(1)));
             }
+            throttle.note_failure(now, address(1));
+            assert!(
+                is_told(&mut throttle, now, address(1)),
+                "nobody was told of the one before"
+            );
             for _ in 0..3 {
-                assert!(throttle.note_failure(now, address(1)), "nobody was told");
-            }
-            throttle.note_raised(now, address(1), true);
-            for _ in 0..3 {
-                assert!(!throttle.note_failure(now, address(1)));
+                assert!(!is_told(&mut throttle, now, address(1)));
             }
             now += MEMORY;
         }
-        let told = (0..FREE_TRIES_OF_ALL + 5).map(|number| {
-            let from = address(100 + number);
-            let is_to_be_told = throttle.note_failure(now, from);
-            if is_to_be_told {
-                throttle.note_raised(now, from, true);
-            }
-            is_to_be_told
-        });
+        let told =
+            (0..FREE_TRIES_OF_ALL + 5).map(|number| is_told(&mut throttle, now, address(100 + number)));
         let told: Vec<bool> = told.collect();
         let last = usize::try_from(FREE_TRIES_OF_ALL).unwrap() - 1;
         assert_eq!(told.iter().position(|told| *told), Some(last));
@@ -284,47 +269,33 @@ mod tests {
     }
 
     #[test]
-    fn a01_w06_of_another_address_somebody_is_told_with_its_next_try_once_a_minute_is_over() {
-        let minute = Duration::from_millis(TOLD_EVERY_MS);
-        for is_kept in [true, false] {
-            let (mut throttle, now) = (Throttle::<IpAddr>::default(), Instant::now());
-            let tried = |throttle: &mut Throttle, now, from| {
-                (0..FREE_TRIES)
-                    .filter(|_| throttle.note_failure(now, from))
-                    .count()
-            };
-            assert_eq!(tried(&mut throttle, now, address(1)), 1);
-            throttle.note_raised(now, address(1), is_kept);
-            let late = now + minute - Duration::from_millis(1);
-            assert_eq!(tried(&mut throttle, late, address(2)), 0, "of one a minute");
-
-            assert!(throttle.note_failure(now + minute, address(2)));
-
-            throttle.note_raised(now + minute, address(2), true);
-            let after = now + minute * 2;
-            assert!(!throttle.note_failure(after, address(2)));
-            assert_eq!(throttle.note_failure(after, address(1)), !is_kept);
+    fn a01_w06_of_an_address_that_was_right_meanwhile_nobody_is_told() {
+        let (mut throttle, now) = (Throttle::<IpAddr>::default(), Instant::now());
+        for _ in 0..FREE_TRIES {
+            throttle.note_failure(now, address(1));
         }
+        throttle.note_success(address(1));
+
+        assert!(!throttle.begin_telling(address(1)));
     }
 
     #[test]
     fn a01_w06_of_many_together_somebody_is_told_anew_once_right_tries_have_made_them_few() {
-        let (mut throttle, mut now) = (Throttle::<IpAddr>::default(), Instant::now());
+        let (mut throttle, now) = (Throttle::<IpAddr>::default(), Instant::now());
         for number in 0..FREE_TRIES_OF_ALL {
             throttle.note_failure(now, address(number));
         }
-        throttle.note_raised(now, address(0), true);
-        now += Duration::from_millis(TOLD_EVERY_MS);
-        assert!(!throttle.note_failure(now, address(100)));
+        assert!(throttle.begin_telling(address(0)));
+        assert!(!is_told(&mut throttle, now, address(100)));
         throttle.note_success(address(100));
         assert!(
-            !throttle.note_failure(now, address(100)),
+            !is_told(&mut throttle, now, address(100)),
             "they are as many as before"
         );
         throttle.note_success(address(100));
 
         throttle.note_success(address(1));
 
-        assert!(throttle.note_failure(now, address(101)));
+        assert!(is_told(&mut throttle, now, address(101)));
     }
 }

@@ -1,6 +1,6 @@
 //! `/oauth/token`: a program proves who it is with its secret, and gets a token for an hour.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Json;
@@ -12,7 +12,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use model::AccountId;
 use model::inventory::{ApiClient, ApiClientId, AuditEntry};
-use portal::alarms;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 use subtle::ConstantTimeEq as _;
@@ -98,9 +97,10 @@ async fn give(
     let (account, client) = match proved(api, uri, headers, form).await? {
         Ok(proved) => proved,
         Err(refused) => {
-            let is_to_be_told = api.throttle().note_failure(Instant::now(), from.ip());
-            if is_to_be_told {
-                raise(api, from.ip());
+            let mut throttle = api.throttle();
+            throttle.note_failure(Instant::now(), from.ip());
+            if throttle.begin_telling(from.ip()) {
+                api.alarms().raise_guessed(from.ip());
             }
             return Ok(Err(refused));
         }
@@ -204,14 +204,6 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = String::from_utf8(decoded).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     (secret.len() <= SECRET_LENGTH_MAX).then(|| (id.to_owned(), secret.to_owned()))
-}
-
-/// Has somebody told that secrets are guessed. Where that fails, a later wrong one has it told.
-fn raise(api: &Api, from: IpAddr) {
-    let (kind, counting) = (("API", alarms::GUESSED_SECRETS), api.clone());
-    alarms::raise_guessed(&api.setup().store, kind, from, move |is_kept| {
-        counting.throttle().note_raised(Instant::now(), from, is_kept);
-    });
 }
 
 /// Lets a try be looked at, or says how long to wait.

@@ -1,7 +1,7 @@
 //! Hears what zones elsewhere tell of themselves: who is registered there goes to the portal, which alerts and pages begin to whoever is
 //! told of that, what became of pages into the store.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -34,8 +34,7 @@ pub(super) struct Ear {
     pub(super) store: Arc<Store>,
     account: AccountId,
     happenings: Arc<Happenings>,
-    /// Who guesses at which zone, whether that is connected or not.
-    guesses_by_zone: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Guesses>>>>,
+    guesses: Guesses,
 }
 
 /// How far a zone was heard: up to the message before the first that waits.
@@ -118,7 +117,7 @@ impl Drop for Present {
 impl Ear {
     pub(super) fn new(
         registrations: &Arc<Registrations>,
-        store: &Arc<Store>,
+        (store, guesses): (&Arc<Store>, Guesses),
         account: &AccountId,
         happenings: Arc<Happenings>,
     ) -> Self {
@@ -127,17 +126,8 @@ impl Ear {
             store: Arc::clone(store),
             account: account.clone(),
             happenings,
-            guesses_by_zone: Mutex::default(),
+            guesses,
         }
-    }
-
-    /// Who guesses at a zone. Zones are known by certificates of the feed, so there are no more than those of its configuration.
-    fn guesses_at(&self, zone: &str) -> Arc<tokio::sync::Mutex<Guesses>> {
-        let mut by_zone = self
-            .guesses_by_zone
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(by_zone.entry(zone.to_owned()).or_default())
     }
 
     /// Shows a zone as connected.
@@ -242,10 +232,7 @@ impl Ear {
             News::Event(event) => {
                 self.registrations.note_at(zone, &event, now());
                 self.happenings.note(&event, Some(zone), now());
-                // Of these the store keeps guesses alone.
-                if matches!(event, ZoneEvent::RegistrationRefused { .. }) {
-                    return Some((now(), event));
-                }
+                self.guesses.note(&event, now());
             }
             News::Happened(age, event) => {
                 let at = before(age);
@@ -268,8 +255,6 @@ impl Ear {
 
     /// Puts what has happened into the store, and waits until that takes it.
     async fn keep(&self, zone: &str, (at, event): (Timestamp, ZoneEvent)) {
-        let guesses = self.guesses_at(zone);
-        guesses.lock().await.tell(&self.store, &event, now()).await;
         tell_of(&event, at, &self.store, &self.registrations).await;
         // What became of a page is shown once it is kept.
         if matches!(event, ZoneEvent::PageEnded { .. }) {
@@ -296,25 +281,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a01_of_whom_nobody_could_be_told_is_told_with_what_the_zone_says_over_its_next_connection() {
+    async fn a01_whoever_guesses_at_a_zone_elsewhere_is_told_of() {
         let (_folder, store, account) = opened().await;
-        let ear = Ear::new(&Arc::default(), &Arc::new(store), &account, Arc::default());
-        let happened = |user, why| (now(), refused(user, why));
-        let turn = ear.store.write().await.unwrap();
-        tokio::select! {
-            biased;
-            () = ear.keep("b", happened("desk", RegistrationRefusal::TooManyAttempts)) => panic!("another writes"),
-            // The connection goes.
-            () = tokio::task::yield_now() => {}
-        }
-        drop(turn);
-        let other = RegistrationRefusal::WrongCredentials;
+        let guesses = Guesses::new(&store);
+        let ear = Ear::new(&Arc::default(), (&store, guesses), &account, Arc::default());
+        let too_many = refused("desk", 5061, RegistrationRefusal::TooManyAttempts);
 
-        ear.keep("c", happened("gate", other)).await;
-        assert_eq!(told(&ear.store, &account).await, []);
-        ear.keep("b", happened("hall", other)).await;
+        let to_keep = ear.take("b", News::Event(too_many));
 
-        let told = told(&ear.store, &account).await;
-        assert_eq!(told[0].0, "as desk from 192.0.2.7:5061");
+        assert_eq!(to_keep, None, "nothing behind it waits for the store");
+        let (told, _) = told(&store, &account).await;
+        assert_eq!(told, "as desk from 192.0.2.7");
     }
 }

@@ -386,6 +386,7 @@ mod tests {
     use feed::Records;
     use model::directory::{DigestAlgorithm, Snapshot};
 
+    use super::super::guesses::Guesses;
     use super::*;
 
     async fn hub(folder: &std::path::Path) -> Hub {
@@ -397,10 +398,11 @@ mod tests {
             DigestAlgorithm::Sha256,
         );
         let records = Records::of(&snapshot);
+        let store = Arc::new(store::Store::open(folder).await.unwrap());
         Hub {
             ear: Ear::new(
                 &Arc::default(),
-                &Arc::new(store::Store::open(folder).await.unwrap()),
+                (&store, Guesses::new(&store)),
                 &snapshot.account,
                 Arc::default(),
             ),

@@ -56,6 +56,7 @@ use feed_ear::Ear;
 use feed_server::FeedServer;
 use foundation::Foundation;
 use front::Front;
+use guesses::Guesses;
 use own_zone::OwnZone;
 use questions::{Answering, Questions};
 use standby::Standby;
@@ -336,14 +337,20 @@ impl Rest {
         })
         .merge(api);
         let portal_url = api_url.get_or_init(|| config.portal.url(front.address())).clone();
-        let ear = Ear::new(&registrations, &store, &opened.account.id, happenings);
+        let guesses = Guesses::new(&store);
+        let ear = Ear::new(
+            &registrations,
+            (&store, guesses.clone()),
+            &opened.account.id,
+            happenings,
+        );
         let feed = start_feed(config, &foundation.state, Arc::clone(&reader), ear).await?;
         let authority_file = foundation.certificates.authority_file();
         // From here on nothing fails: what is begun for good has to be begun once.
         if let Some((zone, told)) = zone.zip(told) {
             let copy = foundation.copy.clone();
             let to_keep = copy.map(|copy| copy.keep(Arc::clone(&reader)));
-            zone.follow(told, &store, &registrations, reader, to_keep);
+            zone.follow(told, (&store, guesses), &registrations, reader, to_keep);
         }
         let webhooks = Webhooks::start(delivering, &opened.account.id, &registrations, &uplink);
         front.open(router);

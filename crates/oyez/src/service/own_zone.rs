@@ -21,7 +21,7 @@ use zone::{RollCall, Zone};
 use super::certificates::Certificates;
 use super::config::ServiceConfig;
 use super::feed::{DirectoryFeed, DirectoryReader, Told};
-use super::guesses;
+use super::guesses::{self, Guesses};
 use super::own_copy::ToKeep;
 use super::talk::{Booth, PortalTalker, Reader};
 use super::webhooks;
@@ -93,14 +93,14 @@ impl OwnZone {
     pub(super) fn follow(
         &self,
         told: broadcast::Receiver<ZoneEvent>,
-        store: &Arc<Store>,
+        (store, guesses): (&Arc<Store>, Guesses),
         registrations: &Arc<Registrations>,
         reader: Arc<DirectoryReader>,
         to_keep: Option<ToKeep>,
     ) {
         let keeping = webhooks::tell(told, Arc::clone(store), Arc::clone(registrations));
         self.keeping.get_or_init(|| tokio::spawn(keeping));
-        tokio::spawn(guesses::watch(self.zone.subscribe(), Arc::clone(store)));
+        tokio::spawn(guesses::watch(self.zone.subscribe(), guesses));
         let feed = DirectoryFeed::new(reader, self.members_max)
             .with_talkers(self.talkers.clone())
             .kept_by(to_keep);

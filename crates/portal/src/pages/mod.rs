@@ -2,6 +2,7 @@
 
 mod administrator_factor;
 mod administrators;
+mod alarms;
 mod api_clients;
 mod assets;
 mod assignee;
@@ -98,6 +99,8 @@ use registrations::Registrations;
 pub use not_ready::NotReady;
 pub use registrations::Resync;
 
+use crate::alarm_queue::AlarmQueue;
+use crate::alarms::GUESSED;
 use crate::audit_check::Verdicts;
 use crate::talk::TalkDesk;
 
@@ -140,6 +143,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
     sign_in::prepare();
     let first_sign_in = Mutex::new(setup.first_sign_in.take());
     let site = Site(Arc::new(Shared {
+        alarms: AlarmQueue::new(&setup.store, "portal", GUESSED),
         setup,
         first_sign_in,
         throttle: Mutex::default(),
@@ -208,6 +212,8 @@ struct Shared {
     throttle: Mutex<Throttle>,
     /// Wrong codes of a second factor, by whom they were typed for.
     guesses: Mutex<Throttle<GuessedFor>>,
+    /// Who is told of either.
+    alarms: AlarmQueue,
     /// One password is hashed at a time: each takes memory, and anybody can have it done.
     hashing: Mutex<()>,
     /// Places of browsers that talk.
@@ -260,6 +266,10 @@ impl Site {
 
     fn guesses(&self) -> MutexGuard<'_, Throttle<GuessedFor>> {
         self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alarms(&self) -> &AlarmQueue {
+        &self.0.alarms
     }
 
     fn hashing(&self) -> MutexGuard<'_, ()> {

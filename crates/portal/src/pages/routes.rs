@@ -6,7 +6,7 @@ use axum::routing::{self, MethodRouter};
 use model::inventory::Role;
 
 use super::{
-    Site, administrator_factor, administrators, api_clients, audit, authority, check, claim_code,
+    Site, administrator_factor, administrators, alarms, api_clients, audit, authority, check, claim_code,
     configuration, credentials, device, device_certificate, device_edit, device_new, device_password,
     devices, extension_new, extensions, group, group_edit, group_members, group_new, groups, holder_edit,
     holder_new, holders, invited, line_edit, line_move, live, own_password, provision, report_files, reports,
@@ -54,12 +54,14 @@ pub(super) fn routes() -> Vec<Route> {
     routes
 }
 
-/// Where everybody begins, and who has an extension.
+/// Where everybody begins, with what somebody has to look at, and who has an extension.
 fn start_and_holders() -> Vec<Route> {
     use Role::{Admin, Viewer};
     vec![
         get(Viewer, "/", start::show),
         get(Viewer, "/start/live", start::live),
+        post(Admin, "/alarms/{number}/dismiss", alarms::dismiss),
+        post(Admin, "/alarms/{number}/dismiss-kind", alarms::dismiss_kind),
         get(Viewer, "/users", holders::show_users),
         get(Admin, "/users/add", holder_new::show_user),
         post(Admin, "/users/add", holder_new::add_user),

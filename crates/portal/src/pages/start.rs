@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{AttemptOutcome, AuditEntry, Device, HolderKind, Role};
+use model::inventory::{AttemptOutcome, HolderKind, Role};
 use registrations::Registration;
 use store::{DeviceFilter, HolderFilter, KeptPageReport, LIST_ROWS_MAX, ListedDevice};
 
@@ -13,24 +13,15 @@ use super::gate::Visitor;
 use super::layout::{self, Frame, shown};
 use super::next_step::{ADD_DEVICE, PAGE, PROVISION, SEE_REGISTERED};
 use super::problem::Problem;
-use super::{Site, now};
-use crate::alarms;
+use super::{Site, alarms};
 
 #[derive(Template)]
 #[template(path = "start.html")]
 struct Page {
     frame: Frame,
     guide: Guide,
-    alarms: Vec<Alarm>,
+    alarms: Vec<alarms::Kind>,
     figures: Vec<(&'static str, String, &'static str)>,
-}
-
-/// What somebody has to look at.
-struct Alarm {
-    at: String,
-    entry: AuditEntry,
-    /// The device whose name was guessed for, or that has another password than it should.
-    device: Option<Device>,
 }
 
 /// The part that changes while somebody looks.
@@ -61,31 +52,16 @@ pub(super) async fn show(
     State(site): State<Site>,
     Extension(by): Extension<Visitor>,
 ) -> Result<Response, Problem> {
+    let mut reading = site.store().read().await?;
+    let alarms = alarms::of_late(&mut reading.account(&by.account)).await?;
+    drop(reading);
     let page = Page {
         frame: Frame::new(&by, "Welcome", "/"),
-        alarms: alarms(&site, &by).await?,
+        alarms,
         figures: figures(&site, &by).await?,
         guide: guide(&site, &by).await?,
     };
     Ok(layout::page(StatusCode::OK, &page))
-}
-
-async fn alarms(site: &Site, by: &Visitor) -> Result<Vec<Alarm>, Problem> {
-    let mut reading = site.store().read().await?;
-    let mut scope = reading.account(&by.account);
-    let mut told = Vec::new();
-    for entry in alarms::of_late(&mut scope, now()).await? {
-        let device = match alarms::name_guessed(&entry) {
-            Some(name) => scope.device_of_name(name).await?,
-            None => None,
-        };
-        told.push(Alarm {
-            at: shown(entry.at),
-            entry,
-            device,
-        });
-    }
-    Ok(told)
 }
 
 /// The steps alone.

@@ -2,6 +2,7 @@
 
 mod access;
 mod administrators;
+mod alarms;
 mod api_clients;
 mod bulk;
 mod changing;
@@ -35,12 +36,12 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use model::directory::Urgency;
 use model::inventory::{
-    Account, Administrator, AdministratorId, CountryCode, DisplayName, GroupId, GroupMember, Holder,
-    HolderId, HolderKind, PageGroup, Pagers, PasswordHash as Kept, Role, TimeZone, Uplink,
+    Account, Administrator, AdministratorId, AuditEntry, CountryCode, DisplayName, GroupId, GroupMember,
+    Holder, HolderId, HolderKind, PageGroup, Pagers, PasswordHash as Kept, Role, TimeZone, Uplink,
 };
 use model::status::{ListenerReport, MissingReason, PageReport, Receipt, Verdict, ZoneEvent};
-use model::{AccountId, Secret};
-use store::{Store, Transaction};
+use model::{AccountId, DeviceId, Secret};
+use store::{Scope, Store, Transaction};
 use tower::ServiceExt;
 use web::PasswordHash;
 
@@ -107,6 +108,19 @@ fn account(id: AccountId) -> Account {
         many_extensions_before_5_5: false,
         generic_devices: true,
     }
+}
+
+/// Raises an alarm, perhaps about a device, and gives its number.
+async fn add_alarm(scope: &mut Scope<'_, '_>, action: &str, detail: &str, device: Option<&DeviceId>) -> i64 {
+    let alarm = AuditEntry {
+        at: now(),
+        by: "zone".to_owned(),
+        action: action.to_owned(),
+        detail: detail.to_owned(),
+    };
+    scope.add_alarm(&alarm, device).await.unwrap();
+    let standing = crate::alarms::of_late(scope, now()).await.unwrap();
+    standing.iter().map(|alarm| alarm.number).max().unwrap()
 }
 
 /// A page that one of three listeners has heard.

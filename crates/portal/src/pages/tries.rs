@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 use model::inventory::AdministratorId;
 
 use super::{GuessedFor, Site};
-use crate::alarms;
 
 /// A try that was let in. It counts as a wrong one until it proves right: others that come meanwhile are not let in on its account.
 #[must_use]
 pub(super) struct Try {
     from: SocketAddr,
     whom: Option<AdministratorId>,
-    is_to_be_told: bool,
 }
 
 /// Lets a try be made; what is to be told where it is too early. Whoever knows a password guesses codes from many addresses, so those are
@@ -26,31 +24,26 @@ pub(super) fn admit(site: &Site, from: SocketAddr, whom: Option<&AdministratorId
         guesses.admit(now, guessed.clone()).map_err(too_early)?;
     }
     // Whoever has to wait for what others guessed has tried nothing.
-    let mut is_to_be_told = throttle.note_failure(now, from.ip());
+    throttle.note_failure(now, from.ip());
     if let Some(guessed) = guessed {
-        is_to_be_told |= guesses.note_failure(now, guessed);
+        guesses.note_failure(now, guessed);
     }
     Ok(Try {
         from,
         whom: whom.cloned(),
-        is_to_be_told,
     })
 }
 
 impl Try {
-    /// Has somebody told where it is one of too many. Where that fails, a later wrong one has it told.
+    /// Has somebody told where it is one of too many.
     pub(super) fn was_wrong(self, site: &Site) {
-        if !self.is_to_be_told {
-            return;
+        let from = self.from.ip();
+        let of_address = site.throttle().begin_telling(from);
+        let guessed = self.whom.map(GuessedFor);
+        let of_whom = guessed.is_some_and(|guessed| site.guesses().begin_telling(guessed));
+        if of_address || of_whom {
+            site.alarms().raise_guessed(from);
         }
-        let (store, from, counting) = (&site.setup().store, self.from.ip(), site.clone());
-        alarms::raise_guessed(store, ("portal", alarms::GUESSED), from, move |is_kept| {
-            let now = Instant::now();
-            counting.throttle().note_raised(now, from, is_kept);
-            if let Some(id) = self.whom {
-                counting.guesses().note_raised(now, GuessedFor(id), is_kept);
-            }
-        });
     }
 
     /// Forgets the tries of whoever knew it.

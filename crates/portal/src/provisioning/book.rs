@@ -9,13 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use model::inventory::{Attempt, AttemptOutcome, MacAddress, Timestamp, TokenHash};
+use model::inventory::{Attempt, AttemptOutcome, MacAddress, TokenHash};
 use web::network;
 
 use super::enrolment::FILE as ENROLMENT;
 use super::review::Mismatch;
-use crate::alarms::AGAIN_MS;
-
 /// After this time a try like an earlier one is an entry of its own again.
 const WHILE: Duration = Duration::from_secs(60);
 /// Entries of one address, on IPv6 of one network: as many devices as hang on one site's.
@@ -34,9 +32,6 @@ pub(super) const LOUD_SOURCE: usize = 100;
 /// The same of all addresses together.
 pub(super) const LOUD_ALL: usize = 1_000;
 
-/// Addresses that are loud and wait until somebody can be told; whoever comes past these is not named.
-const UNTOLD_MAX: usize = 100;
-
 /// What makes tries alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
@@ -51,13 +46,23 @@ pub(super) struct Key {
     shown: Option<TokenHash>,
 }
 
-/// Somebody who asks for many devices and proves to be none, in the order in which somebody is told.
+/// Somebody who asks for many devices and proves to be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Loud {
     /// Many together.
     All,
     /// One address, or network of IPv6.
     Source(IpAddr),
+}
+
+impl Loud {
+    /// What somebody is told.
+    pub(super) fn detail(self) -> String {
+        match self {
+            Self::Source(source) => format!("from {source}: {LOUD_SOURCE} within a minute"),
+            Self::All => format!("from many addresses: {LOUD_ALL} within a minute"),
+        }
+    }
 }
 
 /// What was tried of late.
@@ -77,10 +82,8 @@ pub(super) struct Book {
     /// Who is loud; those who were in the while before were told of then.
     loud: BTreeSet<Loud>,
     loud_before: BTreeSet<Loud>,
-    /// Those of whom somebody has to be told, and when they became loud.
-    untold: BTreeMap<Loud, Timestamp>,
-    /// When somebody was told last.
-    told_at: Option<Instant>,
+    /// Those of whom somebody has to be told.
+    untold: Vec<Loud>,
 }
 
 #[derive(Debug)]
@@ -103,7 +106,8 @@ pub(super) struct Due {
 }
 
 impl Book {
-    /// Notes a try, with what it puts under suspicion, and says whether somebody has to begin to write.
+    /// Notes a try, with what it puts under suspicion, and says whether somebody has to begin to write. Who became loud by it is then to be
+    /// taken.
     pub(super) fn note(
         &mut self,
         now: Instant,
@@ -168,10 +172,10 @@ impl Book {
         self.suspects.extend(key.shown);
         self.entries_by_source.insert(key.source, of_source + 1);
         if of_source + 1 >= LOUD_SOURCE {
-            self.note_loud(Loud::Source(key.source), at);
+            self.note_loud(Loud::Source(key.source));
         }
         if of_all + 1 >= LOUD_ALL {
-            self.note_loud(Loud::All, at);
+            self.note_loud(Loud::All);
         }
         true
     }
@@ -183,32 +187,15 @@ impl Book {
     }
 
     /// Has somebody told of who is loud, once as long as it goes on.
-    fn note_loud(&mut self, loud: Loud, at: Timestamp) {
+    fn note_loud(&mut self, loud: Loud) {
         if self.loud.insert(loud) && !self.loud_before.contains(&loud) {
-            self.have_told(loud, at);
+            self.untold.push(loud);
         }
     }
 
-    /// Has somebody told of who became loud at a time, or puts back one of whom nobody could be told.
-    pub(super) fn have_told(&mut self, loud: Loud, at: Timestamp) {
-        if loud == Loud::All || self.untold.len() < UNTOLD_MAX {
-            self.untold.entry(loud).or_insert(at);
-        }
-    }
-
-    /// Takes the first of whom somebody has to be told, and when it became loud; nobody for a while after somebody was.
-    pub(super) fn take_untold(&mut self, now: Instant) -> Option<(Loud, Timestamp)> {
-        let again = Duration::from_millis(AGAIN_MS);
-        let is_just_before = |told: Instant| now.saturating_duration_since(told) < again;
-        if self.told_at.is_some_and(is_just_before) {
-            return None;
-        }
-        self.untold.pop_first()
-    }
-
-    /// Notes that somebody was told.
-    pub(super) fn note_told(&mut self, now: Instant) {
-        self.told_at = Some(now);
+    /// Takes those of whom somebody has to be told.
+    pub(super) fn take_loud(&mut self) -> Vec<Loud> {
+        std::mem::take(&mut self.untold)
     }
 
     /// Everything that has to be written; whoever gets nothing has written all.
@@ -255,6 +242,8 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use model::inventory::Timestamp;
+
     use super::super::proof::{Proved, SignedBy};
     use super::*;
 
@@ -432,7 +421,7 @@ mod tests {
             book.note(now, from, attempt(number), None);
         }
         while !book.take_due().is_empty() {}
-        book.take_untold(now).into_iter().map(|(loud, _)| loud).collect()
+        book.take_loud()
     }
 
     #[test]
@@ -451,59 +440,6 @@ mod tests {
             loud,
             "another burst"
         );
-    }
-
-    const EARLY: Timestamp = Timestamp(1);
-    const LATE: Timestamp = Timestamp(2);
-
-    fn loud(number: usize) -> Loud {
-        Loud::Source(IpAddr::from([10, 0, 1, u8::try_from(number).unwrap()]))
-    }
-
-    #[test]
-    fn p01_so_many_addresses_wait_until_somebody_can_be_told_of_them_and_not_one_more() {
-        let mut book = Book::default();
-        for number in 0..=UNTOLD_MAX {
-            book.note_loud(loud(number), EARLY);
-        }
-        assert_eq!(book.untold.len(), UNTOLD_MAX);
-        assert!(!book.untold.contains_key(&loud(UNTOLD_MAX)));
-        let first = book.take_untold(Instant::now());
-        assert_eq!(first, Some((loud(0), EARLY)));
-        book.note_loud(loud(UNTOLD_MAX + 1), LATE);
-
-        book.have_told(loud(0), EARLY);
-
-        assert_eq!(book.untold.len(), UNTOLD_MAX);
-        book.note_loud(Loud::All, LATE);
-        assert!(
-            book.untold.contains_key(&Loud::All),
-            "many together, however many addresses wait"
-        );
-    }
-
-    #[test]
-    fn p01_of_those_who_wait_somebody_is_told_one_a_minute_first_of_many_together() {
-        let (mut book, now) = (Book::default(), Instant::now());
-        let minute = Duration::from_millis(AGAIN_MS);
-        book.note_loud(loud(1), EARLY);
-        book.note_loud(loud(2), EARLY);
-        book.note_loud(Loud::All, LATE);
-
-        for (minutes, expected) in [
-            (0, Some((Loud::All, LATE))),
-            (1, Some((loud(1), EARLY))),
-            (2, Some((loud(2), EARLY))),
-            (3, None),
-        ] {
-            let now = now + minute * minutes;
-            if minutes > 0 {
-                let just_before = now.checked_sub(Duration::from_millis(1)).unwrap();
-                assert_eq!(book.take_untold(just_before), None);
-            }
-            assert_eq!(book.take_untold(now), expected, "{minutes}");
-            book.note_told(now);
-        }
     }
 
     #[test]

@@ -138,10 +138,8 @@ async fn claim(visit: Visit<'_>, asked: &Asked) -> Result<String, Refusal> {
     let Visit { server, peer, .. } = visit;
     let from = peer.address.ip();
     let tried = match server.begin_guess(from) {
-        Ok(guess) => issue(server, asked)
-            .await
-            .map_err(|refusal| (refusal, Some(guess))),
-        Err(wait) => Err((Refusal::Wait(wait.as_secs().saturating_add(1)), None)),
+        Ok(()) => issue(server, asked).await,
+        Err(wait) => Err(Refusal::Wait(wait.as_secs().saturating_add(1))),
     };
     match tried {
         Ok(Granted {
@@ -154,9 +152,9 @@ async fn claim(visit: Visit<'_>, asked: &Asked) -> Result<String, Refusal> {
             }
             Ok(certificate)
         }
-        Err((refusal, guess)) => {
-            if let (Refusal::NotGood, Some(guess)) = (&refusal, guess) {
-                server.tell_of(guess);
+        Err(refusal) => {
+            if matches!(refusal, Refusal::NotGood) {
+                server.tell_of_guess(from);
             }
             if let Ok(mac) = mac_of(asked)
                 && !matches!(refusal, Refusal::Store(_))

@@ -390,7 +390,8 @@ impl Asking<'_> {
         if review::begins_turns(&before, &attempt) {
             let detail = format!("{} ({}), last from {}", device.name, device.mac, attempt.source);
             let mut scope = transaction.account(account);
-            review::alarm(&mut scope, attempt.at, alarms::TWO_ADDRESSES, detail).await?;
+            let what = (attempt.at, alarms::TWO_ADDRESSES);
+            review::alarm(&mut scope, device, what, detail).await?;
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
-use model::inventory::{Attempt, AttemptOutcome, Timestamp, TokenHash, Uplink};
+use model::inventory::{Attempt, AttemptOutcome, TokenHash, Uplink};
 use net::authority::Authority;
 use net::tls::{ServerTlsError, TlsFailure};
 use sha2::{Digest, Sha256};
@@ -37,7 +37,8 @@ use self::book::{Book, Due, Loud};
 use self::enrolment::SignedList;
 use self::proof::Authorities;
 use self::review::Mismatch;
-use crate::alarms;
+use crate::alarm_queue::AlarmQueue;
+use crate::alarms::{GUESSED_CODES, PROBED};
 
 pub use enrolment::{CLAIM_CODE_DAYS, claim_by, claim_code_hash};
 pub(crate) use file::{chain, composed, device_password};
@@ -51,6 +52,9 @@ pub(crate) use review::by_turns;
 
 /// Octets of a request for a certificate.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
+
+/// In the audit: by whom alarms are raised here.
+const BY: &str = "provisioning";
 
 /// What the server is made of.
 pub struct ProvisioningSetup {
@@ -72,14 +76,6 @@ pub struct ProvisioningServer(Arc<Shared>);
 
 type Server = ProvisioningServer;
 
-/// A claim code that was let in to be tried. It counts as a wrong one until it proves right.
-#[must_use]
-#[derive(Clone, Copy)]
-struct Guess {
-    from: IpAddr,
-    is_to_be_told: bool,
-}
-
 impl ProvisioningServer {
     /// Makes it.
     ///
@@ -88,7 +84,10 @@ impl ProvisioningServer {
     /// When an authority's certificate cannot be used.
     pub fn new(setup: ProvisioningSetup) -> Result<Self, ServerTlsError> {
         let authorities = Authorities::new(setup.authority.certificate(), setup.manufacturers)?;
+        let alarms_of = |action| AlarmQueue::new(&setup.store, BY, action);
         Ok(Self(Arc::new(Shared {
+            guessed: alarms_of(GUESSED_CODES),
+            probed: alarms_of(PROBED),
             store: setup.store,
             authority: setup.authority,
             authorities,
@@ -156,8 +155,12 @@ struct Shared {
     uplink: Uplink,
     /// Tries to guess a claim code.
     guesses: Mutex<Throttle>,
+    /// Who is told of them.
+    guessed: AlarmQueue,
     /// Tries of those who proved nothing: each is answered, but only so many are written down.
     book: Mutex<Book>,
+    /// Who is told where they are very many.
+    probed: AlarmQueue,
     /// The list of what was taken back, as it was signed last.
     revoked: tokio::sync::Mutex<Option<SignedList>>,
 }
@@ -175,22 +178,18 @@ impl ProvisioningServer {
 
     /// Lets a claim code be tried, or says how long to wait. The try counts as a wrong one until it proves right: others that come
     /// meanwhile are not let in on its account.
-    fn begin_guess(&self, from: IpAddr) -> Result<Guess, Duration> {
+    fn begin_guess(&self, from: IpAddr) -> Result<(), Duration> {
         let (mut guesses, now) = (self.guesses(), Instant::now());
         guesses.admit(now, from)?;
-        let is_to_be_told = guesses.note_failure(now, from);
-        Ok(Guess { from, is_to_be_told })
+        guesses.note_failure(now, from);
+        Ok(())
     }
 
-    /// Has somebody told where a wrong claim code is one of too many. Where that fails, a later wrong one has it told.
-    fn tell_of(&self, guess: Guess) {
-        if !guess.is_to_be_told {
-            return;
+    /// Has somebody told where a wrong claim code is one of too many.
+    fn tell_of_guess(&self, from: IpAddr) {
+        if self.guesses().begin_telling(from) {
+            self.0.guessed.raise_guessed(from);
         }
-        let (kind, server) = (("provisioning", alarms::GUESSED_CODES), self.clone());
-        alarms::raise_guessed(&self.0.store, kind, guess.from, move |is_kept| {
-            server.guesses().note_raised(Instant::now(), guess.from, is_kept);
-        });
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -204,35 +203,38 @@ impl ProvisioningServer {
 
     /// Notes a try as [`ProvisioningServer::note`] does, with what it puts under suspicion.
     fn note_with(&self, attempt: Attempt, from: IpAddr, mismatch: Option<Mismatch>) {
-        if self.book().note(Instant::now(), from, attempt, mismatch) {
+        let at = attempt.at;
+        let (begins_to_write, loud) = {
+            let mut book = self.book();
+            let begins_to_write = book.note(Instant::now(), from, attempt, mismatch);
+            (begins_to_write, book.take_loud())
+        };
+        for one in loud {
+            match one {
+                Loud::Source(_) => self.0.probed.raise(at, one.detail()),
+                Loud::All => self.0.probed.raise_first(at, one.detail()),
+            }
+        }
+        if begins_to_write {
             tokio::spawn(self.clone().write_book());
         }
     }
 
-    /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again. Who
-    /// is loud and could not be told of is with what is written later.
+    /// Writes until there is nothing more to write. What the store does not take is lost: it is evidence, and the device tries again.
     async fn write_book(self) {
         loop {
             let due = self.book().take_due();
             if due.is_empty() {
                 return;
             }
-            let untold = self.book().take_untold(Instant::now());
-            if let Err(error) = self.write(due, untold).await {
+            if let Err(error) = self.write(due).await {
                 tracing::error!(error = %chain(&error), "tries to fetch a configuration cannot be kept");
-                if let Some((loud, at)) = untold {
-                    self.book().have_told(loud, at);
-                }
             }
         }
     }
 
-    async fn write(&self, due: Vec<Due>, untold: Option<(Loud, Timestamp)>) -> Result<(), StoreError> {
+    async fn write(&self, due: Vec<Due>) -> Result<(), StoreError> {
         let mut transaction = self.0.store.write().await?;
-        let is_kept = match untold {
-            Some(loud) => review::tell_of_loud(&mut transaction, loud, timestamp(self.now())).await?,
-            None => true,
-        };
         let mut rows = Vec::new();
         for Due {
             key,
@@ -253,12 +255,6 @@ impl ProvisioningServer {
         }
         transaction.commit().await?;
         let mut book = self.book();
-        if let Some((loud, at)) = untold {
-            book.note_told(Instant::now());
-            if !is_kept {
-                book.have_told(loud, at);
-            }
-        }
         for (key, row) in rows {
             book.note_row(&key, row);
         }

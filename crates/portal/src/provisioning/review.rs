@@ -10,7 +10,7 @@ use model::inventory::{
 };
 use store::{Scope, StoreError, Transaction};
 
-use super::book::{LOUD_ALL, LOUD_SOURCE, Loud};
+use super::BY;
 use super::proof::{Proved, SignedBy};
 use crate::alarms;
 
@@ -127,7 +127,7 @@ pub(super) async fn doubt(
     scope.set_shown_certificate(&device.id, &kept).await?;
     if judged.standing == Standing::Held && judged.known != Some(Standing::Held) {
         let detail = format!("{} ({}), shown from {}", device.name, device.mac, shown.source);
-        alarm(scope, shown.at, alarms::SECOND_CERTIFICATE, detail).await?;
+        alarm(scope, device, (shown.at, alarms::SECOND_CERTIFICATE), detail).await?;
     }
     Ok(judged.doubt())
 }
@@ -230,44 +230,26 @@ async fn put_aside(
     let detail = format!("{} ({}): {why}", device.name, device.mac);
     let is_new = scope.hold_device(&device.id, &HeldDevice { at, why }).await?;
     if is_new {
-        alarm(scope, at, alarms::HELD, detail).await?;
+        alarm(scope, device, (at, alarms::HELD), detail).await?;
     }
     Ok(is_new)
 }
 
-/// Writes down that somebody asks for many devices and proves to be none, and says whether that is kept. Whose devices they are is not
-/// known, so every account hears of it.
-pub(super) async fn tell_of_loud(
-    transaction: &mut Transaction<'_>,
-    (loud, at): (Loud, Timestamp),
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let detail = match loud {
-        Loud::Source(source) => format!("from {source}: {LOUD_SOURCE} within a minute"),
-        Loud::All => format!("from many addresses: {LOUD_ALL} within a minute"),
-    };
-    let alarm = entry(at, alarms::PROBED, detail);
-    alarms::raise_in_all(transaction, &alarm, now).await
-}
-
-/// Writes something down that somebody ought to look at, in the log and in the audit.
+/// Writes something of a device down that somebody ought to look at, in the log and in the audit.
 pub(super) async fn alarm(
     scope: &mut Scope<'_, '_>,
-    at: Timestamp,
-    action: &str,
+    device: &Device,
+    (at, action): (Timestamp, &str),
     detail: String,
 ) -> Result<(), StoreError> {
     tracing::warn!(action, "somebody has to look; Audit in the portal says at what");
-    scope.add_alarm(&entry(at, action, detail)).await
-}
-
-fn entry(at: Timestamp, action: &str, detail: String) -> AuditEntry {
-    AuditEntry {
+    let entry = AuditEntry {
         at,
-        by: "provisioning".to_owned(),
+        by: BY.to_owned(),
         action: action.to_owned(),
         detail,
-    }
+    };
+    scope.add_alarm(&entry, Some(&device.id)).await
 }
 
 /// How long it may be from one try to the next but one for both to count as one going on beside the other: a device that has moved

@@ -6,7 +6,7 @@ use crate::stored::Columns;
 use crate::transaction::{OpenError, Transaction};
 
 /// The steps, in order: the first makes version 1 of an empty database. A step that has been released is never changed.
-const STEPS: [&str; 23] = [
+const STEPS: [&str; 24] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -30,6 +30,7 @@ const STEPS: [&str; 23] = [
     include_str!("0021.sql"),
     include_str!("0022.sql"),
     include_str!("0023.sql"),
+    include_str!("0024.sql"),
 ];
 
 /// The version that this program works with.

@@ -1,6 +1,7 @@
 //! What is kept is what was given, account by account.
 
 mod access;
+mod alarms;
 mod api_clients;
 mod audit_links;
 mod besides;

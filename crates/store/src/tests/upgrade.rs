@@ -7,7 +7,7 @@ use crate::both_engines::Place;
 use crate::{Repeat, schema};
 
 /// What was written into databases of a version while it was the last.
-const WRITTEN: [(usize, &str); 21] = [
+const WRITTEN: [(usize, &str); 22] = [
     (1, include_str!("upgrade/0001.sql")),
     (3, include_str!("upgrade/0003.sql")),
     (4, include_str!("upgrade/0004.sql")),
@@ -29,6 +29,7 @@ const WRITTEN: [(usize, &str); 21] = [
     (21, include_str!("upgrade/0021.sql")),
     (22, include_str!("upgrade/0022.sql")),
     (23, include_str!("upgrade/0023.sql")),
+    (24, include_str!("upgrade/0024.sql")),
 ];
 
 /// Makes a database as a program left it that knew the steps up to a version.
@@ -83,12 +84,13 @@ async fn what_any_earlier_version_held_is_there_after_the_upgrade() {
         };
         assert_eq!((group.urgency, group.pagers), (urgency, pagers), "{version}");
         assert_eq!(group.members.len(), members, "{version}");
+        let linked = [20, 22, 24].into_iter().filter(|since| version >= *since).count();
         assert_eq!(
             scope.audit(9).await.unwrap().len(),
-            1 + usize::from(version >= 13) + usize::from(version >= 20) + usize::from(version >= 22)
+            1 + usize::from(version >= 13) + linked
         );
         let verified = scope.verify_audit().await.unwrap();
-        let linked = u64::from(version >= 20) + u64::from(version >= 22);
+        let linked = u64::try_from(linked).unwrap();
         assert_eq!(verified.entries, linked, "{version}");
         let of_before = if version < 13 { 1 } else { 2 };
         assert_eq!(
@@ -227,6 +229,32 @@ async fn what_guards_accounts_and_devices_is_there_after_the_upgrade() {
         let defaults = scope.holder_defaults().await.unwrap();
         assert_eq!(defaults.country.is_some(), version >= 18, "{version}");
         assert_eq!(defaults.time_zone.is_some(), version >= 18, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn alarms_stand_after_the_upgrade_and_dismissed_ones_do_not() {
+    for version in 22..=schema::LAST {
+        let place = place!();
+        make(&place, version).await;
+
+        let store = place.open().await.unwrap();
+
+        let mut reading = store.read().await.unwrap();
+        let mut scope = reading.account(&id("one"));
+        let standing = scope
+            .standing_alarms(Timestamp(0)..=NOW.after_seconds(1), 9)
+            .await;
+        let standing = standing.unwrap();
+        let standing: Vec<_> = standing
+            .iter()
+            .map(|alarm| (alarm.entry.by.as_str(), alarm.device.clone()))
+            .collect();
+        let expected = match version {
+            ..=23 => ("portal", None),
+            24.. => ("zone", Some(device(1).id)),
+        };
+        assert_eq!(standing, [expected], "{version}");
     }
 }
 

@@ -31,6 +31,7 @@ struct Furnished {
     site: SiteId,
     template: TemplateId,
     report: i64,
+    alarm: i64,
     /// Somebody who does not ask.
     administrator: AdministratorId,
     cookies: Vec<String>,
@@ -66,6 +67,7 @@ impl Furnished {
         };
         scope.add_administrator(&somebody).await.unwrap();
         let report = scope.page_reports(None, 1).await.unwrap().remove(0).number;
+        let alarm = add_alarm(&mut scope, crate::alarms::GUESSED, "last from 192.0.2.9", None).await;
         writing.commit().await.unwrap();
         let mut cookies = Vec::new();
         for asker in ASKERS {
@@ -82,6 +84,7 @@ impl Furnished {
             site: place.id,
             template: template.id,
             report,
+            alarm,
             administrator: somebody.id,
             visit,
             cookies,
@@ -98,12 +101,14 @@ impl Furnished {
             Some("administrators") => self.administrator.as_str(),
             _ => self.holder.as_str(),
         };
+        let is_of_alarm = route.path.starts_with("/alarms/");
+        let number = if is_of_alarm { self.alarm } else { self.report };
         route
             .path
             .replace("{id}", id)
             .replace("{line}", &self.line)
             .replace("{fingerprint}", &"0".repeat(64))
-            .replace("{number}", &self.report.to_string())
+            .replace("{number}", &number.to_string())
     }
 
     async fn ask(&self, route: &Route) -> Answer {

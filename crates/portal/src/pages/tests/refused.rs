@@ -1,11 +1,10 @@
-//! What is said of whoever a zone refuses: at Check of the device whose it is, and on the first page.
+//! What is said of whoever a zone refuses, at Check of the device whose it is.
 
-use model::inventory::{AuditEntry, Timestamp};
+use model::inventory::Timestamp;
 use model::status::{RegistrationRefusal, ZoneEvent};
 
 use super::devices::{MAC, lines};
 use super::*;
-use crate::alarms;
 
 /// A zone refuses somebody who registers under a name.
 fn refuse(visit: &Visit, name: &str, why: RegistrationRefusal, at: u64) {
@@ -73,46 +72,4 @@ async fn a_device_that_registers_as_what_is_not_its_user_name_is_told_which_it_i
         !page.contains("registered as"),
         "something later is known: {page}"
     );
-}
-
-#[tokio::test]
-async fn a01_an_alarm_of_guesses_at_a_zone_leads_to_check_of_the_device_whose_name_it_is() {
-    let visit = Visit::of(Role::Admin).await;
-    let hall = visit.add_area(1, "Hall", "701").await;
-    let device = visit.add_device(MAC, "other", hall.as_str()).await;
-    let line = lines(&visit, &device).await[0].clone();
-    let way = format!(
-        "whoever it was called itself by a name of Hall speaker; <a href=\"{device}/check\">Check</a>"
-    );
-    let (user, id) = (line.user.to_string(), line.authorization_id.to_string());
-    for (number, (name, is_known)) in [
-        ("stranger", false),
-        ("one from afar", false),
-        (&user, true),
-        (&id, true),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let at = Timestamp(now().0 - 1_000 * (4 - u64::try_from(number).unwrap()));
-        let alarm = AuditEntry {
-            at,
-            by: "zone".to_owned(),
-            action: alarms::GUESSED_EXTENSION.to_owned(),
-            detail: alarms::guessed_at_zone(name, "192.0.2.77:5061"),
-        };
-        let mut writing = visit.store.write().await.unwrap();
-        writing.account(&one()).add_alarm(&alarm).await.unwrap();
-        writing.commit().await.unwrap();
-
-        let page = visit.get("/").await.text;
-
-        let (_, told) = page.split_once(&alarm.detail).unwrap();
-        let (told, _) = told.split_once("</li>").unwrap();
-        assert_eq!(told.contains(&way), is_known, "{told}");
-        assert!(
-            page.contains("Here stand the last five of each kind from the last 24 hours"),
-            "{page}"
-        );
-    }
 }
