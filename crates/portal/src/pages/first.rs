@@ -68,9 +68,11 @@ async fn keep(site: &Site, password: &Kept) -> Result<Option<Response>, Problem>
         detail: "by the link of the first start".to_owned(),
     };
     scope.add_audit(&entry).await?;
-    let admitted = session::admit(&mut writing, &owner).await?;
+    let admitted = session::admit(&mut writing, &owner, None).await?;
     writing.commit().await?;
-    Ok(Some((admitted.cookie, Redirect::to(admitted.to)).into_response()))
+    Ok(Some(
+        (admitted.cookie, Redirect::to(&admitted.to)).into_response(),
+    ))
 }
 
 /// The answer to a token that is not that of the link.

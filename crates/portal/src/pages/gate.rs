@@ -5,6 +5,7 @@ use axum::Form;
 use axum::body::Bytes;
 use axum::extract::multipart::MultipartError;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,8 +15,10 @@ use store::{SignedIn, StoreError, Transaction};
 use subtle::ConstantTimeEq;
 use web::is_from_own_site;
 
-use super::layout::SECOND_FACTOR;
-use super::problem::{Problem, failure, foreign_form, not_permitted};
+use super::again::{Sent, TOKEN, Why};
+use super::layout::{SECOND_FACTOR, SIGN_OUT};
+use super::problem::{NOT_AVAILABLE, NotKept, Problem, failure, foreign_form, not_permitted};
+use super::way::{Way, by_sign_in};
 use super::{Site, now, session};
 use crate::provisioning::sha256;
 
@@ -126,9 +129,15 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         upload_max,
         admits_owing,
     } = gate;
+    let is_form = !request.method().is_safe();
+    if is_form && !is_from_own_site(request.headers()) {
+        return foreign_form();
+    }
     let by = match visitor(&site, request.headers()).await {
         Ok(Some(by)) => by,
-        Ok(None) => return Redirect::to("/sign-in").into_response(),
+        Ok(None) if is_form => return signed_out(&site, request).await,
+        Ok(None) => return to_sign_in(Way::of(request.uri()).as_ref()),
+        Err(error) if is_form => return lost(&site, request, error).await,
         Err(error) => return Problem::from(error).into_response(),
     };
     if by.owes_second_factor && !admits_owing {
@@ -137,42 +146,114 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     if by.administrator.role < least {
         return not_permitted();
     }
-    if !request.method().is_safe() {
-        if !is_from_own_site(request.headers()) {
-            return foreign_form();
-        }
+    let mut sent = None;
+    if is_form {
         let (parts, body) = request.into_parts();
         let form = Request::from_parts(parts.clone(), body);
         let posted = if upload_max > 0 && is_multipart(&parts.headers) {
             upload(&site, &by, form, upload_max).await
         } else {
-            plain(&site, &by, form).await
+            plain(&site, &by, &parts, form).await
         };
         let posted = match posted {
             Ok(posted) => posted,
             Err(refusal) => return refusal,
         };
+        if posted.file.is_none() {
+            sent = Sent::of(&parts, &posted.fields);
+        }
         request = Request::from_parts(parts, axum::body::Body::empty());
         request.extensions_mut().insert(posted);
     }
     request.extensions_mut().insert(by);
-    next.run(request).await
+    kept(next.run(request).await, sent)
+}
+
+/// Sends somebody to sign in who goes somewhere.
+fn to_sign_in(way: Option<&Way>) -> Response {
+    Redirect::to(&by_sign_in("", way)).into_response()
+}
+
+/// The answer of a page, or the form that it could not keep.
+fn kept(response: Response, sent: Option<Sent>) -> Response {
+    let why = response.extensions().get::<NotKept>().copied();
+    let (Some(why), Some(sent)) = (why, sent) else {
+        return response;
+    };
+    sent.offer(&Why {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        title: NOT_AVAILABLE,
+        text: why.text,
+        needs_sign_in: false,
+        token: sent.token(),
+    })
+}
+
+/// The answer to a form of a session that is over.
+async fn signed_out(site: &Site, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if is_multipart(&parts.headers) {
+        // A file cannot be kept for the browser; the page where it is chosen is at the same address.
+        return to_sign_in(Way::of(&parts.uri).as_ref());
+    }
+    let is_sign_out = parts.uri.path() == SIGN_OUT;
+    match fields_of(site, Request::from_parts(parts.clone(), body)).await {
+        Ok(fields) => match Sent::of(&parts, &fields).filter(|_| !is_sign_out) {
+            Some(sent) => sent.offer(&Why {
+                status: StatusCode::FORBIDDEN,
+                title: "Your session is over",
+                text: "Nothing was done, and nothing that you typed is lost. Sign in in another tab, come back here, and send it again.",
+                needs_sign_in: true,
+                token: "",
+            }),
+            None => to_sign_in(None),
+        },
+        Err(refusal) => refusal,
+    }
+}
+
+/// The answer to a form while nobody can look who has sent it.
+async fn lost(site: &Site, request: Request, error: StoreError) -> Response {
+    let response = Problem::from(error).into_response();
+    let (parts, body) = request.into_parts();
+    if is_multipart(&parts.headers) {
+        return response;
+    }
+    let fields = fields_of(site, Request::from_parts(parts.clone(), body)).await;
+    kept(response, fields.ok().and_then(|fields| Sent::of(&parts, &fields)))
+}
+
+async fn fields_of(site: &Site, form: Request) -> Result<Vec<(String, String)>, Response> {
+    let form = Form::<Vec<(String, String)>>::from_request(form, site).await;
+    form.map(|Form(fields)| fields)
+        .map_err(IntoResponse::into_response)
 }
 
 /// Reads a form without a file.
-async fn plain(site: &Site, by: &Visitor, form: Request) -> Result<Posted, Response> {
-    let form = Form::<Vec<(String, String)>>::from_request(form, site).await;
-    let Form(fields) = form.map_err(IntoResponse::into_response)?;
+async fn plain(site: &Site, by: &Visitor, parts: &Parts, form: Request) -> Result<Posted, Response> {
     let posted = Posted {
         by: by.clone(),
-        fields,
+        fields: fields_of(site, form).await?,
         file: None,
     };
-    if is_same(posted.value("csrf"), &by.form_token) {
-        Ok(posted)
-    } else {
-        Err(foreign_form())
+    if is_same(posted.value(TOKEN), &by.form_token) {
+        return Ok(posted);
     }
+    let Some(sent) = Sent::of(parts, &posted.fields) else {
+        return Err(foreign_form());
+    };
+    let text = format!(
+        "This form is of another sign-in than yours, and nothing was done. You are signed in as {}: look at what it says, and send it \
+         again if you mean it.",
+        by.administrator.email
+    );
+    Err(sent.offer(&Why {
+        status: StatusCode::FORBIDDEN,
+        title: "Signed in anew",
+        text: &text,
+        needs_sign_in: false,
+        token: &by.form_token,
+    }))
 }
 
 /// Reads a form with a file. What comes before the file says whether it is read at all.
@@ -202,13 +283,13 @@ async fn upload(site: &Site, by: &Visitor, mut form: Request, upload_max: usize)
             posted.fields.push((name, field.text().await.map_err(told)?));
             continue;
         };
-        if !is_same(posted.value("csrf"), &by.form_token) {
+        if !is_same(posted.value(TOKEN), &by.form_token) {
             return Err(foreign_form());
         }
         let octets = field.bytes().await.map_err(told)?;
         posted.file = Some(PostedFile { name: file, octets }).filter(|file| !file.octets.is_empty());
     }
-    if is_same(posted.value("csrf"), &by.form_token) {
+    if is_same(posted.value(TOKEN), &by.form_token) {
         Ok(posted)
     } else {
         Err(foreign_form())

@@ -62,9 +62,9 @@ pub(super) async fn choose(
         detail: "by the link of an invitation".to_owned(),
     };
     scope.add_audit(&entry).await?;
-    let admitted = session::admit(&mut writing, &who).await?;
+    let admitted = session::admit(&mut writing, &who, None).await?;
     writing.commit().await?;
-    Ok((admitted.cookie, Redirect::to(admitted.to)).into_response())
+    Ok((admitted.cookie, Redirect::to(&admitted.to)).into_response())
 }
 
 /// Who is invited, or the answer to a token that is not good; wrong ones are slowed down like wrong passwords.

@@ -46,6 +46,7 @@ pub(super) const SETTINGS: &str = "/settings";
 pub(super) const AUTHORITY: &str = "/authority";
 pub(super) const DEVICE_PASSWORD: &str = "/device-password";
 pub(super) const IMPORT: &str = "/import";
+pub(super) const SIGN_OUT: &str = "/sign-out";
 
 /// What everybody sets for themselves.
 pub(super) const OWN_TABS: &[(&str, &str)] = &[("/password", "Password"), (SECOND_FACTOR, "Second factor")];

@@ -2,6 +2,7 @@
 
 mod administrator_factor;
 mod administrators;
+mod again;
 mod alarms;
 mod api_clients;
 mod assets;
@@ -75,6 +76,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod way;
 mod webhooks;
 mod work;
 mod zones;
@@ -177,6 +179,7 @@ pub fn router(mut setup: PagesSetup) -> Router {
         .fallback(problem::missing)
         .layer(DefaultBodyLimit::max(FORM_LENGTH_MAX))
         .layer(from_fn(bound))
+        .layer(from_fn(problem::worded))
         .layer(from_fn(harden))
         .with_state(site)
 }
@@ -191,6 +194,7 @@ pub fn not_ready(why: watch::Receiver<NotReady>) -> Router {
         .route("/assets/{name}", get(assets::show))
         .fallback(answer)
         .layer(from_fn(bound))
+        .layer(from_fn(problem::worded))
         .layer(from_fn(harden))
 }
 

@@ -9,8 +9,8 @@ use super::{
     Site, administrator_factor, administrators, alarms, api_clients, audit, authority, check, claim_code,
     configuration, credentials, device, device_certificate, device_edit, device_new, device_password,
     devices, extension_new, extensions, group, group_edit, group_members, group_new, groups, holder_edit,
-    holder_new, holders, invited, line_edit, line_move, live, own_password, provision, report_files, reports,
-    resync, review, second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit,
+    holder_new, holders, invited, layout, line_edit, line_move, live, own_password, provision, report_files,
+    reports, resync, review, second_factor, settings, sign_in, site_edit, sites, start, talk, template_edit,
     templates, webhooks, zones,
 };
 use super::{bulk, export, import, work};
@@ -36,7 +36,7 @@ pub(super) const ADMITS_OWING: [&str; 5] = [
     "/second-factor/codes",
     "/second-factor/off",
     "/password",
-    "/sign-out",
+    layout::SIGN_OUT,
 ];
 
 /// The table. Who looks sees what is there; an operator speaks; forms, and what changes something or
@@ -50,7 +50,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(sites_and_templates());
     routes.extend(account());
     routes.extend(in_bulk());
-    routes.push(post(Role::Viewer, "/sign-out", sign_in::sign_out));
+    routes.push(post(Role::Viewer, layout::SIGN_OUT, sign_in::sign_out));
     routes
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use store::{SignedIn, StoreError, Transaction};
 use web::{cookie, forget_cookie, set_cookie};
 
+use super::way::{Way, by_sign_in, onward};
 use super::{chance, now};
 use crate::provisioning::sha256;
 
@@ -49,19 +50,24 @@ pub(super) async fn begin_with(
 pub(super) struct Admitted {
     pub(super) cookie: HeaderMap,
     /// Where it goes on.
-    pub(super) to: &'static str,
+    pub(super) to: String,
     /// Nothing else is to be proved.
     pub(super) is_whole: bool,
 }
 
-/// Begins a session for whoever has proved a password, or a sign-in that waits for the second factor.
-pub(super) async fn admit(writing: &mut Transaction<'_>, who: &SignedIn) -> Result<Admitted, StoreError> {
+/// Begins a session for whoever has proved a password, or a sign-in that waits for the second factor, on the way to where they were
+/// going.
+pub(super) async fn admit(
+    writing: &mut Transaction<'_>,
+    who: &SignedIn,
+    way: Option<&Way>,
+) -> Result<Admitted, StoreError> {
     let id = who.administrator.id.clone();
     let has_second_factor = writing.account(&who.account).second_factor(&id).await?.is_some();
     if !has_second_factor {
         return Ok(Admitted {
             cookie: begin(writing, id).await?,
-            to: "/",
+            to: onward(way).to_owned(),
             is_whole: true,
         });
     }
@@ -74,7 +80,7 @@ pub(super) async fn admit(writing: &mut Transaction<'_>, who: &SignedIn) -> Resu
     writing.add_half_session(&half, now()).await?;
     Ok(Admitted {
         cookie: set_cookie(HALF_COOKIE, &token),
-        to: "/sign-in/code",
+        to: by_sign_in("/code", way),
         is_whole: false,
     })
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
@@ -17,6 +17,7 @@ use web::{PasswordHash, is_from_own_site};
 use super::gate::Posted;
 use super::problem::{Problem, foreign_form};
 use super::tries::{self, Try};
+use super::way::{Going, Way};
 use super::{Site, layout, now, session};
 use crate::provisioning::sha256;
 
@@ -27,19 +28,24 @@ struct Page {
     error: String,
     /// Nobody has a password yet.
     is_new: bool,
+    /// Where they were going; empty for the first page.
+    to: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct SignIn {
     email: String,
     password: String,
+    #[serde(default)]
+    to: String,
 }
 
 /// What the password of nobody is compared with, so that the time of an answer does not tell who is known.
 static NOBODY: LazyLock<Option<PasswordHash>> = LazyLock::new(|| PasswordHash::make("nobody's password"));
 
-pub(super) async fn show(State(site): State<Site>) -> Response {
-    page(&site, StatusCode::OK, String::new(), String::new())
+pub(super) async fn show(State(site): State<Site>, Query(going): Query<Going>) -> Response {
+    let to = Way::read(&going.to);
+    page(&site, StatusCode::OK, (String::new(), to.as_ref()), String::new())
 }
 
 pub(super) async fn sign_in(
@@ -51,21 +57,23 @@ pub(super) async fn sign_in(
     if !is_from_own_site(&headers) {
         return Ok(foreign_form());
     }
+    let way = Way::read(&form.to);
+    let typed = (form.email.clone(), way.as_ref());
     let tried = match tries::admit(&site, from, None) {
         Ok(tried) => tried,
-        Err(text) => return Ok(page(&site, StatusCode::TOO_MANY_REQUESTS, form.email, text)),
+        Err(text) => return Ok(page(&site, StatusCode::TOO_MANY_REQUESTS, typed, text)),
     };
     let email = form.email.trim().to_lowercase();
     let found = site.store().read().await?.administrator_of_email(&email).await?;
     if !is_right(&site, found.as_ref(), form.password).await {
         tried.was_wrong(&site);
         let text = "The e-mail address or the password is wrong.".to_owned();
-        return Ok(page(&site, StatusCode::UNAUTHORIZED, form.email, text));
+        return Ok(page(&site, StatusCode::UNAUTHORIZED, typed, text));
     }
     let Some(found) = found else {
         return Err(Problem::Missing);
     };
-    enter(&site, tried, &found).await
+    enter(&site, tried, &found, way.as_ref()).await
 }
 
 pub(super) async fn sign_out(
@@ -81,9 +89,9 @@ pub(super) async fn sign_out(
 
 /// Begins a session, or has the second factor asked for. Until that is proved the try counts as a wrong one: whoever knows the
 /// password alone does not get more tries by it.
-async fn enter(site: &Site, tried: Try, who: &SignedIn) -> Result<Response, Problem> {
+async fn enter(site: &Site, tried: Try, who: &SignedIn, way: Option<&Way>) -> Result<Response, Problem> {
     let mut writing = site.store().write().await?;
-    let admitted = session::admit(&mut writing, who).await?;
+    let admitted = session::admit(&mut writing, who, way).await?;
     if admitted.is_whole {
         let entry = AuditEntry {
             at: now(),
@@ -97,7 +105,7 @@ async fn enter(site: &Site, tried: Try, who: &SignedIn) -> Result<Response, Prob
     if admitted.is_whole {
         tried.was_right(site);
     }
-    Ok((admitted.cookie, Redirect::to(admitted.to)).into_response())
+    Ok((admitted.cookie, Redirect::to(&admitted.to)).into_response())
 }
 
 pub(super) async fn is_right(site: &Site, found: Option<&SignedIn>, password: String) -> bool {
@@ -128,9 +136,14 @@ pub(super) fn prepare() {
     LazyLock::force(&NOBODY);
 }
 
-fn page(site: &Site, status: StatusCode, email: String, error: String) -> Response {
-    let is_new = site.first_sign_in().is_some();
-    layout::page(status, &Page { email, error, is_new })
+fn page(site: &Site, status: StatusCode, (email, way): (String, Option<&Way>), error: String) -> Response {
+    let page = Page {
+        email,
+        error,
+        is_new: site.first_sign_in().is_some(),
+        to: way.map_or_else(String::new, |way| way.as_str().to_owned()),
+    };
+    layout::page(status, &page)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::inventory::AuditEntry;
@@ -14,6 +14,7 @@ use web::is_from_own_site;
 
 use super::one_time::{self, Proof};
 use super::problem::{Problem, foreign_form};
+use super::way::{Going, Way, by_sign_in, onward};
 use super::{Site, layout, now, session, tries};
 use crate::provisioning::sha256;
 
@@ -22,19 +23,30 @@ use crate::provisioning::sha256;
 struct Page {
     email: String,
     error: String,
+    /// Where they were going; empty for the first page.
+    to: String,
+    /// The first step, for somebody else.
+    sign_in: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Typed {
     #[serde(default)]
     code: String,
+    #[serde(default)]
+    to: String,
 }
 
-pub(super) async fn show(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(site): State<Site>,
+    Query(going): Query<Going>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let way = Way::read(&going.to);
     let mut reading = site.store().read().await?;
     Ok(match waiting(&mut reading, &headers).await? {
-        Some((who, _)) => page(who.administrator.email, StatusCode::OK, String::new()),
-        None => Redirect::to("/sign-in").into_response(),
+        Some((who, _)) => page((&who, way.as_ref()), StatusCode::OK, String::new()),
+        None => from_the_start(way.as_ref()),
     })
 }
 
@@ -47,20 +59,21 @@ pub(super) async fn prove(
     if !is_from_own_site(&headers) {
         return Ok(foreign_form());
     }
+    let way = Way::read(&typed.to);
     // Whoever has no sign-in that waits, or tries too often, does not take the turn of writers.
     let mut reading = site.store().read().await?;
     let Some((who, _)) = waiting(&mut reading, &headers).await? else {
-        return Ok(Redirect::to("/sign-in").into_response());
+        return Ok(from_the_start(way.as_ref()));
     };
     drop(reading);
     let id = who.administrator.id.clone();
     let tried = match tries::admit(&site, from, Some(&id)) {
         Ok(tried) => tried,
-        Err(text) => return Ok(page(who.administrator.email, StatusCode::TOO_MANY_REQUESTS, text)),
+        Err(text) => return Ok(page((&who, way.as_ref()), StatusCode::TOO_MANY_REQUESTS, text)),
     };
     let mut writing = site.store().write().await?;
     let Some((who, token)) = waiting(&mut writing, &headers).await? else {
-        return Ok(Redirect::to("/sign-in").into_response());
+        return Ok(from_the_start(way.as_ref()));
     };
     let mut scope = writing.account(&who.account);
     let proof = match scope.second_factor(&id).await? {
@@ -74,7 +87,7 @@ pub(super) async fn prove(
         note(&mut writing, &who, "wrong code at sign-in", String::new()).await?;
         writing.commit().await?;
         let text = one_time::WRONG.to_owned();
-        return Ok(page(who.administrator.email, StatusCode::UNAUTHORIZED, text));
+        return Ok(page((&who, way.as_ref()), StatusCode::UNAUTHORIZED, text));
     }
     writing.remove_half_session(sha256(token.as_bytes())).await?;
     let cookie = session::begin(&mut writing, id.clone()).await?;
@@ -87,7 +100,7 @@ pub(super) async fn prove(
     tried.was_right_after_password(&site);
     let to = match proof {
         Proof::Recovery { .. } => layout::SECOND_FACTOR,
-        Proof::App | Proof::Wrong => "/",
+        Proof::App | Proof::Wrong => onward(way.as_ref()),
     };
     Ok((cookie, Redirect::to(to)).into_response())
 }
@@ -119,6 +132,16 @@ async fn note(
     writing.account(&who.account).add_audit(&entry).await
 }
 
-fn page(email: String, status: StatusCode, error: String) -> Response {
-    layout::page(status, &Page { email, error })
+fn from_the_start(way: Option<&Way>) -> Response {
+    Redirect::to(&by_sign_in("", way)).into_response()
+}
+
+fn page((who, way): (&SignedIn, Option<&Way>), status: StatusCode, error: String) -> Response {
+    let page = Page {
+        email: who.administrator.email.clone(),
+        error,
+        to: way.map_or_else(String::new, |way| way.as_str().to_owned()),
+        sign_in: by_sign_in("", way),
+    };
+    layout::page(status, &page)
 }

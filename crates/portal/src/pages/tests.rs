@@ -2,6 +2,7 @@
 
 mod access;
 mod administrators;
+mod again;
 mod alarms;
 mod api_clients;
 mod bulk;

@@ -193,7 +193,7 @@ async fn w03_signing_in_gives_a_session_and_signing_out_ends_it() {
 
     let answer = visit.post("/sign-out", "").await;
     assert_eq!(answer.location(), "/sign-in");
-    assert_eq!(visit.get("/common-areas").await.location(), "/sign-in");
+    assert_eq!(visit.get("/common-areas").await.path(), "/sign-in");
     assert_eq!(visit.audit().await, ["sign out", "sign in"]);
 }
 
@@ -311,7 +311,7 @@ async fn w03_every_route_answers_the_roles_of_the_table_and_nobody_else() {
             furnished.visit.cookie = cookie;
             let what = format!("{} {} as {asker:?}", route.method, route.path);
             let answer = furnished.ask(&route).await;
-            let is_sent_away = answer.location() == "/sign-in";
+            let is_sent_away = answer.path() == "/sign-in";
             let is_refused = answer.status == StatusCode::FORBIDDEN;
             let passes = asker.is_some_and(|role| role >= route.least);
             assert_eq!(
@@ -366,7 +366,7 @@ async fn w03_no_made_up_session_is_one_and_nothing_is_told_without_one() {
         cookie.clone_into(&mut furnished.visit.cookie);
         for route in routes() {
             let answer = furnished.ask(&route).await;
-            let told = (answer.location(), answer.text.as_str());
+            let told = (answer.path(), answer.text.as_str());
             assert_eq!(told, ("/sign-in", ""), "{}", route.path);
         }
     }
@@ -386,6 +386,31 @@ async fn w03_viewers_see_no_way_to_what_they_may_not_do() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn every_field_whose_content_is_hidden_is_left_out_of_a_form_that_comes_back() {
+    let mut furnished = Furnished::start().await;
+    furnished.visit.cookie = furnished.visit.begin_session(Role::Owner).await;
+    let mut hidden = 0;
+    for route in routes().into_iter().filter(|route| route.method == Method::GET) {
+        let text = furnished.ask(&route).await.text;
+        for input in text.split("<input ").skip(1) {
+            let (input, _) = input.split_once('>').unwrap();
+            if !input.contains("type=\"password\"") && !input.contains("one-time-code") {
+                continue;
+            }
+            let (_, name) = input.split_once("name=\"").unwrap();
+            let (name, _) = name.split_once('"').unwrap();
+            hidden += 1;
+            let form = format!("name=Hall&{name}=seldom-seen");
+            let own = [("origin", "https://portal.example")];
+            let back = furnished.visit.post_raw("/sites/add", &form, &own).await.text;
+            assert!(back.contains("Send it again"), "{back}");
+            assert!(!back.contains("seldom-seen"), "{}: {name}", route.path);
+        }
+    }
+    assert!(hidden >= 6, "{hidden} fields of passwords, PINs and codes");
 }
 
 #[tokio::test]

@@ -20,7 +20,32 @@ async fn w04_a_form_is_read_up_to_its_limit_and_not_one_octet_further() {
             StatusCode::PAYLOAD_TOO_LARGE
         };
         assert_eq!(answer.status, expected, "{}", answer.text);
+        assert_eq!(answer.text.contains("more than 256 KiB"), !is_read);
     }
+}
+
+#[tokio::test]
+async fn what_no_page_reads_is_told_in_words_with_what_to_do() {
+    let visit = Visit::of(Role::Owner).await;
+    for (path, status) in [
+        ("/reports?before=x", StatusCode::BAD_REQUEST),
+        ("/devices?q=1&q=2", StatusCode::BAD_REQUEST),
+        ("/sign-out", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let answer = visit.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        let is_worded = answer.text.contains("To the first page");
+        assert!(is_worded, "{path}: {}", answer.text);
+        let methods = answer.headers.get(header::ALLOW);
+        assert_eq!(methods.is_some(), status == StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let answer = visit.post_raw("/sign-in", "email=x", &[]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("nothing was done"), "{}", answer.text);
+    let unnamed = Request::post("/sites/add");
+    let answer = visit.send(unnamed, "name=West").await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(answer.text.contains("nothing was done"), "{}", answer.text);
 }
 
 #[tokio::test]

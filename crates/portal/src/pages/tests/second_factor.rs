@@ -64,7 +64,7 @@ async fn w03_a_password_alone_opens_nothing_and_a_code_is_good_once() {
     assert_eq!(visit.get("/devices").await.status, StatusCode::OK);
     let mine = std::mem::replace(&mut visit.cookie, other);
     assert_eq!(
-        visit.get("/devices").await.location(),
+        visit.get("/devices").await.path(),
         "/sign-in",
         "sessions of before have ended"
     );
@@ -73,7 +73,7 @@ async fn w03_a_password_alone_opens_nothing_and_a_code_is_good_once() {
 
     assert_eq!(type_password(&mut visit).await.location(), "/sign-in/code");
 
-    assert_eq!(visit.get("/devices").await.location(), "/sign-in");
+    assert_eq!(visit.get("/devices").await.path(), "/sign-in");
     assert!(visit.get("/sign-in/code").await.text.contains(OWNER));
     let used = format!("code={}", secret.code(step));
     assert_eq!(
@@ -98,6 +98,38 @@ async fn w03_a_password_alone_opens_nothing_and_a_code_is_good_once() {
         visit.audit().await,
         ["sign in", "wrong code at sign-in", "set up second factor"]
     );
+}
+
+#[tokio::test]
+async fn where_somebody_was_going_outlives_both_steps_of_the_sign_in() {
+    let mut visit = owner().await;
+    let (secret, step, _) = set_up(&mut visit).await;
+    visit.cookie.clear();
+    let password = PASSWORD.replace(' ', "+");
+    let form = format!("email={OWNER}&password={password}&to=/reports%3Fq=1900");
+    let half = visit.post_raw("/sign-in", &form, &[]).await;
+    assert_eq!(half.location(), "/sign-in/code?to=/reports%3Fq%3D1900");
+    visit.keep_cookie(&half.headers);
+    let hidden = "<input type=\"hidden\" name=\"to\" value=\"/reports?q=1900\">";
+    let page = visit.get(half.location()).await.text;
+    assert!(page.contains(hidden), "{page}");
+    assert!(
+        page.contains("href=\"/sign-in?to=/reports%3Fq%3D1900\""),
+        "{page}"
+    );
+    let wrong = "code=000000&to=/reports%3Fq=1900";
+    let wrong = visit.post_raw("/sign-in/code", wrong, &[]).await.text;
+    assert!(wrong.contains(hidden), "{wrong}");
+
+    let right = format!("code={}&to=/reports%3Fq=1900", secret.code(step + 1));
+    let signed_in = visit.post_raw("/sign-in/code", &right, &[]).await;
+
+    assert_eq!(signed_in.location(), "/reports?q=1900");
+    let over = visit.post_raw("/sign-in/code", &right, &[]).await;
+    assert_eq!(over.location(), "/sign-in?to=/reports%3Fq%3D1900");
+    let evil = format!("code={}&to=//evil.example", secret.code(step + 1));
+    let over = visit.post_raw("/sign-in/code", &evil, &[]).await;
+    assert_eq!(over.location(), "/sign-in");
 }
 
 #[tokio::test]
