@@ -35,6 +35,16 @@ if (zones && Intl.supportedValuesOf) {
   zones.replaceChildren(...[...names].map((zone) => new Option("", zone)));
 }
 
+// A day is one of the clock of whoever looks: by how many minutes UTC is before it where the day begins and where it ends.
+for (const days of document.querySelectorAll("form[data-days]")) {
+  days.addEventListener("submit", () => {
+    const [year, month, day] = days.elements.day.value.split("-").map(Number);
+    const away = (later) => (day ? new Date(year, month - 1, day + later).getTimezoneOffset() : "");
+    days.elements.begins.value = away(0);
+    days.elements.ends.value = away(1);
+  });
+}
+
 // A live part: the server says when something may have changed, and the part is fetched anew.
 for (const live of document.querySelectorAll("[data-changes]")) {
   let source = null;

@@ -143,6 +143,8 @@ pub struct AuditFilter {
     pub to: Timestamp,
     /// Only what was done to this kind of thing, in small letters: "common area"; anything where it is empty.
     pub object: String,
+    /// Only this list; all of them where none is named.
+    pub list: Option<AuditList>,
 }
 
 impl AuditFilter {
@@ -154,7 +156,18 @@ impl AuditFilter {
         } else {
             format!("% {object}")
         };
-        vec![account, moment(self.from), moment(self.to), pattern.into()]
+        let lists = match self.list {
+            Some(list) => list..=list,
+            None => AuditList::People..=AuditList::Alarms,
+        };
+        vec![
+            account,
+            moment(self.from),
+            moment(self.to),
+            pattern.into(),
+            lists.start().number().into(),
+            lists.end().number().into(),
+        ]
     }
 }
 
@@ -173,7 +186,7 @@ impl Scope<'_, '_> {
         let mut values = filter.values(self.id());
         values.extend([before.unwrap_or(i64::MAX).into(), i64::from(limit).into()]);
         let sql = "SELECT id, at, by, action, detail FROM audit WHERE account = $1 AND at >= $2 AND at < $3 \
-                   AND action LIKE $4 AND id < $5 ORDER BY id DESC LIMIT $6";
+                   AND action LIKE $4 AND by_program BETWEEN $5 AND $6 AND id < $7 ORDER BY id DESC LIMIT $8";
         let rows = self.transaction.rows(sql, &values).await?;
         rows.into_iter()
             .map(|row| {
@@ -197,7 +210,8 @@ impl Scope<'_, '_> {
     /// When the database fails.
     pub async fn count_audit(&mut self, filter: &AuditFilter) -> Result<u64, StoreError> {
         let values = filter.values(self.id());
-        let sql = "SELECT COUNT(*) FROM audit WHERE account = $1 AND at >= $2 AND at < $3 AND action LIKE $4";
+        let sql = "SELECT COUNT(*) FROM audit WHERE account = $1 AND at >= $2 AND at < $3 AND action LIKE $4 \
+                   AND by_program BETWEEN $5 AND $6";
         self.count(sql, &values).await
     }
 

@@ -87,6 +87,7 @@ async fn list(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refus
         } else {
             category.to_lowercase()
         },
+        list: None,
     };
     let before = part.after.map(|before| before.parse::<i64>().unwrap_or_default());
     let mut reading = call.store().read().await?;

@@ -104,6 +104,7 @@ async fn audit(call: Call, asked: Asked, _: Nothing) -> Result<Found<Page>, Refu
         from: read("from", asked.from.as_deref())?.unwrap_or(Timestamp(0)),
         to: read("to", asked.to.as_deref())?.unwrap_or(Timestamp(i64::MAX.unsigned_abs())),
         object: asked.object.unwrap_or_default().to_lowercase(),
+        list: None,
     };
     let before = part.after.map(|before| before.parse::<i64>().unwrap_or_default());
     let mut reading = call.store().read().await?;

@@ -13,9 +13,30 @@ pub(super) fn changed(what: &str, fields: &[(&str, String, String)]) -> String {
     }
 }
 
+/// Names that the audit is told of one change.
+const NAMES_TOLD: usize = 20;
+
+/// The first names, and how many more there are.
+pub(super) fn first_names(names: impl IntoIterator<Item = String>) -> String {
+    let mut names = names.into_iter();
+    let first: Vec<String> = names.by_ref().take(NAMES_TOLD).collect();
+    let told = first.join(", ");
+    match names.count() {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_audit_is_told_the_first_names_and_how_many_more_there_are() {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        assert!(first_names(names(NAMES_TOLD)).ends_with(", 19"));
+        assert!(first_names(names(NAMES_TOLD + 1)).ends_with(", 19 and 1 more"));
+    }
 
     #[test]
     fn fields_that_stay_are_not_told() {

@@ -13,16 +13,15 @@ use store::{
     Scope,
 };
 
+use super::changed::first_names;
 use super::gate::{Posted, Visitor};
 use super::group::find;
 use super::layout::{self, Frame, PAGE_GROUPS};
 use super::list::{Asked, ListFrame, ROWS};
 use super::next_step::Saved;
 use super::problem::Problem;
+use super::way::urlencoded;
 use super::{Site, line};
-
-/// Names that the audit is told of one change.
-const NAMES_TOLD: usize = 20;
 
 #[derive(Template)]
 #[template(path = "group_choose.html")]
@@ -265,7 +264,7 @@ async fn change(
         "{} ({}): {}",
         before.name,
         before.extension,
-        told(different.collect())
+        first_names(different)
     );
     let action = match (ends, is_added) {
         (Ends::Members, true) => "add members to page group",
@@ -313,16 +312,6 @@ fn told_member(named: NamedMember) -> String {
         (GroupMember::Site(_), _) => format!("{name} (site)"),
         (GroupMember::Holder(_) | GroupMember::Device(_), _) => name,
     }
-}
-
-/// The first names, and how many more there are.
-fn told(names: Vec<String>) -> String {
-    let more = names.len().saturating_sub(NAMES_TOLD);
-    let mut told = names.into_iter().take(NAMES_TOLD).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        told.push_str(&format!(" and {more} more"));
-    }
-    told
 }
 
 async fn page(
@@ -485,10 +474,6 @@ fn member_of(value: &str) -> Option<GroupMember> {
     }
 }
 
-fn urlencoded(text: &str) -> String {
-    askama::filters::urlencode(text).map_or_else(|_| String::new(), |encoded| encoded.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -515,12 +500,5 @@ mod tests {
         ] {
             assert_eq!(member_of(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn the_audit_is_told_the_first_names_and_how_many_more_there_are() {
-        let names = |count: usize| (0..count).map(|number| number.to_string()).collect();
-        assert!(told(names(NAMES_TOLD)).ends_with(", 19"));
-        assert!(told(names(NAMES_TOLD + 1)).ends_with(", 19 and 1 more"));
     }
 }

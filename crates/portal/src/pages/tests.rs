@@ -5,6 +5,7 @@ mod administrators;
 mod again;
 mod alarms;
 mod api_clients;
+mod audit;
 mod bulk;
 mod changing;
 mod choosing;

@@ -3,13 +3,14 @@
 use model::inventory::{Device, Holder};
 use store::{RemoveDeviceError, Scope, StoreError};
 
+use super::super::changed::first_names;
 use super::super::device_edit::remove_with_lines;
 use super::super::gate::Visitor;
 use super::super::optional_choice::may_have_template;
 use super::super::problem::words;
 use super::super::work::{Doing, Outcome};
 use super::super::{Site, resync};
-use super::{Action, List, NAMES_SHOWN, Rows, To, named_device, named_holder};
+use super::{Action, List, Rows, To, named_device, named_holder};
 use crate::provisioning::chain;
 
 /// What is lost besides, in words.
@@ -260,18 +261,11 @@ impl Task {
         if names.is_empty() {
             return Ok(());
         }
-        let count = names.len();
-        let mut detail: Vec<String> = names;
-        detail.truncate(NAMES_SHOWN);
-        let mut detail = detail.join(", ");
-        if count > NAMES_SHOWN {
-            detail.push_str(&format!(", and {} more", count - NAMES_SHOWN));
-        }
         let action = format!(
             "{} {}",
             self.action.title().to_lowercase(),
-            self.list.counted(count)
+            self.list.counted(names.len())
         );
-        self.by.note(writing, &action, detail).await
+        self.by.note(writing, &action, first_names(names)).await
     }
 }

@@ -11,6 +11,7 @@ use model::inventory::Device;
 use model::inventory::import::{Change, Plan, Present, RecordKind};
 use store::{StoreError, Transaction};
 
+use super::super::changed::first_names;
 use super::super::gate::{Posted, Visitor};
 use super::super::layout::{Frame, IMPORT};
 use super::super::problem::{Problem, words};
@@ -125,7 +126,8 @@ async fn applied(site: &Site, by: &Visitor, import: &mut Import, doing: &mut Doi
     }
     drop(seen);
     changes.write(&mut writing.account(&by.account), doing).await?;
-    let detail = format!("{}: {}", import.file_name, told(&plan));
+    let subjects = plan.steps.iter().map(|step| step.change.subject());
+    let detail = format!("{}: {}; {}", import.file_name, told(&plan), first_names(subjects));
     by.note(&mut writing, "import", detail).await?;
     writing.commit().await?;
     Ok(())

@@ -61,6 +61,13 @@ async fn a_list_is_shown_then_applied_and_its_export_changes_nothing() {
         let page = visit.applied(&path).await;
         assert!(page.text.contains("Devices added: 3"), "{}", page.text);
         assert_eq!(visit.audit().await, ["import"]);
+        let detail = visit.last_detail().await;
+        assert!(
+            detail.contains("Devices added: 3")
+                && detail.contains("; ")
+                && detail.contains("Hall speaker (00:22:EE:0A:0B:0C), "),
+            "{detail}"
+        );
         assert!(visit.get("/devices").await.text.contains("Gate, east (702)"));
         let groups = visit.groups().await;
         let [group] = &groups[..] else {
