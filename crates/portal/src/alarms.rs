@@ -257,7 +257,7 @@ pub(crate) mod tests {
         );
 
         assert!(!raised(1 + AGAIN_MS).await, "whoever guesses on fills no list");
-        assert_eq!(shown(&store, Timestamp(1 + AGAIN_MS)).await, []);
+        assert_eq!(shown(&store, Timestamp(1 + AGAIN_MS)).await, [0_u64; 0]);
 
         assert!(raised(2 + AGAIN_MS).await);
         assert_eq!(shown(&store, Timestamp(2 + AGAIN_MS)).await, [2 + AGAIN_MS]);

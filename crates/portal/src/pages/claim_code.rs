@@ -26,7 +26,7 @@ pub(super) async fn make(
     let code = chance::claim_code()?;
     let claim = claim_by(&code, &device.id, now());
     scope.add_claim_code(&claim).await?;
-    let known = Known::of(&mut scope, &device).await?;
+    let known = Known::of(&mut writing, &by.account, &device).await?;
     let detail = format!("{} ({})", device.name, device.mac);
     by.note(&mut writing, "make claim code", detail).await?;
     writing.commit().await?;

@@ -5,12 +5,15 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::inventory::{Device, DeviceType, HardwareSetting, Line, LinePlace};
-use store::{Scope, StoreError};
+use model::inventory::{
+    Account, AssignmentError, Device, DeviceType, Firmware, HardwareSetting, Line, LinePlace, check_place,
+};
+use model::{AccountId, SlotKind, SlotPosition};
+use store::Transaction;
 
 use super::gate::Visitor;
 use super::layout::{self, Frame, PHONES_AND_DEVICES};
-use super::line::place_name;
+use super::line::{account_of, place_name};
 use super::problem::Problem;
 use super::review::Review;
 use super::slots;
@@ -27,6 +30,8 @@ struct Page<'a> {
     unverified: Vec<(&'a str, &'a str)>,
     /// Places of its extensions that its file cannot tell it of.
     untold: Vec<String>,
+    /// Its firmware, if that takes one extension, in page slot 1.
+    takes_one: Option<Firmware>,
     review: Review,
     /// Of the certificate of the service's authority.
     fingerprint: String,
@@ -45,22 +50,39 @@ pub(super) async fn show(
     let mut reading = site.store().read().await?;
     let mut scope = reading.account(&by.account);
     let device = slots::device(&mut scope, &id).await?;
-    let known = Known::of(&mut scope, &device).await?;
+    let known = Known::of(&mut reading, &by.account, &device).await?;
     Ok(page(&site, &by, &device, known, None))
 }
 
 /// What is looked up for the page.
 pub(super) struct Known {
+    takes_one: Option<Firmware>,
     lines: Vec<Line>,
     review: Review,
 }
 
 impl Known {
-    pub(super) async fn of(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Self, StoreError> {
+    pub(super) async fn of(
+        transaction: &mut Transaction<'_>,
+        account: &AccountId,
+        device: &Device,
+    ) -> Result<Self, Problem> {
+        let account = account_of(transaction, account).await?;
+        let mut scope = transaction.account(&account.id);
         Ok(Self {
+            takes_one: takes_one(&account, device),
             lines: scope.lines_of_device(&device.id).await?,
-            review: Review::of(scope, device).await?,
+            review: Review::of(&mut scope, device).await?,
         })
+    }
+}
+
+/// The firmware of a device whose only place for an extension is page slot 1.
+fn takes_one(account: &Account, device: &Device) -> Option<Firmware> {
+    let ring = LinePlace::Slot(SlotPosition::all(SlotKind::Ring).next()?);
+    match check_place(account, device, None, ring, true) {
+        Err(AssignmentError::BasePageOnly { firmware }) => Some(firmware),
+        _ => None,
     }
 }
 
@@ -81,6 +103,7 @@ pub(super) fn page(
         LinePlace::Phone(_) => false,
     });
     let page = Page {
+        takes_one: known.takes_one,
         review: known.review,
         fingerprint: authority::fingerprint(site),
         unverified: unverified

@@ -137,7 +137,7 @@ impl Book {
             let has_room = if key.proved {
                 self.take_proved()
             } else {
-                self.take_unproved(&key, attempt.at)
+                self.take_unproved(&key)
             };
             if !has_room {
                 return false;
@@ -161,7 +161,7 @@ impl Book {
     }
 
     /// Takes room for an entry of somebody who has proved nothing.
-    fn take_unproved(&mut self, key: &Key, at: Timestamp) -> bool {
+    fn take_unproved(&mut self, key: &Key) -> bool {
         let of_source = self.entries_by_source.get(&key.source).copied();
         let of_source = of_source.unwrap_or_default();
         let of_all = self.entries.len().saturating_sub(self.proved);
@@ -359,7 +359,7 @@ mod tests {
             book.note(now, source(1), attempt(number), None);
         }
         book.take_due();
-        book.take_untold(now);
+        book.take_loud();
         for number in 0..=PROVED_MAX {
             let proved = Attempt {
                 proved: true,

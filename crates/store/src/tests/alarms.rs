@@ -50,8 +50,9 @@ async fn so_many_alarms_of_a_kind_are_listed_and_not_one_more_with_how_many_stan
         assert_eq!((last.of_kind, &last.device), (1, &Some(device(1).id)));
     }
     assert_eq!(standing(&mut reading.account(&id("two")), 3).await, []);
-    let later = reading.account(&id("one")).standing_alarms(Timestamp(3)..=NOW, 9);
-    assert_eq!(later.await.unwrap().len(), 2);
+    let mut scope = reading.account(&id("one"));
+    let later = scope.standing_alarms(Timestamp(3)..=NOW, 9).await.unwrap();
+    assert_eq!(later.len(), 2);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn everything_that_is_kept_can_be_reached_page_by_page() {
     assert!(older.contains("Latest") && !older.contains("Older"), "{older}");
     let mut writing = visit.store.write().await.unwrap();
     let mut scope = writing.account(&one());
-    scope.add_alarm(&entry(0, 999)).await.unwrap();
+    scope.add_alarm(&entry(0, 999), None).await.unwrap();
     writing.commit().await.unwrap();
     let people = visit.get("/audit?list=people").await.text;
     assert!(
@@ -60,7 +60,7 @@ async fn the_audit_is_narrowed_to_a_list_and_to_a_day_of_whoever_looks() {
     let last = DAY_MS * 2 - 1;
     scope.add_audit(&entry(DAY_MS, 1)).await.unwrap();
     scope.add_audit_of_program(&entry(last, 2)).await.unwrap();
-    scope.add_alarm(&entry(last + 1, 3)).await.unwrap();
+    scope.add_alarm(&entry(last + 1, 3), None).await.unwrap();
     writing.commit().await.unwrap();
     for (asked, told, whose) in [
         ("", vec![1, 2, 3], ""),

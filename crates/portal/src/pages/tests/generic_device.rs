@@ -43,6 +43,26 @@ async fn a_generic_device_rings_as_line_1_and_shows_its_credentials_on_request()
     ] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
+    let (_, hardware) = shown.split_once("<summary>On an Algo device").unwrap();
+    let user = format!(
+        "Page Extension, Ring Extension or Emergency Alert</dt><dd><code>{}<",
+        line.user
+    );
+    let id = format!("Authentication ID</dt><dd><code>{}<", line.authorization_id);
+    let password = format!(
+        "Authentication Password</dt><dd><code>{}<",
+        line.password.reveal()
+    );
+    for text in [
+        "SIP Domain (Proxy Server)</dt><dd><code>one.example.com<",
+        &user,
+        &id,
+        &password,
+        "Outbound Proxy</dt><dd><code>zone-a.example.com:5061<",
+        "SIP Registration says <strong>Successful",
+    ] {
+        assert!(hardware.contains(text), "{text}: {hardware}");
+    }
     assert_eq!(visit.audit().await, ["show credentials", "add device"]);
     let status = visit.post(&format!("{device}/claim-code"), "").await.status;
     assert_eq!(status, StatusCode::NOT_FOUND);

@@ -51,6 +51,12 @@ async fn a_device_with_old_firmware_takes_a_second_extension_once_the_settings_l
     let refused = visit.post(&path, &form).await;
     let told = "the limit lifted under Settings → Account Settings";
     assert!(refused.marks(&format!("type-{bell}"), told), "{}", refused.text);
+    let by_hand = "Firmware 5.4.1 takes its extension in page slot 1.";
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(
+        steps.contains(by_hand) && steps.contains("Then disable provisioning"),
+        "{steps}"
+    );
     assert!(
         visit
             .get("/settings")
@@ -63,6 +69,8 @@ async fn a_device_with_old_firmware_takes_a_second_extension_once_the_settings_l
         .post("/settings", "name=One+Ltd&allows=many_extensions")
         .await;
 
+    let steps = visit.get(&format!("{device}/provision")).await.text;
+    assert!(!steps.contains(by_hand), "{steps}");
     let assigned = visit.post(&path, &form).await;
     assert_eq!(
         assigned.path(),
