@@ -285,6 +285,8 @@ async fn furnish_inventory(scope: &mut Scope<'_, '_>, account: &Account) {
         extension: "701".parse().unwrap(),
         talker: "desk".parse().unwrap(),
         duration_ms: 1_000,
+        since_start_ms: Some(5_000),
+        since_end_ms: Some(1_000),
         listeners: Vec::new(),
     };
     scope.add_page_report(Timestamp(0), &report).await.unwrap();
