@@ -341,7 +341,6 @@ fn the_number_of_listeners_is_limited_and_each_is_entered_once() {
     assert_eq!(page.report().listeners.len(), LISTENERS_MAX);
 }
 
-/// A page of one second that has ended, and whose listener `a` answered with two devices.
 #[test]
 fn a_report_tells_how_long_ago_its_page_started_and_ended() {
     let started = Instant::now();
@@ -358,6 +357,7 @@ fn a_report_tells_how_long_ago_its_page_started_and_ended() {
     assert_eq!(page.report_at(at(7_000)).duration_ms, 1_200);
 }
 
+/// A page of one second that has ended, and whose listener `a` answered with two devices.
 fn two_devices() -> Page {
     let began = Instant::now();
     let mut page = page();

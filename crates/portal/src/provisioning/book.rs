@@ -1,9 +1,9 @@
-//! Which tries of those who have proved nothing are written down.
+//! Which tries of those who get nothing are written down.
 //!
-//! Whoever proves nothing is answered, and an administrator wants to read why a device got nothing. But anybody can ask for any
-//! device, and what is written goes to the disk. So tries that are alike are one entry with a count, of each address so many, and
-//! of all together so many; the count goes to the disk whenever it has doubled; and what comes while the disk is busy is written
-//! in one go. Nobody who asks waits for it.
+//! Whoever gets nothing is answered, and an administrator wants to read why. But anybody can ask for any device, who has proved to be
+//! one can ask as often as it likes, and what is written goes to the disk. So tries that are alike are one entry with a count, of each
+//! address so many, and of all together so many; the count goes to the disk whenever it has doubled; and what comes while the disk is
+//! busy is written in one go. Nobody who asks waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,6 +14,7 @@ use web::network;
 
 use super::enrolment::FILE as ENROLMENT;
 use super::review::Mismatch;
+
 /// After this time a try like an earlier one is an entry of its own again.
 const WHILE: Duration = Duration::from_secs(60);
 /// Entries of one address, on IPv6 of one network: as many devices as hang on one site's.

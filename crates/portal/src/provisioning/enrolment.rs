@@ -21,7 +21,7 @@ use super::file::chain;
 use super::issuing::{self, NotKept, Signed, keep};
 use super::proof::SignedBy;
 use super::visit::Visit;
-use super::{Server, sha256};
+use super::{BY, Server, sha256};
 
 /// Longest claim code, in octets.
 const CODE_LENGTH_MAX: usize = 256;
@@ -31,9 +31,6 @@ const RENEWALS_MAX: usize = 10;
 
 /// What is asked for, in the tries that are kept.
 pub(super) const FILE: &str = "enrol";
-
-/// Who has certificates made that devices ask for, in the audit.
-const BY: &str = "provisioning";
 
 /// What a device asks with. Without a claim code it has to show the certificate that it wants to renew.
 #[derive(Deserialize)]
@@ -213,11 +210,10 @@ async fn renew(visit: Visit<'_>, asked: &Asked) -> Result<String, Refusal> {
     let Visit {
         server, peer, now, ..
     } = visit;
-    let not_proved = |text: &str| Refusal::NotProved(text.to_owned());
     let mac = mac_of(asked)?;
     let noted = |outcome, text: &str| {
         note(visit, mac, outcome, text);
-        not_proved(text)
+        Refusal::NotProved(text.to_owned())
     };
     // A signature costs more than to see who asks for it.
     let proved = match visit.prove(mac) {
@@ -256,7 +252,10 @@ async fn renew(visit: Visit<'_>, asked: &Asked) -> Result<String, Refusal> {
     let later = transaction.certificates_of_device(&device.id).await?;
     let later = later.iter().filter(|other| other.issued_at > issued.issued_at);
     if later.count() >= RENEWALS_MAX {
-        return Err(not_proved("the certificate was renewed as often as one may be"));
+        return Err(noted(
+            AttemptOutcome::NoCertificate,
+            "the certificate was renewed as often as one may be",
+        ));
     }
     let signed = sign(server, asked)?;
     keep(

@@ -18,7 +18,7 @@ use super::names::{Part, Wanted, address_in};
 use super::proof::{Proved, Refusal, SignedBy};
 use super::review::{self, Doubt, ShownNow};
 use super::visit::Visit;
-use super::{Server, sha256};
+use super::{BY, Server, sha256};
 use crate::{alarms, check};
 
 /// How our endpoints begin the header in which they say what they are.
@@ -172,7 +172,7 @@ impl Asking<'_> {
     }
 
     /// Answers the device itself, and keeps the try. The checksum of a file is asked for besides it, and is no try of its own unless it is
-    /// refused.
+    /// refused, or was until now.
     async fn answer(&self, proved: Proved, part: Part) -> Result<Response, StoreError> {
         let mut reading = self.store().read().await?;
         match self.known(&mut reading, proved).await? {
@@ -190,10 +190,11 @@ impl Asking<'_> {
             Ok((account, device)) => self.learn(&mut transaction, account, device).await?,
             Err(refused) => Err(refused),
         };
-        let is_refused = found.is_err();
+        let is_try =
+            part == Part::Whole || found.is_err() || was_refused(&mut transaction, proved.mac).await?;
         let (outcome, detail, is_proof, response) = match found {
             Ok((account, device)) => {
-                if part == Part::Whole {
+                if is_try {
                     self.watch(&mut transaction, &account, &device).await?;
                 }
                 let is_sent = part != Part::Checksum;
@@ -209,7 +210,7 @@ impl Asking<'_> {
                 is_proof,
             }) => (outcome, detail, is_proof, told(outcome)),
         };
-        if part == Part::Whole || is_refused {
+        if is_try {
             let attempt = self.visit.attempt(Some(proved.mac), outcome, detail);
             transaction
                 .add_attempt(&Attempt {
@@ -236,11 +237,13 @@ impl Asking<'_> {
         let mut scope = reading.account(&account);
         let suspicion = self.visit.server.0.suspicion;
         let judged = review::judged(&mut scope, &device, suspicion, shown).await?;
-        let is_good = judged.is_settled() && scope.held_device(&device.id).await?.is_none();
-        Ok(if is_good {
-            Known::Good(account, device)
-        } else {
-            Known::Open
+        if let Some(doubt) = judged.known_doubt() {
+            return Ok(Known::Refused(doubt));
+        }
+        Ok(match scope.held_device(&device.id).await? {
+            Some(held) if judged.is_written() => Known::Refused(held.into()),
+            None if judged.is_settled() => Known::Good(account, device),
+            Some(_) | None => Known::Open,
         })
     }
 
@@ -254,6 +257,9 @@ impl Asking<'_> {
         let catalogue = reading.catalogue();
         let can_register = check::can_register(device, check::model_of(catalogue, device)).is_ok();
         if !can_register || self.news(catalogue, device).is_some() {
+            return Ok(None);
+        }
+        if was_refused(reading, device.mac).await? {
             return Ok(None);
         }
         let mut scope = reading.account(account);
@@ -364,11 +370,7 @@ impl Asking<'_> {
             return Ok(Err(doubt));
         }
         Ok(match scope.held_device(&device.id).await? {
-            Some(held) => Err(Doubt {
-                outcome: AttemptOutcome::Held,
-                detail: held.why,
-                is_proof: true,
-            }),
+            Some(held) => Err(held.into()),
             None => Ok((account, device)),
         })
     }
@@ -476,6 +478,16 @@ fn told_of_itself<'a>(
     }
 }
 
+/// Says whether a device got nothing when it last asked for its own. What it is given after that is a try, whichever part it is: else it
+/// would be judged by the refusal for ever.
+async fn was_refused(transaction: &mut Transaction<'_>, mac: MacAddress) -> Result<bool, StoreError> {
+    let attempts = transaction.attempts(mac).await?;
+    let last = attempts
+        .iter()
+        .find(|attempt| attempt.proved && attempt.outcome != AttemptOutcome::UnknownFile);
+    Ok(last.is_some_and(|last| last.outcome != AttemptOutcome::Served))
+}
+
 /// The file of a device; of hardware it is noted which password it was sent, if it is the file itself that is sent and has one in it.
 async fn file_of(
     server: &Server,
@@ -540,7 +552,7 @@ async fn device_secret(scope: &mut Scope<'_, '_>, at: Timestamp) -> Result<Devic
     let made = scope.add_device_secret(&secret, false, at).await?;
     let entry = AuditEntry {
         at,
-        by: "provisioning".to_owned(),
+        by: BY.to_owned(),
         action: "make device passwords".to_owned(),
         detail: "one for each device".to_owned(),
     };

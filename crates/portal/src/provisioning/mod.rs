@@ -53,7 +53,7 @@ pub(crate) use review::by_turns;
 /// Octets of a request for a certificate.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
 
-/// In the audit: by whom alarms are raised here.
+/// In the audit: by whom what happens here is done, and alarms are raised.
 const BY: &str = "provisioning";
 
 /// What the server is made of.
@@ -157,7 +157,7 @@ struct Shared {
     guesses: Mutex<Throttle>,
     /// Who is told of them.
     guessed: AlarmQueue,
-    /// Tries of those who proved nothing: each is answered, but only so many are written down.
+    /// Tries of those who get nothing: each is answered, but only so many are written down.
     book: Mutex<Book>,
     /// Who is told where they are very many.
     probed: AlarmQueue,

@@ -35,7 +35,7 @@ impl Suspicion {
     ];
 }
 
-/// A certificate that is good for one device, and with which somebody asked for the file of another.
+/// A certificate that is good for one device, and with which somebody asked in the name of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     /// Whose it is.
@@ -51,6 +51,20 @@ pub(super) struct Doubt {
     pub(super) is_proof: bool,
 }
 
+impl From<HeldDevice> for Doubt {
+    fn from(held: HeldDevice) -> Self {
+        Self {
+            outcome: AttemptOutcome::Held,
+            detail: held.why,
+            is_proof: true,
+        }
+    }
+}
+
+/// For so many milliseconds a certificate that is given nothing is not written down anew: writers take turns, and whoever is refused asks
+/// as often as it likes.
+pub(super) const WRITTEN_FOR: u64 = 60 * 1_000;
+
 /// Says how a certificate that a device shows stands.
 pub(super) async fn judged(
     scope: &mut Scope<'_, '_>,
@@ -60,6 +74,7 @@ pub(super) async fn judged(
 ) -> Result<Judged, StoreError> {
     let before = scope.shown_certificates(&device.id).await?;
     let known = before.iter().find(|known| known.fingerprint == shown.fingerprint);
+    let is_of_late = known.is_some_and(|known| shown.at.0.saturating_sub(known.last_at.0) < WRITTEN_FOR);
     let known = known.map(|known| known.standing);
     let standing = match known {
         Some(standing @ (Standing::Accepted | Standing::Held | Standing::Blocked)) => standing,
@@ -71,6 +86,7 @@ pub(super) async fn judged(
     };
     Ok(Judged {
         known,
+        is_of_late,
         standing,
         has_good: before.iter().any(|other| other.standing.is_good()),
     })
@@ -81,6 +97,8 @@ pub(super) async fn judged(
 pub(super) struct Judged {
     /// How it stood when it was shown before.
     known: Option<Standing>,
+    /// That was a short time ago.
+    is_of_late: bool,
     standing: Standing,
     /// The device has shown one that is good.
     has_good: bool,
@@ -90,6 +108,16 @@ impl Judged {
     /// Says whether it is good, and was shown before as such: nothing has to be written down then.
     pub(super) fn is_settled(self) -> bool {
         self.standing.is_good() && self.known == Some(self.standing)
+    }
+
+    /// Says whether it was shown a short time ago, and stood as it does: what it is refused for need not be written down again.
+    pub(super) fn is_written(self) -> bool {
+        self.is_of_late && self.known == Some(self.standing)
+    }
+
+    /// What speaks against it, if that was written down a short time ago.
+    pub(super) fn known_doubt(self) -> Option<Doubt> {
+        self.doubt().filter(|_| self.is_written())
     }
 
     fn doubt(self) -> Option<Doubt> {
@@ -164,7 +192,7 @@ impl ShownNow<'_> {
     }
 }
 
-/// Holds what a certificate that asked for another's file puts under suspicion. A certificate holds one device besides its own at most:
+/// Holds what a certificate that asked in another's name puts under suspicion. A certificate holds one device besides its own at most:
 /// what is held already has no say. One of a device that nobody has added holds none, or whoever buys a device could hold them all.
 pub(super) async fn hold(
     transaction: &mut Transaction<'_>,
@@ -182,14 +210,14 @@ pub(super) async fn hold(
     }
     let other = transaction.device_of_mac(asked).await?;
     let mut scope = transaction.account(&account);
-    let why = format!("with its certificate somebody asked for the file of {asked}");
+    let why = format!("with its certificate somebody asked in the name of {asked}");
     if !put_aside(&mut scope, &device, at, why).await? {
         return Ok(());
     }
     match other {
         Some((owner, other)) if owner == account && suspicion == Suspicion::HoldBoth => {
             let why = format!(
-                "somebody asked for its file with the certificate of {}",
+                "somebody asked in its name with the certificate of {}",
                 holder.mac
             );
             put_aside(&mut scope, &other, at, why).await?;

@@ -1,8 +1,8 @@
 //! A request of somebody, and what is remembered of those before it on the connection.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
@@ -20,12 +20,14 @@ use super::{Server, sha256};
 /// Refusals of one connection, after which it is closed: whoever goes on guessing pays for another handshake.
 pub(super) const REFUSALS_MAX: u32 = 32;
 
+/// For so long what a chain has proved is good on its connection: a certificate ends, and its connection may stay open longer.
+pub(super) const JUDGED_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// What is remembered of a connection.
 #[derive(Default)]
 struct Connection {
-    /// What its certificate has proved when that was asked for first. It takes a signature or more for each authority, and a connection has
-    /// one certificate.
-    identified: OnceLock<Result<Proved, Refusal>>,
+    /// What its certificate has proved, and when. It takes a signature or more for each authority, and a connection has one certificate.
+    identified: Mutex<Option<(SystemTime, Result<Proved, Refusal>)>>,
     refusals: AtomicU32,
 }
 
@@ -66,10 +68,27 @@ impl Visit<'_> {
                 .authorities
                 .identify(&self.peer.certificates, self.now)
         };
-        match self.peer.remembered.value::<Connection>() {
-            Some(connection) => connection.identified.get_or_init(judge).clone(),
-            None => judge(),
+        let Some(connection) = self.peer.remembered.value::<Connection>() else {
+            return judge();
+        };
+        let mut identified = connection
+            .identified
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*identified {
+            Some((at, proved)) if self.is_soon_after(*at) => proved.clone(),
+            Some(_) | None => {
+                let proved = judge();
+                *identified = Some((self.now, proved.clone()));
+                proved
+            }
         }
+    }
+
+    /// Says whether what was judged at a time is still good. Of requests that came at once a later one may have been first.
+    fn is_soon_after(&self, at: SystemTime) -> bool {
+        let age = self.now.duration_since(at);
+        age.unwrap_or_else(|earlier| earlier.duration()) < JUDGED_FOR
     }
 
     /// Says whether it is the device that it asks for.
@@ -116,7 +135,7 @@ impl Visit<'_> {
             fingerprint: sha256(own),
         });
         if let Some(other) = is.filter(|is| *is != mac) {
-            let asked = format!("with the certificate of {other} somebody asked for the file of {mac}");
+            let asked = format!("with the certificate of {other} somebody asked in the name of {mac}");
             self.note(self.attempt(Some(other), outcome, asked));
         }
         let attempt = self.attempt(Some(mac), outcome, detail);

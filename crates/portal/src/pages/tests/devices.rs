@@ -608,7 +608,7 @@ async fn what_waits_for_somebody_is_shown_and_settled_under_provision() {
     for one in [shown(0x11, Standing::Good), shown(0x22, Standing::Held)] {
         scope.set_shown_certificate(&id, &one).await.unwrap();
     }
-    let why = "with its certificate somebody asked for the file of another".to_owned();
+    let why = "with its certificate somebody asked in the name of another".to_owned();
     let held = HeldDevice {
         at: super::super::now(),
         why,
@@ -619,7 +619,7 @@ async fn what_waits_for_somebody_is_shown_and_settled_under_provision() {
     let check = visit.get(&format!("{device}/check")).await.text;
     for text in [
         "It is held since",
-        "asked for the file of another",
+        "asked in the name of another",
         "A second certificate has proved",
         "192.0.2.34",
     ] {

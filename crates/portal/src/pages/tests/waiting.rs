@@ -102,7 +102,7 @@ async fn a_device_that_is_registered_and_held_is_nowhere_called_fine() {
     let mut writing = visit.store.write().await.unwrap();
     let mut scope = writing.account(&one());
     let line = scope.lines_of_device(&id_of(&device)).await.unwrap().remove(0);
-    let why = "with its certificate somebody asked for the file of another".to_owned();
+    let why = "with its certificate somebody asked in the name of another".to_owned();
     let held = HeldDevice { at: now(), why };
     scope.hold_device(&id_of(&device), &held).await.unwrap();
     writing.commit().await.unwrap();

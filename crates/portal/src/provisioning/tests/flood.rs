@@ -1,6 +1,6 @@
 //! Who asks for many devices, and who asks often.
 
-use model::inventory::AuditEntry;
+use model::inventory::{AuditEntry, Standing};
 
 use web::{Peer, Remembered};
 
@@ -8,7 +8,7 @@ use super::hardware::{HARDWARE, HARDWARE_FILE, hardware_certificate, with_hardwa
 use super::*;
 use crate::alarms::PROBED;
 use crate::provisioning::book::LOUD_SOURCE;
-use crate::provisioning::visit::{REFUSALS_MAX, Visit};
+use crate::provisioning::visit::{JUDGED_FOR, REFUSALS_MAX, Visit};
 
 const KNOWN: &str = "algom0022EE0A0B0C.conf";
 const UNKNOWN: &str = "algom0022EE0A0BFF.conf";
@@ -143,6 +143,33 @@ async fn p12_what_a_device_asks_for_often_is_answered_while_others_write() {
 }
 
 #[tokio::test]
+async fn p12_whoever_is_held_or_blocked_is_refused_while_others_write() {
+    let (bench, held) = with_hardware().await;
+    let [second, blocked] = [(); 2].map(|()| hardware_certificate(&bench, HARDWARE));
+    for shown in [&held, &second, &blocked] {
+        bench.fetch(Some(shown.clone()), HARDWARE_FILE).await;
+    }
+    bench.judge(HARDWARE, &blocked, Standing::Blocked).await;
+    bench.hold(HARDWARE).await;
+    let _writer = bench.store.write().await.unwrap();
+
+    for (shown, said) in [
+        (&held, "the device is held until an administrator has looked"),
+        (
+            &second,
+            "another certificate is known of this device: an administrator has to look",
+        ),
+        (&blocked, "the device certificate was taken back"),
+    ] {
+        for file in [HARDWARE_FILE, "algom0022EE000007.conf.md5", "algop8301.conf"] {
+            let (status, text) = bench.fetch(Some(shown.clone()), file).await;
+            assert_eq!(status, "HTTP/1.1 403 Forbidden", "{file}: {text}");
+            assert_eq!(text, said, "{file}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn p12_a_burst_of_requests_of_devices_that_have_proved_to_be_it_leaves_the_others_their_files() {
     let (bench, identity) = with_hardware().await;
     let unknown = hardware_certificate(&bench, MacAddress::new([0, 0x22, 0xEE, 0, 0, 99]));
@@ -172,10 +199,14 @@ async fn p12_a_burst_of_requests_of_devices_that_have_proved_to_be_it_leaves_the
 }
 
 #[tokio::test]
-async fn p12_a_chain_is_judged_once_for_all_requests_of_a_connection() {
-    let (bench, identity) = with_hardware().await;
+async fn p12_a_chain_is_judged_once_an_hour_for_all_requests_of_a_connection() {
+    let (bench, _) = with_hardware().await;
     let now = SystemTime::now();
-    let late = now + 2 * net::authority::CERTIFICATE_VALIDITY;
+    // It ends within the hour.
+    let issued_at = now + JUDGED_FOR / 2 - net::authority::CERTIFICATE_VALIDITY;
+    let name = Subject::Name(HARDWARE.compact());
+    let issued = bench.maker.issue(&[name], Purpose::Client, issued_at);
+    let identity = identity_of(&issued.unwrap());
     let peer = Peer {
         address: SocketAddr::from(([192, 0, 2, 1], 1)),
         certificates: identity.chain().into(),
@@ -193,12 +224,15 @@ async fn p12_a_chain_is_judged_once_for_all_requests_of_a_connection() {
     };
 
     assert!(identified(&peer, now).is_ok());
-    assert!(identified(&peer, late).is_ok(), "as it was judged first");
+    let last = now + JUDGED_FOR - Duration::from_millis(1);
+    assert!(identified(&peer, last).is_ok(), "as it was judged first");
+    let refused = identified(&peer, now + JUDGED_FOR).unwrap_err();
+    assert_eq!(refused.outcome, AttemptOutcome::Expired);
     let another = Peer {
         remembered: Remembered::default(),
         ..peer
     };
-    let refused = identified(&another, late).unwrap_err();
+    let refused = identified(&another, last).unwrap_err();
     assert_eq!(refused.outcome, AttemptOutcome::Expired);
 }
 

@@ -4,6 +4,7 @@ use model::inventory::{HeldDevice, Standing};
 
 use super::hardware::{HARDWARE, HARDWARE_FILE, hardware_certificate, with_hardware, with_hardware_and};
 use super::*;
+use crate::provisioning::review::{ShownNow, WRITTEN_FOR, judged};
 
 const FILE: &str = "algom0022EE0A0B0C.conf";
 const SERVED: &str = "HTTP/1.1 200 OK";
@@ -32,13 +33,25 @@ impl Bench {
         entries.into_iter().map(|entry| entry.action).collect()
     }
 
-    async fn judge(&self, mac: MacAddress, certificate: &Identity, standing: Standing) {
+    pub(super) async fn judge(&self, mac: MacAddress, certificate: &Identity, standing: Standing) {
         let mut writing = self.store.write().await.unwrap();
         let (account, device) = writing.device_of_mac(mac).await.unwrap().unwrap();
         let fingerprint = sha256(&certificate.chain()[0]);
         let mut scope = writing.account(&account);
         let judged = scope.judge_certificate(&device.id, fingerprint, standing).await;
         assert!(judged.unwrap(), "it was shown");
+        writing.commit().await.unwrap();
+    }
+
+    pub(super) async fn hold(&self, mac: MacAddress) {
+        let mut writing = self.store.write().await.unwrap();
+        let (account, device) = writing.device_of_mac(mac).await.unwrap().unwrap();
+        let held = HeldDevice {
+            at: Timestamp(1),
+            why: "somebody has to look".to_owned(),
+        };
+        let mut scope = writing.account(&account);
+        assert!(scope.hold_device(&device.id, &held).await.unwrap());
         writing.commit().await.unwrap();
     }
 
@@ -99,11 +112,13 @@ async fn p04_a_second_certificate_of_a_device_waits_for_somebody_to_look() {
         "the first goes on"
     );
     assert_eq!(bench.status(&second, HARDWARE_FILE).await, REFUSED);
-    let kept = bench.attempts(HARDWARE).await;
-    let held = kept
-        .iter()
-        .filter(|one| one.outcome == AttemptOutcome::SecondCertificate);
-    assert_eq!(held.filter(|one| !one.proved).count(), 2);
+    let held = |kept: &[Attempt]| {
+        let held = |one: &&Attempt| one.outcome == AttemptOutcome::SecondCertificate && !one.proved;
+        kept.iter().filter(held).count()
+    };
+    while held(&bench.attempts(HARDWARE).await) < 2 {
+        tokio::task::yield_now().await;
+    }
     let alarms = bench.audit().await;
     let alarms = alarms
         .iter()
@@ -117,8 +132,54 @@ async fn p04_a_second_certificate_of_a_device_waits_for_somebody_to_look() {
     bench.judge(HARDWARE, &first, Standing::Blocked).await;
     assert_eq!(bench.status(&first, HARDWARE_FILE).await, REFUSED);
     assert_eq!(bench.status(&second, HARDWARE_FILE).await, SERVED);
-    let kept = &bench.attempts(HARDWARE).await[1];
-    assert_eq!((kept.outcome, kept.proved), (AttemptOutcome::Revoked, false));
+    let is_kept = |kept: &Attempt| kept.outcome == AttemptOutcome::Revoked && !kept.proved;
+    while !bench.attempts(HARDWARE).await.iter().any(is_kept) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn p04_a_certificate_that_waits_is_written_down_anew_once_a_minute() {
+    let (bench, first) = with_hardware().await;
+    let second = hardware_certificate(&bench, HARDWARE);
+    assert_eq!(bench.status(&first, HARDWARE_FILE).await, SERVED);
+    assert_eq!(bench.status(&second, HARDWARE_FILE).await, REFUSED);
+    let fingerprint = sha256(&second.chain()[0]);
+    let mut reading = bench.store.read().await.unwrap();
+    let (account, device) = reading.device_of_mac(HARDWARE).await.unwrap().unwrap();
+    let mut scope = reading.account(&account);
+    let shown = scope.shown_certificates(&device.id).await.unwrap();
+    let kept = shown.iter().find(|kept| kept.fingerprint == fingerprint).unwrap();
+
+    for (later, is_known) in [(WRITTEN_FOR - 1, true), (WRITTEN_FOR, false)] {
+        let now = ShownNow {
+            fingerprint,
+            at: Timestamp(kept.last_at.0 + later),
+            source: "192.0.2.1",
+            issued: &[],
+        };
+        let judged = judged(&mut scope, &device, Suspicion::default(), now)
+            .await
+            .unwrap();
+        assert_eq!(judged.known_doubt().is_some(), is_known, "{later}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_checksum_that_a_device_is_given_after_a_refusal_is_a_try() {
+    let (bench, hardware) = with_hardware().await;
+    let checksum = format!("{HARDWARE_FILE}.md5");
+    bench.hold(HARDWARE).await;
+    assert_eq!(bench.status(&hardware, &checksum).await, REFUSED);
+    bench.release(HARDWARE).await;
+    for _ in 0..2 {
+        assert_eq!(bench.status(&hardware, &checksum).await, SERVED);
+    }
+
+    let kept = bench.attempts(HARDWARE).await;
+
+    let outcomes: Vec<_> = kept.iter().map(|one| one.outcome).collect();
+    assert_eq!(outcomes, [AttemptOutcome::Served, AttemptOutcome::Held]);
 }
 
 #[tokio::test]
@@ -230,9 +291,12 @@ async fn p02_a_certificate_that_asks_to_renew_another_s_has_both_devices_held() 
     bench.enrol(state.path(), OTHER, "").await.unwrap_err();
 
     let holder = bench.until_held(MAC).await;
-    bench.until_held(OTHER).await;
+    let other = bench.until_held(OTHER).await;
 
-    assert!(holder.why.contains(&OTHER.to_string()), "{}", holder.why);
+    let why = format!("with its certificate somebody asked in the name of {OTHER}");
+    assert_eq!(holder.why, why);
+    let why = format!("somebody asked in its name with the certificate of {MAC}");
+    assert_eq!(other.why, why);
     let kept = &bench.attempts(OTHER).await[0];
     assert_eq!(
         (kept.outcome, kept.file.as_str()),
@@ -248,18 +312,7 @@ async fn p02_who_is_held_blocked_or_not_added_gets_no_file_of_its_model_and_the_
     let of_unknown = hardware_certificate(&bench, unknown);
     assert_eq!(bench.status(&of_unknown, MODEL).await, REFUSED);
     assert_eq!(bench.status(&hardware, MODEL).await, SERVED);
-    let mut writing = bench.store.write().await.unwrap();
-    let (account, device) = writing.device_of_mac(HARDWARE).await.unwrap().unwrap();
-    let held = HeldDevice {
-        at: Timestamp(1),
-        why: "somebody has to look".to_owned(),
-    };
-    writing
-        .account(&account)
-        .hold_device(&device.id, &held)
-        .await
-        .unwrap();
-    writing.commit().await.unwrap();
+    bench.hold(HARDWARE).await;
     assert_eq!(bench.status(&hardware, MODEL).await, REFUSED);
     bench.release(HARDWARE).await;
     assert_eq!(bench.status(&hardware, MODEL).await, SERVED);
