@@ -30,21 +30,27 @@ pub enum ChainOffence {
     Unreadable,
 }
 
-/// Says whether a chain can be judged with little work, by what stands in it besides the client's own certificate.
-fn has_one_way(intermediates: &[CertificateDer<'_>]) -> Result<(), ChainOffence> {
+/// What stands in a chain besides the client's own certificate, each once, if it can be judged with little work: the same certificate
+/// again is no other way.
+fn one_way<'a>(intermediates: &[CertificateDer<'a>]) -> Result<Vec<CertificateDer<'a>>, ChainOffence> {
     let length = intermediates.len().saturating_add(1);
     if length > CHAIN_LENGTH_MAX {
         return Err(ChainOffence::TooLong(length));
     }
     let mut names = BTreeSet::new();
+    let mut once: Vec<CertificateDer<'a>> = Vec::new();
     for intermediate in intermediates {
+        if once.contains(intermediate) {
+            continue;
+        }
         let (_, parsed) =
             x509_parser::parse_x509_certificate(intermediate).map_err(|_| ChainOffence::Unreadable)?;
         if !names.insert(parsed.subject().as_raw().to_vec()) {
             return Err(ChainOffence::SameName);
         }
+        once.push(intermediate.clone());
     }
-    Ok(())
+    Ok(once)
 }
 
 /// Has another judge those chains alone that can be judged with little work.
@@ -70,9 +76,9 @@ impl ClientCertVerifier for OneWay {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        has_one_way(intermediates)
+        let once = one_way(intermediates)
             .map_err(|offence| CertificateError::Other(OtherError(Arc::new(offence))))?;
-        self.0.verify_client_cert(end_entity, intermediates, now)
+        self.0.verify_client_cert(end_entity, &once, now)
     }
 
     fn verify_tls12_signature(
@@ -165,11 +171,24 @@ mod tests {
     fn p03_a_chain_of_so_many_certificates_is_looked_at_and_of_not_one_more() {
         let of = |length: usize| {
             let (_, chain) = layered(length - 1, 1);
-            has_one_way(&chain[1..])
+            one_way(&chain[1..]).map(|once| once.len())
         };
-        assert_eq!(of(CHAIN_LENGTH_MAX), Ok(()));
+        assert_eq!(of(CHAIN_LENGTH_MAX), Ok(CHAIN_LENGTH_MAX - 1));
         let longer = CHAIN_LENGTH_MAX + 1;
         assert_eq!(of(longer), Err(ChainOffence::TooLong(longer)));
+    }
+
+    #[test]
+    fn an_authority_that_stands_twice_in_a_chain_is_one_but_counts_for_its_length() {
+        let (root, mut chain) = layered(2, 1);
+        chain.extend_from_within(1..);
+        let authorities = ClientAuthorities::new(&[root]).unwrap();
+        let now = std::time::SystemTime::now();
+        assert_eq!(authorities.judge(&chain, now), ClientVerdict::Trusted);
+        let again = vec![chain[1].clone(); CHAIN_LENGTH_MAX];
+        assert_eq!(one_way(&again[1..]), Ok(vec![chain[1].clone()]));
+        let longer = CHAIN_LENGTH_MAX + 1;
+        assert_eq!(one_way(&again), Err(ChainOffence::TooLong(longer)));
     }
 
     #[test]

@@ -260,7 +260,7 @@ async fn a_server_that_wants_certificates_lets_in_who_has_one() {
 
 #[tokio::test]
 async fn p12_a_server_that_wants_certificates_follows_no_chain_with_more_than_one_way() {
-    let authority = authority();
+    let [authority, namesake] = [authority(), authority()];
     let clients = ClientCertificates::Required(vec![authority.certificate().clone()]);
     let server_identity = identity(&authority, &["zone.example.com"], SystemTime::now());
     let server = listening(ServerTls::new(&server_identity, LOWEST, clients).unwrap());
@@ -268,8 +268,8 @@ async fn p12_a_server_that_wants_certificates_follows_no_chain_with_more_than_on
     let issued = authority
         .issue(&[subject], Purpose::Client, SystemTime::now())
         .unwrap();
-    let twice = authority.certificate_pem().repeat(2);
-    let chain = format!("{}{twice}", issued.certificate_pem);
+    let [first, second] = [&authority, &namesake].map(Authority::certificate_pem);
+    let chain = format!("{}{first}{second}", issued.certificate_pem);
     let config = ClientTlsConfig {
         trust: Trust::Authorities(vec![authority.certificate().clone()]),
         minimum: LOWEST,
