@@ -32,6 +32,8 @@ const SHOWN_MS: u64 = 24 * 60 * 60 * 1_000;
 pub(crate) const AGAIN_MS: u64 = 60_000;
 /// Alarms that are shown of one kind.
 const OF_KIND_MAX: u32 = 5;
+/// Alarms of one kind and moment that are looked through for one that is raised again.
+const OF_MOMENT_MAX: u32 = 100;
 
 /// Raises an alarm in every account, for whose affair it is, is not known; says whether it is kept. It is about the device whose name
 /// somebody has used, where there is one. Where one of its kind was kept just before it is not, so that whoever comes from many addresses,
@@ -49,11 +51,19 @@ async fn raise_in_all(
     let (mut is_kept, mut is_left_out) = (false, false);
     for account in transaction.accounts().await? {
         let mut scope = transaction.account(&account.id);
+        if is_there(&mut scope, alarm).await? {
+            // It was left out elsewhere, and is raised again for that.
+            continue;
+        }
         if is_told(&mut scope, &alarm.action, now).await? {
             is_left_out = true;
         } else {
             let device = match name {
-                Some(name) => scope.device_of_name(name).await?,
+                Some(name) => match scope.device_of_name(name).await {
+                    // What cannot be read of a device keeps no alarm back, and none of its kind after it.
+                    Err(StoreError::Damaged { .. }) => None,
+                    read => read?,
+                },
                 None => None,
             };
             scope
@@ -67,6 +77,14 @@ async fn raise_in_all(
         tracing::warn!(action, "somebody has to look; Audit in the portal says at what");
     }
     Ok(!is_left_out)
+}
+
+/// Says whether that very alarm is kept.
+async fn is_there(scope: &mut Scope<'_, '_>, alarm: &AuditEntry) -> Result<bool, StoreError> {
+    let kept = scope
+        .audit_of_action(&alarm.action, alarm.at..=alarm.at, OF_MOMENT_MAX)
+        .await?;
+    Ok(kept.contains(alarm))
 }
 
 /// Says whether somebody was told of the same just before. What is dated later than now was told before the clock was set back.
@@ -210,6 +228,32 @@ pub(crate) mod tests {
         // One that could not be told before keeps its time.
         let late = Timestamp(9 * AGAIN_MS);
         assert!(raise(&store, &alarm(GUESSED, Timestamp(AGAIN_MS)), None, late).await);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_raised_again_for_one_account_is_kept_once_in_the_others() {
+        let (_folder, store) = opened().await;
+        let other = Account {
+            id: "other".parse().unwrap(),
+            domain: "pbx.example.org".to_owned(),
+            ..account()
+        };
+        let mut writing = store.write().await.unwrap();
+        writing.add_account(&other).await.unwrap();
+        let told = alarm(GUESSED, Timestamp(0));
+        writing.account(&other.id).add_alarm(&told, None).await.unwrap();
+        writing.commit().await.unwrap();
+        let raised = alarm(GUESSED, Timestamp(1));
+
+        assert!(!raise(&store, &raised, None, Timestamp(1)).await);
+        assert!(raise(&store, &raised, None, Timestamp(2 + AGAIN_MS)).await);
+
+        let mut reading = store.read().await.unwrap();
+        for (id, expected) in [(&account().id, 1), (&other.id, 2)] {
+            let kept = reading.account(id).audit(9).await.unwrap();
+            assert_eq!(kept.len(), expected, "{kept:?}");
+            assert_eq!(kept[0], raised);
+        }
     }
 
     #[tokio::test]

@@ -65,13 +65,13 @@ impl<'c> Foundation<'c> {
     /// # Errors
     ///
     /// Names what is wrong or cannot be had.
-    pub(super) fn lay(
+    pub(super) async fn lay(
         config: &'c ServiceConfig,
         zone_config: Option<&'c ZoneConfig>,
     ) -> Result<Self, Failure> {
         let (manufacturers, catalogue) = (config.manufacturers()?, config.catalogue()?);
         let (portal_files, provisioning_files) = config.imported()?;
-        let reader = Reader::installed(config.talk.voice.as_deref());
+        let reader = Reader::installed(config.talk.voice.as_deref()).await;
         let reader = reader.map_err(|what| config.wrong("talk.voice", &what))?;
         let state = StateFolder::configured(&config.state);
         state.prepare()?;

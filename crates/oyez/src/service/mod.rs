@@ -87,7 +87,7 @@ pub async fn run(arguments: ServiceArguments) -> Result<(), Failure> {
     let zone_config = zone.map(ZoneConfig::read).transpose()?;
     net::raise_open_files(net::OPEN_FILES_WANTED).context("cannot read the limit of open files")?;
     let mut interrupt = Interrupt::new()?;
-    let mut foundation = Foundation::lay(&config, zone_config.as_ref())?;
+    let mut foundation = Foundation::lay(&config, zone_config.as_ref()).await?;
     let opened = tokio::select! {
         opened = foundation.database() => opened,
         () = interrupt.asked() => return Ok(()),
@@ -165,7 +165,7 @@ impl Service {
     ///
     /// Names what cannot be had; nothing is left started.
     pub async fn start(config: &ServiceConfig, zone_config: Option<&ZoneConfig>) -> Result<Self, Failure> {
-        let mut foundation = Foundation::lay(config, zone_config)?;
+        let mut foundation = Foundation::lay(config, zone_config).await?;
         let opened = foundation.database().await?;
         let service = Self::build(&mut foundation, opened).await?;
         tokio::spawn(foundation.certificates.renew());

@@ -162,7 +162,7 @@ mod tests {
     async fn what_the_portals_port_shows_is_renewed_while_there_is_no_database() {
         let folder = tempfile::tempdir().unwrap();
         let (config, zone_config) = configured(folder.path());
-        let mut foundation = Foundation::lay(&config, Some(&zone_config)).unwrap();
+        let mut foundation = Foundation::lay(&config, Some(&zone_config)).await.unwrap();
         let account = config.account.id.clone();
         let domain = "pbx.example.com".to_owned();
         let snapshot = Snapshot::empty(account, "acme".to_owned(), domain, DigestAlgorithm::Sha256);

@@ -43,7 +43,11 @@ pub(super) async fn of_late(scope: &mut Scope<'_, '_>) -> Result<Vec<Kind>, Stor
     let mut kinds: Vec<Kind> = Vec::new();
     for standing in alarms::of_late(scope, now()).await? {
         let device = match &standing.device {
-            Some(id) => scope.device(id).await?,
+            Some(id) => match scope.device(id).await {
+                // An alarm is shown whatever can be read of its device.
+                Err(StoreError::Damaged { .. }) => None,
+                read => read?,
+            },
             None => None,
         };
         let alarm = Alarm {

@@ -56,6 +56,23 @@ async fn so_many_alarms_of_a_kind_are_listed_and_not_one_more_with_how_many_stan
 }
 
 #[tokio::test]
+async fn an_alarm_whose_device_cannot_be_read_hides_no_other() {
+    let (_place, store) = opened!();
+    raised(&store, 2).await;
+    let mut writing = store.write().await.unwrap();
+    let sql = "UPDATE audit SET device = 'x' WHERE device IS NOT NULL";
+    assert_eq!(writing.execute(sql, &[]).await.unwrap(), 1);
+
+    let listed = standing(&mut writing.account(&id("one")), 9).await;
+
+    let told: Vec<_> = listed
+        .iter()
+        .map(|alarm| (alarm.entry.at.0, &alarm.device))
+        .collect();
+    assert_eq!(told, [(3, &None), (2, &None), (1, &None)]);
+}
+
+#[tokio::test]
 async fn a_dismissed_alarm_stands_no_more_and_in_the_audit_as_before() {
     let (_place, store) = opened!();
     raised(&store, 3).await;

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{self, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 /// How long a program may take: it reads many times faster than it is heard.
 const READING_MAX: Duration = Duration::from_secs(30);
+/// How long a program may take to list its voices.
+const VOICES_TIME: Duration = Duration::from_secs(5);
 /// Octets of what it gives: ten minutes at the rate that such programs use.
 const SOUND_MAX: u64 = 32 * 1_024 * 1_024;
 
@@ -32,8 +34,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When it has no such voice.
-    pub(in crate::service) fn installed(wanted: Option<&str>) -> Result<Option<Self>, String> {
+    /// When it lists voices, and no such one.
+    pub(in crate::service) async fn installed(wanted: Option<&str>) -> Result<Option<Self>, String> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
         let Some(reader) = Self::among(&folders) else {
@@ -45,7 +47,11 @@ impl Reader {
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
         let mut locale = locale.filter_map(|name| env::var(name).ok());
         let locale = locale.find(|locale| !locale.is_empty());
-        let voices = reader.voices();
+        let voices = reader.voices().await;
+        if voices.is_empty() {
+            let program = reader.program.display();
+            tracing::warn!(%program, "what reads texts out lists no voices; it is told the one of talk.voice, if there is one");
+        }
         reader
             .with_voice(&voices, wanted, &locale.unwrap_or_default())
             .map(Some)
@@ -53,7 +59,9 @@ impl Reader {
 
     fn with_voice(self, voices: &[String], wanted: Option<&str>, locale: &str) -> Result<Self, String> {
         let voice = match wanted {
-            Some(voice) if voices.iter().any(|listed| listed == voice) => Some(voice.to_owned()),
+            Some(voice) if voices.is_empty() || voices.iter().any(|listed| listed == voice) => {
+                Some(voice.to_owned())
+            }
             Some(voice) => {
                 let (name, how) = self.list_command();
                 return Err(format!(
@@ -73,15 +81,15 @@ impl Reader {
         }
     }
 
-    /// The voices that it lists; none where it fails.
-    fn voices(&self) -> Vec<String> {
+    /// The voices that it lists; none where it fails, or takes too long.
+    async fn voices(&self) -> Vec<String> {
         let (_, how) = self.list_command();
-        let listed = process::Command::new(&self.program)
-            .arg(how)
-            .stdin(Stdio::null())
-            .output();
-        let listed = listed.map(|listed| listed.stdout).unwrap_or_default();
-        listed_voices(&String::from_utf8_lossy(&listed), self.is_flite)
+        let mut command = Command::new(&self.program);
+        command.arg(how).stdin(Stdio::null()).kill_on_drop(true);
+        match timeout(VOICES_TIME, command.output()).await {
+            Ok(Ok(listed)) => listed_voices(&String::from_utf8_lossy(&listed.stdout), self.is_flite),
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
     }
 
     fn among(folders: &[PathBuf]) -> Option<Self> {
@@ -190,11 +198,13 @@ fn of_locale(locale: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[tokio::test]
     async fn a_text_becomes_a_sound() {
-        let Some(reader) = Reader::installed(None).unwrap() else {
+        let Some(reader) = Reader::installed(None).await.unwrap() else {
             peers::skip("no program that reads texts is installed");
             return;
         };
@@ -226,6 +236,27 @@ mod tests {
             let error = reader.read("All clear.").await.unwrap_err();
             let said = format!("{error:#}");
             assert!(words.split('|').any(|words| said.contains(words)), "{said}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_lists_no_voices_is_told_the_one_that_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let hanging = folder.path().join("hangs");
+        std::fs::write(&hanging, "#!/bin/sh\nexec sleep 600\n").unwrap();
+        std::fs::set_permissions(&hanging, std::fs::Permissions::from_mode(0o700)).unwrap();
+        for program in [PathBuf::from("/bin/false"), folder.path().join("none"), hanging] {
+            let reader = Reader {
+                program,
+                is_flite: false,
+                voice: None,
+            };
+
+            let voices = reader.voices().await;
+
+            assert_eq!(voices, [""; 0], "{reader:?}");
+            let reader = reader.with_voice(&voices, Some("de"), "").unwrap();
+            assert_eq!(reader.voice.as_deref(), Some("de"));
         }
     }
 

@@ -1,5 +1,7 @@
 //! What somebody has to look at stands on the first page until it is dismissed, and leads to the device that it is about.
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use super::devices::{MAC, lines};
 use super::*;
 use crate::alarms::{AGAIN_MS, GUESSED, GUESSED_EXTENSION, HELD, raise};
@@ -72,6 +74,49 @@ async fn an_alarm_of_a_device_leads_to_where_it_is_looked_at_until_the_device_is
 
     let told = visit.told_of("somebody asked").await;
     assert!(!told.contains("<a "), "{told}");
+}
+
+/// Damages what is kept of a device, and gives its id.
+async fn damage(visit: &Visit, path: &str) -> DeviceId {
+    let id = path.trim_start_matches("/devices/");
+    let database = visit._folder.path().join("service.db");
+    let mut damaging = SqliteConnection::connect(database.to_str().unwrap())
+        .await
+        .unwrap();
+    let damage = sqlx::query("UPDATE device SET mac = 'damaged' WHERE id = $1").bind(id);
+    assert_eq!(damage.execute(&mut damaging).await.unwrap().rows_affected(), 1);
+    id.parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_alarm_about_a_device_that_cannot_be_read_is_shown() {
+    let visit = Visit::of(Role::Admin).await;
+    let path = visit.add_device(MAC, "other", "").await;
+    let device = damage(&visit, &path).await;
+
+    visit.raise(HELD, "somebody asked", Some(&device)).await;
+
+    let told = visit.told_of("somebody asked").await;
+    assert!(!told.contains("<a "), "{told}");
+}
+
+#[tokio::test]
+async fn a01_an_alarm_by_a_name_of_a_device_that_cannot_be_read_is_kept() {
+    let visit = Visit::of(Role::Admin).await;
+    let hall = visit.add_area(1, "Hall", "701").await;
+    let path = visit.add_device(MAC, "other", hall.as_str()).await;
+    let user = lines(&visit, &path).await.remove(0).user.to_string();
+    damage(&visit, &path).await;
+    let alarm = AuditEntry {
+        at: now(),
+        by: "zone".to_owned(),
+        action: GUESSED_EXTENSION.to_owned(),
+        detail: format!("as {user} from 192.0.2.77:5061"),
+    };
+
+    assert!(raise(&visit.store, &alarm, Some(user.as_str()), alarm.at).await);
+
+    assert_eq!(visit.audit().await[0], GUESSED_EXTENSION);
 }
 
 #[tokio::test]
