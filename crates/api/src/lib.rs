@@ -42,12 +42,13 @@ use portal::alarms::GUESSED_SECRETS;
 use portal::talk::TalkDesk;
 use registrations::{Registrations, Resync};
 use store::Store;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use web::{Throttle, bound, harden};
 
 pub use document::{phone_document, v1_document};
 pub use happenings::{HAPPENINGS_MAX, HappeningKind, Happenings};
 
+use asking::TELLING_MAX;
 use cursor::Cursors;
 use rate::Rates;
 use refusal::{Refusal, Words};
@@ -158,6 +159,8 @@ struct Shared {
     /// Tries to get a token that are being looked at; the others wait for their turn.
     tries: Semaphore,
     rates: Mutex<Rates>,
+    /// Places of changes of which several devices are being told.
+    tellings: Arc<Semaphore>,
     /// When devices of an account or of a site were last told to fetch their configuration.
     syncs: Mutex<BTreeMap<Synced, Instant>>,
 }
@@ -179,6 +182,7 @@ impl Api {
             throttle: Mutex::default(),
             tries: Semaphore::new(TRIES_AT_A_TIME),
             rates: Mutex::default(),
+            tellings: Arc::new(Semaphore::new(TELLING_MAX)),
             syncs: Mutex::default(),
         })))
     }
@@ -189,6 +193,11 @@ impl Api {
 
     fn setup(&self) -> &ApiSetup {
         &self.0.setup
+    }
+
+    /// A place for a change of which several devices are told; none where there are too many.
+    fn telling(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.tellings).try_acquire_owned().ok()
     }
 
     fn cursors(&self) -> &Cursors {

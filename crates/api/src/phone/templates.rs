@@ -184,7 +184,7 @@ async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> Result<Done
     call.note(&mut writing, "change template", template.name.to_string())
         .await?;
     writing.commit().await?;
-    tell_in_turn(&call, &having).await?;
+    tell_in_turn(&call, having);
     Ok(Done)
 }
 
@@ -197,7 +197,7 @@ async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, Refusal> {
     call.note(&mut writing, "remove template", template.name.to_string())
         .await?;
     writing.commit().await?;
-    tell_in_turn(&call, &having).await?;
+    tell_in_turn(&call, having);
     Ok(Done)
 }
 

@@ -1,6 +1,9 @@
 //! Which devices are asked to fetch when something of them is changed.
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use super::*;
+use crate::asking::TELLING_MAX;
 
 /// Who is registered of a device, place by place.
 async fn users_of(program: &Program, device: &str) -> Vec<String> {
@@ -144,5 +147,70 @@ async fn the_devices_of_a_common_area_and_of_a_template_are_asked_each_by_itself
     .concat();
     assert_eq!(left.len(), 2);
     assert_eq!(each(&mut orders).await, sorted(left));
+    assert!(orders.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn so_many_changes_are_told_at_a_time_and_one_more_is_made_untold() {
+    let mut program = Program::with(EVERYTHING).await;
+    let hall = program.add_area("Hall", 701).await;
+    let id = program.add_device("0022EE0A0B0C", "algo").await;
+    let body = json!({ "assignee_extension_ids": [hall] });
+    program.post(&format!("/devices/{id}/extensions"), body).await;
+    let mut orders = program.give_resyncs();
+    let path = format!("/common_areas/{hall}");
+    let mut unanswered = Vec::new();
+    for number in 1..=TELLING_MAX {
+        let name = json!({ "display_name": format!("Hall {number}") });
+        program.patch(&path, name).await;
+        unanswered.push(orders.recv().await.unwrap());
+    }
+
+    let untold = program.patch(&path, json!({ "display_name": "Hall" })).await;
+
+    assert!(is_silent(&untold), "{}", untold.text);
+    for _ in 0..TELLING_MAX {
+        // What is read after it was read after what would have been told.
+        assert_eq!(users_of(&program, &id).await.len(), 1);
+    }
+    assert!(orders.try_recv().is_err());
+    drop(unanswered);
+    let mut number = 0;
+    while orders.try_recv().is_err() {
+        number += 1;
+        let name = json!({ "display_name": format!("Room {number}") });
+        program.patch(&path, name).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_made_though_a_device_cannot_be_told_of_it() {
+    let mut program = Program::with(EVERYTHING).await;
+    let body = json!({ "name": "Loud", "content": "audio.page.vol = 0dB" });
+    let loud = program.post("/provision_templates", body).await.id();
+    let hall = program.add_area("Hall", 701).await;
+    let id = program.add_device("0022EE0A0B0C", "algo").await;
+    let body = json!({ "assignee_extension_ids": [hall] });
+    program.post(&format!("/devices/{id}/extensions"), body).await;
+    let chosen = json!({ "provision_template_id": loud });
+    program.patch(&format!("/devices/{id}"), chosen.clone()).await;
+    let mut orders = program.give_resyncs();
+    let database = program._folder.path().join("service.db");
+    let mut damaging = SqliteConnection::connect(database.to_str().unwrap())
+        .await
+        .unwrap();
+    let damage = sqlx::query("UPDATE line SET algorithm = 'damaged'");
+    damage.execute(&mut damaging).await.unwrap();
+
+    let path = format!("/devices/{id}/provision_templates");
+    let one = program.put(&path, chosen).await;
+    let content = json!({ "content": "audio.page.vol = -3dB" });
+    let several = program
+        .patch(&format!("/provision_templates/{loud}"), content)
+        .await;
+
+    assert!(is_silent(&one), "{}", one.text);
+    assert!(is_silent(&several), "{}", several.text);
     assert!(orders.try_recv().is_err());
 }

@@ -147,7 +147,7 @@ pub(super) async fn save(
     by.note(&mut writing, "change device", detail).await?;
     writing.commit().await?;
     if template != offer.template {
-        resync::tell_of_change(&site, &by.account, &after).await?;
+        resync::tell_of_change(&site, &by.account, &after).await;
     }
     Ok(Redirect::to(&format!("/devices/{}?saved=1", before.id)).into_response())
 }

@@ -132,7 +132,7 @@ pub(super) async fn add(
     let detail = format!("{}: {}", device.name, done.join(", "));
     by.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
-    resync::tell_of_change(&site, &by.account, &device).await?;
+    resync::tell_of_change(&site, &by.account, &device).await;
     Ok(Redirect::to(&format!("/devices/{}/extensions?saved=1", device.id)).into_response())
 }
 

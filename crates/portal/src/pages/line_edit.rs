@@ -72,7 +72,7 @@ pub(super) async fn rotate(
     let detail = format!("{} at {}, {}", slot.extension, device.name, slot.place);
     by.note(&mut writing, "make new password", detail).await?;
     writing.commit().await?;
-    resync::tell_of_change(&site, &by.account, &device).await?;
+    resync::tell_of_change(&site, &by.account, &device).await;
     Ok(Redirect::to(&extensions_of(&device)).into_response())
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn remove(
     let detail = format!("{} from {}, {}", slot.extension, device.name, slot.place);
     by.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
-    resync::tell_of_change(&site, &by.account, &device).await?;
+    resync::tell_of_change(&site, &by.account, &device).await;
     Ok(Redirect::to(&extensions_of(&device)).into_response())
 }
 

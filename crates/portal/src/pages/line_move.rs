@@ -55,7 +55,7 @@ pub(super) async fn save(
         let detail = format!("{} at {}, {from} to {to}", holder.extension, device.name);
         by.note(&mut writing, "move extension", detail).await?;
         writing.commit().await?;
-        resync::tell_of_change(&site, &by.account, &device).await?;
+        resync::tell_of_change(&site, &by.account, &device).await;
     }
     Ok(Redirect::to(&line_edit::extensions_of(&device)).into_response())
 }

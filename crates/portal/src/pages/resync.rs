@@ -84,36 +84,21 @@ const fn in_a_row(unasked: Unasked) -> &'static str {
     }
 }
 
-/// Has a device fetch what was changed for it, if it can be asked; nobody waits for it.
-pub(super) async fn tell_of_change(
-    site: &Site,
-    account: &AccountId,
-    device: &Device,
-) -> Result<(), StoreError> {
-    let Some(resyncs) = site
-        .setup()
-        .resyncs
-        .as_ref()
-        .filter(|_| device.kind.is_provisioned())
-    else {
-        return Ok(());
+/// Has a device fetch what was changed for it, if it can be asked; nobody waits for it. The change is made, whether it is told or not.
+pub(super) async fn tell_of_change(site: &Site, account: &AccountId, device: &Device) {
+    let Some(resyncs) = &site.setup().resyncs else {
+        return;
     };
-    let mut reading = site.store().read().await?;
-    let told = users(&mut reading.account(account), device).await?;
+    let told = users_to_tell(site, account, device).await;
     if !told.is_empty() {
         Resync::tell(resyncs, told);
     }
-    Ok(())
 }
 
 /// Has many devices fetch what was changed for them, as [`tell_of_changes`] does; nobody waits for it.
 pub(super) fn tell_in_turn(site: &Site, account: &AccountId, devices: Vec<Device>) {
     let (site, account) = (site.clone(), account.clone());
-    tokio::spawn(async move {
-        if let Err(error) = tell_of_changes(&site, &account, &devices).await {
-            tracing::warn!(error = %chain(&error), "devices are not told of a change");
-        }
-    });
+    tokio::spawn(async move { tell_of_changes(&site, &account, &devices).await });
 }
 
 /// Why one of many devices cannot be asked, whatever its zone says.
@@ -136,29 +121,20 @@ pub(super) async fn asked(
     device: &Device,
     restarts: bool,
 ) -> Result<Result<(), &'static str>, StoreError> {
-    let mut reading = site.store().read().await?;
-    let users = users(&mut reading.account(account), device).await?;
-    drop(reading);
+    let users = registered_as(site, account, device).await?;
     Ok(Resync::ask(site.setup().resyncs.as_ref(), users, restarts)
         .await
         .map_err(in_a_row))
 }
 
 /// Has many devices fetch what was changed for them, each once, one after the other, as they can be asked.
-pub(super) async fn tell_of_changes(
-    site: &Site,
-    account: &AccountId,
-    devices: &[Device],
-) -> Result<(), StoreError> {
+pub(super) async fn tell_of_changes(site: &Site, account: &AccountId, devices: &[Device]) {
     let Some(resyncs) = &site.setup().resyncs else {
-        return Ok(());
+        return;
     };
     let mut told = BTreeSet::new();
-    let provisioned = devices.iter().filter(|device| device.kind.is_provisioned());
-    for device in provisioned.filter(|device| told.insert(&device.id)) {
-        let mut reading = site.store().read().await?;
-        let users = users(&mut reading.account(account), device).await?;
-        drop(reading);
+    for device in devices.iter().filter(|device| told.insert(&device.id)) {
+        let users = users_to_tell(site, account, device).await;
         if users.is_empty() {
             continue;
         }
@@ -172,7 +148,29 @@ pub(super) async fn tell_of_changes(
             break;
         }
     }
-    Ok(())
+}
+
+/// Who a device registers as that can be told of a change; nobody where that cannot be read, of which the log says why.
+async fn users_to_tell(site: &Site, account: &AccountId, device: &Device) -> Vec<SipUser> {
+    if !device.kind.is_provisioned() {
+        return Vec::new();
+    }
+    registered_as(site, account, device)
+        .await
+        .unwrap_or_else(|error| {
+            let device = device.id.as_str();
+            tracing::warn!(error = %chain(&error), device, "a device is not told of a change");
+            Vec::new()
+        })
+}
+
+async fn registered_as(
+    site: &Site,
+    account: &AccountId,
+    device: &Device,
+) -> Result<Vec<SipUser>, StoreError> {
+    let mut reading = site.store().read().await?;
+    users(&mut reading.account(account), device).await
 }
 
 async fn users(scope: &mut Scope<'_, '_>, device: &Device) -> Result<Vec<SipUser>, StoreError> {

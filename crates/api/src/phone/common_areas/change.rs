@@ -167,7 +167,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
     };
     call.note(&mut writing, "change common area", detail).await?;
     writing.commit().await?;
-    tell_in_turn(&call, &renamed).await?;
+    tell_in_turn(&call, renamed);
     Ok(Done)
 }
 
@@ -180,7 +180,7 @@ pub(crate) async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done, R
     let detail = format!("{} ({})", area.name, area.extension);
     call.note(&mut writing, "remove common area", detail).await?;
     writing.commit().await?;
-    tell_in_turn(&call, &devices).await?;
+    tell_in_turn(&call, devices);
     Ok(Done)
 }
 

@@ -223,7 +223,7 @@ pub(crate) async fn add(
     call.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
     if is_added {
-        tell_of_change(&call, &device).await?;
+        tell_of_change(&call, &device).await;
     }
     let phone = |device: &Device| AddedPhone {
         id: device.id.to_string(),
@@ -303,7 +303,7 @@ pub(crate) async fn delete(call: Call, asked: Removal, _: Nothing) -> Result<Don
     let detail = format!("{}: {}", device.name, area.extension);
     call.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
-    tell_of_change(&call, &device).await?;
+    tell_of_change(&call, &device).await;
     Ok(Done)
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn add(
     call.note(&mut writing, "assign extension", detail).await?;
     writing.commit().await?;
     if !done.is_empty() {
-        tell_of_change(&call, &device).await?;
+        tell_of_change(&call, &device).await;
     }
     Ok(CreatedSilently)
 }
@@ -76,6 +76,6 @@ pub(crate) async fn remove(call: Call, _: Nothing, _: Nothing) -> Result<Done, R
     let detail = format!("{}: {extension}", device.name);
     call.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
-    tell_of_change(&call, &device).await?;
+    tell_of_change(&call, &device).await;
     Ok(Done)
 }

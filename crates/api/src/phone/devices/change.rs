@@ -68,7 +68,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Change>) -> 
     call.note(&mut writing, "change device", detail).await?;
     writing.commit().await?;
     if has_other_file {
-        tell_of_change(&call, &device).await?;
+        tell_of_change(&call, &device).await;
     }
     Ok(Done)
 }
@@ -104,6 +104,6 @@ pub(crate) async fn choose_template(
     call.note(&mut writing, "change template of device", detail)
         .await?;
     writing.commit().await?;
-    tell_of_change(&call, &device).await?;
+    tell_of_change(&call, &device).await;
     Ok(Done)
 }

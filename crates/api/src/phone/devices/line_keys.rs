@@ -133,7 +133,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Moves>) -> R
     let detail = format!("{} ({})", device.name, device.mac);
     call.note(&mut writing, "move extensions", detail).await?;
     writing.commit().await?;
-    tell_of_change(&call, &device).await?;
+    tell_of_change(&call, &device).await;
     Ok(Done)
 }
 

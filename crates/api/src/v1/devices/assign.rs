@@ -65,7 +65,7 @@ pub(crate) async fn add(
         let detail = format!("{}: {}", device.name, holder.extension);
         call.note(&mut writing, "assign extension", detail).await?;
         writing.commit().await?;
-        tell_of_change(&call, &device).await?;
+        tell_of_change(&call, &device).await;
     }
     let registration = call.registrations().of(line.user.as_str());
     Ok(Created(Slot::of(&line, &holder, registration.as_ref(), &earlier)))
@@ -87,7 +87,7 @@ pub(crate) async fn change(call: Call, _: Nothing, Json(body): Json<Moved>) -> R
         let detail = format!("{} at {}", holder.extension, device.name);
         call.note(&mut writing, "move extension", detail).await?;
         writing.commit().await?;
-        tell_of_change(&call, &device).await?;
+        tell_of_change(&call, &device).await;
         line.place = place;
     }
     let registration = call.registrations().of(line.user.as_str());
@@ -102,7 +102,7 @@ pub(crate) async fn remove(call: Call, _: Nothing, _: Nothing) -> Result<Done, R
     let detail = format!("{} from {}", holder.extension, device.name);
     call.note(&mut writing, "remove extension", detail).await?;
     writing.commit().await?;
-    tell_of_change(&call, &device).await?;
+    tell_of_change(&call, &device).await;
     Ok(Done)
 }
 

@@ -101,7 +101,7 @@ pub(crate) async fn rotate(call: Call, _: Nothing, _: Nothing) -> Result<Found<S
     let detail = format!("{} at {}", holder.extension, device.name);
     call.note(&mut writing, "make new password", detail).await?;
     writing.commit().await?;
-    tell_of_change(&call, &device).await?;
+    tell_of_change(&call, &device).await;
     let registration = call.registrations().of(line.user.as_str());
     let earlier = [line.id.clone()];
     Ok(Found(Slot::of(&line, &holder, registration.as_ref(), &earlier)))

@@ -117,10 +117,7 @@ impl Task {
             ways: vec![way],
             ..outcome
         });
-        let told = resync::tell_of_changes(&self.site, &self.by.account, &changed).await;
-        if let Err(error) = told {
-            tracing::warn!(error = %chain(&error), "devices are not told of a change");
-        }
+        resync::tell_of_changes(&self.site, &self.by.account, &changed).await;
     }
 
     fn told(&self, count: usize, failed: Outcome) -> Outcome {

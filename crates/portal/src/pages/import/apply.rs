@@ -104,10 +104,7 @@ async fn carry_out(site: Site, by: Visitor, mut import: Import, mut doing: Doing
     let is_good = outcome.is_good;
     doing.end(outcome);
     if is_good {
-        let told = resync::tell_of_changes(&site, &by.account, &changed_devices(&import.plan)).await;
-        if let Err(error) = told {
-            tracing::warn!(error = %chain(&error), "devices are not told of an import");
-        }
+        resync::tell_of_changes(&site, &by.account, &changed_devices(&import.plan)).await;
     }
 }
 

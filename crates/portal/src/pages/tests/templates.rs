@@ -1,5 +1,7 @@
 //! Templates: what is taken into one, who has it, and what a device would get.
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use super::*;
 
 /// Adds a template; gives its path.
@@ -173,6 +175,43 @@ async fn a_template_is_changed_and_removed_and_devices_that_have_it_are_told() {
     let file = visit.get(&format!("{device}/configuration")).await.text;
     assert!(!file.contains("audio.page.vol"), "{file}");
     assert_eq!(visit.audit().await[..2], ["remove template", "change template"]);
+}
+
+#[tokio::test]
+async fn a_device_whose_extensions_cannot_be_read_keeps_no_other_from_being_told() {
+    for (damaged, told) in [(0, 1), (1, 0)] {
+        let mut visit = Visit::of(Role::Admin).await;
+        let loud = add_template(&visit, "Loud", "audio.page.vol = 0dB").await;
+        for (number, mac) in [(1, "0022EE0A0B0C"), (2, "0022EE0A0B0D")] {
+            let extension = (1_000 + number).to_string();
+            let hall = visit
+                .add_area(number, &format!("Hall {number}"), &extension)
+                .await;
+            let device = format!(
+                "name=Hall+speaker&description=&mac={mac}&type=oyez&model=oyez&assigned={hall}&template={}",
+                loud.trim_start_matches("/templates/")
+            );
+            let added = visit.post("/devices/add", &device).await;
+            assert_eq!(added.status, StatusCode::SEE_OTHER, "{}", added.text);
+        }
+        let mut reading = visit.store.read().await.unwrap();
+        let lines = reading.account(&one()).lines().await.unwrap();
+        drop(reading);
+        let database = visit._folder.path().join("service.db");
+        let mut damaging = SqliteConnection::connect(database.to_str().unwrap())
+            .await
+            .unwrap();
+        let damage = sqlx::query("UPDATE line SET algorithm = 'damaged' WHERE sip_user = $1");
+        let damage = damage.bind(lines[damaged].user.to_string());
+        damage.execute(&mut damaging).await.unwrap();
+        let (resyncs, mut asked) = mpsc::channel(4);
+        visit.give_resyncs(resyncs);
+
+        let saved = visit.post(&loud, &form("Loud", "audio.page.vol = -3dB")).await;
+
+        assert_eq!(saved.location(), format!("{loud}/devices"));
+        assert_eq!(asked.recv().await.unwrap().users, [lines[told].user.clone()]);
+    }
 }
 
 #[tokio::test]
