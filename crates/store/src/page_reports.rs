@@ -64,8 +64,10 @@ pub struct PageReportFilter {
     /// Pages to or by whoever has this text in a name of today, or a number that begins with it; or with a listener who has, whose device
     /// has it in its name, or who was called by such a name then.
     pub text: String,
-    /// Pages by users that begin with this are found as well: people know those by a name that the store does not.
+    /// People know users that begin with this by a name that the store does not: none is found by how it is written.
     pub talkers: Option<&'static str>,
+    /// The text is that name: pages by those are found.
+    pub are_talkers_meant: bool,
     /// Only those that so many have heard.
     pub heard_by: Option<HeardBy>,
     /// Only those that have ended in this time.
@@ -77,6 +79,7 @@ impl Default for PageReportFilter {
         Self {
             text: String::new(),
             talkers: None,
+            are_talkers_meant: false,
             heard_by: None,
             ended: Timestamp(0)..Timestamp(u64::MAX),
         }
@@ -115,11 +118,15 @@ impl Wanted<'_> {
         let is_user =
             |user: &SipUser| self.names.users.contains(user) || (!self.is_number && has_text(user.as_str()));
         let speaks = |prefix: &str| report.talker.as_str().starts_with(prefix);
+        let is_talker = if self.filter.talkers.is_some_and(speaks) {
+            self.filter.are_talkers_meant
+        } else {
+            is_user(&report.talker)
+        };
         let extension = report.extension.as_str().to_ascii_lowercase();
         extension.starts_with(&self.text)
             || self.names.numbers.contains(&report.extension)
-            || is_user(&report.talker)
-            || self.filter.talkers.is_some_and(speaks)
+            || is_talker
             || report
                 .listeners
                 .iter()

@@ -58,7 +58,9 @@ fn not_available(error: &StoreError) -> Response {
         return failure(StatusCode::NOT_FOUND, "Not found", text);
     }
     let mut answer = failure(StatusCode::SERVICE_UNAVAILABLE, NOT_AVAILABLE, text);
-    answer.extensions_mut().insert(NotKept { text });
+    if !matches!(error, StoreError::WrongKey | StoreError::Damaged { .. }) {
+        answer.extensions_mut().insert(NotKept { text });
+    }
     answer
 }
 
@@ -282,9 +284,12 @@ mod tests {
                 "gives no random numbers",
             ),
         ] {
+            let may_help = matches!(error, StoreError::NoRandomness);
             let answer = Problem::from(error).into_response();
 
             assert_eq!(answer.status(), status);
+            let is_offered = answer.extensions().get::<NotKept>().is_some();
+            assert_eq!(is_offered, may_help, "{told}");
             let text = text_of(answer).await;
             assert!(text.contains(told), "{told}: {text}");
             assert!(!text.contains("once the database is back"), "{text}");

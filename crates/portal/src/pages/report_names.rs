@@ -10,10 +10,11 @@ use crate::talk::{BEGIN_PAGE, TALKER_PREFIX, begun_detail};
 
 /// What people call whoever speaks from the portal.
 pub(super) const PORTAL: &str = "the portal";
-/// How long before its report a page has begun at most, in milliseconds: what is spoken lasts ten minutes, and receipts come soon.
-const BEGUN_BEFORE_MS: u64 = 20 * 60 * 1_000;
+/// How far from the end of a page it is written down at most that it has begun, in milliseconds: what is spoken lasts ten minutes, and a
+/// short page may be over before.
+const BEGUN_WITHIN_MS: u64 = 20 * 60 * 1_000;
 /// Pages that begin in that time, of which whose they are is looked for: more than can be spoken.
-const ENTRIES_MAX: u32 = 2_000;
+const ENTRIES_MAX: u32 = 4_000;
 
 /// The names of today.
 pub(super) struct Names {
@@ -93,7 +94,11 @@ fn is_portal(user: &SipUser) -> bool {
 /// Who has asked for a page that was spoken from the portal or by the API, as the audit tells it.
 async fn asked_by(scope: &mut Scope<'_, '_>, kept: &KeptPageReport) -> Result<Option<String>, StoreError> {
     let KeptPageReport { at, report, .. } = kept;
-    let begun = Timestamp(at.0.saturating_sub(BEGUN_BEFORE_MS))..=*at;
+    let (from, until) = (
+        at.0.saturating_sub(BEGUN_WITHIN_MS),
+        at.0.saturating_add(BEGUN_WITHIN_MS),
+    );
+    let begun = Timestamp(from)..=Timestamp(until);
     let detail = begun_detail(&report.extension, &report.page);
     let entries = scope.audit_of_action(BEGIN_PAGE, begun, ENTRIES_MAX).await?;
     let found = entries.into_iter().find(|entry| entry.detail == detail);

@@ -25,6 +25,9 @@ use super::problem::Problem;
 use super::report_names::{Names, PORTAL};
 use crate::talk::TALKER_PREFIX;
 
+/// Letters of the portal's name that pages which it has spoken are found by: fewer stand in many a name.
+const PORTAL_LETTERS_MIN: usize = 3;
+
 #[derive(Template)]
 #[template(path = "reports.html")]
 struct Page {
@@ -118,15 +121,22 @@ impl Asked {
         } else {
             day_of(&day).ok_or_else(|| format!("“{day}” is no day; write it as 2026-08-31."))
         };
-        let is_portal = !q.is_empty() && PORTAL.contains(&q.to_ascii_lowercase());
         let filter = ended.map(|ended| PageReportFilter {
             text: q.clone(),
-            talkers: is_portal.then_some(TALKER_PREFIX),
+            talkers: Some(TALKER_PREFIX),
+            are_talkers_meant: is_portal(&q),
             heard_by,
             ended,
         });
         (Wanted { q, heard_by, day }, filter)
     }
+}
+
+/// Says whether a text is a beginning of what the portal is called, with its article or without.
+fn is_portal(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let names = [PORTAL, PORTAL.trim_start_matches("the ")];
+    text.len() >= PORTAL_LETTERS_MIN && names.iter().any(|name| name.starts_with(&text))
 }
 
 /// The time that a day takes in UTC.

@@ -182,9 +182,15 @@ async fn reports_are_found_by_number_and_by_names_of_talker_target_and_listeners
     }
     let by_portal = PageReportFilter {
         talkers: Some("portal-"),
+        are_talkers_meant: true,
         ..searching("gate")
     };
     assert_eq!(found(&mut scope, &by_portal).await, ["page3", "page1"]);
+    let by_others = PageReportFilter {
+        talkers: Some("portal-"),
+        ..searching("port")
+    };
+    assert_eq!(found(&mut scope, &by_others).await, [""; 0]);
     let longest = "n".repeat(SEARCH_TEXT_MAX);
     let long = PageReport {
         listeners: vec![listener("gate", &format!("{longest}n"), true)],

@@ -147,6 +147,9 @@ async fn a_browser_is_told_how_many_are_called_and_the_audit_keeps_whose_page_it
     let mut writing = visit.store.write().await.unwrap();
     let report = model::status::PageReport {
         talker: "portal-1".parse().unwrap(),
+        // The page was over before it was written down that it has begun.
+        since_start_ms: Some(60_000),
+        since_end_ms: Some(60_000),
         ..report()
     };
     let mut scope = writing.account(&one());
