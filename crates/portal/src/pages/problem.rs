@@ -248,7 +248,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_comes_too_slowly_is_told_so_and_what_to_do() {
-        let never = post(|| pending::<()>());
+        let never = post(pending::<()>);
         let site = Router::new().route("/import", never);
         let site = site.layer(from_fn(bound)).layer(from_fn(worded));
         let request = Request::post("/import").body(Body::empty()).unwrap();

@@ -5,6 +5,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::devices::{MAC, lines};
 use super::*;
 use crate::alarms::{AGAIN_MS, GUESSED, GUESSED_EXTENSION, HELD, raise};
+use crate::pages::device_edit::remove_with_lines;
 
 const SECTION: &str = "<h2>Somebody has to look</h2>";
 
@@ -69,7 +70,9 @@ async fn an_alarm_of_a_device_leads_to_where_it_is_looked_at_until_the_device_is
     assert!(told.contains(&way), "{told}");
 
     let mut writing = visit.store.write().await.unwrap();
-    writing.account(&one()).remove_device(&device).await.unwrap();
+    let mut scope = writing.account(&one());
+    let gone = scope.device(&device).await.unwrap().unwrap();
+    remove_with_lines(&mut scope, &gone).await.unwrap();
     writing.commit().await.unwrap();
 
     let told = visit.told_of("somebody asked").await;

@@ -165,7 +165,8 @@ async fn nothing_ticked_and_no_action_are_told() {
 async fn a_device_whose_extensions_are_removed_together_is_told_once() {
     let mut visit = furnished().await;
     let more = "record,name,extension,country,time_zone,mac,slot,port\n\
-                common_area,Bell,703,CA,UTC,,,\nassignment,,703,,,0022EE0A0B0D,ring,1\n";
+                common_area,Bell,703,CA,UTC,,,\nassignment,,703,,,0022EE0A0B0D,ring,1\n\
+                common_area,Yard,704,CA,UTC,,,\nassignment,,704,,,0022EE0A0B0D,page,2\n";
     let (path, _) = visit.dry_run("more.csv", more.as_bytes()).await;
     visit.applied(&path).await;
     let (resyncs, mut asked) = mpsc::channel(8);

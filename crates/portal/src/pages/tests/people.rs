@@ -102,7 +102,7 @@ async fn a_wrong_field_is_marked_and_what_was_typed_stays() {
             "extension 1000 is Lobby",
         ),
         ("package=Standard", "package=Gold", "package", "choose one"),
-        ("country=ca", "country=Kanada", "country", "usual English name"),
+        ("country=ca", "country=Kanada", "country", "a name of the list"),
         ("country=ca", "country=UK", "country", "ISO 3166-1"),
         (
             "America%2FVancouver",
