@@ -60,7 +60,7 @@ async fn an_alarm_whose_device_cannot_be_read_hides_no_other() {
     let (_place, store) = opened!();
     raised(&store, 2).await;
     let mut writing = store.write().await.unwrap();
-    let sql = "UPDATE audit SET device = 'x' WHERE device IS NOT NULL";
+    let sql = "UPDATE audit SET device = 'a b' WHERE device IS NOT NULL";
     assert_eq!(writing.execute(sql, &[]).await.unwrap(), 1);
 
     let listed = standing(&mut writing.account(&id("one")), 9).await;
