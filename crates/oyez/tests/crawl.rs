@@ -113,7 +113,7 @@ impl Crawler {
     /// Notes where the page that is open leads.
     fn note_links(&mut self) {
         let links = "return [...document.querySelectorAll('a[href^=\"/\"]')]
-            .filter(link => !link.hasAttribute('download')).map(link => new URL(link.href).pathname)";
+            .map(link => new URL(link.href).pathname)";
         let links: Vec<String> = serde_json::from_value(self.portal.run(links, &json!([]))).unwrap();
         self.queue(links);
     }
