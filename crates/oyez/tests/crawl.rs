@@ -439,6 +439,8 @@ async fn every_page_of_the_portal_is_whole_on_a_phone_and_accessible() {
     crawler.sign_in(&stage.sign_in_url());
     // The link is no more for an account that has an owner with a password.
     furnish(&stage).await;
+    crawler.go("/");
+    crawler.look();
     crawler.add_one_of_everything();
     crawler.work_on_lists(folder.path());
     crawler.crawl();

@@ -66,9 +66,10 @@ pub(super) async fn live(
 }
 
 async fn rows(site: &Site, by: &Visitor) -> Result<Vec<Row>, Problem> {
+    // Before the database is asked: a zone that takes a change meanwhile is not taken for one that is ahead of it.
+    let zones = site.setup().registrations.zones().into_iter();
     let mut reading = site.store().read().await?;
     let last = reading.account(&by.account).epoch().await?;
-    let zones = site.setup().registrations.zones().into_iter();
     Ok(zones.map(|zone| row(zone, last, now())).collect())
 }
 
@@ -93,7 +94,15 @@ fn row(zone: ZoneState, last: Epoch, now: Timestamp) -> Row {
     };
     let (directory_look, directory, directory_cause) = match zone.epoch {
         None => ("none", "not known".to_owned(), String::new()),
-        Some((epoch, since)) if epoch >= last => (
+        Some((epoch, _)) if epoch > last => (
+            "bad",
+            "Later than the database".to_owned(),
+            format!(
+                "version {}, and the database has {}: it was set back, and the zone takes nothing before it has more. If that was meant, stop the zone, remove its directory.sealed and start it again.",
+                epoch.0, last.0
+            ),
+        ),
+        Some((epoch, since)) if epoch == last => (
             "good",
             "Up to date".to_owned(),
             format!("version {}, since {}", epoch.0, shown(since)),
@@ -128,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_is_behind_once_it_has_not_taken_a_change_for_a_minute() {
+    fn a_zone_is_behind_once_it_has_not_taken_a_change_for_a_minute_and_never_ahead() {
         let zone = |epoch| ZoneState {
             name: "b".to_owned(),
             link: ZoneLink::Connected { since: Timestamp(0) },
@@ -139,5 +148,6 @@ mod tests {
         assert_eq!(look(7, BEHIND_AFTER), "good");
         assert_eq!(look(6, BEHIND_AFTER - 1), "busy");
         assert_eq!(look(6, BEHIND_AFTER), "bad");
+        assert_eq!(look(8, 0), "bad", "the database was set back");
     }
 }
