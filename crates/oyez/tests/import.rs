@@ -73,11 +73,11 @@ async fn a_list_with_an_error_is_mended_looked_at_applied_and_exported() {
     let list = list();
     let wrong = list
         .replacen("02-00-00-00-08-02", "02-00-00-00-08-0G", 1)
-        .replace("8003,CA", "8003,Canada");
+        .replace("8003,CA", "8003,Kanada");
     send(&portal, folder.path(), "rooms.csv", &wrong);
     portal.wait_for_text("[role=alert]", "Nothing of rooms.csv can be applied");
     let table = portal.wait_for_text("main table", "12 hexadecimal digits");
-    assert!(table.contains("two letters, such as CA"), "{table}");
+    assert!(table.contains("two letters of ISO 3166-1, such as CA"), "{table}");
     shot(&portal, "import-wrong");
 
     send(&portal, folder.path(), "rooms.csv", &list);
