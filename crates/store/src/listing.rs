@@ -106,8 +106,8 @@ pub struct Listed<T> {
 /// What a list of devices is narrowed to; by default to nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFilter {
-    /// Devices whose name has this text in it, or whose hardware address has, given at least four digits in any spelling; or with a line
-    /// of somebody whose name has it, or whose extension begins with it.
+    /// Devices whose name has this text in it, or whose hardware address has, given at least four digits in any spelling; or with an
+    /// extension that begins with it.
     pub text: String,
     /// Only those with a line, or only those without.
     pub is_assigned: Option<bool>,
@@ -163,7 +163,7 @@ macro_rules! devices_where {
     () => {
         "account = $1 AND (LOWER(name) LIKE $2 ESCAPE '!' OR mac LIKE $3 OR device.id IN \
          (SELECT line.device FROM holder JOIN line ON line.holder = holder.id \
-         WHERE holder.account = $1 AND $2 <> '%' AND (LOWER(holder.name) LIKE $2 ESCAPE '!' OR holder.extension LIKE $4))) \
+         WHERE holder.account = $1 AND $4 <> '' AND holder.extension LIKE $4)) \
          AND ($5 = -1 OR $5 = CASE WHEN EXISTS (SELECT 1 FROM line WHERE line.device = device.id) THEN 1 ELSE 0 END) \
          AND ($6 = '' OR kind = $6) \
          AND ($7 = '' OR EXISTS (SELECT 1 FROM line JOIN holder ON holder.id = line.holder \
